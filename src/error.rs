@@ -1,0 +1,153 @@
+//! One error type for the whole crate: operation, object, cause, hint.
+//!
+//! Every failure is told in one line, `operation object: cause`, followed by a hint that names the way out. The
+//! kind decides the exit code of the command line and nothing else. No error carries a password: endpoints print
+//! themselves without one.
+
+use std::fmt;
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a failure means for the caller; the command line maps each kind to one exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The job ran, and the data is not what it should be.
+    Differs,
+    /// The job could not be done; the target is what it was before.
+    CouldNotRun,
+    /// The request itself is wrong: an argument, an option, a project file.
+    Usage,
+    /// Somebody asked the job to stop.
+    Interrupted,
+}
+
+/// A failure, told for people: what was being done, to which object, why it failed, and what to do.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    operation: String,
+    object: String,
+    cause: String,
+    hint: Option<String>,
+}
+
+impl Error {
+    fn new(kind: Kind, operation: impl Into<String>, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            operation: operation.into(),
+            object: object.to_string(),
+            cause: cause.to_string(),
+            hint: None,
+        }))
+    }
+
+    /// The job could not be done: `operation` (a verb phrase, lower case), the object it was done to (may be
+    /// empty), and the cause.
+    pub fn could_not(operation: impl Into<String>, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::new(Kind::CouldNotRun, operation, object, cause)
+    }
+
+    /// The data is not what it should be.
+    pub fn differs(operation: impl Into<String>, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::new(Kind::Differs, operation, object, cause)
+    }
+
+    /// The request is wrong.
+    pub fn usage(operation: impl Into<String>, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::new(Kind::Usage, operation, object, cause)
+    }
+
+    /// Somebody asked for a stop while `operation` was under way.
+    pub fn interrupted(operation: impl Into<String>) -> Self {
+        Self::new(Kind::Interrupted, operation, "", "interrupted")
+    }
+
+    /// Adds the way out, one sentence in lower case without a full stop.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// What the failure means for the caller.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What was being done.
+    pub fn operation(&self) -> &str {
+        &self.0.operation
+    }
+
+    /// The object it was being done to; empty where there is none.
+    pub fn object(&self) -> &str {
+        &self.0.object
+    }
+
+    /// Why it failed.
+    pub fn cause(&self) -> &str {
+        &self.0.cause
+    }
+
+    /// The way out, where one is known.
+    pub fn way_out(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.operation)?;
+        if !self.0.object.is_empty() {
+            write!(f, " {}", self.0.object)?;
+        }
+        write!(f, ": {}", self.0.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Joins an error with everything that caused it by `: `, leaving out a cause that its parent already tells.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Gives an error of another library its operation and object.
+pub trait Context<T> {
+    /// Tells what could not be done, and to what.
+    fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T>;
+}
+
+impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
+    fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| Error::could_not(operation, object, chain(&error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_reads_as_one_sentence_and_keeps_its_hint_apart() {
+        let error = Error::could_not("open target", "`app.db`", "permission denied").hint("choose another directory");
+        assert_eq!(error.to_string(), "open target `app.db`: permission denied");
+        assert_eq!(error.way_out(), Some("choose another directory"));
+        assert_eq!(error.kind(), Kind::CouldNotRun);
+    }
+}
