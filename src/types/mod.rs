@@ -14,3 +14,6 @@ mod wire;
 pub use codec::{Codec, Placed};
 pub use rule::{Rule, TimeUnit};
 pub use wire::{Wire, WireError};
+
+#[cfg(test)]
+mod round_trip;

@@ -221,7 +221,7 @@ impl Rule {
 
     /// What the rule cannot hold of that type and the ledger keeps; `None` where every value is held exactly.
     pub fn remainder(self, shape: &Shape) -> Option<&'static str> {
-        let shape = if let Shape::Domain(domain) = shape { &domain.base().shape } else { shape };
+        let shape = if let Shape::Domain(domain) = shape { &domain.base.base().shape } else { shape };
         match (self, shape) {
             (Rule::Real, _) => Some("NaN and -0.0"),
             (Rule::DecimalInteger, Shape::Numeric { precision_and_scale: Some((p, 0)) }) if *p <= 18 => Some("NaN"),
@@ -235,18 +235,14 @@ impl Rule {
             (Rule::EpochMillis, Shape::Timestamp { precision: 4.. } | Shape::TimestampTz { precision: 4.. }) => {
                 Some("microseconds")
             }
-            (Rule::EpochMicros, Shape::Timestamp { .. } | Shape::TimestampTz { .. }) => Some("times after the year 294246"),
+            (Rule::EpochMicros, Shape::Timestamp { .. } | Shape::TimestampTz { .. }) => {
+                Some("times after the year 294246")
+            }
             (Rule::EpochMicros, Shape::Date) => Some("dates after the year 294246"),
             (Rule::JsonArray, _) => Some("lower bounds other than 1, and element text that JSON would not give back"),
             (Rule::JsonObject, _) => Some("field text that JSON would not give back"),
             _ => None,
         }
-    }
-}
-
-impl crate::catalog::Domain {
-    fn base(&self) -> &crate::catalog::DataType {
-        self.base.base()
     }
 }
 
@@ -264,9 +260,8 @@ mod tests {
 
     #[test]
     fn decimals_take_the_narrowest_exact_rule() {
-        let rule = |precision, scale| {
-            Rule::default_for(&Shape::Numeric { precision_and_scale: Some((precision, scale)) })
-        };
+        let rule =
+            |precision, scale| Rule::default_for(&Shape::Numeric { precision_and_scale: Some((precision, scale)) });
         assert_eq!(rule(18, 0), Rule::DecimalInteger);
         assert_eq!(rule(19, 0), Rule::DecimalText);
         assert_eq!(rule(15, 2), Rule::DecimalReal);

@@ -52,12 +52,9 @@ pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
             _ => text.parse().ok()?,
         }),
         Shape::Numeric { .. } => Cell::Decimal(text.parse().ok()?),
-        Shape::Text
-        | Shape::VarChar { .. }
-        | Shape::Char { .. }
-        | Shape::Citext
-        | Shape::Name
-        | Shape::Enum(_) => Cell::Text(Cow::Borrowed(text)),
+        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name | Shape::Enum(_) => {
+            Cell::Text(Cow::Borrowed(text))
+        }
         Shape::Bytea => Cell::Bytes(Cow::Owned(parse_hex(text.strip_prefix("\\x")?)?)),
         Shape::Uuid => Cell::Uuid(parse_uuid(text)?),
         Shape::Date => Cell::Date(calendar::parse_date(text)?),
