@@ -3,21 +3,13 @@
 //! SQLite compares identifiers without case (ASCII), keeps tables, views and indexes in one room, and reserves
 //! `sqlite_`. Names that are clear keep their spelling; of those that collide, the later ones get a number.
 
+pub use crate::quote::{quote, quote_all};
+
 use crate::catalog::QualifiedName;
 use std::collections::HashSet;
 
 /// The prefix of whimbrel's own tables in a target.
 pub const METADATA_PREFIX: &str = "_whimbrel_";
-
-/// An identifier in double quotes.
-pub fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Identifiers in double quotes, joined by commas.
-pub fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(quote).collect::<Vec<_>>().join(", ")
-}
 
 /// The name that a source's table has in the target before collisions are looked at.
 pub fn natural(name: &QualifiedName) -> String {
@@ -62,10 +54,5 @@ mod tests {
         assert_eq!(room.take("sqlite_stat1"), "x_sqlite_stat1");
         assert_eq!(room.take("ÉTÉ"), "ÉTÉ");
         assert_eq!(room.take("été"), "été");
-    }
-
-    #[test]
-    fn any_name_can_be_quoted() {
-        assert_eq!(quote("a\"b\nc"), "\"a\"\"b\nc\"");
     }
 }

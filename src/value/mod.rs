@@ -7,9 +7,11 @@
 pub mod calendar;
 mod decimal;
 mod digest;
+mod row_key;
 
 pub use decimal::{Decimal, Sign};
 pub use digest::{RowHasher, TableDigest};
+pub use row_key::{row_key, rowid_key};
 
 use std::borrow::Cow;
 
