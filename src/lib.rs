@@ -1,4 +1,6 @@
+pub mod cancel;
 pub mod catalog;
+pub mod endpoint;
 pub mod error;
 pub mod types;
 pub mod value;

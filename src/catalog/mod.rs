@@ -317,7 +317,10 @@ pub struct View {
 pub struct Sequence {
     /// Its name.
     pub name: QualifiedName,
-    /// The last value handed out; `None` where none was yet.
+    /// The integer type that it counts in, for example `bigint`.
+    pub data_type: String,
+    /// The last value handed out; `None` where none was yet, or where the role may not know it (then it is among
+    /// the catalog's `others`).
     pub last_value: Option<i64>,
     /// START.
     pub start: i64,
@@ -327,6 +330,8 @@ pub struct Sequence {
     pub min_value: i64,
     /// MAXVALUE.
     pub max_value: i64,
+    /// CACHE.
+    pub cache: i64,
     /// CYCLE.
     pub cycle: bool,
     /// The column it belongs to, as table and column.
