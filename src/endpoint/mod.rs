@@ -1,0 +1,2 @@
+//! Where rows come from and where they go.
+pub mod sqlite;
