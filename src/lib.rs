@@ -1,7 +1,13 @@
+pub mod backup;
 pub mod cancel;
 pub mod catalog;
 pub mod endpoint;
 pub mod error;
+pub mod provision;
+pub mod quote;
+pub mod transfer;
 pub mod types;
 pub mod value;
+pub mod verify;
+
 pub use error::{Error, Result};

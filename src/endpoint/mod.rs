@@ -3,6 +3,10 @@
 //! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands.
 
 pub mod postgres;
+mod read;
+pub mod sqlite;
+
+pub use read::{ReadColumn, ReadRequest, Source};
 
 use crate::error::{Error, Result};
 use std::fmt;

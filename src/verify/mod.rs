@@ -1,0 +1,4 @@
+//! Checks of a finished SQLite file.
+
+pub mod checks;
+pub mod structure;
