@@ -1,2 +1,3 @@
 pub mod error;
+pub mod provision;
 pub use error::{Error, Result};
