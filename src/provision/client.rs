@@ -90,28 +90,14 @@ pub(super) fn wait_for_answer(
     })
 }
 
-/// Runs one statement; `while_busy` is how long to try again while the server says that its object is in use.
-pub(super) fn execute(url: &str, statement: String, operation: &str, object: &str, while_busy: Duration) -> Result<()> {
+/// Runs one statement on a connection of its own.
+pub(super) fn execute(url: &str, statement: String, operation: &str, object: &str) -> Result<()> {
     on_own_thread(async {
         let mut connection = connect(url).await?;
-        let give_up = Instant::now() + while_busy;
-        loop {
-            // Audited: the statements here are fixed but for names, which are quoted or made of safe characters.
-            match connection.execute(AssertSqlSafe(statement.clone())).await {
-                Ok(_) => break,
-                Err(error) if is_busy(&error) && Instant::now() < give_up => {
-                    tokio::time::sleep(Duration::from_millis(25)).await;
-                }
-                Err(error) => return Err(error).could_not(operation, object),
-            }
-        }
+        // Audited: the statements here are fixed but for names, which are made of safe characters.
+        connection.execute(AssertSqlSafe(statement)).await.could_not(operation, object)?;
         connection.close().await.could_not("leave", "PostgreSQL")
     })
-}
-
-/// `object_in_use`: somebody, perhaps a pool that is still closing, is connected to the template.
-fn is_busy(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55006")
 }
 
 #[cfg(test)]

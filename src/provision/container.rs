@@ -14,7 +14,7 @@ use crate::error::{Context, Error, Result};
 pub(super) const DEFAULT_IMAGE: &str = "postgres:17-alpine";
 
 const ENGINE_LIMIT: Duration = Duration::from_secs(10);
-const PULL_LIMIT: Duration = Duration::from_secs(300);
+const PULL_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// A started container.
@@ -41,9 +41,9 @@ fn docker(arguments: &[&str], limit: Duration) -> Result<String, String> {
 /// Starts a container from `image`, which is pulled when the engine does not have it.
 pub(super) fn start(image: &str) -> Result<Container> {
     let object = format!("`{image}`");
-    if let Err(local) = docker(&["image", "inspect", "--format", "{{.Id}}", image], ENGINE_LIMIT) {
+    if docker(&["image", "inspect", "--format", "{{.Id}}", image], ENGINE_LIMIT).is_err() {
         docker(&["pull", "--quiet", image], PULL_LIMIT).map_err(|cause| {
-            let cause = format!("the engine does not have it ({local}) and could not pull it ({cause})");
+            let cause = format!("the engine does not have it and could not pull it: {cause}");
             Error::could_not("get the container image", &object, cause)
                 .hint("set WHIMBREL_POSTGRES_IMAGE to an image that `docker images` lists, or build one with scripts/postgres-image")
         })?;

@@ -5,14 +5,10 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::server::Running;
 use super::{Footing, client};
 use crate::error::{Error, Result};
-
-/// How long to wait for the last connection to a template to close.
-const TEMPLATE_IDLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Names in PostgreSQL end after this many bytes.
 const NAME_LENGTH_MAX: usize = 63;
@@ -33,8 +29,7 @@ impl Database {
         server.guard(&name)?;
         let statement = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template_name}\"");
         let object = format!("`{name}`");
-        let created =
-            client::execute(server.admin_url(), statement, "create the database", &object, TEMPLATE_IDLE_LIMIT);
+        let created = client::execute(server.admin_url(), statement, "create the database", &object);
         match created {
             Ok(()) => Ok(Database { server: Arc::clone(server), name }),
             Err(error) => {
@@ -65,7 +60,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When somebody stays connected to this database for more than ten seconds, or the server refuses.
+    /// When somebody stays connected to this database for more than the five seconds that PostgreSQL itself waits,
+    /// or the server refuses.
     pub fn create_copy(&self, name_prefix: &str) -> Result<Database> {
         Database::create(&self.server, name_prefix, Some(self))
     }
@@ -77,7 +73,7 @@ impl Drop for Database {
         let object = format!("`{}`", self.name);
         // On failure the name stays with the guard, which tries again when this process ends; a private server is
         // removed as a whole anyway.
-        if client::execute(self.server.admin_url(), statement, "drop the database", &object, Duration::ZERO).is_ok() {
+        if client::execute(self.server.admin_url(), statement, "drop the database", &object).is_ok() {
             self.server.release(&self.name);
         }
     }

@@ -37,7 +37,15 @@ fn search(path: Option<&OsStr>, root: &Path) -> Option<PathBuf> {
         Some(PathBuf::from(output.trim())).filter(|directory| is_complete(directory))
     };
     let packaged = || PACKAGED.iter().find_map(|(parent, prefix, suffix)| newest(&root.join(parent), prefix, suffix));
-    on_path.iter().find(|directory| is_complete(directory)).cloned().or_else(by_pg_config).or_else(packaged)
+    let complete = on_path.iter().find(|directory| is_complete(directory)).map(|directory| behind_links(directory));
+    complete.or_else(by_pg_config).or_else(packaged)
+}
+
+/// Packages link /usr/bin/postgres to where it is; people want to read that, and the other programs are there.
+fn behind_links(directory: &Path) -> PathBuf {
+    let postgres = std::fs::canonicalize(directory.join("postgres")).ok();
+    let parent = postgres.as_deref().and_then(Path::parent).filter(|parent| is_complete(parent));
+    parent.unwrap_or(directory).to_path_buf()
 }
 
 /// A program on PATH.
@@ -125,7 +133,13 @@ mod tests {
         install(&at("usr/lib/postgresql/17/bin"), &["initdb", "postgres"]);
         assert_eq!(search(None, root.path()), Some(at("usr/lib/postgresql/13/bin")));
         install(&at("elsewhere"), &SERVER_PROGRAMS);
-        assert_eq!(search(Some(at("elsewhere").as_os_str()), root.path()), Some(at("elsewhere")));
+        let elsewhere = std::fs::canonicalize(at("elsewhere")).expect("it exists");
+        assert_eq!(search(Some(at("elsewhere").as_os_str()), root.path()), Some(elsewhere.clone()));
+        std::fs::create_dir(at("links")).expect("a directory");
+        for program in SERVER_PROGRAMS {
+            std::os::unix::fs::symlink(elsewhere.join(program), at("links").join(program)).expect("a link");
+        }
+        assert_eq!(search(Some(at("links").as_os_str()), root.path()), Some(elsewhere));
     }
 
     #[test]

@@ -7,6 +7,8 @@ umask 077
 cd / || exit 1
 LC_ALL=C
 export LC_ALL
+# These belong to the user's own servers.
+unset PGDATA PGPORT PGHOST PGOPTIONS PGCLIENTENCODING PGDATESTYLE PGTZ
 IFS= read -r password || exit 1
 binaries=$1
 temporary=$2

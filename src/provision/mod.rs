@@ -144,35 +144,26 @@ impl Options {
         if self.url.is_some() {
             return self.start_url();
         }
-        let engine = match container::engine() {
+        let (no_container, note) = match container::engine() {
             Ok(_) => match Running::in_container(&self.image) {
                 Ok(running) => return Ok(running),
-                Err(error) => format!("a Docker engine answers, but could not {error}"),
+                Err(error) => (
+                    format!("a Docker engine answers but could not {error}"),
+                    format!(" (a Docker engine answers but could not {} {})", error.operation(), error.object()),
+                ),
             },
-            Err(cause) => format!("no Docker engine answers ({cause})"),
+            Err(cause) => (format!("no Docker engine answers ({cause})"), String::new()),
         };
-        let found = discovery::server_binaries(self.path.as_deref());
-        match found {
-            Some(binaries) => {
-                let mut running = Running::from_binaries(&binaries)?;
-                if engine.starts_with("a ") {
-                    running.description.push_str(&format!(" ({})", first_line(&engine)));
-                }
-                Ok(running)
-            }
-            None => {
-                let cause = format!(
-                    "WHIMBREL_POSTGRES is not set, {engine}, and there are no server binaries {}",
-                    discovery::SEARCHED
-                );
-                Err(Error::could_not(FIND, "", cause).hint(install_hint::for_this_system()))
-            }
-        }
+        let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
+            let searched = discovery::SEARCHED;
+            let cause =
+                format!("WHIMBREL_POSTGRES is not set, {no_container}, and there are no server binaries {searched}");
+            return Err(Error::could_not(FIND, "", cause).hint(install_hint::for_this_system()));
+        };
+        let mut running = Running::from_binaries(&binaries)?;
+        running.description.push_str(&note);
+        Ok(running)
     }
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 /// A PostgreSQL server to create databases on. A private one stops, and everything it wrote is removed, when this
@@ -259,7 +250,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When somebody stays connected to the template for more than ten seconds, or the server refuses.
+    /// When somebody stays connected to the template for more than five seconds, or the server refuses.
     pub fn create_from_template(&self, name_prefix: &str, template: &Database) -> Result<Database> {
         Database::create(&self.0, name_prefix, Some(template))
     }

@@ -31,12 +31,6 @@ impl Supervisor {
     pub(super) fn start(script: &str, arguments: &[&str], secret: &str, user: Option<User>) -> Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", script, "whimbrel-supervisor"]).args(arguments);
-        // PGDATA, PGPORT, PGOPTIONS and the like belong to the user's own servers.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
-                command.env_remove(name);
-            }
-        }
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         if let Some(user) = user {
             // With a user, std also empties the list of supplementary groups.
