@@ -15,7 +15,7 @@ pub struct Cancel(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     notify: Notify,
     hooks: Mutex<Hooks>,
 }
@@ -59,6 +59,11 @@ impl Cancel {
     #[inline]
     pub fn check(&self, operation: &str) -> Result<()> {
         if self.is_cancelled() { Err(Error::interrupted(operation)) } else { Ok(()) }
+    }
+
+    /// The flag itself, for code that only asks.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.cancelled)
     }
 
     /// Completes when a stop is asked for; at once if it already was.

@@ -6,7 +6,7 @@ pub mod postgres;
 mod read;
 pub mod sqlite;
 
-pub use read::{ReadColumn, ReadRequest, Source};
+pub use read::{ReadColumn, ReadRequest, Source, TakeRow};
 
 use crate::error::{Error, Result};
 use std::fmt;

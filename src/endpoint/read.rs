@@ -23,6 +23,9 @@ pub struct ReadRequest<'p> {
     pub columns: Vec<ReadColumn<'p>>,
 }
 
+/// Takes one row: its cells in the order of the request, valid until it returns.
+pub type TakeRow<'t> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 't;
+
 /// A place that rows come from. It is only read, in one consistent snapshot from the first call to the last.
 pub trait Source {
     /// The source as reports name it, without a password.
@@ -38,5 +41,5 @@ pub trait Source {
     ///
     /// # Errors
     /// When the rows cannot be read to the last one, a value does not have its type's form, or `row` fails.
-    fn read(&mut self, request: &ReadRequest<'_>, row: &mut dyn FnMut(&[Cell<'_>]) -> Result<()>) -> Result<()>;
+    fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()>;
 }

@@ -23,9 +23,9 @@ pub fn statement(request: &ReadRequest<'_>) -> String {
             match column.codec.wire() {
                 // The output function's own text: a cast to text goes through a function of its own for some types
                 // (inet, boolean, name). num_nulls tells NULL from a composite value whose fields are all NULL.
-                Wire::ServerText => format!(
-                    "CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END"
-                ),
+                Wire::ServerText => {
+                    format!("CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END")
+                }
                 _ => name,
             }
         })

@@ -3,9 +3,12 @@
 //! Everything is read in one transaction that cannot write, under settings that do not depend on the server's or
 //! the role's configuration.
 
+mod copy;
 mod failure;
 mod introspect;
 mod session;
+mod source;
 
 pub use introspect::introspect;
 pub use session::Session;
+pub use source::PostgresSource;

@@ -105,8 +105,9 @@ impl Loader {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn file_ledger(&self, table: &str, batch: &Batch) -> Result<()> {
-        let sql = format!("INSERT INTO {LEDGER_TABLE} (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, ?4)");
-        let mut insert = self.connection.prepare_cached(&sql).could_not("write the ledger", "")?;
+        let sql =
+            format!("INSERT INTO {LEDGER_TABLE} (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, ?4)");
+        let mut insert = self.connection.prepare(&sql).could_not("write the ledger", "")?;
         for entry in &batch.ledger {
             insert
                 .execute(params![table, entry.row_key, entry.column, entry.exact])

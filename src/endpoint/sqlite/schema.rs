@@ -80,8 +80,8 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
 fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite::Result<TargetTable> {
     let mut table = TargetTable { name, without_rowid, ..TargetTable::default() };
     let mut key: Vec<(i64, String)> = Vec::new();
-    let mut columns =
-        connection.prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut columns = connection
+        .prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let mut rows = columns.query([&table.name])?;
     while let Some(row) = rows.next()? {
         let column: String = row.get(0)?;
