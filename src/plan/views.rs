@@ -18,7 +18,8 @@ impl Builder<'_> {
             match expression::view(&view.definition, self.forms()) {
                 Ok(translated) => {
                     self.caveats.extend(translated.caveats.iter().map(|text| Caveat { object: object.clone(), text: text.clone() }));
-                    let target = self.room.take(&self.chosen_table_name(&view.name).unwrap_or_else(|| natural(&view.name)));
+                    let wanted = self.chosen_table_name(&view.name).unwrap_or_else(|| natural(&view.name));
+                    let target = self.room.take(&wanted);
                     let columns = quote_all(view.columns.iter().map(String::as_str));
                     let list = if view.columns.is_empty() { String::new() } else { format!(" ({columns})") };
                     let sql = format!("CREATE VIEW {}{list} AS {}", quote(&target), translated.sql);
