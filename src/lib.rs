@@ -3,6 +3,7 @@ pub mod cancel;
 pub mod catalog;
 pub mod endpoint;
 pub mod error;
+pub mod event;
 pub mod plan;
 pub mod provision;
 pub mod quote;

@@ -1,4 +1,8 @@
-//! The end of a transfer: the finished file takes the target's place, and a published file is kept in shape.
+//! A migration from end to end: definitions tried out, rows copied, indexes built, the file verified and published.
 
+pub mod copy;
+pub mod finish;
 pub mod optimize;
+pub mod preflight;
 pub mod publish;
+pub mod run;

@@ -76,6 +76,13 @@ impl Stored<'_> {
     }
 }
 
+/// An empty vector with the memory of another one, for the cells of the next row. The element types differ in their
+/// lifetime only, so the standard library's in-place collection keeps the allocation.
+pub fn recycle<'b>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'b>> {
+    cells.clear();
+    cells.into_iter().map(|_| Cell::Null).collect()
+}
+
 mod tag {
     pub const NULL: u8 = 0x00;
     pub const BOOL: u8 = 0x01;

@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
-use crate::value::Cell;
+use crate::value::{Cell, recycle};
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
@@ -63,13 +63,6 @@ impl Source for PostgresSource {
         })?;
         frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))
     }
-}
-
-/// An empty vector with the memory of another one. The element types differ in their lifetime only, so the standard
-/// library's in-place collection keeps the allocation.
-fn recycle<'b>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'b>> {
-    cells.clear();
-    cells.into_iter().map(|_| Cell::Null).collect()
 }
 
 fn undecodable(request: &ReadRequest<'_>, column: &str, rows_read: u64, error: &WireError) -> Error {

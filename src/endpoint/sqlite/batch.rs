@@ -3,6 +3,7 @@
 //! A batch goes from the thread that reads to the thread that writes and comes back empty, with its memory.
 
 use crate::value::Stored;
+use std::borrow::Cow;
 
 /// A batch is handed over when its bytes reach this size.
 const FULL_AT_BYTES: usize = 512 * 1024;
@@ -29,7 +30,7 @@ pub struct Batch {
     /// How many rows the values make; kept apart because a row may have no values.
     pub(super) rows: usize,
     /// What the ledger keeps of these rows.
-    pub(super) ledger: Vec<LedgerEntry>,
+    pub ledger: Vec<LedgerEntry>,
 }
 
 /// What the ledger keeps of one value.
@@ -91,6 +92,23 @@ impl Batch {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
+    }
+
+    /// How many rows it holds.
+    pub fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    /// The value at a place of a row, where rows have that many values.
+    pub fn value(&self, row: usize, place: usize, width: usize) -> Stored<'_> {
+        let bytes = |start: u32, length: u32| Cow::Borrowed(&self.bytes[start as usize..][..length as usize]);
+        match self.values[row * width + place] {
+            Packed::Null => Stored::Null,
+            Packed::Integer(value) => Stored::Integer(value),
+            Packed::Real(value) => Stored::Real(value),
+            Packed::Text { start, length } => Stored::Text(bytes(start, length)),
+            Packed::Blob { start, length } => Stored::Blob(bytes(start, length)),
+        }
     }
 
     /// How many bytes of text and blobs it holds.
