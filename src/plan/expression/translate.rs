@@ -191,7 +191,9 @@ impl<'a> Translator<'a> {
         {
             return Ok(term);
         }
-        let term = if self.purpose == Purpose::View {
+        let term = if self.purpose == Purpose::Default {
+            None
+        } else if self.purpose == Purpose::View {
             self.frame_column(table.as_deref(), &column)
         } else {
             self.scope.column(table.as_deref(), &column).map(|form| Term::column(render::name(&form.name), &form))
@@ -343,10 +345,11 @@ pub(super) fn number_term(number: decimal::Decimal, integer: bool) -> Option<Ter
         let digits = number.digits();
         return Some(Term::constant(value.to_string(), Kind::Integer { digits }, Constant::Number(number)));
     }
-    let number = number.normal();
-    // The SQL is used only where SQLite may read it as a double or an integer; exact arithmetic uses the number.
-    let kind = Kind::Scaled { digits: number.digits(), scale: number.scale };
-    Some(Term::constant(number.to_string(), kind, Constant::Number(number)))
+    let normal = number.normal();
+    // The SQL is used only where SQLite may read it as a double or an integer; exact arithmetic uses the number, and
+    // a column that keeps PostgreSQL's text its trailing zeros.
+    let kind = Kind::Scaled { digits: normal.digits(), scale: normal.scale };
+    Some(Term::constant(normal.to_string(), kind, Constant::Number(number)))
 }
 
 fn literal(value: &Value) -> Result<Term, Refusal> {
