@@ -23,11 +23,13 @@ pub struct Database {
 
 impl Database {
     pub(super) fn create(server: &Arc<Running>, name_prefix: &str, template: Option<&Database>) -> Result<Self> {
-        // template0 and not template1: the latter may hold what the server's owner put there.
-        let template_name = template.map_or("template0", |template| template.name.as_str());
         let name = scratch_name(name_prefix)?;
         server.guard(&name)?;
-        let statement = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template_name}\"");
+        let statement = match template {
+            Some(template) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{}\"", template.name),
+            // template0 and not template1: the latter may hold what the server's owner put there.
+            None => format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'"),
+        };
         let object = format!("`{name}`");
         let created = client::execute(server.admin_url(), statement, "create the database", &object);
         match created {

@@ -45,8 +45,6 @@ pub use database::Database;
 use crate::error::{Error, Kind, Result};
 use server::Running;
 
-const FIND: &str = "find a PostgreSQL server";
-
 /// What a provisioned server stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Footing {
@@ -155,15 +153,19 @@ impl Options {
             Err(cause) => (format!("no Docker engine answers ({cause})"), String::new()),
         };
         let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
-            let searched = discovery::SEARCHED;
-            let cause =
-                format!("WHIMBREL_POSTGRES is not set, {no_container}, and there are no server binaries {searched}");
-            return Err(Error::could_not(FIND, "", cause).hint(install_hint::for_this_system()));
+            return Err(nothing_found(&no_container));
         };
         let mut running = Running::from_binaries(&binaries)?;
         running.description.push_str(&note);
         Ok(running)
     }
+}
+
+/// The error of a machine with none of the three footings.
+fn nothing_found(no_container: &str) -> Error {
+    let searched = discovery::SEARCHED;
+    let cause = format!("WHIMBREL_POSTGRES is not set, {no_container}, and there are no server binaries {searched}");
+    Error::could_not("find a PostgreSQL server", "", cause).hint(install_hint::for_this_system())
 }
 
 /// A PostgreSQL server to create databases on. A private one stops, and everything it wrote is removed, when this
@@ -278,4 +280,18 @@ pub fn shared() -> Result<&'static Server> {
             None => told,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_any_footing_is_told_what_is_missing_and_what_to_do() {
+        let error = nothing_found("no Docker engine answers (`docker` is not on PATH)");
+        let told = error.to_string();
+        assert!(told.starts_with("find a PostgreSQL server: WHIMBREL_POSTGRES is not set, no Docker engine"), "{told}");
+        assert!(told.contains("/usr/lib/postgresql"), "{told}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("install") && hint.contains("Docker")), "{error:?}");
+    }
 }
