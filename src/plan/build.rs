@@ -85,10 +85,17 @@ impl<'a> Builder<'a> {
             }
             if let TableKind::MaterializedView { populated, .. } = &table.kind {
                 if !populated {
-                    self.lose("materialized view", &object, "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows");
+                    self.lose(
+                        "materialized view",
+                        &object,
+                        "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
+                    );
                     continue;
                 }
-                self.caveats.push(Caveat { object: object.clone(), text: "a materialized view: carried as a table with its rows".into() });
+                self.caveats.push(Caveat {
+                    object: object.clone(),
+                    text: "a materialized view: carried as a table with its rows".into(),
+                });
             }
             if table.has_heirs {
                 self.caveats.push(Caveat {
@@ -162,7 +169,11 @@ impl<'a> Builder<'a> {
         let comments = comments.count() + self.catalog.views.iter().filter(|view| view.comment.is_some()).count();
         if comments > 0 {
             let plural = if comments == 1 { "comment" } else { "comments" };
-            self.lose("comment", &format!("{comments} {plural}"), "SQLite has no comments; the source catalog in the metadata keeps them");
+            self.lose(
+                "comment",
+                &format!("{comments} {plural}"),
+                "SQLite has no comments; the source catalog in the metadata keeps them",
+            );
         }
         for other in &self.catalog.others {
             self.lose(&other.kind, &other.name, why_other_is_not_carried(&other.kind));
@@ -181,7 +192,9 @@ impl<'a> Builder<'a> {
         if !self.is_rowid_key(source, column) {
             return Some(format!("only an integer primary key counts up by itself in SQLite (last value: {last})"));
         }
-        (sequence.increment != 1).then(|| format!("SQLite counts by 1, the source by {} (last value: {last}, which is carried)", sequence.increment))
+        (sequence.increment != 1).then(|| {
+            format!("SQLite counts by 1, the source by {} (last value: {last}, which is carried)", sequence.increment)
+        })
     }
 
     pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
@@ -208,7 +221,9 @@ impl<'a> Builder<'a> {
     pub(super) fn source_of(&self, place: usize) -> &'a Table {
         let name = &self.tables[place].source;
         let catalog: &'a Catalog = self.catalog;
-        catalog.table(name).unwrap_or_else(|| unreachable!("a planned table is in the catalog that it was planned from"))
+        catalog
+            .table(name)
+            .unwrap_or_else(|| unreachable!("a planned table is in the catalog that it was planned from"))
     }
 
     pub(super) fn is_selected(&mut self, table: &QualifiedName) -> bool {
@@ -234,7 +249,8 @@ impl<'a> Builder<'a> {
     }
 
     fn dropped_table(&mut self, table: &QualifiedName) -> Option<String> {
-        let (key, reason) = self.choices.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())?;
+        let (key, reason) =
+            self.choices.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())?;
         self.used.insert(format!("drop.{key}"));
         Some(reason.clone())
     }
@@ -295,11 +311,14 @@ impl<'a> Builder<'a> {
         let table = key.rsplit_once('.').map_or(key, |(table, _)| table);
         let known = self.catalog.tables.iter().find(|known| names_table(table, &known.name));
         let names: Vec<_> = match known {
-            Some(known) => known.columns.iter().map(|column| format!("`{}.{}`", known.name.name, column.name)).collect(),
+            Some(known) => {
+                known.columns.iter().map(|column| format!("`{}.{}`", known.name.name, column.name)).collect()
+            }
             None => self.catalog.tables.iter().map(|known| format!("`{}`", known.name)).collect(),
         };
         let shown: Vec<_> = names.iter().take(12).cloned().collect();
-        let more = if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
+        let more =
+            if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
         format!("correct or remove it; known are {}{more}", shown.join(", "))
     }
 }

@@ -67,7 +67,9 @@ impl Builder<'_> {
     fn tell_behaviour(&mut self, object: &str, column: &Column, rule: Rule) {
         let base = &column.data_type.base().shape;
         let text = match (rule, base) {
-            (Rule::DecimalText, _) => "sorts and compares as text; the rule `decimal-real` keeps a number instead".to_owned(),
+            (Rule::DecimalText, _) => {
+                "sorts and compares as text; the rule `decimal-real` keeps a number instead".to_owned()
+            }
             (Rule::NocaseText, _) => "compares without case for ASCII letters only".to_owned(),
             (Rule::Text, Shape::Enum(_)) => "sorts by label, not in the enum's order".to_owned(),
             _ => match &column.collation {
@@ -99,7 +101,11 @@ impl Builder<'_> {
                         expression::Default::Null => {}
                         expression::Default::Sequence { .. } => {
                             if !self.is_rowid_key(table, &column.name) {
-                                lost.push(("default", object.clone(), format!("`{source}`: only an integer primary key counts up by itself in SQLite")));
+                                lost.push((
+                                    "default",
+                                    object.clone(),
+                                    format!("`{source}`: only an integer primary key counts up by itself in SQLite"),
+                                ));
                             }
                         }
                     }
@@ -107,7 +113,11 @@ impl Builder<'_> {
                 Err(refusal) => lost.push(("default", object.clone(), format!("`{source}`: {refusal}"))),
             }
         } else if column.identity.is_some() && !self.is_rowid_key(table, &column.name) {
-            lost.push(("identity", object.clone(), "only an integer primary key counts up by itself in SQLite".to_owned()));
+            lost.push((
+                "identity",
+                object.clone(),
+                "only an integer primary key counts up by itself in SQLite".to_owned(),
+            ));
         }
 
         let mut generated = None;
@@ -119,8 +129,19 @@ impl Builder<'_> {
                     generated = Some(translated.sql);
                     plan.computed = true;
                 }
-                Ok(_) => lost.push(("generated column", object.clone(), format!("kept as a plain column with its values: what `{}` cannot hold goes to the ledger", plan.rule.name()))),
-                Err(refusal) => lost.push(("generated column", object.clone(), format!("kept as a plain column with its values: `{}`: {refusal}", source.expression))),
+                Ok(_) => lost.push((
+                    "generated column",
+                    object.clone(),
+                    format!(
+                        "kept as a plain column with its values: what `{}` cannot hold goes to the ledger",
+                        plan.rule.name()
+                    ),
+                )),
+                Err(refusal) => lost.push((
+                    "generated column",
+                    object.clone(),
+                    format!("kept as a plain column with its values: `{}`: {refusal}", source.expression),
+                )),
             }
         }
 
@@ -166,7 +187,8 @@ fn own_check(plan: &ColumnPlan) -> Option<Piece> {
             format!("length({column}) <= {length}")
         }
         (Rule::Text, Shape::Enum(enumeration)) if !enumeration.labels.is_empty() => {
-            let labels: Vec<_> = enumeration.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
+            let labels: Vec<_> =
+                enumeration.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
             format!("{column} IN ({})", labels.join(", "))
         }
         _ => return None,

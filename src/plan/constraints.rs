@@ -40,10 +40,8 @@ impl Builder<'_> {
     fn primary_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
         let origin = format!("{}.{}", table.name, key.name);
         let Some(columns) = self.carried_key(table, key, "primary key") else { return };
-        plan.key = columns
-            .iter()
-            .filter_map(|name| plan.columns.iter().position(|column| column.target == *name))
-            .collect();
+        plan.key =
+            columns.iter().filter_map(|name| plan.columns.iter().position(|column| column.target == *name)).collect();
         if self.is_rowid_key(table, &key.columns[0]) {
             let source = table.column(&key.columns[0]);
             let sequence = source.and_then(|column| column.sequence.as_ref());
@@ -52,16 +50,26 @@ impl Builder<'_> {
                 column.rowid_key = Some((key.name.clone(), counts));
                 column.default = None;
             }
-            plan.last_number = sequence.and_then(|name| self.catalog.sequences.iter().find(|s| s.name == *name)).and_then(|s| s.last_value);
+            plan.last_number = sequence
+                .and_then(|name| self.catalog.sequences.iter().find(|s| s.name == *name))
+                .and_then(|s| s.last_value);
         } else {
-            ddl.constraints.push(Piece { sql: ddl::key(&key.name, "PRIMARY KEY", &columns), kind: "primary key", origin });
+            ddl.constraints.push(Piece {
+                sql: ddl::key(&key.name, "PRIMARY KEY", &columns),
+                kind: "primary key",
+                origin,
+            });
         }
     }
 
     fn unique_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
         let origin = format!("{}.{}", table.name, key.name);
         let Some(columns) = self.carried_key(table, key, "unique key") else { return };
-        ddl.constraints.push(Piece { sql: ddl::key(&key.name, "UNIQUE", &columns), kind: "unique key", origin: origin.clone() });
+        ddl.constraints.push(Piece {
+            sql: ddl::key(&key.name, "UNIQUE", &columns),
+            kind: "unique key",
+            origin: origin.clone(),
+        });
         if key.nulls_not_distinct {
             let name = self.room.take(&format!("{}_nulls", key.name));
             let sql = nulls_not_distinct(&name, &plan.target, &columns, None);
@@ -81,10 +89,16 @@ impl Builder<'_> {
             return None;
         };
         if key.deferrable != Deferrable::No {
-            self.caveats.push(Caveat { object: origin.clone(), text: "checked at once: SQLite cannot defer a unique key".into() });
+            self.caveats.push(Caveat {
+                object: origin.clone(),
+                text: "checked at once: SQLite cannot defer a unique key".into(),
+            });
         }
         if !key.include.is_empty() {
-            self.caveats.push(Caveat { object: origin, text: "without its INCLUDE columns, which a unique key of SQLite cannot have".into() });
+            self.caveats.push(Caveat {
+                object: origin,
+                text: "without its INCLUDE columns, which a unique key of SQLite cannot have".into(),
+            });
         }
         Some(columns)
     }
@@ -149,7 +163,10 @@ impl Builder<'_> {
             caveats.push("MATCH FULL is not enforced: SQLite lets a key with some NULLs pass".to_owned());
         }
         if !key.on_delete_columns.is_empty() {
-            return Err(format!("ON DELETE {} for some of its columns only, which SQLite does not have", key.on_delete.sql()));
+            return Err(format!(
+                "ON DELETE {} for some of its columns only, which SQLite does not have",
+                key.on_delete.sql()
+            ));
         }
         let deferrable = match key.deferrable {
             Deferrable::No => "",
@@ -212,7 +229,11 @@ fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
 
 /// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value.
 pub(super) fn nulls_not_distinct(name: &str, table: &str, columns: &[String], predicate: Option<&str>) -> String {
-    let parts: Vec<_> = columns.iter().map(|column| quote(column)).map(|column| format!("{column} IS NULL, ifnull({column}, 0)")).collect();
+    let parts: Vec<_> = columns
+        .iter()
+        .map(|column| quote(column))
+        .map(|column| format!("{column} IS NULL, ifnull({column}, 0)"))
+        .collect();
     let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
     format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(table), parts.join(", "))
 }

@@ -1,7 +1,7 @@
 //! How the planned columns look to an expression.
 
-use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
 use super::ColumnPlan;
+use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
 use crate::catalog::{Catalog, DataType, QualifiedName, Shape};
 use crate::types::{Rule, TimeUnit};
 use std::collections::HashMap;
@@ -37,7 +37,10 @@ pub fn stored(shape: &Shape, rule: Rule) -> Stored {
         (Rule::NocaseText, Shape::Citext) => Stored::NocaseText,
         (Rule::Blob, _) => Stored::Blob,
         (Rule::UuidText, _) => Stored::Uuid,
-        (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, Shape::Timestamp { .. } | Shape::TimestampTz { .. }) => {
+        (
+            Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros,
+            Shape::Timestamp { .. } | Shape::TimestampTz { .. },
+        ) => {
             let unit = match rule.time_unit() {
                 Some(TimeUnit::Seconds) => EpochUnit::Seconds,
                 Some(TimeUnit::Millis) => EpochUnit::Milliseconds,
@@ -58,9 +61,9 @@ pub fn stored(shape: &Shape, rule: Rule) -> Stored {
 /// accounted for by the form itself.
 fn drops_digits(shape: &Shape, rule: Rule) -> bool {
     match (rule, &DataType::new("", shape.clone()).base().shape) {
-        (_, Shape::Timestamp { precision } | Shape::TimestampTz { precision }) => rule
-            .time_unit()
-            .is_some_and(|unit| unit.micros() > TimeUnit::for_precision(*precision).micros()),
+        (_, Shape::Timestamp { precision } | Shape::TimestampTz { precision }) => {
+            rule.time_unit().is_some_and(|unit| unit.micros() > TimeUnit::for_precision(*precision).micros())
+        }
         (Rule::DecimalInteger, Shape::Numeric { precision_and_scale }) => {
             !matches!(precision_and_scale, Some((precision, 0)) if *precision <= 18)
         }

@@ -62,7 +62,8 @@ impl Builder<'_> {
         let predicate = match &index.predicate {
             Some(source) => {
                 let scope = TableScope { forms: self.forms(), table: &table.name };
-                let translated = expression::index_predicate(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                let translated =
+                    expression::index_predicate(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
                 caveats.extend(translated.caveats);
                 Some(translated.sql)
             }
@@ -103,7 +104,8 @@ impl Builder<'_> {
             IndexKey::Column(name) => quote(&self.index_column(table, name)?),
             IndexKey::Expression(source) => {
                 let scope = TableScope { forms: self.forms(), table: &table.name };
-                let translated = expression::index_expression(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                let translated =
+                    expression::index_expression(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
                 caveats.extend(translated.caveats);
                 translated.sql
             }

@@ -155,7 +155,8 @@ impl Plan {
     /// A usage error, when the plan has refusals.
     pub fn ensure_runnable(&self) -> crate::Result<()> {
         let Some(first) = self.refusals.first() else { return Ok(()) };
-        let told: Vec<_> = self.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason)).collect();
+        let told: Vec<_> =
+            self.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason)).collect();
         Err(crate::Error::usage("plan the migration", "", told.join("; ")).hint(first.way_out.clone()))
     }
 }

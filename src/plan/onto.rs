@@ -67,7 +67,10 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
             None => builder.refusals.push(Refusal {
                 object: format!("table {}", plan.source),
                 reason: format!("the target schema has no table `{}` for it", plan.target),
-                way_out: format!("give it another name under `names`, or drop it by name: `drop.\"{}\" = \"why\"`", plan.source.name),
+                way_out: format!(
+                    "give it another name under `names`, or drop it by name: `drop.\"{}\" = \"why\"`",
+                    plan.source.name
+                ),
             }),
         }
         builder.list_constraints_without_place(source, &plan, schema);
@@ -75,7 +78,10 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
     }
     for target in &schema.tables {
         if !tables.iter().any(|plan| same(&plan.target, &target.name)) {
-            builder.caveats.push(Caveat { object: format!("`{}`", target.name), text: "has no source and keeps what the target schema puts there".into() });
+            builder.caveats.push(Caveat {
+                object: format!("`{}`", target.name),
+                text: "has no source and keeps what the target schema puts there".into(),
+            });
         }
     }
     for view in &catalog.views {
@@ -114,7 +120,10 @@ impl Builder<'_> {
                 refusals.push(Refusal {
                     object,
                     reason: format!("`{}` of the target schema has no column `{}` for it", target.name, column.target),
-                    way_out: format!("give it another name under `names`, or drop it by name: `drop.\"{}.{}\" = \"why\"`", source.name, column.source),
+                    way_out: format!(
+                        "give it another name under `names`, or drop it by name: `drop.\"{}.{}\" = \"why\"`",
+                        source.name, column.source
+                    ),
                 });
                 continue;
             };
@@ -137,7 +146,10 @@ impl Builder<'_> {
                 continue;
             }
             if place.optional {
-                self.caveats.push(Caveat { object: format!("`{}.{}`", target.name, place.name), text: "has no source and gets its default".into() });
+                self.caveats.push(Caveat {
+                    object: format!("`{}.{}`", target.name, place.name),
+                    text: "has no source and gets its default".into(),
+                });
             } else {
                 refusals.push(Refusal {
                     object: format!("column `{}.{}` of the target schema", target.name, place.name),
@@ -159,11 +171,19 @@ impl Builder<'_> {
         let mapped = |columns: &[String]| -> Option<Vec<String>> {
             columns
                 .iter()
-                .map(|name| plan.columns.iter().find(|column| column.source == *name).map(|column| column.target.clone()))
+                .map(|name| {
+                    plan.columns.iter().find(|column| column.source == *name).map(|column| column.target.clone())
+                })
                 .collect()
         };
-        for (kind, key) in source.primary_key.iter().map(|key| ("primary key", key)).chain(source.unique_keys.iter().map(|key| ("unique key", key))) {
-            let there = mapped(&key.columns).is_some_and(|columns| target.unique.iter().any(|unique| same_set(unique, &columns)));
+        for (kind, key) in source
+            .primary_key
+            .iter()
+            .map(|key| ("primary key", key))
+            .chain(source.unique_keys.iter().map(|key| ("unique key", key)))
+        {
+            let there = mapped(&key.columns)
+                .is_some_and(|columns| target.unique.iter().any(|unique| same_set(unique, &columns)));
             if !there {
                 self.lose(kind, &format!("{}.{}", source.name, key.name), REASON);
             }
@@ -174,7 +194,11 @@ impl Builder<'_> {
             }
         }
         for check in &source.checks {
-            self.lose("check", &format!("{}.{}", source.name, check.name), "the target schema decides which checks there are");
+            self.lose(
+                "check",
+                &format!("{}.{}", source.name, check.name),
+                "the target schema decides which checks there are",
+            );
         }
         for index in &source.indexes {
             let columns: Option<Vec<String>> = index
@@ -186,7 +210,8 @@ impl Builder<'_> {
                 })
                 .collect();
             let there = columns.is_some_and(|columns| {
-                let starts_with = |index: &Vec<String>| index.len() >= columns.len() && same_set(&index[..columns.len()], &columns);
+                let starts_with =
+                    |index: &Vec<String>| index.len() >= columns.len() && same_set(&index[..columns.len()], &columns);
                 if index.unique {
                     target.unique.iter().any(|unique| same_set(unique, &columns))
                 } else {

@@ -17,7 +17,9 @@ impl Builder<'_> {
             }
             match expression::view(&view.definition, self.forms()) {
                 Ok(translated) => {
-                    self.caveats.extend(translated.caveats.iter().map(|text| Caveat { object: object.clone(), text: text.clone() }));
+                    self.caveats.extend(
+                        translated.caveats.iter().map(|text| Caveat { object: object.clone(), text: text.clone() }),
+                    );
                     let wanted = self.chosen_table_name(&view.name).unwrap_or_else(|| natural(&view.name));
                     let target = self.room.take(&wanted);
                     let columns = quote_all(view.columns.iter().map(String::as_str));

@@ -52,7 +52,8 @@ pub fn copy(
     let _registration = cancel.on_cancel(move || interrupt.interrupt());
     thread::scope(|scope| {
         let writer = scope.spawn(move || write(plan, loader, &from_reader, &to_reader, metadata));
-        let mut reader = Reader { to_writer, from_writer, batch: Batch::default(), hasher: RowHasher::default(), metadata };
+        let mut reader =
+            Reader { to_writer, from_writer, batch: Batch::default(), hasher: RowHasher::default(), metadata };
         let read = plan.tables.iter().enumerate().try_fold(Vec::new(), |mut copied, (index, table)| {
             cancel.check("copy")?;
             listener(Event::TableStarted { table: table.source.clone(), row_estimate: table.row_estimate });
@@ -62,7 +63,8 @@ pub fn copy(
             Ok(copied)
         });
         drop(reader);
-        let written = writer.join().unwrap_or_else(|_| Err(Error::could_not("write the target", "", "the writer panicked")));
+        let written =
+            writer.join().unwrap_or_else(|_| Err(Error::could_not("write the target", "", "the writer panicked")));
         if cancel.is_cancelled() {
             return Err(Error::interrupted("copy"));
         }
@@ -81,7 +83,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn table(&mut self, source: &mut dyn Source, index: usize, table: &TablePlan, listener: &Listener<'_>) -> Result<Copied> {
+    fn table(
+        &mut self,
+        source: &mut dyn Source,
+        index: usize,
+        table: &TablePlan,
+        listener: &Listener<'_>,
+    ) -> Result<Copied> {
         let columns: Vec<Codec> = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
         let request = ReadRequest {
             table: &table.source,
@@ -184,7 +192,13 @@ fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, cell: &Cell<
     ))
 }
 
-fn write(plan: &Plan, loader: Loader, from_reader: &Receiver<Message>, to_reader: &Sender<Batch>, metadata: bool) -> Result<Loader> {
+fn write(
+    plan: &Plan,
+    loader: Loader,
+    from_reader: &Receiver<Message>,
+    to_reader: &Sender<Batch>,
+    metadata: bool,
+) -> Result<Loader> {
     let mut next = from_reader.recv().ok();
     while let Some(Message::Table(index)) = next {
         let table = &plan.tables[index];
