@@ -41,8 +41,10 @@ Examples:
 
 #[derive(Debug, ClapArgs)]
 struct ListArgs {
-    #[command(flatten)]
-    target: Target,
+    // Not flattened: clap sees that the list is meant by the arguments of this struct alone.
+    /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
+    #[arg(value_name = "TARGET")]
+    target: String,
     /// Read every backup and compare its digest; ends with 1 where one is broken
     #[arg(long)]
     check: bool,
@@ -71,7 +73,7 @@ impl Args {
         match (&self.command, &self.list) {
             (Some(Command::Prune(args)), _) => args.output,
             (None, Some(args)) => args.output,
-            (None, None) => OutputOptions { json: false, quiet: false, no_progress: false },
+            (None, None) => OutputOptions::default(),
         }
     }
 }
@@ -95,7 +97,7 @@ pub fn run(args: &Args, output: &Output) -> Result<Exit> {
 }
 
 fn show(args: &ListArgs, output: &Output) -> Result<Exit> {
-    let place = Place::new(&args.target.target)?;
+    let place = Place::new(&args.target)?;
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;

@@ -6,6 +6,7 @@
 mod backups;
 mod check;
 mod config;
+mod demo;
 pub mod exit;
 mod migrate;
 mod optimize;
@@ -49,6 +50,7 @@ enum Verb {
     Backups(backups::Args),
     Check(check::Args),
     Optimize(optimize::Args),
+    Demo(demo::Args),
 }
 
 impl Verb {
@@ -61,6 +63,7 @@ impl Verb {
             Verb::Backups(args) => args.output(),
             Verb::Check(args) => args.output,
             Verb::Optimize(args) => args.output,
+            Verb::Demo(_) => OutputOptions::default(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Verb {
             Verb::Backups(args) => backups::run(args, output),
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
+            Verb::Demo(_) => demo::run(cancel),
         }
     }
 }

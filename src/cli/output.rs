@@ -8,7 +8,7 @@ use clap::Args;
 use std::io::{IsTerminal, Write};
 
 /// How the program talks.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputOptions {
     /// Print one JSON object per line, {"type": …, "data": …}, instead of text
