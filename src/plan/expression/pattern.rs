@@ -73,7 +73,7 @@ fn glob(pattern: &str) -> Result<String, Refusal> {
         match character {
             '%' => glob.push('*'),
             '_' => glob.push('?'),
-            '\\' => glob.extend(characters.next().map(glob_literal).unwrap_or_default().chars()),
+            '\\' => glob.push_str(&characters.next().map(glob_literal).unwrap_or_default()),
             other => glob.push_str(&glob_literal(other)),
         }
     }

@@ -441,6 +441,7 @@ fn caveats_name_the_corner() {
         ("(lower(name) = 'x'::text)", "ASCII"),
         ("(name > 'x'::text)", "collation"),
         ("(email = 'x'::citext)", "citext"),
+        ("(email OPERATOR(public.=) 'x'::public.citext)", "citext"),
         ("(born > '1900-01-01'::date)", "9999"),
         ("(price IS NULL)", "NaN"),
     ] {
@@ -486,6 +487,11 @@ fn defaults_take_the_representation_of_their_column() {
         ("'1970-01-01 00:00:01'::timestamp without time zone", plain.clone(), "1000000"),
         ("'1970-01-01 00:00:00+00'::timestamp with time zone", seconds.clone(), "0"),
         ("'infinity'::timestamp without time zone", plain, "9223372036854775807"),
+        ("'1970-01-01 00:00:00'::timestamp without time zone", seconds.clone(), "0"),
+        ("timezone('utc'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
+        ("(now() AT TIME ZONE 'utc'::text)", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
+        ("timezone('Europe/Berlin'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "refused"),
+        ("CURRENT_TIMESTAMP(3)", seconds.clone(), "(unixepoch())"),
         ("CURRENT_DATE", Date, "(date('now'))"),
         ("('now'::text)::date", Date, "(date('now'))"),
         ("'2020-01-01'::date", Date, "'2020-01-01'"),
@@ -543,7 +549,9 @@ fn the_clock_is_an_integer_near_the_system_clock_in_every_unit() {
 fn a_random_uuid_has_its_version_and_variant() {
     let connection = sqlite();
     let form = ColumnForm::new("c", Stored::Uuid);
+    let extension = default("public.uuid_generate_v4()", &Sample, &form).unwrap();
     let clause = default("gen_random_uuid()", &Sample, &form).unwrap().default.clause().unwrap();
+    assert_eq!(extension.default.clause().as_deref(), Some(clause.as_str()));
     let mut seen = std::collections::HashSet::new();
     for _ in 0..200 {
         let uuid: String = connection.query_row(&format!("SELECT {clause}"), [], |row| row.get(0)).unwrap();
