@@ -629,6 +629,19 @@ fn a_random_uuid_has_its_version_and_variant() {
 
 /// Each view's query; compared on the same rows, in order.
 const VIEWS: &[&str] = &[
+    "SELECT a.id, c.id AS cid FROM (sample a LEFT JOIN (sample b JOIN sample c ON ((c.id = b.id))) ON ((b.id = a.n))) ORDER BY a.id, c.id",
+    "SELECT a.id, b.id AS other FROM (sample a FULL JOIN sample b ON ((a.id = (b.id + 100)))) ORDER BY a.id, b.id",
+    "SELECT id, a.n, b.m FROM (sample a FULL JOIN ( SELECT (s.id + 60) AS id, s.m FROM sample s) b USING (id)) ORDER BY id",
+    "(SELECT s.id FROM sample s ORDER BY s.id LIMIT 3) UNION ALL (SELECT t.n AS id FROM sample t WHERE (t.n = 5) ORDER BY t.id LIMIT 2)",
+    "SELECT s.n FROM sample s EXCEPT (SELECT t.m AS n FROM sample t UNION SELECT 100 AS n) ORDER BY 1",
+    "SELECT v.a, v.b FROM (VALUES (1, 'x'::text), (2, 'y'::text)) v(a, b) ORDER BY v.a DESC",
+    "SELECT s.status, count(*) AS c FROM sample s GROUP BY s.status ORDER BY s.status",
+    "SELECT s.active, sum(s.n) AS n, count(DISTINCT s.m) AS m FROM sample s GROUP BY s.active ORDER BY s.active NULLS FIRST",
+    "SELECT (s.code)::text AS code, s.price FROM sample s WHERE (s.price IS NOT NULL) ORDER BY s.price DESC, s.id",
+    "SELECT date_trunc('month'::text, s.starts) < s.starts AS later, s.id FROM sample s WHERE (s.starts < '2021-01-01 00:00:00'::timestamp without time zone) ORDER BY s.id",
+    "WITH RECURSIVE tree AS (SELECT s.id, 0 AS depth FROM sample s WHERE (s.id = 1) UNION ALL SELECT c.id, (t.depth + 1) FROM (sample c JOIN tree t ON ((c.id = (t.id * 2)))) WHERE (t.depth < 10)) SELECT tree.id, tree.depth FROM tree ORDER BY tree.id",
+    "SELECT s.id, rank() OVER (ORDER BY s.n DESC, s.m) AS place FROM sample s ORDER BY s.id",
+    "SELECT s.n FROM sample s GROUP BY s.n HAVING (sum(s.price) > (1000)::numeric) ORDER BY s.n",
     "SELECT sample.id, sample.name FROM sample WHERE (sample.n > 0) ORDER BY sample.id;",
     "SELECT s.n, count(*) AS count, sum(s.price) AS total, min(s.m) AS least FROM sample s GROUP BY s.n ORDER BY s.n",
     "SELECT s.n, count(*) FILTER (WHERE s.active) AS active FROM sample s GROUP BY s.n HAVING (count(*) > 1) ORDER BY s.n DESC",
