@@ -33,7 +33,7 @@ pub(super) struct Translator<'a> {
     pub frames: Vec<Frame>,
     /// The common table expressions in sight, innermost last.
     pub common: Vec<(String, super::TableForm)>,
-    /// The names of named windows in sight.
+    /// How deeply the walk is nested at the moment.
     pub depth: usize,
 }
 
