@@ -312,7 +312,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_disk_that_fills_up_during_the_backup_changes_nothing() {
     for log in [false, true] {
-        let disk = SmallDisk::new(1024);
+        let disk = SmallDisk::new(3072);
         let directory = disk.0.path();
         let target = directory.join("app.db");
         match log {
