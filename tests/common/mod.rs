@@ -131,6 +131,15 @@ impl Holder {
         Holder(child)
     }
 
+    /// Whether another process is refused when it tries to write.
+    pub fn writer_is_refused(path: &Path) -> bool {
+        match Self::start_unready(path, "write").0.wait().unwrap().code() {
+            Some(7) => true,
+            Some(0) => false,
+            other => panic!("the other process failed: {other:?}"),
+        }
+    }
+
     pub fn id(&self) -> u32 {
         self.0.id()
     }
@@ -152,8 +161,16 @@ pub fn hold() {
     let path = PathBuf::from(std::env::var_os("CHILD_PATH").expect("set by the parent"));
     let task = std::env::var("CHILD_TASK").expect("set by the parent");
     if task == "publish" {
+        println!("holding");
         publish_new(&path).unwrap();
         return wait();
+    }
+    if task == "write" {
+        let connection = Connection::open(&path).unwrap();
+        connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let refused = connection.execute_batch("INSERT INTO t VALUES ('from outside')").is_err();
+        drop(connection);
+        std::process::exit(if refused { 7 } else { 0 });
     }
     if task == "stage" {
         let _staging = staged(&path, "new");
