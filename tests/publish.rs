@@ -435,13 +435,20 @@ fn killed_at_any_moment_the_target_is_the_old_or_the_new_one() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("app.db");
     let mut outcomes = [0, 0];
+    // The moments are spread over a little more than the time that a whole run takes here.
+    database(&target, Mode::Wal, "old");
+    let started = std::time::Instant::now();
+    publish_new(&target).unwrap();
+    let whole_micros = u64::try_from(started.elapsed().as_micros()).unwrap();
+    fs::remove_dir_all(directory.path().join("app.db.whimbrel-backups")).unwrap();
+    fs::remove_file(&target).unwrap();
     for round in 0..40 {
         match round % 2 {
             0 => drop(database(&target, Mode::Wal, "old")),
             _ => crashed_with_log(&target),
         }
         let mut holder = Holder::start(&target, "publish");
-        std::thread::sleep(std::time::Duration::from_micros(1_500 * round));
+        std::thread::sleep(std::time::Duration::from_micros(whole_micros * 13 / 10 * round / 40));
         holder.kill();
         match dump(&target).as_str() {
             "old" | "old,in the log" => outcomes[0] += 1,

@@ -36,27 +36,28 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
     }
     let alone = target.side_files.wal_bytes.is_none() && target.side_files.journal_bytes.is_none();
     let access = if alone { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let mut connection = prepared(&target.path, access).could_not("open", quoted(path))?;
-    let first: rusqlite::Result<i64> = connection.query_row("PRAGMA schema_version", [], |row| row.get(0));
-    let unwritable = |error: rusqlite::Error| {
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
-        )
-    };
-    if alone && first.is_err_and(unwritable) {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        connection = prepared(Path::new(&immutable_uri(&target.path)), flags).could_not("open", quoted(path))?;
+    let connection = match prepared(&target.path, access) {
+        Err(error) if alone && is_unwritable(&error) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            prepared(Path::new(&immutable_uri(&target.path)), flags)
+        }
+        outcome => outcome,
     }
+    .could_not("open", quoted(path))?;
     stop_when(&connection, cancel)?;
     Ok(connection)
 }
 
+/// Setting the cache size reads the schema, so a database that cannot be read fails here.
 fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384")?;
     Ok(connection)
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
 }
 
 /// The path as a URI in which every byte stands for itself (<https://sqlite.org/uri.html>).
