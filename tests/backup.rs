@@ -184,6 +184,9 @@ fn damaged_and_incomplete_backups_are_marked_and_refused() {
     let later = String::from_utf8(manifest_bytes.clone()).unwrap().replace("\"format\": 1", "\"format\": 2");
     fs::write(&manifest, later).unwrap();
     refused("manifest-unreadable", "form 2");
+    let of_another = String::from_utf8(manifest_bytes.clone()).unwrap().replace(&second, &first);
+    fs::write(&manifest, of_another).unwrap();
+    refused("manifest-unreadable", "belongs to");
     fs::write(&manifest, &manifest_bytes).unwrap();
     roll_back(&target).unwrap();
     assert!(fs::read(&target).unwrap() == file_bytes);

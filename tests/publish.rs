@@ -156,6 +156,48 @@ fn the_lock_holds_from_the_backup_to_the_rename() {
 }
 
 #[test]
+fn a_connection_that_was_opened_before_cannot_write_to_the_new_file() {
+    for mode in [Mode::Delete, Mode::Wal] {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("app.db");
+        database(&target, mode, "old");
+        // Open, but it has not read yet, so it holds no lock; in this process, so it is not found as a holder.
+        let late = Connection::open(&target).unwrap();
+        publish_new(&target).unwrap();
+        assert!(late.execute_batch("INSERT INTO t VALUES ('lost')").is_err(), "{mode:?}");
+        drop(late);
+        assert_eq!(dump(&target), "new", "{mode:?}");
+        assert_eq!(listing(directory.path()), ["app.db", "app.db.whimbrel-backups"], "{mode:?}");
+    }
+}
+
+#[test]
+fn a_rename_that_fails_leaves_the_content_and_nothing_else() {
+    for log in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("app.db");
+        match log {
+            true => crashed_with_log(&target),
+            false => drop(database(&target, Mode::Wal, "old")),
+        }
+        let before = snapshot(directory.path());
+        // A mount point cannot be renamed over.
+        let mounted = Command::new("mount").arg("--bind").args([&target, &target]).status().expect("mount");
+        assert!(mounted.success(), "these tests need to mount");
+        let outcome = publish_new(&target);
+        assert!(Command::new("umount").arg(&target).status().expect("umount").success());
+        let error = outcome.unwrap_err();
+        assert!(error.way_out().unwrap().contains("mount"), "{error}");
+        if log {
+            assert_eq!(listing(directory.path()), ["app.db"]);
+            assert_eq!(dump(&target), "old,in the log");
+        } else {
+            assert!(snapshot(directory.path()) == before);
+        }
+    }
+}
+
+#[test]
 fn what_is_not_a_database_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("app.db");
