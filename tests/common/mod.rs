@@ -101,6 +101,19 @@ pub fn publish_new(target: &Path) -> Result<Published> {
     publish(staging, target, publish_options())
 }
 
+/// Mounting and changing owners need root. A test that cannot run says so and is not silent.
+pub fn can_run_as_root(test: &str) -> bool {
+    if !is_root() {
+        eprintln!("NOT RUN: `{test}` needs root (a mount, or a second user)");
+    }
+    is_root()
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    unsafe { libc::geteuid() == 0 }
+}
+
 pub fn test_binary() -> PathBuf {
     std::env::current_exe().unwrap()
 }
