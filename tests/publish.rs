@@ -479,6 +479,54 @@ fn a_disk_that_fills_up_during_the_backup_changes_nothing() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one() {
+    if !can_run_as_root("whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one") {
+        return;
+    }
+    let mut outcomes = [0, 0];
+    for log in [false, true] {
+        for blocks in 0..32 {
+            let disk = SmallDisk::new(1024);
+            let directory = disk.0.path();
+            let target = directory.join("app.db");
+            match log {
+                true => crashed_with_log(&target),
+                false => drop(database(&target, Mode::Delete, "old")),
+            }
+            let mut filler = fs::File::create(directory.join("filler")).unwrap();
+            while std::io::Write::write(&mut filler, &[1; 4096]).is_ok() {}
+            let length = filler.metadata().unwrap().len();
+            filler.set_len(length - blocks * 4096).unwrap();
+            let before = snapshot(directory);
+            let outcome = Staging::create(&target).map_err(|error| error.to_string()).and_then(|staging| {
+                common::fill(&staging, "new").map_err(|error| error.to_string())?;
+                publish(staging, &target, publish_options()).map_err(|error| error.to_string())
+            });
+            fs::remove_file(directory.join("filler")).unwrap();
+            match outcome {
+                Ok(_) => {
+                    outcomes[1] += 1;
+                    assert_eq!(dump(&target), "new");
+                    let backup = list(&target, None, Check::Digest).unwrap().remove(0);
+                    assert_eq!(dump(&backup.file), if log { "old,in the log" } else { "old" });
+                }
+                Err(error) => {
+                    assert!(error.contains("full") || error.contains("No space"), "{error}");
+                    outcomes[0] += 1;
+                    let mut after = snapshot(directory);
+                    after.insert("filler".into(), before["filler"].clone());
+                    assert!(after == before, "log {log}, {blocks} blocks: {:?}", listing(directory));
+                    assert_eq!(dump(&target), if log { "old,in the log" } else { "old" });
+                }
+            }
+        }
+    }
+    println!("64 disks: {} old, {} new", outcomes[0], outcomes[1]);
+    assert!(outcomes[0] > 0 && outcomes[1] > 0);
+}
+
+#[test]
 fn a_killed_run_is_cleaned_up_by_the_next() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("app.db");

@@ -75,14 +75,16 @@ pub fn snapshot(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 
 pub fn staged(target: &Path, row: &str) -> Staging {
     let staging = Staging::create(target).unwrap();
-    fill(&staging, row);
+    fill(&staging, row).unwrap();
     staging
 }
 
-fn fill(staging: &Staging, row: &str) {
-    let connection = Connection::open(staging.path()).unwrap();
-    connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE t(a)").unwrap_or(());
-    connection.execute("INSERT INTO t VALUES (?1)", [row]).unwrap();
+/// Makes the staged file a database with one row in `t`.
+pub fn fill(staging: &Staging, row: &str) -> rusqlite::Result<()> {
+    let connection = Connection::open(staging.path())?;
+    connection.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE t(a)")?;
+    connection.execute("INSERT INTO t VALUES (?1)", [row])?;
+    Ok(())
 }
 
 pub fn publish_options() -> PublishOptions<'static> {
@@ -97,7 +99,7 @@ pub fn publish_options() -> PublishOptions<'static> {
 
 pub fn publish_new(target: &Path) -> Result<Published> {
     let staging = Staging::create(target)?;
-    fill(&staging, "new");
+    fill(&staging, "new").unwrap();
     publish(staging, target, publish_options())
 }
 
