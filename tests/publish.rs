@@ -193,7 +193,7 @@ fn a_rename_that_fails_leaves_the_content_and_nothing_else() {
         let mounted = Command::new("mount").arg("--bind").args([&target, &target]).status().expect("mount");
         assert!(mounted.success(), "these tests need to mount");
         let outcome = publish_new(&target);
-        assert!(Command::new("umount").arg(&target).status().expect("umount").success());
+        assert!(Command::new("umount").arg("-l").arg(&target).status().expect("umount").success());
         let error = outcome.unwrap_err();
         assert!(error.way_out().unwrap().contains("mount"), "{error}");
         if log {
@@ -435,7 +435,7 @@ impl SmallDisk {
 #[cfg(target_os = "linux")]
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
 }
 
@@ -471,7 +471,7 @@ fn a_disk_that_fills_up_during_the_backup_changes_nothing() {
         let error = publish(staging, &target, publish_options()).unwrap_err();
         assert!(error.way_out().is_some_and(|hint| hint.contains("free space")), "{error} {:?}", error.way_out());
         assert!(snapshot(directory) == before, "{:?}", listing(directory));
-        drop(filler);
+        filler.set_len(0).unwrap();
         fs::remove_file(directory.join("filler")).unwrap();
         publish_new(&target).unwrap();
         assert_eq!(dump(&target), "new");
@@ -503,6 +503,8 @@ fn whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one() {
                 common::fill(&staging, "new").map_err(|error| error.to_string())?;
                 publish(staging, &target, publish_options()).map_err(|error| error.to_string())
             });
+            // Removing it would not give the room back while it is open, here or in a process that is being started.
+            filler.set_len(0).unwrap();
             fs::remove_file(directory.join("filler")).unwrap();
             match outcome {
                 Ok(_) => {
