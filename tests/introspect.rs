@@ -123,7 +123,10 @@ fn every_type_is_resolved_down_to_the_built_in_ones() {
     assert!(!discount.not_null);
     let checks: Vec<_> =
         discount.checks.iter().map(|c| (c.name.as_str(), c.expression.as_str(), c.validated)).collect();
-    assert_eq!(checks, [("odd", "((VALUE)::numeric <> (7)::numeric)", false), ("small", "((VALUE)::numeric < (100)::numeric)", true)]);
+    assert_eq!(
+        checks,
+        [("odd", "((VALUE)::numeric <> (7)::numeric)", false), ("small", "((VALUE)::numeric < (100)::numeric)", true)]
+    );
     let Shape::Domain(price) = &discount.base.shape else { panic!("{:?}", discount.base) };
     assert!(price.not_null);
     assert_eq!((price.base.name.as_str(), &price.base.shape), ("numeric(12,3)", &numeric(Some((12, 3)))));
@@ -352,7 +355,7 @@ fn a_partitioned_table_is_one_with_what_all_its_leaves_have() {
         ) PARTITION BY RANGE (at);
         CREATE INDEX by_n ON sale (n);
         CREATE TABLE sale_old PARTITION OF sale FOR VALUES FROM ('2000-01-01') TO ('2010-01-01');
-        CREATE TABLE sale_new PARTITION OF sale FOR VALUES FROM ('2010-01-01') TO ('2030-01-01') PARTITION BY LIST (n);
+        CREATE TABLE sale_new PARTITION OF sale FOR VALUES FROM ('2010-01-01') TO ('2030-01-01') PARTITION BY LIST (id);
         CREATE TABLE sale_new_1 PARTITION OF sale_new FOR VALUES IN (1);
         CREATE TABLE sale_new_rest PARTITION OF sale_new DEFAULT;
         -- On every leaf, by itself or from an inner node:
@@ -364,8 +367,8 @@ fn a_partitioned_table_is_one_with_what_all_its_leaves_have() {
         -- Unique on every leaf; only the second tells the leaves apart:
         ALTER TABLE sale_old ADD CONSTRAINT old_u UNIQUE (customer); ALTER TABLE sale_new_1 ADD CONSTRAINT new_1_u UNIQUE (customer);
         ALTER TABLE sale_new_rest ADD CONSTRAINT new_rest_u UNIQUE (customer);
-        CREATE UNIQUE INDEX u1 ON sale_old (n, at, customer); CREATE UNIQUE INDEX u2 ON sale_new (at, n, customer);
-        CREATE UNIQUE INDEX u3 ON sale_new (n, at, customer);
+        CREATE UNIQUE INDEX u1 ON sale_old (id, at, customer); CREATE UNIQUE INDEX u2 ON sale_new (at, id, customer);
+        CREATE UNIQUE INDEX u3 ON sale_new (id, at, customer);
         -- On some leaves only:
         ALTER TABLE sale_new_1 ADD CONSTRAINT only_here CHECK (id > 0);
         CREATE INDEX only_there ON sale_old (customer);
@@ -387,7 +390,7 @@ fn a_partitioned_table_is_one_with_what_all_its_leaves_have() {
     assert_eq!(checks, [("sale_n_check", "(n > 0)", true), ("small_too", "(n < 1000)", false)]);
     assert!(sale.unique_keys.is_empty(), "{:?}", sale.unique_keys);
     let indexes: Vec<_> = sale.indexes.iter().map(|index| (index.parts.len(), index.unique)).collect();
-    assert_eq!(indexes, [(1, false), (2, false), (3, true)], "{:?}", sale.indexes);
+    assert_eq!(indexes, [(1, false), (3, true), (2, false)], "{:?}", sale.indexes);
 
     let refund = table(&catalog, "refund");
     assert_eq!(refund.foreign_keys.len(), 1, "one key, although the server keeps one more for each partition");
@@ -395,7 +398,7 @@ fn a_partitioned_table_is_one_with_what_all_its_leaves_have() {
     let expected = [
         "constraint of partitions: only_here on 1 of 3 partitions of public.sale",
         "constraint of partitions: new_1_u on 3 of 3 partitions of public.sale",
-        "index of partitions: sale_new_1_at_n_customer_idx on 2 of 3 partitions of public.sale",
+        "index of partitions: sale_new_1_at_id_customer_idx on 2 of 3 partitions of public.sale",
         "index of partitions: only_there on 1 of 3 partitions of public.sale",
         "partitioning: public.sale by RANGE (at), 3 partitions read as one",
     ];
@@ -475,18 +478,14 @@ fn whatever_no_table_carries_is_named() {
         CREATE TEXT SEARCH CONFIGURATION ours (COPY = simple);
         CREATE COLLATION ours FROM "C";
         CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+        CREATE FUNCTION no_range(integer) RETURNS tsrange LANGUAGE sql AS 'SELECT NULL::tsrange';
         CREATE CAST (integer AS tsrange) WITH FUNCTION no_range(integer);
         CREATE TYPE unused AS ENUM ('a', 'b');
         CREATE DOMAIN unused_domain AS integer CHECK (VALUE > 0);
         CREATE TYPE unused_range AS RANGE (subtype = integer);
         SELECT lo_create(0), lo_create(0);
         CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION on_ddl();
-        "#
-        .replace(
-            "CREATE CAST",
-            "CREATE FUNCTION no_range(integer) RETURNS tsrange LANGUAGE sql AS 'SELECT NULL::tsrange';\nCREATE CAST",
-        )
-        .as_str(),
+        "#,
     );
     let expected = [
         "aggregate: public.product(integer)",

@@ -57,14 +57,17 @@ fn every_setting_is_pinned_whatever_the_role_prefers() {
         ("transaction_read_only", "on"),
         ("application_name", "whimbrel"),
     ] {
-        assert_eq!(first(&mut session, &format!("SHOW \"{setting}\"")), expected, "{setting}");
+        let shown = first(&mut session, &format!("SHOW \"{setting}\""));
+        assert_eq!(shown.trim_matches('"'), expected, "{setting}");
     }
     assert!(session.version() >= 130_000);
 }
 
 #[test]
 fn a_copy_is_header_with_first_row_then_rows_then_trailer() {
-    let scratch = Scratch::new("CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (2), (NULL); CREATE TABLE empty (a integer)");
+    let scratch = Scratch::new(
+        "CREATE TABLE t (a integer); INSERT INTO t VALUES (1), (2), (NULL); CREATE TABLE empty (a integer)",
+    );
     let mut session = scratch.session();
     // A row of one integer is 2 bytes for the number of fields, 4 for the length, 4 for the value; NULL is 6.
     assert_eq!(copy(&mut session, "public.t").unwrap(), [19 + 10, 10, 6, 2]);
@@ -116,7 +119,7 @@ fn who_may_not_read_sees_the_catalog_and_is_told_which_table() {
         "CREATE ROLE {role} LOGIN PASSWORD 'open'; CREATE SCHEMA closed; CREATE TABLE closed.a (x serial PRIMARY KEY);
          CREATE TABLE secret (a integer, b text DEFAULT 'x'); CREATE TABLE open (a integer); GRANT SELECT ON open TO {role};
          CREATE TABLE hidden (a integer); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY;
-         CREATE POLICY some ON hidden USING (a > 1); GRANT SELECT ON hidden TO {role}; INSERT INTO hidden VALUES (1), (2);
+         CREATE POLICY some_rows ON hidden USING (a > 1); GRANT SELECT ON hidden TO {role}; INSERT INTO hidden VALUES (1), (2);
          CREATE VIEW shown AS SELECT * FROM secret; SELECT lo_create(0)"
     ));
     let url = scratch.postgres_url().secret().to_owned();
@@ -151,7 +154,8 @@ fn who_may_not_read_sees_the_catalog_and_is_told_which_table() {
 
 #[test]
 fn a_connection_that_is_cut_is_an_error_not_an_end() {
-    let scratch = Scratch::new("CREATE TABLE t AS SELECT g AS a, repeat('x', 1000) AS b FROM generate_series(1, 200000) g");
+    let scratch =
+        Scratch::new("CREATE TABLE t AS SELECT g AS a, repeat('x', 1000) AS b FROM generate_series(1, 200000) g");
     let mut session = scratch.session();
     let process = first(&mut session, "SELECT pg_backend_pid()::text");
     let mut rows = 0_u64;
