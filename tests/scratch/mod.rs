@@ -9,7 +9,7 @@ use whimbrel::endpoint::postgres::Session;
 
 /// The URL of a PostgreSQL on which databases may be created.
 pub fn server_url() -> String {
-    std::env::var("WHIMBREL_POSTGRES").expect("WHIMBREL_POSTGRES must be the URL of a PostgreSQL for these tests")
+    whimbrel::provision::shared().expect("a PostgreSQL for the tests").admin_url().to_owned()
 }
 
 /// A database of one test; it is gone when this is dropped.

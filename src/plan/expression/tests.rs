@@ -748,18 +748,12 @@ fn sqlite_answers_every_question_as_postgresql_did() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Where the PostgreSQL is that the recorded answers are compared with.
-fn postgres_url() -> String {
-    std::env::var("WHIMBREL_POSTGRES").expect("WHIMBREL_POSTGRES holds the URL of a PostgreSQL")
-}
-
 /// Asks a PostgreSQL every question, in a schema of its own that is rolled back. With WHIMBREL_RECORD set, its answers
 /// become the recorded ones.
 #[tokio::test]
-#[ignore = "needs a PostgreSQL in WHIMBREL_POSTGRES"]
 async fn postgresql_still_answers_as_recorded() {
     use sqlx::{Connection as _, Executor as _, Row as _};
-    let mut connection = sqlx::PgConnection::connect(&postgres_url()).await.unwrap();
+    let mut connection = sqlx::PgConnection::connect(crate::provision::shared().unwrap().admin_url()).await.unwrap();
     let mut transaction = connection.begin().await.unwrap();
     let table = POSTGRES_TABLE.replace("citext", "text");
     transaction
