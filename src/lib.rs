@@ -1,2 +1,3 @@
 pub mod error;
+pub mod schema;
 pub use error::{Error, Result};
