@@ -179,7 +179,8 @@ impl Session {
     async fn build(mut self, steps: &[Step]) -> Result<Vec<Object>> {
         let (connection, place) = self.open().await?;
         let there = drift::postgres::objects(connection, &place).await?;
-        if let Some(object) = there.first() {
+        // A new database has the schema `public` and the extension `plpgsql`.
+        if let Some(object) = there.iter().find(|object| object.kind != "schema" && object.kind != "extension") {
             let cause = format!("it is not empty: it has {} `{}`", object.kind, object.name);
             return Err(Error::could_not("build schema in", self.object(), cause));
         }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use whimbrel::schema::{Migrations, Runner, To};
 
+use super::support::alone;
+
 /// The most that opening an up-to-date database may take.
 const OPEN_MAX: Duration = Duration::from_millis(2);
 
@@ -19,6 +21,7 @@ fn thousand() -> Vec<(String, String)> {
 
 #[test]
 fn opening_an_up_to_date_database_takes_less_than_two_milliseconds() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
     let files: Vec<_> = thousand().into_iter().take(30).collect();
@@ -61,6 +64,7 @@ fn migrated(path: &str) -> Duration {
 
 #[test]
 fn a_thousand_migrations_cost_less_than_half_more_than_their_statements() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     // The best of three rounds each: the two take turns, and other work on the machine only ever adds.

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use whimbrel::schema::To;
 
-use super::support::{Postgres, Project, child};
+use super::support::{Postgres, Project, busy, child};
 
 const PROCESSES: usize = 8;
 
@@ -13,6 +13,7 @@ const PROCESSES: usize = 8;
 const SLACK_MS: u128 = 750;
 
 fn crowd(project: &Project, endpoint: &str) {
+    let _busy = busy();
     let gun = project.path().join("gun");
     let directory = project.migrations_dir();
     let variables = [

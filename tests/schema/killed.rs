@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use whimbrel::schema::{Runner, State, To};
 
-use super::support::{Postgres, Project, child};
+use super::support::{Postgres, Project, busy, child};
 
 const FIVE: [(&str, &str); 10] = [
     ("1_a.up.sql", "CREATE TABLE t1(b int);\nINSERT INTO t1 VALUES (1);\nCREATE INDEX t1_b ON t1(b);"),
@@ -23,6 +23,7 @@ const FIVE: [(&str, &str); 10] = [
 
 /// Kills at one boundary after the other until a run is over before its boundary comes; gives the number of kills.
 fn kill_everywhere(project: &Project, mut fresh: impl FnMut() -> String, mut tables: impl FnMut(&str) -> i64) -> usize {
+    let _busy = busy();
     let directory = project.migrations_dir();
     for boundary in 0.. {
         let endpoint = fresh();

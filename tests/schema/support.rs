@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rusqlite::Connection;
 use sqlx::Connection as _;
@@ -145,4 +146,16 @@ pub fn child(test: &str, variables: &[(&str, &str)]) -> Command {
     command.args([&format!("child::{test}"), "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
     command.envs(variables.iter().copied());
     command
+}
+
+static TURN: RwLock<()> = RwLock::new(());
+
+/// Held by a test that keeps the machine busy, so that none that takes the time runs beside it.
+pub fn busy() -> RwLockReadGuard<'static, ()> {
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Held by a test that takes the time, alone.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
 }
