@@ -1,3 +1,4 @@
 pub mod error;
+pub mod report;
 pub mod schema;
 pub use error::{Error, Result};

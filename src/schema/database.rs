@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::drift::Object;
 use super::event::{Event, StepReport};
-use super::history::Entry;
 use super::files::Migrations;
+use super::history::Entry;
 use super::plan::Step;
 use super::tokens::Dialect;
 use crate::Result;

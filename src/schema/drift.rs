@@ -109,7 +109,9 @@ mod tests {
     #[test]
     fn layout_and_quotes_are_not_drift_and_content_is() {
         let expected = [table("a", "CREATE TABLE a(b TEXT DEFAULT 'x') -- note")];
-        assert!(compare(&expected, &[table("a", "create table \"a\" (\n b text default 'x')")], Dialect::Sqlite).is_empty());
+        assert!(
+            compare(&expected, &[table("a", "create table \"a\" (\n b text default 'x')")], Dialect::Sqlite).is_empty()
+        );
         let changed = compare(&expected, &[table("a", "CREATE TABLE a(b TEXT DEFAULT 'X')")], Dialect::Sqlite);
         assert!(changed[0].to_string().starts_with("table `a` differs"), "{changed:?}");
     }

@@ -38,9 +38,7 @@ impl Migration {
     /// What the migration says about its way back; [`Reversal::Irreversible`] without a `down`.
     pub fn reversal(&self) -> Result<Reversal> {
         match &self.down {
-            Some(down) => {
-                Ok(Header::read(&self.down_file(), down)?.reversal.unwrap_or(Reversal::Unlabelled))
-            }
+            Some(down) => Ok(Header::read(&self.down_file(), down)?.reversal.unwrap_or(Reversal::Unlabelled)),
             None => Ok(Reversal::Irreversible),
         }
     }
@@ -83,7 +81,9 @@ impl Migrations {
             let path = entry.path();
             if path.is_dir() {
                 if name.starts_with(|c: char| c.is_ascii_digit()) {
-                    return Err(almost(&name, "it is a folder").hint("write one file per direction: `0001_name.up.sql`"));
+                    return Err(
+                        almost(&name, "it is a folder").hint("write one file per direction: `0001_name.up.sql`")
+                    );
                 }
                 continue;
             }
@@ -118,17 +118,23 @@ impl Migrations {
                 ups.insert(name.version, migration(&name, file, text)).map(|earlier| earlier.file)
             };
             if let Some(earlier) = earlier {
-                return Err(Error::usage("read migrations in", format!("`{origin}`"), format!(
-                    "`{earlier}` and `{file}` have the same version {}", name.version
-                )).hint("give one of them another number"));
+                return Err(Error::usage(
+                    "read migrations in",
+                    format!("`{origin}`"),
+                    format!("`{earlier}` and `{file}` have the same version {}", name.version),
+                )
+                .hint("give one of them another number"));
             }
         }
         for (version, (name, file, down)) in downs {
             let pair = ups.get_mut(&version).filter(|up| up.name == name && up.file.ends_with(".up.sql"));
             let Some(up) = pair else {
-                return Err(Error::usage("read migrations in", format!("`{origin}`"), format!(
-                    "`{file}` has no up of the same name"
-                )).hint(format!("write `{}`", file.replace(".down.sql", ".up.sql"))));
+                return Err(Error::usage(
+                    "read migrations in",
+                    format!("`{origin}`"),
+                    format!("`{file}` has no up of the same name"),
+                )
+                .hint(format!("write `{}`", file.replace(".down.sql", ".up.sql"))));
             };
             up.down_checksum = Some(checksum(&down));
             up.down = Some(down);
@@ -176,7 +182,8 @@ impl Migrations {
     /// list that was embedded at compile time.
     pub fn expect_same_as_dir(&self, folder: impl AsRef<Path>) -> Result<()> {
         let there = Migrations::from_dir(folder)?;
-        let differs = |what: String| Error::differs("compare embedded migrations with", format!("`{}`", there.origin), what);
+        let differs =
+            |what: String| Error::differs("compare embedded migrations with", format!("`{}`", there.origin), what);
         for migration in &there.list {
             match self.get(migration.version) {
                 None => return Err(differs(format!("`{}` is not embedded", migration.file))),
@@ -258,7 +265,9 @@ impl FileName<'_> {
 
 fn almost(file: &str, reason: &str) -> Error {
     Error::usage("read migration", format!("`{file}`"), format!("the name is almost that of a migration, but {reason}"))
-        .hint("names are `0001_name.up.sql`, `0001_name.down.sql` or sqlx's `0001_name.sql`; move other files elsewhere")
+        .hint(
+            "names are `0001_name.up.sql`, `0001_name.down.sql` or sqlx's `0001_name.sql`; move other files elsewhere",
+        )
 }
 
 #[cfg(test)]
@@ -269,7 +278,10 @@ mod tests {
     fn names_are_read() {
         let read = |file| FileName::read(file).unwrap().map(|name| (name.version, name.name.to_owned(), name.is_down));
         assert_eq!(read("0001_a.up.sql"), Some((1, "a".into(), false)));
-        assert_eq!(read("20250113000000_initial-schema.down.sql"), Some((20_250_113_000_000, "initial-schema".into(), true)));
+        assert_eq!(
+            read("20250113000000_initial-schema.down.sql"),
+            Some((20_250_113_000_000, "initial-schema".into(), true))
+        );
         assert_eq!(read("7_add_users.sql"), Some((7, "add_users".into(), false)));
         for other in ["README.md", ".gitkeep", ".0001_a.up.sql.swp", "notes.txt"] {
             assert_eq!(read(other), None, "{other}");
@@ -301,9 +313,7 @@ mod tests {
 
     #[test]
     fn pairs_are_put_together_and_strays_refused() {
-        let of = |files: &[&str]| {
-            Migrations::from_files("test", files.iter().map(|f| (*f, "SELECT 1;\r\n")))
-        };
+        let of = |files: &[&str]| Migrations::from_files("test", files.iter().map(|f| (*f, "SELECT 1;\r\n")));
         let good = of(&["0002_b.sql", "0001_a.up.sql", "0001_a.down.sql"]).unwrap();
         assert_eq!(good.iter().map(|m| m.version).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(good.get(1).unwrap().down.as_deref(), Some("SELECT 1;\n"));

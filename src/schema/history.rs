@@ -122,8 +122,12 @@ pub(crate) struct NewEntry<'s> {
 
 /// The error for a table that has the history's name and another tool's columns.
 pub(crate) fn foreign_table(table: &str, missing: &str) -> Error {
-    Error::could_not("read history", format!("`{table}`"), format!("the table has no column `{missing}`: it belongs to another tool"))
-        .hint("name another history table with the option `history_table`")
+    Error::could_not(
+        "read history",
+        format!("`{table}`"),
+        format!("the table has no column `{missing}`: it belongs to another tool"),
+    )
+    .hint("name another history table with the option `history_table`")
 }
 
 /// The error for a history that is there and cannot be adopted into.

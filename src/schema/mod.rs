@@ -26,6 +26,7 @@
 //! the one that was planned for.
 
 mod checksum;
+mod clock;
 mod database;
 mod drift;
 mod embed;

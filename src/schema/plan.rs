@@ -143,9 +143,10 @@ impl Facts<'_> {
         let script = Script::parse(&migration.file, &migration.up, self.dialect)?;
         let reversal = migration.reversal()?;
         if reversal == Reversal::Unlabelled {
-            return Err(Error::usage("migrate up", format!("`{}`", migration.down_file()), "its header has no label").hint(
-                "add a first line `-- whimbrel: lossless`, `-- whimbrel: lossy` or `-- whimbrel: irreversible`",
-            ));
+            return Err(Error::usage("migrate up", format!("`{}`", migration.down_file()), "its header has no label")
+                .hint(
+                    "add a first line `-- whimbrel: lossless`, `-- whimbrel: lossy` or `-- whimbrel: irreversible`",
+                ));
         }
         if let Some(down) = &migration.down {
             // A way back that could never be run is not one: say so before there is something to take back.
@@ -167,9 +168,8 @@ impl Facts<'_> {
     fn down(&self, to: To) -> Result<Vec<Step>> {
         let count = match to {
             To::Newest => {
-                return Err(Error::usage("migrate down", "", "there is nothing newer below").hint(
-                    "name a version with `--to` or a number with `--steps`",
-                ));
+                return Err(Error::usage("migrate down", "", "there is nothing newer below")
+                    .hint("name a version with `--to` or a number with `--steps`"));
             }
             To::Steps(count) => count.min(self.history.len()),
             To::Version(version) => {
@@ -204,9 +204,11 @@ impl Facts<'_> {
         match reversal {
             Reversal::Irreversible => return refusal("it is irreversible: its down script says so"),
             Reversal::Unlabelled => {
-                return Err(Error::could_not("migrate down", object, format!("the header of `{name}` has no label")).hint(
-                    format!("add `-- whimbrel: lossless` or `-- whimbrel: lossy`, then `schema repair {}`", entry.version),
-                ));
+                return Err(Error::could_not("migrate down", object, format!("the header of `{name}` has no label"))
+                    .hint(format!(
+                        "add `-- whimbrel: lossless` or `-- whimbrel: lossy`, then `schema repair {}`",
+                        entry.version
+                    )));
             }
             Reversal::Lossless | Reversal::Lossy => {}
         }
@@ -228,7 +230,11 @@ impl Facts<'_> {
             return Err(Error::usage("redo migration", "", "nothing has been applied"));
         };
         let Some(migration) = self.migrations.get(entry.version) else {
-            return Err(Error::could_not("redo migration", format!("`{}_{}`", entry.version, entry.name), "its file is missing"));
+            return Err(Error::could_not(
+                "redo migration",
+                format!("`{}_{}`", entry.version, entry.name),
+                "its file is missing",
+            ));
         };
         self.refuse_contradictions(Some(entry.version))?;
         Ok(vec![self.step_down(entry)?, self.step_up(migration)?])
@@ -382,7 +388,9 @@ mod tests {
         let migrations = three();
         let up = |to| steps(Request::Up(to), &[], &migrations).unwrap().len();
         assert_eq!((up(To::Newest), up(To::Version(2)), up(To::Steps(1))), (3, 2, 1));
-        assert!(steps(Request::Up(To::Version(9)), &[], &migrations).unwrap_err().way_out().unwrap().contains("1, 2, 3"));
+        assert!(
+            steps(Request::Up(To::Version(9)), &[], &migrations).unwrap_err().way_out().unwrap().contains("1, 2, 3")
+        );
     }
 
     #[test]

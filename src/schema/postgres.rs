@@ -52,7 +52,9 @@ impl Postgres {
     pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
         // The parser's own message may repeat the URL with its password.
         let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| Error::usage("read", "PostgreSQL URL", "it is not of the form `postgres://user@host:port/database`"))?
+            .map_err(|_| {
+                Error::usage("read", "PostgreSQL URL", "it is not of the form `postgres://user@host:port/database`")
+            })?
             .application_name("whimbrel schema")
             .disable_statement_logging();
         Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, options) })
@@ -64,7 +66,16 @@ impl Session {
         let database = connect.get_database().unwrap_or_else(|| connect.get_username());
         let endpoint =
             format!("postgres://{}@{}:{}/{database}", connect.get_username(), connect.get_host(), connect.get_port());
-        Session { connect, endpoint, options, connection: None, lock: None, place: None, has_history: false, known: Vec::new() }
+        Session {
+            connect,
+            endpoint,
+            options,
+            connection: None,
+            lock: None,
+            place: None,
+            has_history: false,
+            known: Vec::new(),
+        }
     }
 
     fn object(&self) -> String {
@@ -84,8 +95,10 @@ impl Session {
         let place = match &self.place {
             Some(place) => place.clone(),
             None => {
-                let schema: Option<String> =
-                    sqlx::query_scalar("SELECT pg_catalog.current_schema()::text").fetch_one(&mut *connection).await.could_not("ask", &object)?;
+                let schema: Option<String> = sqlx::query_scalar("SELECT pg_catalog.current_schema()::text")
+                    .fetch_one(&mut *connection)
+                    .await
+                    .could_not("ask", &object)?;
                 let schema = schema.unwrap_or_else(|| "public".to_owned());
                 self.place.insert(Place { schema, table: self.options.history_table.clone() }).clone()
             }
@@ -164,9 +177,13 @@ impl Session {
         let object = format!("`{name}`");
         let (connection, _) = self.open().await?;
         let create = format!("CREATE DATABASE {} TEMPLATE template0", quote(&name));
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *connection).await.could_not("create scratch database", &object).map_err(
-            |error| error.hint("name an empty database with `scratch_url`, or grant the right to create one"),
-        )?;
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&mut *connection)
+            .await
+            .could_not("create scratch database", &object)
+            .map_err(|error| {
+                error.hint("name an empty database with `scratch_url`, or grant the right to create one")
+            })?;
         let built = Session::new(self.connect.clone().database(&name), quiet).build(steps).await;
         let (connection, _) = self.open().await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
@@ -263,7 +280,10 @@ impl Database for Postgres {
         self.bridge.wait(async {
             let object = self.session.object();
             let (connection, _) = self.session.open().await?;
-            sqlx::query_scalar(include_str!("postgres/integrity.sql")).fetch_all(connection).await.could_not("check", object)
+            sqlx::query_scalar(include_str!("postgres/integrity.sql"))
+                .fetch_all(connection)
+                .await
+                .could_not("check", object)
         })
     }
 }

@@ -78,14 +78,20 @@ impl Runner {
     /// The same with options.
     pub fn open_with(endpoint: &str, migrations: Migrations, options: Options) -> Result<Runner> {
         if options.history_table.is_empty() || options.history_table.to_lowercase().starts_with("sqlite_") {
-            return Err(Error::usage("name history table", format!("`{}`", options.history_table), "the name cannot be used"));
+            return Err(Error::usage(
+                "name history table",
+                format!("`{}`", options.history_table),
+                "the name cannot be used",
+            ));
         }
-        let database: Box<dyn Database> = if endpoint.starts_with("postgres://") || endpoint.starts_with("postgresql://") {
-            Box::new(Postgres::new(endpoint, options.clone())?)
-        } else {
-            let path = endpoint.strip_prefix("sqlite://").or_else(|| endpoint.strip_prefix("sqlite:")).unwrap_or(endpoint);
-            Box::new(Sqlite::new(Path::new(path), options.clone()))
-        };
+        let database: Box<dyn Database> =
+            if endpoint.starts_with("postgres://") || endpoint.starts_with("postgresql://") {
+                Box::new(Postgres::new(endpoint, options.clone())?)
+            } else {
+                let path =
+                    endpoint.strip_prefix("sqlite://").or_else(|| endpoint.strip_prefix("sqlite:")).unwrap_or(endpoint);
+                Box::new(Sqlite::new(Path::new(path), options.clone()))
+            };
         Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
     }
 
@@ -169,7 +175,9 @@ impl Runner {
     }
 
     fn drift(&mut self, history: &[Entry], status: &Status) -> Result<Vec<Difference>> {
-        if let Some(line) = status.migrations.iter().find(|line| matches!(line.state, State::Missing | State::Interrupted)) {
+        if let Some(line) =
+            status.migrations.iter().find(|line| matches!(line.state, State::Missing | State::Interrupted))
+        {
             let cause = format!("migration `{}_{}` is {}", line.version, line.name, line.state.word());
             return Err(Error::could_not("build schema from nothing", "", cause));
         }
@@ -287,7 +295,11 @@ impl Runner {
     }
 
     fn execute(&mut self, request: Request) -> Result<Report> {
-        self.report = Report { endpoint: self.database.endpoint().to_owned(), dry_run: self.options.dry_run, ..Report::default() };
+        self.report = Report {
+            endpoint: self.database.endpoint().to_owned(),
+            dry_run: self.options.dry_run,
+            ..Report::default()
+        };
         // Without the lock first: most starts of an application find nothing to do, and a refusal needs none.
         if !self.planned(request)?.is_empty() {
             self.locked(|runner| runner.run_locked(request))?;
@@ -309,8 +321,12 @@ impl Runner {
                 break;
             }
         }
-        Err(Error::could_not("run migrations on", format!("`{}`", self.database.endpoint()), "another program changes the history")
-            .hint("look at `schema status` and run it again"))
+        Err(Error::could_not(
+            "run migrations on",
+            format!("`{}`", self.database.endpoint()),
+            "another program changes the history",
+        )
+        .hint("look at `schema status` and run it again"))
     }
 
     /// Whether every step ran; not, where the history turned out to be another one.
@@ -326,7 +342,8 @@ impl Runner {
 
     fn rehearse(&mut self, mut steps: Vec<Step>) -> Result<()> {
         let whole = steps.iter().position(|step| step.script.header.no_transaction).unwrap_or(steps.len());
-        self.report.not_executed = steps.split_off(whole).iter().map(|step| format!("{}_{}", step.version, step.name)).collect();
+        self.report.not_executed =
+            steps.split_off(whole).iter().map(|step| format!("{}_{}", step.version, step.name)).collect();
         self.report.steps = self.database.rehearse(&steps, &mut *self.observer)?;
         Ok(())
     }

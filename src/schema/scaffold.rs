@@ -3,8 +3,9 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use super::clock::timestamp;
 use super::files::Migrations;
 use crate::error::Context;
 use crate::{Error, Result};
@@ -35,10 +36,15 @@ const CHOICES: &str = "\
 pub fn new_migration(folder: impl AsRef<Path>, name: &str) -> Result<Scaffold> {
     let folder = folder.as_ref();
     if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
-        return Err(Error::usage("write migration", format!("`{name}`"), "a name has letters, digits, `_` and `-` only"));
+        return Err(Error::usage(
+            "write migration",
+            format!("`{name}`"),
+            "a name has letters, digits, `_` and `-` only",
+        ));
     }
     std::fs::create_dir_all(folder).could_not("create folder", format!("`{}`", folder.display()))?;
-    let newest = Migrations::from_dir(folder)?.iter().next_back().map(|migration| (migration.version, width(&migration.file)));
+    let newest =
+        Migrations::from_dir(folder)?.iter().next_back().map(|migration| (migration.version, width(&migration.file)));
     let version = match newest {
         Some((newest, _)) if newest >= FIRST_TIMESTAMP => timestamp(SystemTime::now()).max(newest + 1).to_string(),
         Some((newest, width)) => format!("{:0width$}", newest + 1),
@@ -58,51 +64,14 @@ fn width(file: &str) -> usize {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     let writing = || format!("`{}`", path.display());
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).could_not("write migration", writing())?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).could_not("write migration", writing())?;
     file.write_all(text.as_bytes()).could_not("write migration", writing())
-}
-
-/// A moment as `YYYYMMDDhhmmss` in UTC.
-fn timestamp(moment: SystemTime) -> i64 {
-    let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, second) = (i64::try_from(seconds / 86_400).unwrap_or(0), i64::try_from(seconds % 86_400).unwrap_or(0));
-    let (year, month, day) = civil(days);
-    (((year * 100 + month) * 100 + day) * 100 + second / 3600) * 10_000 + second / 60 % 60 * 100 + second % 60
-}
-
-/// Year, month and day of a number of days after 1970-01-01, by the rules of the Gregorian calendar.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let (mut year, mut left) = (1970, days);
-    while left >= 365 + i64::from(is_leap(year)) {
-        left -= 365 + i64::from(is_leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + i64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if left < length {
-            break;
-        }
-        left -= length;
-        month += 1;
-    }
-    (year, month, left + 1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn moments_are_written_as_calendars_have_them() {
-        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), 1970_01_01_00_00_00);
-        assert_eq!(at(951_782_399), 2000_02_28_23_59_59);
-        assert_eq!(at(951_782_400), 2000_02_29_00_00_00);
-        assert_eq!(at(1_735_689_599), 2024_12_31_23_59_59);
-    }
 
     #[test]
     fn versions_follow_the_habit_of_the_folder() {

@@ -173,8 +173,12 @@ impl Script {
 fn refuse_late_directive(file: &str, comment: &Comment) -> Result<()> {
     if comment.after_sql && directive(&comment.text).is_some() {
         let object = format!("`{file}` line {}", comment.line);
-        return Err(Error::usage("read header of", object, format!("`-- {}` stands below the first SQL", comment.text))
-            .hint("directives have an effect only above it; move the line to the top"));
+        return Err(Error::usage(
+            "read header of",
+            object,
+            format!("`-- {}` stands below the first SQL", comment.text),
+        )
+        .hint("directives have an effect only above it; move the line to the top"));
     }
     Ok(())
 }
@@ -275,7 +279,8 @@ pub(crate) fn needs_no_transaction(statement: &Statement, dialect: Dialect) -> b
     match (dialect, first.text.to_ascii_uppercase().as_str()) {
         (Dialect::Sqlite, "VACUUM") | (Dialect::Postgres, "VACUUM") => true,
         (Dialect::Sqlite, "PRAGMA") => pragma(statement).is_some_and(|name| {
-            ["journal_mode", "wal_checkpoint", "page_size", "auto_vacuum", "incremental_vacuum"].contains(&name.as_str())
+            ["journal_mode", "wal_checkpoint", "page_size", "auto_vacuum", "incremental_vacuum"]
+                .contains(&name.as_str())
         }),
         (Dialect::Postgres, "CREATE" | "DROP") => {
             second(&["DATABASE", "TABLESPACE", "SUBSCRIPTION"]) || is_concurrent_index(statement)

@@ -9,9 +9,8 @@ mod guard;
 mod lock;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, OpenFlags};
 
 use super::database::{Database, Foreign, Observer, Options, Outcome};
@@ -101,8 +100,8 @@ impl Sqlite {
     }
 
     fn open(&self, flags: OpenFlags) -> Result<Connection> {
-        let connection =
-            Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).could_not("open database", self.object())?;
+        let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .could_not("open database", self.object())?;
         connection.busy_timeout(self.options.lock_timeout).could_not("open database", self.object())?;
         Ok(connection)
     }
@@ -124,18 +123,6 @@ impl Sqlite {
             self.data_version = now;
         }
         Ok(stale)
-    }
-
-    fn watch_statements(&self) -> Result<()> {
-        let watch = Arc::clone(&self.watch);
-        let observe = move |context: AuthContext<'_>| {
-            // A pragma of the application's own authorizer cannot be here: the connection is the runner's.
-            if !matches!(context.action, AuthAction::Read { .. } | AuthAction::Select | AuthAction::Function { .. }) {
-                watch.lock().unwrap_or_else(PoisonError::into_inner).note(&context);
-            }
-            Authorization::Allow
-        };
-        self.opened()?.authorizer(Some(observe)).could_not("watch statements on", self.object())
     }
 
     fn set_foreign_keys(&self, on: bool) -> Result<()> {
@@ -163,7 +150,8 @@ impl Database for Sqlite {
         let object = self.object();
         let Some(connection) = self.existing()? else { return Ok(Vec::new()) };
         // First the counter: a commit between the two reads is then seen as one that the plan does not know.
-        let version = data_version(connection).map_err(|error| Error::could_not("read database", &object, error.cause()))?;
+        let version =
+            data_version(connection).map_err(|error| Error::could_not("read database", &object, error.cause()))?;
         let entries = history::sqlite::read(connection, &table)?;
         self.data_version = version;
         self.has_history = entries.is_some();
@@ -182,21 +170,16 @@ impl Database for Sqlite {
             .pragma_query_value(None, "foreign_keys", |row| row.get(0))
             .could_not("read foreign keys of", self.object())?;
         self.foreign_keys_before = Some(on);
-        self.set_foreign_keys(false)?;
-        self.watch_statements()
+        self.set_foreign_keys(false)
     }
 
     fn unlock(&mut self) -> Result<()> {
-        let mut result = Ok(());
-        if let Some(connection) = &self.connection {
-            let none: Option<fn(AuthContext<'_>) -> Authorization> = None;
-            result = connection.authorizer(none).could_not("stop watching statements on", self.object());
-        }
-        if let Some(on) = self.foreign_keys_before.take() {
-            result = result.and(self.set_foreign_keys(on));
-        }
+        let restored = match self.foreign_keys_before.take() {
+            Some(on) => self.set_foreign_keys(on),
+            None => Ok(()),
+        };
         self.lock = None;
-        result
+        restored
     }
 
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {

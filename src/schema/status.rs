@@ -133,10 +133,9 @@ pub(crate) fn status(endpoint: &str, history: &[Entry], migrations: &Migrations)
 fn applied(entry: &Entry, migrations: &Migrations) -> Line {
     let migration = migrations.get(entry.version);
     let (state, detail) = match (entry.state, migration) {
-        (EntryState::Applying | EntryState::Reverting, _) => (
-            State::Interrupted,
-            format!("{}, {} statements finished", entry.state.word(), entry.statements_finished),
-        ),
+        (EntryState::Applying | EntryState::Reverting, _) => {
+            (State::Interrupted, format!("{}, {} statements finished", entry.state.word(), entry.statements_finished))
+        }
         (EntryState::Applied, None) => (State::Missing, "it was applied, and its file is missing".to_owned()),
         (EntryState::Applied, Some(migration)) => match change(entry, migration) {
             Some(change) => (State::Changed, change),

@@ -185,9 +185,7 @@ impl Open {
         match words.as_slice() {
             [create, trigger, ..] if create.is("CREATE") && trigger.is("TRIGGER") => true,
             [create, temporary, trigger] => {
-                create.is("CREATE")
-                    && (temporary.is("TEMP") || temporary.is("TEMPORARY"))
-                    && trigger.is("TRIGGER")
+                create.is("CREATE") && (temporary.is("TEMP") || temporary.is("TEMPORARY")) && trigger.is("TRIGGER")
             }
             _ => false,
         }
@@ -342,7 +340,8 @@ impl Lexer<'_> {
         let rest = self.rest();
         let end = rest[1..].find('$')? + 1;
         let tag = &rest[1..end];
-        let valid = !tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let valid =
+            !tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(|c| c.is_alphanumeric() || c == '_');
         valid.then(|| &rest[..=end])
     }
 

@@ -33,15 +33,18 @@ fn kill_everywhere(project: &Project, mut fresh: impl FnMut() -> String, mut tab
             ("CHILD_ENDPOINT", endpoint.as_str()),
             ("CHILD_BOUNDARY", number.as_str()),
         ];
-        let status =
-            child("up_until_killed", &variables).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        let status = child("up_until_killed", &variables).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         let killed = status.signal() == Some(libc::SIGKILL);
         assert!(killed || status.success(), "boundary {boundary}: {status}");
         let mut runner = Runner::open(&endpoint, project.migrations()).unwrap();
         let before = runner.status().unwrap_or_else(|error| panic!("boundary {boundary}: {error}"));
         let applied = before.count(State::Applied);
         assert_eq!(before.count(State::Interrupted), 0, "boundary {boundary}");
-        assert_eq!(tables(&endpoint), i64::try_from(applied).unwrap(), "boundary {boundary}: the history says {applied}");
+        assert_eq!(
+            tables(&endpoint),
+            i64::try_from(applied).unwrap(),
+            "boundary {boundary}: the history says {applied}"
+        );
         let report = runner.up(To::Newest).unwrap_or_else(|error| panic!("boundary {boundary}: {error}"));
         assert_eq!(report.steps.len(), 5 - applied, "boundary {boundary}");
         let findings = runner.validate().unwrap_or_else(|error| panic!("boundary {boundary}: {error}"));

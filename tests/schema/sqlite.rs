@@ -33,7 +33,8 @@ fn up_down_up_is_the_identity() {
 
 #[test]
 fn sql_and_history_row_commit_together_or_not_at_all() {
-    let project = Project::new(&[("1_a.up.sql", "CREATE TABLE a(b);"), ("2_b.up.sql", "CREATE TABLE b(c);\nSELECT nonsense();")]);
+    let project =
+        Project::new(&[("1_a.up.sql", "CREATE TABLE a(b);"), ("2_b.up.sql", "CREATE TABLE b(c);\nSELECT nonsense();")]);
     let mut runner = project.runner();
     let error = runner.up(To::Newest).unwrap_err();
     assert!(error.to_string().starts_with("run migration `2_b.up.sql` line 2: statement 2 of 2 failed"), "{error}");
@@ -107,7 +108,9 @@ fn repair_accepts_a_change_and_says_so() {
     project.write("1_a.up.sql", "-- A comment.\nCREATE TABLE a(b);\nINSERT INTO a VALUES (1), (2), (3);");
     project.write("1_a.down.sql", "-- whimbrel: lossy\nDROP TABLE IF EXISTS a;");
     assert!(project.runner().up(To::Newest).unwrap_err().way_out().unwrap().contains("schema repair 1"));
-    assert!(project.runner().down(To::Version(0)).unwrap_err().cause().contains("not the down script that was recorded"));
+    assert!(
+        project.runner().down(To::Version(0)).unwrap_err().cause().contains("not the down script that was recorded")
+    );
     project.runner().repair(1).unwrap();
     let line = project.runner().status().unwrap().migrations.remove(0);
     assert_eq!(line.state, State::Applied);
@@ -139,7 +142,8 @@ fn rows_that_are_lost_undeclared_roll_the_migration_back() {
     let losses = [
         "DELETE FROM a WHERE id = 2;",
         "CREATE TABLE n(id INTEGER PRIMARY KEY, b);\nINSERT INTO n SELECT * FROM a WHERE id <> 2;\nDROP TABLE a;\nALTER TABLE n RENAME TO a;",
-        "ALTER TABLE a RENAME TO old;\nCREATE TABLE a(id INTEGER PRIMARY KEY, b);\nINSERT INTO a SELECT * FROM old WHERE id <> 2;\nDROP TABLE old;",
+        "ALTER TABLE a RENAME TO old;\nCREATE TABLE a(id INTEGER PRIMARY KEY, b);\nINSERT INTO a SELECT * FROM old WHERE id <> 2;\n\
+         UPDATE child SET a = NULL;\nDROP TABLE old;",
         "CREATE TRIGGER t AFTER UPDATE ON child BEGIN DELETE FROM a WHERE id = 2; END;\nUPDATE child SET a = a;",
         "UPDATE OR REPLACE a SET id = 1 WHERE id = 2;",
         "ALTER TABLE a RENAME TO z;\nDELETE FROM z WHERE id = 2;",
@@ -155,6 +159,16 @@ fn rows_that_are_lost_undeclared_roll_the_migration_back() {
         assert!(result.is_ok(), "{sql}: {result:?}");
         assert_eq!(project.number("SELECT count(*) FROM schema_migrations"), 2);
     }
+}
+
+#[test]
+fn a_rebuild_in_the_wrong_order_is_explained() {
+    let (_, result) = second(
+        "ALTER TABLE a RENAME TO old;\nCREATE TABLE a(id INTEGER PRIMARY KEY, b);\nINSERT INTO a SELECT * FROM old;\nDROP TABLE old;",
+    );
+    let error = result.unwrap_err();
+    assert!(error.cause().contains("row 1 of `child` refers to the missing table `old`"), "{error}");
+    assert!(error.way_out().unwrap().contains("only then rename"), "{error:?}");
 }
 
 #[test]
@@ -234,12 +248,16 @@ fn validate_fails_on_every_kind_of_history_problem() {
     project.remove("2_b.up.sql");
     project.remove("2_b.down.sql");
     let missing = problem(&project);
-    assert!(missing.contains("migration `2_b` is missing") && missing.contains("drift could not be looked for"), "{missing}");
+    assert!(
+        missing.contains("migration `2_b` is missing") && missing.contains("drift could not be looked for"),
+        "{missing}"
+    );
 }
 
 #[test]
 fn validate_sees_broken_keys_and_broken_files() {
-    let project = Project::new(&[("1_a.up.sql", "CREATE TABLE a(id INTEGER PRIMARY KEY);\nCREATE TABLE c(a REFERENCES a);")]);
+    let project =
+        Project::new(&[("1_a.up.sql", "CREATE TABLE a(id INTEGER PRIMARY KEY);\nCREATE TABLE c(a REFERENCES a);")]);
     project.runner().up(To::Newest).unwrap();
     let connection = rusqlite::Connection::open(project.database()).unwrap();
     connection.execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO c VALUES (99)").unwrap();
@@ -310,7 +328,8 @@ fn another_tools_table_is_not_taken_for_the_history() {
 #[test]
 fn a_file_that_is_no_database_is_an_error_and_stays_as_it_is() {
     let project = two();
-    std::fs::write(project.database(), "this is not a database, and long enough to be seen as none. ".repeat(50)).unwrap();
+    std::fs::write(project.database(), "this is not a database, and long enough to be seen as none. ".repeat(50))
+        .unwrap();
     let before = std::fs::read(project.database()).unwrap();
     let error = project.runner().up(To::Newest).unwrap_err();
     assert!(error.cause().contains("not a database"), "{error}");

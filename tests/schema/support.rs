@@ -115,7 +115,8 @@ impl Postgres {
     pub fn number(&self, sql: &str) -> i64 {
         block_on(async {
             let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-            let number = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
+            let number =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
             connection.close().await.unwrap();
             number
         })

@@ -14,9 +14,7 @@ pub(crate) fn objects(connection: &Connection, history_table: &str) -> Result<Ve
                ORDER BY type, name";
     let mut statement = connection.prepare(sql).could_not("read schema", "")?;
     let rows = statement
-        .query_map([history_table], |row| {
-            Ok(Object { kind: row.get(0)?, name: row.get(1)?, definition: row.get(2)? })
-        })
+        .query_map([history_table], |row| Ok(Object { kind: row.get(0)?, name: row.get(1)?, definition: row.get(2)? }))
         .could_not("read schema", "")?;
     rows.collect::<rusqlite::Result<_>>().could_not("read schema", "")
 }

@@ -141,7 +141,12 @@ pub(crate) struct Progress {
 }
 
 /// Marks a row with a state and how far the script of that state came.
-pub(crate) async fn mark(connection: &mut PgConnection, place: &Place, version: i64, progress: &Progress) -> Result<()> {
+pub(crate) async fn mark(
+    connection: &mut PgConnection,
+    place: &Place,
+    version: i64,
+    progress: &Progress,
+) -> Result<()> {
     let sql = format!(
         "UPDATE {} SET state = $2, statements_started = $3, statements_finished = $4, finished_checksum = $5 \
          WHERE version = $1",

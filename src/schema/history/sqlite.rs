@@ -1,19 +1,22 @@
 //! The history in a SQLite file.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::super::clock::rfc_3339;
 use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table, quote};
 use crate::error::Context;
 use crate::{Error, Result};
-
-const NOW: &str = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
 
 /// Reads the whole history, ascending; nothing where there is no table.
 pub(crate) fn read(connection: &Connection, table: &str) -> Result<Option<Vec<Entry>>> {
     let sql = format!("SELECT {} FROM main.{} ORDER BY version", COLUMNS.join(", "), quote(table));
     let mut statement = match connection.prepare(&sql) {
         Ok(statement) => statement,
-        Err(error) => return absent(connection, table, error),
+        Err(_) if !is_there(connection, table)? => return Ok(None),
+        // Another process may have created the table between the two looks.
+        Err(_) => connection.prepare(&sql).could_not("read history", quoted(table))?,
     };
     let rows = statement.query_map([], entry).could_not("read history", quoted(table))?;
     let rows: Vec<(Entry, String)> = rows.collect::<rusqlite::Result<_>>().could_not("read history", quoted(table))?;
@@ -23,19 +26,16 @@ pub(crate) fn read(connection: &Connection, table: &str) -> Result<Option<Vec<En
         .map(Some)
 }
 
-/// Why the history cannot be read: there is none yet, or the table is another tool's.
-fn absent(connection: &Connection, table: &str, error: rusqlite::Error) -> Result<Option<Vec<Entry>>> {
+/// Whether there is a table that can be the history; an error where it is another tool's.
+fn is_there(connection: &Connection, table: &str) -> Result<bool> {
     let sql = "SELECT name FROM pragma_table_info(?1)";
     let columns: Vec<String> = connection
         .prepare(sql)
         .and_then(|mut statement| statement.query_map([table], |row| row.get(0))?.collect())
         .could_not("read history", quoted(table))?;
-    if columns.is_empty() {
-        return Ok(None);
-    }
     match COLUMNS.iter().find(|column| !columns.iter().any(|there| there.eq_ignore_ascii_case(column))) {
-        Some(missing) => Err(foreign_table(table, missing)),
-        None => Err(error).could_not("read history", quoted(table)),
+        Some(missing) if !columns.is_empty() => Err(foreign_table(table, missing)),
+        _ => Ok(!columns.is_empty()),
     }
 }
 
@@ -64,9 +64,9 @@ pub(crate) fn create(connection: &Connection, table: &str) -> Result<()> {
     let sql = format!(
         "CREATE TABLE IF NOT EXISTS main.{} (\n  version INTEGER PRIMARY KEY NOT NULL,\n  name TEXT NOT NULL,\n  \
          applied_at TEXT NOT NULL,\n  up_checksum TEXT NOT NULL,\n  down_checksum TEXT,\n  down_script TEXT,\n  \
-         reversal TEXT NOT NULL CHECK (reversal IN ('lossless', 'lossy', 'irreversible', 'unlabelled')),\n  \
+         reversal TEXT NOT NULL,\n  \
          duration_ms INTEGER NOT NULL,\n  tool_version TEXT NOT NULL,\n  \
-         state TEXT NOT NULL CHECK (state IN ('applied', 'applying', 'reverting')),\n  \
+         state TEXT NOT NULL,\n  \
          statements_started INTEGER NOT NULL,\n  statements_finished INTEGER NOT NULL,\n  \
          finished_checksum TEXT,\n  remarks TEXT NOT NULL\n) STRICT",
         quote(table)
@@ -77,16 +77,18 @@ pub(crate) fn create(connection: &Connection, table: &str) -> Result<()> {
 /// Adds a row.
 pub(crate) fn insert(connection: &Connection, table: &str, new: &NewEntry<'_>) -> Result<()> {
     let sql = format!(
-        "INSERT INTO main.{} ({}) VALUES (?1, ?2, coalesce(?3, {NOW}), ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, NULL, ?12)",
+        "INSERT INTO main.{} ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, NULL, ?12)",
         quote(table),
         COLUMNS.join(", ")
     );
+    // Everything is bound: a schema that just changed has this statement compiled anew each time.
+    let now = new.applied_at.map_or_else(|| rfc_3339(SystemTime::now()), str::to_owned);
     let mut statement = connection.prepare_cached(&sql).could_not("write history", quoted(table))?;
     statement
         .execute(params![
             new.version,
             new.name,
-            new.applied_at,
+            now,
             new.up_checksum,
             new.down_checksum,
             new.down_script,
@@ -165,7 +167,9 @@ pub(crate) struct SqlxRow {
 pub(crate) fn read_sqlx(connection: &Connection) -> Result<Option<Vec<SqlxRow>>> {
     const SQLX: &str = "`_sqlx_migrations`";
     let there: Option<i64> = connection
-        .query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'", [], |row| row.get(0))
+        .query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'", [], |row| {
+            row.get(0)
+        })
         .optional()
         .could_not("read", SQLX)?;
     if there.is_none() {

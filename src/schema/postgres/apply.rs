@@ -10,8 +10,8 @@ use super::super::history::postgres::{self as history, Place, Progress};
 use super::super::history::{EntryState, checksum_of};
 use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
-use super::super::tokens::{Dialect, Statement};
 use super::super::step::{count, milliseconds, report as step_report, row, started, statement_failed, stopped};
+use super::super::tokens::{Dialect, Statement};
 use super::Session;
 use crate::error::Context;
 use crate::{Error, Result};
@@ -119,7 +119,9 @@ impl Session {
             return Ok(history::read(connection, &place).await?.is_some());
         }
         let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", place.quoted());
-        execute(connection, sql).await.map_err(|error| failure(&error, Error::could_not("lock history", "", &error)))?;
+        execute(connection, sql)
+            .await
+            .map_err(|error| failure(&error, Error::could_not("lock history", "", &error)))?;
         Ok(history::state(connection, &place, version).await? != known)
     }
 
@@ -282,7 +284,13 @@ impl Session {
         }
     }
 
-    async fn run_together(&mut self, step: &Step, running: EntryState, index: usize, statement: &Statement) -> Result<(), Failure> {
+    async fn run_together(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+    ) -> Result<(), Failure> {
         self.simple("BEGIN").await?;
         let (connection, place) = self.open().await?;
         let mut ran = run_statement(connection, step, index + 1, statement).await;
@@ -300,7 +308,13 @@ impl Session {
 
     /// A statement that waits by its nature, such as a concurrent index, is given the time: it blocks nobody, and
     /// stopping it half-way leaves an invalid index.
-    async fn run_alone(&mut self, step: &Step, running: EntryState, index: usize, statement: &Statement) -> Result<(), Failure> {
+    async fn run_alone(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+    ) -> Result<(), Failure> {
         self.drop_invalid_index(step, statement).await?;
         let (connection, place) = self.open().await?;
         mark(connection, &place, step, running, index + 1, index).await?;
@@ -317,8 +331,11 @@ impl Session {
         let (connection, _) = self.open().await?;
         let sql = "SELECT c.oid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
                    WHERE NOT i.indisvalid AND c.relname = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
-        let found: Option<String> =
-            sqlx::query_scalar(sql).bind(&name).fetch_optional(connection).await.could_not("look for", "invalid indexes")?;
+        let found: Option<String> = sqlx::query_scalar(sql)
+            .bind(&name)
+            .fetch_optional(connection)
+            .await
+            .could_not("look for", "invalid indexes")?;
         Ok(found.unwrap_or_default())
     }
 
@@ -332,7 +349,9 @@ impl Session {
             return Ok(());
         }
         let (connection, _) = self.open().await?;
-        execute(connection, format!("DROP INDEX CONCURRENTLY {name}")).await.could_not("drop invalid index", format!("`{name}`"))
+        execute(connection, format!("DROP INDEX CONCURRENTLY {name}"))
+            .await
+            .could_not("drop invalid index", format!("`{name}`"))
     }
 }
 
@@ -365,7 +384,12 @@ async fn execute(connection: &mut PgConnection, sql: String) -> sqlx::Result<()>
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
 }
 
-async fn run_statement(connection: &mut PgConnection, step: &Step, number: usize, statement: &Statement) -> Result<(), Failure> {
+async fn run_statement(
+    connection: &mut PgConnection,
+    step: &Step,
+    number: usize,
+    statement: &Statement,
+) -> Result<(), Failure> {
     let ran = execute(connection, statement.text.clone()).await;
     ran.map_err(|error| failure(&error, statement_failed(step, number, statement, told(&error))))
 }

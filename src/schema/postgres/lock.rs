@@ -59,7 +59,9 @@ impl Session {
         let milliseconds = self.options.lock_timeout.as_millis().clamp(1, 2_147_483_647);
         let object = self.object();
         let (connection, _) = self.open().await?;
-        let sql = format!("RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0");
+        let sql = format!(
+            "RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0"
+        );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
         Ok(())
     }

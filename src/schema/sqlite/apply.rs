@@ -1,8 +1,10 @@
 //! Running one step on SQLite, as a whole or statement by statement.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use rusqlite::ErrorCode;
+use rusqlite::hooks::{AuthContext, Authorization};
 
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
@@ -37,7 +39,9 @@ impl Sqlite {
                 }
                 Err(error) if is_busy(&error) => {
                     return Err(error).could_not(operation, self.object()).map_err(|error| {
-                        error.hint("another program holds the database; close it, or give more time with `--lock-timeout`")
+                        error.hint(
+                            "another program holds the database; close it, or give more time with `--lock-timeout`",
+                        )
                     });
                 }
                 Err(error) => return Err(error).could_not(operation, self.object()),
@@ -102,8 +106,15 @@ impl Sqlite {
             return error;
         }
         let before = self.opened().and_then(guard::foreign_key_violations).unwrap_or_default();
-        if before.is_empty() {
-            error.hint("foreign keys are off while a migration runs, so nothing cascades: delete or move the children too")
+        if error.cause().contains(guard::NO_TABLE) {
+            error.hint(
+                "references follow a table that is renamed: create the new one under another name, copy, drop the old \
+                 one, and only then rename",
+            )
+        } else if before.is_empty() {
+            error.hint(
+                "foreign keys are off while a migration runs, so nothing cascades: delete or move the children too",
+            )
         } else {
             error.hint(format!(
                 "some were broken before the migration ({}): repair them in a migration of their own",
@@ -124,21 +135,24 @@ impl Sqlite {
     pub(super) fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport> {
         let start = Instant::now();
         started(step, observe);
-        let mut guard = Guard::default();
-        self.watching(true);
+        let mut guard = if Guard::is_needed(step) { Some(self.watched()?) } else { None };
         let ran = (1..).zip(&step.script.statements).try_for_each(|(number, statement)| {
             observe(&Event::StatementStarting { version: step.version, statement: number });
-            self.execute(step, number, statement, Some(&mut guard))?;
+            self.execute(step, number, statement, guard.as_mut())?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
             Ok(())
         });
-        self.watching(false);
+        if guard.is_some() {
+            self.unwatched()?;
+        }
         ran?;
         let connection = self.opened()?;
         if connection.is_autocommit() {
             return Err(Error::could_not("apply migration", step.label(), "a statement of it ended the transaction"));
         }
-        guard.after(connection, step)?;
+        if let Some(guard) = &guard {
+            guard.after(connection, step)?;
+        }
         let duration_ms = milliseconds(start);
         match step.direction {
             Direction::Up => {
@@ -153,8 +167,23 @@ impl Sqlite {
         Ok(report(step, duration_ms))
     }
 
-    fn watching(&self, on: bool) {
-        self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner).turn(on);
+    /// Lets SQLite tell, from here on, which tables each statement can write to.
+    fn watched(&self) -> Result<Guard> {
+        let guard = Guard::new(self.opened()?)?;
+        let watch = Arc::clone(&self.watch);
+        let observe = move |context: AuthContext<'_>| {
+            watch.lock().unwrap_or_else(PoisonError::into_inner).note(&context);
+            Authorization::Allow
+        };
+        self.opened()?.authorizer(Some(observe)).could_not("watch statements on", self.object())?;
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).turn(true);
+        Ok(guard)
+    }
+
+    fn unwatched(&self) -> Result<()> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).turn(false);
+        let none: Option<fn(AuthContext<'_>) -> Authorization> = None;
+        self.opened()?.authorizer(none).could_not("stop watching statements on", self.object())
     }
 
     /// Prepares a statement, lets the guard count what it can touch, and runs it to its end.
@@ -163,13 +192,13 @@ impl Sqlite {
         let failed = |error: rusqlite::Error| statement_failed(step, number, statement, &error);
         let mut prepared = connection.prepare(&statement.text).map_err(failed)?;
         if let Some(guard) = guard {
-            let mut watch = self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
             let mut noted = std::mem::take(&mut *watch);
             // Released while the guard counts: counting prepares statements, which asks the watch again.
             drop(watch);
             let counted = guard.before(connection, statement, &mut noted);
             noted.turn(true);
-            *self.watch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = noted;
+            *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = noted;
             counted?;
         }
         let mut rows = prepared.query([]).map_err(failed)?;
@@ -246,7 +275,9 @@ impl Sqlite {
             return self.mark(step, running, index + 1, index + 1);
         }
         self.begin(&mut |_| {})?;
-        let ran = self.execute(step, index + 1, statement, None).and_then(|()| self.mark(step, running, index + 1, index + 1));
+        let ran = self
+            .execute(step, index + 1, statement, None)
+            .and_then(|()| self.mark(step, running, index + 1, index + 1));
         self.finish(ran)
     }
 

@@ -3,7 +3,8 @@
 //! Counting every table before and after every migration would make a thousand migrations quadratic. SQLite tells,
 //! while it prepares a statement, which tables the statement (its triggers and cascades included) can write to; only
 //! those are counted, each before the first statement that can touch it. A table that no statement can write to has
-//! as many rows after as before. So every table is compared, and the cost follows the migration, not the schema.
+//! as many rows after as before. So every table is compared, and the cost follows the migration, not the schema. A
+//! script that only creates things cannot lose a row and is not watched at all.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,7 +24,6 @@ const TOLD: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     on: bool,
-    created: Vec<String>,
     touched: Vec<String>,
 }
 
@@ -34,9 +34,6 @@ impl Watch {
             return;
         }
         match context.action {
-            AuthAction::CreateTable { table_name } | AuthAction::CreateVtable { table_name, .. } => {
-                self.created.push(table_name.to_lowercase());
-            }
             AuthAction::Insert { table_name }
             | AuthAction::Delete { table_name }
             | AuthAction::Update { table_name, .. }
@@ -54,37 +51,40 @@ impl Watch {
     /// Begins or stops to collect.
     pub(super) fn turn(&mut self, on: bool) {
         self.on = on;
+        self.touched.clear();
     }
 }
 
 /// The row counts of one migration.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    /// The ordinary tables that were there when the migration began; read when the first of them is touched.
-    tables: Option<HashSet<String>>,
-    created: HashSet<String>,
+    /// The ordinary tables that were there when the migration began.
+    tables: HashSet<String>,
     before: BTreeMap<String, i64>,
     renamed: HashMap<String, String>,
     touched_any: bool,
 }
 
 impl Guard {
+    /// Whether a script has to be watched: it has a statement that does more than create something.
+    pub(super) fn is_needed(step: &Step) -> bool {
+        step.script.statements.iter().any(|statement| !statement.starts_with(&["CREATE"]))
+    }
+
+    /// Takes down which tables there are, before the first statement.
+    pub(super) fn new(connection: &Connection) -> Result<Guard> {
+        Ok(Guard { tables: ordinary_tables(connection)?, ..Guard::default() })
+    }
+
     /// Counts what the statement, prepared and not yet run, can write to for the first time.
     pub(super) fn before(&mut self, connection: &Connection, statement: &Statement, watch: &mut Watch) -> Result<()> {
-        let (touched, created) = (std::mem::take(&mut watch.touched), std::mem::take(&mut watch.created));
+        let touched = std::mem::take(&mut watch.touched);
         if let Some((old, new)) = table_rename(statement) {
             self.renamed.insert(old.to_lowercase(), new.to_lowercase());
         }
-        if !touched.is_empty() {
-            self.touched_any = true;
-            if self.tables.is_none() {
-                self.tables = Some(ordinary_tables(connection, &self.created)?);
-            }
-        }
-        self.created.extend(created);
+        self.touched_any |= !touched.is_empty();
         for table in touched {
-            let was_there = self.tables.as_ref().is_some_and(|tables| tables.contains(&table));
-            if was_there && !self.before.contains_key(&table) {
+            if self.tables.contains(&table) && !self.before.contains_key(&table) {
                 let rows = count(connection, &table)?;
                 self.before.insert(table, rows);
             }
@@ -95,10 +95,9 @@ impl Guard {
     /// Fails where a table has fewer rows than before and the migration does not say so, or a foreign key is broken.
     pub(super) fn after(&self, connection: &Connection, step: &Step) -> Result<()> {
         if !self.touched_any {
-            // Only new, empty things: nothing was lost, and nothing refers to nowhere.
             return Ok(());
         }
-        let tables = ordinary_tables(connection, &HashSet::new())?;
+        let tables = ordinary_tables(connection)?;
         let mut lost = Vec::new();
         for (table, before) in self.before.iter().filter(|(_, before)| **before > 0) {
             let mut after = None;
@@ -107,7 +106,8 @@ impl Guard {
                     after = after.max(Some(count(connection, name)?));
                 }
             }
-            let dropped_lossily = after.is_none() && step.direction == Direction::Down && step.reversal == Reversal::Lossy;
+            let dropped_lossily =
+                after.is_none() && step.direction == Direction::Down && step.reversal == Reversal::Lossy;
             if after.unwrap_or(0) < *before && !step.script.header.declares_loss(table) && !dropped_lossily {
                 let now = after.map_or("is gone".to_owned(), |rows| format!("has {rows}"));
                 lost.push((table.clone(), format!("table `{table}` had {before} rows and {now}")));
@@ -141,18 +141,25 @@ impl Guard {
 }
 
 /// The tables that hold rows of their own, in lower case: no views, no virtual tables, nothing of theirs.
-fn ordinary_tables(connection: &Connection, except: &HashSet<String>) -> Result<HashSet<String>> {
+fn ordinary_tables(connection: &Connection) -> Result<HashSet<String>> {
     let sql = "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
                AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     let mut statement = connection.prepare(sql).could_not("list tables", "")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0)).could_not("list tables", "")?;
-    let names: HashSet<String> = names.collect::<rusqlite::Result<_>>().could_not("list tables", "")?;
-    Ok(names.difference(except).cloned().collect())
+    names.collect::<rusqlite::Result<_>>().could_not("list tables", "")
 }
 
 fn count(connection: &Connection, table: &str) -> Result<i64> {
     let sql = format!("SELECT count(*) FROM main.{}", super::history::quote(table));
     connection.query_row(&sql, [], |row| row.get(0)).could_not("count rows of", format!("`{table}`"))
+}
+
+/// How a violation reads whose parent table is gone.
+pub(super) const NO_TABLE: &str = "the missing table";
+
+fn is_there(connection: &Connection, table: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
+    connection.query_row(sql, [table], |row| row.get(0)).could_not("look for", format!("`{table}`"))
 }
 
 /// The first rows whose parent is missing, one sentence each, and how many there are.
@@ -167,7 +174,11 @@ pub(super) fn foreign_key_violations(connection: &Connection) -> Result<Vec<Stri
             let (table, row_id, parent): (String, Option<i64>, String) =
                 row.get(0).and_then(|t| Ok((t, row.get(1)?, row.get(2)?))).could_not(checking, "")?;
             let row = row_id.map_or("a row".to_owned(), |id| format!("row {id}"));
-            told.push(format!("{row} of `{table}` refers to a row of `{parent}` that does not exist"));
+            told.push(if is_there(connection, &parent)? {
+                format!("{row} of `{table}` refers to a row of `{parent}` that does not exist")
+            } else {
+                format!("{row} of `{table}` refers to {NO_TABLE} `{parent}`")
+            });
         }
     }
     if total > told.len() {
