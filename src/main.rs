@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 use whimbrel::{cancel::Cancel, endpoint::Endpoint, endpoint::postgres::PostgresSource, transfer::run};
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -45,3 +46,6 @@ fn main() {
         Err(e) => println!("ERROR {e} hint {:?}", e.way_out()),
     }
 }
+=======
+fn main() {}
+>>>>>>> schema
