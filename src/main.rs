@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 use whimbrel::{cancel::Cancel, endpoint::Endpoint, endpoint::postgres::PostgresSource, transfer::run};
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -46,6 +45,3 @@ fn main() {
         Err(e) => println!("ERROR {e} hint {:?}", e.way_out()),
     }
 }
-=======
-fn main() {}
->>>>>>> schema
