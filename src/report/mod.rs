@@ -6,6 +6,7 @@ pub mod check;
 pub mod message;
 pub mod outcome;
 pub mod plan;
+pub mod schema;
 pub mod verification;
 
 mod text;
