@@ -1,0 +1,24 @@
+-- times that are not whole seconds: as milliseconds they would lie after the year 5000
+-- 100,000,000,000 seconds are in the year 5138; as many milliseconds are in 1973, before any row was written.
+WITH times (place, row, value) AS (
+    SELECT 'users.email_verified', id, email_verified FROM users
+    UNION ALL SELECT 'users.created_at', id, created_at FROM users
+    UNION ALL SELECT 'users.updated_at', id, updated_at FROM users
+    UNION ALL SELECT 'projects.created_at', id, created_at FROM projects
+    UNION ALL SELECT 'projects.updated_at', id, updated_at FROM projects
+    UNION ALL SELECT 'project_files.created_at', id, created_at FROM project_files
+    UNION ALL SELECT 'project_files.updated_at', id, updated_at FROM project_files
+    UNION ALL SELECT 'messages.created_at', id, created_at FROM messages
+    UNION ALL SELECT 'token_usage.timestamp', id, timestamp FROM token_usage
+    UNION ALL SELECT 'sessions.expires', user_id, expires FROM sessions
+    UNION ALL SELECT 'sessions.created_at', user_id, created_at FROM sessions
+    UNION ALL SELECT 'sessions.updated_at', user_id, updated_at FROM sessions
+    UNION ALL SELECT 'accounts.created_at', user_id, created_at FROM accounts
+    UNION ALL SELECT 'accounts.updated_at', user_id, updated_at FROM accounts
+    UNION ALL SELECT 'project_collaborators.created_at', id, created_at FROM project_collaborators
+    UNION ALL SELECT 'collaboration_invites.created_at', id, created_at FROM collaboration_invites
+    UNION ALL SELECT 'collaboration_invites.updated_at', id, updated_at FROM collaboration_invites
+)
+SELECT place, row, value
+FROM times
+WHERE value NOT BETWEEN -100000000000 AND 100000000000;
