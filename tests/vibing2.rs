@@ -158,7 +158,7 @@ fn migrated() -> &'static Migrated {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("vibing2.db");
         let outcome = migrate(&mut connect(&database), &target);
-        outcome.ensure_published().unwrap_or_else(|error| panic!("{error}: {:#?}", outcome.verification));
+        outcome.ensure_published().unwrap_or_else(|error| panic!("{error}: {:?}", outcome.verification.checks));
         Migrated { database, outcome, bytes: fs::read(target).unwrap() }
     })
 }
@@ -231,7 +231,8 @@ fn all_nine_tables_are_carried_and_proven() {
 
 #[test]
 fn what_is_not_carried_is_what_was_dropped_by_name() {
-    let losses: Vec<_> = migrated().outcome.plan.losses.iter().map(|loss| format!("{} {}", loss.kind, loss.object)).collect();
+    let losses: Vec<_> =
+        migrated().outcome.plan.losses.iter().map(|loss| format!("{} {}", loss.kind, loss.object)).collect();
     assert_eq!(losses, ["column public.Project.currentCode", "table public.VerificationToken"], "{losses:?}");
     let drop = project_toml()["drop"].as_table().unwrap().clone();
     for (loss, reason) in migrated().outcome.plan.losses.iter().zip(drop.values()) {
@@ -240,14 +241,16 @@ fn what_is_not_carried_is_what_was_dropped_by_name() {
     // What the target has besides: the columns of an earlier generation, and the row id for the full text.
     let mut extra: Vec<_> = migrated().outcome.plan.caveats.iter().map(|caveat| caveat.object.as_str()).collect();
     extra.retain(|object| object.starts_with('`'));
-    let expected = ["`messages.tokens_used`", "`messages.context_at_time`", "`messages.pfc_saved`", "`projects.search_id`"];
+    let expected =
+        ["`messages.tokens_used`", "`messages.context_at_time`", "`messages.pfc_saved`", "`projects.search_id`"];
     assert_eq!(extra.iter().collect::<BTreeSet<_>>(), expected.iter().collect::<BTreeSet<_>>());
 }
 
 #[test]
 fn every_key_index_and_action_of_the_source_has_its_place() {
     let (_directory, _, connection) = copy();
-    let indexes = texts(&connection, "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'idx%' ORDER BY 1");
+    let indexes =
+        texts(&connection, "SELECT name FROM sqlite_schema WHERE type = 'index' AND name LIKE 'idx%' ORDER BY 1");
     assert_eq!(indexes, INDEXES);
     let keys = "SELECT count(*) FROM pragma_table_list AS t JOIN pragma_foreign_key_list(t.name) AS k
                 WHERE t.schema = 'main'";
@@ -255,7 +258,10 @@ fn every_key_index_and_action_of_the_source_has_its_place() {
     assert_eq!(number(&connection, &format!("{keys} AND k.on_delete = 'CASCADE' AND k.on_update = 'CASCADE'")), 11);
     // The statements are those of the target's files, comments included.
     let schema: String = files("target", ".up.sql").iter().map(|path| read(path)).collect();
-    for sql in texts(&connection, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE '\\_whimbrel%' ESCAPE '\\' AND name NOT LIKE 'projects_fts\\__%' ESCAPE '\\' AND name NOT LIKE 'sqlite_%'") {
+    for sql in texts(
+        &connection,
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE '\\_whimbrel%' ESCAPE '\\' AND name NOT LIKE 'projects_fts\\__%' ESCAPE '\\' AND name NOT LIKE 'sqlite_%'",
+    ) {
         assert!(schema.contains(&sql), "{sql}");
     }
     assert_eq!(number(&connection, "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'"), 3);
@@ -270,17 +276,18 @@ fn seconds_are_integers_and_the_ledger_keeps_the_milliseconds() {
     assert_eq!(times.len(), 17);
     let mut entries = 0;
     for (table, column, target, target_column) in times {
-        let not_integer = format!("SELECT count(*) FROM {target} WHERE typeof({target_column}) NOT IN ('integer', 'null')");
+        let not_integer =
+            format!("SELECT count(*) FROM {target} WHERE typeof({target_column}) NOT IN ('integer', 'null')");
         assert_eq!(number(&connection, &not_integer), 0, "{target}.{target_column}");
-        let seconds = format!(
-            "SELECT coalesce(sum(floor(extract(epoch FROM \"{column}\")))::bigint, 0) FROM \"{table}\""
-        );
+        let seconds =
+            format!("SELECT coalesce(sum(floor(extract(epoch FROM \"{column}\")))::bigint, 0) FROM \"{table}\"");
         let stored = format!("SELECT coalesce(sum({target_column}), 0) FROM {target}");
         assert_eq!(number(&connection, &stored), ask(&database.url(), seconds), "{target}.{target_column}");
-        let with_milliseconds = format!(
-            "SELECT count(*) FROM \"{table}\" WHERE \"{column}\" <> date_trunc('second', \"{column}\")"
+        let with_milliseconds =
+            format!("SELECT count(*) FROM \"{table}\" WHERE \"{column}\" <> date_trunc('second', \"{column}\")");
+        let kept = format!(
+            "SELECT count(*) FROM _whimbrel_ledger WHERE table_name = '{target}' AND column_name = '{target_column}'"
         );
-        let kept = format!("SELECT count(*) FROM _whimbrel_ledger WHERE table_name = '{target}' AND column_name = '{target_column}'");
         let expected = ask(&database.url(), with_milliseconds);
         assert!(expected > 0, "{table}.{column} has no milliseconds to lose");
         assert_eq!(number(&connection, &kept), expected, "{target}.{target_column}");
@@ -331,7 +338,8 @@ fn full_text_follows_every_change() {
     let (_directory, _, connection) = copy();
     assert!(found(&connection, "rocket") > 0, "the migrated rows are found");
     assert_eq!(found(&connection, "naïve"), found(&connection, "naive"), "marks do not matter");
-    let projects = number(&connection, "SELECT count(*) FROM projects WHERE name LIKE '%tetris%' OR description LIKE '%tetris%'");
+    let projects =
+        number(&connection, "SELECT count(*) FROM projects WHERE name LIKE '%tetris%' OR description LIKE '%tetris%'");
     assert!(projects > 0);
     assert_eq!(found(&connection, "tetris"), projects);
 
@@ -345,9 +353,14 @@ fn full_text_follows_every_change() {
     assert_eq!(found(&connection, "zeppelin"), 1);
     let other = "UPDATE projects SET likes = likes + 1, id = id || 'x'";
     connection.execute(other, []).unwrap();
-    assert_eq!(found(&connection, "quaternion + clone"), found(&connection, "quaternion"), "ids changed, words did not");
+    assert_eq!(
+        found(&connection, "quaternion + clone"),
+        found(&connection, "quaternion"),
+        "ids changed, words did not"
+    );
 
-    let gone: String = connection.query_row("SELECT user_id FROM projects WHERE search_id = 1", [], |row| row.get(0)).unwrap();
+    let gone: String =
+        connection.query_row("SELECT user_id FROM projects WHERE search_id = 1", [], |row| row.get(0)).unwrap();
     connection.execute("DELETE FROM users WHERE id = ?1", [&gone]).unwrap();
     assert_eq!(found(&connection, "zeppelin"), 0, "a cascade takes the words along");
     connection.execute("DELETE FROM projects", []).unwrap();
@@ -414,7 +427,10 @@ const VIOLATIONS: [(&str, &str); 16] = [
     ("orphaned_sessions.sql", "UPDATE sessions SET user_id = 'nobody' WHERE rowid = 1"),
     ("orphaned_token_usage.sql", "UPDATE token_usage SET user_id = 'nobody' WHERE rowid = 1"),
     ("project_visibility.sql", "UPDATE projects SET visibility = 'public' WHERE search_id = 1"),
-    ("times_in_seconds.sql", "UPDATE sessions SET expires = expires * 1000 WHERE expires > 1e9 AND expires < 1e10 LIMIT 1"),
+    (
+        "times_in_seconds.sql",
+        "UPDATE sessions SET expires = expires * 1000 WHERE expires > 1e9 AND expires < 1e10 LIMIT 1",
+    ),
 ];
 
 #[test]
@@ -427,7 +443,10 @@ fn each_check_finds_its_own_violation_and_no_other() {
         if name == "duplicate_emails.sql" {
             without_unique_emails(&connection);
         }
-        let statement = violation.replace(" LIMIT 1", " AND rowid = (SELECT min(rowid) FROM sessions WHERE expires > 1e9 AND expires < 1e10)");
+        let statement = violation.replace(
+            " LIMIT 1",
+            " AND rowid = (SELECT min(rowid) FROM sessions WHERE expires > 1e9 AND expires < 1e10)",
+        );
         connection.execute(&statement, []).unwrap_or_else(|error| panic!("{name}: {error}"));
         drop(connection);
         let outcomes = run_folder(&path, &project().join("checks"), 5, &Cancel::new().flag()).unwrap();
@@ -443,7 +462,9 @@ fn each_check_finds_its_own_violation_and_no_other() {
 fn without_unique_emails(connection: &Connection) {
     let sql: String =
         connection.query_row("SELECT sql FROM sqlite_schema WHERE name = 'users'", [], |row| row.get(0)).unwrap();
-    let looser = sql.replace("email          TEXT NOT NULL UNIQUE", "email          TEXT NOT NULL").replace("users (", "looser (");
+    let looser = sql
+        .replace("email          TEXT NOT NULL UNIQUE", "email          TEXT NOT NULL")
+        .replace("users (", "looser (");
     assert_ne!(looser.len(), sql.len() + 1);
     connection
         .execute_batch(&format!(
@@ -459,10 +480,14 @@ fn parameters(connection: &Connection) -> BTreeMap<&'static str, Value> {
     let busiest = "SELECT user_id FROM projects WHERE name LIKE '%rocket%' AND user_id IN (SELECT user_id FROM project_collaborators)
         AND user_id IN (SELECT user_id FROM token_usage) AND user_id IN (SELECT to_user_id FROM collaboration_invites WHERE status = 'PENDING')
         ORDER BY user_id LIMIT 1";
-    let of = |column: &str, table: &str| value(&format!("SELECT {column} FROM {table} ORDER BY {column} LIMIT 1 OFFSET 7"));
-    let of_session = |column: &str| value(&format!("SELECT {column} FROM sessions WHERE expires > 1e9 ORDER BY expires LIMIT 1"));
+    let of =
+        |column: &str, table: &str| value(&format!("SELECT {column} FROM {table} ORDER BY {column} LIMIT 1 OFFSET 7"));
+    let of_session =
+        |column: &str| value(&format!("SELECT {column} FROM sessions WHERE expires > 1e9 ORDER BY expires LIMIT 1"));
     let of_file = |column: &str| {
-        value(&format!("SELECT {column} FROM project_files JOIN messages USING (project_id) ORDER BY project_files.id LIMIT 1"))
+        value(&format!(
+            "SELECT {column} FROM project_files JOIN messages USING (project_id) ORDER BY project_files.id LIMIT 1"
+        ))
     };
     let of_account = |column: &str| value(&format!("SELECT {column} FROM accounts ORDER BY rowid LIMIT 1"));
     BTreeMap::from([
@@ -497,7 +522,8 @@ fn typical_queries_answer_and_go_by_an_index() {
             let parameter = statement.parameter_name(place).expect("parameters have names").to_owned();
             let documented = comments.iter().any(|line| line.starts_with(&format!("-- {parameter} ")));
             assert!(documented, "{name} does not say what {parameter} is");
-            let (known, value) = values.get_key_value(parameter.as_str()).unwrap_or_else(|| panic!("{name}: {parameter}"));
+            let (known, value) =
+                values.get_key_value(parameter.as_str()).unwrap_or_else(|| panic!("{name}: {parameter}"));
             used.insert(*known);
             statement.raw_bind_parameter(place, value).unwrap();
         }
@@ -568,6 +594,57 @@ fn without_a_drop_by_name_the_plan_names_exactly_what_has_no_place() {
     let error = run::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap_err();
     assert!(error.cause().contains("currentCode") && error.cause().contains("VerificationToken"), "{error}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left of the attempt");
+}
+
+#[test]
+fn what_a_target_schema_leaves_out_is_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("vibing2.db");
+    let looser = |path: &Path| -> whimbrel::Result<()> {
+        let mut sql: String = files("target", ".up.sql").iter().map(|path| read(path)).collect();
+        for (from, to) in [
+            (
+                "to_user_id   TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE ON UPDATE CASCADE",
+                "to_user_id   TEXT NOT NULL",
+            ),
+            (
+                "from_user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE ON UPDATE CASCADE",
+                "from_user_id TEXT NOT NULL REFERENCES users (id) ON DELETE SET NULL",
+            ),
+            ("plan           TEXT NOT NULL DEFAULT 'FREE'", "plan           TEXT DEFAULT 'FREE'"),
+            ("visibility    TEXT NOT NULL DEFAULT 'PRIVATE'", "visibility    TEXT NOT NULL"),
+            ("email          TEXT NOT NULL UNIQUE", "email          TEXT NOT NULL"),
+            ("CREATE INDEX idx_token_usage_endpoint ON token_usage (endpoint);", ""),
+            // A full text without content of its own or of others has nothing to be rebuilt from.
+            ("-- Full text of", "CREATE VIRTUAL TABLE words USING fts5 (word, content = '');\n-- "),
+        ] {
+            assert_eq!(sql.matches(from).count(), 1, "{from}");
+            sql = sql.replace(from, to);
+        }
+        Connection::open(path).unwrap().execute_batch(&sql).unwrap();
+        Ok(())
+    };
+    let mut job = job(&target);
+    job.schema = Some(&looser);
+    job.checks = None;
+    let outcome = run::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap();
+    outcome.ensure_published().unwrap();
+    let losses: BTreeSet<_> =
+        outcome.plan.losses.iter().map(|loss| format!("{} {}: {}", loss.kind, loss.object, loss.reason)).collect();
+    for expected in [
+        "foreign key public.CollaborationInvite.CollaborationInvite_toUserId_fkey: the target schema does not have it",
+        "foreign key action public.CollaborationInvite.CollaborationInvite_fromUserId_fkey: the source says ON DELETE CASCADE, \
+         the target schema ON DELETE SET NULL",
+        "foreign key action public.CollaborationInvite.CollaborationInvite_fromUserId_fkey: the source says ON UPDATE CASCADE, \
+         the target schema ON UPDATE NO ACTION",
+        "not null public.User.plan: the target schema allows NULL there",
+        "default public.Project.visibility: `'PRIVATE'::text`: the target schema has none for it",
+        "index User_email_key on public.User: the target schema does not have it",
+        "index TokenUsage_endpoint_idx on public.TokenUsage: the target schema does not have it",
+    ] {
+        assert!(losses.contains(expected), "{expected} is not among {losses:#?}");
+    }
+    assert_eq!(losses.len(), 9, "{losses:#?}");
 }
 
 #[test]

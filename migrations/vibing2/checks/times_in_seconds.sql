@@ -1,5 +1,5 @@
--- times that are not whole seconds: as milliseconds they would lie after the year 5000
--- 100,000,000,000 seconds are in the year 5138; as many milliseconds are in 1973, before any row was written.
+-- times outside the years 1 to 9999, as milliseconds in the place of seconds would be
+-- 253,402,300,799 seconds end the year 9999; as many milliseconds end in January 1978, before any row was written.
 WITH times (place, row, value) AS (
     SELECT 'users.email_verified', id, email_verified FROM users
     UNION ALL SELECT 'users.created_at', id, created_at FROM users
@@ -21,4 +21,4 @@ WITH times (place, row, value) AS (
 )
 SELECT place, row, value
 FROM times
-WHERE value NOT BETWEEN -100000000000 AND 100000000000;
+WHERE value NOT BETWEEN -62135596800 AND 253402300799;
