@@ -5,6 +5,7 @@
 
 use super::copy::Copied;
 use super::keys;
+use super::optimize::external_content;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
 use crate::error::{Context, Result};
@@ -72,10 +73,12 @@ pub fn set_aside(loader: &Loader) -> Result<SetAside> {
     }
     let full_text = list(
         "SELECT type, name, sql FROM sqlite_schema
-         WHERE type = 'table' AND sql LIKE 'create virtual table%using%fts5%content%=%'",
+         WHERE type = 'table' AND sql LIKE 'create virtual table%'",
     )
     .could_not("read the given schema", "")?;
-    aside.full_text = full_text.into_iter().map(|(_, name, _)| name).collect();
+    // One without content anywhere has nothing to be rebuilt from, and SQLite refuses to try.
+    let external = |sql: &str| external_content(sql).is_some();
+    aside.full_text = full_text.into_iter().filter(|(_, _, sql)| external(sql)).map(|(_, name, _)| name).collect();
     Ok(aside)
 }
 
