@@ -57,7 +57,7 @@ fn columns_for(server: &mut Server) -> Vec<Filled> {
     let version: u32 = server.value("SELECT current_setting('server_version_num')").parse().expect("a number");
     let mut told = Vec::new();
     let mut filled = Vec::new();
-    for section in sections() {
+    for mut section in sections() {
         if section.options.get("since").is_some_and(|since| version / 10_000 < since.parse().expect("a version")) {
             told.push(format!("`{}` needs a newer server", section.label));
             continue;
@@ -68,7 +68,7 @@ fn columns_for(server: &mut Server) -> Vec<Filled> {
                 continue;
             }
             told.push(format!("extension {extension} is tested"));
-            server.run("SET search_path = pg_catalog, kinds");
+            section.sql_type = format!("kinds.{}", section.label);
         }
         if section.options.contains_key("xml") && server.try_run("SELECT '<a/>'::xml").is_err() {
             told.push("this server has no xml".to_owned());
