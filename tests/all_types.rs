@@ -92,7 +92,10 @@ fn columns_for(server: &mut Server) -> Vec<Filled> {
                 format!("ARRAY[{}]::{array}", cast.join(", ")),
                 format!("'{{}}'::{array}"),
                 format!("ARRAY[NULL, {first}, NULL]::{array}"),
-                format!("array_cat(array_fill({first}, ARRAY[1, 2]), array_fill(NULL::{}, ARRAY[1, 2]))", section.sql_type),
+                format!(
+                    "array_cat(array_fill({first}, ARRAY[1, 2]), array_fill(NULL::{}, ARRAY[1, 2]))",
+                    section.sql_type
+                ),
                 format!("array_fill({second}, ARRAY[2, 1, 2])"),
                 format!("array_fill({second}, ARRAY[2], ARRAY[0])"),
                 format!("array_fill({first}, ARRAY[1, 2], ARRAY[-5, 7])"),

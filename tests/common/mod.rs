@@ -8,6 +8,7 @@ use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::endpoint::postgres::PostgresSource;
 use whimbrel::event::nobody;
+use whimbrel::plan::Plan;
 use whimbrel::transfer::run::{self, Job, Outcome};
 use whimbrel::verify::{self, Level, Verification};
 
@@ -84,22 +85,29 @@ pub fn migrate(url: &str, job: &Job<'_>) -> whimbrel::Result<Outcome> {
 pub fn verify(url: &str, path: &Path, job: &Job<'_>) -> whimbrel::Result<Verification> {
     let mut source = source(url)?;
     let (_, plan) = run::plan(&mut source, job)?;
-    let request = verify::Request {
-        path,
-        plan: &plan,
-        level: Level::Full,
-        source_digests: None,
-        checks: None,
-        metadata: job.metadata,
-    };
-    verify::verify(request, &mut source, &Cancel::new(), &nobody)
+    verify_by(&plan, &mut source, path, job)
+}
+
+/// As [`verify`], by a plan and a source that are there already.
+pub fn verify_by(
+    plan: &Plan,
+    source: &mut PostgresSource,
+    path: &Path,
+    job: &Job<'_>,
+) -> whimbrel::Result<Verification> {
+    let request =
+        verify::Request { path, plan, level: Level::Full, source_digests: None, checks: None, metadata: job.metadata };
+    verify::verify(request, source, &Cancel::new(), &nobody)
 }
 
 /// Everything that a verification found, for the message of a failing test.
 pub fn findings(verification: &Verification) -> String {
     let mut text = String::new();
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
-        text.push_str(&format!("\n{}: {:?} {:?}", table.source, table.failure, table.differences));
+        text.push_str(&format!(
+            "\n{}: {:?} {:?}, {} surplus in the ledger",
+            table.source, table.failure, table.differences, table.ledger_surplus
+        ));
     }
     for object in &verification.objects {
         text.push_str(&format!("\n{object}"));
