@@ -7,6 +7,8 @@ pub mod event;
 pub mod plan;
 pub mod provision;
 pub mod quote;
+pub mod report;
+pub mod schema;
 pub mod transfer;
 pub mod types;
 pub mod value;

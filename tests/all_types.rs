@@ -3,9 +3,9 @@
 //! The judge is the server: what stands in the SQLite file goes back to it as text, is cast to the column's type
 //! there, and compared there. That shares no code with the program's own reading and writing of values.
 
-mod common;
+mod whole_run;
 
-use common::{Server, findings, migrate, verify};
+use whole_run::{Server, findings, migrate, verify};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,7 +147,7 @@ fn missing_types(server: &mut Server) -> Vec<String> {
         "SELECT oid, typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND typtype <> 'p'
          AND typrelid = 0 AND NOT EXISTS (SELECT FROM pg_type AS e WHERE e.typarray = pg_type.oid) ORDER BY typname",
     );
-    let name = |row: &common::TextRow| row[1].clone().unwrap_or_default();
+    let name = |row: &whole_run::TextRow| row[1].clone().unwrap_or_default();
     all.iter().filter(|row| !known.contains(row[0].as_deref().unwrap_or(""))).map(name).collect()
 }
 

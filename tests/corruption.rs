@@ -1,9 +1,9 @@
 //! The checker is itself tested: every single change to a finished file is found, with its row and column where there
 //! is one. Each change is made on a fresh copy; the unchanged copy is found sound.
 
-mod common;
+mod whole_run;
 
-use common::{Server, findings, migrate, source, verify_by};
+use whole_run::{Server, findings, migrate, source, verify_by};
 use rusqlite::Connection;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt;

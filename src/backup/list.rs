@@ -78,6 +78,10 @@ pub(crate) fn look_at(directory: &Path, id: String, check: Check) -> Entry {
             let why = error.cause().to_string();
             Entry { id, state: State::ManifestUnreadable { why }, file, manifest: None }
         }
+        Ok(manifest) if manifest.id != id => {
+            let why = format!("it belongs to `{}`", manifest.id);
+            Entry { id, state: State::ManifestUnreadable { why }, file, manifest: None }
+        }
         Ok(manifest) => Entry { id, state: state(&manifest, &file, check), file, manifest: Some(manifest) },
     }
 }

@@ -8,7 +8,7 @@ use super::ddl::{ColumnDdl, TableDdl};
 use super::forms::{self, Forms};
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, QualifiedName, Sequence, Table, TableKind};
+use crate::catalog::{Catalog, Column, QualifiedName, Sequence, Table, TableKind};
 use crate::types::Rule;
 use std::collections::{HashMap, HashSet};
 
@@ -182,19 +182,39 @@ impl<'a> Builder<'a> {
 
     fn why_sequence_is_not_carried(&self, sequence: &Sequence) -> Option<String> {
         let last = sequence.last_value.map_or("none yet".to_owned(), |value| value.to_string());
-        let Some((table, column)) = &sequence.owned_by else {
-            return Some(format!("SQLite has no sequences (last value: {last}); the metadata keeps it"));
-        };
-        let source = self.catalog.table(table)?;
-        if self.planned_table(table).is_none() {
-            return Some(format!("its table is not carried (last value: {last})"));
+        let fed: Vec<(&Table, &Column)> = self
+            .catalog
+            .tables
+            .iter()
+            .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+            .filter(|(_, column)| self.sequence_behind(column).is_some_and(|behind| behind.name == sequence.name))
+            .collect();
+        if fed.is_empty() {
+            return Some(format!("SQLite has no sequences, and no column counts by it (last value: {last})"));
         }
-        if !self.is_rowid_key(source, column) {
-            return Some(format!("only an integer primary key counts up by itself in SQLite (last value: {last})"));
+        let carried = |(table, column): &&(&Table, &Column)| self.is_rowid_key(table, &column.name);
+        if let Some((table, _)) = fed.iter().find(|pair| !carried(pair)) {
+            let reason = if self.planned_table(&table.name).is_none() {
+                "its table is not carried"
+            } else {
+                "only an integer primary key counts up by itself in SQLite"
+            };
+            return Some(format!("{reason} (last value: {last})"));
         }
         (sequence.increment != 1).then(|| {
             format!("SQLite counts by 1, the source by {} (last value: {last}, which is carried)", sequence.increment)
         })
+    }
+
+    /// The sequence that a column counts by: the one it owns, or the one that its default asks.
+    pub(super) fn sequence_behind(&self, column: &Column) -> Option<&'a Sequence> {
+        let sequences = &self.catalog.sequences;
+        if let Some(name) = &column.sequence {
+            return sequences.iter().find(|sequence| sequence.name == *name);
+        }
+        let asked = column.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
+        let plain = |name: &str| name.replace('"', "");
+        sequences.iter().find(|sequence| plain(&sequence.name.to_string()) == plain(asked))
     }
 
     pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
@@ -350,6 +370,11 @@ fn why_other_is_not_carried(kind: &str) -> &'static str {
         "extension" => "belongs to the server; the values of its types are carried as text",
         "foreign table" => "its rows live in another server",
         "large object" | "large objects" => "lives outside the tables; references to it are carried as numbers",
+        "constraint of partitions" | "index of partitions" => {
+            "not every partition has it, and the target has one table for all"
+        }
+        "partitioning" => "the target has one table with the rows of all partitions",
+        _ if kind.ends_with(" type") || kind == "domain" => "no column uses it",
         _ => "SQLite has nothing of this kind",
     }
 }

@@ -44,15 +44,13 @@ impl Builder<'_> {
             columns.iter().filter_map(|name| plan.columns.iter().position(|column| column.target == *name)).collect();
         if self.is_rowid_key(table, &key.columns[0]) {
             let source = table.column(&key.columns[0]);
-            let sequence = source.and_then(|column| column.sequence.as_ref());
+            let sequence = source.and_then(|column| self.sequence_behind(column));
             let counts = sequence.is_some() || source.is_some_and(|column| column.identity.is_some());
             if let Some(column) = ddl.columns.iter_mut().find(|column| column.name == columns[0]) {
                 column.rowid_key = Some((key.name.clone(), counts));
                 column.default = None;
             }
-            plan.last_number = sequence
-                .and_then(|name| self.catalog.sequences.iter().find(|s| s.name == *name))
-                .and_then(|s| s.last_value);
+            plan.last_number = sequence.and_then(|sequence| sequence.last_value);
         } else {
             ddl.constraints.push(Piece {
                 sql: ddl::key(&key.name, "PRIMARY KEY", &columns),

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
@@ -60,16 +59,14 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
     }
     target.refuse_unusable()?;
     let size_bytes_before = size_with_log(&target.path)?;
-    let access = Access::take(&target, options.wait_ms)?;
-    let done = work(access.connection(), &target, options)?;
-    // Nothing waits in the log once this is closed.
-    let mut access = access;
-    access
-        .connection()
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
-        .could_not("close", quoted(path))?;
+    let mut access = Access::take(&target, options.wait_ms)?;
+    stop_when(access.connection(), &options.cancel)?;
+    let outcome = work(access.connection(), &target, options);
+    // What was committed goes into the file even where a later step failed or was stopped, so that no log is left.
+    access.connection().progress_handler(0, None::<fn() -> bool>).could_not("close", quoted(path))?;
     access.settle()?;
     drop(access);
+    let done = outcome?;
     let size_bytes_after = size_with_log(&target.path)?;
     Ok(Optimized { path: target.path, size_bytes_before, size_bytes_after, ..done })
 }
@@ -78,7 +75,6 @@ fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions)
     let object = quoted(&target.path);
     let failed = |operation: &'static str| move |error: rusqlite::Error| (operation, error);
     let tell = |(operation, error): (&'static str, rusqlite::Error)| told(operation, &object, &error);
-    stop_when(connection, &options.cancel)?;
     let dependent = if options.vacuum {
         dependent_indexes(connection).map_err(failed("read schema of")).map_err(tell)?
     } else {

@@ -31,8 +31,8 @@ impl ScannedRow<'_> {
 pub struct Scan<'p> {
     table: &'p TablePlan,
     codecs: Vec<Codec>,
-    /// Whether rows have a rowid to divide them by.
-    rowid: bool,
+    /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
+    rowid: Option<&'static str>,
     has_ledger: bool,
     /// Entries of the ledger that said what a value is.
     ledger_used: AtomicU64,
@@ -57,11 +57,9 @@ impl<'p> Scan<'p> {
                     |row| row.get(0),
                 )
                 .map_err(failed)?;
-        let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
-        let without_rowid: bool =
-            connection.query_row(without_rowid, [&table.target], |row| row.get(0)).map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
-        Ok(Scan { table, codecs, rowid: !without_rowid, has_ledger, ledger_used: AtomicU64::new(0) })
+        let rowid = rowid_name(connection, &table.target).map_err(failed)?;
+        Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
     }
 
     /// The lowest and highest rowid; `None` for an empty table or one without rowids.
@@ -69,11 +67,9 @@ impl<'p> Scan<'p> {
     /// # Errors
     /// When the file cannot be read.
     pub fn extent(&self, connection: &Connection) -> Result<Option<(i64, i64)>> {
-        if !self.rowid {
-            return Ok(None);
-        }
+        let Some(rowid) = self.rowid else { return Ok(None) };
         let table = quote(&self.table.target);
-        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+        let sql = format!("SELECT (SELECT min({rowid}) FROM {table}), (SELECT max({rowid}) FROM {table})");
         let (low, high): (Option<i64>, Option<i64>) = connection
             .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(|error| told("read back", format!("`{}`", self.table.target), &error))?;
@@ -108,10 +104,12 @@ impl<'p> Scan<'p> {
     ) -> Result<()> {
         let failed = |error: rusqlite::Error| told("read back", format!("`{}`", self.table.target), &error);
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
-        if columns.is_empty() || (self.rowid && self.table.key.is_empty()) {
-            columns.push("rowid".to_owned());
-        }
-        let filter = if range.is_some() { " WHERE rowid BETWEEN ?1 AND ?2" } else { "" };
+        // Behind the columns stands what a row without a key is named by.
+        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("0").to_owned());
+        let filter = match (self.rowid, range) {
+            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
+            _ => String::new(),
+        };
         let sql = format!("SELECT {} FROM {}{filter}", columns.join(", "), quote(&self.table.target));
         let mut statement = connection.prepare(&sql).map_err(failed)?;
         let mut ledger = self.ledger(connection).map_err(failed)?;
@@ -154,6 +152,17 @@ impl<'p> Scan<'p> {
         let sql = format!("SELECT column_name, exact FROM {LEDGER_TABLE} WHERE table_name = ?1 AND row_key = ?2");
         connection.prepare(&sql).map(Some)
     }
+}
+
+/// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
+fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
+    let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
+    if connection.query_row(without_rowid, [table], |row| row.get(0))? {
+        return Ok(None);
+    }
+    let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
+    let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name)))
 }
 
 fn entries_of(ledger: &mut Statement<'_>, table: &TablePlan, row: &Row<'_>) -> rusqlite::Result<Vec<(String, String)>> {

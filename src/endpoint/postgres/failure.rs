@@ -29,9 +29,9 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
     let code = error.code().unwrap_or_default();
     let hint = match code.as_ref() {
         "28P01" => Some("check the user and the password: in the URL, in PGPASSWORD or in ~/.pgpass"),
-        "28000" if message.contains("no encryption") || message.contains("SSL off") => {
-            Some("the server wants TLS: add `?sslmode=require` to the URL")
-        }
+        "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(
+            "the server does not let this user in from here without TLS: try `?sslmode=require`, or ask its administrator",
+        ),
         "28000" if message.contains("pg_hba.conf") => {
             Some("the server's pg_hba.conf does not let this user in from here; ask its administrator")
         }
@@ -42,6 +42,9 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         }
         "42501" => Some("grant SELECT on it to this role, connect as another role, or exclude it"),
         "53300" => Some("the server has no connection left; try again later or raise max_connections"),
+        "53200" if message.contains("shared memory") => {
+            Some("every table is locked against being emptied while it is read: raise max_locks_per_transaction")
+        }
         "53200" | "53100" => Some("the server ran out of memory or disk; see its log"),
         "57P03" => Some("the server is starting, stopping or recovering; try again in a moment"),
         "57P01" | "57P02" => Some("the server was stopped or the connection terminated; start again once it is back"),

@@ -343,13 +343,16 @@ mod tests {
         assert_eq!(settings(160_009), (true, false));
         assert_eq!(settings(170_000), (true, true));
         assert_eq!(settings(180_001), (true, true));
-        assert!(!begin_statements(150_000, &[]).contains("LOCK"));
+        assert!(!begin_statements(150_000, &[]).contains("LOCK TABLE"));
     }
 
     #[test]
     fn the_locks_are_the_last_statement() {
         let sql = begin_statements(150_000, &["ONLY public.film".to_owned(), "\"a b\".\"c\"\"d\"".to_owned()]);
-        assert!(sql.starts_with("BEGIN"));
+        assert_eq!(
+            sql.lines().find(|line| !line.starts_with("--")),
+            Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
+        );
         assert!(sql.ends_with("LOCK TABLE ONLY public.film, \"a b\".\"c\"\"d\" IN ACCESS SHARE MODE;\n"), "{sql}");
     }
 

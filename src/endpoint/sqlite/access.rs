@@ -26,6 +26,9 @@ use crate::endpoint::sqlite::header::OpenFile;
 use crate::endpoint::sqlite::holders::Holders;
 use crate::error::{Context, Error, Result};
 
+/// How long a process may have the file open without being taken for a user of it.
+const MOMENT: Duration = Duration::from_millis(500);
+
 /// An existing database, held exclusively.
 pub struct Access {
     connection: Connection,
@@ -68,7 +71,7 @@ impl Access {
         let access = Access { connection, path, identity, side_files_found, journal_was_hot, replaced: false };
         loop {
             match access.refuse_holders() {
-                Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) if Instant::now() < deadline => {}
                 outcome => break outcome.map(|()| access),
             }
         }
@@ -84,17 +87,24 @@ impl Access {
         &self.path
     }
 
-    /// Fails when another process has the file open.
+    /// Fails when another process has the file open, and keeps it open for longer than a moment: a program that has
+    /// just been started by this one holds a copy of its descriptors until it runs.
     ///
     /// # Errors
     ///
     /// Names the processes.
     pub fn refuse_holders(&self) -> Result<()> {
-        let holders = Holders::of(self.identity);
-        if holders.known.is_empty() {
-            return Ok(());
+        let deadline = Instant::now() + MOMENT;
+        loop {
+            let holders = Holders::of(self.identity);
+            if holders.known.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(in_use(&self.path, &holders));
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
-        Err(in_use(&self.path, &holders))
     }
 
     /// Makes the main file complete and alone: the write-ahead log is moved into it and synced, `-wal`, `-shm` and

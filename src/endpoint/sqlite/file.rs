@@ -162,6 +162,24 @@ impl TargetFile {
                 Ok(())
             }
             Content::Database { .. } => Ok(()),
+        }?;
+        self.refuse_sticky()
+    }
+
+    /// In a sticky directory, like `/tmp`, only the owner may rename over a file. Told now and not by the rename, so
+    /// that nothing is done in vain.
+    fn refuse_sticky(&self) -> Result<()> {
+        const STICKY: u32 = 0o1000;
+        let directory = fs::metadata(self.directory()).could_not("inspect directory", quoted(self.directory()))?;
+        // SAFETY: geteuid has no preconditions and cannot fail.
+        let user_id = unsafe { libc::geteuid() };
+        match self.attributes {
+            Some(file) if directory.mode() & STICKY != 0 && ![0, directory.uid(), file.user_id].contains(&user_id) => {
+                let cause = "it belongs to another user, in a directory where only owners may replace their files";
+                Err(Error::could_not("replace target", quoted(&self.path), cause)
+                    .hint("run as its owner, or choose another directory"))
+            }
+            _ => Ok(()),
         }
     }
 

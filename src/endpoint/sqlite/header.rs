@@ -107,18 +107,15 @@ impl<'a> OpenFile<'a> {
     ///
     /// When SQLite refuses.
     pub fn log_frames(&self) -> Result<(u64, u64)> {
-        let (mut frames, mut moved) = (-1, -1);
-        // SAFETY: the handle is open; the two pointers outlive the call; NOOP (-1) only reports.
-        let code = unsafe {
-            ffi::sqlite3_wal_checkpoint_v2(
-                self.connection.handle(),
-                c"main".as_ptr(),
-                -1,
-                &raw mut frames,
-                &raw mut moved,
-            )
-        };
-        told("read write-ahead log of", Some(code))?;
+        // Only the pragma knows this mode: in SQLite 3.51 sqlite3_wal_checkpoint_v2 refuses it. An older library would
+        // take the unknown word for a real checkpoint.
+        if rusqlite::version_number() < 3_051_000 {
+            return Err(Error::could_not("read write-ahead log of", "database", "this needs SQLite 3.51 or later"));
+        }
+        let (frames, moved): (i64, i64) = self
+            .connection
+            .query_row("PRAGMA main.wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .could_not("read write-ahead log of", "database")?;
         Ok((u64::try_from(frames).unwrap_or(0), u64::try_from(moved).unwrap_or(0)))
     }
 

@@ -19,6 +19,8 @@ pub struct Holder {
 pub struct Holders {
     /// The processes found, this one left out.
     pub known: Vec<Holder>,
+    /// How many descriptors of this process lead to the file.
+    pub own_descriptors: usize,
     /// Some processes could not be looked into, or the system has no way to ask.
     pub incomplete: bool,
 }
@@ -34,9 +36,11 @@ impl Holders {
         let mut told: Vec<String> =
             self.known.iter().map(|holder| format!("process {} (`{}`)", holder.process_id, holder.program)).collect();
         if told.is_empty() {
-            return match self.incomplete {
-                true => "a process that this user cannot see".into(),
-                false => "another connection of this process, or a process that has just let go".into(),
+            // One descriptor is that of the connection that asks.
+            return match (self.own_descriptors > 1, self.incomplete) {
+                (true, _) => "another connection of this process".into(),
+                (false, true) => "a process that this user cannot see".into(),
+                (false, false) => "a process that has just let go".into(),
             };
         }
         const SHOWN_MAX: usize = 5;
@@ -53,14 +57,11 @@ impl Holders {
 fn find(identity: (u64, u64)) -> Holders {
     use std::os::unix::fs::MetadataExt;
     let Ok(processes) = fs::read_dir("/proc") else {
-        return Holders { known: Vec::new(), incomplete: true };
+        return Holders { incomplete: true, ..Holders::default() };
     };
     let mut holders = Holders::default();
     for process in processes.flatten() {
         let Some(process_id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if process_id == std::process::id() {
-            continue;
-        }
         let descriptors = match fs::read_dir(process.path().join("fd")) {
             Ok(descriptors) => descriptors,
             Err(error) => {
@@ -69,10 +70,13 @@ fn find(identity: (u64, u64)) -> Holders {
                 continue;
             }
         };
-        let holds = descriptors.flatten().any(|descriptor| {
+        let held = descriptors.flatten().filter(|descriptor| {
             fs::metadata(descriptor.path()).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity)
         });
-        if holds {
+        let held = held.count();
+        if process_id == std::process::id() {
+            holders.own_descriptors = held;
+        } else if held > 0 {
             let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             holders.known.push(Holder { process_id, program: program.trim_end().to_string() });
         }
@@ -83,7 +87,7 @@ fn find(identity: (u64, u64)) -> Holders {
 
 #[cfg(not(target_os = "linux"))]
 fn find(_identity: (u64, u64)) -> Holders {
-    Holders { known: Vec::new(), incomplete: true }
+    Holders { incomplete: true, ..Holders::default() }
 }
 
 #[cfg(all(test, target_os = "linux"))]

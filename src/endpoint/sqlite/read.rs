@@ -3,8 +3,10 @@
 //! Invariant: no statement of such a connection can write (`query_only`). A read-only connection to a database in WAL
 //! mode leaves the `-wal` and `-shm` that it creates, because it may not remove them. So a database without a log is
 //! opened for writing, never written, and closed with nothing left over; one that has a log is opened read-only and
-//! keeps it.
+//! keeps it. Where the directory cannot be written (read-only media, another user's files), a database without a log
+//! is opened as immutable: a writer that starts at that very moment would not be seen.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,14 +34,42 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         }
         Content::Empty | Content::Database { .. } => {}
     }
-    let writable = target.side_files.wal_bytes.is_none() && target.side_files.journal_bytes.is_none();
-    let access = if writable { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
-    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&target.path, flags).could_not("open", quoted(path))?;
-    connection.busy_timeout(Duration::from_secs(5)).could_not("open", quoted(path))?;
-    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384").could_not("open", quoted(path))?;
+    let alone = target.side_files.wal_bytes.is_none() && target.side_files.journal_bytes.is_none();
+    let access = if alone { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let connection = match prepared(&target.path, access) {
+        Err(error) if alone && is_unwritable(&error) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            prepared(Path::new(&immutable_uri(&target.path)), flags)
+        }
+        outcome => outcome,
+    }
+    .could_not("open", quoted(path))?;
     stop_when(&connection, cancel)?;
     Ok(connection)
+}
+
+/// Setting the cache size reads the schema, so a database that cannot be read fails here.
+fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384")?;
+    Ok(connection)
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+/// The path as a URI in which every byte stands for itself (<https://sqlite.org/uri.html>).
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// Makes the statements of `connection` stop soon after `cancel` is set.

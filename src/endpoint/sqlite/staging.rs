@@ -111,7 +111,13 @@ impl Staging {
     ///
     /// When the rename fails; then nothing has changed, and the temporary file is removed.
     pub fn rename_over(mut self, target: &Path) -> Result<()> {
-        fs::rename(&self.path, target).could_not("publish to", quoted(target))?;
+        fs::rename(&self.path, target).map_err(|error| {
+            let told = Error::could_not("publish to", quoted(target), &error);
+            match error.kind() {
+                ErrorKind::ResourceBusy => told.hint("the file itself is a mount point; mount its directory instead"),
+                _ => told.hint("the committed content of the old file is unchanged"),
+            }
+        })?;
         self.published = true;
         Ok(())
     }

@@ -12,10 +12,8 @@ impl Translator<'_> {
         if left.is_null_literal() || right.is_null_literal() {
             return Ok(Term { kind: Kind::Boolean, ..Term::null() });
         }
-        if left.kind.is_numeric() && right.kind.is_numeric() {
-            if let Some(term) = self.compare_decimal_text(&left, operator, &right)? {
-                return Ok(term);
-            }
+        if let Some(term) = self.compare_decimal_text(&left, operator, &right)? {
+            return Ok(term);
         }
         if let Some(term) = self.compare_json(&left, operator, &right)? {
             return Ok(term);

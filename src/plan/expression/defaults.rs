@@ -138,6 +138,10 @@ impl Translator<'_> {
                     ))
                 })
             }
+            (
+                Kind::TimestampLiteral { with_zone },
+                Kind::Epoch { with_zone: other, .. } | Kind::IsoTimestamp { with_zone: other },
+            ) if with_zone != other => self.literal_in_utc(&term, &kind).ok_or_else(|| refusal(&term)),
             (Kind::Unknown | Kind::TimestampLiteral { .. }, _) => {
                 let constant = self.constant_as(&term, &kind)?;
                 if constant.kind == kind || constant.number().is_none() {
@@ -171,6 +175,19 @@ impl Translator<'_> {
             (a, b) if a == b => Ok(term),
             _ => Err(refusal(&term)),
         }
+    }
+
+    /// A timestamp literal for a column that differs from it in having a zone.
+    fn literal_in_utc(&mut self, term: &Term, kind: &Kind) -> Option<Term> {
+        let Kind::TimestampLiteral { with_zone } = term.kind else { return None };
+        let microseconds = literals::timestamp_microseconds(term.text()?, with_zone)?;
+        let sql = match kind {
+            Kind::Epoch { unit, .. } => literals::microseconds_in(*unit, microseconds)?.to_string(),
+            Kind::IsoTimestamp { with_zone } => render::text(&literals::timestamp_text(microseconds, *with_zone)?),
+            _ => return None,
+        };
+        self.caveat("a timestamp is taken as that of UTC, not of the session's time zone");
+        Some(Term { sql, kind: kind.clone(), ..term.clone() })
     }
 
     /// A number in the representation of a numeric column.

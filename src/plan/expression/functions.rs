@@ -10,7 +10,9 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 impl Translator<'_> {
     pub fn function(&mut self, function: &Function) -> Result<Term, Refusal> {
         let (schema, name) = object_name(&function.name)?;
-        if schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
+        // Of extensions, which live in any schema, only the makers of random UUIDs are known.
+        let extension = matches!(name.as_str(), "uuid_generate_v4" | "gen_random_uuid");
+        if schema.as_deref().is_some_and(|schema| schema != "pg_catalog") && !extension {
             return Err(unknown_function(&function.name.to_string()));
         }
         if function.parameters != FunctionArguments::None || function.uses_odbc_syntax {
@@ -47,6 +49,15 @@ impl Translator<'_> {
             return Ok(term);
         }
         match name {
+            // SQLite's clock counts milliseconds: a precision of three digits or more says nothing new.
+            "current_timestamp" | "localtimestamp" if matches!(arguments.as_slice(), [digits] if at_least(digits, 3)) =>
+            {
+                return self.niladic(name)?.ok_or_else(|| unknown_function(name));
+            }
+            "timezone" => {
+                let [zone, timestamp] = <[Term; 2]>::try_from(arguments).map_err(|_| unknown_function(name))?;
+                return self.at_time_zone(&zone, timestamp);
+            }
             "coalesce" => return self.coalesce(arguments),
             "nullif" => return self.nullif(arguments),
             "greatest" | "least" => return self.extreme(name, arguments),

@@ -119,7 +119,8 @@ pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Resu
     defaults::default(&parse(expression)?, scope, target)
 }
 
-/// Translates a view's query. `columns` are the view's own column names, in order.
+/// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
+/// subqueries, grouping, set operations, aggregates and window functions.
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
     let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {

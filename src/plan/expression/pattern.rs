@@ -73,7 +73,7 @@ fn glob(pattern: &str) -> Result<String, Refusal> {
         match character {
             '%' => glob.push('*'),
             '_' => glob.push('?'),
-            '\\' => glob.extend(characters.next().map(glob_literal).unwrap_or_default().chars()),
+            '\\' => glob.push_str(&characters.next().map(glob_literal).unwrap_or_default()),
             other => glob.push_str(&glob_literal(other)),
         }
     }
@@ -182,7 +182,9 @@ fn class_of(inner: &str) -> Option<String> {
                 || low.is_ascii_uppercase() && high.is_ascii_uppercase())
                 && low <= high
         };
-        if !plain && !range {
+        // A hyphen that ends the class stands for itself in both engines.
+        let last = *character == '-' && at > 0 && at + 1 == characters.len();
+        if !plain && !range && !last {
             return None;
         }
     }

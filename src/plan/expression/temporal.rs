@@ -68,6 +68,19 @@ impl Translator<'_> {
         format!("(rtrim(rtrim(strftime('%Y-%m-%d %H:%M:%f', 'now'), '0'), '.'){zone})")
     }
 
+    /// `AT TIME ZONE 'UTC'`: the epoch is that of UTC already, with a zone and without.
+    pub fn at_time_zone(&mut self, zone: &Term, timestamp: Term) -> Result<Term, Refusal> {
+        if !zone.text().is_some_and(|zone| zone.eq_ignore_ascii_case("utc")) {
+            return Err(Refusal::new("it uses AT TIME ZONE with another zone than UTC, which SQLite does not have"));
+        }
+        let kind = match timestamp.kind {
+            Kind::Clock { with_zone } => Kind::Clock { with_zone: !with_zone },
+            Kind::Epoch { unit, with_zone } => Kind::Epoch { unit, with_zone: !with_zone },
+            ref other => return Err(Refusal::new(format!("it uses AT TIME ZONE on {}", other.words()))),
+        };
+        Ok(Term { kind, is_column: false, ..timestamp })
+    }
+
     /// A literal interval.
     pub fn interval(&mut self, term: &Term) -> Result<Term, Refusal> {
         let text = term.text().ok_or_else(|| Refusal::new("it builds an interval, which SQLite does not have"))?;

@@ -33,7 +33,7 @@ pub(super) struct Translator<'a> {
     pub frames: Vec<Frame>,
     /// The common table expressions in sight, innermost last.
     pub common: Vec<(String, super::TableForm)>,
-    /// The names of named windows in sight.
+    /// How deeply the walk is nested at the moment.
     pub depth: usize,
 }
 
@@ -177,7 +177,11 @@ impl<'a> Translator<'a> {
             {
                 Err(Refusal::new("it takes an element out of an array, which SQLite does not have"))
             }
-            Expr::AtTimeZone { .. } => Err(Refusal::new("it uses AT TIME ZONE, which SQLite does not have")),
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                let zone = self.expression(time_zone)?;
+                let timestamp = self.expression(timestamp)?;
+                self.at_time_zone(&zone, timestamp)
+            }
             Expr::SimilarTo { .. } => Err(Refusal::new("it uses SIMILAR TO, which SQLite does not have")),
             other => Err(refused_form(other)),
         }
@@ -278,7 +282,18 @@ impl<'a> Translator<'a> {
             Op::PGRegexIMatch | Op::PGRegexNotIMatch => {
                 Err(Refusal::new(format!("it uses `{operator}` (regular expression), which SQLite does not have")))
             }
-            Op::PGCustomBinaryOperator(_) => Err(unknown_operator(&operator.to_string())),
+            Op::PGCustomBinaryOperator(parts) => {
+                // An extension's operator is written with its schema: `OPERATOR(public.=)`. Only citext's are known.
+                let known = parts.last().filter(|last| ["=", "<>", "<", "<=", ">", ">="].contains(&last.as_str()));
+                let left = self.expression(left)?;
+                let right = self.expression(right)?;
+                match known {
+                    Some(last) if left.kind == Kind::NocaseText || right.kind == Kind::NocaseText => {
+                        self.compare(left, last, right)
+                    }
+                    _ => Err(unknown_operator(&operator.to_string())),
+                }
+            }
             _ => {
                 let left = self.expression(left)?;
                 let right = self.expression(right)?;

@@ -240,7 +240,7 @@ fn index(row: IndexRow) -> Index {
 fn index_part(row: IndexPartRow) -> IndexPart {
     let key = match row.column {
         Some(column) => IndexKey::Column(column),
-        None => IndexKey::Expression(row.expression.unwrap_or_default()),
+        None => IndexKey::Expression(without_outer_parentheses(&row.expression.unwrap_or_default()).to_owned()),
     };
     IndexPart {
         key,
@@ -248,5 +248,52 @@ fn index_part(row: IndexPartRow) -> IndexPart {
         nulls_first: row.nulls_first,
         collation: row.collation,
         operator_class: row.operator_class,
+    }
+}
+
+/// An expression without one pair of parentheses around the whole, which CREATE INDEX needs and others do not.
+fn without_outer_parentheses(expression: &str) -> &str {
+    let Some(inner) = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return expression };
+    let (mut depth, mut quote) = (0_usize, None);
+    for character in inner.chars() {
+        match (quote, character) {
+            // A doubled quote ends and begins the quotation: nothing changes.
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return expression,
+            },
+            (None, _) => {}
+        }
+    }
+    inner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_parentheses_around_the_whole_are_taken_off() {
+        for (expression, expected) in [
+            ("((a + b))", "(a + b)"),
+            ("lower(c)", "lower(c)"),
+            ("(a)::text || (b)", "(a)::text || (b)"),
+            ("(c || ')'::text)", "c || ')'::text"),
+            ("(\"a)\" || 'it''s (')", "\"a)\" || 'it''s ('"),
+            ("(a) + (b)", "(a) + (b)"),
+        ] {
+            assert_eq!(without_outer_parentheses(expression), expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_estimate_does_not_hide_the_known_ones() {
+        assert_eq!(sum_of_estimates([5, -1, 7].into_iter()), 12);
+        assert_eq!(sum_of_estimates([0, -1].into_iter()), -1);
+        assert_eq!(sum_of_estimates(std::iter::empty()), 0);
     }
 }

@@ -1,0 +1,195 @@
+//! Schema migrations for people and programs: status table, run report, findings, events.
+//!
+//! JSON is one envelope per value, `{"type": …, "data": …}`. The types and their data: `schema-status`
+//! ([`Status`]), `schema-report` ([`Report`]), `schema-findings` ([`Findings`] and `problems`, its sentences),
+//! `schema-event` ([`Event`]).
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
+
+/// The status as a table: one line per migration, then one that counts them.
+pub fn status_table(status: &Status) -> String {
+    let header = ["version", "name", "state", "way back", "applied at", "ms", "note"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = std::iter::once(header).chain(status.migrations.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..7).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text.push_str(&summary(status));
+    text.push('\n');
+    text
+}
+
+fn row(line: &Line) -> [String; 7] {
+    let remark = line.remarks.lines().last().unwrap_or_default();
+    let note = if line.detail.is_empty() { remark } else { &line.detail };
+    [
+        line.version.to_string(),
+        line.name.clone(),
+        line.state.word().to_owned(),
+        line.reversal.clone(),
+        line.applied_at.clone().unwrap_or_default(),
+        line.duration_ms.map_or_else(String::new, |duration| duration.to_string()),
+        note.to_owned(),
+    ]
+}
+
+fn summary(status: &Status) -> String {
+    let states =
+        [State::Applied, State::Pending, State::Changed, State::Missing, State::OutOfOrder, State::Interrupted];
+    let counts: Vec<String> = states
+        .into_iter()
+        .map(|state| (state, status.count(state)))
+        .filter(|(state, count)| *count > 0 || *state == State::Applied)
+        .map(|(state, count)| format!("{count} {}", state.word()))
+        .collect();
+    format!("{}: version {}, {}", status.endpoint, status.version, counts.join(", "))
+}
+
+/// What a run did, one line per migration, then one that sums up.
+pub fn run(report: &Report) -> String {
+    let mut text: String = report.steps.iter().map(|step| format!("{}\n", step_line(step))).collect();
+    for name in &report.not_executed {
+        text.push_str(&format!("not executed: {name} (it runs without a transaction, or comes after one that does)\n"));
+    }
+    let all = report.steps.len();
+    text.push_str(&match (all, report.dry_run) {
+        (0, _) => format!("{}: nothing to do\n", report.endpoint),
+        (_, true) => format!("{}: dry run of {}, rolled back\n", report.endpoint, migrations(all)),
+        (_, false) => format!("{}: {} run\n", report.endpoint, migrations(all)),
+    });
+    text
+}
+
+fn migrations(count: usize) -> String {
+    if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") }
+}
+
+fn step_line(step: &StepReport) -> String {
+    let (arrow, way) = match step.direction {
+        Direction::Up => ("up  ", format!("way back: {}", step.reversal)),
+        Direction::Down => ("down", step.reversal.clone()),
+    };
+    format!("{arrow} {}_{} ({} statements, {} ms, {way})", step.version, step.name, step.statements, step.duration_ms)
+}
+
+/// What `validate` found, one line per problem.
+pub fn findings(findings: &Findings) -> String {
+    let problems = findings.problems();
+    if problems.is_empty() {
+        return format!(
+            "{}\nhistory, integrity, foreign keys and schema are as they should be\n",
+            summary(&findings.status)
+        );
+    }
+    let mut text = format!("{}\n", summary(&findings.status));
+    problems.iter().for_each(|problem| text.push_str(&format!("  {problem}\n")));
+    text
+}
+
+/// One event as a line for people; nothing for those that only matter to progress and tests.
+pub fn event(event: &Event) -> Option<String> {
+    match event {
+        Event::Waiting { waited_ms } => Some(format!("another runner is at work; waited {waited_ms} ms so far")),
+        Event::Retrying { version: 0, attempt, cause } => {
+            Some(format!("attempt {attempt} failed, trying again: {cause}"))
+        }
+        Event::Retrying { version, attempt, cause } => {
+            Some(format!("attempt {attempt} of version {version} failed, trying again: {cause}"))
+        }
+        Event::Finished(step) => Some(step_line(step)),
+        _ => None,
+    }
+}
+
+/// The status as JSON.
+pub fn status_json(status: &Status) -> String {
+    envelope("schema-status", status)
+}
+
+/// What a run did as JSON.
+pub fn run_json(report: &Report) -> String {
+    envelope("schema-report", report)
+}
+
+/// One event as JSON.
+pub fn event_json(event: &Event) -> String {
+    envelope("schema-event", event)
+}
+
+/// What `validate` found as JSON.
+pub fn findings_json(findings: &Findings) -> String {
+    let mut data = json!(findings);
+    data["problems"] = json!(findings.problems());
+    envelope("schema-findings", &data)
+}
+
+fn envelope(kind: &str, data: &impl Serialize) -> String {
+    json!({ "type": kind, "data": data }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Migrations, Options, Runner, To};
+
+    fn runner() -> Runner {
+        let files = [
+            ("0001_notes.up.sql", "CREATE TABLE notes(id INTEGER PRIMARY KEY);"),
+            ("0001_notes.down.sql", "-- whimbrel: lossy\nDROP TABLE notes;"),
+            ("0002_search.sql", "CREATE INDEX i ON notes(id);"),
+        ];
+        Runner::open(":memory:", Migrations::from_files("test", files).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_status_is_a_table_and_a_sum() {
+        let mut runner = runner();
+        assert_eq!(
+            status_table(&runner.status().unwrap()),
+            "version  name    state    way back      applied at  ms  note\n\
+             1        notes   pending  lossy\n\
+             2        search  pending  irreversible                  it has no down script\n\
+             :memory:: version 0, 0 applied, 2 pending\n"
+        );
+        runner.up(To::Steps(1)).unwrap();
+        let table = status_table(&runner.status().unwrap());
+        assert!(table.ends_with(":memory:: version 1, 1 applied, 1 pending\n"), "{table}");
+    }
+
+    #[test]
+    fn json_is_an_envelope_with_words_for_states() {
+        let mut runner = runner();
+        let report = runner.up(To::Newest).unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&status_json(&runner.status().unwrap())).unwrap();
+        assert_eq!(parsed["type"], "schema-status");
+        assert_eq!(parsed["data"]["migrations"][0]["state"], "applied");
+        assert_eq!(parsed["data"]["migrations"][1]["reversal"], "irreversible");
+        let parsed: serde_json::Value = serde_json::from_str(&run_json(&report)).unwrap();
+        assert_eq!(parsed["data"]["steps"][0]["direction"], "up");
+        let parsed: serde_json::Value = serde_json::from_str(&findings_json(&runner.validate().unwrap())).unwrap();
+        assert_eq!(parsed["data"]["problems"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn a_run_says_what_it_did_and_what_it_only_tried() {
+        let mut runner = runner();
+        let text = run(&runner.up(To::Newest).unwrap());
+        assert!(
+            text.contains("up   1_notes (1 statements") && text.ends_with(":memory:: 2 migrations run\n"),
+            "{text}"
+        );
+        assert_eq!(run(&runner.up(To::Newest).unwrap()), ":memory:: nothing to do\n");
+        let files = [("1_a.sql", "CREATE TABLE a(b);"), ("2_b.sql", "-- whimbrel: no-transaction\nVACUUM;")];
+        let options = Options { dry_run: true, ..Options::default() };
+        let migrations = Migrations::from_files("test", files).unwrap();
+        let text = run(&Runner::open_with(":memory:", migrations, options).unwrap().up(To::Newest).unwrap());
+        assert!(text.contains("not executed: 2_b") && text.contains("dry run of 1 migration, rolled back"), "{text}");
+    }
+}

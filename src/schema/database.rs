@@ -1,0 +1,111 @@
+//! What a runner needs from a database; one implementation for SQLite, one for PostgreSQL.
+
+use std::time::Duration;
+
+use super::drift::Object;
+use super::event::{Event, StepReport};
+use super::files::Migrations;
+use super::history::Entry;
+use super::plan::Step;
+use super::tokens::Dialect;
+use crate::Result;
+
+/// Who is told what happens.
+pub(crate) type Observer<'o> = dyn FnMut(&Event) + Send + 'o;
+
+/// How a step ended that did not fail.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is committed.
+    Done(StepReport),
+    /// Another program changed the history since the plan was made; nothing was run.
+    Stale,
+}
+
+/// How a runner behaves. The defaults suit an application's start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Execute, then roll back.
+    pub dry_run: bool,
+    /// How long to wait for another runner on the same database.
+    pub runner_timeout: Duration,
+    /// How long a statement may wait for a lock that the application holds (PostgreSQL: `lock_timeout`, SQLite: the
+    /// busy timeout).
+    pub lock_timeout: Duration,
+    /// How often a migration is tried again after it ran into that timeout.
+    pub lock_retries: u32,
+    /// Apply a migration although a newer one has been applied.
+    pub allow_out_of_order: bool,
+    /// The name of the history table.
+    pub history_table: String,
+    /// PostgreSQL: the URL of an empty database in which `validate` builds the schema that the migrations produce.
+    /// Without it, one is created beside the database and dropped again, which needs the right to.
+    pub scratch_url: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            dry_run: false,
+            runner_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_secs(5),
+            lock_retries: 5,
+            allow_out_of_order: false,
+            history_table: "schema_migrations".to_owned(),
+            scratch_url: None,
+        }
+    }
+}
+
+/// A row of another tool's history, as it will stand in ours.
+#[derive(Debug)]
+pub(crate) struct Foreign {
+    pub version: i64,
+    pub applied_at: String,
+    pub success: bool,
+    pub checksum: Vec<u8>,
+    pub duration_ms: i64,
+}
+
+/// A database that can be migrated.
+pub(crate) trait Database: Send {
+    /// The database for people, without a password.
+    fn endpoint(&self) -> &str;
+
+    /// Whose SQL it speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// The history, ascending; empty where there is none. Creates nothing.
+    fn history(&mut self) -> Result<Vec<Entry>>;
+
+    /// Keeps every other runner out until [`Database::unlock`], and prepares the connection for migrations.
+    fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()>;
+
+    /// Lets other runners in and restores the connection.
+    fn unlock(&mut self) -> Result<()>;
+
+    /// Runs one step and commits it with its history row.
+    fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome>;
+
+    /// Runs the steps in one transaction and rolls it back. None of them is without a transaction.
+    fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>>;
+
+    /// Replaces what the history says about migrations that were applied: name, checksums, down script. Adds a line
+    /// to the remarks.
+    fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()>;
+
+    /// sqlx's history, where there is one.
+    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>>;
+
+    /// Writes rows for migrations that another tool applied: each with its time, duration in milliseconds and remark.
+    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()>;
+
+    /// Every object of the schema but the history.
+    fn objects(&mut self) -> Result<Vec<Object>>;
+
+    /// The objects that the first `migrations` produce from nothing.
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>>;
+
+    /// What the database itself finds wrong, one sentence each.
+    fn integrity(&mut self) -> Result<Vec<String>>;
+}

@@ -1,0 +1,19 @@
+//! The objects of a PostgreSQL schema, in the server's own words.
+
+use sqlx::PgConnection;
+
+use super::super::history::postgres::Place;
+use super::Object;
+use crate::Result;
+use crate::error::Context;
+
+/// Every object but the server's own, those of extensions, and the bookkeeping of this program and sqlx's, ordered.
+pub(crate) async fn objects(connection: &mut PgConnection, history: &Place) -> Result<Vec<Object>> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("postgres/objects.sql"))
+        .bind(&history.schema)
+        .bind(&history.table)
+        .fetch_all(connection)
+        .await
+        .could_not("read schema", "")?;
+    Ok(rows.into_iter().map(|(kind, name, definition)| Object { kind, name, definition }).collect())
+}

@@ -1,0 +1,57 @@
+//! Versioned schema migrations for SQLite and PostgreSQL that can be trusted to go up, down and up again.
+//!
+//! ```no_run
+//! use whimbrel::schema::{Migrations, Runner, To};
+//!
+//! fn open() -> whimbrel::Result<()> {
+//!     let migrations = Migrations::from_dir("migrations/app/target")?;
+//!     let report = Runner::open("app.db", migrations)?.up(To::Newest)?;
+//!     println!("{} migrations applied", report.steps.len());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Types and flow
+//!
+//! ```text
+//! folder or embedded list ─► files: Migrations ─┐
+//! schema_migrations ───────► history: Entry ────┼─► plan: Step, Step, … ─► Database::run ─► Report
+//! what was asked ──────────► To ────────────────┘         │                  sqlite | postgres
+//!                                                         └─ or one refusal, before anything was touched
+//! tokens ─► script: the statements of one direction, checked     status, drift: history and schema against the files
+//! ```
+//!
+//! The plan is made twice: once without a lock, so that an up-to-date database costs one read, and again under the
+//! lock of the runner. The database then makes sure, inside the transaction of each step, that the history is still
+//! the one that was planned for.
+
+mod checksum;
+mod clock;
+mod database;
+mod drift;
+mod embed;
+mod event;
+mod files;
+mod history;
+mod plan;
+mod postgres;
+mod runner;
+mod scaffold;
+mod script;
+mod sqlite;
+mod status;
+mod step;
+mod tokens;
+
+pub use checksum::{canonical, checksum};
+pub use database::Options;
+pub use drift::{Difference, Object, compare};
+pub use event::{Event, Report, StepReport};
+pub use files::{Migration, Migrations};
+pub use history::{Entry, EntryState};
+pub use plan::{Direction, To};
+pub use runner::{Findings, Runner};
+pub use scaffold::{Scaffold, new_migration};
+pub use script::Reversal;
+pub use status::{Line, State, Status};
+pub use tokens::Dialect;

@@ -1,0 +1,300 @@
+//! The PostgreSQL side of the runner: one connection that works, one that holds the lock.
+//!
+//! Invariants: the lock connection is never in a transaction and never waits inside the server, so a waiting runner
+//! holds no snapshot that `CREATE INDEX CONCURRENTLY` would wait for; closing that connection, or dying, releases the
+//! lock; a transaction that begins here is committed with its history row or rolled back before the function returns.
+
+mod apply;
+mod bridge;
+mod lock;
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
+use super::database::{Database, Foreign, Observer, Options, Outcome};
+use super::drift::{self, Object};
+use super::event::StepReport;
+use super::files::Migrations;
+use super::history::postgres::Place;
+use super::history::{self, Entry, EntryState, NewEntry, quote};
+use super::plan::{Facts, Request, Step, To, plan};
+use super::step::row;
+use super::tokens::Dialect;
+use crate::error::Context;
+use crate::{Error, Result};
+
+use bridge::Bridge;
+
+/// A PostgreSQL database that is being migrated.
+pub(crate) struct Postgres {
+    bridge: Bridge,
+    session: Session,
+}
+
+/// Everything but the runtime that drives it.
+struct Session {
+    connect: PgConnectOptions,
+    endpoint: String,
+    options: Options,
+    connection: Option<PgConnection>,
+    /// Held by its session alone; closing it lets go.
+    lock: Option<PgConnection>,
+    place: Option<Place>,
+    has_history: bool,
+    known: Vec<(i64, EntryState)>,
+}
+
+impl Postgres {
+    /// Reads the URL; connects to nothing.
+    pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
+        // The parser's own message may repeat the URL with its password.
+        let connect = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                Error::usage("read", "PostgreSQL URL", "it is not of the form `postgres://user@host:port/database`")
+            })?
+            .application_name("whimbrel schema")
+            .disable_statement_logging();
+        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, options) })
+    }
+}
+
+impl Session {
+    fn new(connect: PgConnectOptions, options: Options) -> Session {
+        let database = connect.get_database().unwrap_or_else(|| connect.get_username());
+        let endpoint =
+            format!("postgres://{}@{}:{}/{database}", connect.get_username(), connect.get_host(), connect.get_port());
+        Session {
+            connect,
+            endpoint,
+            options,
+            connection: None,
+            lock: None,
+            place: None,
+            has_history: false,
+            known: Vec::new(),
+        }
+    }
+
+    fn object(&self) -> String {
+        format!("`{}`", self.endpoint)
+    }
+
+    /// The connection that works, and where the history is.
+    async fn open(&mut self) -> Result<(&mut PgConnection, Place)> {
+        if self.connection.is_none() {
+            self.connection = Some(self.connect_quietly().await?);
+            self.place = None;
+        }
+        let object = self.object();
+        let Some(connection) = self.connection.as_mut() else {
+            return Err(Error::could_not("connect to", object, "the connection is gone"));
+        };
+        let place = match &self.place {
+            Some(place) => place.clone(),
+            None => {
+                let schema: Option<String> = sqlx::query_scalar("SELECT pg_catalog.current_schema()::text")
+                    .fetch_one(&mut *connection)
+                    .await
+                    .could_not("ask", &object)?;
+                let schema = schema.unwrap_or_else(|| "public".to_owned());
+                self.place.insert(Place { schema, table: self.options.history_table.clone() }).clone()
+            }
+        };
+        Ok((connection, place))
+    }
+
+    /// A connection on which the server notices soon that its client is gone.
+    async fn connect_quietly(&self) -> Result<PgConnection> {
+        let mut connection = self.connect.connect().await.could_not("connect to", self.object())?;
+        sqlx::query(
+            "SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
+             WHERE name = 'client_connection_check_interval'",
+        )
+        .execute(&mut connection)
+        .await
+        .could_not("connect to", self.object())?;
+        Ok(connection)
+    }
+
+    async fn history(&mut self) -> Result<Vec<Entry>> {
+        let (connection, place) = self.open().await?;
+        let entries = history::postgres::read(connection, &place).await?;
+        self.has_history = entries.is_some();
+        let entries = entries.unwrap_or_default();
+        self.known = entries.iter().map(|entry| (entry.version, entry.state)).collect();
+        Ok(entries)
+    }
+
+    async fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
+        let has_history = self.has_history;
+        let object = self.object();
+        let (connection, place) = self.open().await?;
+        // Dropping the transaction on an error rolls it back before the connection is used again.
+        let mut transaction = connection.begin().await.could_not("begin transaction on", &object)?;
+        if !has_history {
+            history::postgres::create(&mut transaction, &place).await?;
+        }
+        for (step, foreign) in rows {
+            let entry = NewEntry {
+                applied_at: Some(&foreign.applied_at),
+                remarks: remark,
+                ..row(step, EntryState::Applied, foreign.duration_ms)
+            };
+            history::postgres::insert(&mut transaction, &place, &entry).await?;
+        }
+        transaction.commit().await.could_not("commit to", object)
+    }
+
+    async fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+        let (connection, _) = self.open().await?;
+        let rows = history::postgres::read_sqlx(connection).await?;
+        Ok(rows.map(|rows| {
+            rows.into_iter()
+                .map(|(version, applied_at, success, checksum, nanoseconds)| Foreign {
+                    version,
+                    applied_at,
+                    success,
+                    checksum,
+                    duration_ms: nanoseconds / 1_000_000,
+                })
+                .collect()
+        }))
+    }
+
+    /// Builds the schema in a database of its own, reads it, and drops that database whatever happened.
+    async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Vec<Object>> {
+        let quiet = Options { dry_run: false, ..self.options.clone() };
+        if let Some(url) = self.options.scratch_url.clone() {
+            let connect = PgConnectOptions::from_str(&url)
+                .map_err(|_| Error::usage("read", "URL of the scratch database", "it is not a PostgreSQL URL"))?;
+            return Session::new(connect.disable_statement_logging(), quiet).build(steps).await;
+        }
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let object = format!("`{name}`");
+        let (connection, _) = self.open().await?;
+        let create = format!("CREATE DATABASE {} TEMPLATE template0", quote(&name));
+        sqlx::raw_sql(AssertSqlSafe(create))
+            .execute(&mut *connection)
+            .await
+            .could_not("create scratch database", &object)
+            .map_err(|error| {
+                error.hint("name an empty database with `scratch_url`, or grant the right to create one")
+            })?;
+        let built = Session::new(self.connect.clone().database(&name), quiet).build(steps).await;
+        let (connection, _) = self.open().await?;
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
+        let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;
+        let objects = built?;
+        dropped.could_not("drop scratch database", object)?;
+        Ok(objects)
+    }
+
+    async fn build(mut self, steps: &[Step]) -> Result<Vec<Object>> {
+        let (connection, place) = self.open().await?;
+        let there = drift::postgres::objects(connection, &place).await?;
+        // A new database has the schema `public` and the extension `plpgsql`.
+        if let Some(object) = there.iter().find(|object| object.kind != "schema" && object.kind != "extension") {
+            let cause = format!("it is not empty: it has {} `{}`", object.kind, object.name);
+            return Err(Error::could_not("build schema in", self.object(), cause));
+        }
+        for step in steps {
+            self.run(step, &mut |_| {}).await?;
+        }
+        let (connection, place) = self.open().await?;
+        let objects = drift::postgres::objects(connection, &place).await?;
+        self.close().await;
+        Ok(objects)
+    }
+
+    async fn close(mut self) {
+        for connection in [self.connection.take(), self.lock.take()].into_iter().flatten() {
+            // A connection that does not close properly is closed by dropping it.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+impl Database for Postgres {
+    fn endpoint(&self) -> &str {
+        &self.session.endpoint
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn history(&mut self) -> Result<Vec<Entry>> {
+        self.bridge.wait(self.session.history())
+    }
+
+    fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
+        self.bridge.wait(self.session.take_lock(observe))
+    }
+
+    fn unlock(&mut self) -> Result<()> {
+        self.bridge.wait(self.session.release_lock())
+    }
+
+    fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        self.bridge.wait(self.session.run(step, observe))
+    }
+
+    fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
+        self.bridge.wait(self.session.rehearse(steps, observe))
+    }
+
+    fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
+        let entry = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
+        self.bridge.wait(async {
+            let (connection, place) = self.session.open().await?;
+            history::postgres::settle(connection, &place, &entry).await
+        })
+    }
+
+    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+        self.bridge.wait(self.session.sqlx_history())
+    }
+
+    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
+        self.bridge.wait(self.session.record_adopted(rows, remark))
+    }
+
+    fn objects(&mut self) -> Result<Vec<Object>> {
+        self.bridge.wait(async {
+            let (connection, place) = self.session.open().await?;
+            drift::postgres::objects(connection, &place).await
+        })
+    }
+
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
+        let facts = Facts { history: &[], migrations, dialect: Dialect::Postgres, allow_out_of_order: true };
+        let steps = plan(Request::Up(To::Newest), &facts)?;
+        self.bridge.wait(self.session.objects_from_nothing(&steps))
+    }
+
+    fn integrity(&mut self) -> Result<Vec<String>> {
+        self.bridge.wait(async {
+            let object = self.session.object();
+            let (connection, _) = self.session.open().await?;
+            sqlx::query_scalar(include_str!("postgres/integrity.sql"))
+                .fetch_all(connection)
+                .await
+                .could_not("check", object)
+        })
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // The sockets belong to the runtime: they are dropped before it, and inside it.
+        let (connection, lock) = (self.session.connection.take(), self.session.lock.take());
+        self.bridge.wait(async move {
+            drop(connection);
+            drop(lock);
+        });
+    }
+}

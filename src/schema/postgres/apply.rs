@@ -1,0 +1,422 @@
+//! Running one step on PostgreSQL, as a whole or statement by statement.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::super::database::{Observer, Outcome};
+use super::super::event::{Event, StepReport};
+use super::super::history::postgres::{self as history, Place, Progress};
+use super::super::history::{EntryState, checksum_of};
+use super::super::plan::{Direction, Step};
+use super::super::script::needs_no_transaction;
+use super::super::step::{count, milliseconds, report as step_report, row, started, statement_failed, stopped};
+use super::super::tokens::{Dialect, Statement};
+use super::Session;
+use crate::error::Context;
+use crate::{Error, Result};
+
+/// The lock could not be had within `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// Two transactions wait for each other, and this one was chosen to go.
+const DEADLOCK_DETECTED: &str = "40P01";
+/// The statement must not be in a transaction.
+const ACTIVE_SQL_TRANSACTION: &str = "25001";
+/// A procedure that commits was called in a transaction.
+const INVALID_TRANSACTION_TERMINATION: &str = "2D000";
+
+/// A failure, and the code that the server gave it.
+struct Failure {
+    error: Error,
+    code: Option<String>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { error, code: None }
+    }
+}
+
+impl Failure {
+    fn is(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+
+    fn is_lock(&self) -> bool {
+        self.is(&[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED])
+    }
+}
+
+impl Session {
+    pub(super) async fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        let outcome = if step.script.header.no_transaction {
+            self.run_by_statement(step, observe).await
+        } else {
+            self.run_whole(step, observe).await
+        };
+        // Also after a failure: the next step must not find what this one has set.
+        self.prepare_connection().await?;
+        outcome
+    }
+
+    /// One transaction: history locked and read again, the script, the history row. Tried again after a lock timeout.
+    async fn run_whole(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        let mut attempt = 1;
+        loop {
+            self.simple("BEGIN").await?;
+            let ran = match self.is_stale(step.version).await {
+                Ok(true) => {
+                    self.simple("ROLLBACK").await?;
+                    return Ok(Outcome::Stale);
+                }
+                Ok(false) => self.inside(step, observe).await,
+                Err(failure) => Err(failure),
+            };
+            let failure = match ran {
+                Ok(report) => {
+                    observe(&Event::Committing { version: step.version });
+                    match self.simple("COMMIT").await {
+                        Ok(()) => {
+                            self.has_history = true;
+                            self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
+                            observe(&Event::Finished(report.clone()));
+                            return Ok(Outcome::Done(report));
+                        }
+                        Err(error) => Failure::from(error),
+                    }
+                }
+                Err(failure) => failure,
+            };
+            self.simple("ROLLBACK").await?;
+            if !failure.is_lock() || attempt > self.options.lock_retries {
+                return Err(give_up(failure));
+            }
+            self.wait_before_retry(step, attempt, &failure.error, observe).await;
+            attempt += 1;
+        }
+    }
+
+    async fn wait_before_retry(&self, step: &Step, attempt: u32, error: &Error, observe: &mut Observer<'_>) {
+        observe(&Event::Retrying { version: step.version, attempt, cause: error.to_string() });
+        // Longer each time, so that the application's queue behind the lock drains between two tries.
+        tokio::time::sleep(Duration::from_millis(50) * attempt.min(20)).await;
+    }
+
+    async fn simple(&mut self, sql: &'static str) -> Result<()> {
+        let object = self.object();
+        let (connection, _) = self.open().await?;
+        sqlx::raw_sql(sql).execute(connection).await.could_not(&format!("run `{sql}` on"), object)?;
+        Ok(())
+    }
+
+    /// Locks the history and looks whether the row of this version is what the plan was made from.
+    async fn is_stale(&mut self, version: i64) -> Result<bool, Failure> {
+        let known = self.known.iter().find(|(known, _)| *known == version).map(|(_, state)| *state);
+        let has_history = self.has_history;
+        let (connection, place) = self.open().await?;
+        if !has_history {
+            // Two runners that create it at once cannot be: the advisory lock. Another program's row would be news.
+            return Ok(history::read(connection, &place).await?.is_some());
+        }
+        let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", place.quoted());
+        execute(connection, sql)
+            .await
+            .map_err(|error| failure(&error, Error::could_not("lock history", "", &error)))?;
+        Ok(history::state(connection, &place, version).await? != known)
+    }
+
+    fn know(&mut self, version: i64, state: Option<EntryState>) {
+        self.known.retain(|(known, _)| *known != version);
+        self.known.extend(state.map(|state| (version, state)));
+    }
+
+    /// The inside of a transaction: everything but BEGIN and COMMIT.
+    async fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport, Failure> {
+        let start = Instant::now();
+        started(step, observe);
+        let has_history = self.has_history;
+        let (connection, place) = self.open().await?;
+        for (number, statement) in (1..).zip(&step.script.statements) {
+            observe(&Event::StatementStarting { version: step.version, statement: number });
+            run_statement(connection, step, number, statement).await?;
+            observe(&Event::StatementFinished { version: step.version, statement: number });
+        }
+        let duration_ms = milliseconds(start);
+        match step.direction {
+            Direction::Up => {
+                if !has_history {
+                    history::create(connection, &place).await?;
+                }
+                history::insert(connection, &place, &row(step, EntryState::Applied, duration_ms)).await?;
+            }
+            Direction::Down => history::delete(connection, &place, step.version).await?,
+        }
+        Ok(step_report(step, duration_ms))
+    }
+
+    pub(super) async fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
+        let had_history = self.has_history;
+        self.simple("BEGIN").await?;
+        let mut reports = Vec::new();
+        let mut failed = None;
+        for step in steps {
+            match self.inside(step, observe).await {
+                Ok(report) => reports.push(report),
+                Err(failure) => {
+                    failed = Some(failure);
+                    break;
+                }
+            }
+            self.has_history = true;
+        }
+        self.simple("ROLLBACK").await?;
+        self.has_history = had_history;
+        self.prepare_connection().await?;
+        match failed {
+            Some(failure) => Err(give_up(failure)),
+            None => Ok(reports),
+        }
+    }
+
+    /// Each statement committed with its place in the history; the row was there before the first of them.
+    async fn run_by_statement(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        let start = Instant::now();
+        let running = match step.direction {
+            Direction::Up => EntryState::Applying,
+            Direction::Down => EntryState::Reverting,
+        };
+        self.simple("BEGIN").await?;
+        let intent = match self.is_stale(step.version).await {
+            Ok(true) => {
+                self.simple("ROLLBACK").await?;
+                return Ok(Outcome::Stale);
+            }
+            Ok(false) => self.write_intent(step, running).await,
+            Err(failure) => Err(failure.error),
+        };
+        self.end(intent).await?;
+        self.has_history = true;
+        self.know(step.version, Some(running));
+        started(step, observe);
+        for (index, statement) in step.script.statements.iter().enumerate().skip(step.resume_after.unwrap_or(0)) {
+            observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
+            if let Err(failure) = self.run_recorded(step, running, index, statement, observe).await {
+                let remains = self.invalid_index(statement).await.unwrap_or_default();
+                return Err(stopped(step, index, &remains, give_up(failure)));
+            }
+            observe(&Event::StatementFinished { version: step.version, statement: index + 1 });
+        }
+        let duration_ms = milliseconds(start);
+        observe(&Event::Committing { version: step.version });
+        self.simple("BEGIN").await?;
+        let settled = self.settle(step, duration_ms).await;
+        self.end(settled).await?;
+        self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
+        let report = step_report(step, duration_ms);
+        observe(&Event::Finished(report.clone()));
+        Ok(Outcome::Done(report))
+    }
+
+    async fn end(&mut self, result: Result<()>) -> Result<()> {
+        match result {
+            Ok(()) => self.simple("COMMIT").await,
+            Err(error) => {
+                self.simple("ROLLBACK").await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<()> {
+        let has_history = self.has_history;
+        let (connection, place) = self.open().await?;
+        match (step.direction, step.resume_after) {
+            (Direction::Up, None) => {
+                if !has_history {
+                    history::create(connection, &place).await?;
+                }
+                history::insert(connection, &place, &row(step, running, 0)).await
+            }
+            (_, finished) => {
+                let finished = finished.unwrap_or(0);
+                mark(connection, &place, step, running, finished, finished).await
+            }
+        }
+    }
+
+    async fn settle(&mut self, step: &Step, duration_ms: i64) -> Result<()> {
+        let (connection, place) = self.open().await?;
+        if step.direction == Direction::Down {
+            return history::delete(connection, &place, step.version).await;
+        }
+        history::settle(connection, &place, &row(step, EntryState::Applied, duration_ms)).await?;
+        let all = step.script.statements.len();
+        mark(connection, &place, step, EntryState::Applied, all, all).await
+    }
+
+    /// One statement and the note that it ended: in one transaction where the server lets the statement be in one.
+    async fn run_recorded(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+        observe: &mut Observer<'_>,
+    ) -> Result<(), Failure> {
+        let mut alone = needs_no_transaction(statement, Dialect::Postgres);
+        let mut attempt = 1;
+        loop {
+            let ran = if alone {
+                self.run_alone(step, running, index, statement).await
+            } else {
+                self.run_together(step, running, index, statement).await
+            };
+            match ran {
+                Err(failure) if !alone && failure.is(&[ACTIVE_SQL_TRANSACTION, INVALID_TRANSACTION_TERMINATION]) => {
+                    alone = true;
+                }
+                Err(failure) if !alone && failure.is_lock() && attempt <= self.options.lock_retries => {
+                    self.wait_before_retry(step, attempt, &failure.error, observe).await;
+                    attempt += 1;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn run_together(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+    ) -> Result<(), Failure> {
+        self.simple("BEGIN").await?;
+        let (connection, place) = self.open().await?;
+        let mut ran = run_statement(connection, step, index + 1, statement).await;
+        if ran.is_ok() {
+            ran = mark(connection, &place, step, running, index + 1, index + 1).await.map_err(Failure::from);
+        }
+        match ran {
+            Ok(()) => Ok(self.simple("COMMIT").await?),
+            Err(failure) => {
+                self.simple("ROLLBACK").await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// A statement that waits by its nature, such as a concurrent index, is given the time: it blocks nobody, and
+    /// stopping it half-way leaves an invalid index.
+    async fn run_alone(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+    ) -> Result<(), Failure> {
+        self.drop_invalid_index(step, statement).await?;
+        let (connection, place) = self.open().await?;
+        mark(connection, &place, step, running, index + 1, index).await?;
+        let sql = |sql: &'static str| sqlx::raw_sql(sql);
+        sql("SET lock_timeout = 0").execute(&mut *connection).await.could_not("prepare", step.label())?;
+        run_statement(connection, step, index + 1, statement).await?;
+        mark(connection, &place, step, running, index + 1, index + 1).await?;
+        Ok(())
+    }
+
+    /// The invalid index that a failed concurrent build of this very statement has left, as a name to be dropped.
+    async fn invalid_index(&mut self, statement: &Statement) -> Result<String> {
+        let Some(name) = concurrent_index_name(statement) else { return Ok(String::new()) };
+        let (connection, _) = self.open().await?;
+        let sql = "SELECT c.oid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+                   WHERE NOT i.indisvalid AND c.relname = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
+        let found: Option<String> = sqlx::query_scalar(sql)
+            .bind(&name)
+            .fetch_optional(connection)
+            .await
+            .could_not("look for", "invalid indexes")?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Before a concurrent build is tried again: what the build that failed has left would be in its way.
+    async fn drop_invalid_index(&mut self, step: &Step, statement: &Statement) -> Result<()> {
+        if step.resume_after.is_none() {
+            return Ok(());
+        }
+        let name = self.invalid_index(statement).await?;
+        if name.is_empty() {
+            return Ok(());
+        }
+        let (connection, _) = self.open().await?;
+        execute(connection, format!("DROP INDEX CONCURRENTLY {name}"))
+            .await
+            .could_not("drop invalid index", format!("`{name}`"))
+    }
+}
+
+/// The name in `CREATE [UNIQUE] INDEX CONCURRENTLY [IF NOT EXISTS] name ON …`, as the catalog has it.
+fn concurrent_index_name(statement: &Statement) -> Option<String> {
+    if !statement.starts_with(&["CREATE"]) {
+        return None;
+    }
+    let at = statement.tokens.iter().take(4).position(|token| token.is("CONCURRENTLY"))?;
+    let rest = &statement.tokens[at + 1..];
+    let rest = if rest.first().is_some_and(|token| token.is("IF")) { rest.get(3..)? } else { rest };
+    let name = rest.first().filter(|token| !token.is("ON"))?;
+    Some(if name.class == super::super::tokens::Class::Name { name.unquoted() } else { name.text.to_lowercase() })
+}
+
+async fn mark(
+    connection: &mut PgConnection,
+    place: &Place,
+    step: &Step,
+    state: EntryState,
+    started: usize,
+    finished: usize,
+) -> Result<()> {
+    let finished_checksum = (finished > 0).then(|| checksum_of(&step.script.statements[..finished]));
+    let progress = Progress { state, started: count(started), finished: count(finished), finished_checksum };
+    history::mark(connection, place, step.version, &progress).await
+}
+
+async fn execute(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
+}
+
+async fn run_statement(
+    connection: &mut PgConnection,
+    step: &Step,
+    number: usize,
+    statement: &Statement,
+) -> Result<(), Failure> {
+    let ran = execute(connection, statement.text.clone()).await;
+    ran.map_err(|error| failure(&error, statement_failed(step, number, statement, told(&error))))
+}
+
+/// What the server says, with its detail and hint.
+fn told(error: &sqlx::Error) -> String {
+    let Some(error) = error.as_database_error() else { return error.to_string() };
+    let mut text = error.message().to_owned();
+    if let Some(server) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        for more in [server.detail(), server.hint()].into_iter().flatten() {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+    }
+    text
+}
+
+fn failure(from: &sqlx::Error, error: Error) -> Failure {
+    let code = from.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+    Failure { error, code }
+}
+
+fn give_up(failure: Failure) -> Error {
+    if failure.is_lock() {
+        return failure.error.hint(
+            "the application holds a lock on the table; try at a quieter time, or give more with `--lock-timeout`",
+        );
+    }
+    failure.error
+}

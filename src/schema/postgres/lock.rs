@@ -1,0 +1,76 @@
+//! One runner at a time on one PostgreSQL database.
+//!
+//! An advisory lock of a session, tried and tried again from outside: `pg_advisory_lock` would wait inside the server
+//! with a snapshot open, and `CREATE INDEX CONCURRENTLY` of the runner that holds the lock would wait for that
+//! snapshot. Each try is a transaction of its own. The session is closed to let go, so no failed run keeps the lock.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::super::database::Observer;
+use super::super::event::Event;
+use super::Session;
+use crate::error::Context;
+use crate::{Error, Result};
+
+/// How often a waiting runner tries again.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How often a waiting runner tells that it waits.
+const TELL: Duration = Duration::from_millis(500);
+
+impl Session {
+    pub(super) async fn take_lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
+        let (_, place) = self.open().await?;
+        // Advisory locks are per database, so the key only has to tell histories apart.
+        let key = xxh3_64(format!("whimbrel schema {}", place.quoted()).as_bytes()).cast_signed();
+        let mut connection = self.connect_quietly().await?;
+        let start = Instant::now();
+        let mut told = Duration::ZERO;
+        loop {
+            let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
+                .bind(key)
+                .fetch_one(&mut connection)
+                .await
+                .could_not("lock", self.object())?;
+            if taken {
+                self.lock = Some(connection);
+                return self.prepare_connection().await;
+            }
+            let waited = start.elapsed();
+            if waited >= self.options.runner_timeout {
+                let _ = connection.close().await;
+                let cause = format!("another runner has held it for {} ms", waited.as_millis());
+                return Err(Error::could_not("lock", self.object(), cause)
+                    .hint("wait for it, or give more time with `--runner-timeout`"));
+            }
+            if waited >= told {
+                observe(&Event::Waiting { waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX) });
+                told = waited + TELL;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The settings under which scripts run; also puts back what a script has set.
+    pub(super) async fn prepare_connection(&mut self) -> Result<()> {
+        let milliseconds = self.options.lock_timeout.as_millis().clamp(1, 2_147_483_647);
+        let object = self.object();
+        let (connection, _) = self.open().await?;
+        let sql = format!(
+            "RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0"
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
+        Ok(())
+    }
+
+    pub(super) async fn release_lock(&mut self) -> Result<()> {
+        if let Some(lock) = self.lock.take() {
+            // Dropping the connection lets go as well, only not at a known moment.
+            lock.close().await.could_not("unlock", self.object())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! The runner: what the library offers, over either database.
+//!
+//! Every call blocks and may be made from blocking code and from inside an async runtime alike; [`Runner::spawn`]
+//! is for async code that must not be held up.
+
+use std::path::Path;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::checksum::is_sqlx_checksum;
+use super::database::{Database, Foreign, Options, Outcome};
+use super::drift::{Difference, Object, compare};
+use super::event::{Event, Report};
+use super::files::Migrations;
+use super::history::{Entry, EntryState};
+use super::plan::{Direction, Facts, Request, Step, To, change, plan};
+use super::postgres::Postgres;
+use super::script::{Reversal, Script};
+use super::sqlite::Sqlite;
+use super::status::{State, Status, status};
+use crate::{Error, Result};
+
+/// Brings one database to a version of its schema.
+pub struct Runner {
+    database: Box<dyn Database>,
+    migrations: Migrations,
+    options: Options,
+    observer: Box<dyn FnMut(&Event) + Send>,
+    report: Report,
+}
+
+/// What `validate` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Where each migration stands.
+    pub status: Status,
+    /// What the database itself finds wrong: integrity, foreign keys, invalid indexes. One sentence each.
+    pub integrity: Vec<String>,
+    /// The objects that are not what the migrations produce from nothing.
+    pub drift: Vec<Difference>,
+    /// Why drift could not be looked for; a finding too.
+    pub drift_unknown: Option<String>,
+}
+
+impl Findings {
+    /// Whether nothing is wrong. Pending migrations are not wrong.
+    pub fn is_clean(&self) -> bool {
+        self.problems().is_empty()
+    }
+
+    /// Everything that is wrong, one sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let history = self.status.problems().map(|line| {
+            format!("migration `{}_{}` is {}: {}", line.version, line.name, line.state.word(), line.detail)
+        });
+        let drift = self.drift.iter().map(ToString::to_string);
+        history.chain(self.integrity.iter().cloned()).chain(drift).chain(self.drift_unknown.clone()).collect()
+    }
+
+    /// An error that tells everything that is wrong, where something is.
+    pub fn into_result(self) -> Result<Findings> {
+        let problems = self.problems();
+        if problems.is_empty() {
+            return Ok(self);
+        }
+        Err(Error::differs("validate", format!("`{}`", self.status.endpoint), problems.join("; ")))
+    }
+}
+
+impl Runner {
+    /// A runner for `endpoint`: a `postgres://` URL, or the path of a SQLite file (also as `sqlite:` URL), which need
+    /// not exist. Nothing is opened yet.
+    pub fn open(endpoint: &str, migrations: Migrations) -> Result<Runner> {
+        Runner::open_with(endpoint, migrations, Options::default())
+    }
+
+    /// The same with options.
+    pub fn open_with(endpoint: &str, migrations: Migrations, options: Options) -> Result<Runner> {
+        if options.history_table.is_empty() || options.history_table.to_lowercase().starts_with("sqlite_") {
+            return Err(Error::usage(
+                "name history table",
+                format!("`{}`", options.history_table),
+                "the name cannot be used",
+            ));
+        }
+        let database: Box<dyn Database> =
+            if endpoint.starts_with("postgres://") || endpoint.starts_with("postgresql://") {
+                Box::new(Postgres::new(endpoint, options.clone())?)
+            } else {
+                let path =
+                    endpoint.strip_prefix("sqlite://").or_else(|| endpoint.strip_prefix("sqlite:")).unwrap_or(endpoint);
+                Box::new(Sqlite::new(Path::new(path), options.clone()))
+            };
+        Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
+    }
+
+    /// Tells `observer` each fact as it happens. It is called while a transaction is open, so it must not touch the
+    /// same database.
+    #[must_use]
+    pub fn on_event(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Runner {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// The migrations that this runner knows.
+    pub fn migrations(&self) -> &Migrations {
+        &self.migrations
+    }
+
+    /// The database for people, without a password.
+    pub fn endpoint(&self) -> &str {
+        self.database.endpoint()
+    }
+
+    /// What the last run has done so far; after a failure, what it had committed before.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Applies pending migrations. Refuses, before anything is touched, where the history contradicts the files.
+    pub fn up(&mut self, to: To) -> Result<Report> {
+        self.execute(Request::Up(to))
+    }
+
+    /// Takes migrations back, newest first, with the down scripts that the history recorded. Refuses, before
+    /// anything is touched, where one of them is irreversible, missing or without a label.
+    pub fn down(&mut self, to: To) -> Result<Report> {
+        self.execute(Request::Down(to))
+    }
+
+    /// Takes the newest migration back and applies it again, from its file as it is now.
+    pub fn redo(&mut self) -> Result<Report> {
+        self.execute(Request::Redo)
+    }
+
+    /// Runs the rest of a migration without a transaction that was interrupted. The statements that ended must be
+    /// unchanged; the others may have been corrected.
+    pub fn resume(&mut self) -> Result<Report> {
+        self.execute(Request::Resume)
+    }
+
+    /// Runs the down script of a migration without a transaction whose up was interrupted, and forgets it.
+    pub fn undo(&mut self) -> Result<Report> {
+        self.execute(Request::Undo)
+    }
+
+    /// The history as it is recorded, ascending.
+    pub fn history(&mut self) -> Result<Vec<Entry>> {
+        self.database.history()
+    }
+
+    /// Where each migration stands. Creates nothing.
+    pub fn status(&mut self) -> Result<Status> {
+        let history = self.database.history()?;
+        status(self.database.endpoint(), &history, &self.migrations)
+    }
+
+    /// The objects of the schema that is there, without the history.
+    pub fn objects(&mut self) -> Result<Vec<Object>> {
+        self.database.objects()
+    }
+
+    /// Looks for everything that is wrong: the history against the files, the database's own integrity and foreign
+    /// keys, and the schema against the one that the applied migrations produce from nothing.
+    pub fn validate(&mut self) -> Result<Findings> {
+        let history = self.database.history()?;
+        let status = status(self.database.endpoint(), &history, &self.migrations)?;
+        let integrity = self.database.integrity()?;
+        let (drift, drift_unknown) = match self.drift(&history, &status) {
+            Ok(drift) => (drift, None),
+            Err(error) => (Vec::new(), Some(format!("drift could not be looked for: {error}"))),
+        };
+        Ok(Findings { status, integrity, drift, drift_unknown })
+    }
+
+    fn drift(&mut self, history: &[Entry], status: &Status) -> Result<Vec<Difference>> {
+        if let Some(line) =
+            status.migrations.iter().find(|line| matches!(line.state, State::Missing | State::Interrupted))
+        {
+            let cause = format!("migration `{}_{}` is {}", line.version, line.name, line.state.word());
+            return Err(Error::could_not("build schema from nothing", "", cause));
+        }
+        let applied = self.migrations.only(|version| history.iter().any(|entry| entry.version == version));
+        let expected = self.database.objects_from_nothing(&applied)?;
+        let found = self.database.objects()?;
+        Ok(compare(&expected, &found, self.database.dialect()))
+    }
+
+    /// Accepts the files of an applied migration as they are now: records their checksums and the down script, and
+    /// that this was done. Runs none of their SQL.
+    pub fn repair(&mut self, version: i64) -> Result<()> {
+        self.locked(|runner| {
+            let history = runner.database.history()?;
+            let repairing = format!("version `{version}`");
+            let entry = history.iter().find(|entry| entry.version == version);
+            let (Some(entry), Some(migration)) = (entry, runner.migrations.get(version)) else {
+                let cause = "it is not both in the history and in the files";
+                return Err(Error::usage("repair migration", repairing, cause));
+            };
+            if entry.state != EntryState::Applied {
+                return Err(Error::could_not("repair migration", repairing, "it was interrupted")
+                    .hint("`schema up --resume` runs the rest, `schema down --undo` its down script"));
+            }
+            if change(entry, migration).is_none() {
+                return Err(Error::usage("repair migration", repairing, "nothing of it has changed"));
+            }
+            let none = "none".to_owned();
+            let remark = format!(
+                "repaired by {}: up {} -> {}, down {} -> {}\n",
+                super::history::TOOL_VERSION,
+                entry.up_checksum,
+                migration.up_checksum,
+                entry.down_checksum.as_ref().unwrap_or(&none),
+                migration.down_checksum.as_ref().unwrap_or(&none),
+            );
+            let step = recorded(migration, runner.database.dialect())?;
+            runner.database.record_repair(&step, &remark)
+        })
+    }
+
+    /// Takes over the history of sqlx: each row of `_sqlx_migrations` whose file has the same checksum becomes a row
+    /// here, and nothing is run. Gives the versions. The old table is left as it is.
+    pub fn adopt_sqlx(&mut self) -> Result<Vec<i64>> {
+        self.locked(|runner| {
+            let adopting = format!("`{}`", runner.database.endpoint());
+            let refusal = |cause: String| Error::could_not("adopt `_sqlx_migrations` of", adopting.clone(), cause);
+            if !runner.database.history()?.is_empty() {
+                return Err(refusal("the database has a history here already".to_owned()));
+            }
+            let Some(rows) = runner.database.sqlx_history()? else {
+                return Err(refusal("there is no such table".to_owned()));
+            };
+            let mut adopted: Vec<(Step, Foreign)> = Vec::new();
+            for row in rows {
+                let Some(migration) = runner.migrations.get(row.version) else {
+                    return Err(refusal(format!("version {} was applied, and its file is missing", row.version)));
+                };
+                if !row.success {
+                    return Err(refusal(format!("version {} did not succeed", row.version))
+                        .hint("repair the database by hand and correct that row first"));
+                }
+                if !is_sqlx_checksum(migration.raw(), &row.checksum) {
+                    return Err(refusal(format!("`{}` changed after it was applied", migration.file))
+                        .hint("put the file back as it was"));
+                }
+                adopted.push((recorded(migration, runner.database.dialect())?, row));
+            }
+            let remark = format!("adopted from _sqlx_migrations by {}\n", super::history::TOOL_VERSION);
+            runner.database.record_adopted(&adopted, &remark)?;
+            Ok(adopted.iter().map(|(step, _)| step.version).collect())
+        })
+    }
+
+    /// Runs `job` on a thread of its own and waits for it without blocking; for async code of any runtime. The
+    /// runner comes back with the result.
+    pub async fn spawn<T, F>(mut self, job: F) -> (Runner, Result<T>)
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Runner) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let result = job(&mut self);
+            // Nobody listens any more where the future was dropped; the job has ended all the same.
+            let _ = sender.send((self, result));
+        });
+        match receiver.await {
+            Ok(done) => done,
+            // The sender is gone only when the job panicked: let the panic go on here.
+            Err(_) => match thread.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => unreachable!("the job ended without sending its result"),
+            },
+        }
+    }
+
+    /// Applies every pending migration, for async code.
+    pub async fn up_async(endpoint: &str, migrations: Migrations) -> Result<Report> {
+        Runner::open(endpoint, migrations)?.spawn(|runner| runner.up(To::Newest)).await.1
+    }
+
+    fn facts<'f>(&'f self, history: &'f [Entry]) -> Facts<'f> {
+        Facts {
+            history,
+            migrations: &self.migrations,
+            dialect: self.database.dialect(),
+            allow_out_of_order: self.options.allow_out_of_order,
+        }
+    }
+
+    fn planned(&mut self, request: Request) -> Result<Vec<Step>> {
+        let history = self.database.history()?;
+        plan(request, &self.facts(&history))
+    }
+
+    fn execute(&mut self, request: Request) -> Result<Report> {
+        self.report = Report {
+            endpoint: self.database.endpoint().to_owned(),
+            dry_run: self.options.dry_run,
+            ..Report::default()
+        };
+        // Without the lock first: most starts of an application find nothing to do, and a refusal needs none.
+        if !self.planned(request)?.is_empty() {
+            self.locked(|runner| runner.run_locked(request))?;
+        }
+        Ok(self.report.clone())
+    }
+
+    fn run_locked(&mut self, request: Request) -> Result<()> {
+        // Without our lock another program can only be one that does not know it; it is given way a few times.
+        for _ in 0..10 {
+            let steps = self.planned(request)?;
+            if self.options.dry_run {
+                return self.rehearse(steps);
+            }
+            if self.run_steps(&steps)? {
+                return Ok(());
+            }
+            if !self.report.steps.is_empty() {
+                break;
+            }
+        }
+        Err(Error::could_not(
+            "run migrations on",
+            format!("`{}`", self.database.endpoint()),
+            "another program changes the history",
+        )
+        .hint("look at `schema status` and run it again"))
+    }
+
+    /// Whether every step ran; not, where the history turned out to be another one.
+    fn run_steps(&mut self, steps: &[Step]) -> Result<bool> {
+        for step in steps {
+            match self.database.run(step, &mut *self.observer)? {
+                Outcome::Done(done) => self.report.steps.push(done),
+                Outcome::Stale => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    fn rehearse(&mut self, mut steps: Vec<Step>) -> Result<()> {
+        let whole = steps.iter().position(|step| step.script.header.no_transaction).unwrap_or(steps.len());
+        self.report.not_executed =
+            steps.split_off(whole).iter().map(|step| format!("{}_{}", step.version, step.name)).collect();
+        self.report.steps = self.database.rehearse(&steps, &mut *self.observer)?;
+        Ok(())
+    }
+
+    fn locked<T>(&mut self, job: impl FnOnce(&mut Runner) -> Result<T>) -> Result<T> {
+        let taken = self.database.lock(&mut *self.observer);
+        let result = taken.and_then(|()| job(self));
+        let released = self.database.unlock();
+        let value = result?;
+        released?;
+        Ok(value)
+    }
+}
+
+/// A migration as a row of the history that nothing has to be run for.
+fn recorded(migration: &super::files::Migration, dialect: super::tokens::Dialect) -> Result<Step> {
+    let reversal = migration.reversal()?;
+    let script = match Script::parse(&migration.file, &migration.up, dialect) {
+        Ok(script) => script,
+        // It ran already, under another runner's rules; only new runs have to keep ours.
+        Err(_) => Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new() },
+    };
+    Ok(Step {
+        direction: Direction::Up,
+        version: migration.version,
+        name: migration.name.clone(),
+        script,
+        reversal: if migration.down.is_none() { Reversal::Irreversible } else { reversal },
+        up_checksum: migration.up_checksum.clone(),
+        down_checksum: migration.down_checksum.clone(),
+        down_script: migration.down.clone(),
+        resume_after: None,
+    })
+}

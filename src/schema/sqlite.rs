@@ -1,0 +1,281 @@
+//! The SQLite side of the runner: one connection, one lock file, one transaction per migration.
+//!
+//! Invariants: foreign keys are off between `lock` and `unlock` and what they were before and after; a transaction
+//! that begins here is committed with its history row or rolled back before the function returns; nothing is created
+//! until something is to be applied.
+
+mod apply;
+mod guard;
+mod lock;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::database::{Database, Foreign, Observer, Options, Outcome};
+use super::drift::{self, Object};
+use super::event::StepReport;
+use super::files::Migrations;
+use super::history::{self, Entry, EntryState, NewEntry};
+use super::plan::{Facts, Request, Step, To, plan};
+use super::step::row;
+use super::tokens::Dialect;
+use crate::error::Context;
+use crate::{Error, Result};
+
+use guard::Watch;
+use lock::RunLock;
+
+/// The file name that means a database in memory.
+const MEMORY: &str = ":memory:";
+
+/// A SQLite file that is being migrated.
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    endpoint: String,
+    options: Options,
+    connection: Option<Connection>,
+    lock: Option<RunLock>,
+    watch: Arc<Mutex<Watch>>,
+    /// What the history said when the plan was made, and what steps made of it since.
+    known: Vec<(i64, EntryState)>,
+    has_history: bool,
+    /// SQLite's own counter of other connections' commits, read before `known`.
+    data_version: i64,
+    foreign_keys_before: Option<bool>,
+}
+
+impl Sqlite {
+    /// Remembers where the file is; opens nothing.
+    pub(crate) fn new(path: &Path, options: Options) -> Sqlite {
+        Sqlite {
+            path: path.to_owned(),
+            endpoint: path.display().to_string(),
+            options,
+            connection: None,
+            lock: None,
+            watch: Arc::default(),
+            known: Vec::new(),
+            has_history: false,
+            data_version: 0,
+            foreign_keys_before: None,
+        }
+    }
+
+    fn is_memory(&self) -> bool {
+        self.path.as_os_str() == MEMORY
+    }
+
+    fn object(&self) -> String {
+        format!("`{}`", self.endpoint)
+    }
+
+    /// The connection; nothing where the file does not exist.
+    fn existing(&mut self) -> Result<Option<&Connection>> {
+        if self.connection.is_none() {
+            if !self.is_memory() && !self.path.exists() {
+                return Ok(None);
+            }
+            self.connection = Some(self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?);
+        }
+        Ok(self.connection.as_ref())
+    }
+
+    /// The connection, to a new file where there is none. A dry run of a file that does not exist stays in memory.
+    fn created(&mut self) -> Result<&Connection> {
+        if self.existing()?.is_none() {
+            let connection = if self.options.dry_run {
+                Connection::open_in_memory().could_not("open database", MEMORY)?
+            } else {
+                self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?
+            };
+            self.connection = Some(connection);
+        }
+        self.opened()
+    }
+
+    fn opened(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::could_not("open database", self.object(), "it does not exist"))
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Connection> {
+        let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .could_not("open database", self.object())?;
+        connection.busy_timeout(self.options.lock_timeout).could_not("open database", self.object())?;
+        Ok(connection)
+    }
+
+    fn table(&self) -> &str {
+        &self.options.history_table
+    }
+
+    /// Whether another program has changed the history since it was read. Cheap where nothing was committed at all.
+    fn is_stale(&mut self) -> Result<bool> {
+        let now = data_version(self.opened()?)?;
+        if now == self.data_version {
+            return Ok(false);
+        }
+        let entries = history::sqlite::read(self.opened()?, self.table())?;
+        let found: Vec<_> = entries.unwrap_or_default().iter().map(|entry| (entry.version, entry.state)).collect();
+        let stale = found != self.known;
+        if !stale {
+            self.data_version = now;
+        }
+        Ok(stale)
+    }
+
+    fn set_foreign_keys(&self, on: bool) -> Result<()> {
+        self.opened()?.pragma_update(None, "foreign_keys", on).could_not("set foreign keys of", self.object())
+    }
+}
+
+/// The counter that changes when another connection has committed.
+fn data_version(connection: &Connection) -> Result<i64> {
+    let mut statement = connection.prepare_cached("PRAGMA data_version").could_not("read", "data version")?;
+    statement.query_row([], |row| row.get(0)).could_not("read", "data version")
+}
+
+impl Database for Sqlite {
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn history(&mut self) -> Result<Vec<Entry>> {
+        let table = self.options.history_table.clone();
+        let object = self.object();
+        let Some(connection) = self.existing()? else { return Ok(Vec::new()) };
+        // First the counter: a commit between the two reads is then seen as one that the plan does not know.
+        let version =
+            data_version(connection).map_err(|error| Error::could_not("read database", &object, error.cause()))?;
+        let entries = history::sqlite::read(connection, &table)?;
+        self.data_version = version;
+        self.has_history = entries.is_some();
+        let entries = entries.unwrap_or_default();
+        self.known = entries.iter().map(|entry| (entry.version, entry.state)).collect();
+        Ok(entries)
+    }
+
+    fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
+        if !self.is_memory() && !(self.options.dry_run && !self.path.exists()) {
+            self.lock = Some(RunLock::take(&self.path, self.options.runner_timeout, observe)?);
+        }
+        self.created()?;
+        let on: bool = self
+            .opened()?
+            .pragma_query_value(None, "foreign_keys", |row| row.get(0))
+            .could_not("read foreign keys of", self.object())?;
+        self.foreign_keys_before = Some(on);
+        self.set_foreign_keys(false)
+    }
+
+    fn unlock(&mut self) -> Result<()> {
+        let restored = match self.foreign_keys_before.take() {
+            Some(on) => self.set_foreign_keys(on),
+            None => Ok(()),
+        };
+        self.lock = None;
+        restored
+    }
+
+    fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        if step.script.header.no_transaction {
+            self.run_by_statement(step, observe)
+        } else {
+            self.run_whole(step, observe)
+        }
+    }
+
+    fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
+        self.begin(observe)?;
+        let run = steps.iter().map(|step| self.inside(step, observe)).collect();
+        self.roll_back()?;
+        self.has_history = history::sqlite::read(self.opened()?, self.table())?.is_some();
+        run
+    }
+
+    fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
+        let row = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
+        self.begin(&mut |_| {})?;
+        let settled = history::sqlite::settle(self.opened()?, self.table(), &row);
+        self.finish(settled)
+    }
+
+    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+        let Some(connection) = self.existing()? else { return Ok(None) };
+        let rows = history::sqlite::read_sqlx(connection)?;
+        Ok(rows.map(|rows| {
+            rows.into_iter()
+                .map(|row| Foreign {
+                    version: row.version,
+                    applied_at: row.installed_on,
+                    success: row.success,
+                    checksum: row.checksum,
+                    duration_ms: row.execution_time_ns / 1_000_000,
+                })
+                .collect()
+        }))
+    }
+
+    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
+        self.begin(&mut |_| {})?;
+        let write = || {
+            history::sqlite::create(self.opened()?, self.table())?;
+            rows.iter().try_for_each(|(step, foreign)| {
+                let row = NewEntry {
+                    applied_at: Some(&foreign.applied_at),
+                    remarks: remark,
+                    ..row(step, EntryState::Applied, foreign.duration_ms)
+                };
+                history::sqlite::insert(self.opened()?, self.table(), &row)
+            })
+        };
+        let written = write();
+        self.finish(written)
+    }
+
+    fn objects(&mut self) -> Result<Vec<Object>> {
+        let table = self.options.history_table.clone();
+        match self.existing()? {
+            Some(connection) => drift::sqlite::objects(connection, &table),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
+        let mut scratch = Sqlite::new(Path::new(MEMORY), Options { dry_run: false, ..self.options.clone() });
+        scratch.connection = Some(Connection::open_in_memory().could_not("open database", MEMORY)?);
+        let facts = Facts { history: &[], migrations, dialect: Dialect::Sqlite, allow_out_of_order: true };
+        let steps = plan(Request::Up(To::Newest), &facts)?;
+        scratch.lock(&mut |_| {})?;
+        for step in &steps {
+            scratch.run(step, &mut |_| {})?;
+        }
+        scratch.unlock()?;
+        scratch.objects()
+    }
+
+    fn integrity(&mut self) -> Result<Vec<String>> {
+        let object = self.object();
+        let Some(connection) = self.existing()? else { return Ok(Vec::new()) };
+        let mut problems: Vec<String> = connection
+            .prepare("PRAGMA integrity_check")
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .could_not("check integrity of", object)?;
+        problems.retain(|line| line != "ok");
+        problems.extend(guard::foreign_key_violations(connection)?);
+        Ok(problems)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The connection goes first: whoever takes the lock next finds the file without a reader.
+        self.connection = None;
+        self.lock = None;
+    }
+}

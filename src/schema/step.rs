@@ -1,0 +1,80 @@
+//! What both databases say of a step in the same way: its row, its report, its failures.
+
+use std::fmt::Display;
+use std::time::Instant;
+
+use super::database::Observer;
+use super::event::{Event, StepReport};
+use super::history::{EntryState, NewEntry};
+use super::plan::Step;
+use super::tokens::Statement;
+use crate::Error;
+
+/// The row that stands for a step that goes up.
+pub(crate) fn row(step: &Step, state: EntryState, duration_ms: i64) -> NewEntry<'_> {
+    let finished = if state == EntryState::Applied { step.script.statements.len() } else { 0 };
+    NewEntry {
+        version: step.version,
+        name: &step.name,
+        up_checksum: &step.up_checksum,
+        down_checksum: step.down_checksum.as_deref(),
+        down_script: step.down_script.as_deref(),
+        reversal: step.reversal,
+        duration_ms,
+        state,
+        statements_finished: count(finished),
+        applied_at: None,
+        remarks: "",
+    }
+}
+
+/// A number of statements, as the history has it.
+pub(crate) fn count(statements: usize) -> i64 {
+    i64::try_from(statements).unwrap_or(i64::MAX)
+}
+
+/// The milliseconds since `start`.
+pub(crate) fn milliseconds(start: Instant) -> i64 {
+    i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Tells that a step begins.
+pub(crate) fn started(step: &Step, observe: &mut Observer<'_>) {
+    observe(&Event::Started {
+        version: step.version,
+        name: step.name.clone(),
+        direction: step.direction,
+        statements: step.script.statements.len(),
+    });
+}
+
+/// What a step did that took `duration_ms`.
+pub(crate) fn report(step: &Step, duration_ms: i64) -> StepReport {
+    StepReport {
+        version: step.version,
+        name: step.name.clone(),
+        direction: step.direction,
+        statements: step.script.statements.len(),
+        duration_ms,
+        reversal: step.reversal.word().to_owned(),
+    }
+}
+
+/// The error of one statement.
+pub(crate) fn statement_failed(step: &Step, number: usize, statement: &Statement, cause: impl Display) -> Error {
+    let object = format!("`{}` line {}", step.script.file, statement.line);
+    let all = step.script.statements.len();
+    Error::could_not("run migration", object, format!("statement {number} of {all} failed: {cause}"))
+}
+
+/// The error of a migration without a transaction that stopped after `finished` statements. `remains` names what
+/// the failed statement has left behind, where that is known.
+pub(crate) fn stopped(step: &Step, finished: usize, remains: &str, error: Error) -> Error {
+    let all = step.script.statements.len();
+    let left = if remains.is_empty() { String::new() } else { format!("; it left the invalid index `{remains}`") };
+    let cause = format!("{}; {finished} of {all} statements are done and stay{left}", error.cause());
+    let object = error.object().to_owned();
+    Error::could_not(error.operation().to_owned(), object, cause).hint(
+        "correct what failed, then `schema up --resume` runs the rest or `schema down --undo` runs its down script",
+    )
+}

@@ -1,0 +1,426 @@
+//! A tokenizer for migration scripts: where statements end, and which words they are made of.
+//!
+//! It knows what a runner must not be fooled by: strings, quoted identifiers, dollar quotes, comments (nested in
+//! PostgreSQL), `CASE … END`, trigger bodies, `BEGIN ATOMIC` bodies. It does not parse: a statement that is wrong is
+//! left for the database to refuse. Invariant: the statements, in order, hold every token of the text but the
+//! semicolons between them.
+//!
+//! Sources: the rule that ends a trigger is that of SQLite's `sqlite3_complete` (`; END ;`), the ones for PostgreSQL
+//! are those of psql's lexer.
+
+use crate::{Error, Result};
+
+/// Whose SQL a script is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite: `[name]`, `` `name` ``, comments that do not nest.
+    Sqlite,
+    /// PostgreSQL: dollar quotes, `E''` strings, comments that nest.
+    Postgres,
+}
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A keyword or an unquoted name.
+    Word,
+    /// A quoted name.
+    Name,
+    /// A string or blob literal, dollar-quoted ones included.
+    Text,
+    /// A number.
+    Number,
+    /// Punctuation, one character each.
+    Symbol,
+}
+
+/// One token of a statement: its class and its text as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub class: Class,
+    /// As written, quotes included.
+    pub text: String,
+}
+
+impl Token {
+    /// Whether this is the unquoted `word`, given in upper case.
+    pub fn is(&self, word: &str) -> bool {
+        self.class == Class::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// A name without its quotes, doubled quotes undone.
+    pub fn unquoted(&self) -> String {
+        if self.class != Class::Name {
+            return self.text.clone();
+        }
+        let mut characters = self.text.chars();
+        let close = match characters.next() {
+            Some('[') => ']',
+            Some(quote) => quote,
+            None => return String::new(),
+        };
+        characters.next_back();
+        characters.as_str().replace(&format!("{close}{close}"), &close.to_string())
+    }
+}
+
+/// One statement: its text from the first token to the last, its tokens, and the line it begins on (from 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The text without the closing semicolon and without comments before it.
+    pub text: String,
+    /// Every token, comments left out.
+    pub tokens: Vec<Token>,
+    /// The line of the first token, from 1.
+    pub line: usize,
+}
+
+impl Statement {
+    /// Whether the statement begins with these words, given in upper case.
+    pub fn starts_with(&self, words: &[&str]) -> bool {
+        self.tokens.len() >= words.len() && words.iter().zip(&self.tokens).all(|(word, token)| token.is(word))
+    }
+
+    /// Whether an unquoted word, given in upper case, occurs anywhere in the statement.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| token.is(word))
+    }
+}
+
+/// A `--` comment: its text behind the dashes, trimmed, the line it is on, and whether SQL came before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// The text behind the dashes, trimmed.
+    pub text: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// Whether a statement had begun before it.
+    pub after_sql: bool,
+}
+
+/// What a script consists of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The statements in order.
+    pub statements: Vec<Statement>,
+    /// The line comments in order.
+    pub comments: Vec<Comment>,
+}
+
+/// Splits `text` into statements and line comments. A literal, name or comment that never ends is an error that
+/// names the line it begins on.
+pub fn scan(text: &str, dialect: Dialect) -> Result<Scan> {
+    let mut lexer = Lexer { text, at: 0, line: 1, dialect };
+    let mut scan = Scan::default();
+    let mut open: Option<Open> = None;
+    while let Some(piece) = lexer.next()? {
+        match piece {
+            Piece::Comment { text, line } => {
+                let after_sql = open.is_some() || !scan.statements.is_empty();
+                scan.comments.push(Comment { text, line, after_sql });
+            }
+            Piece::Token { class, start, line } => {
+                let end = lexer.at;
+                let is_end = &text[start..end] == ";" && open.as_ref().is_none_or(|open| open.ends_here(dialect));
+                if is_end {
+                    scan.statements.extend(open.take().map(|open| open.close(text)));
+                } else {
+                    let token = Token { class, text: text[start..end].to_owned() };
+                    open.get_or_insert_with(|| Open::new(start, line)).push(token, end, dialect);
+                }
+            }
+        }
+    }
+    scan.statements.extend(open.take().map(|open| open.close(text)));
+    Ok(scan)
+}
+
+/// A statement that has begun and not ended.
+struct Open {
+    tokens: Vec<Token>,
+    start: usize,
+    end: usize,
+    line: usize,
+    parentheses: usize,
+    blocks: usize,
+}
+
+impl Open {
+    fn new(start: usize, line: usize) -> Self {
+        Open { tokens: Vec::new(), start, end: start, line, parentheses: 0, blocks: 0 }
+    }
+
+    fn push(&mut self, token: Token, end: usize, dialect: Dialect) {
+        match token.text.as_str() {
+            "(" => self.parentheses += 1,
+            ")" => self.parentheses = self.parentheses.saturating_sub(1),
+            _ if dialect == Dialect::Postgres => self.count_blocks(&token),
+            _ => {}
+        }
+        self.end = end;
+        self.tokens.push(token);
+    }
+
+    /// PostgreSQL's SQL-standard function bodies: `BEGIN ATOMIC … END`, with `CASE … END` inside.
+    fn count_blocks(&mut self, token: &Token) {
+        if self.blocks > 0 {
+            if token.is("CASE") || token.is("BEGIN") {
+                self.blocks += 1;
+            } else if token.is("END") {
+                self.blocks -= 1;
+            }
+        } else if token.is("ATOMIC") && self.tokens.last().is_some_and(|last| last.is("BEGIN")) && self.is_routine() {
+            self.blocks = 1;
+        }
+    }
+
+    fn is_routine(&self) -> bool {
+        self.tokens.first().is_some_and(|first| first.is("CREATE"))
+            && self.tokens.iter().take(4).any(|token| token.is("FUNCTION") || token.is("PROCEDURE"))
+    }
+
+    fn is_trigger(&self) -> bool {
+        let words: Vec<&Token> = self.tokens.iter().take(3).collect();
+        match words.as_slice() {
+            [create, trigger, ..] if create.is("CREATE") && trigger.is("TRIGGER") => true,
+            [create, temporary, trigger] => {
+                create.is("CREATE") && (temporary.is("TEMP") || temporary.is("TEMPORARY")) && trigger.is("TRIGGER")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a semicolon here ends the statement.
+    fn ends_here(&self, dialect: Dialect) -> bool {
+        match dialect {
+            Dialect::Postgres => self.parentheses == 0 && self.blocks == 0,
+            Dialect::Sqlite if self.is_trigger() => match self.tokens.as_slice() {
+                [.., before, last] => last.is("END") && before.text == ";",
+                _ => false,
+            },
+            Dialect::Sqlite => true,
+        }
+    }
+
+    fn close(self, text: &str) -> Statement {
+        Statement { text: text[self.start..self.end].to_owned(), tokens: self.tokens, line: self.line }
+    }
+}
+
+enum Piece {
+    Token { class: Class, start: usize, line: usize },
+    Comment { text: String, line: usize },
+}
+
+struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+    dialect: Dialect,
+}
+
+impl Lexer<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    /// Moves on by `length` bytes, counting lines.
+    fn advance(&mut self, length: usize) {
+        self.line += self.text.as_bytes()[self.at..self.at + length].iter().filter(|byte| **byte == b'\n').count();
+        self.at += length;
+    }
+
+    fn next(&mut self) -> Result<Option<Piece>> {
+        loop {
+            let rest = self.rest();
+            let Some(first) = rest.chars().next() else { return Ok(None) };
+            if first.is_whitespace() || first == '\u{feff}' {
+                self.advance(first.len_utf8());
+            } else if rest.starts_with("--") {
+                let line = self.line;
+                let comment = rest.lines().next().unwrap_or(rest);
+                let (length, text) = (comment.len(), comment[2..].trim().to_owned());
+                self.advance(length);
+                return Ok(Some(Piece::Comment { text, line }));
+            } else if rest.starts_with("/*") {
+                self.block_comment()?;
+            } else {
+                let (start, line) = (self.at, self.line);
+                let class = self.token(first)?;
+                return Ok(Some(Piece::Token { class, start, line }));
+            }
+        }
+    }
+
+    fn block_comment(&mut self) -> Result<()> {
+        let rest = self.rest();
+        let mut depth = 0_usize;
+        let mut at = 0;
+        loop {
+            if rest[at..].starts_with("/*") && (depth == 0 || self.dialect == Dialect::Postgres) {
+                depth += 1;
+                at += 2;
+            } else if rest[at..].starts_with("*/") {
+                depth -= 1;
+                at += 2;
+                if depth == 0 {
+                    self.advance(at);
+                    return Ok(());
+                }
+            } else if let Some(next) = rest[at..].chars().next() {
+                at += next.len_utf8();
+            } else if self.dialect == Dialect::Sqlite {
+                // SQLite lets the end of the text end a comment.
+                self.advance(at);
+                return Ok(());
+            } else {
+                return Err(self.unterminated("comment"));
+            }
+        }
+    }
+
+    fn token(&mut self, first: char) -> Result<Class> {
+        let sqlite = self.dialect == Dialect::Sqlite;
+        match first {
+            '\'' => self.quoted('\'', false, "string").map(|()| Class::Text),
+            '"' => self.quoted('"', false, "quoted name").map(|()| Class::Name),
+            '`' if sqlite => self.quoted('`', false, "quoted name").map(|()| Class::Name),
+            '[' if sqlite => self.quoted(']', false, "quoted name").map(|()| Class::Name),
+            '$' if !sqlite && self.dollar_tag().is_some() => self.dollar_quoted().map(|()| Class::Text),
+            _ if first.is_alphabetic() || first == '_' => self.word(),
+            _ if first.is_ascii_digit() => {
+                let length = self.rest().find(|c: char| !(c.is_alphanumeric() || c == '.' || c == '_'));
+                self.advance(length.unwrap_or(self.rest().len()));
+                Ok(Class::Number)
+            }
+            _ => {
+                self.advance(first.len_utf8());
+                Ok(Class::Symbol)
+            }
+        }
+    }
+
+    /// A word, or the prefix of a string such as `E'…'`, `X'…'`, `U&"…"`.
+    fn word(&mut self) -> Result<Class> {
+        let rest = self.rest();
+        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(length);
+        let prefix = word.to_ascii_uppercase();
+        if after.starts_with('\'') && matches!(prefix.as_str(), "E" | "X" | "B" | "N") {
+            let escapes = prefix == "E" && self.dialect == Dialect::Postgres;
+            self.advance(length);
+            return self.quoted('\'', escapes, "string").map(|()| Class::Text);
+        }
+        self.advance(length);
+        Ok(Class::Word)
+    }
+
+    /// From an opening quote behind the cursor to its closing `quote`; a doubled quote stays inside.
+    fn quoted(&mut self, quote: char, backslashes: bool, what: &str) -> Result<()> {
+        let rest = self.rest();
+        let mut characters = rest.char_indices().skip(1).peekable();
+        while let Some((at, character)) = characters.next() {
+            if backslashes && character == '\\' {
+                characters.next();
+            } else if character == quote {
+                if quote != ']' && characters.peek().is_some_and(|(_, next)| *next == quote) {
+                    characters.next();
+                } else {
+                    self.advance(at + quote.len_utf8());
+                    return Ok(());
+                }
+            }
+        }
+        Err(self.unterminated(what))
+    }
+
+    /// `$$` or `$tag$` at the cursor.
+    fn dollar_tag(&self) -> Option<&str> {
+        let rest = self.rest();
+        let end = rest[1..].find('$')? + 1;
+        let tag = &rest[1..end];
+        let valid =
+            !tag.starts_with(|c: char| c.is_ascii_digit()) && tag.chars().all(|c| c.is_alphanumeric() || c == '_');
+        valid.then(|| &rest[..=end])
+    }
+
+    fn dollar_quoted(&mut self) -> Result<()> {
+        let Some(tag) = self.dollar_tag() else { return Err(self.unterminated("dollar-quoted string")) };
+        match self.rest()[tag.len()..].find(tag) {
+            Some(body) => {
+                let length = tag.len() * 2 + body;
+                self.advance(length);
+                Ok(())
+            }
+            None => Err(self.unterminated("dollar-quoted string")),
+        }
+    }
+
+    fn unterminated(&self, what: &str) -> Error {
+        Error::usage("read script", format!("line {}", self.line), format!("a {what} begins here and never ends"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(sql: &str, dialect: Dialect) -> Vec<String> {
+        scan(sql, dialect).unwrap().statements.into_iter().map(|statement| statement.text).collect()
+    }
+
+    #[test]
+    fn semicolons_inside_strings_names_and_comments_do_not_split() {
+        let sql = "INSERT INTO a VALUES('x;''y'); -- c; d\nSELECT \"a;b\" /* ; */ FROM [c;d], `e;f`;";
+        assert_eq!(
+            texts(sql, Dialect::Sqlite),
+            ["INSERT INTO a VALUES('x;''y')", "SELECT \"a;b\" /* ; */ FROM [c;d], `e;f`"]
+        );
+    }
+
+    #[test]
+    fn a_trigger_is_one_statement_with_its_case_and_a_column_called_end() {
+        let sql = "CREATE TRIGGER t AFTER UPDATE ON a WHEN CASE WHEN NEW.end THEN 1 END BEGIN\n  UPDATE a SET b = CASE c \
+                   WHEN 1 THEN 2 END;\n  SELECT NEW.end;\nEND;\nSELECT 1";
+        let found = texts(sql, Dialect::Sqlite);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].ends_with("END"));
+    }
+
+    #[test]
+    fn dollar_quotes_escape_strings_and_nested_comments_are_postgres() {
+        let sql = "CREATE FUNCTION f() RETURNS void AS $body$ BEGIN; COMMIT; $$ ; END $body$ LANGUAGE plpgsql; SELECT \
+                   E'a\\';b' /* a /* b; */ c; */; SELECT $1;";
+        let found = texts(sql, Dialect::Postgres);
+        assert_eq!(found.len(), 3, "{found:?}");
+    }
+
+    #[test]
+    fn an_atomic_body_and_a_rule_keep_their_semicolons() {
+        let sql = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; \
+                   CREATE RULE r AS ON INSERT TO a DO (DELETE FROM b; DELETE FROM c); SELECT 1";
+        assert_eq!(texts(sql, Dialect::Postgres).len(), 3);
+    }
+
+    #[test]
+    fn what_never_ends_is_an_error_with_its_line() {
+        let error = scan("SELECT 1;\nSELECT 'a", Dialect::Sqlite).unwrap_err();
+        assert_eq!(error.to_string(), "read script line 2: a string begins here and never ends");
+        assert!(scan("/* a", Dialect::Postgres).is_err());
+        assert!(scan("SELECT $a$ b", Dialect::Postgres).is_err());
+    }
+
+    #[test]
+    fn words_are_found_only_outside_quotes() {
+        let found = scan("SELECT 'VACUUM', \"VACUUM\" FROM vacuum_log", Dialect::Sqlite).unwrap();
+        assert!(!found.statements[0].has_word("VACUUM"));
+    }
+
+    #[test]
+    fn comments_know_whether_sql_came_first() {
+        let found = scan("-- one\nSELECT 1; -- two", Dialect::Sqlite).unwrap();
+        let told: Vec<_> = found.comments.iter().map(|c| (c.text.as_str(), c.line, c.after_sql)).collect();
+        assert_eq!(told, [("one", 1, false), ("two", 2, true)]);
+    }
+}

@@ -1,0 +1,2 @@
+-- whimbrel: lossy
+DROP TABLE notes;

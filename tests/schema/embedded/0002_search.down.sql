@@ -1,0 +1,2 @@
+-- whimbrel: lossless
+DROP TABLE notes_fts;

@@ -1,0 +1,80 @@
+//! The library from the outside: embedded at compile time, from blocking code and from async code of any flavour.
+
+use whimbrel::schema::{Migrations, Options, Runner, To, new_migration};
+
+use super::support::{Postgres, Project, block_on};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/embedded");
+
+fn embedded() -> Migrations {
+    whimbrel::embed_migrations!("tests/schema/embedded";
+        "0001_notes",
+        "0002_search",
+        "0003_forget" irreversible,
+    )
+    .unwrap()
+}
+
+#[test]
+fn the_embedded_list_is_the_folder() {
+    embedded().expect_same_as_dir(FOLDER).unwrap();
+    let short = embedded().up_to(2).expect_same_as_dir(FOLDER).unwrap_err();
+    assert!(short.cause().contains("`0003_forget.up.sql` is not embedded"), "{short}");
+    let project = Project::new(&[("0001_notes.up.sql", "SELECT 1;")]);
+    assert!(embedded().expect_same_as_dir(project.migrations_dir()).is_err());
+}
+
+#[test]
+fn blocking_code_runs_embedded_migrations() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.db");
+    let report = Runner::open(path.to_str().unwrap(), embedded()).unwrap().up(To::Newest).unwrap();
+    assert_eq!(report.steps.len(), 3);
+    assert_eq!(report.steps[2].reversal, "irreversible");
+}
+
+#[test]
+fn async_code_runs_migrations_of_both_databases() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.db").to_str().unwrap().to_owned();
+    let postgres = Postgres::new();
+    let plain = Project::new(&[("1_a.sql", "CREATE TABLE a(b int);")]).migrations();
+    let run = async {
+        assert_eq!(Runner::up_async(&path, embedded()).await.unwrap().steps.len(), 3);
+        assert_eq!(Runner::up_async(&postgres.url, plain.clone()).await.unwrap().steps.len(), 1);
+        // Blocking calls inside an async context are allowed too, and so is dropping the runner there.
+        let mut runner = Runner::open(&postgres.url, plain.clone()).unwrap();
+        assert!(runner.status().unwrap().is_current());
+        let (runner, status) = runner.spawn(|runner| runner.status()).await;
+        assert!(status.unwrap().is_current());
+        drop(runner);
+    };
+    block_on(run);
+    let many = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    many.block_on(async {
+        let mut runner = Runner::open(&postgres.url, plain.clone()).unwrap();
+        assert!(runner.validate().unwrap().is_clean());
+    });
+}
+
+#[test]
+fn a_new_migration_has_both_files_and_asks_for_its_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = new_migration(folder.path(), "initial").unwrap();
+    let run = || Runner::open(":memory:", Migrations::from_dir(folder.path())?)?.up(To::Newest);
+    let error = run().unwrap_err();
+    assert!(error.cause().contains("no label"), "{error}");
+    std::fs::write(&files.down, "-- whimbrel: lossless\n").unwrap();
+    assert_eq!(run().unwrap().steps.len(), 1);
+}
+
+#[test]
+fn options_that_cannot_work_are_refused() {
+    let options = Options { history_table: "sqlite_history".to_owned(), ..Options::default() };
+    assert!(Runner::open_with("a.db", embedded(), options).is_err());
+    let project = Project::new(&[("1_a.sql", "SELECT 1;"), ("README.md", "notes")]);
+    assert_eq!(project.migrations().len(), 1);
+    project.write("2-b.sql", "SELECT 1;");
+    let error = Migrations::from_dir(project.migrations_dir()).unwrap_err();
+    assert!(error.to_string().contains("`2-b.sql`: the name is almost that of a migration"), "{error}");
+}

@@ -1,0 +1,185 @@
+//! PostgreSQL: locks, concurrent indexes, drift.
+
+use std::time::{Duration, Instant};
+
+use whimbrel::schema::{Event, Options, Runner, State, To};
+
+use super::support::{Postgres, Project};
+
+fn two() -> Project {
+    Project::new(&[
+        ("1_a.up.sql", "CREATE TABLE a(b int PRIMARY KEY, c text);\nINSERT INTO a VALUES (1), (2);"),
+        ("1_a.down.sql", "-- whimbrel: lossy\nDROP TABLE a;"),
+        (
+            "2_f.up.sql",
+            "CREATE FUNCTION f() RETURNS int AS $$ BEGIN RETURN 1; END $$ LANGUAGE plpgsql;\nCREATE TYPE mood AS ENUM ('a', 'b');",
+        ),
+        ("2_f.down.sql", "-- whimbrel: lossless\nDROP TYPE mood;\nDROP FUNCTION f();"),
+    ])
+}
+
+#[test]
+fn up_down_up_is_the_identity() {
+    let (project, postgres) = (two(), Postgres::new());
+    let mut runner = project.runner_for(&postgres.url);
+    let empty = runner.objects().unwrap();
+    runner.up(To::Newest).unwrap();
+    let objects = runner.objects().unwrap();
+    assert!(objects.iter().any(|object| object.kind == "enum" && object.name == "public.mood"));
+    runner.down(To::Version(0)).unwrap();
+    assert_eq!(runner.objects().unwrap(), empty);
+    runner.up(To::Newest).unwrap();
+    assert_eq!(runner.objects().unwrap(), objects);
+    runner.redo().unwrap();
+    let findings = runner.validate().unwrap();
+    assert!(findings.is_clean(), "{:?}", findings.problems());
+    assert!(!format!("{findings:?}").contains("password"));
+}
+
+#[test]
+fn a_failure_rolls_back_with_its_history_row_and_a_dry_run_with_everything() {
+    let (project, postgres) = (two(), Postgres::new());
+    let dry = Options { dry_run: true, ..Options::default() };
+    let report = Runner::open_with(&postgres.url, project.migrations(), dry).unwrap().up(To::Newest).unwrap();
+    assert_eq!(report.steps.len(), 2);
+    assert!(project.runner_for(&postgres.url).history().unwrap().is_empty());
+    project.write("3_bad.up.sql", "CREATE TABLE z(a int);\nINSERT INTO z VALUES ('x');");
+    let error = project.runner_for(&postgres.url).up(To::Newest).unwrap_err();
+    assert!(
+        error.to_string().starts_with("run migration `3_bad.up.sql` line 2: statement 2 of 2 failed: invalid input"),
+        "{error}"
+    );
+    assert_eq!(postgres.number("SELECT count(*) FROM pg_tables WHERE tablename = 'z'"), 0);
+    assert_eq!(project.runner_for(&postgres.url).status().unwrap().version, 2);
+}
+
+#[test]
+fn what_a_script_sets_does_not_reach_the_next_or_the_history() {
+    let postgres = Postgres::new();
+    let project = Project::new(&[
+        (
+            "1_dump.sql",
+            "SELECT pg_catalog.set_config('search_path', '', false);\nSET statement_timeout = 1;\nSET statement_timeout = 0;\nCREATE TABLE public.a(b int);",
+        ),
+        ("2_next.sql", "ALTER TABLE a ADD COLUMN c int;"),
+    ]);
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    assert_eq!(postgres.number("SELECT count(*) FROM public.schema_migrations"), 2);
+}
+
+#[test]
+fn a_lock_that_the_application_holds_is_waited_for_in_short_tries() {
+    let (project, postgres) = (two(), Postgres::new());
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    project.write("3_c.up.sql", "ALTER TABLE a ADD COLUMN d int;");
+    let url = postgres.url.clone();
+    let (ready, wait) = std::sync::mpsc::channel();
+    let application = std::thread::spawn(move || {
+        super::support::block_on(async {
+            use sqlx::Connection;
+            let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql("BEGIN; SELECT * FROM a;").execute(&mut connection).await.unwrap();
+            ready.send(()).unwrap();
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            sqlx::raw_sql("COMMIT").execute(&mut connection).await.unwrap();
+        });
+    });
+    wait.recv().unwrap();
+    let options = Options { lock_timeout: Duration::from_millis(100), lock_retries: 20, ..Options::default() };
+    let (sender, events) = std::sync::mpsc::channel();
+    let mut runner = Runner::open_with(&postgres.url, project.migrations(), options.clone())
+        .unwrap()
+        .on_event(move |event| sender.send(event.clone()).unwrap());
+    runner.up(To::Newest).unwrap();
+    application.join().unwrap();
+    assert!(events.try_iter().filter(|event| matches!(event, Event::Retrying { version: 3, .. })).count() >= 1);
+}
+
+#[test]
+fn a_concurrent_index_does_not_deadlock_with_a_waiting_runner() {
+    let postgres = Postgres::new();
+    let project = Project::new(&[
+        ("1_a.up.sql", "CREATE TABLE a(b int);\nINSERT INTO a SELECT generate_series(1, 200000);"),
+        (
+            "2_i.up.sql",
+            "-- whimbrel: no-transaction\nCREATE INDEX CONCURRENTLY a_b ON a(b);\nCREATE INDEX CONCURRENTLY a_b2 ON a(b);",
+        ),
+        (
+            "2_i.down.sql",
+            "-- whimbrel: lossless\n-- whimbrel: no-transaction\nDROP INDEX CONCURRENTLY a_b2;\nDROP INDEX CONCURRENTLY a_b;",
+        ),
+    ]);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| project.runner_for(&postgres.url).up(To::Newest).unwrap());
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(postgres.number("SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = indexrelid WHERE indisvalid AND relname ~ '^a_b'"), 2);
+    project.runner_for(&postgres.url).down(To::Version(1)).unwrap();
+}
+
+#[test]
+fn a_failed_concurrent_index_is_named_and_resumed() {
+    let postgres = Postgres::new();
+    let project = Project::new(&[
+        ("1_a.up.sql", "CREATE TABLE a(b int);"),
+        (
+            "2_i.up.sql",
+            "-- whimbrel: no-transaction\nCREATE TABLE before(a int);\nCREATE UNIQUE INDEX CONCURRENTLY a_b ON a(b);",
+        ),
+    ]);
+    project.runner_for(&postgres.url).up(To::Version(1)).unwrap();
+    postgres.execute("INSERT INTO a VALUES (1), (1)");
+    let error = project.runner_for(&postgres.url).up(To::Newest).unwrap_err();
+    assert!(error.cause().contains("1 of 2 statements are done and stay; it left the invalid index `a_b`"), "{error}");
+    assert_eq!(project.runner_for(&postgres.url).status().unwrap().count(State::Interrupted), 1);
+    let problems = project.runner_for(&postgres.url).validate().unwrap().problems();
+    assert!(problems.iter().any(|problem| problem.contains("index `public.a_b` is invalid")), "{problems:?}");
+    postgres.execute("DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)");
+    project.runner_for(&postgres.url).resume().unwrap();
+    assert!(project.runner_for(&postgres.url).validate().unwrap().is_clean());
+}
+
+#[test]
+fn a_runner_that_works_too_long_is_not_waited_for_for_ever() {
+    let (project, postgres) = (two(), Postgres::new());
+    let slow = Project::new(&[("1_slow.sql", "SELECT pg_sleep(1);")]);
+    std::thread::scope(|scope| {
+        let (started, wait) = std::sync::mpsc::channel();
+        let mut first = slow.runner_for(&postgres.url).on_event(move |_| started.send(()).unwrap_or_default());
+        scope.spawn(move || first.up(To::Newest).unwrap());
+        wait.recv().unwrap();
+        let options = Options { runner_timeout: Duration::from_millis(100), ..Options::default() };
+        let error =
+            Runner::open_with(&postgres.url, project.migrations(), options).unwrap().up(To::Newest).unwrap_err();
+        assert!(error.cause().contains("another runner has held it"), "{error}");
+    });
+}
+
+#[test]
+fn validate_names_the_objects_that_drifted() {
+    let (project, postgres) = (two(), Postgres::new());
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    postgres.execute("ALTER TABLE a ALTER COLUMN c TYPE varchar(10); CREATE INDEX stray ON a(c); DROP TYPE mood;");
+    let problems = project.runner_for(&postgres.url).validate().unwrap().problems();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems.iter().any(|p| p == "enum `public.mood` is missing"), "{problems:?}");
+    assert!(problems.iter().any(|p| p == "index `public.stray` is there, and no migration creates it"), "{problems:?}");
+    assert!(problems.iter().any(|p| p.starts_with("column `public.a.c` differs")), "{problems:?}");
+    assert_eq!(postgres.number("SELECT count(*) FROM pg_database WHERE datname ~ '^whimbrel_drift'"), 0);
+}
+
+#[test]
+fn a_password_is_in_no_message() {
+    let migrations = two().migrations();
+    let mut runner = Runner::open("postgres://someone:hunter2@127.0.0.1:1/none", migrations.clone()).unwrap();
+    let error = runner.up(To::Newest).unwrap_err();
+    assert!(
+        !format!("{error:?}").contains("hunter2") && error.object().contains("someone@127.0.0.1:1/none"),
+        "{error:?}"
+    );
+    let error = Runner::open("postgres://someone:hunter2@:x:y", migrations).err().unwrap();
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
