@@ -300,11 +300,18 @@ impl Runner {
             dry_run: self.options.dry_run,
             ..Report::default()
         };
-        // Without the lock first: most starts of an application find nothing to do, and a refusal needs none.
-        if !self.planned(request)?.is_empty() {
-            self.locked(|runner| runner.run_locked(request))?;
+        // Without the lock first: most starts of an application find nothing to do, and most refusals need none. What
+        // looks interrupted may be another runner at work; the lock tells the two apart.
+        match self.planned(request) {
+            Ok(steps) if steps.is_empty() => return Ok(self.report.clone()),
+            Err(error) if !self.looks_interrupted()? => return Err(error),
+            _ => self.locked(|runner| runner.run_locked(request))?,
         }
         Ok(self.report.clone())
+    }
+
+    fn looks_interrupted(&mut self) -> Result<bool> {
+        Ok(self.database.history()?.iter().any(|entry| entry.state != EntryState::Applied))
     }
 
     fn run_locked(&mut self, request: Request) -> Result<()> {

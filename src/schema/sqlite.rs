@@ -161,7 +161,8 @@ impl Database for Sqlite {
     }
 
     fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
-        if !self.is_memory() && !(self.options.dry_run && !self.path.exists()) {
+        let stays_in_memory = self.is_memory() || (self.options.dry_run && !self.path.exists());
+        if !stays_in_memory {
             self.lock = Some(RunLock::take(&self.path, self.options.runner_timeout, observe)?);
         }
         self.created()?;

@@ -296,6 +296,26 @@ fn a_down_without_a_transaction_is_resumed_and_not_undone() {
     assert_eq!(project.tables(), Vec::<String>::new());
 }
 
+#[test]
+fn a_runner_that_is_still_at_work_is_waited_for_and_not_taken_for_an_interrupted_one() {
+    let project = std::sync::Arc::new(Project::new(&[(
+        "1_a.up.sql",
+        "-- whimbrel: no-transaction\nCREATE TABLE a(b);\nCREATE TABLE c(d);",
+    )]));
+    let late = std::sync::Arc::clone(&project);
+    let (sender, threads) = std::sync::mpsc::channel();
+    let mut runner = project.runner().on_event(move |event| {
+        if matches!(event, Event::StatementFinished { statement: 1, .. }) {
+            let late = std::sync::Arc::clone(&late);
+            sender.send(std::thread::spawn(move || late.runner().up(To::Newest))).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_eq!(runner.up(To::Newest).unwrap().steps.len(), 1);
+    let report = threads.recv().unwrap().join().unwrap().unwrap();
+    assert!(report.steps.is_empty());
+}
+
 // ── Locks ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
