@@ -95,6 +95,18 @@ impl Runner {
         Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
     }
 
+    /// A runner on a SQLite connection that the application has opened and set up; [`Runner::into_connection`] gives
+    /// it back with its foreign keys as they were. An authorizer of the application's own is removed.
+    pub fn on_connection(connection: rusqlite::Connection, migrations: Migrations, options: Options) -> Runner {
+        let database = Box::new(Sqlite::on(connection, options.clone()));
+        Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() }
+    }
+
+    /// The connection to a SQLite database, where one was opened, for the application to go on with.
+    pub fn into_connection(mut self) -> Option<rusqlite::Connection> {
+        self.database.take_connection()
+    }
+
     /// Tells `observer` each fact as it happens. It is called while a transaction is open, so it must not touch the
     /// same database.
     #[must_use]

@@ -78,3 +78,27 @@ fn options_that_cannot_work_are_refused() {
     let error = Migrations::from_dir(project.migrations_dir()).unwrap_err();
     assert!(error.to_string().contains("`2-b.sql`: the name is almost that of a migration"), "{error}");
 }
+
+#[test]
+fn the_applications_own_connection_comes_back_as_it_was() {
+    let project = Project::new(&[
+        (
+            "1_a.up.sql",
+            "CREATE TABLE a(id INTEGER PRIMARY KEY);\nCREATE TABLE c(a REFERENCES a);\nINSERT INTO a VALUES (1);",
+        ),
+        ("2_b.up.sql", "SELECT nonsense();"),
+    ]);
+    for on in [true, false] {
+        for migrations in [project.migrations().up_to(1), project.migrations()] {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            connection.pragma_update(None, "foreign_keys", on).unwrap();
+            let mut runner = Runner::on_connection(connection, migrations.clone(), Options::default());
+            assert_eq!(runner.up(To::Newest).is_ok(), migrations.len() == 1);
+            let connection = runner.into_connection().unwrap();
+            let now: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
+            assert_eq!(now, on, "after {} migrations", migrations.len());
+            assert!(connection.is_autocommit());
+            assert_eq!(connection.execute("INSERT INTO c VALUES (99)", []).is_err(), on);
+        }
+    }
+}
