@@ -281,6 +281,22 @@ fn pragmas_of_the_file_and_vacuum_run_without_a_transaction() {
 }
 
 #[test]
+fn rows_are_counted_without_a_transaction_too() {
+    let (project, result) =
+        second("-- whimbrel: no-transaction\nUPDATE a SET b = 0;\nDELETE FROM a WHERE id = 2;\nVACUUM;");
+    let error = result.unwrap_err();
+    assert!(error.cause().contains("table `a` had 3 rows and has 2; 1 of 3 statements are done and stay"), "{error}");
+    assert!(error.way_out().unwrap().contains("-- whimbrel: loses a"), "{error:?}");
+    assert_eq!(project.number("SELECT count(*) FROM a WHERE b = 0"), 3);
+    project.write(
+        "2_b.up.sql",
+        "-- whimbrel: no-transaction\n-- whimbrel: loses a\nUPDATE a SET b = 0;\nDELETE FROM a WHERE id = 2;\nVACUUM;",
+    );
+    project.runner().resume().unwrap();
+    assert_eq!(project.number("SELECT count(*) FROM a"), 2);
+}
+
+#[test]
 fn a_down_without_a_transaction_is_resumed_and_not_undone() {
     let project = Project::new(&[
         ("1_a.up.sql", "CREATE TABLE a(b);\nCREATE TABLE c(d);"),
