@@ -4,11 +4,13 @@
 //! is for async code that must not be held up.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::checksum::is_sqlx_checksum;
+use super::clock::rfc_3339;
 use super::database::{Database, Foreign, Options, Outcome};
 use super::drift::{Difference, Object, compare};
 use super::event::{Event, Report};
@@ -84,14 +86,12 @@ impl Runner {
                 "the name cannot be used",
             ));
         }
-        let database: Box<dyn Database> =
-            if endpoint.starts_with("postgres://") || endpoint.starts_with("postgresql://") {
-                Box::new(Postgres::new(endpoint, options.clone())?)
-            } else {
-                let path =
-                    endpoint.strip_prefix("sqlite://").or_else(|| endpoint.strip_prefix("sqlite:")).unwrap_or(endpoint);
-                Box::new(Sqlite::new(Path::new(path), options.clone()))
-            };
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| endpoint.starts_with(scheme));
+        let database: Box<dyn Database> = if is_postgres {
+            Box::new(Postgres::new(endpoint, options.clone())?)
+        } else {
+            Box::new(Sqlite::new(Path::new(sqlite_path(endpoint)?), options.clone()))
+        };
         Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
     }
 
@@ -219,7 +219,8 @@ impl Runner {
             }
             let none = "none".to_owned();
             let remark = format!(
-                "repaired by {}: up {} -> {}, down {} -> {}\n",
+                "{} repaired by {}: up {} -> {}, down {} -> {}\n",
+                rfc_3339(SystemTime::now()),
                 super::history::TOOL_VERSION,
                 entry.up_checksum,
                 migration.up_checksum,
@@ -258,7 +259,11 @@ impl Runner {
                 }
                 adopted.push((recorded(migration, runner.database.dialect())?, row));
             }
-            let remark = format!("adopted from _sqlx_migrations by {}\n", super::history::TOOL_VERSION);
+            let remark = format!(
+                "{} adopted from _sqlx_migrations by {}\n",
+                rfc_3339(SystemTime::now()),
+                super::history::TOOL_VERSION
+            );
             runner.database.record_adopted(&adopted, &remark)?;
             Ok(adopted.iter().map(|(step, _)| step.version).collect())
         })
@@ -375,6 +380,23 @@ impl Runner {
         released?;
         Ok(value)
     }
+}
+
+/// The path in `sqlite://app.db?mode=rwc`, or the endpoint itself.
+fn sqlite_path(endpoint: &str) -> Result<&str> {
+    let path = match endpoint.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or(rest),
+        None => endpoint,
+    };
+    if path.is_empty() || path.contains("://") {
+        // Not repeated: a URL may hold a password.
+        return Err(Error::usage(
+            "open",
+            "database",
+            "it is neither a `postgres://` URL nor the path of a SQLite file",
+        ));
+    }
+    Ok(path)
 }
 
 /// A migration as a row of the history that nothing has to be run for.

@@ -72,7 +72,14 @@ fn a_new_migration_has_both_files_and_asks_for_its_label() {
 fn options_that_cannot_work_are_refused() {
     let options = Options { history_table: "sqlite_history".to_owned(), ..Options::default() };
     assert!(Runner::open_with("a.db", embedded(), options).is_err());
+    for endpoint in ["", "mysql://someone:hunter2@host/app", "sqlite://"] {
+        let error = Runner::open(endpoint, embedded()).err().unwrap();
+        assert!(error.cause().contains("neither") && !format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
     let project = Project::new(&[("1_a.sql", "SELECT 1;"), ("README.md", "notes")]);
+    let url = format!("sqlite://{}?mode=rwc", project.database());
+    Runner::open(&url, project.migrations()).unwrap().up(To::Newest).unwrap();
+    assert!(project.runner().status().unwrap().is_current());
     assert_eq!(project.migrations().len(), 1);
     project.write("2-b.sql", "SELECT 1;");
     let error = Migrations::from_dir(project.migrations_dir()).unwrap_err();
