@@ -1,0 +1,202 @@
+//! What is written beside a backup, and the digest that proves it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::endpoint::sqlite::file::{TargetFile, quoted};
+use crate::endpoint::sqlite::staging::random;
+use crate::error::{Context, Error, Result};
+
+/// The version of the manifest's form that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The name of the digest: XXH3 with 128 bits, seed 0, in 32 lower-case hexadecimal digits
+/// (<https://github.com/Cyan4973/xxHash>).
+pub const ALGORITHM: &str = "xxh3-128";
+
+/// What the target was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A database; the backup has a file.
+    Database,
+    /// A file of zero bytes; restoring creates one.
+    Empty,
+    /// There was no file; restoring removes the target.
+    Absent,
+}
+
+/// Why a backup was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A migrate was about to replace the target.
+    BeforeMigrate,
+    /// A rollback was about to replace the target.
+    BeforeRollback,
+}
+
+/// What is known about a backup; stored as JSON beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this form.
+    pub format: u32,
+    /// Time and random number; also the name of the files.
+    pub id: String,
+    /// What the target was.
+    pub kind: Kind,
+    /// The name of the digest's algorithm.
+    pub algorithm: String,
+    /// The digest of the backup's file; none where there is no file.
+    pub digest: Option<String>,
+    /// The size of the backup's file in bytes.
+    pub size_bytes: u64,
+    /// The file that was backed up had the same bytes. False where it kept content in a write-ahead log, or spare
+    /// room behind its last page; the content is the same in any case.
+    pub identical: bool,
+    /// UTC, RFC 3339 with milliseconds.
+    pub taken_at: String,
+    /// The program and its version.
+    pub tool: String,
+    /// Where the rows that replaced the target came from, without a password.
+    pub source: String,
+    /// Why it was taken.
+    pub reason: Reason,
+    /// The path of the target, links followed.
+    pub target: String,
+    /// Permission bits of the target.
+    pub mode: Option<u32>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is not a manifest, or is of a later form.
+    pub fn read(path: &Path) -> Result<Manifest> {
+        let text = fs::read_to_string(path).could_not("read manifest", quoted(path))?;
+        let manifest: Manifest = serde_json::from_str(&text).could_not("read manifest", quoted(path))?;
+        if manifest.format != FORMAT {
+            let cause = format!("it has form {}, this program reads form {FORMAT}", manifest.format);
+            return Err(Error::could_not("read manifest", quoted(path), cause).hint("use a later whimbrel"));
+        }
+        if manifest.algorithm != ALGORITHM {
+            let cause = format!("its digest is `{}`, this program knows `{ALGORITHM}`", manifest.algorithm);
+            return Err(Error::could_not("read manifest", quoted(path), cause));
+        }
+        Ok(manifest)
+    }
+}
+
+/// The directory that keeps the backups of `target`, unless another one is chosen.
+pub fn directory_of(target: &TargetFile, chosen: Option<&Path>) -> PathBuf {
+    let beside = || {
+        let mut name = OsString::from(target.name());
+        name.push(".whimbrel-backups");
+        target.directory().join(name)
+    };
+    chosen.map_or_else(beside, Path::to_path_buf)
+}
+
+/// The digest of everything that `reader` gives, and its length in bytes.
+///
+/// # Errors
+///
+/// When reading fails.
+pub fn digest(mut reader: impl Read) -> std::io::Result<(String, u64)> {
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut size_bytes = 0;
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok((format!("{:032x}", hash.digest128()), size_bytes)),
+            length => {
+                hash.update(&buffer[..length]);
+                size_bytes += length as u64;
+            }
+        }
+    }
+}
+
+/// The digest of a file and its length in bytes. Opens and closes the file: never call this on a locked database.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub fn digest_of_file(path: &Path) -> Result<(String, u64)> {
+    File::open(path).and_then(digest).could_not("read", quoted(path))
+}
+
+/// A new id, and its time as RFC 3339. It sorts behind `newest`, even where the clock was set back.
+pub(crate) fn new_id(newest: Option<&str>) -> (String, String) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let mut millis = now;
+    let mut id = id_time(millis);
+    while newest.is_some_and(|newest| newest.get(..id.len()).is_some_and(|time| time >= id.as_str())) {
+        // A clock that is far behind is followed by the clock of the newest backup, one second at a time.
+        millis += if millis - now > 1000 { 86_400_000 } else { 1 };
+        id = id_time(millis);
+    }
+    (format!("{id}-{:06x}", random() & 0xff_ffff), rfc3339(now))
+}
+
+fn id_time(millis: i64) -> String {
+    rfc3339(millis).replace(['-', ':'], "")
+}
+
+/// UTC with milliseconds, as in `2026-11-20T18:43:33.120Z`.
+fn rfc3339(millis: i64) -> String {
+    let (days, of_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    // The civil calendar counts from 1 March of year 0, in eras of 400 years.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, milli) = (of_day / 1_000 % 60, of_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_agree_with_sqlite() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for millis in [0, 951_782_399_999, 951_782_400_000, 1_709_164_800_001, 4_107_542_400_000, 1_795_200_213_123] {
+            let expected: String = connection
+                .query_row("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?1 / 1000.0, 'unixepoch')", [millis], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!(rfc3339(millis), expected);
+        }
+    }
+
+    #[test]
+    fn a_new_id_sorts_behind_the_newest() {
+        let (first, _) = new_id(None);
+        let (second, _) = new_id(Some(&first));
+        assert!(second > first, "{second} > {first}");
+        let (third, _) = new_id(Some("20991231T235959.999Z-ffffff"));
+        assert!(third.as_str() > "20991231T235959.999Z-ffffff", "{third}");
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_specification() {
+        assert_eq!(digest(&b""[..]).unwrap(), ("99aa06d3014798d86001c324468d497f".into(), 0));
+    }
+}

@@ -1,0 +1,209 @@
+//! Taking a backup of a target that is held exclusively.
+//!
+//! Invariants:
+//! - The content comes through SQLite's online backup API, never from a file copy: committed pages may still be in
+//!   the `-wal`.
+//! - The backup is synced to the disk with its manifest before `take` returns; until `keep` is called, a drop removes
+//!   both, so a run that fails leaves none.
+//! - The backup is the target byte for byte. The API copies every page, used or free, with its reserved bytes, and
+//!   then commits the copy as a change of its own, which rewrites 20 bytes of the header; they are put back (see
+//!   `header`). For a target whose log still held content it is the file that a checkpoint would have made. After
+//!   that, the file that was copied is read once more and compared; the manifest says whether it was identical. What
+//!   remains different: spare room behind the last page, and the page at 1 GiB that SQLite keeps for its locks and
+//!   never uses.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::backup::list::ids;
+use crate::backup::manifest::{
+    ALGORITHM, FORMAT, Kind, Manifest, Reason, digest, digest_of_file, directory_of, new_id,
+};
+use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
+use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
+use crate::error::{Context, Error, Result};
+
+/// Where a backup goes and what its manifest says.
+#[derive(Debug, Clone, Copy)]
+pub struct TakeOptions<'a> {
+    /// Another directory than the one beside the target.
+    pub directory: Option<&'a Path>,
+    /// Why the backup is taken.
+    pub reason: Reason,
+    /// Where the new content comes from, without a password.
+    pub source: &'a str,
+    /// Set to stop.
+    pub cancel: &'a AtomicBool,
+}
+
+/// A finished backup that is removed again unless it is kept.
+#[derive(Debug)]
+pub struct PendingBackup {
+    manifest: Manifest,
+    directory: PathBuf,
+    directory_created: bool,
+    kept: bool,
+}
+
+impl PendingBackup {
+    /// What is known about it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Keeps it: the target has been replaced.
+    pub fn keep(mut self) -> Manifest {
+        self.kept = true;
+        self.manifest.clone()
+    }
+}
+
+impl Drop for PendingBackup {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        for suffix in ["json", "db"] {
+            let _ = fs::remove_file(self.directory.join(format!("{}.{suffix}", self.manifest.id)));
+        }
+        if self.directory_created {
+            let _ = fs::remove_dir(&self.directory);
+        }
+    }
+}
+
+/// Takes a backup of `target`. `access` holds it; none where there is no file.
+///
+/// # Errors
+///
+/// When the directory or the disk does not take it, when the target cannot be read, or when somebody asks to stop.
+/// Then nothing is left of it.
+pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'_>) -> Result<PendingBackup> {
+    let directory = directory_of(target, options.directory);
+    let directory_created = create_directory(&directory)?;
+    let (id, taken_at) = new_id(ids(&directory)?.last().map(String::as_str));
+    let manifest = Manifest {
+        format: FORMAT,
+        id,
+        kind: match target.content {
+            Content::Missing => Kind::Absent,
+            Content::Empty => Kind::Empty,
+            Content::Database { .. } | Content::Foreign => Kind::Database,
+        },
+        algorithm: ALGORITHM.into(),
+        digest: None,
+        size_bytes: 0,
+        identical: true,
+        taken_at,
+        tool: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).into(),
+        source: options.source.into(),
+        reason: options.reason,
+        target: target.path.display().to_string(),
+        mode: target.attributes.map(|attributes| attributes.mode),
+    };
+    // From here on a failure removes what was made, the directory included.
+    let mut pending = PendingBackup { manifest, directory, directory_created, kept: false };
+    let beside = pending.directory.join(target.name());
+    remove_left_overs(&beside)?;
+    if pending.manifest.kind == Kind::Database {
+        let Some(access) = access else {
+            return Err(Error::could_not("back up", quoted(&target.path), "the database is not held"));
+        };
+        let staging = Staging::create_in(&pending.directory, target.name())?;
+        copy(access, staging.path(), options.cancel)?;
+        let (digest, size_bytes) = digest_of_file(staging.path())?;
+        pending.manifest.identical =
+            source_digest(access)?.is_some_and(|source| source == (digest.clone(), size_bytes));
+        pending.manifest.digest = Some(digest);
+        pending.manifest.size_bytes = size_bytes;
+        staging.finish(target.attributes.as_ref(), None)?;
+        staging.rename_to_new(&pending.directory.join(format!("{}.db", pending.manifest.id)))?;
+    }
+    let staging = Staging::create_in(&pending.directory, target.name())?;
+    let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
+    fs::write(staging.path(), text + "\n").map_err(|error| cannot_write(&pending.directory, &error))?;
+    staging.finish(target.attributes.as_ref(), None)?;
+    staging.rename_to_new(&pending.directory.join(format!("{}.json", pending.manifest.id)))?;
+    sync_directory(&pending.directory)?;
+    if let Some(parent) = pending.directory.parent().filter(|parent| pending.directory_created && parent.is_dir()) {
+        sync_directory(parent)?;
+    }
+    Ok(pending)
+}
+
+/// Copies the committed content of the held database to `path`, page by page, and puts the header back.
+fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
+    let object = quoted(access.path());
+    let failed = |error: rusqlite::Error| told("back up", &object, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // The copy is synced once, at the end, and thrown away if anything fails before.
+    copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")
+        .map_err(failed)?;
+    let backup = Backup::new(access.connection(), &mut copy).map_err(failed)?;
+    loop {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Error::interrupted("back up"));
+        }
+        match backup.step(PAGES_PER_STEP).map_err(failed)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            _ => return Err(Error::could_not("back up", &object, "the database is locked by another connection")),
+        }
+    }
+    drop(backup);
+    copy.close().map_err(|(_, error)| failed(error))?;
+    let header = OpenFile::of(access.connection())?.header(access.path())?;
+    let file = OpenOptions::new().write(true).open(path).could_not("back up", &object)?;
+    for range in REWRITTEN {
+        file.write_all_at(&header[range.clone()], range.start as u64).could_not("back up", &object)?;
+    }
+    file.sync_all().could_not("sync", quoted(path))
+}
+
+/// The digest and size of the held file itself; none while its log holds content that the file does not have.
+fn source_digest(access: &Access) -> Result<Option<(String, u64)>> {
+    let file = OpenFile::of(access.connection())?;
+    let (frames, moved) = file.log_frames()?;
+    if frames > moved {
+        return Ok(None);
+    }
+    let size_bytes = file.size_bytes()?;
+    digest(Bytes { file, offset: 0, size_bytes }).map(Some).could_not("read", quoted(access.path()))
+}
+
+struct Bytes<'a> {
+    file: OpenFile<'a>,
+    offset: u64,
+    size_bytes: u64,
+}
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(usize::try_from(self.size_bytes - self.offset).unwrap_or(usize::MAX));
+        if length > 0 {
+            self.file.read(&mut buffer[..length], self.offset).map_err(io::Error::other)?;
+            self.offset += length as u64;
+        }
+        Ok(length)
+    }
+}
+
+/// Returns whether the directory is new.
+fn create_directory(directory: &Path) -> Result<bool> {
+    match fs::create_dir(directory) {
+        Ok(()) => Ok(true),
+        Err(_) if directory.is_dir() => Ok(false),
+        Err(error) => Err(Error::could_not("create backup directory", quoted(directory), error)
+            .hint("choose another directory for the backups")),
+    }
+}

@@ -1,0 +1,350 @@
+//! The neutral model of a schema: what a source has, whatever engine it lives in.
+//!
+//! The model keeps every name as the engine spells it, every type with its full shape, and every expression in the
+//! source's own SQL; translating is the plan's work. It is plain data: it serialises to JSON, which is how a target
+//! remembers the schema that it came from.
+
+mod data_type;
+
+pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Shape};
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A whole database as it was read from the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Catalog {
+    /// The engine and its version as it names itself, for example `PostgreSQL 15.18`.
+    pub engine: String,
+    /// The database's name.
+    pub database: String,
+    /// The database's character encoding, for example `UTF8`.
+    pub encoding: String,
+    /// Everything that has rows of its own: tables, partitioned tables as one, materialized views.
+    pub tables: Vec<Table>,
+    /// Views, in the order in which each can be created after those before it.
+    pub views: Vec<View>,
+    /// Sequences, those behind identity and serial columns included.
+    pub sequences: Vec<Sequence>,
+    /// Objects of kinds that no SQLite file holds: triggers, functions, policies and so on.
+    pub others: Vec<OtherObject>,
+}
+
+impl Catalog {
+    /// The table of that name.
+    pub fn table(&self, name: &QualifiedName) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == *name)
+    }
+}
+
+/// A schema-qualified name, spelled as the engine stores it (unquoted, case kept).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QualifiedName {
+    /// The schema, for example `public`.
+    pub schema: String,
+    /// The object's own name.
+    pub name: String,
+}
+
+impl QualifiedName {
+    /// A name from its two parts.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        QualifiedName { schema: schema.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// What kind of relation a table's rows come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableKind {
+    /// An ordinary table. Rows of tables that inherit from it are not its own.
+    Ordinary,
+    /// A partitioned table, read as one; `partitions` names its leaves.
+    Partitioned {
+        /// The leaf partitions.
+        partitions: Vec<QualifiedName>,
+    },
+    /// A materialized view, carried as a table that holds the rows it held.
+    MaterializedView {
+        /// Its query.
+        definition: String,
+        /// Whether it has been filled; one that has not cannot be read.
+        populated: bool,
+    },
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its name.
+    pub name: QualifiedName,
+    /// What it is in the source.
+    pub kind: TableKind,
+    /// The tables it inherits from, in order; empty for a partition root.
+    pub inherits: Vec<QualifiedName>,
+    /// Whether other tables inherit from it (their rows are read with those tables).
+    pub has_heirs: bool,
+    /// Its columns in their order; dropped columns are not among them.
+    pub columns: Vec<Column>,
+    /// The primary key.
+    pub primary_key: Option<Key>,
+    /// Unique constraints (not unique indexes).
+    pub unique_keys: Vec<Key>,
+    /// Foreign keys that start here.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Check constraints; those of domains are with the type.
+    pub checks: Vec<Check>,
+    /// Indexes that do not back a constraint.
+    pub indexes: Vec<Index>,
+    /// COMMENT ON TABLE.
+    pub comment: Option<String>,
+    /// The engine's own estimate of its rows; negative where it has none.
+    pub row_estimate: i64,
+    /// Its size on disk in bytes, indexes not counted.
+    pub size_bytes: i64,
+}
+
+impl Table {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// NOT NULL, by the column, its primary key, or its domain.
+    pub not_null: bool,
+    /// Its DEFAULT in the source's SQL; a generated column has none.
+    pub default: Option<String>,
+    /// GENERATED … AS IDENTITY.
+    pub identity: Option<Identity>,
+    /// GENERATED ALWAYS AS (…).
+    pub generated: Option<Generated>,
+    /// The sequence that feeds it: of an identity, or of a serial's default that the column owns.
+    pub sequence: Option<QualifiedName>,
+    /// A collation other than the type's own, as `schema.name`.
+    pub collation: Option<String>,
+    /// COMMENT ON COLUMN.
+    pub comment: Option<String>,
+}
+
+/// How an identity column treats a value that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// A given value is refused.
+    Always,
+    /// A given value is taken.
+    ByDefault,
+}
+
+/// A generated column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generated {
+    /// The expression in the source's SQL.
+    pub expression: String,
+    /// Whether its value is stored; a virtual one (PostgreSQL 18) is computed on read.
+    pub stored: bool,
+}
+
+/// A primary key or a unique constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// The constraint's name.
+    pub name: String,
+    /// Its columns in order.
+    pub columns: Vec<String>,
+    /// UNIQUE NULLS NOT DISTINCT.
+    pub nulls_not_distinct: bool,
+    /// DEFERRABLE, and if so whether INITIALLY DEFERRED.
+    pub deferrable: Deferrable,
+    /// INCLUDE columns.
+    pub include: Vec<String>,
+}
+
+/// When a constraint is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferrable {
+    /// At once, always.
+    No,
+    /// At once unless the transaction says otherwise.
+    Immediate,
+    /// At commit unless the transaction says otherwise.
+    Deferred,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// The referring columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub references: QualifiedName,
+    /// The columns referred to, one for each of `columns`.
+    pub referenced_columns: Vec<String>,
+    /// ON DELETE.
+    pub on_delete: Action,
+    /// ON UPDATE.
+    pub on_update: Action,
+    /// The columns of ON DELETE SET NULL/DEFAULT (…); empty means all.
+    pub on_delete_columns: Vec<String>,
+    /// MATCH FULL; else MATCH SIMPLE.
+    pub match_full: bool,
+    /// When it is checked.
+    pub deferrable: Deferrable,
+    /// Whether the source has checked every row (not NOT VALID, and enforced).
+    pub validated: bool,
+}
+
+/// A foreign key's action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// NO ACTION.
+    NoAction,
+    /// RESTRICT.
+    Restrict,
+    /// CASCADE.
+    Cascade,
+    /// SET NULL.
+    SetNull,
+    /// SET DEFAULT.
+    SetDefault,
+}
+
+impl Action {
+    /// The action's SQL words.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Action::NoAction => "NO ACTION",
+            Action::Restrict => "RESTRICT",
+            Action::Cascade => "CASCADE",
+            Action::SetNull => "SET NULL",
+            Action::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+/// A check constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The constraint's name.
+    pub name: String,
+    /// The condition in the source's SQL, without CHECK and its outer parentheses.
+    pub expression: String,
+    /// Whether the source has checked every row.
+    pub validated: bool,
+}
+
+/// An index that does not back a constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Its name; SQLite's index names share one room with tables, so the plan may have to change it.
+    pub name: String,
+    /// UNIQUE.
+    pub unique: bool,
+    /// UNIQUE … NULLS NOT DISTINCT.
+    pub nulls_not_distinct: bool,
+    /// The access method, for example `btree`, `gin`.
+    pub method: String,
+    /// Its key parts in order.
+    pub parts: Vec<IndexPart>,
+    /// INCLUDE columns.
+    pub include: Vec<String>,
+    /// The WHERE condition in the source's SQL.
+    pub predicate: Option<String>,
+    /// Whether the source considers it usable.
+    pub valid: bool,
+    /// The whole CREATE INDEX statement of the source.
+    pub definition: String,
+}
+
+/// One key part of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexPart {
+    /// A column's name, or an expression in the source's SQL.
+    pub key: IndexKey,
+    /// DESC.
+    pub descending: bool,
+    /// NULLS FIRST.
+    pub nulls_first: bool,
+    /// A collation other than the column's own.
+    pub collation: Option<String>,
+    /// An operator class other than the type's default.
+    pub operator_class: Option<String>,
+}
+
+/// What an index part indexes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexKey {
+    /// A column.
+    Column(String),
+    /// An expression in the source's SQL.
+    Expression(String),
+}
+
+/// A view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Its name.
+    pub name: QualifiedName,
+    /// Its column names.
+    pub columns: Vec<String>,
+    /// Its query in the source's SQL, without a closing semicolon.
+    pub definition: String,
+    /// COMMENT ON VIEW.
+    pub comment: Option<String>,
+}
+
+/// A sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Its name.
+    pub name: QualifiedName,
+    /// The integer type that it counts in, for example `bigint`.
+    pub data_type: String,
+    /// The last value handed out; `None` where none was yet, or where the role may not know it (then it is among
+    /// the catalog's `others`).
+    pub last_value: Option<i64>,
+    /// START.
+    pub start: i64,
+    /// INCREMENT.
+    pub increment: i64,
+    /// MINVALUE.
+    pub min_value: i64,
+    /// MAXVALUE.
+    pub max_value: i64,
+    /// CACHE.
+    pub cache: i64,
+    /// CYCLE.
+    pub cycle: bool,
+    /// The column it belongs to, as table and column.
+    pub owned_by: Option<(QualifiedName, String)>,
+}
+
+/// An object of a kind that no SQLite file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherObject {
+    /// Its kind in lower case, for example `trigger`, `function`, `policy`, `exclusion constraint`.
+    pub kind: String,
+    /// Its name with what it belongs to, for example `last_updated on public.film`.
+    pub name: String,
+    /// The source's own definition where it has one.
+    pub definition: Option<String>,
+}

@@ -1,0 +1,235 @@
+//! COPY … TO STDOUT (FORMAT binary): the query that asks for a table, and the frames that answer it.
+//!
+//! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
+//! header in front; the protocol does not promise that, so the reader takes any division into messages.
+
+use crate::catalog::QualifiedName;
+use crate::endpoint::ReadRequest;
+use crate::error::{Error, Result};
+use crate::quote::quote;
+use crate::types::Wire;
+
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+/// Signature, flags, length of the header's extension.
+const HEADER_BYTES: usize = SIGNATURE.len() + 8;
+
+/// The COPY statement that reads the requested columns of a table.
+pub fn statement(request: &ReadRequest<'_>) -> String {
+    let columns: Vec<_> = request
+        .columns
+        .iter()
+        .map(|column| {
+            let name = quote(column.name);
+            match column.codec.wire() {
+                // The output function's own text: a cast to text goes through a function of its own for some types
+                // (inet, boolean, name). num_nulls tells NULL from a composite value whose fields are all NULL.
+                Wire::ServerText => {
+                    format!("CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END")
+                }
+                _ => name,
+            }
+        })
+        .collect();
+    let only = if request.only { "ONLY " } else { "" };
+    format!("COPY (SELECT {} FROM {only}{}) TO STDOUT (FORMAT binary)", columns.join(", "), quote_name(request.table))
+}
+
+fn quote_name(name: &QualifiedName) -> String {
+    format!("{}.{}", quote(&name.schema), quote(&name.name))
+}
+
+/// Takes messages and gives rows of fields.
+pub struct Frames {
+    /// What the last message left unfinished.
+    rest: Vec<u8>,
+    header_read: bool,
+    ended: bool,
+    /// How many fields each row has to have.
+    width: usize,
+}
+
+/// How far a piece of the stream was read.
+enum Read {
+    /// One row, so many bytes.
+    Row(usize),
+    /// The end marker.
+    End,
+    /// More bytes are needed.
+    Incomplete,
+}
+
+impl Frames {
+    /// Before the first message of a COPY with rows of that many fields.
+    pub fn new(width: usize) -> Self {
+        Frames { rest: Vec::new(), header_read: false, ended: false, width }
+    }
+
+    /// Takes the next message and hands over every row that is complete.
+    ///
+    /// # Errors
+    /// What `row` returns, and when the bytes are not COPY's.
+    pub fn take(&mut self, message: &[u8], row: &mut dyn FnMut(&[Option<&[u8]>]) -> Result<()>) -> Result<()> {
+        if self.rest.is_empty() {
+            let used = self.take_rows(message, row)?;
+            self.rest.extend_from_slice(&message[used..]);
+        } else {
+            let mut bytes = std::mem::take(&mut self.rest);
+            bytes.extend_from_slice(message);
+            let used = self.take_rows(&bytes, row)?;
+            bytes.drain(..used);
+            self.rest = bytes;
+        }
+        Ok(())
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// When the end marker has not come: rows are missing.
+    pub fn finish(&self) -> Result<()> {
+        if self.ended && self.rest.is_empty() { Ok(()) } else { Err(malformed("it ends before its end marker")) }
+    }
+
+    fn take_rows(&mut self, bytes: &[u8], row: &mut dyn FnMut(&[Option<&[u8]>]) -> Result<()>) -> Result<usize> {
+        let mut position = 0;
+        if !self.header_read {
+            if bytes.len() < HEADER_BYTES {
+                return Ok(0);
+            }
+            let extension = length_at(bytes, HEADER_BYTES - 4).unwrap_or(-1);
+            let Ok(extension) = usize::try_from(extension) else { return Err(malformed("its header is not COPY's")) };
+            if !bytes.starts_with(SIGNATURE) {
+                return Err(malformed("its header is not COPY's"));
+            }
+            if bytes.len() < HEADER_BYTES + extension {
+                return Ok(0);
+            }
+            position = HEADER_BYTES + extension;
+            self.header_read = true;
+        }
+        let mut fields: Vec<Option<&[u8]>> = Vec::with_capacity(self.width);
+        while position < bytes.len() {
+            if self.ended {
+                return Err(malformed("it goes on after its end marker"));
+            }
+            match self.read_row(&bytes[position..], &mut fields)? {
+                Read::Row(length) => {
+                    row(&fields)?;
+                    position += length;
+                }
+                Read::End => {
+                    self.ended = true;
+                    position += 2;
+                }
+                Read::Incomplete => break,
+            }
+        }
+        Ok(position)
+    }
+
+    fn read_row<'b>(&self, bytes: &'b [u8], fields: &mut Vec<Option<&'b [u8]>>) -> Result<Read> {
+        let Some(count) = bytes.first_chunk::<2>() else { return Ok(Read::Incomplete) };
+        let count = i16::from_be_bytes(*count);
+        if count == -1 {
+            return Ok(Read::End);
+        }
+        if usize::try_from(count) != Ok(self.width) {
+            return Err(malformed("a row has another number of fields than was asked for"));
+        }
+        fields.clear();
+        let mut position = 2;
+        for _ in 0..self.width {
+            let Some(length) = length_at(bytes, position) else { return Ok(Read::Incomplete) };
+            position += 4;
+            match usize::try_from(length) {
+                Err(_) if length == -1 => fields.push(None),
+                Err(_) => return Err(malformed("a field has a negative length")),
+                Ok(length) => {
+                    let Some(field) = bytes.get(position..position + length) else { return Ok(Read::Incomplete) };
+                    fields.push(Some(field));
+                    position += length;
+                }
+            }
+        }
+        Ok(Read::Row(position))
+    }
+}
+
+fn length_at(bytes: &[u8], position: usize) -> Option<i32> {
+    bytes.get(position..)?.first_chunk::<4>().map(|bytes| i32::from_be_bytes(*bytes))
+}
+
+fn malformed(cause: &str) -> Error {
+    Error::could_not("read the COPY stream", "", cause).hint("the server or the connection is at fault; run again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Rows = Vec<Vec<Option<Vec<u8>>>>;
+
+    fn stream(rows: &Rows) -> Vec<u8> {
+        let mut bytes = SIGNATURE.to_vec();
+        bytes.extend_from_slice(&[0; 8]);
+        for row in rows {
+            bytes.extend_from_slice(&(row.len() as i16).to_be_bytes());
+            for field in row {
+                match field {
+                    None => bytes.extend_from_slice(&(-1_i32).to_be_bytes()),
+                    Some(field) => {
+                        bytes.extend_from_slice(&(field.len() as i32).to_be_bytes());
+                        bytes.extend_from_slice(field);
+                    }
+                }
+            }
+        }
+        bytes.extend_from_slice(&(-1_i16).to_be_bytes());
+        bytes
+    }
+
+    fn read(messages: &[&[u8]], width: usize) -> Result<Rows> {
+        let mut frames = Frames::new(width);
+        let mut rows = Rows::new();
+        for message in messages {
+            frames.take(message, &mut |fields| {
+                rows.push(fields.iter().map(|field| field.map(<[u8]>::to_vec)).collect());
+                Ok(())
+            })?;
+        }
+        frames.finish().map(|()| rows)
+    }
+
+    proptest! {
+        #[test]
+        fn any_division_into_messages_gives_the_same_rows(
+            rows in prop::collection::vec(prop::collection::vec(prop::option::of(any::<Vec<u8>>()), 3), 0..6),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let bytes = stream(&rows);
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len())).chain([0, bytes.len()]).collect();
+            cuts.sort_unstable();
+            let messages: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(read(&messages, 3).unwrap(), rows);
+        }
+
+        #[test]
+        fn a_stream_that_is_cut_short_is_an_error(
+            rows in prop::collection::vec(prop::collection::vec(prop::option::of(any::<Vec<u8>>()), 2), 0..4),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let bytes = stream(&rows);
+            prop_assert!(read(&[&bytes[..cut.index(bytes.len())]], 2).is_err());
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = read(&[&bytes], 1);
+            let mut with_header = stream(&Vec::new());
+            with_header.truncate(HEADER_BYTES);
+            with_header.extend_from_slice(&bytes);
+            let _ = read(&[&with_header], 1);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a failure of the connection or of the server means for people: a cause in plain words, and the way out.
+
+use crate::error::{Error, chain};
+use sqlx::error::DatabaseError;
+use std::fmt;
+use std::io;
+
+/// Tells an error of `sqlx` as operation, object, cause and hint.
+pub(super) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::Error) -> Error {
+    let (cause, hint) = match error {
+        sqlx::Error::Database(error) => explain_server(error.as_ref()),
+        sqlx::Error::Io(error) => explain_connection(error),
+        sqlx::Error::Tls(error) => explain_tls(&error.to_string()),
+        sqlx::Error::Configuration(error) => (
+            format!("the URL is not valid: {error}"),
+            Some("percent-encode special characters in the user and the password, for example `@` as `%40`"),
+        ),
+        error => (chain(error), None),
+    };
+    let told = Error::could_not(operation, object, cause);
+    match hint {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
+    let message = error.message();
+    let code = error.code().unwrap_or_default();
+    let hint = match code.as_ref() {
+        "28P01" => Some("check the user and the password: in the URL, in PGPASSWORD or in ~/.pgpass"),
+        "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(
+            "the server does not let this user in from here without TLS: try `?sslmode=require`, or ask its administrator",
+        ),
+        "28000" if message.contains("pg_hba.conf") => {
+            Some("the server's pg_hba.conf does not let this user in from here; ask its administrator")
+        }
+        "28000" => Some("check the user in the URL"),
+        "3D000" => Some("check the database's name at the end of the URL; `psql -l` lists them"),
+        "42501" if message.contains("row-level security") => {
+            Some("a policy would hide rows: connect as the table's owner or as a role with BYPASSRLS")
+        }
+        "42501" => Some("grant SELECT on it to this role, connect as another role, or exclude it"),
+        "53300" => Some("the server has no connection left; try again later or raise max_connections"),
+        "53200" if message.contains("shared memory") => {
+            Some("every table is locked against being emptied while it is read: raise max_locks_per_transaction")
+        }
+        "53200" | "53100" => Some("the server ran out of memory or disk; see its log"),
+        "57P03" => Some("the server is starting, stopping or recovering; try again in a moment"),
+        "57P01" | "57P02" => Some("the server was stopped or the connection terminated; start again once it is back"),
+        "57014" => Some("somebody cancelled the statement on the server; start again"),
+        "40001" if message.contains("recovery") => Some(
+            "the standby had to discard what was being read: raise max_standby_streaming_delay or read the primary",
+        ),
+        "42P01" | "XX000" => Some("it may have been dropped or changed meanwhile; start again"),
+        _ => None,
+    };
+    let cause = if code.is_empty() { message.to_owned() } else { format!("{message} (SQLSTATE {code})") };
+    (cause, hint)
+}
+
+fn explain_connection(error: &io::Error) -> (String, Option<&'static str>) {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => (
+            "the connection to the server was cut".to_owned(),
+            Some("see the server's log, and whether something between here and there ends long connections"),
+        ),
+        io::ErrorKind::ConnectionRefused => (
+            "nothing listens there (connection refused)".to_owned(),
+            Some("check host and port in the URL, and that the server is running"),
+        ),
+        io::ErrorKind::NotFound => (
+            format!("the server's socket was not found: {error}"),
+            Some("check the socket's directory in the URL, and that the server is running"),
+        ),
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => (
+            format!("the server cannot be reached: {error}"),
+            Some("check host and port in the URL, the network and the firewall"),
+        ),
+        _ => (format!("the server cannot be reached: {}", chain(error)), Some("check host and port in the URL")),
+    }
+}
+
+fn explain_tls(message: &str) -> (String, Option<&'static str>) {
+    if message.contains("does not support TLS") {
+        return (
+            "the server has no TLS, and the URL asks for it".to_owned(),
+            Some("say `?sslmode=disable` or `?sslmode=prefer`, or turn `ssl` on at the server"),
+        );
+    }
+    (
+        format!("no TLS connection: {message}"),
+        Some("check `sslmode` and `sslrootcert` in the URL against the server's certificate"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_connection_is_named() {
+        let cut = sqlx::Error::Io(io::Error::new(io::ErrorKind::UnexpectedEof, "expected to read 5 bytes"));
+        let error = explain("read table", "`public.film`", &cut);
+        assert_eq!(error.to_string(), "read table `public.film`: the connection to the server was cut");
+        assert!(error.way_out().is_some());
+    }
+}

@@ -1,0 +1,116 @@
+//! From the system catalogs to a [`Catalog`], in a fixed number of round trips however many tables there are.
+//!
+//! Every query reads the catalogs only, needs no privilege beyond a connection, and is a file in `sql/`. What is
+//! found there is either a part of the catalog or named among its `others`.
+
+mod partitions;
+mod relations;
+mod rows;
+mod tables;
+mod types;
+mod views;
+
+use super::session::Session;
+use crate::catalog::{Catalog, OtherObject, QualifiedName, Sequence};
+use crate::error::{Error, Result};
+use relations::Relations;
+use rows::{ColumnRow, ConstraintRow, DatabaseRow, IndexRow, RelationRow, SequenceRow, TypeRow};
+use serde::Deserialize;
+use std::collections::HashMap;
+use types::Types;
+
+const OPERATION: &str = "read the catalog of";
+
+/// Reads the whole catalog of the session's database.
+///
+/// A table that the role may not read is in the catalog nevertheless; reading its rows fails.
+///
+/// # Errors
+/// Whatever the server says, a cut connection, a stop that was asked for.
+pub fn introspect(session: &mut Session) -> Result<Catalog> {
+    let database: Vec<DatabaseRow> = session.query_json(OPERATION, include_str!("../sql/database.sql"))?;
+    let Some(database) = database.into_iter().next() else {
+        return Err(Error::could_not(OPERATION, session.label(), "the server does not tell its database"));
+    };
+    let types: Vec<TypeRow> = session.query_json(OPERATION, include_str!("../sql/types.sql"))?;
+    let relations: Vec<RelationRow> = session.query_json(OPERATION, include_str!("../sql/relations.sql"))?;
+    let columns: Vec<ColumnRow> = session.query_json(OPERATION, include_str!("../sql/columns.sql"))?;
+    let constraints: Vec<ConstraintRow> = session.query_json(OPERATION, include_str!("../sql/constraints.sql"))?;
+    let indexes: Vec<IndexRow> = session.query_json(OPERATION, include_str!("../sql/indexes.sql"))?;
+    let sequences: Vec<SequenceRow> = session.query_json(OPERATION, include_str!("../sql/sequences.sql"))?;
+    let others: Vec<OtherRow> = session.query_json(OPERATION, include_str!("../sql/others.sql"))?;
+
+    let mut others: Vec<OtherObject> = others.into_iter().map(OtherObject::from).collect();
+    if database.large_objects > 0 {
+        others.push(other("large objects", format!("{} in this database", database.large_objects), None));
+    }
+    let relations = Relations::new(relations);
+    let mut types = Types::new(types);
+    let mut columns_of = tables::columns(columns, &mut types);
+    let view_columns: HashMap<_, Vec<String>> = (relations.views())
+        .map(|view| {
+            let columns = columns_of.remove(&view.oid).unwrap_or_default();
+            (view.oid, columns.into_iter().map(|column| column.name).collect())
+        })
+        .collect();
+    let tables = tables::assemble(&relations, columns_of, constraints, indexes, &mut others);
+    let views = views::assemble(&relations, view_columns);
+    let sequences = assemble_sequences(sequences, &mut others);
+    others.extend(types.unused());
+
+    let version = database.server_version.split_whitespace().next().unwrap_or_default();
+    Ok(Catalog {
+        engine: format!("PostgreSQL {version}"),
+        database: database.name,
+        encoding: database.encoding,
+        tables,
+        views,
+        sequences,
+        others,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct OtherRow {
+    kind: String,
+    name: String,
+    definition: Option<String>,
+}
+
+impl From<OtherRow> for OtherObject {
+    fn from(row: OtherRow) -> Self {
+        OtherObject { kind: row.kind, name: row.name, definition: row.definition }
+    }
+}
+
+/// An entry of the list of what is not carried.
+fn other(kind: &str, name: String, definition: Option<String>) -> OtherObject {
+    OtherObject { kind: kind.to_owned(), name, definition }
+}
+
+fn assemble_sequences(rows: Vec<SequenceRow>, others: &mut Vec<OtherObject>) -> Vec<Sequence> {
+    let mut sequences = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name = QualifiedName::new(row.schema, row.name);
+        if !row.readable {
+            others.push(other("sequence position", format!("{name}, which this role may not read"), None));
+        }
+        let owned_by = match (row.owner_schema, row.owner_name, row.owner_column) {
+            (Some(schema), Some(table), Some(column)) => Some((QualifiedName::new(schema, table), column)),
+            _ => None,
+        };
+        sequences.push(Sequence {
+            name,
+            data_type: row.data_type,
+            last_value: row.last_value,
+            start: row.start,
+            increment: row.increment,
+            min_value: row.min_value,
+            max_value: row.max_value,
+            cache: row.cache,
+            cycle: row.cycle,
+            owned_by,
+        });
+    }
+    sequences
+}

@@ -1,0 +1,14 @@
+//! PostgreSQL 13 to 18: the connection, the catalog, and what errors of the server mean for people.
+//!
+//! Everything is read in one transaction that cannot write, under settings that do not depend on the server's or
+//! the role's configuration.
+
+mod copy;
+mod failure;
+mod introspect;
+mod session;
+mod source;
+
+pub use introspect::introspect;
+pub use session::Session;
+pub use source::PostgresSource;

@@ -1,0 +1,78 @@
+//! PostgreSQL as a source of rows.
+
+use super::copy::{self, Frames};
+use super::{Session, introspect};
+use crate::cancel::Cancel;
+use crate::catalog::Catalog;
+use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeRow};
+use crate::error::{Error, Result};
+use crate::types::WireError;
+use crate::value::{Cell, recycle};
+
+/// A PostgreSQL database, read in one snapshot.
+pub struct PostgresSource {
+    session: Session,
+    label: String,
+}
+
+impl PostgresSource {
+    /// Connects and takes the snapshot.
+    ///
+    /// # Errors
+    /// As [`Session::connect`].
+    pub fn connect(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
+        let mut session = Session::connect(url, cancel)?;
+        // A scan that starts where another one is, or in several processes, would give the rows in another order
+        // each time, and two runs over the same data two different files.
+        session.query_rows(
+            "pin the order of scans of",
+            format!("`{url}`"),
+            "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0",
+        )?;
+        Ok(PostgresSource { session, label: url.to_string() })
+    }
+}
+
+impl Source for PostgresSource {
+    fn describe(&self) -> String {
+        self.label.clone()
+    }
+
+    fn catalog(&mut self) -> Result<Catalog> {
+        introspect(&mut self.session)
+    }
+
+    fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
+        let statement = copy::statement(request);
+        let mut frames = Frames::new(request.columns.len());
+        let mut rows_read: u64 = 0;
+        // The cells of a row borrow its message; the vector's memory goes from row to row.
+        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(request.columns.len());
+        self.session.copy_out(format!("table `{}`", request.table), &statement, &mut |message| {
+            frames.take(message, &mut |fields| {
+                let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
+                for (column, field) in request.columns.iter().zip(fields) {
+                    let cell = column.codec.decode(*field);
+                    cells.push(cell.map_err(|error| undecodable(request, column.name, rows_read, &error))?);
+                }
+                row(&cells)?;
+                rows_read += 1;
+                spare = recycle(cells);
+                Ok(())
+            })
+        })?;
+        frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))
+    }
+}
+
+fn undecodable(request: &ReadRequest<'_>, column: &str, rows_read: u64, error: &WireError) -> Error {
+    let object = format!("table `{}`, row {} of the scan, column `{column}`", request.table, rows_read + 1);
+    let failure = Error::could_not("read", object, error);
+    match error {
+        WireError::NotUtf8 => failure.hint(
+            "the database's encoding does not say what its bytes mean; convert the value in the source, or leave the \
+             column out under `drop`",
+        ),
+        WireError::Malformed => failure.hint("give the column the rule `server-text`"),
+    }
+}

@@ -1,0 +1,45 @@
+//! What every source can do: tell its schema, and hand over the rows of one table, decoded.
+
+use crate::catalog::{Catalog, QualifiedName};
+use crate::error::Result;
+use crate::types::Codec;
+use crate::value::Cell;
+
+/// One column that is read.
+pub struct ReadColumn<'p> {
+    /// Its name in the source.
+    pub name: &'p str,
+    /// Its codec.
+    pub codec: Codec,
+}
+
+/// One table that is read.
+pub struct ReadRequest<'p> {
+    /// The table in the source.
+    pub table: &'p QualifiedName,
+    /// Whether rows of tables that inherit from it are left to them.
+    pub only: bool,
+    /// The columns, in the order in which the cells come.
+    pub columns: Vec<ReadColumn<'p>>,
+}
+
+/// Takes one row: its cells in the order of the request, valid until it returns.
+pub type TakeRow<'t> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 't;
+
+/// A place that rows come from. It is only read, in one consistent snapshot from the first call to the last.
+pub trait Source {
+    /// The source as reports name it, without a password.
+    fn describe(&self) -> String;
+
+    /// Its schema.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    fn catalog(&mut self) -> Result<Catalog>;
+
+    /// Hands over every row of a table, each as its cells in the order of the request.
+    ///
+    /// # Errors
+    /// When the rows cannot be read to the last one, a value does not have its type's form, or `row` fails.
+    fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()>;
+}

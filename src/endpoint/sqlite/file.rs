@@ -1,0 +1,340 @@
+//! Facts about the path of a SQLite target, read before anything is locked or written.
+//!
+//! Invariants: inspecting changes nothing. `path` is where the file really is (a symbolic link is followed, so that
+//! publishing replaces the file and keeps the link). The header is read here and nowhere later: while a database is
+//! locked by this process, opening and closing the same file by other means would silently drop SQLite's locks
+//! (POSIX advisory locks belong to the process, not to the descriptor).
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Context, Error, Result};
+
+/// The first 16 bytes of every SQLite database that is not empty (<https://sqlite.org/fileformat2.html>, 1.3.1).
+pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// The longest file name, in bytes, that the usual file systems take.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// The longest suffix that SQLite appends to a database's name, in bytes (`-journal`).
+pub const SIDE_SUFFIX_BYTES: usize = 8;
+
+/// What the content of a file is, as far as its first bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "content")]
+pub enum Content {
+    /// There is no file.
+    Missing,
+    /// A file of zero bytes, which SQLite takes for an empty database.
+    Empty,
+    /// A SQLite database; `wal` tells whether its header asks for a write-ahead log.
+    Database {
+        /// The header's format version is 2: readers use a write-ahead log.
+        wal: bool,
+    },
+    /// Something else: another format, or an encrypted database.
+    Foreign,
+}
+
+/// What has to be kept of a file that is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub user_id: u32,
+    /// Group.
+    pub group_id: u32,
+    /// How many names the file has.
+    pub links: u64,
+    /// Device and inode: which file it is.
+    pub identity: (u64, u64),
+}
+
+/// Sizes in bytes of the files that SQLite keeps beside a database; `None` where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SideFiles {
+    /// `-wal`: the write-ahead log, may hold committed content.
+    pub wal_bytes: Option<u64>,
+    /// `-shm`: the index of the write-ahead log; holds nothing of its own.
+    pub shm_bytes: Option<u64>,
+    /// `-journal`: the rollback journal, may be needed to undo half a transaction.
+    pub journal_bytes: Option<u64>,
+}
+
+/// A target path and what is there.
+#[derive(Debug, Clone)]
+pub struct TargetFile {
+    /// The path as it was given.
+    pub named: PathBuf,
+    /// The path with symbolic links followed.
+    pub path: PathBuf,
+    /// What the file is.
+    pub content: Content,
+    /// What lies beside it.
+    pub side_files: SideFiles,
+    /// Permissions, owner and identity of the file, where there is one.
+    pub attributes: Option<Attributes>,
+}
+
+impl TargetFile {
+    /// Looks at `path` and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the path is a directory or a device, has no file name or no parent directory, is too long, leads through
+    /// a circle of symbolic links, or cannot be read.
+    pub fn inspect(path: &Path) -> Result<TargetFile> {
+        let named = path.to_path_buf();
+        if path.file_name().is_none() {
+            return Err(Error::usage("use target", quoted(path), "this is not the name of a file"));
+        }
+        let path = resolve(path)?;
+        let name = path.file_name().unwrap_or_default();
+        if name.len() + SIDE_SUFFIX_BYTES > NAME_BYTES_MAX {
+            let cause = format!(
+                "the name has {} bytes; SQLite adds {SIDE_SUFFIX_BYTES}, and a file name holds {NAME_BYTES_MAX}",
+                name.len()
+            );
+            return Err(Error::usage("use target", quoted(&path), cause).hint("choose a shorter name"));
+        }
+        let side_files = side_files(&path);
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(TargetFile { named, path, content: Content::Missing, side_files, attributes: None });
+            }
+            Err(error) => return Err(error).could_not("inspect target", quoted(&path)),
+        };
+        if !metadata.is_file() {
+            return Err(Error::usage("use target", quoted(&path), format!("it is {}", kind_of(&metadata)))
+                .hint("name a file, as in `app.db`"));
+        }
+        let attributes = Attributes {
+            mode: metadata.mode() & 0o7777,
+            user_id: metadata.uid(),
+            group_id: metadata.gid(),
+            links: metadata.nlink(),
+            identity: (metadata.dev(), metadata.ino()),
+        };
+        let content = content(&path)?;
+        Ok(TargetFile { named, path, content, side_files, attributes: Some(attributes) })
+    }
+
+    /// The directory that the file is in.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// The file's own name.
+    pub fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// Refuses a target that must not be replaced: one that is not a SQLite database, or that has files beside it
+    /// which SQLite would apply to the new database, or which may hold data of another one.
+    ///
+    /// # Errors
+    ///
+    /// Names what is in the way and how to get it out of there.
+    pub fn refuse_unusable(&self) -> Result<()> {
+        let refused = |cause: String| Error::could_not("replace target", quoted(&self.path), cause);
+        match self.content {
+            Content::Foreign => Err(refused("it is not a SQLite database, or it is encrypted".into())
+                .hint("choose another name, or move that file away; it was not touched")),
+            Content::Database { wal: false } if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) => {
+                Err(self
+                    .stray("wal", "the database does not use a write-ahead log, so this one belongs to another file"))
+            }
+            Content::Missing | Content::Empty => {
+                let cause = "the database that it belongs to is not here";
+                if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) {
+                    return Err(self.stray("wal", cause));
+                }
+                if self.content == Content::Missing && journal_is_hot(&self.path) {
+                    return Err(self.stray("journal", cause));
+                }
+                Ok(())
+            }
+            Content::Database { .. } => Ok(()),
+        }?;
+        self.refuse_sticky()
+    }
+
+    /// In a sticky directory, like `/tmp`, only the owner may rename over a file. Told now and not by the rename, so
+    /// that nothing is done in vain.
+    fn refuse_sticky(&self) -> Result<()> {
+        const STICKY: u32 = 0o1000;
+        let directory = fs::metadata(self.directory()).could_not("inspect directory", quoted(self.directory()))?;
+        // SAFETY: geteuid has no preconditions and cannot fail.
+        let user_id = unsafe { libc::geteuid() };
+        match self.attributes {
+            Some(file) if directory.mode() & STICKY != 0 && ![0, directory.uid(), file.user_id].contains(&user_id) => {
+                let cause = "it belongs to another user, in a directory where only owners may replace their files";
+                Err(Error::could_not("replace target", quoted(&self.path), cause)
+                    .hint("run as its owner, or choose another directory"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stray(&self, suffix: &str, cause: &str) -> Error {
+        let stray = side_path(&self.path, suffix);
+        let cause = format!("{} is beside it, and {cause}; SQLite would apply it to the new file", quoted(&stray));
+        Error::could_not("replace target", quoted(&self.path), cause)
+            .hint("put it back beside its database if its content matters, otherwise move it away")
+    }
+}
+
+/// The path of a file that SQLite keeps beside a database: `suffix` is `wal`, `shm` or `journal`.
+pub fn side_path(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path.as_os_str());
+    name.push("-");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The sizes of what lies beside a database.
+pub fn side_files(path: &Path) -> SideFiles {
+    let bytes = |suffix| fs::symlink_metadata(side_path(path, suffix)).ok().map(|metadata| metadata.len());
+    SideFiles { wal_bytes: bytes("wal"), shm_bytes: bytes("shm"), journal_bytes: bytes("journal") }
+}
+
+/// What the first bytes of an existing file say. Opens and closes the file: never call this on a locked database.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub fn content(path: &Path) -> Result<Content> {
+    let mut first = Vec::with_capacity(100);
+    let file = File::open(path).map_err(|error| {
+        Error::could_not("read", quoted(path), &error).hint("this user needs permission to read and write the file")
+    })?;
+    file.take(100).read_to_end(&mut first).could_not("read", quoted(path))?;
+    Ok(match first.len() {
+        0 => Content::Empty,
+        100 if first.starts_with(MAGIC) => Content::Database { wal: first[18] == 2 || first[19] == 2 },
+        _ => Content::Foreign,
+    })
+}
+
+/// A path for people, in backticks; bytes that are not UTF-8 are shown as replacement characters.
+pub fn quoted(path: &Path) -> String {
+    format!("`{}`", path.display())
+}
+
+/// A rollback journal that SQLite would play back: not empty, and its header not zeroed.
+pub(crate) fn journal_is_hot(path: &Path) -> bool {
+    let mut first = [0; 8];
+    File::open(side_path(path, "journal")).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first != [0; 8]
+}
+
+/// Follows symbolic links to the file itself; the file need not exist, its directory must.
+fn resolve(path: &Path) -> Result<PathBuf> {
+    const LINKS_MAX: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS_MAX {
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let directory = fs::canonicalize(parent).map_err(|error| {
+            Error::could_not("find directory", quoted(parent), &error).hint("create the directory first")
+        })?;
+        let Some(name) = path.file_name() else {
+            return Err(Error::usage("use target", quoted(&path), "this is not the name of a file"));
+        };
+        let here = directory.join(name);
+        match fs::symlink_metadata(&here) {
+            Ok(metadata) if metadata.is_symlink() => {
+                path = directory.join(fs::read_link(&here).could_not("follow link", quoted(&here))?);
+            }
+            Ok(_) => return Ok(here),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(here),
+            Err(error) => return Err(error).could_not("inspect target", quoted(&here)),
+        }
+    }
+    Err(Error::usage("use target", quoted(&path), "its symbolic links lead in a circle"))
+}
+
+fn kind_of(metadata: &fs::Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary directory")
+    }
+
+    #[test]
+    fn content_is_told_by_the_header() {
+        let directory = directory();
+        let path = directory.path().join(OsStr::from_bytes(b"na\xffme.db"));
+        assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Missing);
+        fs::write(&path, "").unwrap();
+        assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Empty);
+        fs::write(&path, "hello").unwrap();
+        let target = TargetFile::inspect(&path).unwrap();
+        assert_eq!(target.content, Content::Foreign);
+        assert!(target.refuse_unusable().unwrap_err().cause().contains("not a SQLite database"));
+        fs::remove_file(&path).unwrap();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t(a); PRAGMA journal_mode=WAL").unwrap();
+        drop(connection);
+        assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Database { wal: true });
+    }
+
+    #[test]
+    fn links_are_followed_and_circles_refused() {
+        let directory = directory();
+        let link = directory.path().join("link.db");
+        symlink("there.db", &link).unwrap();
+        let target = TargetFile::inspect(&link).unwrap();
+        assert_eq!(target.name(), "there.db");
+        symlink("circle", directory.path().join("circle")).unwrap();
+        assert!(TargetFile::inspect(&directory.path().join("circle")).unwrap_err().cause().contains("circle"));
+    }
+
+    #[test]
+    fn a_directory_a_missing_parent_and_a_long_name_are_refused() {
+        let directory = directory();
+        assert!(TargetFile::inspect(directory.path()).unwrap_err().cause().contains("a directory"));
+        let orphan = TargetFile::inspect(&directory.path().join("no/app.db")).unwrap_err();
+        assert_eq!(orphan.operation(), "find directory");
+        assert!(
+            TargetFile::inspect(&directory.path().join("x".repeat(250))).unwrap_err().cause().contains("250 bytes")
+        );
+        assert!(TargetFile::inspect(Path::new("/")).is_err());
+    }
+
+    #[test]
+    fn files_of_another_database_beside_the_target_are_refused() {
+        let directory = directory();
+        let path = directory.path().join("app.db");
+        fs::write(side_path(&path, "wal"), [1; 40]).unwrap();
+        assert!(TargetFile::inspect(&path).unwrap().refuse_unusable().unwrap_err().cause().contains("app.db-wal"));
+        fs::write(side_path(&path, "wal"), "").unwrap();
+        assert!(TargetFile::inspect(&path).unwrap().refuse_unusable().is_ok());
+        fs::write(side_path(&path, "journal"), [7; 40]).unwrap();
+        assert!(TargetFile::inspect(&path).unwrap().refuse_unusable().unwrap_err().cause().contains("app.db-journal"));
+    }
+}

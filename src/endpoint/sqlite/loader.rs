@@ -1,0 +1,152 @@
+//! The bulk loader: creates the tables of a new file, takes batches, builds indexes.
+//!
+//! The file is new, private and thrown away on any failure, so nothing is paid for durability: no journal, no sync,
+//! one transaction for all rows. Foreign keys are off; they are checked as a whole when the rows are there. The
+//! caller makes the file durable before anybody else sees it.
+
+use super::batch::Batch;
+use super::statement::{Insert, StepError};
+use crate::error::{Context, Error, Result};
+use crate::quote::quote;
+use rusqlite::{Connection, OpenFlags, params};
+use std::path::Path;
+
+/// Memory for pages and for the sorter of an index, in KiB. The sorter of CREATE INDEX takes up to as much again.
+const CACHE_KIB: i32 = 48 * 1024;
+/// Helper threads of the sorter; SQLite's own default is none.
+const SORTER_THREADS: i32 = 2;
+
+/// The metadata table that keeps what a column cannot hold.
+pub const LEDGER_TABLE: &str = "_whimbrel_ledger";
+
+/// A new SQLite file that is being filled.
+pub struct Loader {
+    connection: Connection,
+}
+
+/// Why a row was not taken.
+#[derive(Debug)]
+pub struct RowRefused {
+    /// The row's place in its batch.
+    pub row: usize,
+    /// SQLite's message, for example `UNIQUE constraint failed: t.a`.
+    pub message: String,
+    /// Whether the row breaks a constraint of the target; else the file could not be written.
+    pub constraint: bool,
+}
+
+impl Loader {
+    /// Opens a file that nobody else knows of. `page_size_bytes` is a power of two from 512 to 65536.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or written.
+    pub fn create(path: &Path, page_size_bytes: u32) -> Result<Self> {
+        let shown = format!("`{}`", path.display());
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).could_not("create the target", &shown)?;
+        connection
+            .execute_batch(&format!(
+                "PRAGMA page_size = {page_size_bytes}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
+                 PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE;
+                 PRAGMA cache_size = -{CACHE_KIB}; PRAGMA threads = {SORTER_THREADS};"
+            ))
+            .could_not("prepare the target", &shown)?;
+        Ok(Loader { connection })
+    }
+
+    /// The connection, for what is not rows.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Executes statements.
+    ///
+    /// # Errors
+    /// When SQLite refuses one; `object` says what it was for.
+    pub fn execute(&self, sql: &str, object: &str) -> Result<()> {
+        self.connection.execute_batch(sql).could_not("create in the target", object)
+    }
+
+    /// Starts the transaction that all rows go into.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn begin(&self) -> Result<()> {
+        self.execute("BEGIN EXCLUSIVE", "a transaction")
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When the file cannot be written, for example because the disk is full.
+    pub fn commit(&self) -> Result<()> {
+        self.connection.execute_batch("COMMIT").could_not("write the target", "")
+    }
+
+    /// A statement that takes rows of a table: values for those columns, in that order.
+    ///
+    /// # Errors
+    /// When the target has no such table or column.
+    pub fn rows_into(&self, table: &str, columns: &[&str]) -> Result<RowsInto<'_>> {
+        let sql = if columns.is_empty() {
+            format!("INSERT INTO {} DEFAULT VALUES", quote(table))
+        } else {
+            let names: Vec<_> = columns.iter().map(|column| quote(column)).collect();
+            let places = vec!["?"; columns.len()].join(", ");
+            format!("INSERT INTO {} ({}) VALUES ({places})", quote(table), names.join(", "))
+        };
+        let insert = Insert::prepare(&self.connection, &sql)
+            .map_err(|error| Error::could_not("prepare the target table", format!("`{table}`"), error.message))?;
+        Ok(RowsInto { insert, width: columns.len() })
+    }
+
+    /// Files what the ledger keeps of one batch of a table.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn file_ledger(&self, table: &str, batch: &Batch) -> Result<()> {
+        let sql =
+            format!("INSERT INTO {LEDGER_TABLE} (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, ?4)");
+        let mut insert = self.connection.prepare(&sql).could_not("write the ledger", "")?;
+        for entry in &batch.ledger {
+            insert
+                .execute(params![table, entry.row_key, entry.column, entry.exact])
+                .could_not("write the ledger", "")?;
+        }
+        Ok(())
+    }
+
+    /// Closes the file.
+    ///
+    /// # Errors
+    /// When SQLite cannot write the last pages.
+    pub fn close(self) -> Result<()> {
+        self.connection.close().map_err(|(_, error)| error).could_not("close the target", "")
+    }
+}
+
+/// A table that takes rows.
+pub struct RowsInto<'c> {
+    insert: Insert<'c>,
+    width: usize,
+}
+
+impl RowsInto<'_> {
+    /// Inserts every row of a batch.
+    ///
+    /// # Errors
+    /// At the first row that SQLite refuses.
+    pub fn take(&mut self, batch: &Batch) -> Result<(), RowRefused> {
+        for row in 0..batch.rows {
+            let values = &batch.values[row * self.width..(row + 1) * self.width];
+            self.insert.execute(batch, values).map_err(|error| refused(row, error))?;
+        }
+        self.insert.clear();
+        Ok(())
+    }
+}
+
+fn refused(row: usize, error: StepError) -> RowRefused {
+    let constraint = error.code & 0xff == rusqlite::ffi::SQLITE_CONSTRAINT;
+    RowRefused { row, message: error.message, constraint }
+}

@@ -1,0 +1,14 @@
+//! SQLite files: what is at a path, who holds it, how it is held alone, the temporary file beside it, and its rows.
+
+pub mod access;
+mod batch;
+pub mod file;
+pub mod header;
+pub mod holders;
+pub mod loader;
+pub mod read;
+pub mod schema;
+pub mod staging;
+mod statement;
+
+pub use batch::{Batch, LedgerEntry};

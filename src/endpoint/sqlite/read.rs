@@ -1,0 +1,96 @@
+//! Opening a finished database to read it, so that reading leaves nothing behind.
+//!
+//! Invariant: no statement of such a connection can write (`query_only`). A read-only connection to a database in WAL
+//! mode leaves the `-wal` and `-shm` that it creates, because it may not remove them. So a database without a log is
+//! opened for writing, never written, and closed with nothing left over; one that has a log is opened read-only and
+//! keeps it. Where the directory cannot be written (read-only media, another user's files), a database without a log
+//! is opened as immutable: a writer that starts at that very moment would not be seen.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::error::{Context, Error, Result};
+
+/// Virtual machine instructions between two looks at the stop flag: some microseconds.
+const INSTRUCTIONS_PER_LOOK: i32 = 10_000;
+
+/// Opens the database at `path` for reading. Setting `cancel` stops its statements.
+///
+/// # Errors
+///
+/// When there is no database, or it cannot be opened.
+pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
+    let target = TargetFile::inspect(path)?;
+    match target.content {
+        Content::Missing => return Err(Error::could_not("open", quoted(path), "there is no such file")),
+        Content::Foreign => {
+            return Err(Error::could_not("open", quoted(path), "it is not a SQLite database, or it is encrypted"));
+        }
+        Content::Empty | Content::Database { .. } => {}
+    }
+    let alone = target.side_files.wal_bytes.is_none() && target.side_files.journal_bytes.is_none();
+    let access = if alone { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let connection = match prepared(&target.path, access) {
+        Err(error) if alone && is_unwritable(&error) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            prepared(Path::new(&immutable_uri(&target.path)), flags)
+        }
+        outcome => outcome,
+    }
+    .could_not("open", quoted(path))?;
+    stop_when(&connection, cancel)?;
+    Ok(connection)
+}
+
+/// Setting the cache size reads the schema, so a database that cannot be read fails here.
+fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384")?;
+    Ok(connection)
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+/// The path as a URI in which every byte stands for itself (<https://sqlite.org/uri.html>).
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Makes the statements of `connection` stop soon after `cancel` is set.
+///
+/// # Errors
+///
+/// When the connection is not owned by this program.
+pub fn stop_when(connection: &Connection, cancel: &Arc<AtomicBool>) -> Result<()> {
+    let cancel = Arc::clone(cancel);
+    connection
+        .progress_handler(INSTRUCTIONS_PER_LOOK, Some(move || cancel.load(Ordering::Relaxed)))
+        .could_not("open", "database")
+}
+
+/// Gives a failure of SQLite its operation and object; one that was asked for becomes "interrupted".
+pub fn told(operation: &str, object: impl std::fmt::Display, error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => Error::interrupted(operation),
+        Some(ErrorCode::DiskFull) => {
+            Error::could_not(operation, object, error).hint("free space on that disk, or choose another directory")
+        }
+        _ => Error::could_not(operation, object, error),
+    }
+}

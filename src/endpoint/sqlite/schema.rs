@@ -1,0 +1,156 @@
+//! A SQLite schema as the file itself tells it.
+
+use crate::error::{Context, Result};
+use crate::quote::quote;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+/// A SQLite schema read back from the file that has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSchema {
+    /// Its tables, virtual ones and those behind them not among them.
+    pub tables: Vec<TargetTable>,
+    /// The names of its views.
+    pub views: Vec<String>,
+}
+
+/// A table of such a schema.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetTable {
+    /// Its name.
+    pub name: String,
+    /// Its columns in order.
+    pub columns: Vec<TargetColumn>,
+    /// The columns of its primary key in order.
+    pub key: Vec<String>,
+    /// The columns of each unique key and unique index without condition, the primary key included.
+    pub unique: Vec<Vec<String>>,
+    /// The columns of each index, in order.
+    pub indexes: Vec<Vec<String>>,
+    /// Its foreign keys: columns, and the table referred to.
+    pub foreign_keys: Vec<(Vec<String>, String)>,
+    /// Whether its rows have no rowid.
+    pub without_rowid: bool,
+    /// How many rows there are.
+    pub rows: u64,
+}
+
+/// A column of such a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetColumn {
+    /// Its name.
+    pub name: String,
+    /// Its declared type as written.
+    pub declared_type: String,
+    /// NOT NULL, or the rowid's own column.
+    pub not_null: bool,
+    /// Whether it can be left out of an INSERT.
+    pub optional: bool,
+    /// GENERATED.
+    pub generated: bool,
+}
+
+/// Reads the schema of an open file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_schema(connection: &Connection) -> Result<TargetSchema> {
+    read(connection).could_not("read the schema of", "the target")
+}
+
+fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
+    let mut list = connection.prepare(
+        "SELECT name, type, wr FROM pragma_table_list
+         WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
+         ORDER BY name",
+    )?;
+    let mut schema = TargetSchema::default();
+    let mut rows = list.query([])?;
+    while let Some(row) = rows.next()? {
+        let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+        match kind.as_str() {
+            "table" => schema.tables.push(table(connection, name, row.get(2)?)?),
+            "view" => schema.views.push(name),
+            _ => {}
+        }
+    }
+    Ok(schema)
+}
+
+fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite::Result<TargetTable> {
+    let mut table = TargetTable { name, without_rowid, ..TargetTable::default() };
+    let mut key: Vec<(i64, String)> = Vec::new();
+    let mut columns = connection
+        .prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut rows = columns.query([&table.name])?;
+    while let Some(row) = rows.next()? {
+        let column: String = row.get(0)?;
+        let (place, hidden): (i64, i64) = (row.get(4)?, row.get(5)?);
+        let not_null: bool = row.get(2)?;
+        let default: Option<String> = row.get(3)?;
+        if place > 0 {
+            key.push((place, column.clone()));
+        }
+        table.columns.push(TargetColumn {
+            name: column,
+            declared_type: row.get(1)?,
+            not_null,
+            optional: !not_null || default.is_some(),
+            generated: hidden > 1,
+        });
+    }
+    key.sort();
+    table.key = key.into_iter().map(|(_, column)| column).collect();
+    let rowid_alias = table.key.len() == 1
+        && table.columns.iter().any(|c| c.name == table.key[0] && c.declared_type.eq_ignore_ascii_case("INTEGER"));
+    if rowid_alias {
+        for column in table.columns.iter_mut().filter(|column| column.name == table.key[0]) {
+            column.not_null = true;
+            column.optional = true;
+        }
+    }
+    if !table.key.is_empty() {
+        table.unique.push(table.key.clone());
+    }
+    read_indexes(connection, &mut table)?;
+    read_foreign_keys(connection, &mut table)?;
+    let count = format!("SELECT count(*) FROM {}", quote(&table.name));
+    table.rows = connection.query_row(&count, [], |row| row.get::<_, i64>(0))?.unsigned_abs();
+    Ok(table)
+}
+
+fn read_indexes(connection: &Connection, table: &mut TargetTable) -> rusqlite::Result<()> {
+    let mut list = connection.prepare("SELECT name, \"unique\", partial FROM pragma_index_list(?1) ORDER BY name")?;
+    let mut parts = connection.prepare("SELECT name FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    let mut rows = list.query([&table.name])?;
+    while let Some(row) = rows.next()? {
+        let (name, unique, partial): (String, bool, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let columns: Vec<Option<String>> = parts.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        // A part without a name is an expression.
+        let Some(columns) = columns.into_iter().collect::<Option<Vec<_>>>() else { continue };
+        if unique && !partial {
+            table.unique.push(columns.clone());
+        }
+        table.indexes.push(columns);
+    }
+    Ok(())
+}
+
+fn read_foreign_keys(connection: &Connection, table: &mut TargetTable) -> rusqlite::Result<()> {
+    let mut list =
+        connection.prepare("SELECT id, \"table\", \"from\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq")?;
+    let mut rows = list.query([&table.name])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let (id, parent, column): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if last == Some(id) {
+            if let Some((columns, _)) = table.foreign_keys.last_mut() {
+                columns.push(column);
+            }
+        } else {
+            table.foreign_keys.push((vec![column], parent));
+            last = Some(id);
+        }
+    }
+    Ok(())
+}

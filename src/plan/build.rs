@@ -1,0 +1,380 @@
+//! The builder: walks the catalog once and collects the plan.
+//!
+//! The order matters: names and rules of every table come first, because expressions and foreign keys of one table
+//! refer to the columns of others; then definitions, then indexes and views, which take names from the same room.
+
+use super::choices::{Choices, names_column, names_table};
+use super::ddl::{ColumnDdl, TableDdl};
+use super::forms::{self, Forms};
+use super::names::{self, Room};
+use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
+use crate::catalog::{Catalog, Column, QualifiedName, Sequence, Table, TableKind};
+use crate::types::Rule;
+use std::collections::{HashMap, HashSet};
+
+/// The column of a table that has none in the source, or only computed ones: SQLite wants at least one.
+pub const PLACEHOLDER_COLUMN: &str = "_whimbrel_no_columns";
+
+/// Plans a target whose schema is derived from the source's.
+pub fn plan(catalog: &Catalog, choices: &Choices) -> Plan {
+    let mut builder = Builder::new(catalog, choices);
+    builder.plan_tables();
+    builder.define_tables();
+    for place in 0..builder.tables.len() {
+        let table = builder.source_of(place);
+        let mut plan = builder.tables[place].clone();
+        builder.indexes(table, &mut plan);
+        builder.tables[place] = plan;
+    }
+    let views = builder.views();
+    builder.list_what_has_no_place();
+    builder.refuse_unused_choices();
+    Plan {
+        tables: builder.tables,
+        views,
+        given_schema: false,
+        losses: builder.losses,
+        caveats: builder.caveats,
+        refusals: builder.refusals,
+    }
+}
+
+/// A plan in the making.
+pub(super) struct Builder<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) choices: &'a Choices,
+    pub(super) tables: Vec<TablePlan>,
+    pub(super) losses: Vec<Loss>,
+    pub(super) caveats: Vec<Caveat>,
+    pub(super) refusals: Vec<Refusal>,
+    /// Names of tables, views and indexes in the target.
+    pub(super) room: Room,
+    /// The choices that matched something, as `section.key`.
+    pub(super) used: HashSet<String>,
+    places: HashMap<QualifiedName, usize>,
+    forms: Forms,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(catalog: &'a Catalog, choices: &'a Choices) -> Self {
+        Builder {
+            catalog,
+            choices,
+            tables: Vec::new(),
+            losses: Vec::new(),
+            caveats: Vec::new(),
+            refusals: Vec::new(),
+            room: Room::default(),
+            used: HashSet::new(),
+            places: HashMap::new(),
+            forms: Forms::new(catalog),
+        }
+    }
+
+    /// Names, columns and rules of every table that is carried.
+    pub(super) fn plan_tables(&mut self) {
+        for table in &self.catalog.tables {
+            let object = table.name.to_string();
+            if let Some(reason) = self.dropped_table(&table.name) {
+                self.lose("table", &object, &format!("dropped by name: {reason}"));
+                continue;
+            }
+            if !self.is_selected(&table.name) {
+                self.lose("table", &object, "excluded by name");
+                continue;
+            }
+            if let TableKind::MaterializedView { populated, .. } = &table.kind {
+                if !populated {
+                    self.lose(
+                        "materialized view",
+                        &object,
+                        "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
+                    );
+                    continue;
+                }
+                self.caveats.push(Caveat {
+                    object: object.clone(),
+                    text: "a materialized view: carried as a table with its rows".into(),
+                });
+            }
+            if table.has_heirs {
+                self.caveats.push(Caveat {
+                    object: object.clone(),
+                    text: "other tables inherit from it: their rows are in their own tables only".into(),
+                });
+            }
+            let wanted = self.chosen_table_name(&table.name).unwrap_or_else(|| names::natural(&table.name));
+            let target = self.room.take(&wanted);
+            if target != wanted {
+                self.caveats.push(Caveat {
+                    object: object.clone(),
+                    text: format!("named `{target}` in the target: the name `{wanted}` is taken or reserved there"),
+                });
+            }
+            let columns = self.columns(table);
+            let forms = columns.iter().map(|column| (column.source.clone(), forms::form(column))).collect();
+            self.forms.add(&table.name, &target, forms);
+            self.places.insert(table.name.clone(), self.tables.len());
+            self.tables.push(TablePlan {
+                source: table.name.clone(),
+                kind: table.kind.clone(),
+                target,
+                columns,
+                key: Vec::new(),
+                ddl: None,
+                indexes: Vec::new(),
+                last_number: None,
+                row_estimate: table.row_estimate,
+                size_bytes: table.size_bytes,
+            });
+        }
+    }
+
+    /// The definitions of every planned table.
+    fn define_tables(&mut self) {
+        for place in 0..self.tables.len() {
+            let table = self.source_of(place);
+            let mut plan = self.tables[place].clone();
+            let mut columns = Vec::with_capacity(plan.columns.len());
+            for column in &mut plan.columns {
+                if let Some(source) = table.column(&column.source) {
+                    columns.push(self.column_ddl(table, source, column));
+                }
+            }
+            if plan.columns.iter().all(|column| column.computed) {
+                columns.push(placeholder());
+                self.caveats.push(Caveat {
+                    object: table.name.to_string(),
+                    text: format!("has no column of its own to fill: `{PLACEHOLDER_COLUMN}` stands in, always NULL"),
+                });
+            }
+            let mut ddl = TableDdl { name: plan.target.clone(), columns, constraints: Vec::new() };
+            self.keys_and_checks(table, &mut plan, &mut ddl);
+            self.foreign_keys(table, &mut ddl);
+            plan.ddl = Some(ddl);
+            self.tables[place] = plan;
+        }
+    }
+
+    /// Lists sequences, comments and the kinds of objects that no SQLite file holds.
+    pub(super) fn list_what_has_no_place(&mut self) {
+        for sequence in &self.catalog.sequences {
+            if let Some(reason) = self.why_sequence_is_not_carried(sequence) {
+                self.lose("sequence", &sequence.name.to_string(), &reason);
+            }
+        }
+        let comments = self.catalog.tables.iter().flat_map(|table| {
+            table.comment.iter().chain(table.columns.iter().filter_map(|column| column.comment.as_ref()))
+        });
+        let comments = comments.count() + self.catalog.views.iter().filter(|view| view.comment.is_some()).count();
+        if comments > 0 {
+            let plural = if comments == 1 { "comment" } else { "comments" };
+            self.lose(
+                "comment",
+                &format!("{comments} {plural}"),
+                "SQLite has no comments; the source catalog in the metadata keeps them",
+            );
+        }
+        for other in &self.catalog.others {
+            self.lose(&other.kind, &other.name, why_other_is_not_carried(&other.kind));
+        }
+    }
+
+    fn why_sequence_is_not_carried(&self, sequence: &Sequence) -> Option<String> {
+        let last = sequence.last_value.map_or("none yet".to_owned(), |value| value.to_string());
+        let fed: Vec<(&Table, &Column)> = self
+            .catalog
+            .tables
+            .iter()
+            .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+            .filter(|(_, column)| self.sequence_behind(column).is_some_and(|behind| behind.name == sequence.name))
+            .collect();
+        if fed.is_empty() {
+            return Some(format!("SQLite has no sequences, and no column counts by it (last value: {last})"));
+        }
+        let carried = |(table, column): &&(&Table, &Column)| self.is_rowid_key(table, &column.name);
+        if let Some((table, _)) = fed.iter().find(|pair| !carried(pair)) {
+            let reason = if self.planned_table(&table.name).is_none() {
+                "its table is not carried"
+            } else {
+                "only an integer primary key counts up by itself in SQLite"
+            };
+            return Some(format!("{reason} (last value: {last})"));
+        }
+        (sequence.increment != 1).then(|| {
+            format!("SQLite counts by 1, the source by {} (last value: {last}, which is carried)", sequence.increment)
+        })
+    }
+
+    /// The sequence that a column counts by: the one it owns, or the one that its default asks.
+    pub(super) fn sequence_behind(&self, column: &Column) -> Option<&'a Sequence> {
+        let sequences = &self.catalog.sequences;
+        if let Some(name) = &column.sequence {
+            return sequences.iter().find(|sequence| sequence.name == *name);
+        }
+        let asked = column.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
+        let plain = |name: &str| name.replace('"', "");
+        sequences.iter().find(|sequence| plain(&sequence.name.to_string()) == plain(asked))
+    }
+
+    pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
+        self.losses.push(Loss { kind: kind.into(), object: object.into(), reason: reason.into() });
+    }
+
+    pub(super) fn forms(&self) -> &Forms {
+        &self.forms
+    }
+
+    pub(super) fn forms_mut(&mut self) -> &mut Forms {
+        &mut self.forms
+    }
+
+    pub(super) fn planned_table(&self, name: &QualifiedName) -> Option<&TablePlan> {
+        self.places.get(name).map(|place| &self.tables[*place])
+    }
+
+    pub(super) fn planned_column(&self, table: &QualifiedName, column: &str) -> Option<&ColumnPlan> {
+        self.planned_table(table)?.columns.iter().find(|plan| plan.source == column)
+    }
+
+    /// The source of a planned table.
+    pub(super) fn source_of(&self, place: usize) -> &'a Table {
+        let name = &self.tables[place].source;
+        let catalog: &'a Catalog = self.catalog;
+        catalog
+            .table(name)
+            .unwrap_or_else(|| unreachable!("a planned table is in the catalog that it was planned from"))
+    }
+
+    pub(super) fn is_selected(&mut self, table: &QualifiedName) -> bool {
+        let tables = &self.choices.tables;
+        let mut included = tables.include.is_empty();
+        for pattern in &tables.include {
+            if names_table(pattern, table) {
+                self.used.insert(format!("tables.include.{pattern}"));
+                included = true;
+            }
+        }
+        for pattern in &tables.exclude {
+            if names_table(pattern, table) {
+                self.used.insert(format!("tables.exclude.{pattern}"));
+                included = false;
+            }
+        }
+        included
+    }
+
+    pub(super) fn is_excluded_object(&self, table: &QualifiedName, name: &str) -> bool {
+        self.choices.tables.exclude_objects.iter().any(|pattern| pattern == name || names_column(pattern, table, name))
+    }
+
+    fn dropped_table(&mut self, table: &QualifiedName) -> Option<String> {
+        let (key, reason) =
+            self.choices.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())?;
+        self.used.insert(format!("drop.{key}"));
+        Some(reason.clone())
+    }
+
+    pub(super) fn dropped_column(&mut self, table: &QualifiedName, column: &str) -> Option<String> {
+        let (key, reason) = self.choices.drop.iter().find(|(key, _)| names_exactly(key, table, column))?;
+        self.used.insert(format!("drop.{key}"));
+        Some(reason.clone())
+    }
+
+    pub(super) fn chosen_table_name(&mut self, table: &QualifiedName) -> Option<String> {
+        let names = &self.choices.names;
+        let (key, name) = names.iter().find(|(key, _)| **key == table.to_string() || **key == table.name)?;
+        self.used.insert(format!("names.{key}"));
+        Some(name.clone())
+    }
+
+    pub(super) fn chosen_column_name(&mut self, table: &QualifiedName, column: &str) -> Option<String> {
+        let (key, name) = self.choices.names.iter().find(|(key, _)| names_exactly(key, table, column))?;
+        self.used.insert(format!("names.{key}"));
+        Some(name.clone())
+    }
+
+    pub(super) fn chosen_rule_by_column(&mut self, table: &QualifiedName, column: &str) -> Option<Rule> {
+        let columns = &self.choices.rules.columns;
+        let matching = columns.iter().filter(|(key, _)| names_column(key, table, column));
+        // A name without `*` says more than a pattern.
+        let (key, rule) = matching.max_by_key(|(key, _)| (!key.contains('*'), key.len()))?;
+        self.used.insert(format!("rules.columns.{key}"));
+        Some(rule.0)
+    }
+
+    /// A choice that matched nothing is most likely a typing error.
+    pub(super) fn refuse_unused_choices(&mut self) {
+        let choices = self.choices;
+        let sections: [(&str, Vec<&String>); 6] = [
+            ("tables.include", choices.tables.include.iter().collect()),
+            ("tables.exclude", choices.tables.exclude.iter().collect()),
+            ("names", choices.names.keys().collect()),
+            ("drop", choices.drop.keys().collect()),
+            ("rules.types", choices.rules.types.keys().collect()),
+            ("rules.columns", choices.rules.columns.keys().collect()),
+        ];
+        for (section, keys) in sections {
+            for key in keys {
+                if !self.used.contains(&format!("{section}.{key}")) {
+                    self.refusals.push(Refusal {
+                        object: format!("`{section}` `{key}`"),
+                        reason: "it matches nothing in the source".into(),
+                        way_out: self.nearest_names(key),
+                    });
+                }
+            }
+        }
+    }
+
+    fn nearest_names(&self, key: &str) -> String {
+        let table = key.rsplit_once('.').map_or(key, |(table, _)| table);
+        let known = self.catalog.tables.iter().find(|known| names_table(table, &known.name));
+        let names: Vec<_> = match known {
+            Some(known) => {
+                known.columns.iter().map(|column| format!("`{}.{}`", known.name.name, column.name)).collect()
+            }
+            None => self.catalog.tables.iter().map(|known| format!("`{}`", known.name)).collect(),
+        };
+        let shown: Vec<_> = names.iter().take(12).cloned().collect();
+        let more =
+            if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
+        format!("correct or remove it; known are {}{more}", shown.join(", "))
+    }
+}
+
+fn names_exactly(key: &str, table: &QualifiedName, column: &str) -> bool {
+    key == format!("{}.{column}", table.name) || key == format!("{table}.{column}")
+}
+
+fn placeholder() -> ColumnDdl {
+    ColumnDdl {
+        name: PLACEHOLDER_COLUMN.into(),
+        declared_type: "INTEGER".into(),
+        rowid_key: None,
+        not_null: false,
+        collation: None,
+        default: None,
+        generated: None,
+        checks: Vec::new(),
+    }
+}
+
+fn why_other_is_not_carried(kind: &str) -> &'static str {
+    match kind {
+        "trigger" => "its function is written in a language of the server",
+        "function" | "procedure" | "aggregate" => "SQLite has no stored functions",
+        "policy" | "row security" => "SQLite has no users and so no row security; every row is carried",
+        "rule" => "SQLite has no rules",
+        "exclusion constraint" => "SQLite has no exclusion constraints",
+        "extension" => "belongs to the server; the values of its types are carried as text",
+        "foreign table" => "its rows live in another server",
+        "large object" | "large objects" => "lives outside the tables; references to it are carried as numbers",
+        "constraint of partitions" | "index of partitions" => {
+            "not every partition has it, and the target has one table for all"
+        }
+        "partitioning" => "the target has one table with the rows of all partitions",
+        _ if kind.ends_with(" type") || kind == "domain" => "no column uses it",
+        _ => "SQLite has nothing of this kind",
+    }
+}

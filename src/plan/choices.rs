@@ -1,0 +1,136 @@
+//! What the user decided: which tables, which names, which rules, what is dropped on purpose.
+//!
+//! Tables are named as `schema.table`, or `table` alone where that is clear; `*` stands for any characters. Columns
+//! are named as `table.column`. A choice that matches nothing in the source is refused by the plan: a typing error
+//! must not decide over data in silence.
+
+use crate::catalog::QualifiedName;
+use crate::types::Rule;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The user's choices for one plan; everything empty means the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Choices {
+    /// Which tables are carried, and which parts of them are not.
+    pub tables: Tables,
+    /// Target names: `"User" = "users"` for a table, `"User.emailVerified" = "email_verified"` for a column.
+    pub names: BTreeMap<String, String>,
+    /// Rules other than the default ones.
+    pub rules: Rules,
+    /// What is dropped on purpose: a table or a `table.column`, and the reason, which the report repeats.
+    pub drop: BTreeMap<String, String>,
+}
+
+/// Which tables are carried.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tables {
+    /// Only tables that match one of these; empty means every table.
+    pub include: Vec<String>,
+    /// Tables that match one of these are left out, and listed as not carried.
+    pub exclude: Vec<String>,
+    /// Constraints, indexes and views, by name or `table.name`, that are left out, and listed as not carried.
+    pub exclude_objects: Vec<String>,
+}
+
+/// Rules other than the default ones.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// By type: the source's spelling with or without modifiers, for example `numeric` or `timestamp(3)`.
+    pub types: BTreeMap<String, RuleName>,
+    /// By column, `table.column`; wins over the type.
+    pub columns: BTreeMap<String, RuleName>,
+}
+
+/// A rule as a project file spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleName(pub Rule);
+
+impl Serialize for RuleName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Rule::named(&name).map(RuleName).ok_or_else(|| {
+            let known: Vec<_> = Rule::ALL.iter().map(|rule| format!("`{}`", rule.name())).collect();
+            serde::de::Error::custom(format!("unknown rule `{name}`, expected one of {}", known.join(", ")))
+        })
+    }
+}
+
+/// Whether a pattern names a table: `schema.table`, or `table` in any schema; `*` stands for any characters.
+pub fn names_table(pattern: &str, table: &QualifiedName) -> bool {
+    matches(pattern, &table.to_string()) || matches(pattern, &table.name)
+}
+
+/// Whether a pattern names a column: `schema.table.column` or `table.column`.
+pub fn names_column(pattern: &str, table: &QualifiedName, column: &str) -> bool {
+    matches(pattern, &format!("{table}.{column}")) || matches(pattern, &format!("{}.{column}", table.name))
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, rest)) => {
+            let Some(tail) = text.strip_prefix(head) else { return false };
+            (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| matches(rest, &tail[at..]))
+        }
+    }
+}
+
+/// Whether a key of `rules.types` names a type by its spelling: `timestamp(3)` and `timestamp` both name
+/// `timestamp(3) without time zone`; `timestamp with time zone` has to be said in full.
+pub fn names_type(key: &str, spelling: &str) -> bool {
+    let key = key.trim();
+    let plain = spelling.strip_suffix(" without time zone").unwrap_or(spelling);
+    key == spelling || key == plain || key == without_modifier(spelling) || key == without_modifier(plain)
+}
+
+/// The spelling without what stands in parentheses.
+fn without_modifier(spelling: &str) -> String {
+    match (spelling.find('('), spelling.rfind(')')) {
+        (Some(open), Some(close)) if open < close => format!("{}{}", &spelling[..open], &spelling[close + 1..]),
+        _ => spelling.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_name_tables_with_or_without_schema() {
+        let table = QualifiedName::new("public", "audit_log");
+        for pattern in ["audit_log", "public.audit_log", "audit_*", "public.*", "*", "*log", "*.audit*"] {
+            assert!(names_table(pattern, &table), "{pattern}");
+        }
+        for pattern in ["audit", "other.*", "Audit_log", "*x", ""] {
+            assert!(!names_table(pattern, &table), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn types_are_named_with_or_without_modifier() {
+        assert!(names_type("timestamp", "timestamp(3) without time zone"));
+        assert!(names_type("timestamp(3)", "timestamp(3) without time zone"));
+        assert!(!names_type("timestamp(2)", "timestamp(3) without time zone"));
+        assert!(!names_type("timestamp", "timestamp(3) with time zone"));
+        assert!(names_type("timestamp with time zone", "timestamp(3) with time zone"));
+        assert!(names_type("numeric", "numeric(10,2)"));
+    }
+
+    #[test]
+    fn an_unknown_rule_lists_the_known_ones() {
+        let error = toml::from_str::<Choices>("[rules.types]\nuuid = \"uid\"").unwrap_err().to_string();
+        assert!(error.contains("unknown rule `uid`") && error.contains("`uuid-text`"), "{error}");
+        let error = toml::from_str::<Choices>("[rule]").unwrap_err().to_string();
+        assert!(error.contains("unknown field `rule`") && error.contains("`rules`"), "{error}");
+    }
+}

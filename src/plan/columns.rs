@@ -1,0 +1,226 @@
+//! Columns: target names, rules, and what each rule adds to the DDL by itself.
+
+use super::build::Builder;
+use super::ddl::{self, ColumnDdl, Piece};
+use super::expression::{self, DomainScope, Scope};
+use super::forms::{self, TableScope};
+use super::names::{Room, quote};
+use super::{Caveat, ColumnPlan, Refusal};
+use crate::catalog::{Column, Domain, Shape, Table};
+use crate::plan::choices;
+use crate::types::Rule;
+
+impl Builder<'_> {
+    /// The columns of a table under their target names and rules; dropped ones are left out and listed.
+    pub(super) fn columns(&mut self, table: &Table) -> Vec<ColumnPlan> {
+        let mut room = Room::default();
+        let mut columns = Vec::with_capacity(table.columns.len());
+        for column in &table.columns {
+            let object = format!("{}.{}", table.name, column.name);
+            if let Some(reason) = self.dropped_column(&table.name, &column.name) {
+                self.lose("column", &object, &format!("dropped by name: {reason}"));
+                continue;
+            }
+            let wanted = self.chosen_column_name(&table.name, &column.name).unwrap_or_else(|| column.name.clone());
+            let target = room.take(&wanted);
+            if target != wanted {
+                self.caveats.push(Caveat {
+                    object: object.clone(),
+                    text: format!("named `{target}` in the target: SQLite compares names without case"),
+                });
+            }
+            let rule = self.rule_for(table, column);
+            columns.push(ColumnPlan {
+                source: column.name.clone(),
+                target,
+                type_name: column.data_type.name.clone(),
+                shape: column.data_type.shape.clone(),
+                rule,
+                remainder: rule.remainder(&column.data_type.shape),
+                not_null: column.not_null,
+                computed: false,
+            });
+            self.tell_behaviour(&object, column, rule);
+        }
+        columns
+    }
+
+    fn rule_for(&mut self, table: &Table, column: &Column) -> Rule {
+        let shape = &column.data_type.shape;
+        let by_column = self.chosen_rule_by_column(&table.name, &column.name);
+        let chosen = by_column.or_else(|| self.chosen_rule_by_type(&column.data_type));
+        let Some(rule) = chosen else { return Rule::default_for(shape) };
+        let choices = Rule::choices_for(shape);
+        if !choices.contains(&rule) {
+            let known: Vec<_> = choices.iter().map(|rule| format!("`{}`", rule.name())).collect();
+            self.refusals.push(Refusal {
+                object: format!("{}.{}", table.name, column.name),
+                reason: format!("the rule `{}` does not fit the type `{}`", rule.name(), column.data_type),
+                way_out: format!("choose one of {} for it", known.join(", ")),
+            });
+            return Rule::default_for(shape);
+        }
+        rule
+    }
+
+    /// What a representation changes about order and comparison.
+    fn tell_behaviour(&mut self, object: &str, column: &Column, rule: Rule) {
+        let base = &column.data_type.base().shape;
+        let text = match (rule, base) {
+            (Rule::DecimalText, _) => {
+                "sorts and compares as text; the rule `decimal-real` keeps a number instead".to_owned()
+            }
+            (Rule::NocaseText, _) => "compares without case for ASCII letters only".to_owned(),
+            (Rule::Text, Shape::Enum(_)) => "sorts by label, not in the enum's order".to_owned(),
+            _ => match &column.collation {
+                Some(collation) => format!("sorts by code point, not under the collation `{collation}`"),
+                None => return,
+            },
+        };
+        self.caveats.push(Caveat { object: object.to_owned(), text });
+    }
+
+    /// The definition of a planned column.
+    pub(super) fn column_ddl(&mut self, table: &Table, column: &Column, plan: &mut ColumnPlan) -> ColumnDdl {
+        let scope = TableScope { forms: self.forms(), table: &table.name };
+        let form = forms::form(plan);
+        let object = format!("{}.{}", table.name, column.name);
+        let mut checks: Vec<Piece> = own_check(plan).into_iter().collect();
+        let mut lost = Vec::new();
+        let mut caveats = Vec::new();
+        domain_checks(&column.data_type.shape, &form, &scope, &object, &mut checks, &mut lost, &mut caveats);
+
+        let mut default = None;
+        if let Some(source) = &column.default {
+            match expression::default(source, &scope, &form) {
+                Ok(translated) => {
+                    caveats.extend(translated.caveats.iter().map(|caveat| format!("default: {caveat}")));
+                    match translated.default {
+                        expression::Default::Literal(sql) => default = Some(sql),
+                        expression::Default::Expression(sql) => default = Some(format!("({sql})")),
+                        expression::Default::Null => {}
+                        expression::Default::Sequence { .. } => {
+                            if !self.is_rowid_key(table, &column.name) {
+                                lost.push((
+                                    "default",
+                                    object.clone(),
+                                    format!("`{source}`: only an integer primary key counts up by itself in SQLite"),
+                                ));
+                            }
+                        }
+                    }
+                }
+                Err(refusal) => lost.push(("default", object.clone(), format!("`{source}`: {refusal}"))),
+            }
+        } else if column.identity.is_some() && !self.is_rowid_key(table, &column.name) {
+            lost.push((
+                "identity",
+                object.clone(),
+                "only an integer primary key counts up by itself in SQLite".to_owned(),
+            ));
+        }
+
+        let mut generated = None;
+        if let Some(source) = &column.generated {
+            match expression::generated(&source.expression, &scope, &form) {
+                // A value that the ledger has to complete cannot be computed: the column is kept as data.
+                Ok(translated) if plan.remainder.is_none() => {
+                    caveats.extend(translated.caveats.iter().map(|caveat| format!("generated: {caveat}")));
+                    generated = Some(translated.sql);
+                    plan.computed = true;
+                }
+                Ok(_) => lost.push((
+                    "generated column",
+                    object.clone(),
+                    format!(
+                        "kept as a plain column with its values: what `{}` cannot hold goes to the ledger",
+                        plan.rule.name()
+                    ),
+                )),
+                Err(refusal) => lost.push((
+                    "generated column",
+                    object.clone(),
+                    format!("kept as a plain column with its values: `{}`: {refusal}", source.expression),
+                )),
+            }
+        }
+
+        let piece = |kind, sql: Option<String>| sql.map(|sql| Piece { sql, kind, origin: object.clone() });
+        let definition = ColumnDdl {
+            name: plan.target.clone(),
+            declared_type: plan.rule.declared_type().to_owned(),
+            rowid_key: None,
+            not_null: plan.not_null,
+            collation: (plan.rule == Rule::NocaseText).then_some("NOCASE"),
+            default: piece("default", default),
+            generated: piece("generated column", generated),
+            checks,
+        };
+        for (kind, object, reason) in lost {
+            self.lose(kind, &object, &reason);
+        }
+        self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: object.clone(), text }));
+        definition
+    }
+
+    fn chosen_rule_by_type(&mut self, data_type: &crate::catalog::DataType) -> Option<Rule> {
+        let spellings = [data_type.name.as_str(), data_type.base().name.as_str()];
+        let named = |key: &str| spellings.iter().any(|spelling| choices::names_type(key, spelling));
+        // A spelling with its modifier says more than one without.
+        let key = self.choices.rules.types.keys().filter(|key| named(key)).max_by_key(|key| key.len())?.clone();
+        self.used.insert(format!("rules.types.{key}"));
+        self.choices.rules.types.get(&key).map(|name| name.0)
+    }
+}
+
+/// The check that a rule needs for its values to mean what they should.
+fn own_check(plan: &ColumnPlan) -> Option<Piece> {
+    let column = quote(&plan.target);
+    let mut shape = &plan.shape;
+    while let Shape::Domain(domain) = shape {
+        shape = &domain.base.shape;
+    }
+    let condition = match (plan.rule, shape) {
+        (Rule::Boolean, _) => format!("{column} IN (0, 1)"),
+        (Rule::Json | Rule::JsonArray | Rule::JsonObject, _) => format!("json_valid({column})"),
+        (Rule::Text, Shape::VarChar { length: Some(length) } | Shape::Char { length: Some(length) }) => {
+            format!("length({column}) <= {length}")
+        }
+        (Rule::Text, Shape::Enum(enumeration)) if !enumeration.labels.is_empty() => {
+            let labels: Vec<_> =
+                enumeration.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
+            format!("{column} IN ({})", labels.join(", "))
+        }
+        _ => return None,
+    };
+    Some(Piece { sql: format!("CHECK ({condition})"), kind: "check", origin: String::new() })
+}
+
+fn domain_checks(
+    shape: &Shape,
+    form: &expression::ColumnForm,
+    scope: &dyn Scope,
+    object: &str,
+    checks: &mut Vec<Piece>,
+    lost: &mut Vec<(&'static str, String, String)>,
+    caveats: &mut Vec<String>,
+) {
+    let Shape::Domain(domain) = shape else { return };
+    let domain: &Domain = domain;
+    for check in &domain.checks {
+        let origin = format!("{}.{} on {object}", domain.name, check.name);
+        if !check.validated {
+            lost.push(("check", origin, "the source has not checked every row against it (NOT VALID)".to_owned()));
+            continue;
+        }
+        let inner = DomainScope { column: form.clone(), types: scope };
+        match expression::check(&check.expression, &inner) {
+            Ok(translated) => {
+                caveats.extend(translated.caveats.iter().map(|caveat| format!("check `{}`: {caveat}", check.name)));
+                checks.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+            }
+            Err(refusal) => lost.push(("check", origin, format!("`{}`: {refusal}", check.expression))),
+        }
+    }
+    domain_checks(&domain.base.shape, form, scope, object, checks, lost, caveats);
+}

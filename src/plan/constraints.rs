@@ -1,0 +1,237 @@
+//! Keys, foreign keys and checks of a table.
+
+use super::build::Builder;
+use super::ddl::{self, Piece, TableDdl};
+use super::expression;
+use super::forms::TableScope;
+use super::names::{quote, quote_all};
+use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
+use crate::catalog::{Check, Deferrable, ForeignKey, Key, QualifiedName, Table};
+use crate::types::Rule;
+
+impl Builder<'_> {
+    /// Whether a column is the single integer column of its table's primary key: the rowid itself.
+    pub(super) fn is_rowid_key(&self, table: &Table, column: &str) -> bool {
+        let Some(key) = &table.primary_key else { return false };
+        let single = key.columns.len() == 1 && key.columns[0] == column;
+        single
+            && !self.is_excluded_object(&table.name, &key.name)
+            && self.planned_column(&table.name, column).is_some_and(|plan| plan.rule == Rule::Integer)
+    }
+
+    /// The target names of columns; `None` where one of them is not carried.
+    fn target_columns(&self, table: &QualifiedName, columns: &[String]) -> Option<Vec<String>> {
+        columns.iter().map(|column| self.planned_column(table, column).map(|plan| plan.target.clone())).collect()
+    }
+
+    /// Adds the table's keys and checks to its definition. Foreign keys follow when every key is known.
+    pub(super) fn keys_and_checks(&mut self, table: &Table, plan: &mut TablePlan, ddl: &mut TableDdl) {
+        if let Some(key) = &table.primary_key {
+            self.primary_key(table, key, plan, ddl);
+        }
+        for key in &table.unique_keys {
+            self.unique_key(table, key, plan, ddl);
+        }
+        for check in &table.checks {
+            self.check(table, check, ddl);
+        }
+    }
+
+    fn primary_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
+        let origin = format!("{}.{}", table.name, key.name);
+        let Some(columns) = self.carried_key(table, key, "primary key") else { return };
+        plan.key =
+            columns.iter().filter_map(|name| plan.columns.iter().position(|column| column.target == *name)).collect();
+        if self.is_rowid_key(table, &key.columns[0]) {
+            let source = table.column(&key.columns[0]);
+            let sequence = source.and_then(|column| self.sequence_behind(column));
+            let counts = sequence.is_some() || source.is_some_and(|column| column.identity.is_some());
+            if let Some(column) = ddl.columns.iter_mut().find(|column| column.name == columns[0]) {
+                column.rowid_key = Some((key.name.clone(), counts));
+                column.default = None;
+            }
+            plan.last_number = sequence.and_then(|sequence| sequence.last_value);
+        } else {
+            ddl.constraints.push(Piece {
+                sql: ddl::key(&key.name, "PRIMARY KEY", &columns),
+                kind: "primary key",
+                origin,
+            });
+        }
+    }
+
+    fn unique_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
+        let origin = format!("{}.{}", table.name, key.name);
+        let Some(columns) = self.carried_key(table, key, "unique key") else { return };
+        ddl.constraints.push(Piece {
+            sql: ddl::key(&key.name, "UNIQUE", &columns),
+            kind: "unique key",
+            origin: origin.clone(),
+        });
+        if key.nulls_not_distinct {
+            let name = self.room.take(&format!("{}_nulls", key.name));
+            let sql = nulls_not_distinct(&name, &plan.target, &columns, None);
+            plan.indexes.push(IndexPlan { name, sql, origin });
+        }
+    }
+
+    /// The target columns of a key that is carried; what it loses is told.
+    fn carried_key(&mut self, table: &Table, key: &Key, kind: &'static str) -> Option<Vec<String>> {
+        let origin = format!("{}.{}", table.name, key.name);
+        if self.is_excluded_object(&table.name, &key.name) {
+            self.lose(kind, &origin, "excluded by name");
+            return None;
+        }
+        let Some(columns) = self.target_columns(&table.name, &key.columns) else {
+            self.lose(kind, &origin, "one of its columns is not carried");
+            return None;
+        };
+        if key.deferrable != Deferrable::No {
+            self.caveats.push(Caveat {
+                object: origin.clone(),
+                text: "checked at once: SQLite cannot defer a unique key".into(),
+            });
+        }
+        if !key.include.is_empty() {
+            self.caveats.push(Caveat {
+                object: origin,
+                text: "without its INCLUDE columns, which a unique key of SQLite cannot have".into(),
+            });
+        }
+        Some(columns)
+    }
+
+    fn check(&mut self, table: &Table, check: &Check, ddl: &mut TableDdl) {
+        let origin = format!("{}.{}", table.name, check.name);
+        if self.is_excluded_object(&table.name, &check.name) {
+            return self.lose("check", &origin, "excluded by name");
+        }
+        if !check.validated {
+            return self.lose("check", &origin, "the source has not checked every row against it (NOT VALID)");
+        }
+        let translated = expression::check(&check.expression, &TableScope { forms: self.forms(), table: &table.name });
+        match translated {
+            Ok(translated) => {
+                self.caveats.extend(translated.caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
+                ddl.constraints.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+            }
+            Err(refusal) => self.lose("check", &origin, &format!("`{}`: {refusal}", check.expression)),
+        }
+    }
+
+    /// Adds the table's foreign keys to its definition.
+    pub(super) fn foreign_keys(&mut self, table: &Table, ddl: &mut TableDdl) {
+        for key in &table.foreign_keys {
+            let origin = format!("{}.{}", table.name, key.name);
+            match self.foreign_key(table, key) {
+                Ok((sql, caveats)) => {
+                    self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
+                    ddl.constraints.push(Piece { sql, kind: "foreign key", origin });
+                }
+                Err(reason) => self.lose("foreign key", &origin, &reason),
+            }
+        }
+    }
+
+    fn foreign_key(&self, table: &Table, key: &ForeignKey) -> Result<(String, Vec<String>), String> {
+        if self.is_excluded_object(&table.name, &key.name) {
+            return Err("excluded by name".into());
+        }
+        if !key.validated {
+            return Err("the source has not checked every row against it (NOT VALID)".into());
+        }
+        let Some(columns) = self.target_columns(&table.name, &key.columns) else {
+            return Err("one of its columns is not carried".into());
+        };
+        let Some(parent) = self.planned_table(&key.references) else {
+            return Err(format!("`{}`, which it refers to, is not carried", key.references));
+        };
+        let Some(referenced) = self.target_columns(&key.references, &key.referenced_columns) else {
+            return Err("one of the columns it refers to is not carried".into());
+        };
+        self.ensure_parent_key(key)?;
+        for (from, to) in key.columns.iter().zip(&key.referenced_columns) {
+            let pair = (self.planned_column(&table.name, from), self.planned_column(&key.references, to));
+            if let (Some(from), Some(to)) = pair {
+                ensure_comparable(from, to)?;
+            }
+        }
+        let mut caveats = Vec::new();
+        if key.match_full && key.columns.len() > 1 {
+            caveats.push("MATCH FULL is not enforced: SQLite lets a key with some NULLs pass".to_owned());
+        }
+        if !key.on_delete_columns.is_empty() {
+            return Err(format!(
+                "ON DELETE {} for some of its columns only, which SQLite does not have",
+                key.on_delete.sql()
+            ));
+        }
+        let deferrable = match key.deferrable {
+            Deferrable::No => "",
+            Deferrable::Immediate => " DEFERRABLE INITIALLY IMMEDIATE",
+            Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        };
+        let sql = format!(
+            "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}{deferrable}",
+            quote(&key.name),
+            quote_all(columns.iter().map(String::as_str)),
+            quote(&parent.target),
+            quote_all(referenced.iter().map(String::as_str)),
+            key.on_delete.sql(),
+            key.on_update.sql(),
+        );
+        Ok((sql, caveats))
+    }
+
+    /// SQLite wants a primary key, unique key or plain unique index over exactly the columns referred to.
+    fn ensure_parent_key(&self, key: &ForeignKey) -> Result<(), String> {
+        let Some(parent) = self.catalog.table(&key.references) else {
+            return Err(format!("`{}`, which it refers to, is not known", key.references));
+        };
+        let mut wanted = key.referenced_columns.clone();
+        wanted.sort();
+        let covers = |columns: &[String]| {
+            let mut columns = columns.to_vec();
+            columns.sort();
+            columns == wanted
+        };
+        let carried = parent
+            .primary_key
+            .iter()
+            .chain(&parent.unique_keys)
+            .any(|candidate| covers(&candidate.columns) && !self.is_excluded_object(&parent.name, &candidate.name));
+        if carried || parent.indexes.iter().any(|index| super::indexes::is_plain_unique(index, &wanted)) {
+            return Ok(());
+        }
+        Err(format!("no unique key over the columns of `{}` that it refers to is carried", key.references))
+    }
+}
+
+/// Whether values of the two columns that are equal in the source are equal in the target.
+fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
+    let numeric = |rule: Rule| matches!(rule, Rule::Integer | Rule::DecimalInteger | Rule::Real | Rule::DecimalReal);
+    let same = from.rule == to.rule || (numeric(from.rule) && numeric(to.rule));
+    // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
+    let same_text = from.rule != Rule::DecimalText || from.type_name == to.type_name && from.type_name.contains('(');
+    if same && same_text {
+        return Ok(());
+    }
+    Err(format!(
+        "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
+        from.source,
+        from.rule.name(),
+        to.source,
+        to.rule.name()
+    ))
+}
+
+/// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value.
+pub(super) fn nulls_not_distinct(name: &str, table: &str, columns: &[String], predicate: Option<&str>) -> String {
+    let parts: Vec<_> = columns
+        .iter()
+        .map(|column| quote(column))
+        .map(|column| format!("{column} IS NULL, ifnull({column}, 0)"))
+        .collect();
+    let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+    format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(table), parts.join(", "))
+}

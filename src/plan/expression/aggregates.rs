@@ -1,0 +1,301 @@
+//! Aggregates and window functions; in views only.
+
+use super::functions::{plain_arguments, unknown_function};
+use super::kind::{Kind, Term};
+use super::translate::{Purpose, Translator};
+use super::{Refusal, decimal, render};
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    OrderByExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+};
+
+const AGGREGATES: [&str; 10] =
+    ["count", "sum", "avg", "min", "max", "string_agg", "bool_and", "bool_or", "every", "array_agg"];
+const WINDOWS: [&str; 11] = [
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+    "first_value",
+    "last_value",
+    "nth_value",
+];
+
+impl Translator<'_> {
+    /// An aggregate or window call; `None` where the function is neither.
+    pub fn aggregate_or_window(&mut self, name: &str, function: &Function) -> Result<Option<Term>, Refusal> {
+        let aggregate = AGGREGATES.contains(&name);
+        if !aggregate && !WINDOWS.contains(&name) {
+            return Ok(None);
+        }
+        if self.purpose != Purpose::View {
+            return Err(Refusal::new(format!("it calls {name}(), which belongs in a query")));
+        }
+        if function.null_treatment.is_some() || !function.within_group.is_empty() {
+            return Err(unknown_function(name));
+        }
+        let (term, inside) = if aggregate { self.aggregate(name, function)? } else { self.window(name, function)? };
+        let filter = match &function.filter {
+            Some(filter) => {
+                let filter = self.condition(filter)?;
+                format!(" FILTER (WHERE {})", filter.sql)
+            }
+            None => String::new(),
+        };
+        let over = match &function.over {
+            None if aggregate => String::new(),
+            None => return Err(unknown_function(name)),
+            Some(WindowType::NamedWindow(_)) => return Err(Refusal::new("it uses a named window")),
+            Some(WindowType::WindowSpec(window)) => format!(" OVER ({})", self.window_definition(window)?),
+        };
+        let call = format!("{inside}{filter}{over}");
+        Ok(Some(Term { sql: term.sql.replace(CALL, &call), ..term }))
+    }
+
+    /// The aggregate's term, with [`CALL`] in the place of the call itself, and the call.
+    fn aggregate(&mut self, name: &str, function: &Function) -> Result<(Term, String), Refusal> {
+        let FunctionArguments::List(list) = &function.args else { return Err(unknown_function(name)) };
+        let distinct = match list.duplicate_treatment {
+            Some(DuplicateTreatment::Distinct) => "DISTINCT ",
+            _ => "",
+        };
+        if let ("count", [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)], "") = (name, list.args.as_slice(), distinct)
+        {
+            return Ok((whole_term(Kind::Integer { digits: 19 }, true), "count(*)".to_owned()));
+        }
+        let mut order = String::new();
+        for clause in &list.clauses {
+            match clause {
+                FunctionArgumentClause::OrderBy(terms) => {
+                    order = format!(" ORDER BY {}", self.order_terms(terms, &[])?)
+                }
+                _ => return Err(unknown_function(name)),
+            }
+        }
+        let mut terms = Vec::with_capacity(list.args.len());
+        for argument in &list.args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else {
+                return Err(unknown_function(name));
+            };
+            terms.push(self.expression(expression)?);
+        }
+        let mut terms = terms.into_iter();
+        let Some(term) = terms.next() else { return Err(unknown_function(name)) };
+        let second = terms.next();
+        if second.is_some() != (name == "string_agg") || terms.next().is_some() {
+            return Err(unknown_function(name));
+        }
+        self.nan_counts(&term);
+        let plain = |sql_name: &str, term: &Term| format!("{sql_name}({distinct}{}{order})", term.sql);
+        match (name, &term.kind) {
+            ("count", Kind::Clock { .. } | Kind::Moved { .. } | Kind::TimestampLiteral { .. }) => {
+                Err(unknown_function(name))
+            }
+            ("count", _) => Ok((whole_term(Kind::Integer { digits: 19 }, true), plain("count", &term))),
+            ("min" | "max", Kind::Text | Kind::PaddedText | Kind::Date | Kind::NocaseText) => {
+                let term = self.ordered(term)?;
+                Ok((whole_term(term.kind.clone(), false), plain(name, &term)))
+            }
+            (
+                "min" | "max",
+                Kind::Integer { .. }
+                | Kind::Real
+                | Kind::SingleReal
+                | Kind::Scaled { .. }
+                | Kind::DecimalReal { .. }
+                | Kind::Approximate
+                | Kind::Epoch { .. }
+                | Kind::Duration { .. },
+            ) => Ok((whole_term(term.kind.clone(), false), plain(name, &term))),
+            ("sum", Kind::Integer { digits }) => {
+                let kind =
+                    if *digits <= 10 { Kind::Integer { digits: 19 } } else { Kind::Scaled { digits: 19, scale: 0 } };
+                Ok((whole_term(kind, false), plain("sum", &term)))
+            }
+            ("sum", Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
+                let (term, _, scale) = self.scaled(term)?;
+                // The sum of integers is exact; beyond 64 bits SQLite stops with an error instead of rounding.
+                Ok((whole_term(Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, false), plain("sum", &term)))
+            }
+            ("sum" | "avg", Kind::Real) => {
+                self.caveat("sums of doubles may differ in their last digits");
+                Ok((whole_term(Kind::Real, false), plain(name, &term)))
+            }
+            (
+                "sum" | "avg",
+                Kind::Integer { .. }
+                | Kind::Scaled { .. }
+                | Kind::DecimalReal { .. }
+                | Kind::DecimalText { .. }
+                | Kind::Approximate,
+            ) => {
+                self.caveat(format!("{name}() of decimals is computed in floating point, where PostgreSQL is exact"));
+                let term = self.approximate(term);
+                Ok((whole_term(Kind::Approximate, false), plain(name, &term)))
+            }
+            ("bool_and" | "every", Kind::Boolean) => Ok((whole_term(Kind::Boolean, false), plain("min", &term))),
+            ("bool_or", Kind::Boolean) => Ok((whole_term(Kind::Boolean, false), plain("max", &term))),
+            ("string_agg", Kind::Text | Kind::Unknown) => {
+                let Some(separator) = second.as_ref().and_then(Term::text) else {
+                    return Err(Refusal::new("it calls string_agg() with a separator that is not a literal"));
+                };
+                if !distinct.is_empty() {
+                    return Err(Refusal::new("it calls string_agg(DISTINCT …), which SQLite has not with a separator"));
+                }
+                if order.is_empty() {
+                    self.caveat("string_agg() without ORDER BY joins in whatever order the rows come");
+                }
+                let call = format!("group_concat({}, {}{order})", term.sql, render::text(separator));
+                Ok((whole_term(Kind::Text, false), call))
+            }
+            ("array_agg", Kind::Integer { .. } | Kind::Text) => {
+                if order.is_empty() {
+                    self.caveat("array_agg() without ORDER BY collects in whatever order the rows come");
+                }
+                let outer = Term::new(format!("nullif({CALL}, '[]')"), Kind::JsonArray);
+                Ok((outer, plain("json_group_array", &term)))
+            }
+            (_, kind) => Err(Refusal::new(format!("it calls {name}() on {}", kind.words()))),
+        }
+    }
+
+    fn window(&mut self, name: &str, function: &Function) -> Result<(Term, String), Refusal> {
+        let arguments = plain_arguments(name, &function.args)?;
+        let terms = arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
+        let list: Vec<&str> = terms.iter().map(|term| term.sql.as_str()).collect();
+        let call = format!("{name}({})", list.join(", "));
+        let kind = match (name, terms.as_slice()) {
+            ("row_number" | "rank" | "dense_rank", []) => Kind::Integer { digits: 19 },
+            ("percent_rank" | "cume_dist", []) => Kind::Real,
+            ("ntile", [Term { kind: Kind::Integer { .. }, .. }]) => Kind::Integer { digits: 10 },
+            ("lag" | "lead" | "first_value" | "last_value", [value]) => value.kind.clone(),
+            ("lag" | "lead" | "nth_value", [value, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }]) => {
+                value.kind.clone()
+            }
+            ("lag" | "lead", [value, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }, other])
+                if value.kind == other.kind =>
+            {
+                value.kind.clone()
+            }
+            _ => return Err(unknown_function(name)),
+        };
+        let not_null = terms.is_empty();
+        Ok((whole_term(kind, not_null), call))
+    }
+
+    fn window_definition(&mut self, window: &WindowSpec) -> Result<String, Refusal> {
+        if window.window_name.is_some() {
+            return Err(Refusal::new("it uses a named window"));
+        }
+        let mut parts = Vec::new();
+        if !window.partition_by.is_empty() {
+            let keys = window
+                .partition_by
+                .iter()
+                .map(|key| self.expression(key).and_then(|term| self.grouped(term)).map(|term| term.sql))
+                .collect::<Result<Vec<_>, _>>()?;
+            parts.push(format!("PARTITION BY {}", keys.join(", ")));
+        }
+        if !window.order_by.is_empty() {
+            parts.push(format!("ORDER BY {}", self.order_terms(&window.order_by, &[])?));
+        }
+        if let Some(frame) = &window.window_frame {
+            let units = match frame.units {
+                WindowFrameUnits::Rows => "ROWS",
+                WindowFrameUnits::Range => "RANGE",
+                WindowFrameUnits::Groups => "GROUPS",
+            };
+            let start = self.frame_bound(&frame.start_bound, &frame.units)?;
+            parts.push(match &frame.end_bound {
+                Some(end) => format!("{units} BETWEEN {start} AND {}", self.frame_bound(end, &frame.units)?),
+                None => format!("{units} {start}"),
+            });
+        }
+        Ok(parts.join(" "))
+    }
+
+    fn frame_bound(&mut self, bound: &WindowFrameBound, units: &WindowFrameUnits) -> Result<String, Refusal> {
+        let mut distance = |distance: &Expr| {
+            let term = self.expression(distance)?;
+            match term.kind {
+                Kind::Integer { .. } if term.constant.is_some() && *units != WindowFrameUnits::Range => Ok(term.sql),
+                _ => Err(Refusal::new("it uses a window frame by value")),
+            }
+        };
+        Ok(match bound {
+            WindowFrameBound::CurrentRow => "CURRENT ROW".to_owned(),
+            WindowFrameBound::Preceding(None) => "UNBOUNDED PRECEDING".to_owned(),
+            WindowFrameBound::Following(None) => "UNBOUNDED FOLLOWING".to_owned(),
+            WindowFrameBound::Preceding(Some(n)) => format!("{} PRECEDING", distance(n)?),
+            WindowFrameBound::Following(Some(n)) => format!("{} FOLLOWING", distance(n)?),
+        })
+    }
+
+    /// ORDER BY terms: NULLs where PostgreSQL puts them, values in the order that they have there. `outputs` are the
+    /// output columns that a bare name may mean.
+    pub fn order_terms(&mut self, terms: &[OrderByExpr], outputs: &[super::query::Output]) -> Result<String, Refusal> {
+        let mut parts = Vec::with_capacity(terms.len());
+        for OrderByExpr { expr, options, with_fill } in terms {
+            if with_fill.is_some() {
+                return Err(Refusal::new("it uses ORDER BY … WITH FILL"));
+            }
+            let term = self.order_key(expr, outputs)?;
+            let descending = match &options.sort {
+                None | Some(sqlparser::ast::OrderBySort::Asc) => false,
+                Some(sqlparser::ast::OrderBySort::Desc) => true,
+                Some(_) => return Err(Refusal::new("it uses ORDER BY … USING")),
+            };
+            let nulls_first = options.nulls_first.unwrap_or(descending);
+            let direction = if descending { " DESC" } else { "" };
+            let nulls = match (descending, nulls_first) {
+                _ if term.not_null => "",
+                (false, false) => " NULLS LAST",
+                (true, true) => " NULLS FIRST",
+                _ => "",
+            };
+            parts.push(format!("{}{direction}{nulls}", term.sql));
+        }
+        Ok(parts.join(", "))
+    }
+
+    fn order_key(&mut self, expression: &Expr, outputs: &[super::query::Output]) -> Result<Term, Refusal> {
+        // A bare number is a column's place.
+        if let Expr::Value(value) = expression
+            && let sqlparser::ast::Value::Number(text, _) = &value.value
+            && let Some(output) = text.parse::<usize>().ok().and_then(|at| outputs.get(at.checked_sub(1)?))
+        {
+            let term = Term { inexact: output.inexact, ..Term::new(text.clone(), output.kind.clone()) };
+            return self.ordered_in_place(term);
+        }
+        if let Expr::Identifier(name) = expression
+            && let Some(output) = outputs.iter().find(|output| output.name == super::translate::folded(name))
+        {
+            let term = Term { inexact: output.inexact, ..Term::new(render::name(&output.name), output.kind.clone()) };
+            return self.ordered_in_place(term);
+        }
+        let term = self.expression(expression)?;
+        self.ordered(term)
+    }
+
+    /// An output column as a sort key: it cannot be rewritten there.
+    fn ordered_in_place(&mut self, term: Term) -> Result<Term, Refusal> {
+        let before = term.sql.clone();
+        let ordered = self.ordered(term)?;
+        if ordered.sql == before {
+            Ok(ordered)
+        } else {
+            Err(Refusal::new("it sorts an output column that SQLite orders otherwise"))
+        }
+    }
+}
+
+/// The place of the call in an aggregate's SQL. No SQL holds a null character.
+const CALL: &str = "\0";
+
+fn whole_term(kind: Kind, not_null: bool) -> Term {
+    Term { not_null, ..Term::new(CALL, kind) }
+}

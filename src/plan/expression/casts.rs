@@ -1,0 +1,492 @@
+//! Casts: what `::type` means for each kind of value, for literals and for expressions.
+
+use super::decimal::Decimal;
+use super::kind::{Constant, Kind, Term};
+use super::literals::{self, ElementForm};
+use super::translate::{Translator, number_term, object_name};
+use super::{Refusal, decimal, render};
+use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, Expr, TimezoneInfo};
+
+/// A type that a cast names.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Wanted {
+    Boolean,
+    Integer { bytes: u8 },
+    Real,
+    SingleReal,
+    Numeric(Option<(u32, u32)>),
+    Text,
+    VarChar(Option<u64>),
+    Char,
+    Citext,
+    Uuid,
+    Blob,
+    Timestamp { with_zone: bool },
+    Date,
+    Interval,
+    Json { binary: bool },
+    Array(Box<DataType>),
+    Enum(Vec<String>),
+    Other,
+}
+
+impl Translator<'_> {
+    pub fn cast_expression(&mut self, inner: &Expr, data_type: &DataType) -> Result<Term, Refusal> {
+        if let (Wanted::Array(element), Some(elements)) = (self.wanted(data_type)?, array_syntax(inner)) {
+            return self.array_constructor(elements, Some(&element));
+        }
+        let term = self.expression(inner)?;
+        self.cast(term, data_type)
+    }
+
+    /// What a type's name asks for.
+    pub fn wanted(&self, data_type: &DataType) -> Result<Wanted, Refusal> {
+        let length = |length: &Option<CharacterLength>| match length {
+            Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+            _ => None,
+        };
+        Ok(match data_type {
+            DataType::Bool | DataType::Boolean => Wanted::Boolean,
+            DataType::SmallInt(_) | DataType::Int2(_) => Wanted::Integer { bytes: 2 },
+            DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => Wanted::Integer { bytes: 4 },
+            DataType::BigInt(_) | DataType::Int8(_) => Wanted::Integer { bytes: 8 },
+            DataType::Real | DataType::Float4 => Wanted::SingleReal,
+            DataType::DoublePrecision | DataType::Double(_) | DataType::Float8 => Wanted::Real,
+            DataType::Numeric(info) | DataType::Decimal(info) => match info {
+                ExactNumberInfo::None => Wanted::Numeric(None),
+                ExactNumberInfo::Precision(precision) => Wanted::Numeric(Some((small(*precision)?, 0))),
+                ExactNumberInfo::PrecisionAndScale(precision, scale) => Wanted::Numeric(Some((
+                    small(*precision)?,
+                    u32::try_from(*scale).map_err(|_| Refusal::new("it uses a `numeric` of negative scale"))?,
+                ))),
+            },
+            DataType::Text => Wanted::Text,
+            DataType::Varchar(n) | DataType::CharacterVarying(n) | DataType::CharVarying(n) => {
+                Wanted::VarChar(length(n))
+            }
+            DataType::Char(_) | DataType::Character(_) => Wanted::Char,
+            DataType::Uuid => Wanted::Uuid,
+            DataType::Bytea => Wanted::Blob,
+            DataType::Timestamp(None, zone) => {
+                Wanted::Timestamp { with_zone: matches!(zone, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) }
+            }
+            DataType::Date => Wanted::Date,
+            DataType::Interval { .. } => Wanted::Interval,
+            DataType::JSON => Wanted::Json { binary: false },
+            DataType::JSONB => Wanted::Json { binary: true },
+            DataType::Array(
+                ArrayElemTypeDef::SquareBracket(element, _)
+                | ArrayElemTypeDef::AngleBracket(element)
+                | ArrayElemTypeDef::Parenthesis(element),
+            ) => Wanted::Array(element.clone()),
+            DataType::Custom(name, modifiers) => {
+                let (schema, name) = object_name(name)?;
+                match (name.as_str(), modifiers.is_empty()) {
+                    ("citext", true) => Wanted::Citext,
+                    ("bpchar", _) => Wanted::Char,
+                    ("name", true) => Wanted::Text,
+                    ("oid", true) => Wanted::Integer { bytes: 8 },
+                    _ => match self.scope.enumeration(schema.as_deref(), &name) {
+                        Some(labels) => Wanted::Enum(labels),
+                        None => match self.scope.domain(schema.as_deref(), &name) {
+                            Some(stored) => of_kind(&Kind::of(&stored)),
+                            None => Wanted::Other,
+                        },
+                    },
+                }
+            }
+            _ => Wanted::Other,
+        })
+    }
+
+    pub fn cast(&mut self, term: Term, data_type: &DataType) -> Result<Term, Refusal> {
+        let wanted = self.wanted(data_type)?;
+        if wanted == Wanted::Other {
+            return Err(Refusal::new(format!("it uses the type `{data_type}`, which SQLite does not have")));
+        }
+        if term.is_null_literal() {
+            return Ok(Term { kind: self.kind_wanted(&wanted), ..Term::null() });
+        }
+        if let Some(constant) = self.cast_constant(&term, &wanted, data_type)? {
+            return Ok(constant);
+        }
+        self.cast_value(term, &wanted, data_type)
+    }
+
+    fn kind_wanted(&self, wanted: &Wanted) -> Kind {
+        match wanted {
+            Wanted::Boolean => Kind::Boolean,
+            Wanted::Integer { .. } => Kind::Integer { digits: 1 },
+            Wanted::Real => Kind::Real,
+            Wanted::SingleReal => Kind::SingleReal,
+            Wanted::Numeric(_) => Kind::Scaled { digits: 1, scale: 0 },
+            Wanted::Text | Wanted::VarChar(_) => Kind::Text,
+            Wanted::Char => Kind::PaddedText,
+            Wanted::Citext => Kind::NocaseText,
+            Wanted::Enum(labels) => Kind::Enum { labels: labels.clone() },
+            Wanted::Uuid => Kind::Uuid,
+            Wanted::Blob => Kind::Blob,
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// A literal of a type; `None` where the term is no literal that can be converted now.
+    fn cast_constant(&mut self, term: &Term, wanted: &Wanted, name: &DataType) -> Result<Option<Term>, Refusal> {
+        let invalid =
+            |text: &str| Refusal::new(format!("it holds {} as `{name}`, which has no equal", render::text(text)));
+        if let Some(number) = term.number() {
+            return Ok(match wanted {
+                Wanted::Integer { .. } => number.rescale(0).and_then(|number| number_term(number, true)),
+                Wanted::Numeric(None) => number_term(number, false),
+                Wanted::Numeric(Some((_, scale))) => {
+                    number.rescale(*scale).and_then(|number| number_term(number, false))
+                }
+                Wanted::Real => number.to_string().parse::<f64>().ok().and_then(real_constant),
+                Wanted::SingleReal => number.to_string().parse::<f32>().ok().and_then(single_constant),
+                _ => None,
+            });
+        }
+        let Some(text) = term.text() else { return Ok(None) };
+        if term.kind != Kind::Unknown
+            && !matches!(
+                wanted,
+                Wanted::Text | Wanted::VarChar(_) | Wanted::Char | Wanted::Citext | Wanted::Enum(_) | Wanted::Date
+            )
+        {
+            return Ok(None);
+        }
+        let typed = |text: String, kind: Kind| Some(Term::constant(render::text(&text), kind, Constant::Text(text)));
+        let term = match wanted {
+            Wanted::Boolean => match text.trim().to_ascii_lowercase().as_str() {
+                "t" | "true" | "yes" | "on" | "1" => Some(Term::constant("1", Kind::Boolean, Constant::Boolean(true))),
+                "f" | "false" | "no" | "off" | "0" => {
+                    Some(Term::constant("0", Kind::Boolean, Constant::Boolean(false)))
+                }
+                _ => None,
+            },
+            Wanted::Integer { .. } => Decimal::parse(text).filter(|n| n.scale == 0).and_then(|n| number_term(n, true)),
+            Wanted::Numeric(scale) => Decimal::parse(text)
+                .and_then(|number| match scale {
+                    Some((_, scale)) => number.rescale(*scale),
+                    None => Some(number),
+                })
+                .and_then(|number| number_term(number, false)),
+            Wanted::Real => text.parse::<f64>().ok().and_then(real_constant),
+            Wanted::SingleReal => text.parse::<f32>().ok().and_then(single_constant),
+            Wanted::Text | Wanted::VarChar(None) => typed(text.to_owned(), Kind::Text),
+            Wanted::VarChar(Some(length)) => {
+                typed(text.chars().take(usize::try_from(*length).unwrap_or(usize::MAX)).collect(), Kind::Text)
+            }
+            Wanted::Char => typed(text.trim_end_matches(' ').to_owned(), Kind::PaddedText),
+            Wanted::Citext => typed(text.to_owned(), Kind::NocaseText),
+            Wanted::Enum(labels) => labels
+                .iter()
+                .any(|label| label == text)
+                .then(|| typed(text.to_owned(), Kind::Enum { labels: labels.clone() }))
+                .flatten(),
+            Wanted::Uuid => literals::uuid(text).and_then(|text| typed(text, Kind::Uuid)),
+            Wanted::Blob => literals::bytes(text)
+                .map(|bytes| Term::constant(render::blob(&bytes), Kind::Blob, Constant::Text(text.to_owned()))),
+            Wanted::Timestamp { with_zone } if text == "now" => {
+                return self.niladic(if *with_zone { "now" } else { "localtimestamp" });
+            }
+            Wanted::Date if text == "now" => return self.niladic("current_date"),
+            // Its unit is that of what it is compared with: see `constant_as`.
+            Wanted::Timestamp { with_zone } => literals::timestamp_microseconds(text, *with_zone).map(|_| {
+                Term::constant(
+                    render::text(text),
+                    Kind::TimestampLiteral { with_zone: *with_zone },
+                    Constant::Text(text.to_owned()),
+                )
+            }),
+            Wanted::Date => (literals::date_days(text).is_some() || text.ends_with("infinity"))
+                .then(|| typed(text.to_owned(), Kind::Date))
+                .flatten(),
+            Wanted::Interval => return self.interval(term).map(Some),
+            Wanted::Json { binary } => serde_json::from_str::<serde::de::IgnoredAny>(text)
+                .ok()
+                .and_then(|_| typed(text.to_owned(), Kind::Json { binary: *binary })),
+            Wanted::Array(element) => literals::array(text)
+                .and_then(|elements| literals::array_json(&elements, element_form(&self.wanted(element).ok()?)))
+                .and_then(|json| typed(json, Kind::JsonArray)),
+            Wanted::Other => None,
+        };
+        term.map(Some).ok_or_else(|| invalid(text))
+    }
+
+    fn cast_value(&mut self, term: Term, wanted: &Wanted, name: &DataType) -> Result<Term, Refusal> {
+        let refusal = |term: &Term| {
+            Refusal::new(format!("it casts {} to `{name}`, which SQLite does otherwise", term.kind.words()))
+        };
+        let with = |sql: String, kind: Kind| Term::from_parts(sql, kind, &[&term]);
+        match (wanted, &term.kind) {
+            (Wanted::Boolean, Kind::Boolean)
+            | (Wanted::Integer { .. }, Kind::Integer { .. })
+            | (Wanted::Real, Kind::Real)
+            | (Wanted::SingleReal, Kind::SingleReal)
+            | (
+                Wanted::Numeric(None),
+                Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::DecimalText { .. } | Kind::Approximate,
+            )
+            | (Wanted::Text | Wanted::VarChar(None), Kind::Text)
+            | (Wanted::Char, Kind::PaddedText)
+            | (Wanted::Citext, Kind::NocaseText)
+            | (Wanted::Uuid, Kind::Uuid)
+            | (Wanted::Blob, Kind::Blob)
+            | (Wanted::Date, Kind::Date)
+            | (Wanted::Interval, Kind::Duration { .. }) => Ok(term),
+            (
+                Wanted::Text | Wanted::VarChar(None),
+                Kind::PaddedText | Kind::Uuid | Kind::Enum { .. } | Kind::JsonText,
+            ) => {
+                let kind = if term.kind == Kind::JsonText { Kind::JsonText } else { Kind::Text };
+                Ok(Term { kind, ..term })
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::NocaseText) => {
+                Ok(with(format!("({} COLLATE BINARY)", term.sql), Kind::Text))
+            }
+            (Wanted::VarChar(Some(length)), Kind::Text | Kind::PaddedText) => {
+                Ok(with(format!("substr({}, 1, {length})", term.sql), Kind::Text))
+            }
+            (Wanted::Citext, Kind::Text) => Ok(Term { kind: Kind::NocaseText, is_column: false, ..term }),
+            (Wanted::Char, Kind::Text) => Ok(with(format!("rtrim({}, ' ')", term.sql), Kind::PaddedText)),
+            (Wanted::Enum(labels), Kind::Enum { labels: others }) if labels == others => Ok(term),
+            (Wanted::Json { binary }, Kind::Json { binary: other }) if binary == other => Ok(term),
+            (Wanted::Json { binary: false }, Kind::Json { binary: true }) => {
+                Ok(Term { kind: Kind::Json { binary: false }, ..term })
+            }
+            (Wanted::Text, Kind::Json { .. }) => Ok(Term { kind: Kind::Text, ..term }),
+            (Wanted::Text | Wanted::VarChar(None), Kind::Integer { .. }) => {
+                Ok(with(format!("CAST({} AS TEXT)", term.sql), Kind::Text))
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::Boolean) => {
+                Ok(with(format!("(CASE {} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)", term.sql), Kind::Text))
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::DecimalText { .. }) => Ok(Term { kind: Kind::Text, ..term }),
+            (Wanted::Text | Wanted::VarChar(None), Kind::Date) => {
+                self.caveat("dates are written as ISO 8601 whatever the session's DateStyle");
+                Ok(Term { kind: Kind::Text, ..term })
+            }
+            (Wanted::Integer { .. }, Kind::Boolean) => {
+                Ok(Term { kind: Kind::Integer { digits: 1 }, is_column: false, ..term })
+            }
+            (Wanted::Boolean, Kind::Integer { .. }) => Ok(with(format!("({} <> 0)", term.sql), Kind::Boolean)),
+            (Wanted::Integer { .. }, Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
+                let (term, digits, scale) = self.scaled(term)?;
+                let sql = decimal::rescale_sql(&term.sql, scale, 0);
+                Ok(Term {
+                    sql,
+                    kind: Kind::Integer { digits: digits.saturating_sub(scale) + 1 },
+                    is_column: false,
+                    ..term
+                })
+            }
+            (Wanted::Numeric(None), Kind::Integer { digits }) => {
+                let kind = Kind::Scaled { digits: *digits, scale: 0 };
+                Ok(Term { kind, ..term })
+            }
+            (
+                Wanted::Numeric(Some((_, scale))),
+                Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. },
+            ) => self.rescale(term, *scale),
+            (Wanted::Real, Kind::Integer { .. } | Kind::Scaled { .. }) => {
+                let term = self.approximate(term);
+                Ok(Term { kind: Kind::Real, ..term })
+            }
+            (Wanted::Real, Kind::DecimalReal { .. } | Kind::SingleReal | Kind::Approximate) => {
+                Ok(Term { kind: Kind::Real, is_column: false, ..term })
+            }
+            (Wanted::Numeric(scale), Kind::Real | Kind::SingleReal | Kind::Approximate | Kind::DecimalText { .. }) => {
+                self.caveat_in_view("it turns a number into a `numeric`, which SQLite keeps in floating point")?;
+                let term = self.approximate(term);
+                let sql = match scale {
+                    Some((_, scale)) => format!("round({}, {scale})", term.sql),
+                    None => term.sql.clone(),
+                };
+                Ok(Term { sql, ..term })
+            }
+            (Wanted::Date, Kind::Epoch { .. }) => self.date_of(term),
+            (Wanted::Date, Kind::Clock { .. }) => self.niladic("current_date")?.ok_or_else(|| refusal(&term)),
+            (Wanted::Timestamp { with_zone }, Kind::Clock { with_zone: other }) => {
+                if with_zone != other {
+                    self.caveat("the current time is that of UTC, not of the session's time zone");
+                }
+                Ok(Term { kind: Kind::Clock { with_zone: *with_zone }, ..term })
+            }
+            (
+                Wanted::Timestamp { with_zone },
+                Kind::Epoch { with_zone: other, .. } | Kind::IsoTimestamp { with_zone: other },
+            ) if with_zone == other => Ok(term),
+            _ => Err(refusal(&term)),
+        }
+    }
+
+    /// A numeric term at a scale, rounded as PostgreSQL does.
+    pub fn rescale(&mut self, term: Term, scale: u32) -> Result<Term, Refusal> {
+        let (term, digits, from) = self.scaled(term)?;
+        let digits = (digits + scale).saturating_sub(from) + 1;
+        if digits > decimal::DIGITS_MAX {
+            return Err(Refusal::new("it computes decimals with more digits than SQLite's integers have"));
+        }
+        let sql = decimal::rescale_sql(&term.sql, from, scale);
+        Ok(Term { sql, kind: Kind::Scaled { digits, scale }, is_column: false, constant: None, ..term })
+    }
+
+    /// A literal in the representation of a kind: what it is compared with, or the column it goes into.
+    pub fn constant_as(&mut self, term: &Term, kind: &Kind) -> Result<Term, Refusal> {
+        let refusal =
+            |text: &str| Refusal::new(format!("it holds {} where {} is wanted", render::text(text), kind.words()));
+        let Some(text) = term.text() else {
+            return Err(Refusal::new(format!("it holds a literal where {} is wanted", kind.words())));
+        };
+        let wanted = of_kind(kind);
+        if let Kind::TimestampLiteral { with_zone } = term.kind
+            && !matches!(kind, Kind::Epoch { with_zone: other, .. } | Kind::IsoTimestamp { with_zone: other } if *other == with_zone)
+        {
+            return Err(Refusal::new(format!("it uses a timestamp where {} is wanted", kind.words())));
+        }
+        match kind {
+            Kind::Epoch { unit, with_zone } => literals::timestamp_microseconds(text, *with_zone)
+                .and_then(|microseconds| literals::microseconds_in(*unit, microseconds))
+                .map(|value| Term { sql: value.to_string(), kind: kind.clone(), ..term.clone() })
+                .ok_or_else(|| refusal(text)),
+            Kind::IsoTimestamp { with_zone } => literals::timestamp_microseconds(text, *with_zone)
+                .and_then(|microseconds| literals::timestamp_text(microseconds, *with_zone))
+                .map(|text| Term { sql: render::text(&text), kind: kind.clone(), ..term.clone() })
+                .ok_or_else(|| refusal(text)),
+            Kind::Unknown => Ok(term.clone()),
+            _ => {
+                let unknown = Term { kind: Kind::Unknown, ..term.clone() };
+                self.cast_constant(&unknown, &wanted, &DataType::Unspecified)
+                    .ok()
+                    .flatten()
+                    .ok_or_else(|| refusal(text))
+            }
+        }
+    }
+
+    /// The elements of an array that is known: `ARRAY[…]`, `'{…}'::type[]`, or a cast of one.
+    pub fn array_items(&mut self, expression: &Expr) -> Result<Option<Vec<Term>>, Refusal> {
+        match expression {
+            Expr::Nested(inner) => self.array_items(inner),
+            Expr::Array(array) => {
+                array.elem.iter().map(|element| self.expression(element)).collect::<Result<Vec<_>, _>>().map(Some)
+            }
+            Expr::Cast { expr, data_type, .. } => {
+                let Wanted::Array(element) = self.wanted(data_type)? else { return Ok(None) };
+                if let Some(items) = self.array_items(expr)? {
+                    return items.into_iter().map(|item| self.cast(item, &element)).collect::<Result<_, _>>().map(Some);
+                }
+                let Expr::Value(value) = strip(expr) else { return Ok(None) };
+                let sqlparser::ast::Value::SingleQuotedString(text) = &value.value else { return Ok(None) };
+                let Some(elements) = literals::array(text) else { return Ok(None) };
+                let mut items = Vec::with_capacity(elements.len());
+                for element_value in elements {
+                    items.push(match element_value {
+                        literals::Element::Null => Term::null(),
+                        literals::Element::Array(_) => return Ok(None),
+                        literals::Element::Text(text) => {
+                            let unknown =
+                                Term::constant(render::text(&text), Kind::Unknown, Constant::Text(text.clone()));
+                            self.cast(unknown, &element)?
+                        }
+                    });
+                }
+                Ok(Some(items))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `ARRAY[…]` as JSON text; its elements must be literals.
+    pub fn array_constructor(&mut self, elements: &[Expr], element: Option<&DataType>) -> Result<Term, Refusal> {
+        let mut values = Vec::with_capacity(elements.len());
+        let mut form = match element {
+            Some(element) => element_form(&self.wanted(element)?),
+            None => ElementForm::Other,
+        };
+        for expression in elements {
+            let term = self.expression(expression)?;
+            if element.is_none() {
+                form = match term.kind {
+                    Kind::Unknown | Kind::Text | Kind::Uuid | Kind::Enum { .. } => ElementForm::Text,
+                    Kind::Integer { .. } => ElementForm::Integer,
+                    Kind::Boolean => ElementForm::Boolean,
+                    _ => ElementForm::Other,
+                };
+            }
+            values.push(match term.constant {
+                Some(Constant::Null) => literals::Element::Null,
+                Some(Constant::Text(text)) => literals::Element::Text(text),
+                Some(Constant::Number(number)) => literals::Element::Text(number.to_string()),
+                Some(Constant::Boolean(value)) => literals::Element::Text(value.to_string()),
+                _ => return Err(Refusal::new("it builds an array, which SQLite does not have")),
+            });
+        }
+        let json = literals::array_json(&values, form)
+            .ok_or_else(|| Refusal::new("it builds an array of a type whose JSON form is not known"))?;
+        Ok(Term::constant(render::text(&json), Kind::JsonArray, Constant::Text(json)))
+    }
+}
+
+fn small(value: u64) -> Result<u32, Refusal> {
+    u32::try_from(value).map_err(|_| Refusal::new("it uses a `numeric` beyond what can be kept exactly"))
+}
+
+/// The expression inside parentheses.
+pub(super) fn strip(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Nested(inner) => strip(inner),
+        other => other,
+    }
+}
+
+/// The elements of `ARRAY[…]`.
+pub(super) fn array_syntax(expression: &Expr) -> Option<&[Expr]> {
+    match strip(expression) {
+        Expr::Array(array) => Some(&array.elem),
+        _ => None,
+    }
+}
+
+fn element_form(wanted: &Wanted) -> ElementForm {
+    match wanted {
+        Wanted::Text | Wanted::VarChar(_) | Wanted::Citext | Wanted::Uuid | Wanted::Enum(_) => ElementForm::Text,
+        Wanted::Integer { .. } => ElementForm::Integer,
+        Wanted::Boolean => ElementForm::Boolean,
+        _ => ElementForm::Other,
+    }
+}
+
+fn of_kind(kind: &Kind) -> Wanted {
+    match kind {
+        Kind::Boolean => Wanted::Boolean,
+        Kind::Integer { .. } => Wanted::Integer { bytes: 8 },
+        Kind::Real => Wanted::Real,
+        Kind::SingleReal => Wanted::SingleReal,
+        Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::DecimalText { .. } | Kind::Approximate => {
+            Wanted::Numeric(None)
+        }
+        Kind::Unknown | Kind::Text | Kind::JsonText => Wanted::Text,
+        Kind::PaddedText => Wanted::Char,
+        Kind::NocaseText => Wanted::Citext,
+        Kind::Enum { labels } => Wanted::Enum(labels.clone()),
+        Kind::Uuid => Wanted::Uuid,
+        Kind::Blob => Wanted::Blob,
+        Kind::Epoch { with_zone, .. } | Kind::IsoTimestamp { with_zone } | Kind::TimestampLiteral { with_zone } => {
+            Wanted::Timestamp { with_zone: *with_zone }
+        }
+        Kind::Date => Wanted::Date,
+        Kind::Duration { .. } => Wanted::Interval,
+        Kind::Json { binary } => Wanted::Json { binary: *binary },
+        Kind::JsonArray | Kind::ServerText | Kind::Clock { .. } | Kind::Moved { .. } => Wanted::Other,
+    }
+}
+
+fn real_constant(value: f64) -> Option<Term> {
+    render::real(value).map(|sql| Term::constant(sql, Kind::Real, Constant::Double(value)))
+}
+
+fn single_constant(value: f32) -> Option<Term> {
+    render::real(f64::from(value)).map(|sql| Term::constant(sql, Kind::SingleReal, Constant::Double(f64::from(value))))
+}

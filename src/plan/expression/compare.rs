@@ -1,0 +1,382 @@
+//! Comparisons: both sides are brought into one representation in which SQLite's answer is PostgreSQL's.
+
+use super::decimal::{self, Decimal};
+use super::kind::{Constant, Kind, Term};
+use super::translate::{Translator, unknown_operator};
+use super::{EpochUnit, Refusal, literals, render};
+use sqlparser::ast::{BinaryOperator, Expr};
+
+impl Translator<'_> {
+    /// `left operator right`, where the operator is one of `= <> < <= > >=`.
+    pub fn compare(&mut self, left: Term, operator: &str, right: Term) -> Result<Term, Refusal> {
+        if left.is_null_literal() || right.is_null_literal() {
+            return Ok(Term { kind: Kind::Boolean, ..Term::null() });
+        }
+        if let Some(term) = self.compare_decimal_text(&left, operator, &right)? {
+            return Ok(term);
+        }
+        if let Some(term) = self.compare_json(&left, operator, &right)? {
+            return Ok(term);
+        }
+        let (left, right) = self.comparable(left, right, !matches!(operator, "=" | "<>"))?;
+        let sql = format!("({} {operator} {})", left.sql, right.sql);
+        Ok(Term::from_parts(sql, Kind::Boolean, &[&left, &right]))
+    }
+
+    /// `IS [NOT] DISTINCT FROM`.
+    pub fn distinct(&mut self, left: &Expr, right: &Expr, operator: &str) -> Result<Term, Refusal> {
+        let left = self.expression(left)?;
+        let right = self.expression(right)?;
+        self.nan_counts(&left);
+        self.nan_counts(&right);
+        let (left, right) = if left.is_null_literal() || right.is_null_literal() {
+            (left, right)
+        } else {
+            self.comparable(left, right, false)?
+        };
+        let sql = format!("({} {operator} {})", left.sql, right.sql);
+        Ok(Term { not_null: true, ..Term::new(sql, Kind::Boolean) })
+    }
+
+    pub fn between(&mut self, value: &Expr, low: &Expr, high: &Expr, negated: bool) -> Result<Term, Refusal> {
+        let value = self.expression(value)?;
+        let low = self.expression(low)?;
+        let high = self.expression(high)?;
+        let low = self.compare(value.clone(), ">=", low)?;
+        let high = self.compare(value, "<=", high)?;
+        let not = if negated { "NOT " } else { "" };
+        let sql = format!("({not}({} AND {}))", low.sql, high.sql);
+        Ok(Term::from_parts(sql, Kind::Boolean, &[&low, &high]))
+    }
+
+    pub fn in_list(&mut self, left: Term, items: Vec<Term>, negated: bool) -> Result<Term, Refusal> {
+        if items.is_empty() {
+            let (sql, value) = if negated { ("1", true) } else { ("0", false) };
+            return Ok(Term::constant(sql, Kind::Boolean, Constant::Boolean(value)));
+        }
+        if matches!(left.kind, Kind::DecimalText { .. } | Kind::JsonText) {
+            return self.in_chain(&left, items, negated);
+        }
+        let mut rendered = Vec::with_capacity(items.len());
+        let mut parts = Vec::with_capacity(items.len());
+        let mut left_sql: Option<String> = None;
+        for item in items {
+            if item.is_null_literal() {
+                rendered.push("NULL".to_owned());
+                parts.push(item);
+                continue;
+            }
+            let (value, item) = self.comparable(left.clone(), item, false)?;
+            if left_sql.get_or_insert_with(|| value.sql.clone()) != &value.sql {
+                return Err(Refusal::new("its list mixes values of several types"));
+            }
+            rendered.push(item.sql.clone());
+            parts.push(item);
+        }
+        let word = if negated { "NOT IN" } else { "IN" };
+        let sql = format!("({} {word} ({}))", left_sql.unwrap_or(left.sql.clone()), rendered.join(", "));
+        let mut all: Vec<&Term> = parts.iter().collect();
+        all.push(&left);
+        Ok(Term::from_parts(sql, Kind::Boolean, &all))
+    }
+
+    /// A list over a value whose equality is more than one `=`.
+    fn in_chain(&mut self, left: &Term, items: Vec<Term>, negated: bool) -> Result<Term, Refusal> {
+        let parts =
+            items.into_iter().map(|item| self.compare(left.clone(), "=", item)).collect::<Result<Vec<_>, _>>()?;
+        let sql: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
+        let not = if negated { "NOT " } else { "" };
+        let all: Vec<&Term> = parts.iter().collect();
+        Ok(Term::from_parts(format!("({not}({}))", sql.join(" OR ")), Kind::Boolean, &all))
+    }
+
+    /// `x = ANY (…)` and `x <> ALL (…)` over an array that is known.
+    pub fn quantified(
+        &mut self,
+        left: &Expr,
+        operator: &BinaryOperator,
+        right: &Expr,
+        any: bool,
+    ) -> Result<Term, Refusal> {
+        let left = self.expression(left)?;
+        let Some(items) = self.array_items(right)? else {
+            return Err(Refusal::new("it compares with the elements of an array, which SQLite does not have"));
+        };
+        match (operator, any) {
+            (BinaryOperator::Eq, true) => self.in_list(left, items, false),
+            (BinaryOperator::NotEq, false) => self.in_list(left, items, true),
+            (BinaryOperator::PGLikeMatch | BinaryOperator::PGILikeMatch, true) => {
+                let insensitive = *operator == BinaryOperator::PGILikeMatch;
+                let mut parts = Vec::with_capacity(items.len());
+                for item in items {
+                    parts.push(self.like_term(left.clone(), &item, false, insensitive)?);
+                }
+                if parts.is_empty() {
+                    return Ok(Term::constant("0", Kind::Boolean, Constant::Boolean(false)));
+                }
+                let sql: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
+                let all: Vec<&Term> = parts.iter().collect();
+                Ok(Term::from_parts(format!("({})", sql.join(" OR ")), Kind::Boolean, &all))
+            }
+            _ => {
+                let word = if any { "ANY" } else { "ALL" };
+                Err(unknown_operator(&format!("{operator} {word}")))
+            }
+        }
+    }
+
+    /// The two sides in one representation; `ordered` asks for one in which order is kept too.
+    pub fn comparable(&mut self, left: Term, right: Term, ordered: bool) -> Result<(Term, Term), Refusal> {
+        if left.inexact || right.inexact {
+            self.caveat_in_view(
+                "it compares a column whose representation drops a part of the value (which is in the ledger)",
+            )?;
+        }
+        let (left, right) = match (&left.kind, &right.kind) {
+            (Kind::Unknown, Kind::Unknown) => (Term { kind: Kind::Text, ..left }, Term { kind: Kind::Text, ..right }),
+            (Kind::Unknown | Kind::TimestampLiteral { .. }, kind) => (self.constant_as(&left, &kind.clone())?, right),
+            (kind, Kind::Unknown | Kind::TimestampLiteral { .. }) => {
+                let right = self.constant_as(&right, &kind.clone())?;
+                (left, right)
+            }
+            _ => (left, right),
+        };
+        let refusal = || Refusal::new(format!("it compares {} with {}", left.kind.words(), right.kind.words()));
+        match (&left.kind, &right.kind) {
+            (Kind::Boolean, Kind::Boolean)
+            | (Kind::Integer { .. }, Kind::Integer { .. })
+            | (Kind::Real | Kind::SingleReal, Kind::Real | Kind::SingleReal)
+            | (Kind::Uuid, Kind::Uuid)
+            | (Kind::Blob, Kind::Blob) => Ok((left, right)),
+            (Kind::Real | Kind::SingleReal, Kind::Integer { digits }) if *digits <= 15 => Ok((left, right)),
+            (Kind::Integer { digits }, Kind::Real | Kind::SingleReal) if *digits <= 15 => Ok((left, right)),
+            (a, b) if a.is_numeric() && b.is_numeric() => self.comparable_numbers(left, right, ordered),
+            (Kind::Text | Kind::PaddedText, Kind::Text | Kind::PaddedText) => {
+                if ordered {
+                    self.text_order();
+                }
+                Ok((left, right))
+            }
+            (Kind::NocaseText, Kind::NocaseText) => {
+                self.caveat("`citext` ignores case in SQLite only for ASCII letters");
+                if ordered {
+                    self.text_order();
+                }
+                let sql = if left.is_column { left.sql.clone() } else { format!("({} COLLATE NOCASE)", left.sql) };
+                Ok((Term { sql, ..left }, right))
+            }
+            (Kind::Enum { labels }, Kind::Enum { labels: others }) if labels == others => {
+                if ordered {
+                    let labels = labels.clone();
+                    return Ok((enum_order(&left, &labels), enum_order(&right, &labels)));
+                }
+                Ok((left, right))
+            }
+            (Kind::Epoch { unit, with_zone }, Kind::Epoch { unit: other_unit, with_zone: other_zone })
+                if with_zone == other_zone =>
+            {
+                if unit != other_unit {
+                    return Err(Refusal::new("it compares timestamps that are kept in different units"));
+                }
+                Ok((left, right))
+            }
+            (Kind::IsoTimestamp { with_zone }, Kind::IsoTimestamp { with_zone: other }) if with_zone == other => {
+                self.date_order();
+                Ok((left, right))
+            }
+            (Kind::Date, Kind::Date) => {
+                if ordered {
+                    self.date_order();
+                }
+                Ok((left, right))
+            }
+            (Kind::Duration { unit }, Kind::Duration { unit: other }) if unit == other => Ok((left, right)),
+            (Kind::Duration { unit }, Kind::Duration { .. }) if left.constant.is_none() && right.constant.is_some() => {
+                let right = duration_in(right, *unit)?;
+                Ok((left, right))
+            }
+            (Kind::Duration { .. }, Kind::Duration { unit }) if left.constant.is_some() && right.constant.is_none() => {
+                let left = duration_in(left, *unit)?;
+                Ok((left, right))
+            }
+            (Kind::Clock { .. } | Kind::Moved { .. }, kind @ (Kind::Epoch { .. } | Kind::IsoTimestamp { .. })) => {
+                let left = self.clock_as(left, &kind.clone())?;
+                Ok((left, right))
+            }
+            (kind @ (Kind::Epoch { .. } | Kind::IsoTimestamp { .. }), Kind::Clock { .. } | Kind::Moved { .. }) => {
+                let right = self.clock_as(right, &kind.clone())?;
+                Ok((left, right))
+            }
+            (Kind::JsonText, Kind::Text) | (Kind::Text, Kind::JsonText) => Err(Refusal::new(
+                "it compares a text out of a JSON value, which SQLite writes differently for objects and arrays",
+            )),
+            _ => Err(refusal()),
+        }
+    }
+
+    /// Numbers as integers of one scale, or as doubles where that is exact.
+    fn comparable_numbers(&mut self, left: Term, right: Term, ordered: bool) -> Result<(Term, Term), Refusal> {
+        let _ = ordered;
+        let direct = |term: &Term| match (&term.kind, term.number()) {
+            (_, Some(number)) => number.normal().digits() <= decimal::REAL_DIGITS_MAX,
+            (Kind::Integer { .. } | Kind::Scaled { scale: 0, .. }, None) => true,
+            (Kind::DecimalReal { .. }, None) => true,
+            _ => false,
+        };
+        if direct(&left) && direct(&right) {
+            return Ok((left, right));
+        }
+        if [&left, &right].iter().any(|term| matches!(term.kind, Kind::Approximate | Kind::DecimalText { .. })) {
+            if let (Kind::DecimalText { scale: Some(a) }, Kind::DecimalText { scale: Some(b) }) =
+                (&left.kind, &right.kind)
+                && a == b
+                && !ordered
+            {
+                return Ok((left, right));
+            }
+            self.caveat_in_view("it compares decimals that SQLite can only compare in floating point")?;
+            return Ok((self.approximate(left), self.approximate(right)));
+        }
+        let (left, left_digits, left_scale) = self.scaled(left)?;
+        let (right, right_digits, right_scale) = self.scaled(right)?;
+        let scale = left_scale.max(right_scale);
+        if left_digits + scale - left_scale > decimal::DIGITS_MAX
+            || right_digits + scale - right_scale > decimal::DIGITS_MAX
+        {
+            return Err(Refusal::new("it compares decimals with more digits than SQLite's integers have"));
+        }
+        let aligned = |term: Term, from: u32| Term { sql: decimal::rescale_sql(&term.sql, from, scale), ..term };
+        Ok((aligned(left, left_scale), aligned(right, right_scale)))
+    }
+
+    /// A numeric term as an integer: its SQL, its digits and its scale.
+    pub fn scaled(&mut self, term: Term) -> Result<(Term, u32, u32), Refusal> {
+        if let Some(number) = term.number() {
+            let number = number.normal();
+            if number.digits() > decimal::DIGITS_MAX {
+                return Err(Refusal::new("it holds a number with more digits than SQLite's integers have"));
+            }
+            return Ok((Term { sql: number.unscaled.to_string(), ..term }, number.digits(), number.scale));
+        }
+        match term.kind {
+            Kind::Integer { digits } => Ok((term, digits, 0)),
+            Kind::Scaled { digits, scale } => Ok((term, digits, scale)),
+            Kind::DecimalReal { precision, scale } => {
+                let factor = if scale == 0 { String::new() } else { format!(" * {}", decimal::power_of_ten(scale)) };
+                let sql = format!("CAST(round({}{factor}) AS INTEGER)", term.sql);
+                Ok((Term { sql, is_column: false, ..term }, precision, scale))
+            }
+            _ => Err(Refusal::new(format!("it computes with {}, which SQLite cannot do exactly", term.kind.words()))),
+        }
+    }
+
+    /// A numeric term in floating point. Only where a caveat was given.
+    pub fn approximate(&mut self, term: Term) -> Term {
+        let sql = match &term.kind {
+            Kind::DecimalText { .. } => format!("CAST({} AS REAL)", term.sql),
+            Kind::Scaled { scale, .. } if *scale > 0 && term.constant.is_none() => {
+                format!("({} / {}.0)", term.sql, decimal::power_of_ten(*scale))
+            }
+            Kind::Integer { .. } | Kind::Scaled { .. } => format!("CAST({} AS REAL)", term.sql),
+            _ => term.sql.clone(),
+        };
+        Term { sql, kind: Kind::Approximate, constant: None, is_column: false, ..term }
+    }
+
+    /// A comparison of a `numeric` kept as text with a literal; `None` where the two are something else.
+    fn compare_decimal_text(&mut self, left: &Term, operator: &str, right: &Term) -> Result<Option<Term>, Refusal> {
+        let (column, operator, number) = match (&left.kind, left.number(), &right.kind, right.number()) {
+            (Kind::DecimalText { .. }, None, _, Some(number)) => (left, operator, number),
+            (_, Some(number), Kind::DecimalText { .. }, None) => (right, mirrored(operator), number),
+            _ => return Ok(None),
+        };
+        if !column.is_column {
+            return Ok(None);
+        }
+        let Decimal { .. } = number;
+        Ok(decimal::compare_text(&column.sql, operator, number)
+            .map(|sql| Term::from_parts(sql, Kind::Boolean, &[column])))
+    }
+
+    /// The term as something that sorts as it does in PostgreSQL.
+    pub fn ordered(&mut self, term: Term) -> Result<Term, Refusal> {
+        match &term.kind {
+            Kind::Text | Kind::PaddedText | Kind::NocaseText => {
+                self.text_order();
+                Ok(term)
+            }
+            Kind::Date | Kind::IsoTimestamp { .. } => {
+                self.date_order();
+                Ok(term)
+            }
+            Kind::Enum { labels } => {
+                let labels = labels.clone();
+                Ok(enum_order(&term, &labels))
+            }
+            Kind::DecimalText { .. } => {
+                self.caveat_in_view(
+                    "it sorts decimals that are kept as text, which SQLite can only do in floating point",
+                )?;
+                Ok(self.approximate(term))
+            }
+            Kind::Json { .. } | Kind::JsonArray | Kind::ServerText | Kind::JsonText => {
+                self.caveat_in_view("it sorts values that are kept as text by that text")?;
+                Ok(term)
+            }
+            _ => {
+                self.nan_counts(&term);
+                Ok(term)
+            }
+        }
+    }
+
+    /// The current time in a column's representation.
+    fn clock_as(&mut self, term: Term, kind: &Kind) -> Result<Term, Refusal> {
+        self.assign(term, &kind.stored())
+    }
+
+    fn text_order(&mut self) {
+        self.caveat("texts are ordered by their bytes, not by the source's collation");
+    }
+
+    fn date_order(&mut self) {
+        self.caveat("dates kept as text are ordered correctly in the years 1 to 9999");
+    }
+}
+
+fn enum_order(term: &Term, labels: &[String]) -> Term {
+    if let Some(text) = term.text()
+        && let Some(at) = labels.iter().position(|label| label == text)
+    {
+        return Term {
+            sql: (at + 1).to_string(),
+            kind: Kind::Integer { digits: 10 },
+            is_column: false,
+            ..term.clone()
+        };
+    }
+    let mut sql = format!("CASE {}", term.sql);
+    for (at, label) in labels.iter().enumerate() {
+        sql.push_str(&format!(" WHEN {} THEN {}", render::text(label), at + 1));
+    }
+    sql.push_str(" END");
+    Term { sql: format!("({sql})"), kind: Kind::Integer { digits: 10 }, is_column: false, ..term.clone() }
+}
+
+/// A literal interval in a column's unit.
+fn duration_in(term: Term, unit: EpochUnit) -> Result<Term, Refusal> {
+    let length = term.sql.parse().ok().and_then(|length| literals::microseconds_in(unit, length));
+    let length =
+        length.ok_or_else(|| Refusal::new("it compares with an interval of less than the timestamp's unit"))?;
+    Ok(Term { sql: length.to_string(), kind: Kind::Duration { unit }, ..term })
+}
+
+fn mirrored(operator: &str) -> &str {
+    match operator {
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        other => other,
+    }
+}

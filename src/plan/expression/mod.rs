@@ -1,0 +1,190 @@
+//! PostgreSQL's expressions and view queries as SQLite's.
+//!
+//! **Faithful or refused.** A translation gives, on every row, the truth value, the order and the value that
+//! PostgreSQL gave; where it could not, it is refused with a reason for people. What differs only in a documented
+//! corner (ASCII-only `lower()`, a NaN kept as NULL) is carried with a caveat. Functions and operators pass by a
+//! whitelist, never by default.
+//!
+//! Invariants: nothing here opens a database. Every name in the output is quoted and was resolved in the scope (SQLite
+//! reads an unknown `"name"` as a text). Every comparison is between two values of one representation. Errors of
+//! PostgreSQL (division by zero, an integer overflow) become NULL or a wider number in SQLite: they could reject a
+//! row in the source, so no row that the source holds is judged differently.
+
+mod aggregates;
+mod casts;
+mod compare;
+mod decimal;
+mod defaults;
+mod functions;
+mod json;
+mod kind;
+mod literals;
+mod operators;
+mod pattern;
+mod query;
+mod render;
+mod scope;
+mod temporal;
+mod translate;
+
+#[cfg(test)]
+mod tests;
+
+pub use defaults::{Default, Defaulted};
+pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
+
+use kind::{Kind, Term};
+use sqlparser::ast::{Expr, Statement};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+use std::fmt;
+use translate::{Purpose, Translator};
+
+/// Why an expression is not carried, for people: a clause such as "it uses `~` (regular expression), which SQLite
+/// does not have".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Refusal { reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// An expression in SQLite's SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Translated {
+    /// The expression; it may stand anywhere without further parentheses, except in a DEFAULT.
+    pub sql: String,
+    /// Where it differs, one clause each; empty where it does not.
+    pub caveats: Vec<String>,
+}
+
+/// A view's query in SQLite's SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TranslatedView {
+    /// The SELECT, without a closing semicolon.
+    pub sql: String,
+    /// Where it differs, one clause each.
+    pub caveats: Vec<String>,
+    /// The columns: the source's name and the form, so that other views can be built on it.
+    pub columns: Vec<(String, ColumnForm)>,
+}
+
+/// Translates the condition of a CHECK, of a table or (in a [`DomainScope`]) of a domain. A leading `CHECK` and a
+/// closing `NOT VALID` or `NO INHERIT`, as `pg_get_constraintdef` prints them, are accepted.
+pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
+    let condition = condition_of_check(expression);
+    let mut translator = Translator::new(scope, Purpose::Check);
+    let term = translator.condition(&parse(condition)?)?;
+    Ok(translator.finish(term))
+}
+
+/// Translates the condition of a partial index.
+pub fn index_predicate(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
+    let mut translator = Translator::new(scope, Purpose::Index);
+    let term = translator.condition(&parse(expression)?)?;
+    Ok(translator.finish(term))
+}
+
+/// Translates one key part of an index that is an expression.
+pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
+    let mut translator = Translator::new(scope, Purpose::Index);
+    let term = translator.expression(&parse(expression)?)?;
+    let term = translator.ordered(term)?;
+    Ok(translator.finish(term))
+}
+
+/// Translates the expression of a generated column into the column's own representation.
+pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Translated, Refusal> {
+    let mut translator = Translator::new(scope, Purpose::Generated);
+    let term = translator.expression(&parse(expression)?)?;
+    let term = translator.assign(term, &target.stored)?;
+    Ok(translator.finish(term))
+}
+
+/// Translates a column's DEFAULT into the column's own representation.
+pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Defaulted, Refusal> {
+    defaults::default(&parse(expression)?, scope, target)
+}
+
+/// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
+/// subqueries, grouping, set operations, aggregates and window functions.
+pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
+    let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
+    let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
+        return Err(Refusal::new("it is not one SELECT"));
+    };
+    let mut translator = Translator::new(scope, Purpose::View);
+    let (sql, outputs) = translator.query(&query)?;
+    let columns = outputs
+        .into_iter()
+        .map(|output| {
+            let mut form = ColumnForm::new(output.name.clone(), output.kind.stored());
+            form.exact = !output.inexact;
+            (output.name, form)
+        })
+        .collect();
+    Ok(TranslatedView { sql, caveats: translator.caveats, columns })
+}
+
+/// Parses one expression; anything after it is a refusal.
+fn parse(expression: &str) -> Result<Expr, Refusal> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect).try_with_sql(expression).map_err(unreadable)?;
+    let parsed = parser.parse_expr().map_err(unreadable)?;
+    match parser.peek_token_ref().token {
+        sqlparser::tokenizer::Token::EOF => Ok(parsed),
+        ref token => Err(Refusal::new(format!("its SQL is not understood at `{token}`"))),
+    }
+}
+
+fn unreadable(error: sqlparser::parser::ParserError) -> Refusal {
+    let text = error.to_string();
+    let text = text.trim_start_matches("sql parser error: ");
+    Refusal::new(format!("its SQL is not understood: {text}"))
+}
+
+fn condition_of_check(expression: &str) -> &str {
+    let mut text = expression.trim();
+    for suffix in ["NOT VALID", "NO INHERIT", "NOT ENFORCED"] {
+        text = text.strip_suffix(suffix).unwrap_or(text).trim_end();
+    }
+    match text.get(..5) {
+        Some(word) if word.eq_ignore_ascii_case("check") => text[5..].trim_start(),
+        _ => text,
+    }
+}
+
+impl Translator<'_> {
+    fn finish(self, term: Term) -> Translated {
+        Translated { sql: term.sql, caveats: self.caveats }
+    }
+
+    /// A condition: a boolean, or a refusal.
+    fn condition(&mut self, expression: &Expr) -> Result<Term, Refusal> {
+        let term = self.expression(expression)?;
+        self.boolean(term)
+    }
+
+    /// The term as a boolean.
+    fn boolean(&mut self, term: Term) -> Result<Term, Refusal> {
+        match term.kind {
+            Kind::Boolean => Ok(term),
+            Kind::Unknown if term.is_null_literal() => Ok(term),
+            Kind::Unknown => self.constant_as(&term, &Kind::Boolean),
+            _ => Err(Refusal::new(format!("it uses {} as a condition", term.kind.words()))),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What an expression may refer to: the columns and tables of the target, and how each keeps its values.
+//!
+//! The meaning of an expression depends on the representation: `created_at > '2020-01-01'` is a comparison of
+//! integers where the column is an epoch, and of texts where it is ISO 8601. So every name resolves to a form, and
+//! a name that does not resolve is a refusal.
+
+/// The unit of an epoch integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpochUnit {
+    /// Whole seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+}
+
+impl EpochUnit {
+    /// How many of this unit make a second.
+    pub fn per_second(self) -> i64 {
+        match self {
+            EpochUnit::Seconds => 1,
+            EpochUnit::Milliseconds => 1_000,
+            EpochUnit::Microseconds => 1_000_000,
+        }
+    }
+}
+
+/// How a column's values are kept in the target; decides what an expression over them means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// `smallint`, `integer`, `bigint`, `oid` as INTEGER; the size of the source's type in bytes bounds its digits.
+    Integer {
+        /// 2, 4 or 8.
+        bytes: u8,
+    },
+    /// `boolean` as 0 and 1.
+    Boolean,
+    /// `double precision` as REAL; NaN is NULL and in the ledger.
+    Real,
+    /// `real` as REAL: each value widened to a double without change.
+    SingleReal,
+    /// `numeric(p, 0)`, p ≤ 18, as INTEGER; NaN is NULL and in the ledger.
+    DecimalInteger {
+        /// Digits.
+        precision: u32,
+    },
+    /// `numeric(p, s)`, p ≤ 15, as the nearest double; NaN is NULL and in the ledger.
+    DecimalReal {
+        /// Digits in all.
+        precision: u32,
+        /// Digits after the point.
+        scale: u32,
+    },
+    /// Any other `numeric` as PostgreSQL's own text, `NaN`, `Infinity` and `-Infinity` among it.
+    DecimalText {
+        /// Digits after the point, where the type fixes them.
+        scale: Option<u32>,
+    },
+    /// `text`, `varchar`, `name` as TEXT.
+    Text,
+    /// `char(n)` as TEXT without its trailing blanks.
+    PaddedText,
+    /// `citext` as TEXT COLLATE NOCASE.
+    NocaseText,
+    /// An enum as its label; its labels in their order.
+    Enum {
+        /// The labels, lowest first.
+        labels: Vec<String>,
+    },
+    /// `uuid` as 36 lower-case characters.
+    Uuid,
+    /// `bytea` as BLOB.
+    Blob,
+    /// `timestamp` or `timestamptz` as an integer since 1970-01-01 (UTC); ±infinity as the extreme integers.
+    Epoch {
+        /// The unit.
+        unit: EpochUnit,
+        /// Whether the source's type is `timestamptz`.
+        with_zone: bool,
+    },
+    /// `timestamp` or `timestamptz` as PostgreSQL's ISO text under TimeZone UTC.
+    IsoTimestamp {
+        /// Whether the source's type is `timestamptz`; the text then ends in `+00`.
+        with_zone: bool,
+    },
+    /// `date` as PostgreSQL's ISO text.
+    Date,
+    /// `json` or `jsonb` as PostgreSQL's text.
+    Json {
+        /// Whether the source's type is `jsonb`.
+        binary: bool,
+    },
+    /// An array as JSON text.
+    JsonArray,
+    /// Anything else as the server's own text.
+    ServerText,
+}
+
+/// A column of the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnForm {
+    /// Its name in the target, unquoted.
+    pub name: String,
+    /// How its values are kept.
+    pub stored: Stored,
+    /// Whether it can hold no NULL.
+    pub not_null: bool,
+    /// Whether its representation holds every value of the source; where it does not (seconds for a timestamp of
+    /// microseconds), comparisons over it are refused outside views.
+    pub exact: bool,
+}
+
+impl ColumnForm {
+    /// A nullable column whose representation is exact.
+    pub fn new(name: impl Into<String>, stored: Stored) -> Self {
+        ColumnForm { name: name.into(), stored, not_null: false, exact: true }
+    }
+
+    /// The same column, NOT NULL.
+    #[must_use]
+    pub fn not_null(mut self) -> Self {
+        self.not_null = true;
+        self
+    }
+
+    /// The same column, with a representation that drops something.
+    #[must_use]
+    pub fn inexact(mut self) -> Self {
+        self.exact = false;
+        self
+    }
+}
+
+/// A table or view of the target, as a query refers to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableForm {
+    /// Its name in the target, unquoted.
+    pub name: String,
+    /// Its columns: the source's name, and the form in the target.
+    pub columns: Vec<(String, ColumnForm)>,
+}
+
+/// Where the names in an expression are looked up. Names are the source's, unquoted, case kept.
+pub trait Scope {
+    /// The column of that name, for expressions that belong to one table.
+    fn column(&self, table: Option<&str>, name: &str) -> Option<ColumnForm>;
+
+    /// The table or view of that name, for queries. Without a schema the search path decides.
+    fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm>;
+
+    /// The labels of the enum type of that name, lowest first; `None` where it is no enum.
+    fn enumeration(&self, schema: Option<&str>, name: &str) -> Option<Vec<String>>;
+
+    /// How a column of the domain type of that name is kept; `None` where it is no domain.
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+        let _ = (schema, name);
+        None
+    }
+}
+
+/// The scope of a domain's check: `VALUE` is one column, every other name is unknown.
+pub struct DomainScope<'a> {
+    /// The column that has the domain's type.
+    pub column: ColumnForm,
+    /// Where types are looked up.
+    pub types: &'a dyn Scope,
+}
+
+impl Scope for DomainScope<'_> {
+    fn column(&self, table: Option<&str>, name: &str) -> Option<ColumnForm> {
+        (table.is_none() && name.eq_ignore_ascii_case("value")).then(|| self.column.clone())
+    }
+
+    fn table(&self, _: Option<&str>, _: &str) -> Option<TableForm> {
+        None
+    }
+
+    fn enumeration(&self, schema: Option<&str>, name: &str) -> Option<Vec<String>> {
+        self.types.enumeration(schema, name)
+    }
+
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+        self.types.domain(schema, name)
+    }
+}

@@ -1,0 +1,790 @@
+//! Each translation as a line of a table, and each accepted one run in SQLite.
+
+use super::*;
+use rusqlite::Connection;
+
+/// One table with a column of every form.
+struct Sample;
+
+fn forms() -> Vec<ColumnForm> {
+    let form = ColumnForm::new;
+    vec![
+        form("id", Stored::Integer { bytes: 4 }).not_null(),
+        form("n", Stored::Integer { bytes: 4 }),
+        form("m", Stored::Integer { bytes: 4 }),
+        form("big", Stored::Integer { bytes: 8 }),
+        form("active", Stored::Boolean),
+        form("ratio", Stored::Real),
+        form("price", Stored::DecimalReal { precision: 10, scale: 2 }),
+        form("tax", Stored::DecimalReal { precision: 10, scale: 2 }),
+        form("units", Stored::DecimalInteger { precision: 6 }),
+        form("amount", Stored::DecimalText { scale: None }),
+        form("name", Stored::Text),
+        form("Title", Stored::Text),
+        form("code", Stored::PaddedText),
+        form("email", Stored::NocaseText),
+        form("status", Stored::Enum { labels: vec!["new".into(), "open".into(), "closed".into()] }),
+        form("token", Stored::Uuid),
+        form("body", Stored::Blob),
+        form("starts", Stored::Epoch { unit: EpochUnit::Milliseconds, with_zone: false }),
+        form("ends", Stored::Epoch { unit: EpochUnit::Milliseconds, with_zone: false }),
+        form("created", Stored::Epoch { unit: EpochUnit::Microseconds, with_zone: true }),
+        form("coarse", Stored::Epoch { unit: EpochUnit::Seconds, with_zone: true }).inexact(),
+        form("born", Stored::Date),
+        form("data", Stored::Json { binary: true }),
+        form("tags", Stored::JsonArray),
+        form("network", Stored::ServerText),
+    ]
+}
+
+impl Scope for Sample {
+    fn column(&self, table: Option<&str>, name: &str) -> Option<ColumnForm> {
+        if table.is_some_and(|table| table != "sample") {
+            return None;
+        }
+        forms().into_iter().find(|form| form.name == name)
+    }
+
+    fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm> {
+        (schema.is_none_or(|schema| schema == "public") && name == "sample").then(|| TableForm {
+            name: "sample".to_owned(),
+            columns: forms().into_iter().map(|form| (form.name.clone(), form)).collect(),
+        })
+    }
+
+    fn enumeration(&self, _: Option<&str>, name: &str) -> Option<Vec<String>> {
+        (name == "status").then(|| vec!["new".into(), "open".into(), "closed".into()])
+    }
+}
+
+/// The table in SQLite and in PostgreSQL, and the same rows for both: a row is a list of PostgreSQL literals.
+const POSTGRES_TABLE: &str = "CREATE TYPE status AS ENUM ('new', 'open', 'closed'); CREATE TABLE sample (id integer NOT NULL, \
+     n integer, m integer, big bigint, active boolean, ratio double precision, price numeric(10,2), tax numeric(10,2), \
+     units numeric(6,0), amount numeric, name text, \"Title\" text, code char(4), email text, status status, token uuid, \
+     body bytea, starts timestamp(3), ends timestamp(3), created timestamptz, coarse timestamptz, born date, data jsonb, \
+     tags text[], network inet)";
+
+/// Name, PostgreSQL's literals, SQLite's literals.
+const VALUES: &[(&str, &[(&str, &str)])] = &[
+    ("n", &[("0", "0"), ("-7", "-7"), ("5", "5"), ("100", "100"), ("NULL", "NULL")]),
+    ("m", &[("3", "3"), ("-2", "-2"), ("NULL", "NULL"), ("5", "5")]),
+    ("big", &[("9223372036854775807", "9223372036854775807"), ("NULL", "NULL"), ("-1", "-1")]),
+    ("active", &[("true", "1"), ("false", "0"), ("NULL", "NULL")]),
+    ("ratio", &[("0.1", "0.1"), ("-2.5", "-2.5"), ("NULL", "NULL"), ("1e300", "1e300")]),
+    (
+        "price",
+        &[
+            ("0.30", "0.3"),
+            ("0.10", "0.1"),
+            ("-12.34", "-12.34"),
+            ("99999999.99", "99999999.99"),
+            ("NULL", "NULL"),
+            ("0.00", "0.0"),
+        ],
+    ),
+    ("tax", &[("0.20", "0.2"), ("0.05", "0.05"), ("NULL", "NULL"), ("1.00", "1.0")]),
+    ("units", &[("7", "7"), ("-7", "-7"), ("999999", "999999"), ("NULL", "NULL")]),
+    (
+        "amount",
+        &[
+            ("0", "'0'"),
+            ("0.000", "'0.000'"),
+            ("'NaN'", "'NaN'"),
+            ("'Infinity'", "'Infinity'"),
+            ("'-Infinity'", "'-Infinity'"),
+            ("-0.001", "'-0.001'"),
+            ("12.30", "'12.30'"),
+            ("12.3", "'12.3'"),
+            ("12.31", "'12.31'"),
+            ("100", "'100'"),
+            ("9", "'9'"),
+            ("99", "'99'"),
+            ("-12.3", "'-12.3'"),
+            ("-12.4", "'-12.4'"),
+            ("-5", "'-5'"),
+            ("-100", "'-100'"),
+            ("12.2999999999999999999", "'12.2999999999999999999'"),
+            ("123456789012345678901234567890.5", "'123456789012345678901234567890.5'"),
+            ("NULL", "NULL"),
+        ],
+    ),
+    (
+        "name",
+        &[
+            ("''", "''"),
+            ("'abc'", "'abc'"),
+            ("'ABC'", "'ABC'"),
+            ("'a_c'", "'a_c'"),
+            ("'a*c?['", "'a*c?['"),
+            ("'x%y'", "'x%y'"),
+            ("' pad '", "' pad '"),
+            ("'äöü'", "'äöü'"),
+            ("'it''s'", "'it''s'"),
+            ("'12345'", "'12345'"),
+            ("'a]b\\c'", "'a]b\\c'"),
+            ("NULL", "NULL"),
+        ],
+    ),
+    ("Title", &[("'T'", "'T'"), ("NULL", "NULL"), ("'abc'", "'abc'")]),
+    ("code", &[("'ab'", "'ab'"), ("'abcd'", "'abcd'"), ("''", "''"), ("NULL", "NULL")]),
+    ("email", &[("NULL", "NULL")]),
+    ("status", &[("'new'", "'new'"), ("'closed'", "'closed'"), ("'open'", "'open'"), ("NULL", "NULL")]),
+    (
+        "token",
+        &[("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"), ("NULL", "NULL")],
+    ),
+    ("body", &[("'\\x00ff'", "x'00ff'"), ("''", "x''"), ("NULL", "NULL")]),
+    (
+        "starts",
+        &[
+            ("'2020-01-01 00:00:00'", "1577836800000"),
+            ("'1969-12-31 23:59:59.5'", "-500"),
+            ("NULL", "NULL"),
+            ("'infinity'", "9223372036854775807"),
+            ("'2020-01-01 00:00:00.001'", "1577836800001"),
+        ],
+    ),
+    ("ends", &[("'2020-01-08 00:00:00'", "1578441600000"), ("NULL", "NULL"), ("'-infinity'", "-9223372036854775808")]),
+    (
+        "created",
+        &[("'2024-02-29 12:00:00.000001+00'", "1709208000000001"), ("NULL", "NULL"), ("'1970-01-01 00:00:00+00'", "0")],
+    ),
+    ("coarse", &[("NULL", "NULL"), ("'1970-01-01 00:00:01+00'", "1")]),
+    (
+        "born",
+        &[
+            ("'2000-02-29'", "'2000-02-29'"),
+            ("'1899-12-31'", "'1899-12-31'"),
+            ("'infinity'", "'infinity'"),
+            ("NULL", "NULL"),
+        ],
+    ),
+    (
+        "data",
+        &[
+            ("'{\"k\": \"x\", \"b\": true, \"n\": 1.50}'", "'{\"k\": \"x\", \"b\": true, \"n\": 1.50}'"),
+            ("'{\"k\": {\"a\": 1}, \"b\": null}'", "'{\"k\": {\"a\": 1}, \"b\": null}'"),
+            ("'[1, 2]'", "'[1, 2]'"),
+            ("'\"s\"'", "'\"s\"'"),
+            ("'null'", "'null'"),
+            ("NULL", "NULL"),
+        ],
+    ),
+    ("tags", &[("'{}'", "'[]'"), ("'{a,b}'", "'[\"a\",\"b\"]'"), ("'{NULL}'", "'[null]'"), ("NULL", "NULL")]),
+    ("network", &[("NULL", "NULL")]),
+];
+
+/// Rows in which every column takes each of its values, beside different values of its neighbours.
+fn rows() -> Vec<Vec<(&'static str, &'static str)>> {
+    (0..120)
+        .map(|row| {
+            VALUES
+                .iter()
+                .enumerate()
+                .map(|(at, (_, values))| values[(row / (1 + at % 3) + row * (at % 4)) % values.len()])
+                .collect()
+        })
+        .collect()
+}
+
+fn sqlite() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    let columns: Vec<String> = forms()
+        .iter()
+        .map(|form| {
+            let (kind, more) = match form.stored {
+                Stored::Integer { .. } | Stored::Boolean | Stored::DecimalInteger { .. } | Stored::Epoch { .. } => {
+                    ("INTEGER", "")
+                }
+                Stored::Real | Stored::DecimalReal { .. } => ("REAL", ""),
+                Stored::Blob => ("BLOB", ""),
+                Stored::NocaseText => ("TEXT", " COLLATE NOCASE"),
+                _ => ("TEXT", ""),
+            };
+            format!("\"{}\" {kind}{more}", form.name)
+        })
+        .collect();
+    connection.execute_batch(&format!("CREATE TABLE sample ({}) STRICT", columns.join(", "))).unwrap();
+    for (id, row) in rows().iter().enumerate() {
+        let values: Vec<&str> = row.iter().map(|(_, sqlite)| *sqlite).collect();
+        connection.execute_batch(&format!("INSERT INTO sample VALUES ({id}, {})", values.join(", "))).unwrap();
+    }
+    connection
+}
+
+/// Conditions that are carried, with their SQL where it is worth showing.
+const CONDITIONS: &[(&str, &str)] = &[
+    ("(n > 0)", "(\"n\" > 0)"),
+    ("(n >= '-1'::integer)", "(\"n\" >= -1)"),
+    ("active", "\"active\""),
+    ("(NOT active)", "(NOT \"active\")"),
+    ("(active = true)", "(\"active\" = 1)"),
+    ("(active IS TRUE)", "(\"active\" IS TRUE)"),
+    ("((active IS NOT TRUE) OR (n IS NOT NULL))", "((\"active\" IS NOT TRUE) OR (\"n\" IS NOT NULL))"),
+    ("(name = 'abc'::text)", "(\"name\" = 'abc')"),
+    ("((name)::text = ANY (ARRAY['abc'::text, 'it''s'::text]))", "(\"name\" IN ('abc', 'it''s'))"),
+    (
+        "((name)::text = ANY ((ARRAY['abc'::character varying, 'x%y'::character varying])::text[]))",
+        "(\"name\" IN ('abc', 'x%y'))",
+    ),
+    ("(name <> ALL (ARRAY['abc'::text, NULL::text]))", "(\"name\" NOT IN ('abc', NULL))"),
+    ("(name = ANY ('{abc,\"x%y\"}'::text[]))", "(\"name\" IN ('abc', 'x%y'))"),
+    ("(\"Title\" = name)", "(\"Title\" = \"name\")"),
+    ("(name ~~ 'a\\_c'::text)", "(\"name\" GLOB 'a_c')"),
+    ("(name ~~ 'a_c%'::text)", "(\"name\" GLOB 'a?c*')"),
+    ("(name ~~ '%*c?[%'::text)", "(\"name\" GLOB '*[*]c[?][[]*')"),
+    ("(name !~~ 'a%'::text)", "(\"name\" NOT GLOB 'a*')"),
+    ("(name ~~* 'ab%'::text)", "(\"name\" LIKE 'ab%' ESCAPE '\\')"),
+    ("(name ~ '^[0-9]{5}$'::text)", "(\"name\" GLOB '[0-9][0-9][0-9][0-9][0-9]')"),
+    ("(name ~ '^[a-z]+$'::text)", "((\"name\" NOT GLOB '*[^a-z]*') AND \"name\" <> '')"),
+    ("(name !~ '^[A-Za-z]*$'::text)", ""),
+    ("(char_length(name) <= 3)", "(length(\"name\") <= 3)"),
+    ("(octet_length(name) > 3)", ""),
+    ("(octet_length(body) = 2)", "(length(\"body\") = 2)"),
+    ("(lower(name) = name)", "(lower(\"name\") = \"name\")"),
+    ("(btrim(name) <> ''::text)", "(trim(\"name\", ' ') <> '')"),
+    ("(\"substring\"(name, 1, 2) = 'ab'::text)", ""),
+    ("(\"left\"(name, 1) = 'a'::text)", ""),
+    ("(\"right\"(name, 2) = 'bc'::text)", ""),
+    ("(strpos(name, 'c'::text) > 0)", "(instr(\"name\", 'c') > 0)"),
+    ("(POSITION(('c'::text) IN (name)) > 0)", ""),
+    ("(((name || '-'::text) || \"Title\") = 'abc-T'::text)", ""),
+    ("(replace(name, 'a'::text, ''::text) = 'bc'::text)", ""),
+    ("(code = 'ab'::bpchar)", "(\"code\" = 'ab')"),
+    ("(code = ANY (ARRAY['ab'::bpchar, 'abcd'::bpchar]))", ""),
+    ("(length(code) = 2)", ""),
+    ("(status = 'new'::status)", "(\"status\" = 'new')"),
+    ("(status = ANY (ARRAY['new'::status, 'open'::status]))", ""),
+    ("(status > 'new'::status)", ""),
+    ("((status)::text = 'closed'::text)", ""),
+    ("(token = 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid)", ""),
+    ("(body = '\\x00ff'::bytea)", "(\"body\" = x'00ff')"),
+    ("((n / 2) = 2)", "((\"n\" / 2) = 2)"),
+    ("((n / 2) = '-3'::integer)", ""),
+    ("((n % 3) = '-1'::integer)", ""),
+    ("((n + m) > 2)", ""),
+    ("((- n) = 7)", ""),
+    ("(abs(n) = 7)", ""),
+    ("(mod(n, 3) = 2)", ""),
+    ("((n & 4) = 4)", ""),
+    ("(n <> m)", ""),
+    ("(n IS DISTINCT FROM m)", "(\"n\" IS DISTINCT FROM \"m\")"),
+    ("(NOT (n IS DISTINCT FROM NULL::integer))", ""),
+    ("((n >= 0) AND (n <= 5))", ""),
+    ("((n IS NULL) = (m IS NULL))", ""),
+    ("(num_nonnulls(n, m) = 1)", "(((\"n\" IS NOT NULL) + (\"m\" IS NOT NULL)) = 1)"),
+    ("(GREATEST(n, m) = 5)", ""),
+    ("(LEAST(n, m, 4) = 3)", ""),
+    ("(COALESCE(n, m, 0) > 2)", ""),
+    ("(NULLIF(n, 5) IS NULL)", ""),
+    ("(COALESCE(name, ''::text) = ''::text)", ""),
+    ("CASE WHEN active THEN (n > 0) ELSE (m > 0) END", ""),
+    ("(CASE status WHEN 'new'::status THEN 1 WHEN 'open'::status THEN 2 ELSE 0 END > 0)", ""),
+    ("(ratio > (0)::double precision)", "(\"ratio\" > 0.0)"),
+    ("(ratio = '0.1'::double precision)", ""),
+    ("((ratio * (2)::double precision) < (0)::double precision)", ""),
+    ("(price >= (0)::numeric)", "(\"price\" >= 0)"),
+    ("(price = 0.3)", "(\"price\" = 0.3)"),
+    ("(price > tax)", "(\"price\" > \"tax\")"),
+    ("((price - tax) = 0.1)", ""),
+    ("((price + tax) = 0.15)", ""),
+    ("((price * 1.5) > 0.15)", ""),
+    ("(round(price, 1) = 0.3)", ""),
+    ("(round(price) = '-12'::integer::numeric)", ""),
+    ("(floor(price) = ('-13'::integer)::numeric)", ""),
+    ("(ceil(price) = (1)::numeric)", ""),
+    ("(units = (7)::numeric)", "(\"units\" = 7)"),
+    ("(amount > (0)::numeric)", ""),
+    ("(amount >= (0)::numeric)", ""),
+    ("(amount < (0)::numeric)", ""),
+    ("(amount <= (0)::numeric)", ""),
+    ("(amount = (0)::numeric)", ""),
+    ("(amount <> (0)::numeric)", ""),
+    ("(amount > 12.3)", ""),
+    ("(amount >= 12.3)", ""),
+    ("(amount < 12.30)", ""),
+    ("(amount <= 12.3)", ""),
+    ("(amount = 12.300)", ""),
+    ("(amount <> 12.3)", ""),
+    ("(amount > (100)::numeric)", ""),
+    ("(amount >= (100)::numeric)", ""),
+    ("(amount = (100)::numeric)", ""),
+    ("(amount > '-12.3'::numeric)", ""),
+    ("(amount >= '-12.3'::numeric)", ""),
+    ("(amount < '-12.3'::numeric)", ""),
+    ("(amount <= '-12.3'::numeric)", ""),
+    ("(amount = '-12.3'::numeric)", ""),
+    ("((0)::numeric < amount)", ""),
+    ("(amount = ANY (ARRAY[12.3, (100)::numeric]))", ""),
+    ("((amount >= (0)::numeric) AND (amount <= (100)::numeric))", ""),
+    ("(starts < ends)", "(\"starts\" < \"ends\")"),
+    ("(starts >= '2020-01-01 00:00:00'::timestamp without time zone)", "(\"starts\" >= 1577836800000)"),
+    ("(created > '1970-01-01 00:00:00+00'::timestamp with time zone)", "(\"created\" > 0)"),
+    ("(EXTRACT(epoch FROM starts) = '-0.5'::numeric)", ""),
+    ("(born > '1900-01-01'::date)", "(\"born\" > '1900-01-01')"),
+    ("((EXTRACT(year FROM born) = (2000)::numeric) IS TRUE)", ""),
+    ("((data ->> 'k'::text) = 'x'::text)", ""),
+    ("((data ->> 'n'::text) = '1.50'::text)", ""),
+    ("((data ->> 'b'::text) = 'true'::text)", ""),
+    ("((data ->> 'b'::text) IS NULL)", ""),
+    ("(jsonb_typeof(data) = 'object'::text)", ""),
+    ("(array_length(tags, 1) > 0)", ""),
+    ("(tags <> '{}'::text[])", ""),
+    ("(concat(name, \"Title\") = 'abc'::text)", ""),
+    ("(starts_with(name, 'a_'::text))", ""),
+    ("(((active)::text = 'true'::text) OR ((n)::text = '5'::text))", ""),
+    ("(((name)::character varying(2))::text = 'ab'::text)", ""),
+    ("((active)::integer = 1)", ""),
+    ("(n = ANY (ARRAY[5, 100, NULL::integer]))", ""),
+    ("(n <> ALL (ARRAY[5, NULL::integer]))", ""),
+    ("(status <> ALL (ARRAY['new'::status, 'open'::status]))", ""),
+    ("(COALESCE(price, tax, (0)::numeric) > 0.25)", ""),
+    ("(CASE WHEN active THEN price ELSE (1)::numeric END >= (1)::numeric)", ""),
+    ("((price >= (0)::numeric) AND (price <= 99999999.99))", ""),
+    ("(GREATEST(price, tax) = 0.2)", ""),
+    ("(LEAST(price, tax, 0.15) < 0.15)", ""),
+    ("(NULLIF(name, ''::text) IS NOT NULL)", ""),
+    ("(\"substring\"(name, 2, 0) = ''::text)", ""),
+    ("(\"right\"(name, 100) = name)", ""),
+    ("(strpos(name, ''::text) = 1)", ""),
+    ("(btrim(name, 'a '::text) = 'pad'::text)", ""),
+    ("(ltrim(name) = 'pad '::text)", ""),
+    ("(replace(name, ''::text, 'x'::text) = name)", ""),
+    ("(name ~~ ''::text)", ""),
+    ("(name ~~ 'a]b\\\\c'::text)", ""),
+    ("(name ~~ '%\\%%'::text)", ""),
+    ("(name ~ '^[^0-9]*$'::text)", ""),
+    ("(name ~ '^[a-z_-]+$'::text)", ""),
+    ("(name ~ '^a[_]c$'::text)", ""),
+    ("(name ~ '^[A-Z]{3}$'::text)", ""),
+    ("(name ~ '^$'::text)", ""),
+    ("(num_nulls(n, name, price) >= 1)", ""),
+    ("(concat(n, name) = '5abc'::text)", ""),
+    ("(trunc(price) = '-12'::integer::numeric)", ""),
+    ("(round(tax, 1) = 0.1)", ""),
+    ("((price)::integer = 0)", ""),
+    ("((tax)::numeric(10,1) = 0.1)", ""),
+    ("(ratio <> (0)::double precision)", ""),
+    ("(ratio >= '-Infinity'::double precision)", ""),
+    ("((starts + '7 days'::interval) > ends)", ""),
+    ("(starts < 'infinity'::timestamp without time zone)", ""),
+    ("(starts > '-infinity'::timestamp without time zone)", ""),
+    ("((created AT TIME ZONE 'UTC'::text) > '1970-01-01 00:00:00'::timestamp without time zone)", ""),
+    ("(tags = '{}'::text[])", ""),
+    ("((EXTRACT(dow FROM born) = (2)::numeric) IS TRUE)", ""),
+    ("(token > '00000000-0000-0000-0000-000000000000'::uuid)", ""),
+    ("((n IS NULL) OR ((m IS NOT NULL) AND (n > m)))", ""),
+    ("((price IS NULL) <> (tax IS NULL))", ""),
+    ("(abs(price) > (12)::numeric)", ""),
+    ("((- price) < (0)::numeric)", ""),
+    ("((units + (n)::numeric) > price)", ""),
+    ("(NOT (amount > (0)::numeric))", ""),
+    ("((amount)::text = '12.30'::text)", ""),
+    ("((n)::double precision > ratio)", ""),
+    ("((big + 0) = '-1'::integer)", ""),
+    ("(n BETWEEN m AND 100)", ""),
+    ("(NOT (n = ANY (ARRAY[5, 100])))", ""),
+    ("((n > 0) IS NOT TRUE)", ""),
+    ("((name = 'abc'::text) IS UNKNOWN)", ""),
+    ("(char_length(btrim(name)) > 0)", ""),
+    ("(starts_with(name, ''::text))", ""),
+    ("(char_length((code)::text) = 4)", ""),
+    ("((code)::text ~~ 'ab%'::text)", ""),
+    ("((data ->> 'k'::text) = ANY (ARRAY['x'::text, 'y'::text]))", ""),
+    ("((data ->> 'missing'::text) IS NULL)", ""),
+    ("((data ->> 0) = '1'::text)", ""),
+    ("(length(body) > 0)", ""),
+    ("((token)::text ~~ 'a0%'::text)", ""),
+];
+
+#[test]
+fn every_condition_reads_as_it_should_and_sqlite_takes_it_as_a_check() {
+    let connection = sqlite();
+    let mut wrong = Vec::new();
+    for (condition, expected) in CONDITIONS {
+        match check(condition, &Sample) {
+            Err(refusal) => wrong.push(format!("{condition}: refused: {refusal}")),
+            Ok(translated) => {
+                if !expected.is_empty() && translated.sql != *expected {
+                    wrong.push(format!("{condition}: {}", translated.sql));
+                }
+                let sql = format!("SELECT count(*) FROM sample WHERE {}", translated.sql);
+                if let Err(error) = connection.query_row(&sql, [], |row| row.get::<_, i64>(0)) {
+                    wrong.push(format!("{condition}: {} does not run: {error}", translated.sql));
+                }
+                let columns: Vec<String> = forms().iter().map(|form| format!("\"{}\" ANY", form.name)).collect();
+                let create = format!(
+                    "CREATE TEMP TABLE t ({}, CHECK ({})) STRICT; DROP TABLE t",
+                    columns.join(", "),
+                    translated.sql
+                );
+                if let Err(error) = connection.execute_batch(&create) {
+                    wrong.push(format!("{condition}: not a check: {error}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Values that are carried: the expression, PostgreSQL's type of the column it goes into, and that column's form.
+fn computed() -> Vec<(&'static str, &'static str, Stored)> {
+    let money = Stored::DecimalReal { precision: 12, scale: 2 };
+    vec![
+        ("((n * 2) + 1)", "integer", Stored::Integer { bytes: 4 }),
+        ("(price + tax)", "numeric(12,2)", money.clone()),
+        ("(price * 1.19)", "numeric(12,2)", money.clone()),
+        ("round((price * 0.5), 1)", "numeric(12,2)", money.clone()),
+        ("(price)::integer", "integer", Stored::Integer { bytes: 4 }),
+        ("COALESCE(price, (0)::numeric)", "numeric(12,2)", money.clone()),
+        ("(ratio / (3)::double precision)", "double precision", Stored::Real),
+        ("((name || ' '::text) || \"Title\")", "text", Stored::Text),
+        ("upper(\"substring\"(name, 1, 1))", "text", Stored::Text),
+        ("CASE WHEN (n > 0) THEN 'yes'::text ELSE 'no'::text END", "text", Stored::Text),
+        ("(created - created) < '7 days'::interval", "boolean", Stored::Boolean),
+        ("(status)::text", "text", Stored::Text),
+        ("(data ->> 'n'::text) IS NOT NULL", "boolean", Stored::Boolean),
+        ("(EXTRACT(month FROM born))::integer", "integer", Stored::Integer { bytes: 4 }),
+        ("GREATEST(starts, ends) IS NULL", "boolean", Stored::Boolean),
+        ("floor((price / (1)::numeric))", "", Stored::Text),
+    ]
+    .into_iter()
+    .filter(|(_, kind, _)| !kind.is_empty())
+    .collect()
+}
+
+/// What is refused, and a word of the reason.
+const REFUSED: &[(&str, &str)] = &[
+    ("(amount = (n)::numeric)", "floating point"),
+    ("((units / (2)::numeric) > (3)::numeric)", "floating point"),
+    ("((units % (2)::numeric) = (1)::numeric)", "operator"),
+    ("(((price * tax) - 0.01) > (0)::numeric)", "floating point"),
+    ("(name ~ 'a|b'::text)", "regular expression"),
+    ("(name ~* '^[a-z]+$'::text)", "regular expression"),
+    ("(name ~~* 'ä%'::text)", "ASCII"),
+    ("(name ~~ \"Title\")", "not a literal"),
+    ("(email ~~ 'a%'::text)", "LIKE on a `citext`"),
+    ("(created > now())", "varies"),
+    ("(born <= CURRENT_DATE)", "varies"),
+    ("(coarse > created)", "drops"),
+    ("(created > '2020-01-01 00:00:00'::timestamp without time zone)", "timestamp"),
+    ("(starts > '2020-01-01 00:00:00.0001'::timestamp without time zone)", "wanted"),
+    ("(born > starts)", "compares"),
+    ("(missing > 0)", "does not have"),
+    ("(other.n > 0)", "does not have"),
+    ("is_valid(name)", "is_valid()"),
+    ("(public.lower(name) = name)", "lower()"),
+    ("((price / tax) > 0.5)", "floating point"),
+    ("((price * (n)::numeric) >= (0)::numeric)", "floating point"),
+    ("(amount > (price)::numeric)", "floating point"),
+    ("(network = '10.0.0.1'::inet)", "inet"),
+    ("('a'::text = ANY (tags))", "array"),
+    ("(n ^ 2)", "`^`"),
+    ("(data @> '{}'::jsonb)", "`@>`"),
+    ("((data ->> 'k'::text) = '{}'::text)", "compares"),
+    ("(name COLLATE \"de_DE\" < 'b'::text)", "collation"),
+    ("(n = (SELECT 1))", "subquery"),
+    ("(sum(n) > 0)", "query"),
+    ("(n)", "as a condition"),
+    ("(n > 0", "not understood"),
+    ("(n > 0) garbage", "not understood"),
+    ("((n)::double precision = (big)::double precision) AND (random() < 1)", "varies"),
+];
+
+#[test]
+fn what_could_differ_is_refused_with_its_reason() {
+    for (condition, word) in REFUSED {
+        let refusal = check(condition, &Sample).expect_err(condition);
+        assert!(refusal.reason.contains(word), "{condition}: {refusal}");
+    }
+}
+
+#[test]
+fn caveats_name_the_corner() {
+    for (condition, word) in [
+        ("(lower(name) = 'x'::text)", "ASCII"),
+        ("(name > 'x'::text)", "collation"),
+        ("(email = 'x'::citext)", "citext"),
+        ("(email OPERATOR(public.=) 'x'::public.citext)", "citext"),
+        ("(born > '1900-01-01'::date)", "9999"),
+        ("(price IS NULL)", "NaN"),
+    ] {
+        let caveats = check(condition, &Sample).unwrap().caveats;
+        assert!(caveats.iter().any(|caveat| caveat.contains(word)), "{condition}: {caveats:?}");
+    }
+    assert!(check("(n > 0)", &Sample).unwrap().caveats.is_empty());
+}
+
+#[test]
+fn a_domain_check_is_one_over_its_column() {
+    let scope = DomainScope { column: ColumnForm::new("release year", Stored::Integer { bytes: 4 }), types: &Sample };
+    let translated = check("CHECK (((VALUE >= 1901) AND (VALUE <= 2155))) NOT VALID", &scope).unwrap();
+    assert_eq!(translated.sql, "((\"release year\" >= 1901) AND (\"release year\" <= 2155))");
+}
+
+#[test]
+fn defaults_take_the_representation_of_their_column() {
+    use Stored::*;
+    let seconds = Epoch { unit: EpochUnit::Seconds, with_zone: true };
+    let plain = Epoch { unit: EpochUnit::Microseconds, with_zone: false };
+    let real = DecimalReal { precision: 10, scale: 2 };
+    let cases: &[(&str, Stored, &str)] = &[
+        ("0", Integer { bytes: 4 }, "0"),
+        ("'-1'::integer", Integer { bytes: 4 }, "-1"),
+        ("true", Boolean, "1"),
+        ("NULL::character varying", Text, "NULL"),
+        ("''::character varying", Text, "''"),
+        ("'it''s'::text", Text, "'it''s'"),
+        ("'G'::status", Text, "refused"),
+        ("'new'::status", Enum { labels: vec!["new".into(), "open".into(), "closed".into()] }, "'new'"),
+        ("4.99", real.clone(), "4.99"),
+        ("0", real.clone(), "0.0"),
+        ("(0)::numeric", DecimalText { scale: Some(4) }, "'0.0000'"),
+        ("1.50", DecimalText { scale: None }, "'1.50'"),
+        ("'1.50'::numeric", DecimalText { scale: None }, "'1.50'"),
+        ("0.1", Real, "0.1"),
+        ("'0.1'::double precision", Real, "0.1"),
+        ("now()", seconds.clone(), "(unixepoch())"),
+        ("CURRENT_TIMESTAMP", plain.clone(), "((CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000))"),
+        ("(now() + '7 days'::interval)", seconds.clone(), "(unixepoch() + (604800))"),
+        ("(now() - '1 mon'::interval)", seconds.clone(), "(unixepoch('now', '-1 months', 'floor'))"),
+        ("'1970-01-01 00:00:01'::timestamp without time zone", plain.clone(), "1000000"),
+        ("'1970-01-01 00:00:00+00'::timestamp with time zone", seconds.clone(), "0"),
+        ("'infinity'::timestamp without time zone", plain, "9223372036854775807"),
+        ("'1970-01-01 00:00:00'::timestamp without time zone", seconds.clone(), "0"),
+        ("timezone('utc'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
+        ("(now() AT TIME ZONE 'utc'::text)", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
+        ("timezone('Europe/Berlin'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "refused"),
+        ("CURRENT_TIMESTAMP(3)", seconds.clone(), "(unixepoch())"),
+        ("CURRENT_DATE", Date, "(date('now'))"),
+        ("('now'::text)::date", Date, "(date('now'))"),
+        ("'2020-01-01'::date", Date, "'2020-01-01'"),
+        ("'{}'::jsonb", Json { binary: true }, "'{}'"),
+        ("'{}'::text[]", JsonArray, "'[]'"),
+        ("ARRAY[]::text[]", JsonArray, "'[]'"),
+        ("'{a,\"b c\",NULL}'::text[]", JsonArray, "'[\"a\",\"b c\",null]'"),
+        ("ARRAY[1, 2]", JsonArray, "'[1,2]'"),
+        ("ARRAY['x'::text]", JsonArray, "'[\"x\"]'"),
+        ("'\\xdeadbeef'::bytea", Blob, "x'deadbeef'"),
+        ("'{1.5}'::numeric[]", JsonArray, "refused"),
+        ("random_string(26)", Text, "refused"),
+        ("(CURRENT_USER)::text", Text, "refused"),
+        ("n", Integer { bytes: 4 }, "refused"),
+        ("'10.0.0.0/8'::inet", ServerText, "'10.0.0.0/8'"),
+    ];
+    let connection = sqlite();
+    for (expression, stored, expected) in cases {
+        let expression = expression.replace("\\\\", "\\");
+        match default(&expression, &Sample, &ColumnForm::new("c", stored.clone())) {
+            Err(refusal) => assert_eq!(*expected, "refused", "{expression}: {refusal}"),
+            Ok(defaulted) => {
+                let clause = defaulted.default.clause().unwrap();
+                assert_eq!(clause, *expected, "{expression}");
+                connection
+                    .execute_batch(&format!(
+                        "CREATE TABLE d (c ANY DEFAULT {clause}) STRICT; INSERT INTO d DEFAULT VALUES; DROP TABLE d"
+                    ))
+                    .unwrap();
+            }
+        }
+    }
+    let sequence =
+        default("nextval('public.s'::regclass)", &Sample, &ColumnForm::new("c", Integer { bytes: 4 })).unwrap();
+    assert_eq!(sequence.default, Default::Sequence);
+}
+
+#[test]
+fn the_clock_is_an_integer_near_the_system_clock_in_every_unit() {
+    let connection = sqlite();
+    for unit in [EpochUnit::Seconds, EpochUnit::Milliseconds, EpochUnit::Microseconds] {
+        let form = ColumnForm::new("c", Stored::Epoch { unit, with_zone: true });
+        let clause = default("now()", &Sample, &form).unwrap().default.clause().unwrap();
+        let (kind, value): (String, i64) = connection
+            .query_row(&format!("SELECT typeof({clause}), {clause}"), [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seconds = i64::try_from(now.as_secs()).unwrap();
+        assert_eq!(kind, "integer");
+        assert!((value / unit.per_second() - seconds).abs() <= 2, "{unit:?}: {value}");
+    }
+}
+
+#[test]
+fn a_random_uuid_has_its_version_and_variant() {
+    let connection = sqlite();
+    let form = ColumnForm::new("c", Stored::Uuid);
+    let extension = default("public.uuid_generate_v4()", &Sample, &form).unwrap();
+    let clause = default("gen_random_uuid()", &Sample, &form).unwrap().default.clause().unwrap();
+    assert_eq!(extension.default.clause().as_deref(), Some(clause.as_str()));
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..200 {
+        let uuid: String = connection.query_row(&format!("SELECT {clause}"), [], |row| row.get(0)).unwrap();
+        assert_eq!(literals::uuid(&uuid).as_deref(), Some(uuid.as_str()));
+        assert_eq!(uuid.len(), 36);
+        assert_eq!(&uuid[14..15], "4");
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        assert!(seen.insert(uuid));
+    }
+}
+
+/// Each view's query; compared on the same rows, in order.
+const VIEWS: &[&str] = &[
+    "SELECT a.id, c.id AS cid FROM (sample a LEFT JOIN (sample b JOIN sample c ON ((c.id = b.id))) ON ((b.id = a.n))) ORDER BY a.id, c.id",
+    "SELECT a.id, b.id AS other FROM (sample a FULL JOIN sample b ON ((a.id = (b.id + 100)))) ORDER BY a.id, b.id",
+    "SELECT id, a.n, b.m FROM (sample a FULL JOIN ( SELECT (s.id + 60) AS id, s.m FROM sample s) b USING (id)) ORDER BY id",
+    "(SELECT s.id FROM sample s ORDER BY s.id LIMIT 3) UNION ALL (SELECT t.n AS id FROM sample t WHERE (t.n = 5) ORDER BY t.id LIMIT 2)",
+    "SELECT s.n FROM sample s EXCEPT (SELECT t.m AS n FROM sample t UNION SELECT 100 AS n) ORDER BY 1",
+    "SELECT v.a, v.b FROM (VALUES (1, 'x'::text), (2, 'y'::text)) v(a, b) ORDER BY v.a DESC",
+    "SELECT s.status, count(*) AS c FROM sample s GROUP BY s.status ORDER BY s.status",
+    "SELECT s.active, sum(s.n) AS n, count(DISTINCT s.m) AS m FROM sample s GROUP BY s.active ORDER BY s.active NULLS FIRST",
+    "SELECT (s.code)::text AS code, s.price FROM sample s WHERE (s.price IS NOT NULL) ORDER BY s.price DESC, s.id",
+    "SELECT date_trunc('month'::text, s.starts) < s.starts AS later, s.id FROM sample s WHERE (s.starts < '2021-01-01 00:00:00'::timestamp without time zone) ORDER BY s.id",
+    "WITH RECURSIVE tree AS (SELECT s.id, 0 AS depth FROM sample s WHERE (s.id = 1) UNION ALL SELECT c.id, (t.depth + 1) FROM (sample c JOIN tree t ON ((c.id = (t.id * 2)))) WHERE (t.depth < 10)) SELECT tree.id, tree.depth FROM tree ORDER BY tree.id",
+    "SELECT s.id, rank() OVER (ORDER BY s.n DESC, s.m) AS place FROM sample s ORDER BY s.id",
+    "SELECT s.n FROM sample s GROUP BY s.n HAVING (sum(s.price) > (1000)::numeric) ORDER BY s.n",
+    "SELECT sample.id, sample.name FROM sample WHERE (sample.n > 0) ORDER BY sample.id;",
+    "SELECT s.n, count(*) AS count, sum(s.price) AS total, min(s.m) AS least FROM sample s GROUP BY s.n ORDER BY s.n",
+    "SELECT s.n, count(*) FILTER (WHERE s.active) AS active FROM sample s GROUP BY s.n HAVING (count(*) > 1) ORDER BY s.n DESC",
+    "SELECT a.id, b.id AS other FROM (sample a LEFT JOIN sample b ON (((b.id = a.n) AND (b.m = 3)))) ORDER BY a.id, b.id",
+    "WITH top AS (SELECT s.id, s.n FROM sample s WHERE (s.n > 0)) SELECT t.id, (t.n + 1) AS next FROM top t ORDER BY t.id LIMIT 5 OFFSET 2",
+    "WITH RECURSIVE steps(at) AS (SELECT 1 UNION ALL SELECT (s.at + 1) FROM steps s WHERE (s.at < 5)) SELECT steps.at FROM steps ORDER BY steps.at",
+    "SELECT sample.id AS x FROM sample WHERE (sample.n = 5) UNION SELECT sample.m AS x FROM sample ORDER BY 1",
+    "SELECT s.id, row_number() OVER (PARTITION BY s.n ORDER BY s.id DESC) AS place FROM sample s ORDER BY s.id",
+    "SELECT s.id, lag(s.id) OVER (ORDER BY s.id) AS before, sum(s.id) OVER (ORDER BY s.id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS two FROM sample s ORDER BY s.id",
+    "SELECT DISTINCT s.m FROM sample s ORDER BY s.m",
+    "SELECT s.id FROM sample s WHERE (EXISTS ( SELECT 1 FROM sample t WHERE ((t.m = s.n) AND (t.id <> s.id)))) ORDER BY s.id",
+    "SELECT s.id FROM sample s WHERE (s.n IN ( SELECT t.m FROM sample t WHERE (t.m IS NOT NULL))) ORDER BY s.id",
+    "SELECT s.id, ( SELECT max(t.m) AS max FROM sample t WHERE (t.n = s.n)) AS most FROM sample s ORDER BY s.id",
+    "SELECT q.n, q.c FROM ( SELECT s.n, count(s.m) AS c FROM sample s GROUP BY s.n) q WHERE (q.c > 1) ORDER BY q.n",
+    "SELECT s.n, string_agg(s.name, ', '::text ORDER BY s.id) AS names FROM sample s GROUP BY s.n ORDER BY s.n",
+    "SELECT s.id, CASE WHEN s.active THEN 'active'::text ELSE ''::text END AS notes FROM sample s ORDER BY s.status, s.id",
+    "SELECT a.id, b.n FROM (sample a JOIN sample b USING (id)) ORDER BY a.id",
+    "SELECT s.id, (s.starts)::date AS day, EXTRACT(dow FROM s.created) AS dow FROM sample s WHERE (s.starts < '2021-01-01 00:00:00'::timestamp without time zone) ORDER BY s.id",
+    "SELECT bool_or(s.active) AS some, bool_and(s.active) AS every, sum((s.price * 2.0)) AS twice FROM sample s",
+];
+
+fn sqlite_values(connection: &Connection, sql: &str) -> Vec<Option<String>> {
+    use rusqlite::types::ValueRef;
+    let mut statement = connection.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).unwrap();
+    let mut values = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        for column in 0..columns {
+            values.push(match row.get_ref(column).unwrap() {
+                ValueRef::Null => None,
+                ValueRef::Integer(value) => Some(value.to_string()),
+                ValueRef::Real(value) => Some(format!("{value:?}")),
+                ValueRef::Text(text) => Some(String::from_utf8(text.to_vec()).unwrap()),
+                ValueRef::Blob(blob) => Some(format!("{blob:?}")),
+            });
+        }
+    }
+    values
+}
+
+/// PostgreSQL's text beside SQLite's: booleans as 1 and 0, numbers by their value.
+fn same(postgres: &Option<String>, sqlite: &Option<String>) -> bool {
+    match (postgres.as_deref(), sqlite.as_deref()) {
+        (None, None) => true,
+        (Some("true" | "t"), Some(value)) if value.parse::<i64>().is_ok() => value == "1",
+        (Some("false" | "f"), Some(value)) if value.parse::<i64>().is_ok() => value == "0",
+        (Some(a), Some(b)) if a == b => true,
+        (Some(a), Some(b)) => matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b),
+        _ => false,
+    }
+}
+
+/// Every question to both engines: its name, PostgreSQL's query and SQLite's.
+fn questions() -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for (condition, _) in CONDITIONS {
+        let sql = check(condition, &Sample).unwrap().sql;
+        all.push((
+            (*condition).to_owned(),
+            format!("SELECT ({condition})::text FROM sample ORDER BY id"),
+            format!("SELECT {sql} FROM sample ORDER BY id"),
+        ));
+    }
+    for (expression, kind, stored) in computed() {
+        let sql = generated(expression, &Sample, &ColumnForm::new("g", stored))
+            .unwrap_or_else(|e| panic!("{expression}: {e}"))
+            .sql;
+        all.push((
+            format!("{expression} → {kind}"),
+            format!("SELECT (({expression})::{kind})::text FROM sample ORDER BY id"),
+            format!("SELECT {sql} FROM sample ORDER BY id"),
+        ));
+    }
+    for definition in VIEWS {
+        let sql = view(definition, &Sample).unwrap_or_else(|e| panic!("{definition}: {e}")).sql;
+        all.push(((*definition).to_owned(), definition.trim_end_matches(';').to_owned(), sql));
+    }
+    all
+}
+
+/// PostgreSQL 15's answers, as recorded by the test below.
+const ANSWERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/expressions/answers.json");
+
+type Answers = std::collections::BTreeMap<String, Vec<Option<String>>>;
+
+#[test]
+fn sqlite_answers_every_question_as_postgresql_did() {
+    let answers: Answers = serde_json::from_str(&std::fs::read_to_string(ANSWERS).unwrap()).unwrap();
+    let connection = sqlite();
+    let mut wrong = Vec::new();
+    for (name, _, sql) in questions() {
+        let Some(expected) = answers.get(&name) else {
+            wrong.push(format!("{name}: no answer is recorded"));
+            continue;
+        };
+        let given = sqlite_values(&connection, &sql);
+        if expected.len() != given.len() {
+            wrong.push(format!("{name}: {} values, not {}\n    {sql}", given.len(), expected.len()));
+        } else if let Some(at) = (0..given.len()).find(|at| !same(&expected[*at], &given[*at])) {
+            wrong.push(format!("{name}: value {at} is {:?}, not {:?}\n    {sql}", given[at], expected[at]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Asks a PostgreSQL every question, in a schema of its own that is rolled back. With WHIMBREL_RECORD set, its answers
+/// become the recorded ones.
+#[tokio::test]
+async fn postgresql_still_answers_as_recorded() {
+    use sqlx::{Connection as _, Executor as _, Row as _};
+    let mut connection = sqlx::PgConnection::connect(crate::provision::shared().unwrap().admin_url()).await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    let table = POSTGRES_TABLE.replace("citext", "text");
+    transaction
+        .execute("SET TIME ZONE 'UTC'; CREATE SCHEMA whimbrel_questions; SET LOCAL search_path = whimbrel_questions")
+        .await
+        .unwrap();
+    transaction.execute(sqlx::AssertSqlSafe(table)).await.unwrap();
+    for (id, row) in rows().iter().enumerate() {
+        let values: Vec<&str> = row.iter().map(|(postgres, _)| *postgres).collect();
+        let sql = format!("INSERT INTO sample VALUES ({id}, {})", values.join(", "));
+        transaction.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+    }
+    let mut answers = Answers::new();
+    for (name, sql, _) in questions() {
+        // The simple protocol gives every value as text.
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone())).fetch_all(&mut *transaction).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let mut values = Vec::new();
+        for row in &rows {
+            for column in 0..row.len() {
+                let value = row.try_get_raw(column).unwrap();
+                values.push(value.as_str().ok().map(str::to_owned));
+            }
+        }
+        answers.insert(name, values);
+    }
+    transaction.rollback().await.unwrap();
+    if std::env::var_os("WHIMBREL_RECORD").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(ANSWERS).parent().unwrap()).unwrap();
+        std::fs::write(ANSWERS, serde_json::to_string(&answers).unwrap().replace("],\"", "],\n\"") + "\n").unwrap();
+    }
+    let recorded: Answers = serde_json::from_str(&std::fs::read_to_string(ANSWERS).unwrap()).unwrap();
+    assert!(recorded == answers, "PostgreSQL answers otherwise than recorded");
+}

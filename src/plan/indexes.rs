@@ -1,0 +1,121 @@
+//! Indexes.
+
+use super::build::Builder;
+use super::constraints::nulls_not_distinct;
+use super::expression;
+use super::forms::TableScope;
+use super::names::quote;
+use super::{Caveat, IndexPlan, TablePlan};
+use crate::catalog::{Index, IndexKey, IndexPart, Table};
+
+/// Whether an index can stand in for a unique key over those columns (sorted) as a foreign key's parent.
+pub(super) fn is_plain_unique(index: &Index, sorted_columns: &[String]) -> bool {
+    let mut columns: Vec<String> = Vec::new();
+    for part in &index.parts {
+        match &part.key {
+            IndexKey::Column(name) => columns.push(name.clone()),
+            IndexKey::Expression(_) => return false,
+        }
+    }
+    columns.sort();
+    index.unique && index.predicate.is_none() && !index.nulls_not_distinct && columns == sorted_columns
+}
+
+impl Builder<'_> {
+    /// Plans the table's indexes; those that SQLite has no counterpart for are listed.
+    pub(super) fn indexes(&mut self, table: &Table, plan: &mut TablePlan) {
+        for index in &table.indexes {
+            let origin = format!("{} on {}", index.name, table.name);
+            if self.is_excluded_object(&table.name, &index.name) {
+                self.lose("index", &origin, "excluded by name");
+                continue;
+            }
+            match self.index(table, index, &plan.target) {
+                Ok((name, sql, caveats)) => {
+                    self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
+                    plan.indexes.push(IndexPlan { name, sql, origin });
+                }
+                Err(reason) => self.lose("index", &origin, &reason),
+            }
+        }
+    }
+
+    fn index(&mut self, table: &Table, index: &Index, target: &str) -> Result<(String, String, Vec<String>), String> {
+        if !index.valid {
+            return Err("the source itself holds it for invalid".into());
+        }
+        if !matches!(index.method.as_str(), "btree" | "hash") {
+            return Err(format!("SQLite has no index of the method `{}`", index.method));
+        }
+        let mut caveats = Vec::new();
+        if index.method == "hash" {
+            caveats.push("carried as a b-tree".to_owned());
+        }
+        let mut parts = Vec::new();
+        let mut plain_columns = Vec::new();
+        for part in &index.parts {
+            if let IndexKey::Column(name) = &part.key {
+                plain_columns.push(self.index_column(table, name)?);
+            }
+            parts.push(self.index_part(table, part, &mut caveats)?);
+        }
+        let predicate = match &index.predicate {
+            Some(source) => {
+                let scope = TableScope { forms: self.forms(), table: &table.name };
+                let translated =
+                    expression::index_predicate(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                caveats.extend(translated.caveats);
+                Some(translated.sql)
+            }
+            None => None,
+        };
+        let name = self.room.take(&index.name);
+        if name != index.name {
+            caveats.push(format!("named `{name}` in the target: index names share one room in SQLite"));
+        }
+        if index.nulls_not_distinct {
+            if plain_columns.len() != index.parts.len() {
+                return Err("NULLS NOT DISTINCT over an expression".into());
+            }
+            let sql = nulls_not_distinct(&name, target, &plain_columns, predicate.as_deref());
+            return Ok((name, sql, caveats));
+        }
+        for column in &index.include {
+            if index.unique {
+                caveats.push(format!("without its INCLUDE column `{column}`: a unique index of SQLite has only keys"));
+            } else {
+                parts.push(quote(&self.index_column(table, column)?));
+            }
+        }
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+        let sql = format!("CREATE {unique}INDEX {} ON {} ({}){filter}", quote(&name), quote(target), parts.join(", "));
+        Ok((name, sql, caveats))
+    }
+
+    fn index_column(&self, table: &Table, name: &str) -> Result<String, String> {
+        self.planned_column(&table.name, name)
+            .map(|plan| plan.target.clone())
+            .ok_or_else(|| format!("its column `{name}` is not carried"))
+    }
+
+    fn index_part(&self, table: &Table, part: &IndexPart, caveats: &mut Vec<String>) -> Result<String, String> {
+        let mut sql = match &part.key {
+            IndexKey::Column(name) => quote(&self.index_column(table, name)?),
+            IndexKey::Expression(source) => {
+                let scope = TableScope { forms: self.forms(), table: &table.name };
+                let translated =
+                    expression::index_expression(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                caveats.extend(translated.caveats);
+                translated.sql
+            }
+        };
+        if let Some(collation) = &part.collation {
+            caveats.push(format!("sorts by code point, not under the collation `{collation}`"));
+        }
+        if part.descending {
+            sql.push_str(" DESC");
+        }
+        Ok(sql)
+    }
+}

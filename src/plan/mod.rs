@@ -1,0 +1,162 @@
+//! From a source catalog, the rules and the user's choices to what a run will do: target DDL, ordered steps, and
+//! every loss named.
+//!
+//! Pure: nothing here opens a database or a file. A plan with refusals cannot run; each one says what to decide.
+
+pub mod choices;
+pub mod ddl;
+pub mod expression;
+pub mod names;
+
+mod build;
+mod columns;
+mod constraints;
+mod forms;
+mod indexes;
+mod onto;
+mod views;
+
+pub use build::plan;
+pub use onto::onto;
+
+use crate::catalog::{QualifiedName, Shape, TableKind};
+use crate::types::{Codec, Rule};
+use ddl::TableDdl;
+use serde::Serialize;
+
+/// What a run will do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The tables in the order in which they are copied.
+    pub tables: Vec<TablePlan>,
+    /// The views, each after those that it reads.
+    pub views: Vec<ViewPlan>,
+    /// The statements of an explicit target schema, run before the copy; empty where the schema is derived.
+    pub given_schema: bool,
+    /// What is not carried, and why.
+    pub losses: Vec<Loss>,
+    /// What is carried and behaves differently in a corner.
+    pub caveats: Vec<Caveat>,
+    /// What stops the run until somebody decides.
+    pub refusals: Vec<Refusal>,
+}
+
+/// One table's part of the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct TablePlan {
+    /// The table in the source.
+    pub source: QualifiedName,
+    /// What it is in the source.
+    pub kind: TableKind,
+    /// Its name in the target.
+    pub target: String,
+    /// Its columns in the source's order.
+    pub columns: Vec<ColumnPlan>,
+    /// The columns of its key, as places in `columns`; empty where it has none and rows are told apart by rowid.
+    pub key: Vec<usize>,
+    /// The target's definition; `None` where an explicit target schema has it.
+    pub ddl: Option<TableDdl>,
+    /// The indexes that are built after the rows.
+    pub indexes: Vec<IndexPlan>,
+    /// The last number that an AUTOINCREMENT key has handed out, where the source's sequence says.
+    pub last_number: Option<i64>,
+    /// The source's own estimate of its rows; negative where it has none.
+    pub row_estimate: i64,
+    /// Its size in the source in bytes.
+    pub size_bytes: i64,
+}
+
+/// One column's part of the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct ColumnPlan {
+    /// Its name in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// Its type as the source spells it.
+    pub type_name: String,
+    /// Its type.
+    #[serde(skip)]
+    pub shape: Shape,
+    /// How its values are represented.
+    pub rule: Rule,
+    /// What the rule cannot hold and the ledger keeps; `None` where it holds everything.
+    pub remainder: Option<&'static str>,
+    /// NOT NULL in the target.
+    pub not_null: bool,
+    /// Whether the target computes it, so that it is read back and compared but not inserted.
+    pub computed: bool,
+}
+
+impl ColumnPlan {
+    /// The column's codec.
+    pub fn codec(&self) -> Codec {
+        Codec::new(&self.shape, self.rule)
+    }
+}
+
+/// An index of the target.
+#[derive(Debug, Clone, Serialize)]
+pub struct IndexPlan {
+    /// Its name in the target.
+    pub name: String,
+    /// The CREATE INDEX statement.
+    pub sql: String,
+    /// The index in the source.
+    pub origin: String,
+}
+
+/// A view of the target.
+#[derive(Debug, Clone, Serialize)]
+pub struct ViewPlan {
+    /// The view in the source.
+    pub source: QualifiedName,
+    /// Its name in the target.
+    pub target: String,
+    /// The CREATE VIEW statement.
+    pub sql: String,
+}
+
+/// An object of the source that is not carried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// Its kind in lower case.
+    pub kind: String,
+    /// Its name.
+    pub object: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something that is carried and behaves differently in a corner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caveat {
+    /// The object.
+    pub object: String,
+    /// What differs.
+    pub text: String,
+}
+
+/// Something that stops the run until somebody decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The object.
+    pub object: String,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub way_out: String,
+}
+
+impl Plan {
+    /// An error that tells every refusal, where there is one.
+    ///
+    /// # Errors
+    /// A usage error, when the plan has refusals.
+    pub fn ensure_runnable(&self) -> crate::Result<()> {
+        let Some(first) = self.refusals.first() else { return Ok(()) };
+        let told: Vec<_> =
+            self.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason)).collect();
+        Err(crate::Error::usage("plan the migration", "", told.join("; ")).hint(first.way_out.clone()))
+    }
+}

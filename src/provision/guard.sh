@@ -1,0 +1,26 @@
+# Drops the scratch databases that a killed process left on somebody else's server. Arguments: psql, and the server's
+# connection URL without a password. Standard input is a pipe that only the guarded process holds: its first line is
+# the password (may be empty), then `+NAME` for each database it creates and `-NAME` for each it has dropped itself.
+# At its end, what is still on the list is dropped. Names consist of a-z, 0-9 and _ only and begin with `whimbrel_`.
+trap '' INT HUP TERM PIPE
+cd / || exit 1
+IFS= read -r password || exit 1
+if [ -n "$password" ]; then
+  PGPASSWORD=$password
+  export PGPASSWORD
+fi
+PGCONNECT_TIMEOUT=10
+export PGCONNECT_TIMEOUT
+
+left=' '
+while IFS= read -r line; do
+  name=${line#?}
+  case $line in
+    +whimbrel_*) left="$left$name " ;;
+    -whimbrel_*) left="${left%% "$name" *} ${left#* "$name" }" ;;
+  esac
+done
+for name in $left; do
+  "$1" --no-psqlrc --no-password --quiet --dbname "$2" \
+    --command "DROP DATABASE IF EXISTS \"$name\" WITH (FORCE)" </dev/null >/dev/null 2>&1
+done

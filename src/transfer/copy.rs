@@ -1,0 +1,249 @@
+//! The copy: one thread reads and decodes, one thread binds and steps, batches go between them and back.
+//!
+//! A row is decoded once, where it is read; its digest is taken there too. The writing thread knows nothing of types.
+//! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows.
+
+use crate::cancel::Cancel;
+use crate::endpoint::sqlite::loader::Loader;
+use crate::endpoint::sqlite::{Batch, LedgerEntry};
+use crate::endpoint::{ReadColumn, ReadRequest, Source};
+use crate::error::{Error, Result};
+use crate::event::{Event, Listener};
+use crate::plan::{Plan, TablePlan};
+use crate::types::{Codec, Placed, text};
+use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key, rowid_key};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+/// Batches under way at most: one being filled, one being written, and these.
+const BATCHES_BETWEEN: usize = 3;
+
+/// What was read of one table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// The digest of the source's rows, taken while they streamed.
+    pub digest: TableDigest,
+    /// Bytes of text and blobs.
+    pub bytes: u64,
+    /// Values that the ledger keeps.
+    pub ledger_entries: u64,
+}
+
+enum Message {
+    Table(usize),
+    Rows(Batch),
+}
+
+/// Copies every table of the plan and returns the loader with what was read of each.
+///
+/// # Errors
+/// When a row cannot be read, cannot be represented, or is refused by the target; it is named with its key.
+pub fn copy(
+    source: &mut dyn Source,
+    plan: &Plan,
+    loader: Loader,
+    metadata: bool,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<(Loader, Vec<Copied>)> {
+    let (to_writer, from_reader) = sync_channel(BATCHES_BETWEEN);
+    let (to_reader, from_writer) = channel();
+    let interrupt = loader.connection().get_interrupt_handle();
+    let _registration = cancel.on_cancel(move || interrupt.interrupt());
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || write(plan, loader, &from_reader, &to_reader, metadata));
+        let mut reader =
+            Reader { to_writer, from_writer, batch: Batch::default(), hasher: RowHasher::default(), metadata };
+        let read = plan.tables.iter().enumerate().try_fold(Vec::new(), |mut copied, (index, table)| {
+            cancel.check("copy")?;
+            listener(Event::TableStarted { table: table.source.clone(), row_estimate: table.row_estimate });
+            let one = reader.table(source, index, table, listener)?;
+            listener(Event::TableFinished { table: table.source.clone(), rows: one.digest.rows });
+            copied.push(one);
+            Ok(copied)
+        });
+        drop(reader);
+        let written =
+            writer.join().unwrap_or_else(|_| Err(Error::could_not("write the target", "", "the writer panicked")));
+        if cancel.is_cancelled() {
+            return Err(Error::interrupted("copy"));
+        }
+        // The writer's failure is the cause; the reader then only saw that nobody takes its batches.
+        let loader = written?;
+        Ok((loader, read?))
+    })
+}
+
+struct Reader {
+    to_writer: SyncSender<Message>,
+    from_writer: Receiver<Batch>,
+    batch: Batch,
+    hasher: RowHasher,
+    metadata: bool,
+}
+
+impl Reader {
+    fn table(
+        &mut self,
+        source: &mut dyn Source,
+        index: usize,
+        table: &TablePlan,
+        listener: &Listener<'_>,
+    ) -> Result<Copied> {
+        let columns: Vec<Codec> = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
+        let request = ReadRequest {
+            table: &table.source,
+            only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
+            columns: table
+                .columns
+                .iter()
+                .zip(&columns)
+                .map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() })
+                .collect(),
+        };
+        self.send(Message::Table(index))?;
+        let mut copied = Copied::default();
+        source.read(&request, &mut |cells| {
+            self.row(table, &columns, cells, &mut copied)?;
+            if self.batch.is_full() {
+                self.flush(&mut copied, listener)?;
+            }
+            Ok(())
+        })?;
+        self.flush(&mut copied, listener)?;
+        Ok(copied)
+    }
+
+    #[inline]
+    fn row(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
+        let mut inexact = false;
+        for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
+            self.hasher.cell(cell);
+            let placed = codec.place(cell);
+            inexact |= !placed.exact;
+            if column.computed {
+                continue;
+            }
+            if !placed.exact && column.not_null && placed.stored == Stored::Null {
+                return Err(no_room_for(table, column, cell, &key_of(table, codecs, cells, copied.digest.rows)));
+            }
+            self.batch.push(&placed.stored);
+        }
+        if inexact && self.metadata {
+            self.file(table, codecs, cells, copied);
+        }
+        self.batch.end_row();
+        copied.digest.add(self.hasher.finish());
+        Ok(())
+    }
+
+    #[cold]
+    fn file(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) {
+        let key = key_of(table, codecs, cells, copied.digest.rows);
+        for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
+            if codec.place(cell).exact {
+                continue;
+            }
+            if let Some(exact) = text::write(cell) {
+                copied.ledger_entries += 1;
+                self.batch.push_ledger(LedgerEntry { row_key: key.clone(), column: column.target.clone(), exact });
+            }
+        }
+    }
+
+    fn flush(&mut self, copied: &mut Copied, listener: &Listener<'_>) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let (rows, bytes) = (self.batch.row_count() as u64, self.batch.byte_count() as u64);
+        copied.bytes += bytes;
+        let next = self.from_writer.try_recv().unwrap_or_default();
+        self.send_batch(next)?;
+        listener(Event::RowsCopied { rows, bytes });
+        Ok(())
+    }
+
+    fn send_batch(&mut self, next: Batch) -> Result<()> {
+        let full = std::mem::replace(&mut self.batch, next);
+        self.send(Message::Rows(full))
+    }
+
+    fn send(&self, message: Message) -> Result<()> {
+        self.to_writer.send(message).map_err(|_| Error::could_not("copy", "", "the target takes no more rows"))
+    }
+}
+
+/// The row's name: its key as stored, or its place, which is the rowid that a new table gives it.
+fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: u64) -> String {
+    if table.key.is_empty() {
+        return rowid_key(i64::try_from(rows_before).unwrap_or(i64::MAX).saturating_add(1));
+    }
+    let placed: Vec<Placed<'_>> = table.key.iter().map(|place| codecs[*place].place(&cells[*place])).collect();
+    row_key(placed.into_iter().map(|placed| placed.stored))
+}
+
+fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, cell: &Cell<'_>, key: &str) -> Error {
+    let object = format!("table `{}`, row {key}, column `{}`", table.source, column.source);
+    let value = text::write(cell).unwrap_or_default();
+    let cause = format!("SQLite has no {value}, and NULL, which would stand for it, is not allowed there (NOT NULL)");
+    Error::could_not("copy", object, cause).hint(format!(
+        "keep the column as text: `rules.columns.\"{}.{}\" = \"server-text\"`",
+        table.source.name, column.source
+    ))
+}
+
+fn write(
+    plan: &Plan,
+    loader: Loader,
+    from_reader: &Receiver<Message>,
+    to_reader: &Sender<Batch>,
+    metadata: bool,
+) -> Result<Loader> {
+    let mut next = from_reader.recv().ok();
+    while let Some(Message::Table(index)) = next {
+        let table = &plan.tables[index];
+        let columns: Vec<_> =
+            table.columns.iter().filter(|column| !column.computed).map(|column| column.target.as_str()).collect();
+        let mut rows = loader.rows_into(&table.target, &columns)?;
+        next = loop {
+            match from_reader.recv() {
+                Ok(Message::Rows(mut batch)) => {
+                    rows.take(&batch).map_err(|refused| {
+                        let key = refused_key(table, &batch, refused.row);
+                        refused_row(table, &key, &refused)
+                    })?;
+                    if metadata && !batch.ledger.is_empty() {
+                        loader.file_ledger(&table.target, &batch)?;
+                    }
+                    batch.clear();
+                    // The reader may be gone already; then nobody needs the memory.
+                    let _ = to_reader.send(batch);
+                }
+                Ok(message) => break Some(message),
+                Err(_) => break None,
+            }
+        };
+    }
+    Ok(loader)
+}
+
+/// The key of a row that was refused, from the batch's own values.
+fn refused_key(table: &TablePlan, batch: &Batch, row: usize) -> String {
+    let inserted: Vec<usize> = (0..table.columns.len()).filter(|place| !table.columns[*place].computed).collect();
+    let places: Vec<_> = table.key.iter().filter_map(|key| inserted.iter().position(|place| place == key)).collect();
+    if places.is_empty() {
+        return "without a key".to_owned();
+    }
+    row_key(places.into_iter().map(|place| batch.value(row, place, inserted.len())))
+}
+
+fn refused_row(table: &TablePlan, key: &str, refused: &crate::endpoint::sqlite::loader::RowRefused) -> Error {
+    let error = Error::could_not("copy", format!("table `{}`, row {key}", table.source), &refused.message);
+    if !refused.constraint {
+        return error.hint("make room for the target, or choose another place for it");
+    }
+    if refused.message.contains("CHECK") || refused.message.contains("UNIQUE") {
+        return error.hint("leave the constraint out by its name under `tables.exclude_objects`, or choose another rule for the column");
+    }
+    error.hint("choose another rule for the column under `rules.columns`")
+}

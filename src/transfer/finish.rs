@@ -1,0 +1,173 @@
+//! Around the copy: tables before it, indexes, views, numbers and metadata after it.
+//!
+//! The metadata tables are the target's memory of where it came from: `_whimbrel_manifest` (one value per name),
+//! `_whimbrel_tables` (rows and digest of each), `_whimbrel_ledger` (what columns cannot hold).
+
+use super::copy::Copied;
+use crate::catalog::Catalog;
+use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
+use crate::error::{Context, Result};
+use crate::event::{Event, Listener};
+use crate::plan::Plan;
+use crate::plan::choices::Choices;
+use crate::quote::quote;
+use rusqlite::params;
+
+/// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
+const ANALYSIS_LIMIT: u32 = 400;
+
+/// What a given schema wants after the rows: its indexes and triggers, which were taken out for the copy.
+#[derive(Debug, Default)]
+pub struct SetAside {
+    statements: Vec<(String, String)>,
+    full_text: Vec<String>,
+}
+
+/// Creates the plan's tables.
+///
+/// # Errors
+/// When SQLite refuses a definition or the file cannot be written.
+pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()> {
+    for table in &plan.tables {
+        if let Some(ddl) = &table.ddl {
+            loader.execute(&ddl.sql(), &format!("table `{}`", table.target))?;
+        }
+    }
+    if metadata {
+        loader.execute(
+            &format!(
+                "CREATE TABLE _whimbrel_manifest (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;
+                 CREATE TABLE _whimbrel_tables (source TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL,
+                   rows INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
+                 CREATE TABLE {LEDGER_TABLE} (table_name TEXT NOT NULL, row_key TEXT NOT NULL,
+                   column_name TEXT NOT NULL, exact TEXT NOT NULL) STRICT"
+            ),
+            "the metadata tables",
+        )?;
+    }
+    Ok(())
+}
+
+/// Takes the indexes and triggers of a given schema out of the file until the rows are there.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn set_aside(loader: &Loader) -> Result<SetAside> {
+    let connection = loader.connection();
+    let list = |sql: &str| -> rusqlite::Result<Vec<(String, String, String)>> {
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    };
+    let objects = list(
+        "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL
+         ORDER BY type, rowid",
+    )
+    .could_not("read the given schema", "")?;
+    let mut aside = SetAside::default();
+    for (kind, name, sql) in objects {
+        loader.execute(&format!("DROP {kind} {}", quote(&name)), &format!("{kind} `{name}`"))?;
+        aside.statements.push((name, sql));
+    }
+    let full_text = list(
+        "SELECT type, name, sql FROM sqlite_schema
+         WHERE type = 'table' AND sql LIKE 'create virtual table%using%fts5%content%=%'",
+    )
+    .could_not("read the given schema", "")?;
+    aside.full_text = full_text.into_iter().map(|(_, name, _)| name).collect();
+    Ok(aside)
+}
+
+/// Builds indexes and views, sets the numbers that keys count on from, and gathers statistics.
+///
+/// # Errors
+/// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
+pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
+    for index in plan.tables.iter().flat_map(|table| &table.indexes) {
+        listener(Event::IndexStarted { index: index.name.clone() });
+        loader.execute(&index.sql, &format!("index `{}`", index.name))?;
+    }
+    // The full text comes before the triggers that keep it: they must not see it being built.
+    for table in &aside.full_text {
+        let name = quote(table);
+        loader.execute(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')"), &format!("full text `{table}`"))?;
+    }
+    for (name, sql) in &aside.statements {
+        listener(Event::IndexStarted { index: name.clone() });
+        loader.execute(sql, &format!("`{name}`"))?;
+    }
+    for view in &plan.views {
+        loader.execute(&view.sql, &format!("view `{}`", view.target))?;
+    }
+    count_on(loader, plan)?;
+    loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")
+}
+
+/// An AUTOINCREMENT key goes on from the source's sequence, which may be ahead of the rows.
+fn count_on(loader: &Loader, plan: &Plan) -> Result<()> {
+    for table in &plan.tables {
+        let Some(last) = table.last_number else { continue };
+        let connection = loader.connection();
+        let changed = connection
+            .execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", params![table.target, last])
+            .could_not("set the number of", format!("table `{}`", table.target))?;
+        if changed == 0 {
+            connection
+                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table.target, last])
+                .could_not("set the number of", format!("table `{}`", table.target))?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a target came from; stored in its manifest.
+pub struct Origin<'a> {
+    /// The source without a password.
+    pub source: &'a str,
+    /// The source's schema.
+    pub catalog: &'a Catalog,
+    /// The choices under which it was planned.
+    pub choices: &'a Choices,
+    /// The project's target schema was used.
+    pub given_schema: bool,
+    /// UTC, ISO 8601.
+    pub finished_at: String,
+}
+
+/// Writes the metadata of a finished copy.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &Origin<'_>) -> Result<()> {
+    const OPERATION: &str = "write the metadata";
+    let connection = loader.connection();
+    loader.execute(
+        &format!("CREATE UNIQUE INDEX _whimbrel_ledger_key ON {LEDGER_TABLE} (table_name, row_key, column_name)"),
+        "the ledger's index",
+    )?;
+    let json = |value: serde_json::Result<String>| value.could_not(OPERATION, "");
+    let values = [
+        ("format", "1".to_owned()),
+        ("tool", format!("whimbrel {}", env!("CARGO_PKG_VERSION"))),
+        ("source", origin.source.to_owned()),
+        ("finished_at", origin.finished_at.clone()),
+        ("digest_algorithm", "xxh3-128 of canonical rows, summed modulo 2^128".to_owned()),
+        ("given_schema", origin.given_schema.to_string()),
+        ("catalog", json(serde_json::to_string(origin.catalog))?),
+        ("choices", json(serde_json::to_string(origin.choices))?),
+    ];
+    for (name, value) in values {
+        connection
+            .execute("INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)", params![name, value])
+            .could_not(OPERATION, "")?;
+    }
+    for (table, one) in plan.tables.iter().zip(copied) {
+        connection
+            .execute(
+                "INSERT INTO _whimbrel_tables (source, target, rows, digest) VALUES (?1, ?2, ?3, ?4)",
+                params![table.source.to_string(), table.target, one.digest.rows as i64, one.digest.to_string()],
+            )
+            .could_not(OPERATION, "")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Cells as the source's own text and back: the form in which the ledger keeps a value, and in which a report shows it.
+
+use crate::catalog::Shape;
+use crate::value::{Cell, Stored, calendar};
+use std::borrow::Cow;
+
+/// The zone that PostgreSQL prints behind a timestamp with time zone when `TimeZone` is UTC.
+const UTC: &str = "+00";
+
+/// The text that the source's output function gives for the cell; `None` for NULL.
+pub fn write(cell: &Cell<'_>) -> Option<String> {
+    Some(match cell {
+        Cell::Null => return None,
+        Cell::Bool(value) => if *value { "t" } else { "f" }.to_owned(),
+        Cell::Int(value) => value.to_string(),
+        Cell::Float(value) => float(*value),
+        Cell::Decimal(value) => value.to_string(),
+        Cell::Text(value) | Cell::Json(value) | Cell::Native(value) => value.clone().into_owned(),
+        Cell::Bytes(value) => format!("\\x{}", hex(value)),
+        Cell::Uuid(value) => uuid(value),
+        Cell::Date(value) => calendar::date_text(*value),
+        Cell::Timestamp(value) => calendar::timestamp_text(*value, ' ', ""),
+        Cell::TimestampTz(value) => calendar::timestamp_text(*value, ' ', UTC),
+        Cell::Foreign(value) => stored(value),
+    })
+}
+
+/// A stored value as SQLite would print it in a literal.
+pub fn stored(value: &Stored<'_>) -> String {
+    match value {
+        Stored::Null => "NULL".to_owned(),
+        Stored::Integer(value) => value.to_string(),
+        Stored::Real(value) => float(*value),
+        Stored::Text(value) => format!("'{}'", String::from_utf8_lossy(value).replace('\'', "''")),
+        Stored::Blob(value) => format!("x'{}'", hex(value)),
+    }
+}
+
+/// Reads the text of a value of that type, as [`write`] gave it.
+pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
+    Some(match shape {
+        Shape::Boolean => Cell::Bool(match text {
+            "t" => true,
+            "f" => false,
+            _ => return None,
+        }),
+        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => Cell::Int(text.parse().ok()?),
+        Shape::Real | Shape::Double => Cell::Float(match text {
+            "NaN" => f64::NAN,
+            "Infinity" => f64::INFINITY,
+            "-Infinity" => f64::NEG_INFINITY,
+            _ => text.parse().ok()?,
+        }),
+        Shape::Numeric { .. } => Cell::Decimal(text.parse().ok()?),
+        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name | Shape::Enum(_) => {
+            Cell::Text(Cow::Borrowed(text))
+        }
+        Shape::Bytea => Cell::Bytes(Cow::Owned(parse_hex(text.strip_prefix("\\x")?)?)),
+        Shape::Uuid => Cell::Uuid(parse_uuid(text)?),
+        Shape::Date => Cell::Date(calendar::parse_date(text)?),
+        Shape::Timestamp { .. } => Cell::Timestamp(calendar::parse_timestamp(text, ' ', "")?),
+        Shape::TimestampTz { .. } => Cell::TimestampTz(calendar::parse_timestamp(text, ' ', UTC)?),
+        Shape::Json | Shape::Jsonb => Cell::Json(Cow::Borrowed(text)),
+        Shape::Domain(domain) => return read(&domain.base.shape, text),
+        Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Other => Cell::Native(Cow::Borrowed(text)),
+    })
+}
+
+fn float(value: f64) -> String {
+    if value.is_nan() {
+        "NaN".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+    } else {
+        // `{:?}` gives the shortest digits that read back; `{}` would print 1e300 with three hundred zeros.
+        let text = format!("{value:?}");
+        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+    }
+}
+
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn parse_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
+}
+
+/// A UUID's 36 characters in lower case.
+pub fn uuid(bytes: &[u8; 16]) -> String {
+    let mut buffer = [0; 36];
+    write_uuid(bytes, &mut buffer).to_owned()
+}
+
+/// Writes a UUID's 36 characters into a buffer.
+pub fn write_uuid<'a>(bytes: &[u8; 16], buffer: &'a mut [u8; 36]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut position = 0;
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            buffer[position] = b'-';
+            position += 1;
+        }
+        buffer[position] = DIGITS[usize::from(byte >> 4)];
+        buffer[position + 1] = DIGITS[usize::from(byte & 15)];
+        position += 2;
+    }
+    std::str::from_utf8(buffer).unwrap_or_default()
+}
+
+/// Reads a UUID of exactly the form that [`uuid`] writes.
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let text = text.as_bytes();
+    if text.len() != 36 {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    let mut position = 0;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            if text[position] != b'-' {
+                return None;
+            }
+            position += 1;
+        }
+        *byte = nibble(text[position])? << 4 | nibble(text[position + 1])?;
+        position += 2;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Shape;
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let cases = [
+            (Shape::Boolean, Cell::Bool(true)),
+            (Shape::BigInt, Cell::Int(i64::MIN)),
+            (Shape::Double, Cell::Float(-0.0)),
+            (Shape::Double, Cell::Float(f64::INFINITY)),
+            (Shape::Double, Cell::Float(5e-324)),
+            (Shape::Double, Cell::Float(1.7976931348623157e308)),
+            (Shape::Numeric { precision_and_scale: None }, Cell::Decimal("-1.500".parse().unwrap())),
+            (Shape::Bytea, Cell::Bytes(Cow::Borrowed(b"\x00\xff"))),
+            (Shape::Uuid, Cell::Uuid(*b"0123456789abcdef")),
+            (Shape::Date, Cell::Date(-800_000)),
+            (Shape::Timestamp { precision: 6 }, Cell::Timestamp(1)),
+            (Shape::TimestampTz { precision: 6 }, Cell::TimestampTz(i64::MAX)),
+        ];
+        for (shape, cell) in cases {
+            let text = write(&cell).unwrap();
+            let mut left = Vec::new();
+            let mut right = Vec::new();
+            read(&shape, &text).unwrap().encode(&mut left);
+            cell.encode(&mut right);
+            assert_eq!(left, right, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_uuid_of_another_form_is_not_taken() {
+        let good = "30313233-3435-3637-3839-616263646566";
+        assert!(parse_uuid(good).is_some());
+        assert!(parse_uuid(&good.to_uppercase().replace('3', "A")).is_none());
+        assert!(parse_uuid(&good.replace('-', "")).is_none());
+    }
+}

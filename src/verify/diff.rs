@@ -1,0 +1,238 @@
+//! The rows that differ, by key and column.
+//!
+//! Only runs for a table whose digests differ. Both sides' keys and row hashes go into a temporary database on disk,
+//! which tells the keys that differ and how many there are; the first of them are then read again on both sides
+//! and shown column by column. Memory does not grow with the rows.
+
+use super::scan::Scan;
+use crate::catalog::TableKind;
+use crate::endpoint::{ReadColumn, ReadRequest, Source};
+use crate::error::{Context, Result};
+use crate::plan::{ColumnPlan, TablePlan};
+use crate::types::{Codec, text};
+use crate::value::{Cell, RowHasher, row_key};
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Longer values are cut when they are shown, in characters.
+const VALUE_CHARS_MAX: usize = 120;
+
+/// How the rows of one table differ.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Differences {
+    /// Rows of the source that the target lacks.
+    pub missing: u64,
+    /// Rows of the target that the source does not have.
+    pub surplus: u64,
+    /// Rows with the same key and other values.
+    pub changed: u64,
+    /// The first of them.
+    pub rows: Vec<RowDifference>,
+}
+
+/// One row that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowDifference {
+    /// The row's key as the target stores it; for a table without a key, its values.
+    pub key: String,
+    /// What is the matter with it.
+    pub kind: RowDifferenceKind,
+    /// The columns that differ; empty for a row that one side does not have.
+    pub columns: Vec<ColumnDifference>,
+}
+
+/// What is the matter with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowDifferenceKind {
+    /// The target lacks it.
+    Missing,
+    /// The source does not have it.
+    Surplus,
+    /// Its values differ.
+    Changed,
+}
+
+/// One value that differs; `None` is NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnDifference {
+    /// The column in the source.
+    pub column: String,
+    /// The source's value.
+    pub source: Option<String>,
+    /// The target's value.
+    pub target: Option<String>,
+}
+
+/// Finds the rows that differ and shows the first `shown_max` of them.
+///
+/// # Errors
+/// When either side cannot be read, or the temporary database cannot be written.
+pub fn rows(source: &mut dyn Source, target: &Connection, table: &TablePlan, shown_max: usize) -> Result<Differences> {
+    const OPERATION: &str = "compare rows of";
+    let object = format!("table `{}`", table.source);
+    // An empty name is a database of its own on disk that SQLite removes when it is closed.
+    let spill = Connection::open("").could_not(OPERATION, &object)?;
+    spill
+        .execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384; BEGIN;
+             CREATE TABLE source (key TEXT NOT NULL, hash BLOB NOT NULL);
+             CREATE TABLE target (key TEXT NOT NULL, hash BLOB NOT NULL);",
+        )
+        .could_not(OPERATION, &object)?;
+    spill_source(source, &spill, table)?;
+    spill_target(target, &spill, table)?;
+    spill
+        .execute_batch(
+            "COMMIT;
+             CREATE TABLE s AS SELECT key, hash, count(*) AS n FROM source GROUP BY key, hash;
+             CREATE TABLE t AS SELECT key, hash, count(*) AS n FROM target GROUP BY key, hash;
+             CREATE INDEX s_key ON s (key); CREATE INDEX t_key ON t (key);
+             CREATE TABLE only_s AS SELECT s.key, s.n - ifnull(t.n, 0) AS n FROM s LEFT JOIN t USING (key, hash)
+               WHERE s.n > ifnull(t.n, 0);
+             CREATE TABLE only_t AS SELECT t.key, t.n - ifnull(s.n, 0) AS n FROM t LEFT JOIN s USING (key, hash)
+               WHERE t.n > ifnull(s.n, 0);
+             CREATE INDEX only_s_key ON only_s (key); CREATE INDEX only_t_key ON only_t (key);",
+        )
+        .could_not(OPERATION, &object)?;
+    let mut found = Differences::default();
+    let listed = |kind: RowDifferenceKind, sql: &str| -> Result<(u64, Vec<RowDifference>)> {
+        let total: i64 = spill
+            .query_row(&format!("SELECT ifnull(sum(n), 0) FROM ({sql})"), [], |row| row.get(0))
+            .could_not(OPERATION, &object)?;
+        let mut statement =
+            spill.prepare(&format!("SELECT key FROM ({sql}) ORDER BY key LIMIT ?1")).could_not(OPERATION, &object)?;
+        let rows = statement
+            .query_map([shown_max as i64], |row| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() }))
+            .could_not(OPERATION, &object)?;
+        Ok((total.unsigned_abs(), rows.collect::<rusqlite::Result<_>>().could_not(OPERATION, &object)?))
+    };
+    let both = "SELECT key, n FROM only_s WHERE key IN (SELECT key FROM only_t)";
+    let only_source = "SELECT key, n FROM only_s WHERE key NOT IN (SELECT key FROM only_t)";
+    let only_target = "SELECT key, n FROM only_t WHERE key NOT IN (SELECT key FROM only_s)";
+    for (kind, sql) in [
+        (RowDifferenceKind::Changed, both),
+        (RowDifferenceKind::Missing, only_source),
+        (RowDifferenceKind::Surplus, only_target),
+    ] {
+        let (total, rows) = listed(kind, sql)?;
+        match kind {
+            RowDifferenceKind::Changed => found.changed = total,
+            RowDifferenceKind::Missing => found.missing = total,
+            RowDifferenceKind::Surplus => found.surplus = total,
+        }
+        found.rows.extend(rows);
+    }
+    found.rows.truncate(shown_max);
+    show_columns(source, target, table, &mut found.rows)?;
+    Ok(found)
+}
+
+fn codecs(table: &TablePlan) -> Vec<Codec> {
+    table.columns.iter().map(ColumnPlan::codec).collect()
+}
+
+fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest<'p> {
+    ReadRequest {
+        table: &table.source,
+        only: matches!(table.kind, TableKind::Ordinary),
+        columns: table
+            .columns
+            .iter()
+            .zip(codecs)
+            .map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() })
+            .collect(),
+    }
+}
+
+/// The key that both sides can tell: the key's stored values, or for a table without a key all values as text.
+fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String {
+    if table.key.is_empty() {
+        let values: Vec<_> =
+            cells.iter().map(|cell| serde_json::Value::from(text::write(cell).map(shortened))).collect();
+        return serde_json::Value::from(values).to_string();
+    }
+    let placed: Vec<_> = table.key.iter().map(|place| codecs[*place].place(&cells[*place])).collect();
+    row_key(placed.into_iter().map(|placed| placed.stored))
+}
+
+fn spill_source(source: &mut dyn Source, spill: &Connection, table: &TablePlan) -> Result<()> {
+    let codecs = codecs(table);
+    let mut insert =
+        spill.prepare("INSERT INTO source (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
+    let mut hasher = RowHasher::default();
+    source.read(&request(table, &codecs), &mut |cells| {
+        cells.iter().for_each(|cell| hasher.cell(cell));
+        insert
+            .execute(params![common_key(table, &codecs, cells), hasher.finish().to_be_bytes()])
+            .map(drop)
+            .could_not("compare rows of", &table.target)
+    })
+}
+
+fn spill_target(target: &Connection, spill: &Connection, table: &TablePlan) -> Result<()> {
+    let codecs = codecs(table);
+    let mut insert =
+        spill.prepare("INSERT INTO target (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
+    let mut hasher = RowHasher::default();
+    Scan::new(target, table)?.rows(target, None, &mut |row| {
+        row.cells.iter().for_each(|cell| hasher.cell(cell));
+        let key = common_key(table, &codecs, row.cells);
+        insert
+            .execute(params![key, hasher.finish().to_be_bytes()])
+            .map(drop)
+            .could_not("compare rows of", &table.target)
+    })
+}
+
+/// Reads the changed rows again on both sides and fills in the columns that differ.
+fn show_columns(
+    source: &mut dyn Source,
+    target: &Connection,
+    table: &TablePlan,
+    rows: &mut [RowDifference],
+) -> Result<()> {
+    let codecs = codecs(table);
+    let mut wanted: BTreeMap<String, [Option<Vec<Option<String>>>; 2]> = rows
+        .iter()
+        .filter(|row| row.kind == RowDifferenceKind::Changed)
+        .map(|row| (row.key.clone(), [None, None]))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut note = |side: usize, cells: &[Cell<'_>]| {
+        if let Some(sides) = wanted.get_mut(&common_key(table, &codecs, cells)) {
+            sides[side] = Some(cells.iter().map(text::write).collect());
+        }
+    };
+    source.read(&request(table, &codecs), &mut |cells| {
+        note(0, cells);
+        Ok(())
+    })?;
+    Scan::new(target, table)?.rows(target, None, &mut |row| {
+        note(1, row.cells);
+        Ok(())
+    })?;
+    for row in rows {
+        let Some([Some(source), Some(target)]) = wanted.get(&row.key) else { continue };
+        for (place, column) in table.columns.iter().enumerate() {
+            if source[place] != target[place] {
+                row.columns.push(ColumnDifference {
+                    column: column.source.clone(),
+                    source: source[place].clone().map(shortened),
+                    target: target[place].clone().map(shortened),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shortened(value: String) -> String {
+    match value.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
+        None => value,
+    }
+}

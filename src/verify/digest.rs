@@ -1,0 +1,126 @@
+//! Digests of a target's tables, read back by several threads.
+//!
+//! A table's digest does not depend on the order of its rows, so its rowids are cut into ranges and each thread takes
+//! the next range until none is left.
+
+use super::scan::Scan;
+use crate::cancel::Cancel;
+use crate::endpoint::sqlite::read::open;
+use crate::error::{Error, Result};
+use crate::event::{Event, Listener};
+use crate::plan::TablePlan;
+use crate::value::{RowHasher, TableDigest};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Rows are told to the listener in portions of about so many.
+const ROWS_PER_EVENT: u64 = 20_000;
+/// A table is cut into about so many ranges of rowids.
+const RANGES: i64 = 64;
+/// A table with fewer rowids than this is read by one thread.
+const DIVIDED_FROM_ROWIDS: i64 = 20_000;
+/// More threads than this read no faster than the disk.
+const THREADS_MAX: usize = 8;
+
+/// One piece of work: a table's place and a range of its rowids.
+type Piece = (usize, Option<(i64, i64)>);
+
+/// The digest of each table of the file, in the order of the tables.
+///
+/// # Errors
+/// When the file cannot be read, or somebody asks to stop.
+pub fn of_tables(
+    path: &Path,
+    tables: &[TablePlan],
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Vec<TableDigest>> {
+    let connection = open(path, &cancel.flag())?;
+    let scans = tables.iter().map(|table| Scan::new(&connection, table)).collect::<Result<Vec<_>>>()?;
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (place, scan) in scans.iter().enumerate() {
+        match scan.extent(&connection)? {
+            Some((low, high)) => pieces.extend(ranges(low, high).into_iter().map(|range| (place, Some(range)))),
+            None => pieces.push((place, None)),
+        }
+    }
+    drop(connection);
+    let digests = Mutex::new(vec![TableDigest::default(); tables.len()]);
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        let connection = open(path, &cancel.flag())?;
+        let mut hasher = RowHasher::default();
+        while let Some((place, range)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let digest = of_piece(&scans[*place], &connection, *range, &mut hasher, listener)?;
+            let mut digests = digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            digests[*place].merge(digest);
+        }
+        Ok(())
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(pieces.len().max(1));
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker.join().unwrap_or_else(|_| Err(Error::could_not("read back", "", "a reader panicked")))
+        })
+    })?;
+    Ok(digests.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+fn of_piece(
+    scan: &Scan<'_>,
+    connection: &Connection,
+    range: Option<(i64, i64)>,
+    hasher: &mut RowHasher,
+    listener: &Listener<'_>,
+) -> Result<TableDigest> {
+    let mut digest = TableDigest::default();
+    let mut told = 0;
+    scan.rows(connection, range, &mut |row| {
+        row.cells.iter().for_each(|cell| hasher.cell(cell));
+        digest.add(hasher.finish());
+        if digest.rows - told == ROWS_PER_EVENT {
+            listener(Event::RowsVerified { rows: ROWS_PER_EVENT });
+            told = digest.rows;
+        }
+        Ok(())
+    })?;
+    listener(Event::RowsVerified { rows: digest.rows - told });
+    Ok(digest)
+}
+
+/// Ranges that together hold every rowid from `low` to `high` once.
+fn ranges(low: i64, high: i64) -> Vec<(i64, i64)> {
+    let count = i128::from(high) - i128::from(low) + 1;
+    if count < i128::from(DIVIDED_FROM_ROWIDS) {
+        return vec![(low, high)];
+    }
+    let step = (count + i128::from(RANGES) - 1) / i128::from(RANGES);
+    let mut ranges = Vec::new();
+    let mut start = i128::from(low);
+    while start <= i128::from(high) {
+        let end = (start + step - 1).min(i128::from(high));
+        // Both lie between two 64-bit numbers.
+        ranges.push((start as i64, end as i64));
+        start = end + 1;
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_every_rowid_once() {
+        for (low, high) in [(1, 1), (1, 20_000), (-5, 1_000_000), (i64::MIN, i64::MAX), (0, 63), (7, 20_070)] {
+            let ranges = ranges(low, high);
+            assert_eq!(ranges[0].0, low);
+            assert_eq!(ranges[ranges.len() - 1].1, high);
+            assert!(ranges.windows(2).all(|pair| pair[0].1.checked_add(1) == Some(pair[1].0)));
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Proving that a target holds what its source holds.
+//!
+//! The order is counts, digests, differing rows, foreign keys, structural integrity, the user's checks. Every figure
+//! is read back from the closed and reopened file. What a level leaves out, the report says.
+
+pub mod checks;
+pub mod diff;
+pub mod digest;
+pub mod objects;
+pub mod scan;
+pub mod structure;
+
+use crate::cancel::Cancel;
+use crate::catalog::QualifiedName;
+use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::{ReadColumn, ReadRequest, Source};
+use crate::error::{Error, Result};
+use crate::event::{Event, Listener, Phase};
+use crate::plan::{ColumnPlan, Plan, TablePlan};
+use crate::quote::quote;
+use crate::value::{RowHasher, TableDigest};
+use checks::CheckOutcome;
+use diff::Differences;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use structure::{Depth, ForeignKeys, Integrity};
+
+/// How much is checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The number of rows of each table.
+    Counts,
+    /// Also every value, by digest.
+    Digest,
+    /// Also foreign keys, structural integrity, and the project's checks.
+    #[default]
+    Full,
+}
+
+/// How many findings of each kind are shown; the totals are always told.
+pub const SHOWN_MAX: usize = 20;
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    /// How much was checked.
+    pub level: Level,
+    /// Each table.
+    pub tables: Vec<TableCheck>,
+    /// Objects of the plan that the file lacks, has otherwise, or has besides.
+    pub objects: Vec<String>,
+    /// Foreign keys; `None` where the level leaves them out.
+    pub foreign_keys: Option<ForeignKeys>,
+    /// Structural integrity; `None` where the level leaves it out.
+    pub integrity: Option<Integrity>,
+    /// The project's checks.
+    pub checks: Vec<CheckOutcome>,
+    /// What was not checked, and why.
+    pub not_checked: Vec<String>,
+}
+
+/// One table's part of a verification.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableCheck {
+    /// The table in the source.
+    pub source: QualifiedName,
+    /// Its name in the target.
+    pub target: String,
+    /// Rows in the source.
+    pub source_rows: u64,
+    /// Rows read back from the target; `None` where the table cannot be read.
+    pub target_rows: Option<u64>,
+    /// Whether every value is the same; `None` where the level leaves values out.
+    pub same_values: Option<bool>,
+    /// The digest of the source's rows, and of the target's.
+    pub digests: Option<(TableDigest, TableDigest)>,
+    /// The rows that differ, where they were looked for.
+    pub differences: Option<Differences>,
+    /// Why the table could not be read back.
+    pub failure: Option<String>,
+}
+
+impl TableCheck {
+    /// Nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.failure.is_none() && self.target_rows == Some(self.source_rows) && self.same_values != Some(false)
+    }
+}
+
+impl Verification {
+    /// Nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.tables.iter().all(TableCheck::is_sound)
+            && self.objects.is_empty()
+            && self.foreign_keys.as_ref().is_none_or(ForeignKeys::is_sound)
+            && self.integrity.as_ref().is_none_or(Integrity::is_sound)
+            && self.checks.iter().all(|check| check.violations == 0)
+    }
+
+    /// An error that tells what was found, in one sentence.
+    ///
+    /// # Errors
+    /// When anything was found.
+    pub fn ensure_sound(&self) -> Result<()> {
+        if self.is_sound() {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        for table in self.tables.iter().filter(|table| !table.is_sound()) {
+            found.push(format!("table `{}` differs", table.source));
+        }
+        let count = |number: u64, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
+        if !self.objects.is_empty() {
+            found.push(count(self.objects.len() as u64, "object differs", "objects differ"));
+        }
+        if let Some(keys) = self.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
+            found.push(count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"));
+        }
+        if let Some(integrity) = self.integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
+            found.push(count(integrity.total, "integrity finding", "integrity findings"));
+        }
+        for check in self.checks.iter().filter(|check| check.violations > 0) {
+            found.push(format!("check `{}` found {}", check.file, count(check.violations, "row", "rows")));
+        }
+        Err(Error::differs("verify", "", found.join(", ")))
+    }
+}
+
+/// What to check.
+pub struct Request<'r> {
+    /// The closed file.
+    pub path: &'r Path,
+    /// The plan that it was made by.
+    pub plan: &'r Plan,
+    /// How much.
+    pub level: Level,
+    /// The digests of the source's rows in the order of the plan's tables, where they are known already.
+    pub source_digests: Option<Vec<TableDigest>>,
+    /// The project's folder of checks.
+    pub checks: Option<&'r Path>,
+    /// Whether the file keeps a ledger.
+    pub metadata: bool,
+}
+
+/// Verifies a file against its source.
+///
+/// # Errors
+/// When the source or the file cannot be read at all, or somebody asks to stop. What is found is not an error.
+pub fn verify(
+    request: Request<'_>,
+    source: &mut dyn Source,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Verification> {
+    listener(Event::PhaseStarted { phase: Phase::Verify });
+    let Request { path, plan, level, .. } = request;
+    let source_digests = match request.source_digests {
+        Some(digests) => digests,
+        None => plan.tables.iter().map(|table| digest_of_source(source, table)).collect::<Result<_>>()?,
+    };
+    let objects = objects::compare(path, plan, request.metadata, cancel)?;
+    let mut tables = check_tables(path, plan, &source_digests, level, cancel, listener)?;
+    cancel.check("verify")?;
+    if level != Level::Counts {
+        show_differences(path, plan, source, &mut tables, cancel, listener)?;
+    }
+    let mut verification = Verification {
+        level,
+        tables,
+        objects,
+        foreign_keys: None,
+        integrity: None,
+        checks: Vec::new(),
+        not_checked: not_checked(level, request.metadata, plan),
+    };
+    if level == Level::Full {
+        verification.foreign_keys = Some(structure::foreign_keys(path, SHOWN_MAX, &cancel.flag())?);
+        verification.integrity = Some(structure::integrity(path, Depth::Full, SHOWN_MAX, &cancel.flag())?);
+        if let Some(folder) = request.checks {
+            verification.checks = checks::run_folder(path, folder, SHOWN_MAX, &cancel.flag())?;
+        }
+    }
+    Ok(verification)
+}
+
+fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
+    let mut list = Vec::new();
+    if level == Level::Counts {
+        list.push("values (`--verify digest` compares them)".to_owned());
+    }
+    if level != Level::Full {
+        list.push(
+            "foreign keys, structural integrity and the project's checks (`--verify full` checks them)".to_owned(),
+        );
+    }
+    let remainders = plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some());
+    if !metadata && remainders {
+        list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());
+    }
+    list
+}
+
+/// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.
+fn check_tables(
+    path: &Path,
+    plan: &Plan,
+    source_digests: &[TableDigest],
+    level: Level,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Vec<TableCheck>> {
+    let together = match level {
+        Level::Counts => None,
+        // All tables at once is the fast way; if one cannot be read, each is tried alone.
+        _ => digest::of_tables(path, &plan.tables, cancel, listener).ok(),
+    };
+    cancel.check("verify")?;
+    let mut checks = Vec::with_capacity(plan.tables.len());
+    for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
+        let mut check = TableCheck {
+            source: table.source.clone(),
+            target: table.target.clone(),
+            source_rows: source.rows,
+            target_rows: None,
+            same_values: None,
+            digests: None,
+            differences: None,
+            failure: None,
+        };
+        let digest = match (&together, level) {
+            (Some(digests), _) => Ok(Some(digests[place])),
+            (None, Level::Counts) => Ok(None),
+            (None, _) => digest::of_tables(path, std::slice::from_ref(table), cancel, listener)
+                .map(|digests| digests.first().copied()),
+        };
+        match digest.and_then(|digest| Ok((digest, count_of(path, table, cancel)?))) {
+            Ok((digest, rows)) => {
+                check.target_rows = Some(rows);
+                check.digests = digest.map(|target| (*source, target));
+                check.same_values = digest.map(|target| *source == target);
+            }
+            Err(error) => {
+                cancel.check("verify")?;
+                check.failure = Some(error.to_string());
+            }
+        }
+        checks.push(check);
+    }
+    Ok(checks)
+}
+
+/// The number of rows as SQLite itself counts them, apart from our own reading.
+fn count_of(path: &Path, table: &TablePlan, cancel: &Cancel) -> Result<u64> {
+    let connection = open(path, &cancel.flag())?;
+    let count: i64 = connection
+        .query_row(&format!("SELECT count(*) FROM {}", quote(&table.target)), [], |row| row.get(0))
+        .map_err(|error| told("count rows of", format!("`{}`", table.target), &error))?;
+    Ok(count.unsigned_abs())
+}
+
+fn show_differences(
+    path: &Path,
+    plan: &Plan,
+    source: &mut dyn Source,
+    tables: &mut [TableCheck],
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<()> {
+    for (check, table) in tables.iter_mut().zip(&plan.tables) {
+        if check.same_values != Some(false) {
+            continue;
+        }
+        listener(Event::PhaseStarted { phase: Phase::Compare });
+        let connection = open(path, &cancel.flag())?;
+        check.differences = Some(diff::rows(source, &connection, table, SHOWN_MAX)?);
+    }
+    Ok(())
+}
+
+/// Reads a table of the source for its digest alone.
+fn digest_of_source(source: &mut dyn Source, table: &TablePlan) -> Result<TableDigest> {
+    let request = ReadRequest {
+        table: &table.source,
+        only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
+        columns: table
+            .columns
+            .iter()
+            .map(|column: &ColumnPlan| ReadColumn { name: &column.source, codec: column.codec() })
+            .collect(),
+    };
+    let mut digest = TableDigest::default();
+    let mut hasher = RowHasher::default();
+    source.read(&request, &mut |cells| {
+        cells.iter().for_each(|cell| hasher.cell(cell));
+        digest.add(hasher.finish());
+        Ok(())
+    })?;
+    Ok(digest)
+}

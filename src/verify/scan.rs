@@ -1,0 +1,166 @@
+//! Reading a target's rows back: records through their rules, and the ledger's entries with them.
+
+use crate::endpoint::sqlite::loader::LEDGER_TABLE;
+use crate::endpoint::sqlite::read::told;
+use crate::error::Result;
+use crate::plan::TablePlan;
+use crate::quote::quote;
+use crate::types::Codec;
+use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Statement, params};
+use std::borrow::Cow;
+
+/// A row that was read back.
+pub struct ScannedRow<'r> {
+    /// Its cells in the order of the plan's columns.
+    pub cells: &'r [Cell<'r>],
+    table: &'r TablePlan,
+    row: &'r Row<'r>,
+}
+
+impl ScannedRow<'_> {
+    /// The row's name.
+    pub fn key(&self) -> String {
+        key_of(self.table, self.row)
+    }
+}
+
+/// Reads rows of one table.
+pub struct Scan<'p> {
+    table: &'p TablePlan,
+    codecs: Vec<Codec>,
+    /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
+    rowid: Option<&'static str>,
+    has_ledger: bool,
+}
+
+impl<'p> Scan<'p> {
+    /// Prepares to read a table of the connection's file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn new(connection: &Connection, table: &'p TablePlan) -> Result<Self> {
+        let object = format!("`{}`", table.target);
+        let failed = |error: rusqlite::Error| told("read back", &object, &error);
+        let ledger: bool = connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)", [LEDGER_TABLE], |row| row.get(0))
+            .map_err(failed)?;
+        let has_ledger = ledger
+            && connection
+                .query_row(
+                    &format!("SELECT EXISTS (SELECT 1 FROM {LEDGER_TABLE} WHERE table_name = ?1)"),
+                    [&table.target],
+                    |row| row.get(0),
+                )
+                .map_err(failed)?;
+        let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
+        Ok(Scan { table, codecs, rowid: rowid_name(connection, &table.target).map_err(failed)?, has_ledger })
+    }
+
+    /// The lowest and highest rowid; `None` for an empty table or one without rowids.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn extent(&self, connection: &Connection) -> Result<Option<(i64, i64)>> {
+        let Some(rowid) = self.rowid else { return Ok(None) };
+        let table = quote(&self.table.target);
+        let sql = format!("SELECT (SELECT min({rowid}) FROM {table}), (SELECT max({rowid}) FROM {table})");
+        let (low, high): (Option<i64>, Option<i64>) = connection
+            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(|error| told("read back", format!("`{}`", self.table.target), &error))?;
+        Ok(low.zip(high))
+    }
+
+    /// Hands over every row, or those with a rowid in a range, both ends included.
+    ///
+    /// # Errors
+    /// When the file cannot be read or `visit` fails.
+    pub fn rows(
+        &self,
+        connection: &Connection,
+        range: Option<(i64, i64)>,
+        visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let failed = |error: rusqlite::Error| told("read back", format!("`{}`", self.table.target), &error);
+        let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
+        // Behind the columns stands what a row without a key is named by.
+        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("0").to_owned());
+        let filter = match (self.rowid, range) {
+            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
+            _ => String::new(),
+        };
+        let sql = format!("SELECT {} FROM {}{filter}", columns.join(", "), quote(&self.table.target));
+        let mut statement = connection.prepare(&sql).map_err(failed)?;
+        let mut ledger = self.ledger(connection).map_err(failed)?;
+        let mut rows = match range {
+            Some((low, high)) => statement.query(params![low, high]),
+            None => statement.query([]),
+        }
+        .map_err(failed)?;
+        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(self.codecs.len());
+        while let Some(row) = rows.next().map_err(failed)? {
+            let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
+            let entries = match &mut ledger {
+                Some(ledger) => entries_of(ledger, self.table, row).map_err(failed)?,
+                None => Vec::new(),
+            };
+            for (place, codec) in self.codecs.iter().enumerate() {
+                let stored = stored(row.get_ref(place).map_err(failed)?);
+                cells.push(if entries.is_empty() {
+                    codec.load(stored)
+                } else {
+                    let column = &self.table.columns[place].target;
+                    let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
+                    codec.load_with_ledger(stored, exact)
+                });
+            }
+            visit(&ScannedRow { cells: &cells, table: self.table, row })?;
+            spare = recycle(cells);
+        }
+        Ok(())
+    }
+
+    fn ledger<'c>(&self, connection: &'c Connection) -> rusqlite::Result<Option<Statement<'c>>> {
+        if !self.has_ledger {
+            return Ok(None);
+        }
+        let sql = format!("SELECT column_name, exact FROM {LEDGER_TABLE} WHERE table_name = ?1 AND row_key = ?2");
+        connection.prepare(&sql).map(Some)
+    }
+}
+
+/// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
+fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
+    let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
+    if connection.query_row(without_rowid, [table], |row| row.get(0))? {
+        return Ok(None);
+    }
+    let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
+    let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name)))
+}
+
+fn entries_of(ledger: &mut Statement<'_>, table: &TablePlan, row: &Row<'_>) -> rusqlite::Result<Vec<(String, String)>> {
+    let key = key_of(table, row);
+    ledger.query_map(params![table.target, key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn key_of(table: &TablePlan, row: &Row<'_>) -> String {
+    if table.key.is_empty() {
+        // The column behind the table's own is the rowid; a table without one is told by its place alone.
+        return rowid_key(row.get(table.columns.len()).unwrap_or(0));
+    }
+    row_key(table.key.iter().filter_map(|place| row.get_ref(*place).ok()).map(stored))
+}
+
+/// A value of a record as it stands there.
+fn stored(value: ValueRef<'_>) -> Stored<'_> {
+    match value {
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(value) => Stored::Integer(value),
+        ValueRef::Real(value) => Stored::Real(value),
+        ValueRef::Text(value) => Stored::Text(Cow::Borrowed(value)),
+        ValueRef::Blob(value) => Stored::Blob(Cow::Borrowed(value)),
+    }
+}

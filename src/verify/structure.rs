@@ -1,0 +1,255 @@
+//! Structural integrity of a finished file: its pages and indexes, and its foreign keys.
+//!
+//! Invariants: the file is opened again and only read. Every list is bounded, every total is exact, except where
+//! SQLite itself stops counting (see `MESSAGES_COUNTED_MAX`), and then the report says so.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rusqlite::Connection;
+use serde::Serialize;
+
+use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::sqlite::read::{open, told};
+use crate::error::Result;
+
+/// SQLite is asked to stop after so many messages: a file with more is beyond counting.
+pub const MESSAGES_COUNTED_MAX: u64 = 1_000_000;
+
+/// Which of SQLite's own checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// `integrity_check`: pages, rows, and every index entry against its row.
+    Full,
+    /// `quick_check`: the same without the comparison of indexes with tables and without UNIQUE; much faster.
+    Quick,
+}
+
+/// What SQLite says about the structure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Integrity {
+    /// Which check ran.
+    pub depth: Depth,
+    /// The first messages; none means sound.
+    pub messages: Vec<String>,
+    /// How many there are.
+    pub total: u64,
+    /// Counting was stopped: there may be more.
+    pub stopped: bool,
+}
+
+/// A row whose parent is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Orphan {
+    /// The table that refers.
+    pub table: String,
+    /// Its row; none in a WITHOUT ROWID table.
+    pub rowid: Option<i64>,
+    /// The table that is referred to.
+    pub parent: String,
+    /// The columns of the key, in its order.
+    pub columns: Vec<String>,
+}
+
+/// What SQLite says about the foreign keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ForeignKeys {
+    /// The first rows without their parent.
+    pub orphans: Vec<Orphan>,
+    /// How many there are.
+    pub total: u64,
+    /// Keys that cannot be checked, with the reason: the parent has no unique index that fits, for example.
+    pub unusable: Vec<String>,
+}
+
+impl Integrity {
+    /// Nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.total == 0
+    }
+}
+
+impl ForeignKeys {
+    /// Nothing was found, and everything could be checked.
+    pub fn is_sound(&self) -> bool {
+        self.total == 0 && self.unusable.is_empty()
+    }
+}
+
+/// Runs SQLite's structural check on the file at `path` and keeps the first `shown_max` messages.
+///
+/// # Errors
+///
+/// When the file cannot be opened, or somebody asks to stop. Damage that SQLite cannot read past is a message.
+pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<Integrity> {
+    let connection = open(path, cancel)?;
+    let pragma = match depth {
+        Depth::Full => "integrity_check",
+        Depth::Quick => "quick_check",
+    };
+    let mut found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
+    let outcome = run(&connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), |row| {
+        let message: String = row.get(0)?;
+        // One row can hold several lines of findings.
+        for line in message.lines().filter(|line| *line != "ok") {
+            found.total += 1;
+            if found.messages.len() < shown_max {
+                found.messages.push(line.to_string());
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                found.total += 1;
+                found.messages.push(error.to_string());
+            }
+            _ => return Err(told("check integrity of", quoted(path), &error)),
+        }
+    }
+    found.stopped = found.total >= MESSAGES_COUNTED_MAX;
+    Ok(found)
+}
+
+/// Checks every foreign key of the file at `path` and keeps the first `shown_max` rows without their parent.
+///
+/// # Errors
+///
+/// When the file cannot be read, or somebody asks to stop.
+pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<ForeignKeys> {
+    let connection = open(path, cancel)?;
+    let failed = |error: rusqlite::Error| told("check foreign keys of", quoted(path), &error);
+    let mut found = ForeignKeys { orphans: Vec::new(), total: 0, unusable: Vec::new() };
+    // Table by table: one key that cannot be checked must not hide the others.
+    let mut tables: Vec<String> = Vec::new();
+    run(&connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {
+        tables.push(row.get(0)?);
+        Ok(())
+    })
+    .map_err(failed)?;
+    for table in tables {
+        let name = table.replace('"', "\"\"");
+        let mut keys: Vec<(i64, String)> = Vec::new();
+        run(&connection, &format!("PRAGMA main.foreign_key_list(\"{name}\")"), |row| {
+            keys.push((row.get(0)?, row.get(3)?));
+            Ok(())
+        })
+        .map_err(failed)?;
+        if keys.is_empty() {
+            continue;
+        }
+        let outcome = run(&connection, &format!("PRAGMA main.foreign_key_check(\"{name}\")"), |row| {
+            found.total += 1;
+            if found.orphans.len() < shown_max {
+                let key: i64 = row.get(3)?;
+                let columns = keys.iter().filter(|(id, _)| *id == key).map(|(_, column)| column.clone()).collect();
+                found.orphans.push(Orphan { table: row.get(0)?, rowid: row.get(1)?, parent: row.get(2)?, columns });
+            }
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(rusqlite::Error::SqliteFailure(code, Some(message)))
+                if code.extended_code == rusqlite::ffi::SQLITE_ERROR =>
+            {
+                found.unusable.push(format!("table `{table}`: {message}"));
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(found)
+}
+
+fn run(
+    connection: &Connection,
+    sql: &str,
+    mut each: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+    use std::path::PathBuf;
+
+    fn running() -> Arc<AtomicBool> {
+        Arc::new(AtomicBool::new(false))
+    }
+
+    fn database(sql: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("app.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA foreign_keys=OFF").unwrap();
+        connection.execute_batch(sql).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn a_sound_file_is_sound_and_reading_leaves_nothing_beside_it() {
+        let (directory, path) =
+            database("CREATE TABLE t(a PRIMARY KEY); INSERT INTO t VALUES(1); PRAGMA journal_mode=WAL");
+        for depth in [Depth::Full, Depth::Quick] {
+            assert!(integrity(&path, depth, 10, &running()).unwrap().is_sound());
+        }
+        assert!(foreign_keys(&path, 10, &running()).unwrap().is_sound());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_changed_index_entry_is_found_by_the_full_check() {
+        let (_directory, path) = database(
+            "CREATE TABLE t(a TEXT, b); CREATE INDEX i ON t(a);
+             INSERT INTO t SELECT 'needle' || value, 0 FROM (WITH RECURSIVE n(value) AS
+             (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 20) SELECT value FROM n)",
+        );
+        let bytes = std::fs::read(&path).unwrap();
+        // The index is the last page; its entries hold the text a second time.
+        let at = bytes.windows(8).rposition(|window| window == b"needle20").unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(b"m", at as u64).unwrap();
+        let found = integrity(&path, Depth::Full, 1, &running()).unwrap();
+        assert_eq!(
+            (found.total, found.messages.as_slice()),
+            (1, ["row 20 missing from index i".to_string()].as_slice())
+        );
+        assert!(integrity(&path, Depth::Quick, 1, &running()).unwrap().is_sound());
+    }
+
+    #[test]
+    fn orphans_are_told_with_their_key_and_counted() {
+        let (_directory, path) = database(
+            "CREATE TABLE p(x, y, PRIMARY KEY(x, y));
+             CREATE TABLE \"c h\"(id INTEGER PRIMARY KEY, px, py, q REFERENCES nowhere(id), FOREIGN KEY(px, py) REFERENCES p(x, y));
+             CREATE TABLE d(a REFERENCES p(x));
+             INSERT INTO d VALUES (1);
+             INSERT INTO \"c h\" VALUES (7, 1, 2, NULL), (8, 3, 4, NULL), (9, NULL, 4, NULL)",
+        );
+        let found = foreign_keys(&path, 1, &running()).unwrap();
+        let orphan =
+            Orphan { table: "c h".into(), rowid: Some(7), parent: "p".into(), columns: vec!["px".into(), "py".into()] };
+        assert_eq!((found.total, found.orphans.as_slice()), (2, [orphan].as_slice()));
+        assert_eq!(found.unusable.len(), 1, "{found:?}");
+        assert!(found.unusable[0].starts_with("table `d`: foreign key mismatch"), "{found:?}");
+    }
+
+    #[test]
+    fn a_stop_is_heeded() {
+        let (_directory, path) = database(
+            "CREATE TABLE t(a); INSERT INTO t SELECT value FROM (WITH RECURSIVE n(value) AS
+             (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 50000) SELECT value FROM n)",
+        );
+        let error = integrity(&path, Depth::Full, 1, &Arc::new(AtomicBool::new(true))).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Interrupted);
+    }
+}
