@@ -87,13 +87,13 @@ fn totals(outcome: &Outcome) -> String {
     let all = times.plan + times.copy + times.finish + times.verify + times.publish;
     let rate = (rows as f64 / times.copy.as_secs_f64().max(0.001)) as u64;
     format!(
-        "{} in {}, {} of text and blobs, {} indexes, {} views\n\
+        "{} in {}, {} of text and blobs, {}, {}\n\
          time: plan {}, copy {} ({} rows a second), indexes {}, verify {}, publish {}; {} in all\n",
         count(rows, "row", "rows"),
         count(outcome.plan.tables.len() as u64, "table", "tables"),
         bytes(size_bytes),
-        number(outcome.plan.tables.iter().map(|table| table.indexes.len() as u64).sum()),
-        number(outcome.plan.views.len() as u64),
+        count(outcome.plan.tables.iter().map(|table| table.indexes.len() as u64).sum(), "index", "indexes"),
+        count(outcome.plan.views.len() as u64, "view", "views"),
         duration(times.plan),
         duration(times.copy),
         number(rate),
