@@ -4,7 +4,7 @@ use super::text::{Align, columns, count, number, one_line};
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
 use crate::verify::structure::{ForeignKeys, Integrity};
-use crate::verify::{TableCheck, Verification};
+use crate::verify::{SHOWN_MAX, TableCheck, Verification};
 use std::fmt::Write;
 
 /// What was checked of each table, and what was found.
@@ -45,9 +45,10 @@ pub fn findings(verification: &Verification) -> String {
     }
     if !verification.objects.is_empty() {
         let _ = writeln!(text, "the schema differs ({}):", number(verification.objects.len() as u64));
-        for object in &verification.objects {
-            let _ = writeln!(text, "  {object}");
+        for object in verification.objects.iter().take(SHOWN_MAX) {
+            let _ = writeln!(text, "  {}", one_line(object));
         }
+        more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
     }
     if let Some(keys) = &verification.foreign_keys {
         text.push_str(&foreign_keys(keys));
