@@ -386,24 +386,36 @@ fn full_text_survives_a_vacuum() {
 }
 
 #[test]
-fn the_documents_own_row_ids_do_not_survive_a_vacuum() {
-    // Why `projects` has a column that its document lacks: the same table without it.
-    let connection = Connection::open_in_memory().unwrap();
-    connection
-        .execute_batch(
-            "CREATE TABLE projects (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL);
-             CREATE VIRTUAL TABLE projects_fts USING fts5 (name, content = 'projects', content_rowid = 'rowid');
-             INSERT INTO projects VALUES ('a', 'anchor'), ('b', 'balloon'), ('c', 'compass');
-             INSERT INTO projects_fts (projects_fts) VALUES ('rebuild');
-             INSERT INTO projects_fts (projects_fts, rowid, name) VALUES ('delete', 1, 'anchor');
-             DELETE FROM projects WHERE id = 'a';",
-        )
-        .unwrap();
-    let find = "SELECT projects.id FROM projects_fts JOIN projects ON projects.rowid = projects_fts.rowid
-                WHERE projects_fts MATCH 'balloon'";
-    assert_eq!(texts(&connection, find), ["b"]);
-    connection.execute_batch("VACUUM").unwrap();
-    assert_ne!(texts(&connection, find), ["b"], "this SQLite keeps implicit row ids: the extra column can go");
+fn full_text_survives_a_rebuilt_table_where_the_documents_own_would_not() {
+    // A table is rebuilt by every change that ALTER TABLE does not know, and by a dump that is read back. Implicit row
+    // ids are given out afresh there. VACUUM may do so, too, says SQLite, though 3.51 spares tables that have an index.
+    let lasting = [("search_id INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE", "search_id", true)];
+    let documents_own = [("id TEXT PRIMARY KEY NOT NULL", "rowid", false)];
+    for (key, rowid, right) in lasting.into_iter().chain(documents_own) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE projects ({key}, name TEXT NOT NULL);
+                 INSERT INTO projects (id, name) VALUES ('a', 'anchor'), ('b', 'balloon'), ('c', 'compass');
+                 DELETE FROM projects WHERE id = 'a';
+                 CREATE VIRTUAL TABLE projects_fts USING fts5 (name, content = 'projects', content_rowid = '{rowid}');
+                 INSERT INTO projects_fts (projects_fts) VALUES ('rebuild');"
+            ))
+            .unwrap();
+        let find = format!(
+            "SELECT projects.id FROM projects_fts JOIN projects ON projects.{rowid} = projects_fts.rowid
+             WHERE projects_fts MATCH 'balloon'"
+        );
+        assert_eq!(texts(&connection, &find), ["b"]);
+        connection
+            .execute_batch(&format!(
+                "CREATE TABLE rebuilt ({key}, name TEXT NOT NULL, stars INTEGER CHECK (stars >= 0));
+                 INSERT INTO rebuilt SELECT *, 0 FROM projects;
+                 DROP TABLE projects; ALTER TABLE rebuilt RENAME TO projects"
+            ))
+            .unwrap();
+        assert_eq!(texts(&connection, &find) == ["b"], right, "{key}: {:?}", texts(&connection, &find));
+    }
 }
 
 /// What makes a check find something.
