@@ -4,6 +4,7 @@
 //! `_whimbrel_tables` (rows and digest of each), `_whimbrel_ledger` (what columns cannot hold).
 
 use super::copy::Copied;
+use super::keys;
 use super::optimize::external_content;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
@@ -24,14 +25,14 @@ pub struct SetAside {
     full_text: Vec<String>,
 }
 
-/// Creates the plan's tables.
+/// Creates the plan's tables, without their keys.
 ///
 /// # Errors
 /// When SQLite refuses a definition or the file cannot be written.
 pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()> {
     for table in &plan.tables {
         if let Some(ddl) = &table.ddl {
-            loader.execute(&ddl.sql(), &format!("table `{}`", table.target))?;
+            loader.execute(&ddl.loading_sql(), &format!("table `{}`", table.target))?;
         }
     }
     if metadata {
@@ -81,11 +82,12 @@ pub fn set_aside(loader: &Loader) -> Result<SetAside> {
     Ok(aside)
 }
 
-/// Builds indexes and views, sets the numbers that keys count on from, and gathers statistics.
+/// Builds keys, indexes and views, and gathers statistics.
 ///
 /// # Errors
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
 pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
+    keys::build(loader, plan, listener)?;
     for index in plan.tables.iter().flat_map(|table| &table.indexes) {
         listener(Event::IndexStarted { index: index.name.clone() });
         loader.execute(&index.sql, &format!("index `{}`", index.name))?;
@@ -102,25 +104,7 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
     for view in &plan.views {
         loader.execute(&view.sql, &format!("view `{}`", view.target))?;
     }
-    count_on(loader, plan)?;
     loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")
-}
-
-/// An AUTOINCREMENT key goes on from the source's sequence, which may be ahead of the rows.
-fn count_on(loader: &Loader, plan: &Plan) -> Result<()> {
-    for table in &plan.tables {
-        let Some(last) = table.last_number else { continue };
-        let connection = loader.connection();
-        let changed = connection
-            .execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", params![table.target, last])
-            .could_not("set the number of", format!("table `{}`", table.target))?;
-        if changed == 0 {
-            connection
-                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table.target, last])
-                .could_not("set the number of", format!("table `{}`", table.target))?;
-        }
-    }
-    Ok(())
 }
 
 /// Where a target came from; stored in its manifest.

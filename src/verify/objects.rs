@@ -5,6 +5,7 @@ use crate::endpoint::sqlite::read::{open, told};
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::plan::names::METADATA_PREFIX;
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -34,6 +35,7 @@ pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Res
     if metadata && ours == 0 {
         differences.push("the metadata tables are missing".to_owned());
     }
+    check_numbers(&connection, plan, &mut differences).map_err(failed)?;
     let tables =
         plan.tables.iter().filter_map(|table| table.ddl.as_ref().map(|ddl| ("table", ddl.name.clone(), ddl.sql())));
     let indexes = plan.tables.iter().flat_map(|table| &table.indexes).map(|i| ("index", i.name.clone(), i.sql.clone()));
@@ -49,4 +51,28 @@ pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Res
     }
     differences.extend(found.keys().map(|name| format!("`{name}` is not part of the plan")));
     Ok(differences)
+}
+
+/// A key that counts up must not hand out a number again that the source has handed out before.
+fn check_numbers(connection: &Connection, plan: &Plan, differences: &mut Vec<String>) -> rusqlite::Result<()> {
+    for table in &plan.tables {
+        let Some(last) = table.last_number else { continue };
+        // The table of numbers is there as soon as one table counts; without it there is none either.
+        let counts: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
+            [],
+            |row| row.get(0),
+        )?;
+        let sql = "SELECT max(seq) FROM sqlite_sequence WHERE name = ?1";
+        let there: Option<i64> =
+            if counts { connection.query_row(sql, [&table.target], |row| row.get(0))? } else { None };
+        if there.is_none_or(|there| there < last) {
+            let there = there.map_or("nothing".to_owned(), |there| there.to_string());
+            differences.push(format!(
+                "the key of table `{}` counts on from {there}, the source's sequence from {last}",
+                table.target
+            ));
+        }
+    }
+    Ok(())
 }

@@ -5,11 +5,12 @@ use crate::endpoint::sqlite::read::told;
 use crate::error::Result;
 use crate::plan::TablePlan;
 use crate::quote::quote;
-use crate::types::Codec;
+use crate::types::{Codec, text};
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement, params};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A row that was read back.
 pub struct ScannedRow<'r> {
@@ -33,6 +34,8 @@ pub struct Scan<'p> {
     /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
     rowid: Option<&'static str>,
     has_ledger: bool,
+    /// Entries of the ledger that said what a value is.
+    ledger_used: AtomicU64,
 }
 
 impl<'p> Scan<'p> {
@@ -55,7 +58,8 @@ impl<'p> Scan<'p> {
                 )
                 .map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
-        Ok(Scan { table, codecs, rowid: rowid_name(connection, &table.target).map_err(failed)?, has_ledger })
+        let rowid = rowid_name(connection, &table.target).map_err(failed)?;
+        Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
     }
 
     /// The lowest and highest rowid; `None` for an empty table or one without rowids.
@@ -70,6 +74,22 @@ impl<'p> Scan<'p> {
             .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(|error| told("read back", format!("`{}`", self.table.target), &error))?;
         Ok(low.zip(high))
+    }
+
+    /// How many entries the ledger has for the table beyond those that said what a value is, once every row was read:
+    /// entries for rows or columns that are not there, or for values that have been changed since.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ledger_surplus(&self, connection: &Connection) -> Result<u64> {
+        if !self.has_ledger {
+            return Ok(0);
+        }
+        let sql = format!("SELECT count(*) FROM {LEDGER_TABLE} WHERE table_name = ?1");
+        let entries: i64 = connection
+            .query_row(&sql, [&self.table.target], |row| row.get(0))
+            .map_err(|error| told("read back", "the ledger", &error))?;
+        Ok(entries.unsigned_abs().saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
     }
 
     /// Hands over every row, or those with a rowid in a range, both ends included.
@@ -107,13 +127,17 @@ impl<'p> Scan<'p> {
             };
             for (place, codec) in self.codecs.iter().enumerate() {
                 let stored = stored(row.get_ref(place).map_err(failed)?);
-                cells.push(if entries.is_empty() {
-                    codec.load(stored)
-                } else {
-                    let column = &self.table.columns[place].target;
-                    let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
-                    codec.load_with_ledger(stored, exact)
-                });
+                if entries.is_empty() {
+                    cells.push(codec.load(stored));
+                    continue;
+                }
+                let column = &self.table.columns[place].target;
+                let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
+                let cell = codec.load_with_ledger(stored, exact);
+                if exact.is_some() && text::write(&cell).as_deref() == exact {
+                    self.ledger_used.fetch_add(1, Ordering::Relaxed);
+                }
+                cells.push(cell);
             }
             visit(&ScannedRow { cells: &cells, table: self.table, row })?;
             spare = recycle(cells);

@@ -183,3 +183,18 @@ fn a_password_is_in_no_message() {
     let error = Runner::open("postgres://someone:hunter2@:x:y", migrations).err().unwrap();
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
 }
+
+#[test]
+fn a_connection_that_is_cut_leaves_nothing_behind() {
+    let (project, postgres) = (two(), Postgres::new());
+    project.write("3_cut.sql", "CREATE TABLE z(a int);\nSELECT pg_terminate_backend(pg_backend_pid());");
+    let mut runner = project.runner_for(&postgres.url);
+    let error = runner.up(To::Newest).unwrap_err();
+    assert!(
+        error.to_string().starts_with("run migration `3_cut.sql` line 2: statement 2 of 2 failed: terminating"),
+        "{error}"
+    );
+    assert_eq!(runner.status().unwrap().version, 2, "the same runner connects again");
+    project.write("3_cut.sql", "CREATE TABLE z(a int);");
+    assert_eq!(project.runner_for(&postgres.url).up(To::Newest).unwrap().steps.len(), 1);
+}
