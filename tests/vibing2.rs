@@ -735,6 +735,7 @@ fn the_command_line_runs_the_project() {
     let (folder, url) = (folder(), migrated().database.url());
     let arguments = [folder.as_os_str(), url.as_ref(), target.as_os_str()];
     let told = run("migrate", &arguments);
+    assert!(!told.contains("0 indexes"), "the given schema has 24: {told}");
     for word in ["Project.currentCode", "VerificationToken", "active_agents_json.sql"] {
         assert!(told.contains(word), "`{word}` is not told: {told}");
     }
