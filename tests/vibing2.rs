@@ -21,6 +21,7 @@ use whimbrel::schema::{Migrations, Runner, To};
 use whimbrel::transfer::optimize::{OptimizeOptions, optimize};
 use whimbrel::transfer::run::{self, ApplySchema, Job, Outcome};
 use whimbrel::verify::checks::run_folder;
+use whimbrel::verify::objects;
 
 /// The nine tables, under both names.
 const TABLES: [(&str, &str); 9] = [
@@ -722,6 +723,23 @@ fn a_lossless_down_keeps_the_rows() {
 }
 
 #[test]
+fn verify_notices_what_is_gone_from_the_given_schema() {
+    let (_directory, path, connection) = copy();
+    connection
+        .execute_batch(
+            "DROP INDEX idx_messages_role; DROP TRIGGER projects_fts_delete; DROP INDEX idx_users_plan;
+             CREATE INDEX idx_users_plan ON users (plan) WHERE plan <> 'FREE'",
+        )
+        .unwrap();
+    drop(connection);
+    let found = objects::compare(&path, &migrated().outcome.plan, true, &Cancel::new()).unwrap();
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (found, name) in found.iter().zip(["idx_messages_role", "idx_users_plan", "projects_fts_delete"]) {
+        assert!(found.contains(name), "{found} is not about {name}");
+    }
+}
+
+#[test]
 fn the_command_line_runs_the_project() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("vibing2.db");
@@ -739,6 +757,10 @@ fn the_command_line_runs_the_project() {
     for word in ["Project.currentCode", "VerificationToken", "active_agents_json.sql"] {
         assert!(told.contains(word), "`{word}` is not told: {told}");
     }
+    run("verify", &arguments);
+    let connection = Connection::open(&target).unwrap();
+    connection.execute_batch("CREATE TABLE settings (id INTEGER PRIMARY KEY)").unwrap();
+    drop(connection);
     run("verify", &arguments);
     let checks = folder.join("checks");
     run("check", &[target.as_os_str(), "--checks".as_ref(), checks.as_os_str()]);
