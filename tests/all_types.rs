@@ -5,7 +5,6 @@
 
 mod whole_run;
 
-use whole_run::{Server, findings, migrate, verify};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +14,7 @@ use whimbrel::plan::choices::{Choices, RuleName};
 use whimbrel::provision::shared;
 use whimbrel::transfer::run::Job;
 use whimbrel::types::Rule;
+use whole_run::{Server, findings, migrate, verify};
 
 /// One section of `fixtures/all_types/values.txt`.
 struct Section {

@@ -3,7 +3,6 @@
 
 mod whole_run;
 
-use whole_run::{Server, findings, migrate, source, verify_by};
 use rusqlite::Connection;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt;
@@ -12,6 +11,7 @@ use whimbrel::provision::shared;
 use whimbrel::transfer::run::{self, Job};
 use whimbrel::verify::Verification;
 use whimbrel::verify::diff::RowDifferenceKind::{self, Changed, Missing, Surplus};
+use whole_run::{Server, findings, migrate, source, verify_by};
 
 const SOURCE: &str = r#"
 CREATE TABLE items (
