@@ -87,13 +87,12 @@ fn totals(outcome: &Outcome) -> String {
     let all = times.plan + times.copy + times.finish + times.verify + times.publish;
     let rate = (rows as f64 / times.copy.as_secs_f64().max(0.001)) as u64;
     format!(
-        "{} in {}, {} of text and blobs, {}, {}\n\
+        "{} in {}, {} of text and blobs, {}\n\
          time: plan {}, copy {} ({} rows a second), indexes {}, verify {}, publish {}; {} in all\n",
         count(rows, "row", "rows"),
         count(outcome.plan.tables.len() as u64, "table", "tables"),
         bytes(size_bytes),
-        count(outcome.plan.tables.iter().map(|table| table.indexes.len() as u64).sum(), "index", "indexes"),
-        count(outcome.plan.views.len() as u64, "view", "views"),
+        objects(outcome),
         duration(times.plan),
         duration(times.copy),
         number(rate),
@@ -102,6 +101,16 @@ fn totals(outcome: &Outcome) -> String {
         duration(times.publish),
         duration(all),
     )
+}
+
+/// What there is besides tables; the plan knows that only of a schema that it has derived.
+fn objects(outcome: &Outcome) -> String {
+    let plan = &outcome.plan;
+    if plan.given_schema {
+        return "indexes, views and triggers as the target's own schema has them".to_owned();
+    }
+    let indexes = plan.tables.iter().map(|table| table.indexes.len() as u64).sum();
+    format!("{} indexes, {} views", number(indexes), number(plan.views.len() as u64))
 }
 
 fn ending(outcome: &Outcome, how: &How) -> String {

@@ -7,18 +7,14 @@ use std::fmt::Write;
 /// The whole plan.
 pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> String {
     let mut text = format!("plan: {source} ({engine}) to {target}\n");
-    let _ = writeln!(
-        text,
-        "{}, {}, {}; {}",
-        count(plan.tables.len() as u64, "table", "tables"),
-        count(plan.tables.iter().map(|table| table.indexes.len() as u64).sum(), "index", "indexes"),
-        count(plan.views.len() as u64, "view", "views"),
-        if plan.given_schema {
-            "the target's schema is given"
-        } else {
-            "the target's schema is derived from the source"
-        },
-    );
+    let tables = count(plan.tables.len() as u64, "table", "tables");
+    let _ = if plan.given_schema {
+        writeln!(text, "{tables}; the target's schema is given, its indexes, views and triggers with it")
+    } else {
+        let indexes = count(plan.tables.iter().map(|table| table.indexes.len() as u64).sum(), "index", "indexes");
+        let views = count(plan.views.len() as u64, "view", "views");
+        writeln!(text, "{tables}, {indexes}, {views}; the target's schema is derived from the source")
+    };
     for (place, table) in plan.tables.iter().enumerate() {
         text.push('\n');
         text.push_str(&table_text(place + 1, table));

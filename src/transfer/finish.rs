@@ -13,6 +13,7 @@ use crate::event::{Event, Listener};
 use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::quote::quote;
+use crate::verify::objects::definitions;
 use rusqlite::params;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
@@ -143,7 +144,12 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
         ("catalog", json(serde_json::to_string(origin.catalog))?),
         ("choices", json(serde_json::to_string(origin.choices))?),
     ];
-    for (name, value) in values {
+    // Of a derived schema the plan knows every definition; of a given one only the finished file does.
+    let definitions = match origin.given_schema {
+        true => Some(("definitions", json(serde_json::to_string(&definitions(connection).could_not(OPERATION, "")?))?)),
+        false => None,
+    };
+    for (name, value) in values.into_iter().chain(definitions) {
         connection
             .execute("INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)", params![name, value])
             .could_not(OPERATION, "")?;
