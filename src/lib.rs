@@ -31,7 +31,7 @@
 //! | [`report`] | renders plans, outcomes and findings as text and as JSON |
 //! | [`recheck`] | checks a finished file later: against its source, or on its own |
 //! | [`project`] | a folder that describes one migration |
-//! | [`schema`] | versioned schema migrations: resolve, apply, revert, repair |
+//! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
 //! | [`transfer`] | create, copy, finish, publish; the run as a whole |
 //! | [`verify`] | counts, digests, differing rows, integrity, checks |
 //! | [`backup`] | take, list, restore, prune |

@@ -25,8 +25,16 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
+    #[arg(value_name = "TARGET", required = true)]
+    target: Option<String>,
+    /// Read every backup and compare its digest; ends with 1 where one is broken
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
-    list: Option<ListArgs>,
+    backups: BackupPlace,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,21 +45,6 @@ Examples:
   whimbrel backups prune app.db --keep 3
   whimbrel backups prune migrations/app --keep 0")]
     Prune(PruneArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-struct ListArgs {
-    // Not flattened: clap sees that the list is meant by the arguments of this struct alone.
-    /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
-    #[arg(value_name = "TARGET")]
-    target: String,
-    /// Read every backup and compare its digest; ends with 1 where one is broken
-    #[arg(long)]
-    check: bool,
-    #[command(flatten)]
-    backups: BackupPlace,
-    #[command(flatten)]
-    output: OutputOptions,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -70,10 +63,9 @@ struct PruneArgs {
 impl Args {
     /// How the program talks.
     pub(super) fn output(&self) -> OutputOptions {
-        match (&self.command, &self.list) {
-            (Some(Command::Prune(args)), _) => args.output,
-            (None, Some(args)) => args.output,
-            (None, None) => OutputOptions::default(),
+        match &self.command {
+            Some(Command::Prune(args)) => args.output,
+            None => self.output,
         }
     }
 }
@@ -83,21 +75,23 @@ impl Args {
 /// # Errors
 /// When the directory cannot be listed, or a file cannot be removed; with `--check` also when a backup is broken.
 pub fn run(args: &Args, output: &Output) -> Result<Exit> {
-    match (&args.command, &args.list) {
-        (Some(Command::Prune(args)), _) => {
-            let place = Place::new(&args.target.target)?;
-            let directory = place.backups(args.backups.backups.clone());
-            let done = prune(&place.target, directory.as_deref(), args.keep)?;
-            output.result(&backups::pruned(&done), || Message::Pruned(done.clone().into()));
-            Ok(Exit::Success)
-        }
-        (None, Some(args)) => show(args, output),
+    match (&args.command, &args.target) {
+        (Some(Command::Prune(args)), _) => remove(args, output),
+        (None, Some(target)) => show(args, target, output),
         (None, None) => Err(Error::usage("list backups", "", "no target is given").hint("name it, as in `app.db`")),
     }
 }
 
-fn show(args: &ListArgs, output: &Output) -> Result<Exit> {
-    let place = Place::new(&args.target)?;
+fn remove(args: &PruneArgs, output: &Output) -> Result<Exit> {
+    let place = Place::new(&args.target.target)?;
+    let directory = place.backups(args.backups.backups.clone());
+    let done = prune(&place.target, directory.as_deref(), args.keep)?;
+    output.result(&backups::pruned(&done), || Message::Pruned(done.clone().into()));
+    Ok(Exit::Success)
+}
+
+fn show(args: &Args, target: &str, output: &Output) -> Result<Exit> {
+    let place = Place::new(target)?;
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;

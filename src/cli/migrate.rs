@@ -20,7 +20,7 @@ use clap::Args as ClapArgs;
 Examples:
   whimbrel migrate postgres://ann@localhost/app app.db
   PGPASSWORD=… whimbrel migrate postgres://ann@db.example.org/app app.db --verify digest
-  whimbrel migrate postgres://ann@localhost/app app.db --rule timestamp=epoch-seconds --exclude-table 'audit_*'
+  whimbrel migrate postgres://ann@localhost/app app.db --exclude-table 'audit_*'
   whimbrel migrate migrations/app --dry-run
   whimbrel migrate migrations/app postgres://ann@staging/app /tmp/staging.db")]
 pub struct Args {

@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod progress;
 mod rollback;
+mod schema;
 mod signals;
 mod verify;
 
@@ -50,6 +51,7 @@ enum Verb {
     Backups(backups::Args),
     Check(check::Args),
     Optimize(optimize::Args),
+    Schema(schema::Args),
     Demo(demo::Args),
 }
 
@@ -63,6 +65,7 @@ impl Verb {
             Verb::Backups(args) => args.output(),
             Verb::Check(args) => args.output,
             Verb::Optimize(args) => args.output,
+            Verb::Schema(args) => args.output(),
             Verb::Demo(_) => OutputOptions::default(),
         }
     }
@@ -76,6 +79,7 @@ impl Verb {
             Verb::Backups(args) => backups::run(args, output),
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
+            Verb::Schema(args) => schema::run(args, output, cancel),
             Verb::Demo(_) => demo::run(cancel),
         }
     }

@@ -120,7 +120,9 @@ impl From<JournalModeWord> for JournalMode {
 }
 
 fn parse_rule(text: &str) -> Result<(String, RuleName), String> {
-    let (key, name) = text.rsplit_once('=').ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
+    // A URL that slipped in here may hold a password, so no part of it is repeated.
+    let parts = text.rsplit_once('=').filter(|_| !text.contains("://"));
+    let (key, name) = parts.ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
     let rule = Rule::named(name.trim()).ok_or_else(|| {
         let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
         format!("there is no rule `{}`; known are {}", name.trim(), known.join(", "))

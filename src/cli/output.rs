@@ -43,6 +43,24 @@ impl Output {
         }
     }
 
+    /// Says a result that is rendered both ways already.
+    pub fn rendered(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else if !self.options.quiet {
+            print(text);
+        }
+    }
+
+    /// Says how far the job is, one line each, for whoever wants to follow it.
+    pub fn progress_line(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else if !self.options.quiet && !self.options.no_progress {
+            complain(&format!("{}\n", text.trim_end()));
+        }
+    }
+
     /// Says something that is wrong: not even `--quiet` leaves it out.
     pub fn finding(&self, text: &str, message: impl FnOnce() -> Message) {
         if self.options.json {

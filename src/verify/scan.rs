@@ -18,12 +18,14 @@ pub struct ScannedRow<'r> {
     pub cells: &'r [Cell<'r>],
     table: &'r TablePlan,
     row: &'r Row<'r>,
+    /// Its place among the rows that were read, from 1.
+    place: i64,
 }
 
 impl ScannedRow<'_> {
     /// The row's name.
     pub fn key(&self) -> String {
-        key_of(self.table, self.row)
+        key_of(self.table, self.row, self.place)
     }
 }
 
@@ -105,12 +107,14 @@ impl<'p> Scan<'p> {
         let failed = |error: rusqlite::Error| told("read back", format!("`{}`", self.table.target), &error);
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
         // Behind the columns stands what a row without a key is named by.
-        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("0").to_owned());
+        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
         let filter = match (self.rowid, range) {
             (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
             _ => String::new(),
         };
-        let sql = format!("SELECT {} FROM {}{filter}", columns.join(", "), quote(&self.table.target));
+        // Without a name for the rowid a row is known by its place in the table itself, which an index does not give.
+        let table = quote(&self.table.target);
+        let sql = format!("SELECT {} FROM {table} NOT INDEXED{filter}", columns.join(", "));
         let mut statement = connection.prepare(&sql).map_err(failed)?;
         let mut ledger = self.ledger(connection).map_err(failed)?;
         let mut rows = match range {
@@ -119,19 +123,21 @@ impl<'p> Scan<'p> {
         }
         .map_err(failed)?;
         let mut spare: Vec<Cell<'static>> = Vec::with_capacity(self.codecs.len());
+        let mut place = 0;
         while let Some(row) = rows.next().map_err(failed)? {
+            place += 1;
             let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
             let entries = match &mut ledger {
-                Some(ledger) => entries_of(ledger, self.table, row).map_err(failed)?,
+                Some(ledger) => entries_of(ledger, self.table, row, place).map_err(failed)?,
                 None => Vec::new(),
             };
-            for (place, codec) in self.codecs.iter().enumerate() {
-                let stored = stored(row.get_ref(place).map_err(failed)?);
+            for (index, codec) in self.codecs.iter().enumerate() {
+                let stored = stored(row.get_ref(index).map_err(failed)?);
                 if entries.is_empty() {
                     cells.push(codec.load(stored));
                     continue;
                 }
-                let column = &self.table.columns[place].target;
+                let column = &self.table.columns[index].target;
                 let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
                 let cell = codec.load_with_ledger(stored, exact);
                 if exact.is_some() && text::write(&cell).as_deref() == exact {
@@ -139,7 +145,7 @@ impl<'p> Scan<'p> {
                 }
                 cells.push(cell);
             }
-            visit(&ScannedRow { cells: &cells, table: self.table, row })?;
+            visit(&ScannedRow { cells: &cells, table: self.table, row, place })?;
             spare = recycle(cells);
         }
         Ok(())
@@ -165,17 +171,23 @@ fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&
     Ok(["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name)))
 }
 
-fn entries_of(ledger: &mut Statement<'_>, table: &TablePlan, row: &Row<'_>) -> rusqlite::Result<Vec<(String, String)>> {
-    let key = key_of(table, row);
+fn entries_of(
+    ledger: &mut Statement<'_>,
+    table: &TablePlan,
+    row: &Row<'_>,
+    place: i64,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    let key = key_of(table, row, place);
     ledger.query_map(params![table.target, key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-fn key_of(table: &TablePlan, row: &Row<'_>) -> String {
+fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {
     if table.key.is_empty() {
         // The column behind the table's own is the rowid; a table without one is told by its place alone.
-        return rowid_key(row.get(table.columns.len()).unwrap_or(0));
+        let rowid: Option<i64> = row.get(table.columns.len()).unwrap_or(None);
+        return rowid_key(rowid.unwrap_or(place));
     }
-    row_key(table.key.iter().filter_map(|place| row.get_ref(*place).ok()).map(stored))
+    row_key(table.key.iter().filter_map(|column| row.get_ref(*column).ok()).map(stored))
 }
 
 /// A value of a record as it stands there.
