@@ -199,6 +199,11 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
             "foreign keys, structural integrity and the project's checks (`--verify full` checks them)".to_owned(),
         );
     }
+    if !metadata && plan.given_schema {
+        list.push(
+            "indexes, views and triggers of the given schema (the target has no metadata that tells them)".to_owned(),
+        );
+    }
     let remainders = plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some());
     if !metadata && remainders {
         list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());

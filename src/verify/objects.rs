@@ -9,25 +9,21 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What differs between the plan's definitions and those of the file, one sentence each. A given schema is compared
-/// by the tables and columns that the plan uses when they are read back.
+/// What differs between the plan's definitions and those of the file, one sentence each. Those of a given schema are
+/// in the file's manifest; what the application has added to them since is its own business.
 ///
 /// # Errors
 /// When the file cannot be opened, or somebody asks to stop.
 pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Result<Vec<String>> {
-    if plan.given_schema {
-        return Ok(Vec::new());
-    }
     let connection = open(path, &cancel.flag())?;
     let failed = |error: rusqlite::Error| told("read the schema of", "the target", &error);
-    let mut found: BTreeMap<String, String> = BTreeMap::new();
-    let mut statement = connection
-        .prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-        .map_err(failed)?;
-    let mut rows = statement.query([]).map_err(failed)?;
-    while let Some(row) = rows.next().map_err(failed)? {
-        found.insert(row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
+    if plan.given_schema {
+        return match metadata {
+            true => compare_given(&connection).map_err(failed),
+            false => Ok(Vec::new()),
+        };
     }
+    let mut found = definitions(&connection).map_err(failed)?;
     let ours = found.keys().filter(|name| name.starts_with(METADATA_PREFIX)).count();
     found.retain(|name, _| !name.starts_with(METADATA_PREFIX));
 
@@ -50,6 +46,38 @@ pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Res
         }
     }
     differences.extend(found.keys().map(|name| format!("`{name}` is not part of the plan")));
+    Ok(differences)
+}
+
+/// The name and the statement of every table, index, view and trigger of a file, SQLite's own left out.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut statement = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn compare_given(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT name.value, name.key FROM _whimbrel_manifest AS m, json_each(m.value) AS name
+               WHERE m.name = 'definitions' ORDER BY name.key";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let found = definitions(connection)?;
+    let mut differences = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (sql, name): (String, String) = (row.get(0)?, row.get(1)?);
+        match found.get(&name) {
+            None => differences.push(format!("`{name}` of the target schema is missing")),
+            Some(there) if *there != sql => {
+                differences.push(format!("`{name}` is not defined as in the target schema: {there}"));
+            }
+            Some(_) => {}
+        }
+    }
     Ok(differences)
 }
 
