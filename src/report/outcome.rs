@@ -110,7 +110,8 @@ fn objects(outcome: &Outcome) -> String {
         return "indexes, views and triggers as the target's own schema has them".to_owned();
     }
     let indexes = plan.tables.iter().map(|table| table.indexes.len() as u64).sum();
-    format!("{} indexes, {} views", number(indexes), number(plan.views.len() as u64))
+    let views = plan.views.len() as u64;
+    format!("{}, {}", count(indexes, "index", "indexes"), count(views, "view", "views"))
 }
 
 fn ending(outcome: &Outcome, how: &How) -> String {

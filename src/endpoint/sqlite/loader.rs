@@ -11,8 +11,8 @@ use crate::quote::quote;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::path::Path;
 
-/// Memory for pages and for the sorter of an index, in KiB. The sorter of CREATE INDEX takes up to as much again.
-const CACHE_KIB: i32 = 48 * 1024;
+/// Memory for pages in KiB. The sorter of CREATE INDEX takes up to as much again, and so does each of its threads.
+const CACHE_KIB: i32 = 20 * 1024;
 /// Helper threads of the sorter; SQLite's own default is none.
 const SORTER_THREADS: i32 = 2;
 
