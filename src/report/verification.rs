@@ -80,6 +80,10 @@ fn table_findings(table: &TableCheck) -> String {
         None if table.same_values == Some(false) => text.push_str("  its digests differ\n"),
         None => {}
     }
+    if table.ledger_surplus > 0 {
+        let entries = count(table.ledger_surplus, "entry", "entries");
+        let _ = writeln!(text, "  the ledger has {entries} that say nothing about any of its values");
+    }
     text
 }
 
