@@ -12,6 +12,13 @@ pub enum Event {
         /// Which part.
         phase: Phase,
     },
+    /// The plan is made and will run.
+    PlanReady {
+        /// How many tables it has.
+        tables: u64,
+        /// The source's own estimate of all their rows; tables without one count as empty.
+        row_estimate: u64,
+    },
     /// The rows of a table begin to be copied.
     TableStarted {
         /// The table in the source.

@@ -1,13 +1,66 @@
+//! Moves a PostgreSQL database into a SQLite file, whole, exact and proven.
+//!
+//! A run ends with the target complete and verified, or exactly as it was before. Nothing disappears silently: every
+//! object of the source is carried, or listed as not carried, with the reason. Every value is stored exactly, or the
+//! plan says before the first row how it is represented, and a ledger in the target keeps the rest. Every figure in a
+//! report was read back from the finished file. The source is only read, in one consistent snapshot. Memory does not
+//! grow with the number of rows.
+//!
+//! ```no_run
+//! use whimbrel::{Migration, Verify};
+//!
+//! # async fn example() -> whimbrel::Result<()> {
+//! let outcome = Migration::from("postgres://localhost/app").to("app.db").verify(Verify::Full).run().await?;
+//! println!("{}", outcome.report()); // what was carried, how it was checked, what was not
+//! outcome.rollback().await?; // the file is what it was
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What it does not do: it does not keep two databases in step, it does not carry triggers and functions, and it does
+//! not write to PostgreSQL.
+//!
+//! # Modules
+//!
+//! Data flows downwards; a module imports only from those below it.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | the command line: one file per verb, the only code that prints |
+//! | [`migration`] | the library's face: one migration, told in one sentence and run |
+//! | [`report`] | renders plans, outcomes and findings as text and as JSON |
+//! | [`recheck`] | checks a finished file later: against its source, or on its own |
+//! | [`project`] | a folder that describes one migration |
+//! | [`apps`] | typed stores of the applications whose migrations the repository carries |
+//! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
+//! | [`transfer`] | create, copy, finish, publish; the run as a whole |
+//! | [`verify`] | counts, digests, differing rows, integrity, checks |
+//! | [`backup`] | take, list, restore, prune |
+//! | [`plan`] | decisions and losses; opens nothing |
+//! | [`provision`] | finds or starts a PostgreSQL server for tests and the demo |
+//! | [`endpoint`] | PostgreSQL and SQLite, and how an endpoint is recognised |
+//! | [`types`] | the rule table and the codecs |
+//! | [`catalog`] | the neutral schema model |
+//! | [`value`] | the neutral cell, its canonical encoding, digests |
+//! | [`event`] | plain facts that engines emit |
+//! | [`cancel`] | the one way to ask a running job to stop |
+//! | [`error`] | one error: operation, object, cause, hint |
+
 pub mod apps;
 pub mod backup;
 pub mod cancel;
 pub mod catalog;
+pub mod cli;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod migration;
 pub mod plan;
+pub mod project;
 pub mod provision;
 pub mod quote;
+pub mod recheck;
+pub mod redact;
 pub mod report;
 pub mod schema;
 pub mod transfer;
@@ -16,3 +69,5 @@ pub mod value;
 pub mod verify;
 
 pub use error::{Error, Result};
+pub use migration::{Migrated, Migration};
+pub use verify::Level as Verify;

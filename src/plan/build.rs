@@ -364,7 +364,7 @@ fn why_other_is_not_carried(kind: &str) -> &'static str {
     match kind {
         "trigger" => "its function is written in a language of the server",
         "function" | "procedure" | "aggregate" => "SQLite has no stored functions",
-        "policy" | "row security" => "SQLite has no users and so no row security; every row is carried",
+        "policy" | "row level security" => "SQLite has no users and so no row security; every row is carried",
         "rule" => "SQLite has no rules",
         "exclusion constraint" => "SQLite has no exclusion constraints",
         "extension" => "belongs to the server; the values of its types are carried as text",

@@ -99,7 +99,7 @@ impl Builder<'_> {
                         expression::Default::Literal(sql) => default = Some(sql),
                         expression::Default::Expression(sql) => default = Some(format!("({sql})")),
                         expression::Default::Null => {}
-                        expression::Default::Sequence { .. } => {
+                        expression::Default::Sequence => {
                             if !self.is_rowid_key(table, &column.name) {
                                 lost.push((
                                     "default",

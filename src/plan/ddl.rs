@@ -56,6 +56,18 @@ impl TableDdl {
         format!("CREATE TABLE {} (\n{}\n) STRICT", quote(&self.name), lines.join(",\n"))
     }
 
+    /// The CREATE TABLE statement for loading: without the keys that an index backs, and without AUTOINCREMENT.
+    pub fn loading_sql(&self) -> String {
+        let mut bare = self.clone();
+        bare.constraints.retain(|piece| !matches!(piece.kind, "primary key" | "unique key"));
+        for column in &mut bare.columns {
+            if let Some((_, never_again)) = &mut column.rowid_key {
+                *never_again = false;
+            }
+        }
+        bare.sql()
+    }
+
     /// Every piece that the table can do without.
     pub fn pieces(&self) -> impl Iterator<Item = &Piece> {
         self.columns

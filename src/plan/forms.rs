@@ -31,6 +31,8 @@ pub fn stored(shape: &Shape, rule: Rule) -> Stored {
         (Rule::DecimalText, Shape::Numeric { precision_and_scale }) => {
             Stored::DecimalText { scale: precision_and_scale.map(|(_, scale)| digits(scale)) }
         }
+        // Blanks at its end are kept, and the source compares without them: nothing of SQLite does that.
+        (Rule::Text, Shape::Char { length: None }) => Stored::ServerText,
         (Rule::Text, Shape::Char { .. }) => Stored::PaddedText,
         (Rule::Text, Shape::Enum(enumeration)) => Stored::Enum { labels: enumeration.labels.clone() },
         (Rule::Text, Shape::Text | Shape::VarChar { .. } | Shape::Name) => Stored::Text,

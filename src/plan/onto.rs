@@ -7,7 +7,7 @@ use super::build::Builder;
 use super::choices::Choices;
 use super::{Caveat, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, ForeignKey, IndexKey, Table};
-use crate::endpoint::sqlite::schema::{TargetSchema, TargetTable};
+use crate::endpoint::sqlite::schema::{TargetForeignKey, TargetSchema, TargetTable};
 
 /// What a column does to the values that are put into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,10 +158,31 @@ impl Builder<'_> {
                 });
             }
         }
-        let key: Option<Vec<usize>> =
-            target.key.iter().map(|name| plan.columns.iter().position(|column| same(&column.target, name))).collect();
-        plan.key = key.unwrap_or_default();
+        plan.key = key_of(plan, target);
         self.refusals.extend(refusals);
+    }
+
+    /// Lists what the source says about a column and the target schema does not.
+    fn list_column_properties_without_place(&mut self, source: &Table, plan: &TablePlan, target: &TargetTable) {
+        for column in &plan.columns {
+            let place = target.columns.iter().find(|place| same(&place.name, &column.target));
+            let (Some(from), Some(place)) = (source.column(&column.source), place) else { continue };
+            let object = format!("{}.{}", source.name, from.name);
+            if from.generated.is_some() && !place.generated {
+                self.lose("generated column", &object, "the target schema keeps it as a plain column with its values");
+            }
+            if from.not_null && !place.not_null && !place.generated {
+                self.lose("not null", &object, "the target schema allows NULL there");
+            }
+            if place.has_default || place.generated {
+                continue;
+            }
+            if let Some(default) = &from.default {
+                self.lose("default", &object, &format!("`{default}`: the target schema has none for it"));
+            } else if from.identity.is_some() {
+                self.lose("identity", &object, "the target schema does not count it up by itself");
+            }
+        }
     }
 
     /// Lists the constraints and indexes of the source that the target schema does not have.
@@ -188,9 +209,21 @@ impl Builder<'_> {
                 self.lose(kind, &format!("{}.{}", source.name, key.name), REASON);
             }
         }
+        self.list_column_properties_without_place(source, plan, target);
         for key in &source.foreign_keys {
-            if !self.has_foreign_key(key, mapped(&key.columns), target) {
-                self.lose("foreign key", &format!("{}.{}", source.name, key.name), REASON);
+            let object = format!("{}.{}", source.name, key.name);
+            let Some(there) = self.foreign_key_of(key, mapped(&key.columns), target) else {
+                self.lose("foreign key", &object, REASON);
+                continue;
+            };
+            for (event, wanted, found) in
+                [("DELETE", key.on_delete, &there.on_delete), ("UPDATE", key.on_update, &there.on_update)]
+            {
+                if !same(wanted.sql(), found) {
+                    let reason =
+                        format!("the source says ON {event} {}, the target schema ON {event} {found}", wanted.sql());
+                    self.lose("foreign key action", &object, &reason);
+                }
             }
         }
         for check in &source.checks {
@@ -224,10 +257,33 @@ impl Builder<'_> {
         }
     }
 
-    fn has_foreign_key(&self, key: &ForeignKey, columns: Option<Vec<String>>, target: &TargetTable) -> bool {
-        let (Some(columns), Some(parent)) = (columns, self.planned_table(&key.references)) else { return false };
-        target.foreign_keys.iter().any(|(from, table)| same_set(from, &columns) && same(table, &parent.target))
+    /// The target's foreign key that stands for one of the source.
+    fn foreign_key_of<'t>(
+        &self,
+        key: &ForeignKey,
+        columns: Option<Vec<String>>,
+        target: &'t TargetTable,
+    ) -> Option<&'t TargetForeignKey> {
+        let (columns, parent) = (columns?, self.planned_table(&key.references)?);
+        target
+            .foreign_keys
+            .iter()
+            .find(|there| same_set(&there.columns, &columns) && same(&there.references, &parent.target))
     }
+}
+
+/// The columns that tell rows apart: those of the primary key, or where the source has nothing for it (a row id of the
+/// target's own), of a unique key without NULLs. A row then has a name that the source knows, too.
+fn key_of(plan: &TablePlan, target: &TargetTable) -> Vec<usize> {
+    let place = |name: &String| plan.columns.iter().position(|column| same(&column.target, name));
+    let places = |key: &[String]| key.iter().map(place).collect::<Option<Vec<_>>>();
+    places(&target.key)
+        .filter(|places| !places.is_empty())
+        .or_else(|| {
+            let mut others = target.unique.iter().filter_map(|key| places(key));
+            others.find(|places| places.iter().all(|place| plan.columns[*place].not_null))
+        })
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

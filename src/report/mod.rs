@@ -1,3 +1,40 @@
-//! Renders facts and outcomes for people and programs; opens no database.
+//! Renders plans, outcomes and findings: as text for people, as JSON for programs. Opens no database and prints
+//! nothing; the command line does that.
 
+pub mod backups;
+pub mod check;
+pub mod message;
+pub mod outcome;
+pub mod plan;
 pub mod schema;
+pub mod verification;
+
+mod text;
+
+pub use text::{bytes, count, duration, number};
+
+use std::path::PathBuf;
+
+/// What a report on a run needs to know besides its outcome.
+#[derive(Debug, Clone)]
+pub struct How {
+    /// The target has the metadata tables.
+    pub metadata: bool,
+    /// Where backups go, if not beside the target.
+    pub backups: Option<PathBuf>,
+    /// The target.
+    pub target: PathBuf,
+    /// How many milliseconds to wait for other programs to let go of the target.
+    pub wait_ms: u32,
+}
+
+impl How {
+    /// The command that undoes the run.
+    pub fn way_back(&self) -> String {
+        let mut command = format!("whimbrel rollback {}", text::shell(&self.target));
+        if let Some(directory) = &self.backups {
+            command.push_str(&format!(" --backups {}", text::shell(directory)));
+        }
+        command
+    }
+}

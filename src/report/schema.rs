@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use crate::schema::Scaffold;
 use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
 
 /// The status as a table: one line per migration, then one that counts them.
@@ -132,6 +133,16 @@ pub fn findings_json(findings: &Findings) -> String {
 
 fn envelope(kind: &str, data: &impl Serialize) -> String {
     json!({ "type": kind, "data": data }).to_string()
+}
+
+/// Versions that something was done to, under that type.
+pub fn note_json(kind: &str, versions: &[i64]) -> String {
+    envelope(kind, &json!({ "versions": versions }))
+}
+
+/// The files of a new migration.
+pub fn files_json(files: &Scaffold) -> String {
+    envelope("schema-new", &json!({ "up": files.up, "down": files.down }))
 }
 
 #[cfg(test)]

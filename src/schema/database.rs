@@ -108,4 +108,9 @@ pub(crate) trait Database: Send {
 
     /// What the database itself finds wrong, one sentence each.
     fn integrity(&mut self) -> Result<Vec<String>>;
+
+    /// The connection to a SQLite database, where one was opened.
+    fn take_connection(&mut self) -> Option<rusqlite::Connection> {
+        None
+    }
 }

@@ -230,7 +230,8 @@ impl FileName<'_> {
     fn read(file: &str) -> Result<Option<FileName<'_>>> {
         let lower = file.to_lowercase();
         let digits = file.len() - file.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let looks_like = lower.contains(".sql") || lower.contains(".up") || lower.contains(".down") || digits > 0;
+        let has = |part: &str| lower.contains(&format!(".{part}.")) || lower.ends_with(&format!(".{part}"));
+        let looks_like = lower.contains(".sql") || has("up") || has("down") || digits > 0;
         if file.starts_with('.') || !looks_like {
             return Ok(None);
         }
@@ -283,7 +284,7 @@ mod tests {
             Some((20_250_113_000_000, "initial-schema".into(), true))
         );
         assert_eq!(read("7_add_users.sql"), Some((7, "add_users".into(), false)));
-        for other in ["README.md", ".gitkeep", ".0001_a.up.sql.swp", "notes.txt"] {
+        for other in ["README.md", ".gitkeep", ".0001_a.up.sql.swp", "notes.update.md"] {
             assert_eq!(read(other), None, "{other}");
         }
     }

@@ -24,6 +24,22 @@
 //! The plan is made twice: once without a lock, so that an up-to-date database costs one read, and again under the
 //! lock of the runner. The database then makes sure, inside the transaction of each step, that the history is still
 //! the one that was planned for.
+//!
+//! # What a run guarantees
+//!
+//! - A path is refused as a whole or not at all: a changed, missing or late file, an irreversible, missing or
+//!   unlabelled down, transaction control or a connection's pragma in any script of it is found before the first
+//!   statement runs.
+//! - A migration and its history row commit together. Without a transaction, the row is there before the first
+//!   statement and says after each one how far the script came; [`Runner::resume`] and [`Runner::undo`] go on from it.
+//! - On SQLite foreign keys are off while a script runs, so that rebuilding a table does not delete its children.
+//!   Before COMMIT each table that the script could write to has as many rows as before, unless the script declares
+//!   the loss, and no foreign key is broken.
+//! - One runner works on a database at a time. Its lock ends with its process, however that ends.
+//! - The history keeps the down scripts, so that an older program can take back what a newer one has applied.
+//!
+//! Not guaranteed: that a down script restores what its up has changed (`validate` compares schemas, not rows), and on
+//! PostgreSQL that no row is lost (nothing is counted there; a rebuild does not cascade as it does on SQLite).
 
 mod checksum;
 mod clock;

@@ -4,11 +4,13 @@
 //! is for async code that must not be held up.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::checksum::is_sqlx_checksum;
+use super::clock::rfc_3339;
 use super::database::{Database, Foreign, Options, Outcome};
 use super::drift::{Difference, Object, compare};
 use super::event::{Event, Report};
@@ -84,15 +86,25 @@ impl Runner {
                 "the name cannot be used",
             ));
         }
-        let database: Box<dyn Database> =
-            if endpoint.starts_with("postgres://") || endpoint.starts_with("postgresql://") {
-                Box::new(Postgres::new(endpoint, options.clone())?)
-            } else {
-                let path =
-                    endpoint.strip_prefix("sqlite://").or_else(|| endpoint.strip_prefix("sqlite:")).unwrap_or(endpoint);
-                Box::new(Sqlite::new(Path::new(path), options.clone()))
-            };
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| endpoint.starts_with(scheme));
+        let database: Box<dyn Database> = if is_postgres {
+            Box::new(Postgres::new(endpoint, options.clone())?)
+        } else {
+            Box::new(Sqlite::new(Path::new(sqlite_path(endpoint)?), options.clone()))
+        };
         Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
+    }
+
+    /// A runner on a SQLite connection that the application has opened and set up; [`Runner::into_connection`] gives
+    /// it back with its foreign keys as they were. An authorizer of the application's own is removed.
+    pub fn on_connection(connection: rusqlite::Connection, migrations: Migrations, options: Options) -> Runner {
+        let database = Box::new(Sqlite::on(connection, options.clone()));
+        Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() }
+    }
+
+    /// The connection to a SQLite database, where one was opened, for the application to go on with.
+    pub fn into_connection(mut self) -> Option<rusqlite::Connection> {
+        self.database.take_connection()
     }
 
     /// Tells `observer` each fact as it happens. It is called while a transaction is open, so it must not touch the
@@ -207,7 +219,8 @@ impl Runner {
             }
             let none = "none".to_owned();
             let remark = format!(
-                "repaired by {}: up {} -> {}, down {} -> {}\n",
+                "{} repaired by {}: up {} -> {}, down {} -> {}\n",
+                rfc_3339(SystemTime::now()),
                 super::history::TOOL_VERSION,
                 entry.up_checksum,
                 migration.up_checksum,
@@ -246,7 +259,11 @@ impl Runner {
                 }
                 adopted.push((recorded(migration, runner.database.dialect())?, row));
             }
-            let remark = format!("adopted from _sqlx_migrations by {}\n", super::history::TOOL_VERSION);
+            let remark = format!(
+                "{} adopted from _sqlx_migrations by {}\n",
+                rfc_3339(SystemTime::now()),
+                super::history::TOOL_VERSION
+            );
             runner.database.record_adopted(&adopted, &remark)?;
             Ok(adopted.iter().map(|(step, _)| step.version).collect())
         })
@@ -300,11 +317,18 @@ impl Runner {
             dry_run: self.options.dry_run,
             ..Report::default()
         };
-        // Without the lock first: most starts of an application find nothing to do, and a refusal needs none.
-        if !self.planned(request)?.is_empty() {
-            self.locked(|runner| runner.run_locked(request))?;
+        // Without the lock first: most starts of an application find nothing to do, and most refusals need none. What
+        // looks interrupted may be another runner at work; the lock tells the two apart.
+        match self.planned(request) {
+            Ok(steps) if steps.is_empty() => return Ok(self.report.clone()),
+            Err(error) if !self.looks_interrupted()? => return Err(error),
+            _ => self.locked(|runner| runner.run_locked(request))?,
         }
         Ok(self.report.clone())
+    }
+
+    fn looks_interrupted(&mut self) -> Result<bool> {
+        Ok(self.database.history()?.iter().any(|entry| entry.state != EntryState::Applied))
     }
 
     fn run_locked(&mut self, request: Request) -> Result<()> {
@@ -356,6 +380,23 @@ impl Runner {
         released?;
         Ok(value)
     }
+}
+
+/// The path in `sqlite://app.db?mode=rwc`, or the endpoint itself.
+fn sqlite_path(endpoint: &str) -> Result<&str> {
+    let path = match endpoint.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or(rest),
+        None => endpoint,
+    };
+    if path.is_empty() || path.contains("://") {
+        // Not repeated: a URL may hold a password.
+        return Err(Error::usage(
+            "open",
+            "database",
+            "it is neither a `postgres://` URL nor the path of a SQLite file",
+        ));
+    }
+    Ok(path)
 }
 
 /// A migration as a row of the history that nothing has to be run for.

@@ -8,7 +8,10 @@
 //! | `lossy` | down | reverting throws data away |
 //! | `irreversible` | down, or up without a down | there is no way back |
 //! | `no-transaction` | both | run statement by statement, each committed |
-//! | `loses TABLE[, TABLE]` | both | this table may have fewer rows afterwards |
+//! | `loses TABLE[, TABLE]` | both | this table may have fewer rows afterwards (counted on SQLite) |
+//!
+//! Without a transaction each statement is held to `loses` by itself, so that a table that is rebuilt there has to be
+//! named although its rows come back.
 //!
 //! sqlx's own `-- no-transaction` is understood too. Invariant: a [`Script`] exists only if every statement of it may
 //! be run in the way that its header asks for, so that nothing has to be refused half-way.

@@ -63,6 +63,14 @@ impl Sqlite {
         }
     }
 
+    /// Works on a connection that somebody else has opened.
+    pub(crate) fn on(connection: Connection, options: Options) -> Sqlite {
+        let path = connection.path().filter(|path| !path.is_empty()).unwrap_or(MEMORY).to_owned();
+        let mut database = Sqlite::new(Path::new(&path), options);
+        database.connection = Some(connection);
+        database
+    }
+
     fn is_memory(&self) -> bool {
         self.path.as_os_str() == MEMORY
     }
@@ -161,7 +169,8 @@ impl Database for Sqlite {
     }
 
     fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
-        if !self.is_memory() && !(self.options.dry_run && !self.path.exists()) {
+        let stays_in_memory = self.is_memory() || (self.options.dry_run && !self.path.exists());
+        if !stays_in_memory {
             self.lock = Some(RunLock::take(&self.path, self.options.runner_timeout, observe)?);
         }
         self.created()?;
@@ -269,6 +278,10 @@ impl Database for Sqlite {
         problems.retain(|line| line != "ok");
         problems.extend(guard::foreign_key_violations(connection)?);
         Ok(problems)
+    }
+
+    fn take_connection(&mut self) -> Option<Connection> {
+        self.connection.take()
     }
 }
 

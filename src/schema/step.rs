@@ -74,7 +74,7 @@ pub(crate) fn stopped(step: &Step, finished: usize, remains: &str, error: Error)
     let left = if remains.is_empty() { String::new() } else { format!("; it left the invalid index `{remains}`") };
     let cause = format!("{}; {finished} of {all} statements are done and stay{left}", error.cause());
     let object = error.object().to_owned();
-    Error::could_not(error.operation().to_owned(), object, cause).hint(
-        "correct what failed, then `schema up --resume` runs the rest or `schema down --undo` runs its down script",
-    )
+    let first = error.way_out().unwrap_or("correct what failed");
+    let hint = format!("{first}; then `schema up --resume` runs the rest, or `schema down --undo` its down script");
+    Error::could_not(error.operation().to_owned(), object, cause).hint(hint)
 }

@@ -423,4 +423,65 @@ mod tests {
         let told: Vec<_> = found.comments.iter().map(|c| (c.text.as_str(), c.line, c.after_sql)).collect();
         assert_eq!(told, [("one", 1, false), ("two", 2, true)]);
     }
+
+    use proptest::prelude::*;
+    use rusqlite::fallible_iterator::FallibleIterator;
+
+    /// Statements that SQLite prepares against [`TABLES`], each with something that a naive splitter falls for.
+    const SQLITE: [&str; 12] = [
+        "SELECT ';' || 'it''s;' -- a; b",
+        "SELECT \"a;\" FROM [t;]",
+        "SELECT `a;` /* ; */ FROM \"t;\"",
+        "CREATE TRIGGER g AFTER INSERT ON u BEGIN UPDATE u SET end = CASE WHEN 1 THEN 2 END; SELECT 1; END",
+        "CREATE TEMP TRIGGER g AFTER UPDATE OF end ON u WHEN CASE NEW.end WHEN 1 THEN 1 END BEGIN SELECT ';'; END",
+        "CREATE TEMPORARY TRIGGER g INSTEAD OF DELETE ON v BEGIN DELETE FROM u WHERE end = OLD.end; END",
+        "SELECT x'3b', 1.5e3, 0x3b, CASE WHEN end THEN ';' END FROM u",
+        "CREATE TABLE x(a TEXT DEFAULT ';' CHECK (a <> ';'), \"b;\" INT)",
+        "INSERT INTO u VALUES (1) /* never ended ;",
+        "WITH c AS (SELECT 1) SELECT * FROM c\n-- it's a comment; with a quote",
+        "SELECT '-- no comment;', '/* none; */'",
+        "CREATE VIEW w AS SELECT \"a;\", 'é;ü' FROM \"t;\"",
+    ];
+
+    const TABLES: &str =
+        "CREATE TABLE \"t;\"(\"a;\" TEXT); CREATE TABLE u(end INT); CREATE VIEW v AS SELECT end FROM u;";
+
+    proptest! {
+        #[test]
+        fn sqlite_itself_splits_at_the_same_places(chosen in prop::collection::vec(0..SQLITE.len(), 0..8), gaps in 0..4_usize) {
+            let between = [";", ";\n", " ;; ", ";\r\n\t-- note; \n"][gaps];
+            // A comment that never ends swallows what follows, so it can only come last.
+            let mut list: Vec<&str> = chosen.into_iter().map(|at| SQLITE[at]).collect();
+            list.sort_by_key(|sql| sql.contains("never ended"));
+            let first = list.iter().position(|sql| sql.contains("never ended")).map_or(list.len(), |at| at + 1);
+            let sql = list[..first].iter().map(|sql| format!("{sql}\n")).collect::<Vec<_>>().join(between);
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            connection.execute_batch(TABLES).unwrap();
+            let mut batch = rusqlite::Batch::new(&connection, &sql);
+            let mut count = 0;
+            while let Some(statement) = batch.next().unwrap() {
+                count += 1;
+                drop(statement);
+            }
+            let own = scan(&sql, Dialect::Sqlite).unwrap().statements;
+            prop_assert_eq!(own.len(), count, "{}", sql);
+            for statement in own {
+                prop_assert!(connection.prepare(&statement.text).is_ok(), "{}", statement.text);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_tokenizer_panic_or_lose_a_token(text in "[-/*'\"$;a-eE()\\[\\]`\n é]{0,60}") {
+            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+                if let Ok(found) = scan(&text, dialect) {
+                    let mut rest = text.as_str();
+                    for token in found.statements.iter().flat_map(|statement| &statement.tokens) {
+                        let at = rest.find(&token.text);
+                        prop_assert!(at.is_some(), "{:?} of {:?}", token, text);
+                        rest = &rest[at.unwrap() + token.text.len()..];
+                    }
+                }
+            }
+        }
+    }
 }

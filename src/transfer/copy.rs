@@ -4,12 +4,13 @@
 //! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows.
 
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::loader::Loader;
+use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT};
 use crate::endpoint::sqlite::{Batch, LedgerEntry};
 use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::{Plan, TablePlan};
+use crate::quote::quote;
 use crate::types::{Codec, Placed, text};
 use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key, rowid_key};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -240,7 +241,16 @@ fn refused_key(table: &TablePlan, batch: &Batch, row: usize) -> String {
 fn refused_row(table: &TablePlan, key: &str, refused: &crate::endpoint::sqlite::loader::RowRefused) -> Error {
     let error = Error::could_not("copy", format!("table `{}`, row {key}", table.source), &refused.message);
     if !refused.constraint {
-        return error.hint("make room for the target, or choose another place for it");
+        return error.hint(NO_ROOM_HINT);
+    }
+    let column =
+        table.columns.iter().find(|column| refused.message.contains(&format!("json_valid({})", quote(&column.target))));
+    if let Some(column) = column {
+        return error.hint(format!(
+            "SQLite reads JSON up to a depth of 1000; keep the column as plain text: \
+             `rules.columns.\"{}.{}\" = \"server-text\"`",
+            table.source.name, column.source
+        ));
     }
     if refused.message.contains("CHECK") || refused.message.contains("UNIQUE") {
         return error.hint("leave the constraint out by its name under `tables.exclude_objects`, or choose another rule for the column");

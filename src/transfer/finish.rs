@@ -4,6 +4,8 @@
 //! `_whimbrel_tables` (rows and digest of each), `_whimbrel_ledger` (what columns cannot hold).
 
 use super::copy::Copied;
+use super::keys;
+use super::optimize::external_content;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
 use crate::error::{Context, Result};
@@ -11,6 +13,7 @@ use crate::event::{Event, Listener};
 use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::quote::quote;
+use crate::verify::objects::definitions;
 use rusqlite::params;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
@@ -23,14 +26,14 @@ pub struct SetAside {
     full_text: Vec<String>,
 }
 
-/// Creates the plan's tables.
+/// Creates the plan's tables, without their keys.
 ///
 /// # Errors
 /// When SQLite refuses a definition or the file cannot be written.
 pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()> {
     for table in &plan.tables {
         if let Some(ddl) = &table.ddl {
-            loader.execute(&ddl.sql(), &format!("table `{}`", table.target))?;
+            loader.execute(&ddl.loading_sql(), &format!("table `{}`", table.target))?;
         }
     }
     if metadata {
@@ -71,18 +74,21 @@ pub fn set_aside(loader: &Loader) -> Result<SetAside> {
     }
     let full_text = list(
         "SELECT type, name, sql FROM sqlite_schema
-         WHERE type = 'table' AND sql LIKE 'create virtual table%using%fts5%content%=%'",
+         WHERE type = 'table' AND sql LIKE 'create virtual table%'",
     )
     .could_not("read the given schema", "")?;
-    aside.full_text = full_text.into_iter().map(|(_, name, _)| name).collect();
+    // One without content anywhere has nothing to be rebuilt from, and SQLite refuses to try.
+    let external = |sql: &str| external_content(sql).is_some();
+    aside.full_text = full_text.into_iter().filter(|(_, _, sql)| external(sql)).map(|(_, name, _)| name).collect();
     Ok(aside)
 }
 
-/// Builds indexes and views, sets the numbers that keys count on from, and gathers statistics.
+/// Builds keys, indexes and views, and gathers statistics.
 ///
 /// # Errors
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
 pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
+    keys::build(loader, plan, listener)?;
     for index in plan.tables.iter().flat_map(|table| &table.indexes) {
         listener(Event::IndexStarted { index: index.name.clone() });
         loader.execute(&index.sql, &format!("index `{}`", index.name))?;
@@ -99,25 +105,7 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
     for view in &plan.views {
         loader.execute(&view.sql, &format!("view `{}`", view.target))?;
     }
-    count_on(loader, plan)?;
     loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")
-}
-
-/// An AUTOINCREMENT key goes on from the source's sequence, which may be ahead of the rows.
-fn count_on(loader: &Loader, plan: &Plan) -> Result<()> {
-    for table in &plan.tables {
-        let Some(last) = table.last_number else { continue };
-        let connection = loader.connection();
-        let changed = connection
-            .execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", params![table.target, last])
-            .could_not("set the number of", format!("table `{}`", table.target))?;
-        if changed == 0 {
-            connection
-                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table.target, last])
-                .could_not("set the number of", format!("table `{}`", table.target))?;
-        }
-    }
-    Ok(())
 }
 
 /// Where a target came from; stored in its manifest.
@@ -156,7 +144,12 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
         ("catalog", json(serde_json::to_string(origin.catalog))?),
         ("choices", json(serde_json::to_string(origin.choices))?),
     ];
-    for (name, value) in values {
+    // Of a derived schema the plan knows every definition; of a given one only the finished file does.
+    let definitions = match origin.given_schema {
+        true => Some(("definitions", json(serde_json::to_string(&definitions(connection).could_not(OPERATION, "")?))?)),
+        false => None,
+    };
+    for (name, value) in values.into_iter().chain(definitions) {
         connection
             .execute("INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)", params![name, value])
             .could_not(OPERATION, "")?;

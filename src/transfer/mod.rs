@@ -2,6 +2,7 @@
 
 pub mod copy;
 pub mod finish;
+pub mod keys;
 pub mod optimize;
 pub mod preflight;
 pub mod publish;

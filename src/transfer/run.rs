@@ -145,6 +145,10 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let (catalog, plan) = plan(source, job)?;
     plan.ensure_runnable()?;
+    listener(Event::PlanReady {
+        tables: plan.tables.len() as u64,
+        row_estimate: plan.tables.iter().map(|table| table.row_estimate.max(0).unsigned_abs()).sum(),
+    });
     let staging = Staging::create(&job.target)?;
     durations.plan = start.elapsed();
 

@@ -241,18 +241,13 @@ impl Codec {
     /// only while the record still holds what the rule stores for that text: a value that was changed since is
     /// read as it is.
     pub fn load_with_ledger<'v>(&self, stored: Stored<'v>, ledger: Option<&'v str>) -> Cell<'v> {
-        if let Some(cell) = ledger.and_then(|text| text::read(&self.shape, text)) {
-            if same_record(&self.place(&cell).stored, &stored) {
-                return cell;
-            }
+        if let Some(cell) = ledger.and_then(|text| text::read(&self.shape, text))
+            && self.place(&cell).stored == stored
+        {
+            return cell;
         }
         self.load(stored)
     }
-}
-
-/// Whether two stored values are the same record bytes (NaN cannot be stored, -0.0 is stored as 0.0).
-fn same_record(left: &Stored<'_>, right: &Stored<'_>) -> bool {
-    left == right
 }
 
 impl<'a> Placed<'a> {

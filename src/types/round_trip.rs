@@ -61,7 +61,7 @@ fn encoding(cell: &Cell<'_>) -> Vec<u8> {
 fn through_a_record(stored: Stored<'_>) -> Stored<'_> {
     match stored {
         Stored::Real(value) if value.is_nan() => Stored::Null,
-        Stored::Real(value) if value == 0.0 => Stored::Real(0.0),
+        Stored::Real(0.0) => Stored::Real(0.0),
         other => other,
     }
 }

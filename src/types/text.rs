@@ -36,7 +36,7 @@ pub fn stored(value: &Stored<'_>) -> String {
     }
 }
 
-/// Reads the text of a value of that type, as [`write`] gave it.
+/// Reads the text of a value of that type, as [`write()`] gave it.
 pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
     Some(match shape {
         Shape::Boolean => Cell::Bool(match text {

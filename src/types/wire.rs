@@ -80,6 +80,8 @@ impl Wire {
             Shape::Double => Wire::Double,
             Shape::Numeric { .. } => Wire::Numeric,
             Shape::Text | Shape::VarChar { .. } | Shape::Citext | Shape::Name | Shape::Enum(_) => Wire::Text,
+            // Without a length nothing pads it again on the way back: its blanks are its own.
+            Shape::Char { length: None } => Wire::Text,
             Shape::Char { .. } => Wire::PaddedText,
             Shape::Bytea => Wire::Bytes,
             Shape::Uuid => Wire::Uuid,

@@ -8,6 +8,8 @@ pub mod calendar;
 mod decimal;
 mod digest;
 mod row_key;
+#[cfg(test)]
+mod vectors;
 
 pub use decimal::{Decimal, Sign};
 pub use digest::{RowHasher, TableDigest};

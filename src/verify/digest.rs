@@ -28,16 +28,20 @@ const THREADS_MAX: usize = 8;
 /// One piece of work: a table's place and a range of its rowids.
 type Piece = (usize, Option<(i64, i64)>);
 
+/// What reading one table back gave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadBack {
+    /// The digest of its rows.
+    pub digest: TableDigest,
+    /// Entries of the ledger for it that said nothing about any value.
+    pub ledger_surplus: u64,
+}
+
 /// The digest of each table of the file, in the order of the tables.
 ///
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop.
-pub fn of_tables(
-    path: &Path,
-    tables: &[TablePlan],
-    cancel: &Cancel,
-    listener: &Listener<'_>,
-) -> Result<Vec<TableDigest>> {
+pub fn of_tables(path: &Path, tables: &[TablePlan], cancel: &Cancel, listener: &Listener<'_>) -> Result<Vec<ReadBack>> {
     let connection = open(path, &cancel.flag())?;
     let scans = tables.iter().map(|table| Scan::new(&connection, table)).collect::<Result<Vec<_>>>()?;
     let mut pieces: Vec<Piece> = Vec::new();
@@ -67,7 +71,14 @@ pub fn of_tables(
             worker.join().unwrap_or_else(|_| Err(Error::could_not("read back", "", "a reader panicked")))
         })
     })?;
-    Ok(digests.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    let digests = digests.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let connection = open(path, &cancel.flag())?;
+    let surplus = |scan: &Scan<'_>| scan.ledger_surplus(&connection);
+    digests
+        .into_iter()
+        .zip(&scans)
+        .map(|(digest, scan)| Ok(ReadBack { digest, ledger_surplus: surplus(scan)? }))
+        .collect()
 }
 
 fn of_piece(

@@ -75,6 +75,8 @@ pub struct TableCheck {
     pub same_values: Option<bool>,
     /// The digest of the source's rows, and of the target's.
     pub digests: Option<(TableDigest, TableDigest)>,
+    /// Entries of the ledger for the table that say nothing about any of its values; none should.
+    pub ledger_surplus: u64,
     /// The rows that differ, where they were looked for.
     pub differences: Option<Differences>,
     /// Why the table could not be read back.
@@ -84,7 +86,10 @@ pub struct TableCheck {
 impl TableCheck {
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
-        self.failure.is_none() && self.target_rows == Some(self.source_rows) && self.same_values != Some(false)
+        self.failure.is_none()
+            && self.target_rows == Some(self.source_rows)
+            && self.same_values != Some(false)
+            && self.ledger_surplus == 0
     }
 }
 
@@ -194,6 +199,11 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
             "foreign keys, structural integrity and the project's checks (`--verify full` checks them)".to_owned(),
         );
     }
+    if !metadata && plan.given_schema {
+        list.push(
+            "indexes, views and triggers of the given schema (the target has no metadata that tells them)".to_owned(),
+        );
+    }
     let remainders = plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some());
     if !metadata && remainders {
         list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());
@@ -225,6 +235,7 @@ fn check_tables(
             target_rows: None,
             same_values: None,
             digests: None,
+            ledger_surplus: 0,
             differences: None,
             failure: None,
         };
@@ -237,8 +248,9 @@ fn check_tables(
         match digest.and_then(|digest| Ok((digest, count_of(path, table, cancel)?))) {
             Ok((digest, rows)) => {
                 check.target_rows = Some(rows);
-                check.digests = digest.map(|target| (*source, target));
-                check.same_values = digest.map(|target| *source == target);
+                check.digests = digest.map(|target| (*source, target.digest));
+                check.same_values = digest.map(|target| *source == target.digest);
+                check.ledger_surplus = digest.map_or(0, |target| target.ledger_surplus);
             }
             Err(error) => {
                 cancel.check("verify")?;

@@ -5,11 +5,12 @@ use crate::endpoint::sqlite::read::told;
 use crate::error::Result;
 use crate::plan::TablePlan;
 use crate::quote::quote;
-use crate::types::Codec;
+use crate::types::{Codec, text};
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement, params};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A row that was read back.
 pub struct ScannedRow<'r> {
@@ -17,12 +18,14 @@ pub struct ScannedRow<'r> {
     pub cells: &'r [Cell<'r>],
     table: &'r TablePlan,
     row: &'r Row<'r>,
+    /// Its place among the rows that were read, from 1.
+    place: i64,
 }
 
 impl ScannedRow<'_> {
     /// The row's name.
     pub fn key(&self) -> String {
-        key_of(self.table, self.row)
+        key_of(self.table, self.row, self.place)
     }
 }
 
@@ -30,9 +33,11 @@ impl ScannedRow<'_> {
 pub struct Scan<'p> {
     table: &'p TablePlan,
     codecs: Vec<Codec>,
-    /// Whether rows have a rowid to divide them by.
-    rowid: bool,
+    /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
+    rowid: Option<&'static str>,
     has_ledger: bool,
+    /// Entries of the ledger that said what a value is.
+    ledger_used: AtomicU64,
 }
 
 impl<'p> Scan<'p> {
@@ -54,11 +59,9 @@ impl<'p> Scan<'p> {
                     |row| row.get(0),
                 )
                 .map_err(failed)?;
-        let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
-        let without_rowid: bool =
-            connection.query_row(without_rowid, [&table.target], |row| row.get(0)).map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
-        Ok(Scan { table, codecs, rowid: !without_rowid, has_ledger })
+        let rowid = rowid_name(connection, &table.target).map_err(failed)?;
+        Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
     }
 
     /// The lowest and highest rowid; `None` for an empty table or one without rowids.
@@ -66,15 +69,29 @@ impl<'p> Scan<'p> {
     /// # Errors
     /// When the file cannot be read.
     pub fn extent(&self, connection: &Connection) -> Result<Option<(i64, i64)>> {
-        if !self.rowid {
-            return Ok(None);
-        }
+        let Some(rowid) = self.rowid else { return Ok(None) };
         let table = quote(&self.table.target);
-        let sql = format!("SELECT (SELECT min(rowid) FROM {table}), (SELECT max(rowid) FROM {table})");
+        let sql = format!("SELECT (SELECT min({rowid}) FROM {table}), (SELECT max({rowid}) FROM {table})");
         let (low, high): (Option<i64>, Option<i64>) = connection
             .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
             .map_err(|error| told("read back", format!("`{}`", self.table.target), &error))?;
         Ok(low.zip(high))
+    }
+
+    /// How many entries the ledger has for the table beyond those that said what a value is, once every row was read:
+    /// entries for rows or columns that are not there, or for values that have been changed since.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn ledger_surplus(&self, connection: &Connection) -> Result<u64> {
+        if !self.has_ledger {
+            return Ok(0);
+        }
+        let sql = format!("SELECT count(*) FROM {LEDGER_TABLE} WHERE table_name = ?1");
+        let entries: i64 = connection
+            .query_row(&sql, [&self.table.target], |row| row.get(0))
+            .map_err(|error| told("read back", "the ledger", &error))?;
+        Ok(entries.unsigned_abs().saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
     }
 
     /// Hands over every row, or those with a rowid in a range, both ends included.
@@ -89,11 +106,15 @@ impl<'p> Scan<'p> {
     ) -> Result<()> {
         let failed = |error: rusqlite::Error| told("read back", format!("`{}`", self.table.target), &error);
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
-        if columns.is_empty() || (self.rowid && self.table.key.is_empty()) {
-            columns.push("rowid".to_owned());
-        }
-        let filter = if range.is_some() { " WHERE rowid BETWEEN ?1 AND ?2" } else { "" };
-        let sql = format!("SELECT {} FROM {}{filter}", columns.join(", "), quote(&self.table.target));
+        // Behind the columns stands what a row without a key is named by.
+        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
+        let filter = match (self.rowid, range) {
+            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
+            _ => String::new(),
+        };
+        // Without a name for the rowid a row is known by its place in the table itself, which an index does not give.
+        let table = quote(&self.table.target);
+        let sql = format!("SELECT {} FROM {table} NOT INDEXED{filter}", columns.join(", "));
         let mut statement = connection.prepare(&sql).map_err(failed)?;
         let mut ledger = self.ledger(connection).map_err(failed)?;
         let mut rows = match range {
@@ -102,23 +123,29 @@ impl<'p> Scan<'p> {
         }
         .map_err(failed)?;
         let mut spare: Vec<Cell<'static>> = Vec::with_capacity(self.codecs.len());
+        let mut place = 0;
         while let Some(row) = rows.next().map_err(failed)? {
+            place += 1;
             let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
             let entries = match &mut ledger {
-                Some(ledger) => entries_of(ledger, self.table, row).map_err(failed)?,
+                Some(ledger) => entries_of(ledger, self.table, row, place).map_err(failed)?,
                 None => Vec::new(),
             };
-            for (place, codec) in self.codecs.iter().enumerate() {
-                let stored = stored(row.get_ref(place).map_err(failed)?);
-                cells.push(if entries.is_empty() {
-                    codec.load(stored)
-                } else {
-                    let column = &self.table.columns[place].target;
-                    let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
-                    codec.load_with_ledger(stored, exact)
-                });
+            for (index, codec) in self.codecs.iter().enumerate() {
+                let stored = stored(row.get_ref(index).map_err(failed)?);
+                if entries.is_empty() {
+                    cells.push(codec.load(stored));
+                    continue;
+                }
+                let column = &self.table.columns[index].target;
+                let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
+                let cell = codec.load_with_ledger(stored, exact);
+                if exact.is_some() && text::write(&cell).as_deref() == exact {
+                    self.ledger_used.fetch_add(1, Ordering::Relaxed);
+                }
+                cells.push(cell);
             }
-            visit(&ScannedRow { cells: &cells, table: self.table, row })?;
+            visit(&ScannedRow { cells: &cells, table: self.table, row, place })?;
             spare = recycle(cells);
         }
         Ok(())
@@ -133,17 +160,34 @@ impl<'p> Scan<'p> {
     }
 }
 
-fn entries_of(ledger: &mut Statement<'_>, table: &TablePlan, row: &Row<'_>) -> rusqlite::Result<Vec<(String, String)>> {
-    let key = key_of(table, row);
+/// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
+fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
+    let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
+    if connection.query_row(without_rowid, [table], |row| row.get(0))? {
+        return Ok(None);
+    }
+    let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
+    let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name)))
+}
+
+fn entries_of(
+    ledger: &mut Statement<'_>,
+    table: &TablePlan,
+    row: &Row<'_>,
+    place: i64,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    let key = key_of(table, row, place);
     ledger.query_map(params![table.target, key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-fn key_of(table: &TablePlan, row: &Row<'_>) -> String {
+fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {
     if table.key.is_empty() {
         // The column behind the table's own is the rowid; a table without one is told by its place alone.
-        return rowid_key(row.get(table.columns.len()).unwrap_or(0));
+        let rowid: Option<i64> = row.get(table.columns.len()).unwrap_or(None);
+        return rowid_key(rowid.unwrap_or(place));
     }
-    row_key(table.key.iter().filter_map(|place| row.get_ref(*place).ok()).map(stored))
+    row_key(table.key.iter().filter_map(|column| row.get_ref(*column).ok()).map(stored))
 }
 
 /// A value of a record as it stands there.

@@ -72,9 +72,40 @@ fn a_new_migration_has_both_files_and_asks_for_its_label() {
 fn options_that_cannot_work_are_refused() {
     let options = Options { history_table: "sqlite_history".to_owned(), ..Options::default() };
     assert!(Runner::open_with("a.db", embedded(), options).is_err());
+    for endpoint in ["", "mysql://someone:hunter2@host/app", "sqlite://"] {
+        let error = Runner::open(endpoint, embedded()).err().unwrap();
+        assert!(error.cause().contains("neither") && !format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
     let project = Project::new(&[("1_a.sql", "SELECT 1;"), ("README.md", "notes")]);
+    let url = format!("sqlite://{}?mode=rwc", project.database());
+    Runner::open(&url, project.migrations()).unwrap().up(To::Newest).unwrap();
+    assert!(project.runner().status().unwrap().is_current());
     assert_eq!(project.migrations().len(), 1);
     project.write("2-b.sql", "SELECT 1;");
     let error = Migrations::from_dir(project.migrations_dir()).unwrap_err();
     assert!(error.to_string().contains("`2-b.sql`: the name is almost that of a migration"), "{error}");
+}
+
+#[test]
+fn the_applications_own_connection_comes_back_as_it_was() {
+    let project = Project::new(&[
+        (
+            "1_a.up.sql",
+            "CREATE TABLE a(id INTEGER PRIMARY KEY);\nCREATE TABLE c(a REFERENCES a);\nINSERT INTO a VALUES (1);",
+        ),
+        ("2_b.up.sql", "SELECT nonsense();"),
+    ]);
+    for on in [true, false] {
+        for migrations in [project.migrations().up_to(1), project.migrations()] {
+            let connection = rusqlite::Connection::open_in_memory().unwrap();
+            connection.pragma_update(None, "foreign_keys", on).unwrap();
+            let mut runner = Runner::on_connection(connection, migrations.clone(), Options::default());
+            assert_eq!(runner.up(To::Newest).is_ok(), migrations.len() == 1);
+            let connection = runner.into_connection().unwrap();
+            let now: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();
+            assert_eq!(now, on, "after {} migrations", migrations.len());
+            assert!(connection.is_autocommit());
+            assert_eq!(connection.execute("INSERT INTO c VALUES (99)", []).is_err(), on);
+        }
+    }
 }

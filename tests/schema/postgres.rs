@@ -33,7 +33,6 @@ fn up_down_up_is_the_identity() {
     runner.redo().unwrap();
     let findings = runner.validate().unwrap();
     assert!(findings.is_clean(), "{:?}", findings.problems());
-    assert!(!format!("{findings:?}").contains("password"));
 }
 
 #[test]
@@ -168,7 +167,11 @@ fn validate_names_the_objects_that_drifted() {
     assert!(problems.iter().any(|p| p == "enum `public.mood` is missing"), "{problems:?}");
     assert!(problems.iter().any(|p| p == "index `public.stray` is there, and no migration creates it"), "{problems:?}");
     assert!(problems.iter().any(|p| p.starts_with("column `public.a.c` differs")), "{problems:?}");
-    assert_eq!(postgres.number("SELECT count(*) FROM pg_database WHERE datname ~ '^whimbrel_drift'"), 0);
+    // Other tests validate meanwhile, each with a database of its own that goes away.
+    let start = Instant::now();
+    while postgres.number("SELECT count(*) FROM pg_database WHERE datname ~ '^whimbrel_drift'") > 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "a scratch database is left behind");
+    }
 }
 
 #[test]
@@ -182,4 +185,19 @@ fn a_password_is_in_no_message() {
     );
     let error = Runner::open("postgres://someone:hunter2@:x:y", migrations).err().unwrap();
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[test]
+fn a_connection_that_is_cut_leaves_nothing_behind() {
+    let (project, postgres) = (two(), Postgres::new());
+    project.write("3_cut.sql", "CREATE TABLE z(a int);\nSELECT pg_terminate_backend(pg_backend_pid());");
+    let mut runner = project.runner_for(&postgres.url);
+    let error = runner.up(To::Newest).unwrap_err();
+    assert!(
+        error.to_string().starts_with("run migration `3_cut.sql` line 2: statement 2 of 2 failed: terminating"),
+        "{error}"
+    );
+    assert_eq!(runner.status().unwrap().version, 2, "the same runner connects again");
+    project.write("3_cut.sql", "CREATE TABLE z(a int);");
+    assert_eq!(project.runner_for(&postgres.url).up(To::Newest).unwrap().steps.len(), 1);
 }

@@ -281,6 +281,22 @@ fn pragmas_of_the_file_and_vacuum_run_without_a_transaction() {
 }
 
 #[test]
+fn rows_are_counted_without_a_transaction_too() {
+    let (project, result) =
+        second("-- whimbrel: no-transaction\nUPDATE a SET b = 0;\nDELETE FROM a WHERE id = 2;\nVACUUM;");
+    let error = result.unwrap_err();
+    assert!(error.cause().contains("table `a` had 3 rows and has 2; 1 of 3 statements are done and stay"), "{error}");
+    assert!(error.way_out().unwrap().contains("-- whimbrel: loses a"), "{error:?}");
+    assert_eq!(project.number("SELECT count(*) FROM a WHERE b = 0"), 3);
+    project.write(
+        "2_b.up.sql",
+        "-- whimbrel: no-transaction\n-- whimbrel: loses a\nUPDATE a SET b = 0;\nDELETE FROM a WHERE id = 2;\nVACUUM;",
+    );
+    project.runner().resume().unwrap();
+    assert_eq!(project.number("SELECT count(*) FROM a"), 2);
+}
+
+#[test]
 fn a_down_without_a_transaction_is_resumed_and_not_undone() {
     let project = Project::new(&[
         ("1_a.up.sql", "CREATE TABLE a(b);\nCREATE TABLE c(d);"),
@@ -294,6 +310,26 @@ fn a_down_without_a_transaction_is_resumed_and_not_undone() {
     project.runner().resume().unwrap();
     assert_eq!(project.number("SELECT count(*) FROM schema_migrations"), 0);
     assert_eq!(project.tables(), Vec::<String>::new());
+}
+
+#[test]
+fn a_runner_that_is_still_at_work_is_waited_for_and_not_taken_for_an_interrupted_one() {
+    let project = std::sync::Arc::new(Project::new(&[(
+        "1_a.up.sql",
+        "-- whimbrel: no-transaction\nCREATE TABLE a(b);\nCREATE TABLE c(d);",
+    )]));
+    let late = std::sync::Arc::clone(&project);
+    let (sender, threads) = std::sync::mpsc::channel();
+    let mut runner = project.runner().on_event(move |event| {
+        if matches!(event, Event::StatementFinished { statement: 1, .. }) {
+            let late = std::sync::Arc::clone(&late);
+            sender.send(std::thread::spawn(move || late.runner().up(To::Newest))).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_eq!(runner.up(To::Newest).unwrap().steps.len(), 1);
+    let report = threads.recv().unwrap().join().unwrap().unwrap();
+    assert!(report.steps.is_empty());
 }
 
 // ── Locks ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rusqlite::Connection;
 use sqlx::Connection as _;
+use whimbrel::provision::Database;
 use whimbrel::schema::{Migrations, Options, Runner};
 
 /// A folder with migrations and a place for a database.
@@ -87,24 +87,17 @@ impl Project {
     }
 }
 
-/// The URL of a PostgreSQL server on which databases may be created.
-fn server() -> String {
-    std::env::var("WHIMBREL_POSTGRES").expect("these tests need a server: set WHIMBREL_POSTGRES to its URL")
-}
-
-/// An empty PostgreSQL database, dropped at the end.
+/// An empty PostgreSQL database on the server that all tests share, dropped at the end.
 pub struct Postgres {
     pub url: String,
-    name: String,
+    _database: Database,
 }
 
 impl Postgres {
     pub fn new() -> Postgres {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("whimbrel_schema_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        run_sql(&server(), &format!("CREATE DATABASE {name} TEMPLATE template0"));
-        let (base, _) = server().rsplit_once('/').map(|(base, rest)| (base.to_owned(), rest.to_owned())).unwrap();
-        Postgres { url: format!("{base}/{name}"), name }
+        let server = whimbrel::provision::shared().expect("a PostgreSQL for the tests");
+        let database = server.create_database("schema").unwrap();
+        Postgres { url: database.url(), _database: database }
     }
 
     pub fn execute(&self, sql: &str) {
@@ -120,12 +113,6 @@ impl Postgres {
             connection.close().await.unwrap();
             number
         })
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        run_sql(&server(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 

@@ -38,6 +38,9 @@ fn quote_name(name: &QualifiedName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
 }
 
+/// Takes the fields of one row; `None` is NULL.
+pub type TakeFields<'t> = dyn FnMut(&[Option<&[u8]>]) -> Result<()> + 't;
+
 /// Takes messages and gives rows of fields.
 pub struct Frames {
     /// What the last message left unfinished.
@@ -68,7 +71,7 @@ impl Frames {
     ///
     /// # Errors
     /// What `row` returns, and when the bytes are not COPY's.
-    pub fn take(&mut self, message: &[u8], row: &mut dyn FnMut(&[Option<&[u8]>]) -> Result<()>) -> Result<()> {
+    pub fn take(&mut self, message: &[u8], row: &mut TakeFields<'_>) -> Result<()> {
         if self.rest.is_empty() {
             let used = self.take_rows(message, row)?;
             self.rest.extend_from_slice(&message[used..]);
@@ -90,7 +93,7 @@ impl Frames {
         if self.ended && self.rest.is_empty() { Ok(()) } else { Err(malformed("it ends before its end marker")) }
     }
 
-    fn take_rows(&mut self, bytes: &[u8], row: &mut dyn FnMut(&[Option<&[u8]>]) -> Result<()>) -> Result<usize> {
+    fn take_rows(&mut self, bytes: &[u8], row: &mut TakeFields<'_>) -> Result<usize> {
         let mut position = 0;
         if !self.header_read {
             if bytes.len() < HEADER_BYTES {

@@ -52,6 +52,10 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "40001" if message.contains("recovery") => Some(
             "the standby had to discard what was being read: raise max_standby_streaming_delay or read the primary",
         ),
+        "22021" => Some(
+            "the database's encoding does not say what its bytes mean; convert the value in the source, or leave its \
+             column out under `drop`",
+        ),
         "42P01" | "XX000" => Some("it may have been dropped or changed meanwhile; start again"),
         _ => None,
     };

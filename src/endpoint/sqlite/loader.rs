@@ -8,13 +8,16 @@ use super::batch::Batch;
 use super::statement::{Insert, StepError};
 use crate::error::{Context, Error, Result};
 use crate::quote::quote;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::path::Path;
 
-/// Memory for pages and for the sorter of an index, in KiB. The sorter of CREATE INDEX takes up to as much again.
-const CACHE_KIB: i32 = 48 * 1024;
+/// Memory for pages in KiB. The sorter of CREATE INDEX takes up to as much again, and so does each of its threads.
+const CACHE_KIB: i32 = 20 * 1024;
 /// Helper threads of the sorter; SQLite's own default is none.
 const SORTER_THREADS: i32 = 2;
+
+/// The way out where the file cannot grow.
+pub const NO_ROOM_HINT: &str = "make room for the target, or choose another place for it";
 
 /// The metadata table that keeps what a column cannot hold.
 pub const LEDGER_TABLE: &str = "_whimbrel_ledger";
@@ -22,6 +25,8 @@ pub const LEDGER_TABLE: &str = "_whimbrel_ledger";
 /// A new SQLite file that is being filled.
 pub struct Loader {
     connection: Connection,
+    /// The file's path in backticks.
+    shown: String,
 }
 
 /// Why a row was not taken.
@@ -51,7 +56,7 @@ impl Loader {
                  PRAGMA cache_size = -{CACHE_KIB}; PRAGMA threads = {SORTER_THREADS};"
             ))
             .could_not("prepare the target", &shown)?;
-        Ok(Loader { connection })
+        Ok(Loader { connection, shown })
     }
 
     /// The connection, for what is not rows.
@@ -64,7 +69,7 @@ impl Loader {
     /// # Errors
     /// When SQLite refuses one; `object` says what it was for.
     pub fn execute(&self, sql: &str, object: &str) -> Result<()> {
-        self.connection.execute_batch(sql).could_not("create in the target", object)
+        self.connection.execute_batch(sql).map_err(|error| unwritten("create in the target", object, &error))
     }
 
     /// Starts the transaction that all rows go into.
@@ -80,7 +85,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written, for example because the disk is full.
     pub fn commit(&self) -> Result<()> {
-        self.connection.execute_batch("COMMIT").could_not("write the target", "")
+        self.connection.execute_batch("COMMIT").map_err(|error| unwritten("write", &self.shown, &error))
     }
 
     /// A statement that takes rows of a table: values for those columns, in that order.
@@ -121,7 +126,16 @@ impl Loader {
     /// # Errors
     /// When SQLite cannot write the last pages.
     pub fn close(self) -> Result<()> {
-        self.connection.close().map_err(|(_, error)| error).could_not("close the target", "")
+        self.connection.close().map_err(|(_, error)| unwritten("close", &self.shown, &error))
+    }
+}
+
+/// Tells why the file was not written, and what to do where there is no room for it.
+fn unwritten(operation: &str, object: &str, error: &rusqlite::Error) -> Error {
+    let told = Error::could_not(operation, object, error);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => told.hint(NO_ROOM_HINT),
+        _ => told,
     }
 }
 

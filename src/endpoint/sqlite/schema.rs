@@ -27,8 +27,8 @@ pub struct TargetTable {
     pub unique: Vec<Vec<String>>,
     /// The columns of each index, in order.
     pub indexes: Vec<Vec<String>>,
-    /// Its foreign keys: columns, and the table referred to.
-    pub foreign_keys: Vec<(Vec<String>, String)>,
+    /// Its foreign keys.
+    pub foreign_keys: Vec<TargetForeignKey>,
     /// Whether its rows have no rowid.
     pub without_rowid: bool,
     /// How many rows there are.
@@ -46,8 +46,23 @@ pub struct TargetColumn {
     pub not_null: bool,
     /// Whether it can be left out of an INSERT.
     pub optional: bool,
+    /// Whether it then gets something else than NULL: its default, or the next number of a rowid.
+    pub has_default: bool,
     /// GENERATED.
     pub generated: bool,
+}
+
+/// A foreign key of such a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetForeignKey {
+    /// The referring columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub references: String,
+    /// ON DELETE, as SQL words.
+    pub on_delete: String,
+    /// ON UPDATE, as SQL words.
+    pub on_update: String,
 }
 
 /// Reads the schema of an open file.
@@ -96,6 +111,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite
             declared_type: row.get(1)?,
             not_null,
             optional: !not_null || default.is_some(),
+            has_default: default.is_some(),
             generated: hidden > 1,
         });
     }
@@ -107,6 +123,7 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite
         for column in table.columns.iter_mut().filter(|column| column.name == table.key[0]) {
             column.not_null = true;
             column.optional = true;
+            column.has_default = true;
         }
     }
     if !table.key.is_empty() {
@@ -137,18 +154,24 @@ fn read_indexes(connection: &Connection, table: &mut TargetTable) -> rusqlite::R
 }
 
 fn read_foreign_keys(connection: &Connection, table: &mut TargetTable) -> rusqlite::Result<()> {
-    let mut list =
-        connection.prepare("SELECT id, \"table\", \"from\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq")?;
+    let mut list = connection.prepare(
+        "SELECT id, \"table\", \"from\", on_delete, on_update FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
+    )?;
     let mut rows = list.query([&table.name])?;
     let mut last = None;
     while let Some(row) = rows.next()? {
-        let (id, parent, column): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (id, column): (i64, String) = (row.get(0)?, row.get(2)?);
         if last == Some(id) {
-            if let Some((columns, _)) = table.foreign_keys.last_mut() {
-                columns.push(column);
+            if let Some(key) = table.foreign_keys.last_mut() {
+                key.columns.push(column);
             }
         } else {
-            table.foreign_keys.push((vec![column], parent));
+            table.foreign_keys.push(TargetForeignKey {
+                columns: vec![column],
+                references: row.get(1)?,
+                on_delete: row.get(3)?,
+                on_update: row.get(4)?,
+            });
             last = Some(id);
         }
     }

@@ -38,7 +38,7 @@ impl<'c> Insert<'c> {
                 database,
                 sql.as_ptr().cast(),
                 length,
-                ffi::SQLITE_PREPARE_PERSISTENT as u32,
+                ffi::SQLITE_PREPARE_PERSISTENT,
                 &mut statement,
                 std::ptr::null_mut(),
             )

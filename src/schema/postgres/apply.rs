@@ -54,9 +54,11 @@ impl Session {
         } else {
             self.run_whole(step, observe).await
         };
-        // Also after a failure: the next step must not find what this one has set.
-        self.prepare_connection().await?;
-        outcome
+        // Also after a failure: the next step must not find what this one has set. The failure is told first.
+        let prepared = self.prepare_connection().await;
+        let outcome = outcome?;
+        prepared?;
+        Ok(outcome)
     }
 
     /// One transaction: history locked and read again, the script, the history row. Tried again after a lock timeout.
@@ -87,7 +89,7 @@ impl Session {
                 }
                 Err(failure) => failure,
             };
-            self.simple("ROLLBACK").await?;
+            self.abandon().await;
             if !failure.is_lock() || attempt > self.options.lock_retries {
                 return Err(give_up(failure));
             }
@@ -169,12 +171,12 @@ impl Session {
             }
             self.has_history = true;
         }
-        self.simple("ROLLBACK").await?;
+        self.abandon().await;
         self.has_history = had_history;
-        self.prepare_connection().await?;
+        let prepared = self.prepare_connection().await;
         match failed {
             Some(failure) => Err(give_up(failure)),
-            None => Ok(reports),
+            None => prepared.map(|()| reports),
         }
     }
 
@@ -221,9 +223,17 @@ impl Session {
         match result {
             Ok(()) => self.simple("COMMIT").await,
             Err(error) => {
-                self.simple("ROLLBACK").await?;
+                self.abandon().await;
                 Err(error)
             }
+        }
+    }
+
+    /// Rolls back after a failure that is to be told; a connection that cannot even do that is given up, and the
+    /// server rolls back.
+    async fn abandon(&mut self) {
+        if self.simple("ROLLBACK").await.is_err() {
+            self.connection = None;
         }
     }
 
@@ -300,7 +310,7 @@ impl Session {
         match ran {
             Ok(()) => Ok(self.simple("COMMIT").await?),
             Err(failure) => {
-                self.simple("ROLLBACK").await?;
+                self.abandon().await;
                 Err(failure)
             }
         }

@@ -135,7 +135,7 @@ impl Sqlite {
     pub(super) fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport> {
         let start = Instant::now();
         started(step, observe);
-        let mut guard = if Guard::is_needed(step) { Some(self.watched()?) } else { None };
+        let mut guard = if Guard::is_needed(&step.script.statements) { Some(self.watched()?) } else { None };
         let ran = (1..).zip(&step.script.statements).try_for_each(|(number, statement)| {
             observe(&Event::StatementStarting { version: step.version, statement: number });
             self.execute(step, number, statement, guard.as_mut())?;
@@ -276,9 +276,20 @@ impl Sqlite {
         }
         self.begin(&mut |_| {})?;
         let ran = self
-            .execute(step, index + 1, statement, None)
+            .execute_guarded(step, index + 1, statement)
             .and_then(|()| self.mark(step, running, index + 1, index + 1));
         self.finish(ran)
+    }
+
+    /// A statement that is a transaction of its own, so that what it loses can still be rolled back.
+    fn execute_guarded(&self, step: &Step, number: usize, statement: &Statement) -> Result<()> {
+        if !Guard::is_needed(std::slice::from_ref(statement)) {
+            return self.execute(step, number, statement, None);
+        }
+        let mut guard = self.watched()?;
+        let ran = self.execute(step, number, statement, Some(&mut guard));
+        self.unwatched()?;
+        ran.and_then(|()| guard.rows_kept(self.opened()?, step))
     }
 
     fn settle(&self, step: &Step, duration_ms: i64) -> Result<()> {

@@ -1,0 +1,7 @@
+-- clean-up: sessions that have expired
+-- :now  integer, seconds since 1970-01-01
+SELECT session_token
+FROM sessions
+WHERE expires <= :now
+ORDER BY expires
+LIMIT 100;

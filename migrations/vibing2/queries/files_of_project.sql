@@ -1,0 +1,6 @@
+-- file tree: the files of a project
+-- :project_id  text
+SELECT id, path, language, length(content) AS characters, updated_at
+FROM project_files
+WHERE project_id = :project_id
+ORDER BY path;

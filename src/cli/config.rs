@@ -1,0 +1,176 @@
+//! What was typed, checked and put together with the project file. Nothing here opens a database.
+
+use super::options::{Choosing, Writing};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::migration::Migration;
+use crate::plan::choices::Choices;
+use crate::project::{self, Project};
+use std::path::{Path, PathBuf};
+
+/// The endpoints of a run, and the project if there is one.
+pub struct Route {
+    /// The project.
+    pub project: Option<Project>,
+    /// Where rows come from.
+    pub source: Endpoint,
+    /// The file; `None` only where the verb needs none.
+    pub target: Option<PathBuf>,
+}
+
+impl Route {
+    /// Reads `SOURCE [TARGET]` or `PROJECT [SOURCE] [TARGET]`.
+    ///
+    /// # Errors
+    /// When an endpoint is missing, is given twice, or is of a form that the verb cannot use.
+    pub fn new(words: &[String]) -> Result<Route> {
+        let (project, endpoints) = match words.split_first() {
+            Some((first, rest)) if is_folder(first) => (Some(Project::load(Path::new(first))?), rest),
+            _ => (None, words),
+        };
+        if project.is_none() && endpoints.len() > 2 {
+            return Err(Error::usage("read the arguments", "", "three of them are given, and the first is no folder")
+                .hint("give SOURCE and TARGET, or PROJECT first"));
+        }
+        let (mut source, mut target) = (None, None);
+        for word in endpoints {
+            match Endpoint::parse(word)? {
+                Endpoint::Postgres(url) if source.is_none() && target.is_none() => {
+                    source = Some(Endpoint::Postgres(url))
+                }
+                Endpoint::Postgres(url) if source.is_some() || target.is_some() => {
+                    return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file")
+                        .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
+                }
+                Endpoint::Sqlite(path) if target.is_none() && (source.is_some() || project.is_some()) => {
+                    target = Some(path)
+                }
+                endpoint => {
+                    return Err(Error::usage(
+                        "use source",
+                        format!("`{endpoint}`"),
+                        "a SQLite file cannot be a source yet",
+                    )
+                    .hint("the source is a PostgreSQL database: `postgres://user@host/database`"));
+                }
+            }
+        }
+        let from_project = project.as_ref();
+        let source = source.or_else(|| from_project.and_then(|project| project.source.clone()));
+        let target = target.or_else(|| from_project.and_then(|project| project.target.clone()));
+        let source = source.ok_or_else(|| {
+            Error::usage("read the arguments", "", "no source is given")
+                .hint("name it after the project, or set `source.url` in its `project.toml`")
+        })?;
+        if source.as_postgres().is_none() {
+            return Err(Error::usage("use source", format!("`{source}`"), "a SQLite file cannot be a source yet")
+                .hint("the source is a PostgreSQL database: `postgres://user@host/database`"));
+        }
+        Ok(Route { project, source, target })
+    }
+
+    /// The target.
+    ///
+    /// # Errors
+    /// When none is given.
+    pub fn require_target(&self) -> Result<&Path> {
+        self.target.as_deref().ok_or_else(|| {
+            Error::usage("read the arguments", "", "no target is given").hint(match &self.project {
+                Some(_) => "name it after the project, or set `target.path` in its `project.toml`",
+                None => "name a file after the source, as in `app.db`",
+            })
+        })
+    }
+
+    /// The source's URL with its password: for connecting.
+    pub fn secret_source(&self) -> &str {
+        self.source.as_postgres().map_or("", crate::endpoint::PostgresUrl::secret)
+    }
+
+    /// The project's choices, if there is one, and what was typed besides.
+    ///
+    /// # Errors
+    /// When a rule is given twice.
+    pub fn choices(&self, typed: &Choosing) -> Result<Choices> {
+        let mut choices = self.project.as_ref().map_or_else(Choices::default, |project| project.choices.clone());
+        choices.tables.include.extend(typed.table.iter().cloned());
+        choices.tables.exclude.extend(typed.exclude_table.iter().cloned());
+        for (key, rule) in &typed.rule {
+            // A type has no point in its name outside parentheses; `table.column` has one.
+            let rules = match key.split('(').next().unwrap_or(key).contains('.') {
+                true => &mut choices.rules.columns,
+                false => &mut choices.rules.types,
+            };
+            rules.insert(key.clone(), *rule);
+        }
+        Ok(choices)
+    }
+
+    /// The migration that was asked for.
+    ///
+    /// # Errors
+    /// When an option is out of its range.
+    pub fn migration(&self, choosing: &Choosing, writing: &Writing) -> Result<Migration> {
+        let mut migration = Migration::from(self.secret_source());
+        if let Some(project) = &self.project {
+            migration = migration.with_project(project);
+        }
+        migration = migration.choices(self.choices(choosing)?);
+        if let Some(target) = &self.target {
+            migration = migration.to(target);
+        }
+        if writing.no_metadata {
+            migration = migration.without_metadata();
+        }
+        if let Some(mode) = writing.journal_mode {
+            migration = migration.journal_mode(mode.into());
+        }
+        if let Some(size_bytes) = writing.page_size {
+            project::check_page_size(size_bytes)
+                .map_err(|cause| Error::usage("read the option", "`--page-size`", cause))?;
+            migration = migration.page_size_bytes(size_bytes);
+        }
+        Ok(migration)
+    }
+}
+
+/// A finished file, and the project that names it if there is one.
+pub struct Place {
+    /// The project.
+    pub project: Option<Project>,
+    /// The file.
+    pub target: PathBuf,
+}
+
+impl Place {
+    /// Reads `TARGET` or `PROJECT`.
+    ///
+    /// # Errors
+    /// When it is a PostgreSQL database, or a project without a target.
+    pub fn new(word: &str) -> Result<Place> {
+        if is_folder(word) {
+            let project = Project::load(Path::new(word))?;
+            let target = project.target.clone().ok_or_else(|| {
+                Error::usage("use project", format!("`{}`", project.folder.display()), "it names no target")
+                    .hint("set `target.path` in its `project.toml`, or give the file itself")
+            })?;
+            return Ok(Place { project: Some(project), target });
+        }
+        match Endpoint::parse(word)? {
+            Endpoint::Sqlite(target) => Ok(Place { project: None, target }),
+            Endpoint::Postgres(url) => {
+                Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
+            }
+        }
+    }
+
+    /// Where backups are: as typed, else as the project says.
+    pub fn backups(&self, typed: Option<PathBuf>) -> Option<PathBuf> {
+        typed.or_else(|| self.project.as_ref().and_then(|project| project.backups.clone()))
+    }
+}
+
+/// A folder is a project; a URL is none, whatever lies in the working directory.
+fn is_folder(word: &str) -> bool {
+    !word.contains("://") && Path::new(word).is_dir()
+}

@@ -1,0 +1,146 @@
+//! `whimbrel demo`: the main job from end to end, on data that the program carries, with nothing left behind.
+//!
+//! Each step is a real command, parsed and run as if it had been typed. What the demo claims, it checks: a step that
+//! does not do what it should ends the demo with an error.
+
+mod source;
+
+use super::exit::Exit;
+use super::output::{Output, OutputOptions, print};
+use crate::cancel::Cancel;
+use crate::error::{Context, Error, Result};
+use crate::provision::Server;
+use crate::redact;
+use crate::report::{bytes, count, duration};
+use clap::{Args as ClapArgs, Parser};
+use rusqlite::Connection;
+use std::path::Path;
+use std::time::Instant;
+
+/// Show the main job on data that the program carries: migrate, verify, catch a corruption, roll back
+///
+/// Uses the PostgreSQL server in WHIMBREL_POSTGRES; else a Docker engine; else server binaries of this machine, for a
+/// private server that is gone afterwards. Everything happens in a temporary directory, which is removed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel demo
+  WHIMBREL_POSTGRES=postgres://ann@localhost/postgres whimbrel demo
+  WHIMBREL_PROVISION=local whimbrel demo")]
+pub struct Args {}
+
+const OLDER_TARGET: &str = include_str!("../../../fixtures/demo/older_target.sql");
+
+/// Runs the verb.
+///
+/// # Errors
+/// When there is no PostgreSQL to be had, or a step does not do what it should.
+pub fn run(cancel: &Cancel) -> Result<Exit> {
+    let start = Instant::now();
+    title("1. A PostgreSQL server, and a database of a small web application in it");
+    let server = Server::start()?;
+    cancel.check("demo")?;
+    say(&format!("using {}", server.describe()));
+    let database = server.create_database("demo")?;
+    let rows = source::fill(&database.url(), cancel)?;
+    say(&format!("filled `{}` with {}", database.name(), count(rows, "row", "rows")));
+
+    let folder =
+        tempfile::Builder::new().prefix("whimbrel-demo-").tempdir().could_not("create", "a temporary directory")?;
+    let target = folder.path().join("app.db");
+    let old = older_target(&target)?;
+    say(&format!(
+        "an older {} is there already, {}: it will be replaced, and come back",
+        target.display(),
+        bytes(old.len() as u64)
+    ));
+    let (url, path) = (database.url(), target.to_string_lossy().into_owned());
+
+    title("2. Migrate: copy, build, verify, back up the old file, and only then take its place");
+    command(&["migrate", &url, &path], Exit::Success, cancel)?;
+
+    title("3. Verify again, at any later time, from the file and its source alone");
+    command(&["verify", &url, &path], Exit::Success, cancel)?;
+
+    title("4. Would it notice? One bit of one file, and one microsecond of one message, changed in a copy");
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&target, &copy).could_not("copy", format!("`{}`", target.display()))?;
+    corrupt(&copy)?;
+    command(&["verify", &url, &copy.to_string_lossy()], Exit::DataDiffers, cancel)?;
+    say("it did: both rows are named above");
+
+    title("5. Roll back: the old file is there again, byte for byte");
+    command(&["backups", &path], Exit::Success, cancel)?;
+    command(&["rollback", &path], Exit::Success, cancel)?;
+    if std::fs::read(&target).could_not("read", format!("`{}`", target.display()))? != old {
+        return Err(Error::differs("roll back", format!("`{}`", target.display()), "it is not the old file"));
+    }
+    say(&format!("compared: all {} bytes are the same", old.len()));
+
+    let place = folder.path().display().to_string();
+    folder.close().could_not("remove", format!("`{place}`"))?;
+    drop(database);
+    drop(server);
+    title("Done");
+    say(&format!("the server's database and {place} are removed; it took {}", duration(start.elapsed())));
+    Ok(Exit::Success)
+}
+
+fn title(text: &str) {
+    print(&format!("\n== {text}\n"));
+}
+
+fn say(text: &str) {
+    print(&format!("-- {text}\n"));
+}
+
+/// Prints a command, runs it as if it had been typed, and insists on how it ends.
+fn command(words: &[&str], expected: Exit, cancel: &Cancel) -> Result<()> {
+    cancel.check("demo")?;
+    let shown: Vec<_> = words.iter().map(|word| redact::argument(word)).collect();
+    print(&format!("\n$ whimbrel {}\n", shown.join(" ")));
+    let args = super::Args::try_parse_from(["whimbrel"].iter().chain(words))
+        .map_err(|error| Error::could_not("parse", "the demo's own command", error.kind()))?;
+    let output = Output::new(OutputOptions { no_progress: true, ..args.verb.output() });
+    let exit = match args.verb.run(&output, cancel) {
+        Ok(exit) => exit,
+        Err(error) if Exit::from(error.kind()) == expected => {
+            print(&format!("whimbrel: {error}\n"));
+            expected
+        }
+        Err(error) => return Err(error),
+    };
+    print(&format!("(exit code {})\n", exit.code()));
+    match exit == expected {
+        true => Ok(()),
+        false => Err(Error::differs("demo", "", format!("exit code {} was expected", expected.code()))),
+    }
+}
+
+/// The file that the migration will replace.
+fn older_target(path: &Path) -> Result<Vec<u8>> {
+    let object = format!("`{}`", path.display());
+    let connection = Connection::open(path).could_not("create", &object)?;
+    connection.execute_batch(OLDER_TARGET).could_not("create", &object)?;
+    connection.close().map_err(|(_, error)| error).could_not("create", &object)?;
+    std::fs::read(path).could_not("read", &object)
+}
+
+/// One bit of a blob, one microsecond of a time.
+fn corrupt(path: &Path) -> Result<()> {
+    let object = format!("`{}`", path.display());
+    let connection = Connection::open(path).could_not("open", &object)?;
+    let (row, mut content): (i64, Vec<u8>) = connection
+        .query_row("SELECT rowid, content FROM files ORDER BY path LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .could_not("read", &object)?;
+    if let Some(byte) = content.first_mut() {
+        *byte ^= 1;
+    }
+    connection
+        .execute("UPDATE files SET content = ?1 WHERE rowid = ?2", rusqlite::params![content, row])
+        .could_not("corrupt", &object)?;
+    connection
+        .execute("UPDATE messages SET sent_at = sent_at + 1 WHERE id = 1234", [])
+        .could_not("corrupt", &object)?;
+    connection.close().map_err(|(_, error)| error).could_not("close", &object)
+}

@@ -1,0 +1,66 @@
+//! The exit codes of the program, in one place.
+//!
+//! | code | name | meaning |
+//! |---|---|---|
+//! | 0 | success | the job is done, and everything that was checked is as it should be |
+//! | 1 | data differs | the job ran, and the data is not what it should be |
+//! | 2 | bad usage | the request is wrong: an argument, an option, a project file, a decision that the plan needs |
+//! | 3 | could not run | the job could not be done; the target is what it was before |
+//! | 130 | interrupted | somebody asked the job to stop; the target is what it was before |
+
+use crate::error::Kind;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The job is done, and everything that was checked is as it should be.
+    Success,
+    /// The job ran, and the data is not what it should be.
+    DataDiffers,
+    /// The request is wrong.
+    BadUsage,
+    /// The job could not be done; the target is what it was before.
+    CouldNotRun,
+    /// Somebody asked the job to stop; the target is what it was before.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::DataDiffers => 1,
+            Exit::BadUsage => 2,
+            Exit::CouldNotRun => 3,
+            Exit::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Differs => Exit::DataDiffers,
+            Kind::Usage => Exit::BadUsage,
+            Kind::CouldNotRun => Exit::CouldNotRun,
+            Kind::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// The end of the program's own help text.
+pub const HELP: &str = "\
+Exit codes:
+  0    success
+  1    data differs: the job ran, and the data is not what it should be
+  2    bad usage: an argument, an option, a project file, a decision that the plan needs
+  3    could not run; the target is what it was before
+  130  interrupted; the target is what it was before";

@@ -1,0 +1,77 @@
+//! `whimbrel migrate`
+
+use super::config::Route;
+use super::exit::Exit;
+use super::options::{BackupPlace, Choosing, Endpoints, Verifying, Waiting, Writing};
+use super::output::{Output, OutputOptions};
+use super::plan;
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::report::message::{self, Message};
+use crate::report::outcome;
+use clap::Args as ClapArgs;
+
+/// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
+///
+/// The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
+/// it is then what it was before.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel migrate postgres://ann@localhost/app app.db
+  PGPASSWORD=… whimbrel migrate postgres://ann@db.example.org/app app.db --verify digest
+  whimbrel migrate postgres://ann@localhost/app app.db --exclude-table 'audit_*'
+  whimbrel migrate migrations/app --dry-run
+  whimbrel migrate migrations/app postgres://ann@staging/app /tmp/staging.db")]
+pub struct Args {
+    #[command(flatten)]
+    endpoints: Endpoints,
+    /// Only show what would be done, as `whimbrel plan` does
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    verifying: Verifying,
+    #[command(flatten)]
+    backups: BackupPlace,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    choosing: Choosing,
+    #[command(flatten)]
+    writing: Writing,
+    #[command(flatten)]
+    pub(super) output: OutputOptions,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the migration cannot be carried out, or the copy differs from its source; the target is what it was before.
+pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let route = Route::new(&args.endpoints.endpoints)?;
+    let target = route.require_target()?;
+    let mut migration = route.migration(&args.choosing, &args.writing)?.wait_ms(args.waiting.wait_ms);
+    if let Some(level) = args.verifying.verify {
+        migration = migration.verify(level.into());
+    }
+    if let Some(directory) = &args.backups.backups {
+        migration = migration.backups(directory);
+    }
+    if args.dry_run {
+        return plan::show(&migration, Some(target), output, cancel);
+    }
+    let progress = output.progress();
+    let attempted = migration.attempt(cancel, &|event| progress.hear(event));
+    progress.finish();
+    let done = attempted?;
+    let how = migration.how(&done);
+    let text = outcome::text(&done, &how);
+    let say = |message: &dyn Fn() -> Message| match done.published {
+        Some(_) => output.result(&text, message),
+        None => output.finding(&text, message),
+    };
+    output.message(|| Message::Verification(message::Verification::from(&done.verification)));
+    say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));
+    done.ensure_published()?;
+    Ok(Exit::Success)
+}

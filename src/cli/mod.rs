@@ -1,0 +1,116 @@
+//! The command line: one file per verb. The only code that prints.
+//!
+//! The way of a command: `options` is what was typed; `config` is what it means, checked, with the project file read
+//! and nothing opened; the verb calls the library; `report` renders what it returned; `output` prints it.
+
+mod backups;
+mod check;
+mod config;
+mod demo;
+pub mod exit;
+mod migrate;
+mod optimize;
+mod options;
+mod output;
+mod plan;
+mod progress;
+mod rollback;
+mod schema;
+mod signals;
+mod verify;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::redact::{self, redact};
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use output::{Output, OutputOptions};
+use std::ffi::OsString;
+
+/// Move a database from PostgreSQL to SQLite, and prove that nothing was lost
+#[derive(Debug, Parser)]
+#[command(name = "whimbrel", version, max_term_width = 110, after_help = format!("\
+Examples:
+  whimbrel plan postgres://ann@localhost/app
+  whimbrel migrate postgres://ann@localhost/app app.db
+  whimbrel verify postgres://ann@localhost/app app.db
+  whimbrel rollback app.db
+
+{}", exit::HELP))]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Plan(plan::Args),
+    Migrate(Box<migrate::Args>),
+    Verify(verify::Args),
+    Rollback(rollback::Args),
+    Backups(backups::Args),
+    Check(check::Args),
+    Optimize(optimize::Args),
+    Schema(schema::Args),
+    Demo(demo::Args),
+}
+
+impl Verb {
+    fn output(&self) -> OutputOptions {
+        match self {
+            Verb::Plan(args) => args.output,
+            Verb::Migrate(args) => args.output,
+            Verb::Verify(args) => args.output,
+            Verb::Rollback(args) => args.output,
+            Verb::Backups(args) => args.output(),
+            Verb::Check(args) => args.output,
+            Verb::Optimize(args) => args.output,
+            Verb::Schema(args) => args.output(),
+            Verb::Demo(_) => OutputOptions::default(),
+        }
+    }
+
+    fn run(&self, output: &Output, cancel: &Cancel) -> Result<Exit> {
+        match self {
+            Verb::Plan(args) => plan::run(args, output, cancel),
+            Verb::Migrate(args) => migrate::run(args, output, cancel),
+            Verb::Verify(args) => verify::run(args, output, cancel),
+            Verb::Rollback(args) => rollback::run(args, output, cancel),
+            Verb::Backups(args) => backups::run(args, output),
+            Verb::Check(args) => check::run(args, output, cancel),
+            Verb::Optimize(args) => optimize::run(args, output, cancel),
+            Verb::Schema(args) => schema::run(args, output, cancel),
+            Verb::Demo(_) => demo::run(cancel),
+        }
+    }
+}
+
+/// Runs the command line `words`, the program's name first, and returns how the program ends.
+pub fn run(words: &[OsString]) -> Exit {
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => return not_parsed(words, &error),
+    };
+    let output = Output::new(args.verb.output());
+    let cancel = Cancel::new();
+    let done = signals::listen(&cancel).and_then(|()| args.verb.run(&output, &cancel));
+    done.unwrap_or_else(|error| output.failure(&error))
+}
+
+/// Help and version go to standard output; anything else is bad usage, told without a password.
+fn not_parsed(words: &[OsString], error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        output::print(&error.to_string());
+        return Exit::Success;
+    }
+    let mut text = error.to_string();
+    for word in words.iter().map(|word| word.to_string_lossy()) {
+        // clap repeats a word as a whole, or the value behind its `=`.
+        let value = word.split_once('=').map_or("", |(_, value)| value);
+        for part in [&*word, value].into_iter().filter(|part| part.contains("://")) {
+            text = text.replace(part, &redact::argument(part));
+        }
+    }
+    output::complain(&redact(&text));
+    Exit::BadUsage
+}

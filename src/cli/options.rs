@@ -1,0 +1,148 @@
+//! What was typed, as types of its own; nothing here opens anything.
+
+use crate::plan::choices::RuleName;
+use crate::transfer::publish::JournalMode;
+use crate::types::Rule;
+use crate::verify::Level;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// Where from, where to.
+#[derive(Debug, Clone, Args)]
+pub struct Endpoints {
+    /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
+    /// with a `project.toml`, and a SOURCE or a TARGET that override what it says
+    #[arg(required = true, num_args = 1..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
+    pub endpoints: Vec<String>,
+}
+
+/// A finished file.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+}
+
+/// What is carried, and how.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is carried")]
+pub struct Choosing {
+    /// Carry only tables that match: `table`, `schema.table`, `*` for any characters; can be given more than once
+    #[arg(long, value_name = "PATTERN")]
+    pub table: Vec<String>,
+    /// Leave out tables that match; can be given more than once
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude_table: Vec<String>,
+    /// Represent a type or a column by a rule: `numeric=decimal-text`, `orders.paid_at=iso8601`; can be given more
+    /// than once
+    #[arg(long, value_name = "TYPE_OR_COLUMN=RULE", value_parser = parse_rule)]
+    pub rule: Vec<(String, RuleName)>,
+}
+
+/// How the file is written.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "The target file")]
+pub struct Writing {
+    /// Leave out the metadata tables; this gives up the ledger (a value that its column cannot hold exactly is then a
+    /// difference), the way home to PostgreSQL, and `verify` without being told the choices again
+    #[arg(long)]
+    pub no_metadata: bool,
+    /// The journal mode of the finished file [default: wal]
+    #[arg(long, value_name = "MODE")]
+    pub journal_mode: Option<JournalModeWord>,
+    /// The page size of the finished file, a power of two from 512 to 65536 [default: 4096]
+    #[arg(long, value_name = "BYTES")]
+    pub page_size: Option<u32>,
+}
+
+/// How much is verified.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Verifying {
+    /// How much is verified [default: full]
+    #[arg(long, value_name = "LEVEL")]
+    pub verify: Option<LevelWord>,
+}
+
+/// Where backups are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BackupPlace {
+    /// Where backups are, if not in `TARGET.whimbrel-backups` beside the target
+    #[arg(long, value_name = "DIR")]
+    pub backups: Option<PathBuf>,
+}
+
+/// Patience.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Waiting {
+    /// How long to wait for other programs to let go of the target, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    pub wait_ms: u32,
+}
+
+/// A level as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelWord {
+    /// The number of rows of each table
+    Counts,
+    /// Also every value
+    Digest,
+    /// Also foreign keys, structural integrity and the project's checks
+    Full,
+}
+
+impl From<LevelWord> for Level {
+    fn from(word: LevelWord) -> Self {
+        match word {
+            LevelWord::Counts => Level::Counts,
+            LevelWord::Digest => Level::Digest,
+            LevelWord::Full => Level::Full,
+        }
+    }
+}
+
+/// A journal mode as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JournalModeWord {
+    /// A write-ahead log: readers and one writer at the same time
+    Wal,
+    /// A rollback journal: one file, also on network file systems and read-only media
+    Delete,
+}
+
+impl From<JournalModeWord> for JournalMode {
+    fn from(word: JournalModeWord) -> Self {
+        match word {
+            JournalModeWord::Wal => JournalMode::Wal,
+            JournalModeWord::Delete => JournalMode::Delete,
+        }
+    }
+}
+
+fn parse_rule(text: &str) -> Result<(String, RuleName), String> {
+    // A URL that slipped in here may hold a password, so no part of it is repeated.
+    let parts = text.rsplit_once('=').filter(|_| !text.contains("://"));
+    let (key, name) = parts.ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
+    let rule = Rule::named(name.trim()).ok_or_else(|| {
+        let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+        format!("there is no rule `{}`; known are {}", name.trim(), known.join(", "))
+    })?;
+    match key.trim() {
+        "" => Err("a type or a column is missing before `=`".to_owned()),
+        key => Ok((key.to_owned(), RuleName(rule))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_a_type_or_a_column() {
+        assert_eq!(parse_rule("numeric(10,2)=decimal-text").unwrap().0, "numeric(10,2)");
+        assert_eq!(parse_rule("a.b=iso8601").unwrap(), ("a.b".to_owned(), RuleName(Rule::Iso8601)));
+        assert!(parse_rule("a.b").is_err());
+        assert!(parse_rule("=text").is_err());
+        assert!(parse_rule("uuid=uid").unwrap_err().contains("uuid-text"));
+    }
+}

@@ -1,0 +1,120 @@
+//! Where everything that the program says goes: results to standard output, the rest to standard error.
+
+use super::exit::Exit;
+use super::progress::Progress;
+use crate::error::Error;
+use crate::report::message::{Failure, Message};
+use clap::Args;
+use std::io::{IsTerminal, Write};
+
+/// How the program talks.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// Print one JSON object per line, {"type": …, "data": …}, instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but differences and errors
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Show no progress
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// The program's voice.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    options: OutputOptions,
+}
+
+impl Output {
+    /// A voice with those options.
+    pub fn new(options: OutputOptions) -> Self {
+        Output { options }
+    }
+
+    /// Says a result: as text, or as a message for programs.
+    pub fn result(&self, text: &str, message: impl FnOnce() -> Message) {
+        if self.options.json {
+            print_message(&message());
+        } else if !self.options.quiet {
+            print(text);
+        }
+    }
+
+    /// Says a result that is rendered both ways already.
+    pub fn rendered(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else if !self.options.quiet {
+            print(text);
+        }
+    }
+
+    /// Says how far the job is, one line each, for whoever wants to follow it.
+    pub fn progress_line(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else if !self.options.quiet && !self.options.no_progress {
+            complain(&format!("{}\n", text.trim_end()));
+        }
+    }
+
+    /// Says something that is wrong: not even `--quiet` leaves it out.
+    pub fn finding(&self, text: &str, message: impl FnOnce() -> Message) {
+        if self.options.json {
+            print_message(&message());
+        } else {
+            print(text);
+        }
+    }
+
+    /// Says something that only programs want to know.
+    pub fn message(&self, message: impl FnOnce() -> Message) {
+        if self.options.json {
+            print_message(&message());
+        }
+    }
+
+    /// Says why the program ends without success, and returns how it ends.
+    pub fn failure(&self, error: &Error) -> Exit {
+        let exit = Exit::from(error.kind());
+        if self.options.json {
+            print_message(&Message::Error(Failure::new(error, exit.code())));
+        }
+        let mut text = format!("whimbrel: {error}\n");
+        if let Some(hint) = error.way_out() {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        complain(&text);
+        exit
+    }
+
+    /// Whoever shows the progress of a run.
+    pub fn progress(&self) -> Progress {
+        if self.options.json {
+            return Progress::messages();
+        }
+        if self.options.quiet || self.options.no_progress {
+            return Progress::silent();
+        }
+        if std::io::stderr().is_terminal() { Progress::bar() } else { Progress::lines() }
+    }
+}
+
+/// Prints to standard output. A reader that has gone away (`| head`) is no failure of the job.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints one message on one line.
+pub fn print_message(message: &Message) {
+    print(&message.line());
+}
+
+/// Prints to standard error. Nobody reading it is no reason to fail once more.
+pub fn complain(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

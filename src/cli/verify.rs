@@ -1,0 +1,81 @@
+//! `whimbrel verify`
+
+use super::config::Route;
+use super::exit::Exit;
+use super::options::{Choosing, Endpoints, Verifying};
+use super::output::{Output, OutputOptions};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::migration::connect;
+use crate::recheck;
+use crate::report::message::{Message, Verification};
+use crate::report::{outcome, verification};
+use clap::Args as ClapArgs;
+use std::path::PathBuf;
+
+/// Compare a finished file with its source, value by value
+///
+/// The choices come from the file's own manifest; where it has none, from the project and the options. Ends with 1
+/// where anything differs, and names table, key, column and both values.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel verify postgres://ann@localhost/app app.db
+  whimbrel verify postgres://ann@localhost/app app.db --verify counts
+  whimbrel verify migrations/app --json")]
+pub struct Args {
+    #[command(flatten)]
+    endpoints: Endpoints,
+    #[command(flatten)]
+    verifying: Verifying,
+    /// A folder of checks, one query per file; each row that one returns is a violation
+    #[arg(long, value_name = "DIR")]
+    checks: Option<PathBuf>,
+    #[command(flatten)]
+    choosing: Choosing,
+    #[command(flatten)]
+    pub(super) output: OutputOptions,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When one of the sides cannot be read, or they differ.
+pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let route = Route::new(&args.endpoints.endpoints)?;
+    let target = route.require_target()?;
+    recheck::require_database(target)?;
+    let project = route.project.as_ref();
+    let checks = args.checks.clone().or_else(|| project.and_then(|project| project.checks.clone()));
+    let options = recheck::Options {
+        choices: route.choices(&args.choosing)?,
+        given_schema: project.is_some_and(|project| project.target_schema.is_some()),
+        level: args.verifying.verify.map(Into::into).or(project.map(|project| project.level)).unwrap_or_default(),
+        checks: checks.as_deref(),
+    };
+    let level = options.level;
+    let mut source = connect(route.secret_source(), cancel)?;
+    let progress = output.progress();
+    let checked = recheck::verify(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
+    progress.finish();
+    let checked = checked?;
+    let text = format!(
+        "source   {} ({})\ntarget   {}\nverify   {}\n\n{}",
+        checked.source,
+        checked.engine,
+        target.display(),
+        outcome::level(level),
+        verification::text(&checked.verification)
+    );
+    let message = || Message::Verification(Verification::from(&checked.verification));
+    match checked.verification.ensure_sound() {
+        Ok(()) => {
+            output.result(&format!("{text}\nthe target holds what its source holds\n"), message);
+            Ok(Exit::Success)
+        }
+        Err(error) => {
+            output.finding(&text, message);
+            Err(Error::differs("verify", format!("`{}`", target.display()), error.cause()))
+        }
+    }
+}

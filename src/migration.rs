@@ -1,0 +1,331 @@
+//! The library's face: one migration, told in one sentence and run.
+//!
+//! The engine is synchronous and works on threads of its own; the asynchronous methods here only wait for it.
+//! Dropping such a future asks the engine to stop: it then removes its temporary file, and the target is what it was.
+
+use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
+use crate::cancel::Cancel;
+use crate::catalog::Catalog;
+use crate::endpoint::postgres::PostgresSource;
+use crate::endpoint::{Endpoint, Source};
+use crate::error::{Error, Result};
+use crate::event::{Event, Listener, nobody};
+use crate::plan::Plan;
+use crate::plan::choices::Choices;
+use crate::project::{self, Project};
+use crate::report;
+use crate::transfer::publish::JournalMode;
+use crate::transfer::run::{self, Job, Outcome};
+use crate::verify::Level;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One migration: from where, to where, and how. Nothing is opened before it runs.
+#[derive(Clone)]
+#[must_use = "a migration does nothing until it is run"]
+pub struct Migration {
+    source: String,
+    target: PathBuf,
+    choices: Choices,
+    schema: Option<PathBuf>,
+    checks: Option<PathBuf>,
+    level: Level,
+    metadata: bool,
+    journal_mode: JournalMode,
+    page_size_bytes: u32,
+    backups: Option<PathBuf>,
+    wait_ms: u32,
+    listener: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+}
+
+/// A plan, and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The source without a password.
+    pub source: String,
+    /// The source's schema.
+    pub catalog: Catalog,
+    /// The plan; it may have refusals.
+    pub plan: Plan,
+}
+
+impl Migration {
+    /// A migration from a source, for example `postgres://user@host/database`.
+    pub fn from(source: impl Into<String>) -> Self {
+        let defaults = Job::new("");
+        Migration {
+            source: source.into(),
+            target: PathBuf::new(),
+            choices: defaults.choices,
+            schema: None,
+            checks: None,
+            level: defaults.level,
+            metadata: defaults.metadata,
+            journal_mode: defaults.journal_mode,
+            page_size_bytes: defaults.page_size_bytes,
+            backups: None,
+            wait_ms: defaults.wait_ms,
+            listener: None,
+        }
+    }
+
+    /// The SQLite file that is to be.
+    pub fn to(mut self, target: impl Into<PathBuf>) -> Self {
+        self.target = target.into();
+        self
+    }
+
+    /// What the project says about choices, target schema, checks, verification and the file. The endpoints stay.
+    pub fn with_project(mut self, project: &Project) -> Self {
+        self.choices = project.choices.clone();
+        self.schema.clone_from(&project.target_schema);
+        self.checks.clone_from(&project.checks);
+        self.level = project.level;
+        self.metadata = project.metadata;
+        self.journal_mode = project.journal_mode;
+        self.page_size_bytes = project.page_size_bytes;
+        self.backups.clone_from(&project.backups);
+        self
+    }
+
+    /// Tables, names, rules, and what is dropped on purpose.
+    pub fn choices(mut self, choices: Choices) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// A folder of versioned SQL (`0001_initial.up.sql`) that makes the target's schema, instead of a derived one.
+    pub fn target_schema(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.schema = Some(folder.into());
+        self
+    }
+
+    /// A folder of checks, one query per file; each row that one returns is a violation.
+    pub fn checks(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.checks = Some(folder.into());
+        self
+    }
+
+    /// How much is verified before the file is published; everything, unless somebody says less.
+    pub fn verify(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Leaves out the metadata tables. That gives up the ledger (a value that its column cannot hold exactly is then a
+    /// difference, and nothing is published), the way home to the source's schema, and the memory of the choices,
+    /// which a later `verify` has to be told.
+    pub fn without_metadata(mut self) -> Self {
+        self.metadata = false;
+        self
+    }
+
+    /// The journal mode of the published file.
+    pub fn journal_mode(mut self, mode: JournalMode) -> Self {
+        self.journal_mode = mode;
+        self
+    }
+
+    /// The page size of the file in bytes, a power of two from 512 to 65536.
+    pub fn page_size_bytes(mut self, size_bytes: u32) -> Self {
+        self.page_size_bytes = size_bytes;
+        self
+    }
+
+    /// Where the backup of an existing target goes, if not beside it.
+    pub fn backups(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.backups = Some(directory.into());
+        self
+    }
+
+    /// How many milliseconds to wait for other programs to let go of the target.
+    pub fn wait_ms(mut self, wait_ms: u32) -> Self {
+        self.wait_ms = wait_ms;
+        self
+    }
+
+    /// Who hears what happens; called from the threads that work.
+    pub fn on_event(mut self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Runs the migration and returns when the target is published.
+    ///
+    /// Dropping the future stops the run; the target is then what it was.
+    ///
+    /// # Errors
+    /// As [`Migration::run_blocking`].
+    pub async fn run(self) -> Result<Migrated> {
+        on_own_thread(move |cancel| self.run_until(cancel)).await
+    }
+
+    /// Runs the migration on this thread, which must not be one of an asynchronous runtime.
+    ///
+    /// # Errors
+    /// When the migration cannot be planned or carried out, and when verification finds a difference. In each case
+    /// the target is what it was before.
+    pub fn run_blocking(self) -> Result<Migrated> {
+        self.run_until(&Cancel::new())
+    }
+
+    fn run_until(self, cancel: &Cancel) -> Result<Migrated> {
+        let listener: &Listener<'_> = match &self.listener {
+            Some(listener) => &**listener,
+            None => &nobody,
+        };
+        let outcome = self.attempt(cancel, listener)?;
+        outcome.ensure_published()?;
+        let how = self.how(&outcome);
+        Ok(Migrated { outcome, how })
+    }
+
+    /// Runs the migration on this thread. Differences that verification finds are in the outcome, and nothing was
+    /// published then.
+    ///
+    /// # Errors
+    /// When the migration cannot be planned or carried out, or `cancel` is set. The target is what it was before.
+    pub fn attempt(&self, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
+        self.with_job(|job| {
+            // The target is looked at before anybody waits for a server.
+            if job.target.as_os_str().is_empty() {
+                return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
+            }
+            let mut source = connect(&self.source, cancel)?;
+            run::migrate(source.as_mut(), job, cancel, listener)
+        })
+    }
+
+    /// Plans the migration on this thread: the source is read, nothing is written.
+    ///
+    /// # Errors
+    /// When the source's schema cannot be read, the target schema cannot be applied to an empty file, or `cancel` is
+    /// set. Refusals are in the plan.
+    pub fn plan(&self, cancel: &Cancel) -> Result<Planned> {
+        self.with_job(|job| {
+            let mut source = connect(&self.source, cancel)?;
+            let (catalog, plan) = run::plan(source.as_mut(), job)?;
+            Ok(Planned { source: source.describe(), catalog, plan })
+        })
+    }
+
+    fn with_job<T>(&self, work: impl FnOnce(&Job<'_>) -> Result<T>) -> Result<T> {
+        project::check_page_size(self.page_size_bytes).map_err(|cause| Error::usage("read the options", "", cause))?;
+        let schema = self.schema.as_deref();
+        let apply = |file: &Path| match schema {
+            Some(folder) => project::apply_schema(folder, file, self.page_size_bytes),
+            None => Ok(()),
+        };
+        work(&Job {
+            target: self.target.clone(),
+            choices: self.choices.clone(),
+            schema: schema.is_some().then_some(&apply as &run::ApplySchema<'_>),
+            checks: self.checks.clone(),
+            level: self.level,
+            metadata: self.metadata,
+            journal_mode: self.journal_mode,
+            page_size_bytes: self.page_size_bytes,
+            backup_directory: self.backups.clone(),
+            wait_ms: self.wait_ms,
+        })
+    }
+
+    /// What a report on the outcome needs to know besides it.
+    pub fn how(&self, outcome: &Outcome) -> report::How {
+        report::How {
+            metadata: self.metadata,
+            backups: self.backups.clone(),
+            target: outcome
+                .published
+                .as_ref()
+                .map_or_else(|| self.target.clone(), |published| published.target.clone()),
+            wait_ms: self.wait_ms,
+        }
+    }
+}
+
+/// Connects to a source.
+///
+/// # Errors
+/// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
+pub fn connect(source: &str, cancel: &Cancel) -> Result<Box<dyn Source>> {
+    match Endpoint::parse(source)? {
+        Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::connect(&url, cancel)?)),
+        Endpoint::Sqlite(path) => {
+            Err(Error::usage("use source", format!("`{}`", path.display()), "a SQLite file cannot be a source yet")
+                .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
+        }
+    }
+}
+
+/// A migration that is done: the target is published.
+#[derive(Debug, Clone)]
+pub struct Migrated {
+    outcome: Outcome,
+    how: report::How,
+}
+
+impl Migrated {
+    /// What the run did.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// What was carried, how it was checked, and what was not, as text.
+    pub fn report(&self) -> String {
+        report::outcome::text(&self.outcome, &self.how)
+    }
+
+    /// Puts back what was there before. What is replaced is backed up first.
+    ///
+    /// # Errors
+    /// When the backup is damaged, or the target cannot be replaced.
+    pub async fn rollback(&self) -> Result<Restored> {
+        let this = self.clone();
+        on_own_thread(move |cancel| this.roll_back_until(cancel)).await
+    }
+
+    /// As [`Migrated::rollback`], on this thread.
+    ///
+    /// # Errors
+    /// As [`Migrated::rollback`].
+    pub fn rollback_blocking(&self) -> Result<Restored> {
+        self.roll_back_until(&Cancel::new())
+    }
+
+    fn roll_back_until(&self, cancel: &Cancel) -> Result<Restored> {
+        // This migration's own backup, not the newest one: somebody may have migrated again since.
+        let which = match &self.outcome.published {
+            Some(published) => Which::Id(published.backup.id.clone()),
+            None => return Err(Error::could_not("roll back", "", "nothing was published")),
+        };
+        let cancel = cancel.flag();
+        let options =
+            RestoreOptions { directory: self.how.backups.as_deref(), wait_ms: self.how.wait_ms, cancel: &cancel };
+        restore(&self.how.target, &which, options)
+    }
+}
+
+/// Asks for a stop when nobody waits any more.
+struct CancelWhenDropped(Cancel);
+
+impl Drop for CancelWhenDropped {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Runs blocking work on a thread of its own and waits for it without blocking.
+async fn on_own_thread<T: Send + 'static>(work: impl FnOnce(&Cancel) -> Result<T> + Send + 'static) -> Result<T> {
+    let guard = CancelWhenDropped(Cancel::new());
+    let cancel = guard.0.clone();
+    let (send, receive) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new()
+        .name("whimbrel".into())
+        .spawn(move || {
+            // Nobody receives where the future was dropped, and then nobody wants to know.
+            let _ = send.send(work(&cancel));
+        })
+        .map_err(|error| Error::could_not("start a thread", "", error))?;
+    receive.await.unwrap_or_else(|_| Err(Error::could_not("run", "", "the thread that works panicked")))
+}

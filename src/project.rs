@@ -1,0 +1,370 @@
+//! A project: a folder that describes one migration.
+//!
+//! ```text
+//! project.toml    endpoints, names, rules, what is dropped on purpose, options of connections
+//! source/         the source's schema for tests (`source.schema`)
+//! target/         the target's schema, NNNN_name.up.sql and NNNN_name.down.sql (`target.schema`)
+//! checks/         one query per file; each row that it returns is a violation
+//! queries/        one typical query per file
+//! ```
+//!
+//! Reading a project opens no database. Every path in it is relative to its folder. A key that is not known is an
+//! error that names the file, the line and the known keys: a typing error must not decide over data in silence.
+
+use crate::endpoint::Endpoint;
+use crate::error::{Context, Error, Result};
+use crate::plan::choices::{Choices, Rules, Tables};
+use crate::redact::redact;
+use crate::transfer::publish::JournalMode;
+use crate::verify::Level;
+use rusqlite::Connection;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the file that makes a folder a project.
+pub const FILE_NAME: &str = "project.toml";
+
+/// A project, its paths made absolute or relative to the working directory.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Its name; the folder's where the file gives none.
+    pub name: String,
+    /// Where the rows come from.
+    pub source: Option<Endpoint>,
+    /// The folder of the source's schema.
+    pub source_schema: Option<PathBuf>,
+    /// The file that is to be.
+    pub target: Option<PathBuf>,
+    /// The folder of the target's schema; without one it is derived from the source.
+    pub target_schema: Option<PathBuf>,
+    /// The journal mode of the published file.
+    pub journal_mode: JournalMode,
+    /// The page size of the file in bytes.
+    pub page_size_bytes: u32,
+    /// Whether the target keeps the source's catalog, the manifest and the ledger.
+    pub metadata: bool,
+    /// Where backups of an existing target go, if not beside it.
+    pub backups: Option<PathBuf>,
+    /// Tables, names, rules, and what is dropped on purpose.
+    pub choices: Choices,
+    /// Options for connections to the finished file.
+    pub connection: ConnectionOptions,
+    /// How much is verified.
+    pub level: Level,
+    /// The folder `checks`, where there is one.
+    pub checks: Option<PathBuf>,
+    /// The folder `queries`, where there is one.
+    pub queries: Option<PathBuf>,
+}
+
+/// What belongs to a connection and does not last in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConnectionOptions {
+    /// Whether foreign keys are enforced.
+    pub foreign_keys: bool,
+    /// Memory for pages in KiB; SQLite's default where it is not given.
+    pub cache_size_kib: Option<u32>,
+    /// How much of the file is mapped into memory in bytes; SQLite's default where it is not given.
+    pub mmap_size_bytes: Option<u64>,
+    /// Where temporary tables are kept.
+    pub temp_store: Option<TempStore>,
+    /// When SQLite waits for the disk.
+    pub synchronous: Option<Synchronous>,
+    /// How many milliseconds to wait for another writer.
+    pub busy_timeout_ms: u32,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        ConnectionOptions {
+            foreign_keys: true,
+            cache_size_kib: None,
+            mmap_size_bytes: None,
+            temp_store: None,
+            synchronous: None,
+            busy_timeout_ms: 5_000,
+        }
+    }
+}
+
+/// Where temporary tables are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TempStore {
+    /// As SQLite was built.
+    Default,
+    /// In a file.
+    File,
+    /// In memory.
+    Memory,
+}
+
+/// When SQLite waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Synchronous {
+    /// Never.
+    Off,
+    /// At checkpoints; safe in WAL mode, but the last commits may be lost in a power failure.
+    Normal,
+    /// At every commit.
+    Full,
+    /// Also for the directory.
+    Extra,
+}
+
+impl ConnectionOptions {
+    /// Sets the options on an open connection. Outside a transaction: inside one, some have no effect.
+    ///
+    /// # Errors
+    /// When SQLite refuses one, or the connection is inside a transaction.
+    pub fn apply(&self, connection: &Connection) -> Result<()> {
+        const OPERATION: &str = "set the options of";
+        if !connection.is_autocommit() {
+            return Err(Error::could_not(OPERATION, "the connection", "it is inside a transaction"));
+        }
+        connection
+            .busy_timeout(Duration::from_millis(u64::from(self.busy_timeout_ms)))
+            .could_not(OPERATION, "the connection")?;
+        let set = |name: &str, value: &str| {
+            connection.execute_batch(&format!("PRAGMA {name} = {value}")).could_not(OPERATION, "the connection")
+        };
+        set("foreign_keys", if self.foreign_keys { "ON" } else { "OFF" })?;
+        if let Some(size_kib) = self.cache_size_kib {
+            set("cache_size", &format!("-{size_kib}"))?;
+        }
+        if let Some(size_bytes) = self.mmap_size_bytes {
+            set("mmap_size", &size_bytes.to_string())?;
+        }
+        if let Some(store) = self.temp_store {
+            set("temp_store", ["DEFAULT", "FILE", "MEMORY"][store as usize])?;
+        }
+        if let Some(synchronous) = self.synchronous {
+            set("synchronous", ["OFF", "NORMAL", "FULL", "EXTRA"][synchronous as usize])?;
+        }
+        Ok(())
+    }
+}
+
+/// The form of `project.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    source: SourceSection,
+    target: TargetSection,
+    tables: Tables,
+    names: BTreeMap<String, String>,
+    rules: Rules,
+    drop: BTreeMap<String, String>,
+    connection: ConnectionOptions,
+    verify: VerifySection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SourceSection {
+    url: Option<String>,
+    schema: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TargetSection {
+    path: Option<PathBuf>,
+    schema: Option<PathBuf>,
+    journal_mode: JournalMode,
+    page_size_bytes: Option<u32>,
+    metadata: Option<bool>,
+    backups: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct VerifySection {
+    level: Level,
+}
+
+impl Project {
+    /// Reads a project from its folder.
+    ///
+    /// # Errors
+    /// When there is no `project.toml`, it is not TOML, has a key that is not known, or names a folder that is not
+    /// there. The error names the file and, where there is one, the line.
+    pub fn load(folder: &Path) -> Result<Project> {
+        const OPERATION: &str = "read the project";
+        let path = folder.join(FILE_NAME);
+        let shown = format!("`{}`", path.display());
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Error::usage(OPERATION, &shown, error).hint("a project is a folder with a file `project.toml`")
+        })?;
+        let file: File = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {line}"));
+            Error::usage(OPERATION, place, redact(error.message().trim()).replace('\n', " "))
+        })?;
+        let refused = |key: &str, cause: String| Error::usage(OPERATION, format!("{shown}, key `{key}`"), cause);
+        let existing = |key: &str, path: Option<PathBuf>| match path.map(|path| folder.join(path)) {
+            Some(path) if !path.is_dir() => Err(refused(key, format!("there is no folder `{}`", path.display()))),
+            path => Ok(path),
+        };
+        let source = file.source.url.as_deref().map(Endpoint::parse).transpose();
+        let source = source.map_err(|error| refused("source.url", error.to_string()))?;
+        let page_size_bytes = file.target.page_size_bytes.unwrap_or(DEFAULT_PAGE_SIZE_BYTES);
+        check_page_size(page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
+        let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
+        Ok(Project {
+            name: file.name.unwrap_or_else(|| name_of(folder)),
+            source,
+            source_schema: existing("source.schema", file.source.schema)?,
+            target: file.target.path.map(|path| folder.join(path)),
+            target_schema: existing("target.schema", file.target.schema)?,
+            journal_mode: file.target.journal_mode,
+            page_size_bytes,
+            metadata: file.target.metadata.unwrap_or(true),
+            backups: file.target.backups.map(|path| folder.join(path)),
+            choices: Choices { tables: file.tables, names: file.names, rules: file.rules, drop: file.drop },
+            connection: file.connection,
+            level: file.verify.level,
+            checks: by_convention("checks"),
+            queries: by_convention("queries"),
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// SQLite's own default page size in bytes.
+pub const DEFAULT_PAGE_SIZE_BYTES: u32 = 4096;
+
+/// Tells why a page size is none.
+///
+/// # Errors
+/// A sentence, when it is no power of two from 512 to 65536.
+pub fn check_page_size(size_bytes: u32) -> std::result::Result<(), String> {
+    match size_bytes.is_power_of_two() && (512..=65_536).contains(&size_bytes) {
+        true => Ok(()),
+        false => Err(format!("{size_bytes} is no page size: it is a power of two from 512 to 65536")),
+    }
+}
+
+fn name_of(folder: &Path) -> String {
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Applies a project's target schema to a new, empty file: every `*.up.sql` of the folder in the order of the names,
+/// each in a transaction of its own. A pragma that belongs to a connection is refused by SQLite there.
+///
+/// # Errors
+/// When the folder has no such file, one cannot be read, or SQLite refuses it; the file is named.
+pub fn apply_schema(folder: &Path, target: &Path, page_size_bytes: u32) -> Result<()> {
+    const OPERATION: &str = "apply the target schema";
+    let entries = std::fs::read_dir(folder).could_not(OPERATION, format!("`{}`", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.could_not(OPERATION, format!("`{}`", folder.display()))?.path();
+        if path.to_string_lossy().ends_with(".up.sql") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::usage(OPERATION, format!("`{}`", folder.display()), "there is no file `*.up.sql` in it")
+            .hint("name the first one `0001_initial.up.sql`"));
+    }
+    let connection = Connection::open(target).could_not(OPERATION, format!("`{}`", target.display()))?;
+    connection
+        .execute_batch(&format!("PRAGMA page_size = {page_size_bytes}; PRAGMA foreign_keys = ON"))
+        .could_not(OPERATION, format!("`{}`", target.display()))?;
+    for file in files {
+        let shown = format!("`{}`", file.display());
+        let sql = std::fs::read_to_string(&file).could_not(OPERATION, &shown)?;
+        connection.execute_batch(&format!("BEGIN;\n{sql}\n;COMMIT")).could_not(OPERATION, &shown)?;
+    }
+    connection.close().map_err(|(_, error)| error).could_not(OPERATION, format!("`{}`", target.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn load(text: &str) -> (tempfile::TempDir, Result<Project>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+        let project = Project::load(folder.path());
+        (folder, project)
+    }
+
+    #[test]
+    fn every_key_is_read_and_paths_are_relative_to_the_folder() {
+        let (folder, project) = load(
+            "name = 'app'\n[source]\nurl = 'postgres://h/app'\n[target]\npath = 'app.db'\njournal_mode = 'delete'\n\
+             page_size_bytes = 8192\nmetadata = false\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
+             User = 'users'\n[rules.types]\ntimestamp = 'epoch-seconds'\n[drop]\n'User.x' = 'not needed'\n\
+             [connection]\nforeign_keys = true\ncache_size_kib = 2000\nmmap_size_bytes = 0\ntemp_store = 'memory'\n\
+             synchronous = 'normal'\nbusy_timeout_ms = 100\n[verify]\nlevel = 'digest'\n",
+        );
+        let project = project.unwrap();
+        assert_eq!(project.name, "app");
+        assert_eq!(project.target, Some(folder.path().join("app.db")));
+        assert_eq!(project.backups, Some(folder.path().join("old")));
+        assert_eq!((project.journal_mode, project.page_size_bytes), (JournalMode::Delete, 8192));
+        assert_eq!((project.metadata, project.level, project.checks), (false, Level::Digest, None));
+        assert_eq!(project.choices.names["User"], "users");
+        let connection = Connection::open_in_memory().unwrap();
+        project.connection.apply(&connection).unwrap();
+        let read = |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+        assert_eq!(
+            (read("foreign_keys"), read("cache_size"), read("temp_store"), read("synchronous"), read("busy_timeout")),
+            (1, -2000, 2, 1, 100)
+        );
+        connection.execute_batch("BEGIN").unwrap();
+        assert!(project.connection.apply(&connection).is_err(), "some pragmas have no effect in a transaction");
+    }
+
+    #[test]
+    fn an_unknown_key_names_file_line_and_the_known_keys() {
+        let error = load("name = 'app'\n[target]\npfad = 'x'\n").1.unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        let told = error.to_string();
+        assert!(told.contains("project.toml`, line 3: unknown field `pfad`"), "{told}");
+        assert!(told.contains("`journal_mode`"), "{told}");
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        for text in [
+            "source = 'postgres://ann:secret@host/app'",
+            "[source]\nurl = 'mysql://ann:secret@host/app'",
+            "verify = 'postgres://host/app?password=secret'",
+        ] {
+            let error = load(text).1.unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_target_schema_is_applied_in_order_and_names_the_file_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, sql: &str| std::fs::write(folder.path().join(name), sql).unwrap();
+        let target = folder.path().join("new.db");
+        assert!(apply_schema(folder.path(), &target, 4096).is_err(), "a folder without a schema");
+        write("0002_b.up.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER REFERENCES a)");
+        write("0001_a.up.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY); -- a comment at the end");
+        write("0001_a.down.sql", "DROP TABLE a");
+        apply_schema(folder.path(), &target, 8192).unwrap();
+        let connection = Connection::open(&target).unwrap();
+        let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+        assert_eq!((size, tables), (8192, 2));
+        write("0003_c.up.sql", "PRAGMA journal_mode = WAL;");
+        let error = apply_schema(folder.path(), &folder.path().join("other.db"), 4096).unwrap_err();
+        assert!(error.to_string().contains("0003_c.up.sql"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Checking a finished file later: against its source, or on its own.
+//!
+//! A file remembers how it was made: its manifest keeps the source's schema and the choices. Verification plans anew
+//! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
+
+pub mod file;
+mod manifest;
+
+pub use manifest::TargetManifest;
+
+use crate::cancel::Cancel;
+use crate::endpoint::Source;
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::read::open;
+use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
+use crate::error::{Error, Result};
+use crate::event::{Event, Listener, Phase};
+use crate::plan::choices::Choices;
+use crate::plan::{self, Plan};
+use crate::transfer::preflight;
+use crate::verify::{self, Level, Verification};
+use std::path::Path;
+
+/// How to check a file against its source.
+#[derive(Debug, Clone, Default)]
+pub struct Options<'o> {
+    /// The choices for a file that does not remember its own.
+    pub choices: Choices,
+    /// Whether such a file was made after a given target schema.
+    pub given_schema: bool,
+    /// How much is checked.
+    pub level: Level,
+    /// A folder of checks.
+    pub checks: Option<&'o Path>,
+}
+
+/// What was checked, and what was found.
+#[derive(Debug, Clone)]
+pub struct Rechecked {
+    /// The source without a password.
+    pub source: String,
+    /// The source's engine and version.
+    pub engine: String,
+    /// The choices came from the file's own manifest.
+    pub remembered: bool,
+    /// The plan from the source as it is now.
+    pub plan: Plan,
+    /// What was found.
+    pub verification: Verification,
+}
+
+/// Refuses a path where no SQLite database is.
+///
+/// # Errors
+/// Says what is there instead.
+pub fn require_database(path: &Path) -> Result<()> {
+    let refuse = |cause: &str| Err(Error::could_not("open", quoted(path), cause));
+    match TargetFile::inspect(path)?.content {
+        Content::Missing => refuse("there is no such file"),
+        Content::Foreign => refuse("it is not a SQLite database, or it is encrypted"),
+        Content::Empty => refuse("it is empty"),
+        Content::Database { .. } => Ok(()),
+    }
+}
+
+/// Verifies a finished file against its source.
+///
+/// # Errors
+/// When the source or the file cannot be read, or somebody asks to stop. What is found is not an error.
+pub fn verify(
+    source: &mut dyn Source,
+    target: &Path,
+    options: Options<'_>,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Rechecked> {
+    require_database(target)?;
+    let (manifest, schema) = {
+        let connection = open(target, &cancel.flag())?;
+        (TargetManifest::read(&connection)?, read_schema(&connection)?)
+    };
+    listener(Event::PhaseStarted { phase: Phase::Introspect });
+    let catalog = source.catalog()?;
+    let remembered = manifest.is_some();
+    let (choices, given_schema) = match manifest {
+        Some(manifest) => (manifest.choices, manifest.given_schema),
+        None => (options.choices, options.given_schema),
+    };
+    let mut plan = match given_schema {
+        true => plan::onto(&catalog, &choices, &without_rows(schema)),
+        false => plan::plan(&catalog, &choices),
+    };
+    preflight::settle(&mut plan)?;
+    let request = verify::Request {
+        path: target,
+        plan: &plan,
+        level: options.level,
+        source_digests: None,
+        checks: options.checks,
+        metadata: remembered,
+    };
+    let mut verification = verify::verify(request, source, cancel, listener)?;
+    // What the plan would refuse today, the file cannot hold: the source has changed since.
+    let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason));
+    verification.objects.extend(refused);
+    if !remembered {
+        verification
+            .not_checked
+            .push("whether the choices are those that the file was made by (it has no manifest)".into());
+    }
+    Ok(Rechecked { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
+}
+
+/// The schema as a plan wants it: a given schema that has rows of its own would be refused.
+pub(crate) fn without_rows(mut schema: TargetSchema) -> TargetSchema {
+    schema.tables.iter_mut().for_each(|table| table.rows = 0);
+    schema
+}

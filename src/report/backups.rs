@@ -1,0 +1,125 @@
+//! Backups, what a rollback and what a clean-up did, as text.
+
+use super::text::{Align, bytes, columns, count, duration, shell};
+use crate::backup::list::{Entry, State};
+use crate::backup::manifest::{Kind, Manifest, Reason};
+use crate::backup::prune::Pruned;
+use crate::backup::restore::Restored;
+use crate::transfer::optimize::Optimized;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// The backups of a target, newest first.
+pub fn list(target: &Path, entries: &[Entry]) -> String {
+    if entries.is_empty() {
+        return format!("there is no backup of {}\n", target.display());
+    }
+    let mut rows = vec![["backup", "taken", "size", "before", "state"].map(str::to_owned).to_vec()];
+    for entry in entries {
+        let manifest = entry.manifest.as_ref();
+        rows.push(vec![
+            entry.id.clone(),
+            manifest.map_or_else(|| "?".to_owned(), |manifest| manifest.taken_at.clone()),
+            manifest.map_or_else(|| "?".to_owned(), size),
+            manifest.map_or_else(|| "?".to_owned(), before),
+            state(&entry.state),
+        ]);
+    }
+    use Align::{Left, Right};
+    let mut text = columns("", &[Left, Left, Right, Left, Left], &rows);
+    let _ = writeln!(text, "\nto go back to one: whimbrel rollback {} --to BACKUP", shell(target));
+    text
+}
+
+fn size(manifest: &Manifest) -> String {
+    match manifest.kind {
+        Kind::Database => bytes(manifest.size_bytes),
+        Kind::Empty => "empty file".to_owned(),
+        Kind::Absent => "no file".to_owned(),
+    }
+}
+
+fn before(manifest: &Manifest) -> String {
+    let what = match manifest.reason {
+        Reason::BeforeMigrate => "migrate from",
+        Reason::BeforeRollback => "rollback to",
+    };
+    format!("{what} {}", manifest.source)
+}
+
+/// What was found of a backup, in words.
+pub fn state(state: &State) -> String {
+    match state {
+        State::Intact => "intact".to_owned(),
+        State::Damaged { why } => format!("DAMAGED: {why}"),
+        State::FileMissing => "BROKEN: its file is missing".to_owned(),
+        State::ManifestMissing => "BROKEN: its manifest is missing".to_owned(),
+        State::ManifestUnreadable { why } => format!("BROKEN: its manifest cannot be read: {why}"),
+    }
+}
+
+/// What a rollback did.
+pub fn restored(restored: &Restored) -> String {
+    let target = restored.target.display();
+    let mut text = match restored.restored.kind {
+        Kind::Database => format!(
+            "{target} is backup {} again, {}, digest {}\n",
+            restored.restored.id,
+            bytes(restored.restored.size_bytes),
+            restored.digest.as_deref().unwrap_or("none"),
+        ),
+        Kind::Empty => format!("{target} is an empty file again, as backup {} says\n", restored.restored.id),
+        Kind::Absent => {
+            format!("{target} is gone again: there was no file before, as backup {} says\n", restored.restored.id)
+        }
+    };
+    for note in &restored.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    if !restored.durable {
+        text.push_str("note: the directory could not be synced: a power failure now may undo this\n");
+    }
+    let _ = writeln!(
+        text,
+        "backup {} keeps what it replaced; to undo this: whimbrel rollback {} --to {}",
+        restored.replaced.id,
+        shell(&restored.target),
+        restored.replaced.id
+    );
+    text
+}
+
+/// What a clean-up of backups did.
+pub fn pruned(pruned: &Pruned) -> String {
+    let mut text = format!(
+        "removed {} ({}), kept {}\n",
+        count(pruned.removed.len() as u64, "backup", "backups"),
+        bytes(pruned.removed_bytes),
+        pruned.kept.len()
+    );
+    for id in &pruned.removed {
+        let _ = writeln!(text, "  removed {id}");
+    }
+    for id in &pruned.broken {
+        let _ = writeln!(text, "  left alone: {id} is broken");
+    }
+    text
+}
+
+/// What an optimization did.
+pub fn optimized(optimized: &Optimized, took: Duration) -> String {
+    let mut text = format!(
+        "{}: {} before, {} after, {} of statistics, in {}{}\n",
+        optimized.path.display(),
+        bytes(optimized.size_bytes_before),
+        bytes(optimized.size_bytes_after),
+        count(optimized.statistics, "row", "rows"),
+        duration(took),
+        if optimized.vacuumed { ", pages packed again" } else { "" }
+    );
+    for index in &optimized.rebuilt {
+        let _ = writeln!(text, "  full-text index `{index}` was rebuilt and checked");
+    }
+    text
+}

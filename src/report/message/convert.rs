@@ -1,0 +1,358 @@
+//! From what engines return to messages.
+
+use super::*;
+use crate::backup::list::{Entry, State};
+use crate::backup::{prune, restore};
+use crate::error::{Error, Kind};
+use crate::event::{Event, Phase};
+use crate::plan;
+use crate::recheck::file::FileCheck;
+use crate::report::How;
+use crate::transfer::{optimize, run};
+use crate::verify;
+use crate::verify::diff::RowDifferenceKind;
+use std::time::Duration;
+
+impl Message {
+    /// The message as one line of JSON, its end included.
+    pub fn line(&self) -> String {
+        // Every map here has text keys and every number is finite, which is all that can fail.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+
+    /// The message for an event; `None` for one that is told through [`Progress`].
+    pub fn of_event(event: &Event) -> Option<Message> {
+        Some(match event {
+            Event::PhaseStarted { phase } => Message::Phase(PhaseStarted { phase: phase_name(*phase).to_owned() }),
+            Event::TableStarted { table, row_estimate } => Message::TableStarted(TableStarted {
+                table: table.to_string(),
+                rows_expected: u64::try_from(*row_estimate).ok(),
+            }),
+            Event::TableFinished { table, rows } => {
+                Message::TableFinished(TableFinished { table: table.to_string(), rows: *rows })
+            }
+            Event::IndexStarted { index } => Message::IndexStarted(IndexStarted { index: index.clone() }),
+            Event::PlanReady { .. } | Event::RowsCopied { .. } | Event::RowsVerified { .. } => return None,
+        })
+    }
+}
+
+/// The word for a phase.
+pub fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Introspect => "introspect",
+        Phase::Copy => "copy",
+        Phase::Finish => "finish",
+        Phase::Verify => "verify",
+        Phase::Compare => "compare",
+        Phase::Publish => "publish",
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Plan {
+    /// The message for a plan.
+    pub fn new(source: &str, engine: &str, target: Option<String>, plan: &plan::Plan) -> Self {
+        Plan {
+            source: source.to_owned(),
+            engine: engine.to_owned(),
+            target,
+            given_schema: plan.given_schema,
+            tables: plan.tables.iter().map(PlannedTable::from).collect(),
+            views: plan
+                .views
+                .iter()
+                .map(|view| PlannedObject {
+                    source: view.source.to_string(),
+                    target: view.target.clone(),
+                    sql: view.sql.clone(),
+                })
+                .collect(),
+            not_carried: plan.losses.iter().map(NotCarried::from).collect(),
+            caveats: plan.caveats.iter().map(Caveat::from).collect(),
+            refusals: plan
+                .refusals
+                .iter()
+                .map(|refusal| Refusal {
+                    object: refusal.object.clone(),
+                    reason: refusal.reason.clone(),
+                    way_out: refusal.way_out.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&plan::TablePlan> for PlannedTable {
+    fn from(table: &plan::TablePlan) -> Self {
+        PlannedTable {
+            source: table.source.to_string(),
+            target: table.target.clone(),
+            rows_expected: u64::try_from(table.row_estimate).ok(),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| PlannedColumn {
+                    source: column.source.clone(),
+                    target: column.target.clone(),
+                    r#type: column.type_name.clone(),
+                    rule: column.rule.name().to_owned(),
+                    exact: column.remainder.is_none(),
+                    ledger: column.remainder.map(str::to_owned),
+                    not_null: column.not_null,
+                    computed: column.computed,
+                })
+                .collect(),
+            ddl: table.ddl.as_ref().map(crate::plan::ddl::TableDdl::sql),
+            indexes: table
+                .indexes
+                .iter()
+                .map(|index| PlannedObject {
+                    source: index.origin.clone(),
+                    target: index.name.clone(),
+                    sql: index.sql.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&plan::Loss> for NotCarried {
+    fn from(loss: &plan::Loss) -> Self {
+        NotCarried { kind: loss.kind.clone(), object: loss.object.clone(), reason: loss.reason.clone() }
+    }
+}
+
+impl From<&plan::Caveat> for Caveat {
+    fn from(caveat: &plan::Caveat) -> Self {
+        Caveat { object: caveat.object.clone(), text: caveat.text.clone() }
+    }
+}
+
+impl Outcome {
+    /// The message for an outcome.
+    pub fn new(outcome: &run::Outcome, how: &How) -> Self {
+        let times = &outcome.durations;
+        let tables = outcome.plan.tables.iter().zip(&outcome.copied);
+        Outcome {
+            source: outcome.source.clone(),
+            engine: outcome.engine.clone(),
+            target: how.target.display().to_string(),
+            metadata: how.metadata,
+            tables: tables
+                .map(|(table, copied)| CopiedTable {
+                    source: table.source.to_string(),
+                    target: table.target.clone(),
+                    rows: copied.digest.rows,
+                    bytes: copied.bytes,
+                    exact: table.columns.iter().all(|column| column.remainder.is_none()),
+                    ledger_entries: copied.ledger_entries,
+                    digest: copied.digest.to_string(),
+                })
+                .collect(),
+            ledger_entries: outcome.ledger_entries,
+            not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
+            caveats: outcome.plan.caveats.iter().map(Caveat::from).collect(),
+            published: outcome.published.as_ref().map(|published| Published {
+                target: published.target.display().to_string(),
+                size_bytes: published.size_bytes,
+                journal_mode: word(&published.journal_mode),
+                backup: published.backup.id.clone(),
+                way_back: how.way_back(),
+                durable: published.durable,
+                notes: published.notes.clone(),
+            }),
+            durations: Durations {
+                plan_ms: ms(times.plan),
+                copy_ms: ms(times.copy),
+                finish_ms: ms(times.finish),
+                verify_ms: ms(times.verify),
+                publish_ms: ms(times.publish),
+            },
+        }
+    }
+}
+
+/// A word that is written as its type says.
+fn word(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+impl From<&verify::Verification> for Verification {
+    fn from(found: &verify::Verification) -> Self {
+        Verification {
+            level: word(&found.level),
+            sound: found.is_sound(),
+            tables: found.tables.iter().map(VerifiedTable::from).collect(),
+            objects: found.objects.clone(),
+            foreign_keys: found.foreign_keys.as_ref().map(ForeignKeys::from),
+            integrity: found.integrity.as_ref().map(Findings::from),
+            checks: found.checks.iter().map(UserCheck::from).collect(),
+            not_checked: found.not_checked.clone(),
+        }
+    }
+}
+
+impl From<&verify::TableCheck> for VerifiedTable {
+    fn from(table: &verify::TableCheck) -> Self {
+        let differences = table.differences.as_ref();
+        let rows = differences.map_or(&[][..], |differences| &differences.rows);
+        VerifiedTable {
+            source: table.source.to_string(),
+            target: table.target.clone(),
+            sound: table.is_sound(),
+            source_rows: table.source_rows,
+            target_rows: table.target_rows,
+            source_digest: table.digests.map(|(source, _)| source.to_string()),
+            target_digest: table.digests.map(|(_, target)| target.to_string()),
+            changed: differences.map(|differences| differences.changed),
+            missing: differences.map(|differences| differences.missing),
+            surplus: differences.map(|differences| differences.surplus),
+            rows: rows
+                .iter()
+                .map(|row| DifferentRow {
+                    key: row.key.clone(),
+                    kind: match row.kind {
+                        RowDifferenceKind::Changed => "changed",
+                        RowDifferenceKind::Missing => "missing",
+                        RowDifferenceKind::Surplus => "surplus",
+                    }
+                    .to_owned(),
+                    columns: row
+                        .columns
+                        .iter()
+                        .map(|column| DifferentColumn {
+                            column: column.column.clone(),
+                            source: column.source.clone(),
+                            target: column.target.clone(),
+                        })
+                        .collect(),
+                })
+                .collect(),
+            failure: table.failure.clone(),
+        }
+    }
+}
+
+impl From<&verify::structure::ForeignKeys> for ForeignKeys {
+    fn from(keys: &verify::structure::ForeignKeys) -> Self {
+        let orphans = keys.orphans.iter().map(|orphan| Orphan {
+            table: orphan.table.clone(),
+            rowid: orphan.rowid,
+            parent: orphan.parent.clone(),
+            columns: orphan.columns.clone(),
+        });
+        ForeignKeys { total: keys.total, orphans: orphans.collect(), unusable: keys.unusable.clone() }
+    }
+}
+
+impl From<&verify::structure::Integrity> for Findings {
+    fn from(found: &verify::structure::Integrity) -> Self {
+        Findings { total: found.total, stopped: found.stopped, messages: found.messages.clone() }
+    }
+}
+
+impl From<&verify::checks::CheckOutcome> for UserCheck {
+    fn from(check: &verify::checks::CheckOutcome) -> Self {
+        UserCheck {
+            file: check.file.clone(),
+            title: check.title.clone(),
+            violations: check.violations,
+            columns: check.columns.clone(),
+            rows: check.rows.clone(),
+        }
+    }
+}
+
+impl From<&Entry> for Backup {
+    fn from(entry: &Entry) -> Self {
+        let (state, why) = match &entry.state {
+            State::Intact => ("intact", None),
+            State::Damaged { why } => ("damaged", Some(why.clone())),
+            State::FileMissing => ("file-missing", None),
+            State::ManifestMissing => ("manifest-missing", None),
+            State::ManifestUnreadable { why } => ("manifest-unreadable", Some(why.clone())),
+        };
+        Backup {
+            id: entry.id.clone(),
+            state: state.to_owned(),
+            why,
+            file: entry.file.display().to_string(),
+            manifest: entry.manifest.clone(),
+        }
+    }
+}
+
+impl From<prune::Pruned> for Pruned {
+    fn from(pruned: prune::Pruned) -> Self {
+        let prune::Pruned { removed, removed_bytes, kept, broken } = pruned;
+        Pruned { removed, removed_bytes, kept, broken }
+    }
+}
+
+impl From<restore::Restored> for Restored {
+    fn from(done: restore::Restored) -> Self {
+        let restore::Restored { target, restored, digest, replaced, durable, notes } = done;
+        Restored { target: target.display().to_string(), restored, digest, replaced, durable, notes }
+    }
+}
+
+impl Check {
+    /// The message for a check of the file at `target`.
+    pub fn new(target: String, check: &FileCheck) -> Self {
+        let json = check.json.iter().map(|column| JsonColumn {
+            table: column.table.clone(),
+            column: column.column.clone(),
+            invalid: column.invalid,
+            examples: column.examples.clone(),
+        });
+        Check {
+            target,
+            sound: check.is_sound(),
+            integrity: Findings::from(&check.integrity),
+            foreign_keys: ForeignKeys::from(&check.foreign_keys),
+            json: json.collect(),
+            checks: check.checks.iter().map(UserCheck::from).collect(),
+        }
+    }
+}
+
+impl Optimized {
+    /// The message for an optimization that took so long.
+    pub fn new(done: optimize::Optimized, took: Duration) -> Self {
+        Optimized {
+            path: done.path.display().to_string(),
+            size_bytes_before: done.size_bytes_before,
+            size_bytes_after: done.size_bytes_after,
+            statistics: done.statistics,
+            vacuumed: done.vacuumed,
+            rebuilt: done.rebuilt,
+            duration_ms: ms(took),
+        }
+    }
+}
+
+impl Failure {
+    /// The message for an error that ends the program with that code.
+    pub fn new(error: &Error, exit_code: u8) -> Self {
+        let kind = match error.kind() {
+            Kind::Differs => "differs",
+            Kind::CouldNotRun => "could_not_run",
+            Kind::Usage => "usage",
+            Kind::Interrupted => "interrupted",
+        };
+        Failure {
+            kind: kind.to_owned(),
+            operation: error.operation().to_owned(),
+            object: error.object().to_owned(),
+            cause: error.cause().to_owned(),
+            hint: error.way_out().map(str::to_owned),
+            exit_code,
+        }
+    }
+}

@@ -1,0 +1,542 @@
+//! What the program prints with `--json`: one [`Message`] per line, `{"type": …, "data": …}`.
+//!
+//! This is the specification. Types are written in snake_case; a field that is `null` is there all the same; sizes
+//! end in `_bytes`, times in `_ms`. Within one minor version of the program, messages and fields are only added.
+
+use crate::backup::manifest::Manifest;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+mod convert;
+
+pub use convert::phase_name;
+
+/// One line of output for programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Message {
+    /// A part of the run begins.
+    Phase(PhaseStarted),
+    /// The rows of a table begin to be copied.
+    TableStarted(TableStarted),
+    /// All rows of a table are in the target.
+    TableFinished(TableFinished),
+    /// An index begins to be built.
+    IndexStarted(IndexStarted),
+    /// How far the run is; about once a second.
+    Progress(Progress),
+    /// A plan.
+    Plan(Plan),
+    /// What a migrate did; a message `verification` comes before it.
+    Outcome(Box<Outcome>),
+    /// What a verification found.
+    Verification(Verification),
+    /// The backups of a target.
+    Backups(Backups),
+    /// What a clean-up of backups did.
+    Pruned(Pruned),
+    /// What a rollback did.
+    Restored(Restored),
+    /// What a finished file looks like on its own.
+    Check(Check),
+    /// What an optimization did.
+    Optimized(Optimized),
+    /// Why the program ends without success; always the last message.
+    Error(Failure),
+}
+
+/// A part of the run: `introspect`, `copy`, `finish`, `verify`, `compare` or `publish`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseStarted {
+    /// Its name.
+    pub phase: String,
+}
+
+/// A table whose rows begin to be copied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableStarted {
+    /// `schema.table` in the source.
+    pub table: String,
+    /// The source's estimate of its rows; `null` where it has none.
+    pub rows_expected: Option<u64>,
+}
+
+/// A table whose rows are all in the target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableFinished {
+    /// `schema.table` in the source.
+    pub table: String,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// An index that begins to be built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexStarted {
+    /// Its name in the target.
+    pub index: String,
+}
+
+/// How far a part of the run is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// The part of the run.
+    pub phase: String,
+    /// Rows done in it.
+    pub rows: u64,
+    /// Bytes of text and blobs done in it; 0 where it does not count them.
+    pub bytes: u64,
+    /// How many rows there are in all, by the source's estimate; `null` where it has none.
+    pub rows_expected: Option<u64>,
+}
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The source without a password.
+    pub source: String,
+    /// Its engine and version.
+    pub engine: String,
+    /// The target's path; `null` where none was given.
+    pub target: Option<String>,
+    /// The target's schema is given by the project, not derived.
+    pub given_schema: bool,
+    /// The tables in the order in which they are copied.
+    pub tables: Vec<PlannedTable>,
+    /// The views, each after those that it reads.
+    pub views: Vec<PlannedObject>,
+    /// What is not carried.
+    pub not_carried: Vec<NotCarried>,
+    /// What is carried and behaves differently in a corner.
+    pub caveats: Vec<Caveat>,
+    /// What stops the run until somebody decides.
+    pub refusals: Vec<Refusal>,
+}
+
+/// One table of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedTable {
+    /// `schema.table` in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// The source's estimate of its rows; `null` where it has none.
+    pub rows_expected: Option<u64>,
+    /// Its columns.
+    pub columns: Vec<PlannedColumn>,
+    /// The CREATE TABLE statement; `null` where the target's schema is given.
+    pub ddl: Option<String>,
+    /// The indexes that are built after the rows.
+    pub indexes: Vec<PlannedObject>,
+}
+
+/// One column of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedColumn {
+    /// Its name in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// Its type as the source spells it.
+    pub r#type: String,
+    /// How its values are represented.
+    pub rule: String,
+    /// The column holds every value of its type.
+    pub exact: bool,
+    /// What it cannot hold and the ledger keeps; `null` where it holds everything.
+    pub ledger: Option<String>,
+    /// NOT NULL in the target.
+    pub not_null: bool,
+    /// The target computes it.
+    pub computed: bool,
+}
+
+/// An index or a view of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedObject {
+    /// The object in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// The CREATE statement.
+    pub sql: String,
+}
+
+/// An object of the source that is not carried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotCarried {
+    /// Its kind in lower case.
+    pub kind: String,
+    /// Its name.
+    pub object: String,
+    /// Why it is not carried.
+    pub reason: String,
+}
+
+/// Something that is carried and behaves differently in a corner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caveat {
+    /// The object.
+    pub object: String,
+    /// What differs.
+    pub text: String,
+}
+
+/// Something that stops the run until somebody decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The object.
+    pub object: String,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub way_out: String,
+}
+
+/// What a migrate did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// The source without a password.
+    pub source: String,
+    /// Its engine and version.
+    pub engine: String,
+    /// The target's path.
+    pub target: String,
+    /// The target has the metadata tables.
+    pub metadata: bool,
+    /// Each table.
+    pub tables: Vec<CopiedTable>,
+    /// How many values the ledger keeps.
+    pub ledger_entries: u64,
+    /// What is not carried.
+    pub not_carried: Vec<NotCarried>,
+    /// What is carried and behaves differently in a corner.
+    pub caveats: Vec<Caveat>,
+    /// What was published; `null` where verification found differences and the target is what it was.
+    pub published: Option<Published>,
+    /// How long each part took.
+    pub durations: Durations,
+}
+
+/// One table of a migrate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopiedTable {
+    /// `schema.table` in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// Rows read from the source.
+    pub rows: u64,
+    /// Bytes of text and blobs.
+    pub bytes: u64,
+    /// Its columns hold every value of their types.
+    pub exact: bool,
+    /// How many values of it the ledger keeps.
+    pub ledger_entries: u64,
+    /// The digest of the source's rows, 32 hexadecimal digits.
+    pub digest: String,
+}
+
+/// What was published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// The target's path, links followed.
+    pub target: String,
+    /// Its size, read back.
+    pub size_bytes: u64,
+    /// `wal` or `delete`.
+    pub journal_mode: Value,
+    /// The id of the backup of what was there before.
+    pub backup: String,
+    /// The command that undoes the run.
+    pub way_back: String,
+    /// The rename is known to survive a power failure.
+    pub durable: bool,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+/// How long each part of a run took, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Durations {
+    pub plan_ms: u64,
+    pub copy_ms: u64,
+    pub finish_ms: u64,
+    pub verify_ms: u64,
+    pub publish_ms: u64,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// `counts`, `digest` or `full`.
+    pub level: Value,
+    /// Nothing was found.
+    pub sound: bool,
+    /// Each table.
+    pub tables: Vec<VerifiedTable>,
+    /// How the schema differs.
+    pub objects: Vec<String>,
+    /// Rows without their parent; `null` where they were not looked for.
+    pub foreign_keys: Option<ForeignKeys>,
+    /// What SQLite says about the structure; `null` where it was not asked.
+    pub integrity: Option<Findings>,
+    /// The project's checks.
+    pub checks: Vec<UserCheck>,
+    /// What was not checked.
+    pub not_checked: Vec<String>,
+}
+
+/// One table of a verification.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifiedTable {
+    /// `schema.table` in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// Nothing was found.
+    pub sound: bool,
+    /// Rows in the source.
+    pub source_rows: u64,
+    /// Rows read back from the target; `null` where it cannot be read.
+    pub target_rows: Option<u64>,
+    /// The digest of the source's rows; `null` where values were not compared.
+    pub source_digest: Option<String>,
+    /// The digest of the target's rows; `null` where values were not compared.
+    pub target_digest: Option<String>,
+    /// Rows with the same key and other values; `null` where they were not looked for.
+    pub changed: Option<u64>,
+    /// Rows that the target lacks.
+    pub missing: Option<u64>,
+    /// Rows that only the target has.
+    pub surplus: Option<u64>,
+    /// The first rows that differ.
+    pub rows: Vec<DifferentRow>,
+    /// Why the table cannot be read back.
+    pub failure: Option<String>,
+}
+
+/// A row that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifferentRow {
+    /// Its key.
+    pub key: String,
+    /// `changed`, `missing` or `surplus`.
+    pub kind: String,
+    /// The columns that differ.
+    pub columns: Vec<DifferentColumn>,
+}
+
+/// A value that differs; `null` is NULL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifferentColumn {
+    /// The column in the source.
+    pub column: String,
+    /// The source's value.
+    pub source: Option<String>,
+    /// The target's value.
+    pub target: Option<String>,
+}
+
+/// Rows without their parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignKeys {
+    /// How many there are.
+    pub total: u64,
+    /// The first of them.
+    pub orphans: Vec<Orphan>,
+    /// Keys that cannot be checked, with the reason.
+    pub unusable: Vec<String>,
+}
+
+/// A row without its parent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Orphan {
+    /// The table that refers.
+    pub table: String,
+    /// Its rowid; `null` in a table without one.
+    pub rowid: Option<i64>,
+    /// The table that is referred to.
+    pub parent: String,
+    /// The columns of the key.
+    pub columns: Vec<String>,
+}
+
+/// Messages of SQLite: the first, and how many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Findings {
+    /// How many there are.
+    pub total: u64,
+    /// Counting was stopped: there may be more.
+    pub stopped: bool,
+    /// The first of them.
+    pub messages: Vec<String>,
+}
+
+/// One of the project's checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserCheck {
+    /// The file's name.
+    pub file: String,
+    /// Its first comment line, else the file's name.
+    pub title: String,
+    /// How many rows it returned; 0 means passed.
+    pub violations: u64,
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// The first rows, each value as SQL would write it.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// The backups of a target, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backups {
+    /// The target's path.
+    pub target: String,
+    /// Each backup.
+    pub backups: Vec<Backup>,
+}
+
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backup {
+    /// Its id.
+    pub id: String,
+    /// `intact`, `damaged`, `file-missing`, `manifest-missing` or `manifest-unreadable`.
+    pub state: String,
+    /// What is wrong with it.
+    pub why: Option<String>,
+    /// Where its file is, or would be.
+    pub file: String,
+    /// What it says about itself; `null` where its manifest cannot be read.
+    pub manifest: Option<Manifest>,
+}
+
+/// What a clean-up of backups did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pruned {
+    /// Ids of the removed backups, newest first.
+    pub removed: Vec<String>,
+    /// Bytes given back.
+    pub removed_bytes: u64,
+    /// Ids of the kept ones, newest first.
+    pub kept: Vec<String>,
+    /// Ids of broken ones, which are left for people to look at.
+    pub broken: Vec<String>,
+}
+
+/// What a rollback did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// The target's path, links followed.
+    pub target: String,
+    /// The backup that the target now is.
+    pub restored: Manifest,
+    /// The digest of the target, read back; `null` where there is no file now.
+    pub digest: Option<String>,
+    /// The backup of what was replaced.
+    pub replaced: Manifest,
+    /// The rename is known to survive a power failure.
+    pub durable: bool,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+/// What a finished file looks like on its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The file's path.
+    pub target: String,
+    /// Nothing was found.
+    pub sound: bool,
+    /// What SQLite says about the structure.
+    pub integrity: Findings,
+    /// Rows without their parent.
+    pub foreign_keys: ForeignKeys,
+    /// Each column that has to hold JSON.
+    pub json: Vec<JsonColumn>,
+    /// The project's checks.
+    pub checks: Vec<UserCheck>,
+}
+
+/// A column that has to hold JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JsonColumn {
+    /// Its table.
+    pub table: String,
+    /// Its name.
+    pub column: String,
+    /// How many values are not JSON.
+    pub invalid: u64,
+    /// The first of them, as SQL would write them.
+    pub examples: Vec<String>,
+}
+
+/// What an optimization did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimized {
+    /// The file's path, links followed.
+    pub path: String,
+    /// Its size with its log before.
+    pub size_bytes_before: u64,
+    /// Its size with its log after.
+    pub size_bytes_after: u64,
+    /// Rows of statistics that the query planner now has.
+    pub statistics: u64,
+    /// The pages were packed again.
+    pub vacuumed: bool,
+    /// Full-text indexes that were rebuilt.
+    pub rebuilt: Vec<String>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// Why the program ends without success.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// `differs`, `could_not_run`, `usage` or `interrupted`.
+    pub kind: String,
+    /// What was being done.
+    pub operation: String,
+    /// The object it was being done to; empty where there is none.
+    pub object: String,
+    /// Why it failed.
+    pub cause: String,
+    /// The way out, where one is known.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub exit_code: u8,
+}

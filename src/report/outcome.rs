@@ -1,0 +1,135 @@
+//! What a run did, as text in three parts: before, per table, after.
+
+use super::text::{Align, bytes, columns, count, duration, number, one_line};
+use super::{How, plan, verification};
+use crate::backup::manifest::Kind;
+use crate::plan::TablePlan;
+use crate::transfer::publish::JournalMode;
+use crate::transfer::run::Outcome;
+use crate::verify::Level;
+use std::fmt::Write;
+
+/// The whole report.
+pub fn text(outcome: &Outcome, how: &How) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "source   {} ({})", outcome.source, outcome.engine);
+    let _ = writeln!(text, "target   {}{}", how.target.display(), published(outcome));
+    let _ = writeln!(text, "verify   {}", level(outcome.verification.level));
+    text.push('\n');
+    text.push_str(&per_table(outcome));
+    text.push('\n');
+    text.push_str(&totals(outcome));
+    text.push_str(&verification::findings(&outcome.verification));
+    if how.metadata {
+        let entries =
+            count(outcome.ledger_entries, "value that its column cannot hold", "values that their columns cannot hold");
+        let _ = writeln!(text, "ledger: {entries}, kept exactly in `_whimbrel_ledger`");
+    } else {
+        text.push_str("no metadata: no ledger, no manifest; the way back to the source is not kept in the file\n");
+    }
+    text.push_str(&plan::losses(&outcome.plan.losses));
+    text.push_str(&plan::caveats(&outcome.plan.caveats));
+    text.push('\n');
+    text.push_str(&ending(outcome, how));
+    text
+}
+
+fn published(outcome: &Outcome) -> String {
+    match &outcome.published {
+        None => ", not published".to_owned(),
+        Some(published) => {
+            let mode = match published.journal_mode {
+                JournalMode::Wal => "WAL",
+                JournalMode::Delete => "rollback journal",
+            };
+            format!(", {}, {mode}", bytes(published.size_bytes))
+        }
+    }
+}
+
+/// What a level checks, in words.
+pub fn level(level: Level) -> &'static str {
+    match level {
+        Level::Counts => "counts: the number of rows of each table",
+        Level::Digest => "digest: the number of rows and every value",
+        Level::Full => "full: every value, foreign keys, structural integrity, the project's checks",
+    }
+}
+
+fn per_table(outcome: &Outcome) -> String {
+    let mut rows =
+        vec![["table", "target", "rows", "text and blobs", "exact", "ledger", "verified"].map(str::to_owned).to_vec()];
+    let tables = outcome.plan.tables.iter().zip(&outcome.copied).zip(&outcome.verification.tables);
+    for ((table, copied), check) in tables {
+        rows.push(vec![
+            one_line(&table.source.to_string()),
+            one_line(&table.target),
+            check.target_rows.map_or_else(|| "?".to_owned(), number),
+            bytes(copied.bytes),
+            exact(table).to_owned(),
+            number(copied.ledger_entries),
+            verification::verified(check).to_owned(),
+        ]);
+    }
+    use Align::{Left, Right};
+    columns("", &[Left, Left, Right, Right, Left, Right, Left], &rows)
+}
+
+/// Whether the columns of a table hold every value of their types.
+pub fn exact(table: &TablePlan) -> &'static str {
+    if table.columns.iter().all(|column| column.remainder.is_none()) { "yes" } else { "with ledger" }
+}
+
+fn totals(outcome: &Outcome) -> String {
+    let rows = outcome.copied.iter().map(|one| one.digest.rows).sum();
+    let size_bytes = outcome.copied.iter().map(|one| one.bytes).sum();
+    let times = &outcome.durations;
+    let all = times.plan + times.copy + times.finish + times.verify + times.publish;
+    let rate = (rows as f64 / times.copy.as_secs_f64().max(0.001)) as u64;
+    format!(
+        "{} in {}, {} of text and blobs, {}\n\
+         time: plan {}, copy {} ({} rows a second), indexes {}, verify {}, publish {}; {} in all\n",
+        count(rows, "row", "rows"),
+        count(outcome.plan.tables.len() as u64, "table", "tables"),
+        bytes(size_bytes),
+        objects(outcome),
+        duration(times.plan),
+        duration(times.copy),
+        number(rate),
+        duration(times.finish),
+        duration(times.verify),
+        duration(times.publish),
+        duration(all),
+    )
+}
+
+/// What there is besides tables; the plan knows that only of a schema that it has derived.
+fn objects(outcome: &Outcome) -> String {
+    let plan = &outcome.plan;
+    if plan.given_schema {
+        return "indexes, views and triggers as the target's own schema has them".to_owned();
+    }
+    let indexes = plan.tables.iter().map(|table| table.indexes.len() as u64).sum();
+    let views = plan.views.len() as u64;
+    format!("{}, {}", count(indexes, "index", "indexes"), count(views, "view", "views"))
+}
+
+fn ending(outcome: &Outcome, how: &How) -> String {
+    let Some(published) = &outcome.published else {
+        return "NOT PUBLISHED: the copy differs from its source; the target is what it was before\n".to_owned();
+    };
+    let mut text = String::new();
+    for note in &published.notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    if !published.durable {
+        text.push_str("note: the directory could not be synced: a power failure now may bring back the old file\n");
+    }
+    let before = match published.backup.kind {
+        Kind::Database => format!("the old file ({})", bytes(published.backup.size_bytes)),
+        Kind::Empty => "the old, empty file".to_owned(),
+        Kind::Absent => "that there was no file before".to_owned(),
+    };
+    let _ = writeln!(text, "backup {} keeps {before}; to go back: {}", published.backup.id, how.way_back());
+    text
+}

@@ -1,0 +1,169 @@
+//! Primary and unique keys built after the rows, by sorting, instead of while the rows come in.
+//!
+//! SQLite keeps the b-tree of a key up to date with every row, and for text keys in no order that is most of the
+//! cost of a load. So a table is loaded without its keys; each key is then built as an ordinary unique index, which
+//! SQLite sorts; and last the schema is told that this index *is* the key: the row of `sqlite_schema` gets the name
+//! `sqlite_autoindex_…` and the table's row its full definition. The b-tree of a key and of a unique index over the
+//! same columns are the same ("Database File Format", 2.6), so the file is one that SQLite could have written itself.
+//! That is not taken on trust: what the file's schema says is compared row by row with what SQLite makes of the full
+//! definition in an empty database, and the integrity check runs over the result.
+//!
+//! AUTOINCREMENT is added in the same way: it costs a look into `sqlite_sequence` for every row.
+
+use crate::endpoint::sqlite::loader::Loader;
+use crate::error::{Context, Error, Result};
+use crate::event::{Event, Listener};
+use crate::plan::names::METADATA_PREFIX;
+use crate::plan::{Plan, TablePlan};
+use crate::quote::{quote, quote_all};
+use rusqlite::{Connection, params};
+
+const OPERATION: &str = "build the keys of";
+
+/// A key as SQLite makes it of the full definition.
+struct AutoIndex {
+    /// `sqlite_autoindex_…`.
+    name: String,
+    /// Its parts: the column's name, and the collation.
+    parts: Vec<(String, String)>,
+}
+
+/// Builds the keys of every table whose definition the plan has, and gives the tables their full definitions.
+///
+/// # Errors
+/// When two rows have the same key, the file cannot be written, or the result is not the schema that was planned.
+pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()> {
+    let model = Connection::open_in_memory().could_not(OPERATION, "the target")?;
+    let mut renamed: Vec<(String, String)> = Vec::new();
+    for table in &plan.tables {
+        let Some(ddl) = &table.ddl else { continue };
+        let object = format!("table `{}`", table.target);
+        model.execute_batch(&ddl.sql()).could_not(OPERATION, &object)?;
+        for key in auto_indexes(&model, &table.target).could_not(OPERATION, &object)? {
+            listener(Event::IndexStarted { index: key.name.clone() });
+            let provisional = format!("{METADATA_PREFIX}key_{}", renamed.len() + 1);
+            build_one(loader, table, &key, &provisional)?;
+            renamed.push((provisional, key.name));
+        }
+    }
+    keep_numbers(loader, plan)?;
+    rewrite_schema(loader.connection(), plan, &renamed).could_not(OPERATION, "the target")?;
+    for table in plan.tables.iter().filter(|table| table.ddl.is_some()) {
+        ensure_as_planned(loader.connection(), &model, table)?;
+    }
+    Ok(())
+}
+
+fn auto_indexes(model: &Connection, table: &str) -> rusqlite::Result<Vec<AutoIndex>> {
+    let mut list =
+        model.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql IS NULL")?;
+    let mut parts = model.prepare("SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    let names: Vec<String> = list.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    names
+        .into_iter()
+        .map(|name| {
+            let parts = parts.query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            Ok(AutoIndex { name, parts })
+        })
+        .collect()
+}
+
+fn build_one(loader: &Loader, table: &TablePlan, key: &AutoIndex, provisional: &str) -> Result<()> {
+    let parts: Vec<_> =
+        key.parts.iter().map(|(column, collation)| format!("{} COLLATE {collation}", quote(column))).collect();
+    let sql = format!("CREATE UNIQUE INDEX {} ON {} ({})", quote(provisional), quote(&table.target), parts.join(", "));
+    match loader.connection().execute_batch(&sql) {
+        Ok(()) => Ok(()),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            Err(duplicate(loader.connection(), table, key))
+        }
+        Err(error) => Err(error).could_not(OPERATION, format!("table `{}`", table.target)),
+    }
+}
+
+/// Names the key that more than one row has: its representation made one of two values.
+fn duplicate(connection: &Connection, table: &TablePlan, key: &AutoIndex) -> Error {
+    let columns = quote_all(key.parts.iter().map(|(column, _)| column.as_str()));
+    let sql = format!(
+        "SELECT json_array({columns}), count(*) FROM {} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1",
+        quote(&table.target)
+    );
+    let found = connection.query_row(&sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)));
+    let cause = match found {
+        Ok((value, rows)) => format!("{rows} rows have the key {columns} = {value}, as the target represents it"),
+        Err(_) => format!("two rows have the same key ({columns}), as the target represents it"),
+    };
+    Error::could_not("copy", format!("table `{}`", table.source), cause).hint(
+        "choose a rule for the key's columns that keeps them apart, or leave the key out by its name under \
+         `tables.exclude_objects`",
+    )
+}
+
+/// An AUTOINCREMENT key goes on from the rows, or from the source's sequence where that is ahead of them.
+fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<()> {
+    let connection = loader.connection();
+    let counting = plan.tables.iter().filter_map(|table| {
+        let column =
+            table.ddl.as_ref()?.columns.iter().find(|column| column.rowid_key.as_ref().is_some_and(|key| key.1))?;
+        Some((table, &column.name))
+    });
+    let mut prepared = false;
+    for (table, column) in counting {
+        let object = format!("table `{}`", table.target);
+        if !prepared {
+            // SQLite makes its table of numbers with the first table that counts.
+            let first = format!("{METADATA_PREFIX}first");
+            connection
+                .execute_batch(&format!(
+                    "CREATE TABLE {first} (n INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE {first}"
+                ))
+                .could_not(OPERATION, &object)?;
+            prepared = true;
+        }
+        let highest: Option<i64> = connection
+            .query_row(&format!("SELECT max({}) FROM {}", quote(column), quote(&table.target)), [], |row| row.get(0))
+            .could_not(OPERATION, &object)?;
+        if let Some(number) = highest.max(table.last_number) {
+            connection
+                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table.target, number])
+                .could_not(OPERATION, &object)?;
+        }
+    }
+    Ok(())
+}
+
+fn rewrite_schema(connection: &Connection, plan: &Plan, renamed: &[(String, String)]) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA writable_schema = ON")?;
+    for (provisional, name) in renamed {
+        connection.execute(
+            "UPDATE sqlite_schema SET name = ?2, sql = NULL WHERE type = 'index' AND name = ?1",
+            params![provisional, name],
+        )?;
+    }
+    for table in &plan.tables {
+        if let Some(ddl) = &table.ddl {
+            connection.execute(
+                "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1",
+                params![table.target, ddl.sql()],
+            )?;
+        }
+    }
+    // Schema writing ends, and SQLite reads the schema anew, which fails if it is not one.
+    connection.execute_batch("PRAGMA writable_schema = RESET")
+}
+
+/// Compares the table's rows of the schema with those that SQLite makes of the full definition.
+fn ensure_as_planned(connection: &Connection, model: &Connection, table: &TablePlan) -> Result<()> {
+    let rows = |connection: &Connection| -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+        let mut statement = connection.prepare(
+            "SELECT type, name, sql FROM sqlite_schema
+             WHERE tbl_name = ?1 AND (type = 'table' OR sql IS NULL) ORDER BY type, name",
+        )?;
+        statement.query_map([&table.target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    };
+    let object = format!("table `{}`", table.target);
+    if rows(connection).could_not(OPERATION, &object)? == rows(model).could_not(OPERATION, &object)? {
+        return Ok(());
+    }
+    Err(Error::could_not(OPERATION, object, "the schema is not the planned one").hint("please report this"))
+}

@@ -1,0 +1,372 @@
+//! The program as people and programs meet it: exit code, standard output, standard error.
+//!
+//! What it says is kept as snapshots under `snapshots/cli/`, times, paths and ports filtered out. The runs against a
+//! real server use the one that all tests share.
+
+use rusqlite::Connection;
+use sqlx::{Connection as _, PgConnection};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use whimbrel::provision::{Database, Footing, shared};
+use whimbrel::report::message::Message;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_whimbrel");
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(words).stdin(Stdio::null()).env_remove("PGPASSWORD").env("COLUMNS", "100");
+    command
+}
+
+fn run(words: &[&str]) -> Output {
+    command(words).output().expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ends by itself")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn told(output: &Output) -> String {
+    format!(
+        "exit code: {}\n----- stdout -----\n{}----- stderr -----\n{}",
+        code(output),
+        stdout(output),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Compares what the program said with the snapshot of that name; `folder` is shown as `[FOLDER]`.
+fn assert_told(name: &str, output: &Output, folder: Option<&Path>) {
+    let mut text = told(output);
+    if let Some(folder) = folder {
+        let real = folder.canonicalize().expect("the folder is there");
+        text = text.replace(&*real.to_string_lossy(), "[FOLDER]").replace(&*folder.to_string_lossy(), "[FOLDER]");
+    }
+    insta::with_settings!({
+        snapshot_path => "../snapshots/cli",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+        filters => vec![
+            (r"postgres://\S+/whimbrel_[a-z]+_[0-9a-f]+(\?[a-z=&]+)?", "postgres://[SERVER]/[DATABASE]"),
+            (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),
+            (r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}", "[BACKUP]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[TIME]"),
+            (r"\d+\.\d+ s\b", "[TIME]"),
+            (r"[\d,]+ rows a second", "[RATE]"),
+            (r"digest [0-9a-f]{32}", "digest [DIGEST]"),
+            (r"\d+\.\d KiB", "[SIZE]"),
+            (r"([^\n ]) {2,}", "$1  "),
+        ],
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+/// A small database that every test of this process copies.
+fn database() -> Database {
+    let server = shared().expect("a server");
+    let database = server.create_database("cli").expect("a database");
+    execute(
+        &database.url(),
+        "CREATE TABLE people (id integer PRIMARY KEY, name text NOT NULL, weight real, doc jsonb, born timestamptz);
+         INSERT INTO people VALUES (1, 'Ada', 'NaN', '{\"a\": [1, null]}', '2026-01-01 00:00:00.000001Z'),
+                                   (2, '', 1.5, NULL, NULL), (3, 'naïve', NULL, '[]', 'infinity');
+         CREATE TABLE pets (id bigint PRIMARY KEY, owner integer REFERENCES people, name varchar(5) UNIQUE);
+         INSERT INTO pets SELECT n, 1 + n % 3, 'p' || n FROM generate_series(1, 50) AS n;
+         CREATE VIEW owners AS SELECT p.name, count(*) AS pets FROM people p JOIN pets q ON q.owner = p.id GROUP BY p.name;
+         CREATE SEQUENCE lonely; ANALYZE",
+    );
+    database
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn execute(url: &str, sql: &'static str) {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statements run");
+    connection.close().await.expect("the connection closes");
+}
+
+/// The password of the shared server; a server of somebody else may have none.
+fn password(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (user_information, _) = rest.rsplit_once('@')?;
+    Some(user_information.split_once(':')?.1.to_owned()).filter(|password| !password.is_empty())
+}
+
+#[test]
+fn help_of_every_verb() {
+    for verb in ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "demo"] {
+        let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let output = run(&words);
+        assert!(stdout(&output).contains("Examples:"), "{verb}");
+        assert_told(&format!("help_{}", if verb.is_empty() { "whimbrel" } else { verb }), &output, None);
+    }
+    assert_told("help_backups_prune", &run(&["backups", "prune", "--help"]), None);
+}
+
+#[test]
+fn errors_that_need_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let text = path("notes.txt");
+    std::fs::write(&text, "not a database, but long enough to be one by its size\n".repeat(20)).unwrap();
+    let project = path("project");
+    std::fs::create_dir(&project).unwrap();
+    std::fs::write(path("project/project.toml"), "name = 'app'\n[target]\npath = 'app.db'\npagesize = 4096\n").unwrap();
+    let nobody = "postgres://ann:secret@127.0.0.1:1/app";
+    let here = folder.path().to_string_lossy().into_owned();
+    let cases: &[(&str, &[&str])] = &[
+        ("unknown_verb", &["migrat", nobody]),
+        ("unknown_option", &["migrate", nobody, "app.db", "--frobnicate"]),
+        ("no_target", &["migrate", nobody]),
+        ("unknown_endpoint", &["migrate", "mysql://root:secret@host/app", "app.db"]),
+        ("sqlite_as_source", &["migrate", "app.db", nobody]),
+        ("unreachable", &["migrate", nobody, &path("app.db")]),
+        ("unknown_key", &["plan", &project]),
+        ("folder_without_project", &["plan", &here]),
+        ("unknown_rule", &["plan", nobody, "--rule", "uuid=uid"]),
+        ("page_size", &["migrate", nobody, &path("app.db"), "--page-size", "1000"]),
+        ("check_missing", &["check", &path("missing.db")]),
+        ("check_not_sqlite", &["check", &text]),
+        ("verify_not_sqlite", &["verify", nobody, &text]),
+        ("rollback_without_backup", &["rollback", &path("app.db")]),
+        ("backups_without_any", &["backups", &path("app.db")]),
+    ];
+    for (name, words) in cases {
+        let output = run(words);
+        assert!(!told(&output).contains("secret"), "{name}: {}", told(&output));
+        assert_told(&format!("error_{name}"), &output, Some(folder.path()));
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
+fn no_usage_error_shows_a_password() {
+    let urls = [
+        "postgres://ann:secret@host/app",
+        "postgres://ann:my secret@host/app",
+        "postgresql://ann:se@secret/x@host/app",
+        "postgres://host/app?user=ann&password=secret",
+        "mysql://ann:secret@host/app",
+    ];
+    for url in urls {
+        let (option, flag) = (format!("--sorce={url}"), format!("--{url}"));
+        let invocations: &[&[&str]] = &[
+            &[url],
+            &["plan", "a.db", "b.db", "c.db", url],
+            &["check", "a.db", url],
+            &["plan", &option],
+            &["plan", &flag],
+            &["plan", "x", "--verify", url],
+            &["migrate", "x", "y", "--verify", url],
+            &["migrate", "x", "y", "--page-size", url],
+            &["plan", "x", "--rule", url],
+            &["plan", url, url, url],
+            &["migrate", "no.db", url],
+            &["rollback", url],
+            &["rollback", url, "--json"],
+        ];
+        for words in invocations {
+            let output = run(words);
+            assert_eq!(code(&output), 2, "{words:?}: {}", told(&output));
+            assert!(!told(&output).contains("secret"), "{words:?}: {}", told(&output));
+        }
+    }
+}
+
+#[test]
+fn errors_of_a_server() {
+    let server = shared().expect("a server");
+    let database = server.create_database("cli").expect("a database");
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db").to_string_lossy().into_owned();
+    drop(database);
+    let output = run(&["migrate", &server.url("whimbrel_cli_000000000000"), &target]);
+    assert_told("error_missing_database", &output, Some(folder.path()));
+
+    let output = run(&["migrate", &server.url("postgres"), &folder.path().to_string_lossy()]);
+    assert_eq!(code(&output), 2, "{}", told(&output));
+
+    let url = server.url("postgres");
+    if let Some(right) = password(&url) {
+        let output = run(&["migrate", &url.replace(&right, "wrong-secret"), &target]);
+        assert!(!told(&output).contains("wrong-secret") && !told(&output).contains(&right), "{}", told(&output));
+        // A server that somebody else runs may let everybody in.
+        if server.footing() != Footing::Url {
+            assert_eq!(code(&output), 3, "{}", told(&output));
+            assert!(told(&output).contains("check the user and the password"), "{}", told(&output));
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn from_plan_to_rollback() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    let (url, path) = (database.url(), target.to_string_lossy().into_owned());
+    let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
+    told("run_plan", &run(&["plan", &url]));
+    let dry = run(&["migrate", &url, &path, "--dry-run"]);
+    assert!(code(&dry) == 0 && !target.exists());
+
+    Connection::open(&target).unwrap().execute_batch("CREATE TABLE old (x)").unwrap();
+    let old = std::fs::read(&target).unwrap();
+    told("run_migrate", &run(&["migrate", &url, &path]));
+    told("run_verify", &run(&["verify", &url, &path]));
+    told("run_check", &run(&["check", &path]));
+    assert_eq!(code(&run(&["optimize", &path, "--vacuum"])), 0);
+    assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 0);
+
+    Connection::open(&target)
+        .unwrap()
+        .execute_batch("UPDATE people SET name = 'Ida' WHERE id = 1; DELETE FROM pets WHERE id = 7")
+        .unwrap();
+    told("run_verify_different", &run(&["verify", &url, &path]));
+    assert_eq!(code(&run(&["verify", &url, &path, "--verify", "counts"])), 1);
+    execute(&url, "CREATE TABLE newer (id integer)");
+    let output = run(&["verify", &url, &path]);
+    assert!(stdout(&output).contains("newer"), "a table that is new in the source is a finding: {}", stdout(&output));
+
+    told("run_backups", &run(&["backups", &path, "--check"]));
+    told("run_rollback", &run(&["rollback", &path]));
+    assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
+    let output = run(&["backups", "prune", &path, "--keep", "1"]);
+    assert!(stdout(&output).starts_with("removed 1 backup"), "{}", stdout(&output));
+}
+
+#[test]
+fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    let (url, path) = (database.url(), target.to_string_lossy().into_owned());
+    let missing = folder.path().join("missing.db").to_string_lossy().into_owned();
+    let mut seen = Vec::new();
+    let mut all = String::new();
+    let invocations: &[(i32, &[&str])] = &[
+        (0, &["plan", &url, "--json"]),
+        (0, &["migrate", &url, &path, "--json"]),
+        (0, &["migrate", &url, &path, "--json", "--no-metadata", "--exclude-table", "people"]),
+        (0, &["rollback", &path, "--json"]),
+        (0, &["verify", &url, &path, "--json"]),
+        (0, &["check", &path, "--json"]),
+        (0, &["optimize", &path, "--json"]),
+        (0, &["backups", &path, "--json"]),
+        (0, &["backups", "prune", &path, "--keep", "0", "--json"]),
+        (3, &["check", &missing, "--json"]),
+        (2, &["plan", &url, "--table", "nonsense", "--json"]),
+    ];
+    for (expected, words) in invocations {
+        let output = run(words);
+        assert_eq!(code(&output), *expected, "{words:?}: {}", told(&output));
+        for line in stdout(&output).lines() {
+            let message: Message = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_value(&message).unwrap(), value, "nothing is lost on the way");
+            seen.push(value["type"].as_str().unwrap().to_owned());
+        }
+        if *expected == 0 {
+            all.push_str(&told(&output));
+        }
+        if words[0] == "migrate"
+            && let Some(password) = password(&url)
+        {
+            let file = std::fs::read(&target).unwrap();
+            let found = file.windows(password.len()).any(|window| window == password.as_bytes());
+            assert!(!found, "the password is in the target");
+        }
+    }
+    for kind in ["plan", "phase", "table_started", "table_finished", "verification", "outcome", "restored", "check"] {
+        assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
+    }
+    for kind in ["optimized", "backups", "pruned", "error"] {
+        assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
+    }
+    if let Some(password) = password(&url) {
+        assert!(!all.contains(&password), "the password is in the output");
+    }
+}
+
+#[test]
+fn a_project_decides_names_rules_and_schema() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("target")).unwrap();
+    std::fs::create_dir(folder.path().join("checks")).unwrap();
+    write(
+        "project.toml",
+        "[target]\npath = 'app.db'\nschema = 'target'\njournal_mode = 'delete'\npage_size_bytes = 8192\n\
+         [names]\npeople = 'humans'\n'people.born' = 'born_at'\n[rules.columns]\n'people.born' = 'epoch-seconds'\n\
+         [drop]\n'pets.owner' = 'nobody owns a pet'\n",
+    );
+    write(
+        "target/0001_initial.up.sql",
+        "CREATE TABLE humans (id INTEGER PRIMARY KEY, name TEXT NOT NULL, weight REAL, doc TEXT, born_at INTEGER) STRICT;
+         CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT) STRICT; CREATE INDEX pets_name ON pets (name);",
+    );
+    write("target/0001_initial.down.sql", "DROP TABLE pets; DROP TABLE humans;");
+    write("checks/names.sql", "-- Everybody has a name\nSELECT id FROM humans WHERE name IS NULL");
+    let (project, url) = (folder.path().to_string_lossy().into_owned(), database.url());
+    let output = run(&["migrate", &project, &url]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert!(stdout(&output).contains("check names.sql (Everybody has a name): passed"), "{}", told(&output));
+    assert!(stdout(&output).contains("nobody owns a pet"), "{}", told(&output));
+    let connection = Connection::open(folder.path().join("app.db")).unwrap();
+    let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    let born: i64 = connection.query_row("SELECT born_at FROM humans WHERE id = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!((page_size, born), (8192, 1_767_225_600));
+    drop(connection);
+    // The file remembers the choices: the project is not needed to verify it.
+    let path = folder.path().join("app.db").to_string_lossy().into_owned();
+    let output = run(&["verify", &url, &path]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    let output = run(&["check", &project]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+}
+
+#[test]
+fn an_interrupted_run_leaves_the_target_as_it_was() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    Connection::open(&target).unwrap().execute_batch("CREATE TABLE old (x)").unwrap();
+    let old = std::fs::read(&target).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // The lock makes the program wait for the table, for as long as this test wants.
+    let mut blocker = runtime.block_on(PgConnection::connect(&database.url())).unwrap();
+    runtime.block_on(sqlx::raw_sql("BEGIN; LOCK TABLE pets").execute(&mut blocker)).unwrap();
+    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'pets'::regclass AND NOT granted";
+    let mut count_waiting =
+        || -> i64 { runtime.block_on(sqlx::query_scalar(waiting).fetch_one(&mut blocker)).unwrap() };
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // The server may not have noticed yet that the program before this one is gone.
+        let before = count_waiting();
+        let child = command(&["migrate", &database.url(), &target.to_string_lossy()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while count_waiting() <= before {
+            assert!(start.elapsed() < Duration::from_secs(30), "the program does not wait for the lock");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for _ in 0..2 {
+            // SAFETY: the child was started above and has not been waited for, so its id is its own.
+            assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, signal) }, 0);
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), 130, "{}", told(&output));
+        assert_eq!(std::fs::read(&target).unwrap(), old);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+    runtime.block_on(blocker.close()).unwrap();
+}

@@ -1,0 +1,220 @@
+//! The code tests itself: the direction of imports, the length of files, dead files, documented verbs, no path of a
+//! developer's machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Top-level modules from the top down: a module imports only from those behind it in this list.
+const LAYERS: [&str; 21] = [
+    "cli",
+    "migration",
+    "report",
+    "recheck",
+    "project",
+    "apps",
+    "transfer",
+    "verify",
+    "backup",
+    "schema",
+    "plan",
+    "provision",
+    "redact",
+    "endpoint",
+    "types",
+    "value",
+    "event",
+    "catalog",
+    "quote",
+    "cancel",
+    "error",
+];
+
+const LINES_MAX: usize = 800;
+const MAIN_LINES_MAX: usize = 80;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|other| other == extension) {
+            found.push(path);
+        }
+    }
+}
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    files(&root().join(folder), "rs", &mut found);
+    found.sort();
+    found.into_iter().map(|path| (path.clone(), fs::read_to_string(&path).expect("UTF-8"))).collect()
+}
+
+/// The top-level module that a file under `src` belongs to.
+fn module_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("src")).expect("a file under src");
+    let first = inside.iter().next().expect("a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The code without its comments and without its tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The top-level modules that code names as `crate::module`, lists in braces included.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for part in code.split("crate::").skip(1) {
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        if let Some(list) = part.strip_prefix('{') {
+            let mut depth = 0;
+            let mut name = String::new();
+            for character in list.chars() {
+                match character {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        found.insert(word(name.trim()));
+                        name.clear();
+                    }
+                    _ if depth == 0 => name.push(character),
+                    _ => {}
+                }
+            }
+            found.insert(word(name.trim()));
+        } else {
+            found.insert(word(part));
+        }
+    }
+    found.retain(|name| name.chars().next().is_some_and(char::is_lowercase));
+    found
+}
+
+#[test]
+fn modules_import_only_from_those_below_them() {
+    let place: BTreeMap<&str, usize> = LAYERS.iter().enumerate().map(|(place, name)| (*name, place)).collect();
+    let mut wrong = Vec::new();
+    for (path, text) in sources("src") {
+        let module = module_of(&path);
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let Some(own) = place.get(module.as_str()) else {
+            panic!("`{module}` has no place in LAYERS");
+        };
+        for import in imports(&code(&text)) {
+            let Some(other) = place.get(import.as_str()) else { continue };
+            if other < own {
+                wrong.push(format!("{}: `{module}` imports from `{import}` above it", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let found = imports("use crate::a::b; use crate::{c, d::{e, f}, g}; fn x() { crate::h::i(); } use crate::Result;");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "c", "d", "g", "h"]);
+}
+
+#[test]
+fn files_are_short() {
+    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+        let lines = text.lines().count();
+        let is_main = path.ends_with("src/main.rs");
+        let max = if is_main { MAIN_LINES_MAX } else { LINES_MAX };
+        assert!(lines <= max, "{} has {lines} lines, at most {max} are allowed", path.display());
+    }
+}
+
+#[test]
+fn no_source_file_is_dead() {
+    let all = sources("src");
+    for (path, _) in &all {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if name == "lib" || name == "main" {
+            continue;
+        }
+        let folder = path.parent().expect("a folder");
+        // The file that declares `folder/name.rs` is `folder/mod.rs` or `folder.rs`; of `folder/mod.rs`, one above.
+        let (name, folder) = match name.as_str() {
+            "mod" => {
+                (folder.file_name().expect("a name").to_string_lossy().into_owned(), folder.parent().expect("a folder"))
+            }
+            _ => (name, folder),
+        };
+        let parents = [folder.join("mod.rs"), folder.join("lib.rs"), folder.with_extension("rs")];
+        let declared = all.iter().filter(|(path, _)| parents.contains(path)).any(|(_, text)| {
+            text.lines().any(|line| {
+                let line = line.trim().trim_end_matches(';');
+                line.rsplit_once("mod ").is_some_and(|(_, declared)| declared == name)
+            })
+        });
+        assert!(declared, "{} is part of no module", path.display());
+    }
+}
+
+#[test]
+fn every_verb_is_documented() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let output = Command::new(env!("CARGO_BIN_EXE_whimbrel")).arg("--help").output().expect("the program starts");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() >= 8, "{help}");
+    for verb in verbs {
+        assert!(readme.contains(&format!("| `{verb}")), "README.md has no line for `{verb}` in its table of verbs");
+    }
+}
+
+#[test]
+fn every_rule_is_documented() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    for rule in whimbrel::types::Rule::ALL {
+        assert!(readme.contains(&format!("`{}`", rule.name())), "README.md does not name the rule `{}`", rule.name());
+    }
+}
+
+#[test]
+fn no_path_of_a_developers_machine() {
+    // In pieces, so that this file does not find itself.
+    let forbidden: Vec<String> = ["work/", "tmp/wt", "home/", "Users/"].iter().map(|end| format!("/{end}")).collect();
+    let mut found = Vec::new();
+    for extension in ["rs", "sql", "md", "toml", "sh", "snap"] {
+        for folder in ["src", "tests", "fixtures", "snapshots"] {
+            files(&root().join(folder), extension, &mut found);
+        }
+    }
+    found.extend(["README.md", "DESIGN.md", "CHANGELOG.md", "Cargo.toml"].map(|name| root().join(name)));
+    for path in found {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for word in &forbidden {
+                // A part of a URL or of a longer path is none.
+                let at_start = line.match_indices(word.as_str()).any(|(at, _)| {
+                    !line[..at].ends_with(|c: char| {
+                        c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | '}' | ']' | '>' | ':')
+                    })
+                });
+                assert!(!at_start, "{}:{}: {line}", path.display(), number + 1);
+            }
+        }
+    }
+}
