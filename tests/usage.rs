@@ -392,7 +392,7 @@ async fn async_code_uses_the_store_without_blocking() {
 
 const PROCESSES: usize = 4;
 const THREADS: usize = 8;
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 50;
 
 /// What each thread of each process does: adds to a number, inserts, reads.
 fn work(store: &UsageStore, session_id: &str) {

@@ -24,7 +24,7 @@ use Step::{Fails, Gives, Runs};
 /// What a case is about, and its steps on the newest version with foreign keys on.
 type Case = (&'static str, &'static [Step]);
 
-const WORKSPACE: &str = "INSERT INTO workspaces (hash, path) VALUES ('0123456789abcdef', '/home/ann/app');
+const WORKSPACE: &str = "INSERT INTO workspaces (hash, path) VALUES ('0123456789abcdef', '/srv/app');
     INSERT INTO sessions (id, workspace_hash, session_type, task, status, created_at, updated_at) VALUES
         ('s1', '0123456789abcdef', 'debate', 'choose a parser', 'running', '2025-01-13T10:00:00Z', '2025-01-13T10:00:00Z'),
         ('s2', '0123456789abcdef', 'ensemble', 'write tests', 'paused', '2025-01-13T10:00:00Z', '2025-01-13T10:00:00Z');
