@@ -31,6 +31,7 @@
 //! | [`report`] | renders plans, outcomes and findings as text and as JSON |
 //! | [`recheck`] | checks a finished file later: against its source, or on its own |
 //! | [`project`] | a folder that describes one migration |
+//! | [`apps`] | typed stores of the applications whose migrations the repository carries |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
 //! | [`transfer`] | create, copy, finish, publish; the run as a whole |
 //! | [`verify`] | counts, digests, differing rows, integrity, checks |
@@ -45,6 +46,7 @@
 //! | [`cancel`] | the one way to ask a running job to stop |
 //! | [`error`] | one error: operation, object, cause, hint |
 
+pub mod apps;
 pub mod backup;
 pub mod cancel;
 pub mod catalog;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "cli",
     "migration",
     "report",
     "recheck",
     "project",
+    "apps",
     "transfer",
     "verify",
     "backup",

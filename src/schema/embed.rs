@@ -21,21 +21,23 @@
 #[macro_export]
 macro_rules! embed_migrations {
     ($folder:literal; $($name:literal $($irreversible:ident)?),* $(,)?) => {{
-        let mut files: ::std::vec::Vec<(&'static str, &'static str)> = ::std::vec::Vec::new();
-        $($crate::embed_migrations!(@one files, $folder, $name $(, $irreversible)?);)*
-        $crate::schema::Migrations::from_files($folder, files)
+        let files: ::std::vec::Vec<::std::vec::Vec<(&'static str, &'static str)>> =
+            ::std::vec![$($crate::embed_migrations!(@one $folder, $name $(, $irreversible)?)),*];
+        $crate::schema::Migrations::from_files($folder, files.into_iter().flatten())
     }};
-    (@one $files:ident, $folder:literal, $name:literal) => {
-        $crate::embed_migrations!(@one $files, $folder, $name, irreversible);
-        $files.push((
-            ::std::concat!($name, ".down.sql"),
-            ::std::include_str!(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $name, ".down.sql")),
-        ));
+    (@one $folder:literal, $name:literal) => {
+        ::std::vec![
+            $crate::embed_migrations!(@file $folder, $name, ".up.sql"),
+            $crate::embed_migrations!(@file $folder, $name, ".down.sql"),
+        ]
     };
-    (@one $files:ident, $folder:literal, $name:literal, irreversible) => {
-        $files.push((
-            ::std::concat!($name, ".up.sql"),
-            ::std::include_str!(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $name, ".up.sql")),
-        ));
+    (@one $folder:literal, $name:literal, irreversible) => {
+        ::std::vec![$crate::embed_migrations!(@file $folder, $name, ".up.sql")]
+    };
+    (@file $folder:literal, $name:literal, $suffix:literal) => {
+        (
+            ::std::concat!($name, $suffix),
+            ::std::include_str!(::std::concat!(::std::env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $name, $suffix)),
+        )
     };
 }

@@ -1,0 +1,181 @@
+//! Snapshots: what usage was at a time, per session.
+//!
+//! Invariants: lists are newest first, rows of one millisecond by the order in which they were inserted; a limit in
+//! time includes its boundary; the snapshots of a session go with its last event, by a trigger.
+
+use rusqlite::types::Type;
+use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::word::SnapshotType;
+use super::{EARLIEST_MS, UsageStore, refused};
+use crate::error::Context;
+use crate::{Error, Result};
+
+const INSERTING: &str = "insert usage snapshot";
+const LISTING: &str = "list usage snapshots of";
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const COLUMNS: &str = "id, session_id, snapshot_data, snapshot_type, timestamp";
+
+/// What usage was at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsageSnapshot {
+    /// The row; later rows have greater ones.
+    pub id: i64,
+    /// The session that was measured.
+    pub session_id: String,
+    /// What was measured.
+    #[serde(rename = "snapshot_data")]
+    pub data: Value,
+    /// What kind of data it is.
+    pub snapshot_type: SnapshotType,
+    /// When, in milliseconds since 1970.
+    #[serde(rename = "timestamp")]
+    pub timestamp_ms: i64,
+}
+
+/// A snapshot that is to be inserted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSnapshot {
+    /// The session that was measured; not empty.
+    pub session_id: String,
+    /// What was measured.
+    pub data: Value,
+    /// What kind of data it is.
+    pub snapshot_type: SnapshotType,
+    /// When, in milliseconds since 1970; now where it is not given.
+    pub timestamp_ms: Option<i64>,
+}
+
+impl NewSnapshot {
+    /// Statistics of a session, now.
+    pub fn stats(session_id: impl Into<String>, data: Value) -> NewSnapshot {
+        NewSnapshot { session_id: session_id.into(), data, snapshot_type: SnapshotType::Stats, timestamp_ms: None }
+    }
+
+    /// Looks at every value.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::error::Kind::Usage), naming the field.
+    pub fn validate(&self) -> Result<()> {
+        if self.session_id.is_empty() {
+            return Err(Error::usage(INSERTING, "field `session_id`", "it is empty"));
+        }
+        if self.session_id.contains('\0') {
+            return Err(Error::usage(INSERTING, "field `session_id`", "it contains U+0000"));
+        }
+        match self.timestamp_ms {
+            Some(time) if time < EARLIEST_MS => {
+                Err(refused(INSERTING, "timestamp_ms", time, "a time in milliseconds since 1970")
+                    .hint("a time in seconds is to be multiplied by 1000"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Which snapshots are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotFilter {
+    /// Of this session only.
+    pub session_id: Option<String>,
+    /// At most so many, the newest.
+    pub limit: u32,
+    /// Not older than so many hours.
+    pub hours_back: u32,
+}
+
+impl Default for SnapshotFilter {
+    /// A hundred of the last day, of every session.
+    fn default() -> Self {
+        SnapshotFilter { session_id: None, limit: 100, hours_back: 24 }
+    }
+}
+
+impl UsageStore {
+    /// Inserts a snapshot and gives it with its row and time.
+    ///
+    /// # Errors
+    /// One that names the field that is wrong, or when the file cannot be written.
+    pub fn insert_snapshot(&self, new: NewSnapshot) -> Result<UsageSnapshot> {
+        new.validate()?;
+        let timestamp_ms = new.timestamp_ms.unwrap_or_else(|| self.now_ms());
+        let text = new.data.to_string();
+        let id = self.pool().write(INSERTING, |transaction| {
+            let insert = || {
+                let sql = "INSERT INTO usage_snapshots (session_id, snapshot_data, snapshot_type, timestamp) \
+                           VALUES (?1, ?2, ?3, ?4)";
+                let mut statement = transaction.prepare_cached(sql)?;
+                statement.insert(params![new.session_id, text, new.snapshot_type, timestamp_ms])
+            };
+            insert().could_not(INSERTING, self.pool().object())
+        })?;
+        let NewSnapshot { session_id, data, snapshot_type, .. } = new;
+        Ok(UsageSnapshot { id, session_id, data, snapshot_type, timestamp_ms })
+    }
+
+    /// The snapshots that the filter asks for, newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshots(&self, filter: &SnapshotFilter) -> Result<Vec<UsageSnapshot>> {
+        let since_ms = self.ago(i64::from(filter.hours_back), HOUR_MS);
+        // Two statements: each has its own index, which one with `?1 IS NULL OR` has not.
+        let whose = if filter.session_id.is_some() { "session_id = ?3 AND" } else { "" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM usage_snapshots WHERE {whose} timestamp >= ?1 ORDER BY timestamp DESC, id DESC \
+             LIMIT ?2"
+        );
+        self.pool().read(LISTING, |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            match &filter.session_id {
+                Some(id) => statement.query_map(params![since_ms, filter.limit, id], snapshot)?.collect(),
+                None => statement.query_map(params![since_ms, filter.limit], snapshot)?.collect(),
+            }
+        })
+    }
+
+    /// Every snapshot of a session, newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshots_by_session(&self, session_id: &str) -> Result<Vec<UsageSnapshot>> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM usage_snapshots WHERE session_id = ?1 ORDER BY timestamp DESC, id DESC");
+        self.pool()
+            .read(LISTING, |connection| connection.prepare_cached(&sql)?.query_map([session_id], snapshot)?.collect())
+    }
+
+    /// Deletes the snapshots that are more than `days_old` days old and tells how many there were.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn delete_old_snapshots(&self, days_old: u32) -> Result<usize> {
+        const DELETING: &str = "delete usage snapshots of";
+        let before_ms = self.ago(i64::from(days_old), DAY_MS);
+        self.pool().write(DELETING, |transaction| {
+            let deleted = transaction.execute("DELETE FROM usage_snapshots WHERE timestamp < ?1", [before_ms]);
+            deleted.could_not(DELETING, self.pool().object())
+        })
+    }
+
+    /// The time `count` units ago, in milliseconds since 1970.
+    fn ago(&self, count: i64, unit_ms: i64) -> i64 {
+        self.now_ms().saturating_sub(count.saturating_mul(unit_ms))
+    }
+}
+
+fn snapshot(row: &Row<'_>) -> rusqlite::Result<UsageSnapshot> {
+    let text = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let data = serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, Type::Text, Box::new(error)))?;
+    Ok(UsageSnapshot {
+        id: row.get(0)?,
+        session_id: row.get(1)?,
+        data,
+        snapshot_type: row.get(3)?,
+        timestamp_ms: row.get(4)?,
+    })
+}
