@@ -15,6 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::redact::redact;
+use crate::schema::{Migrations, Options, Runner, To};
 use crate::transfer::publish::JournalMode;
 use crate::verify::Level;
 use rusqlite::Connection;
@@ -257,36 +258,28 @@ fn name_of(folder: &Path) -> String {
     whole.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// Applies a project's target schema to a new, empty file: every `*.up.sql` of the folder in the order of the names,
-/// each in a transaction of its own. A pragma that belongs to a connection is refused by SQLite there.
+/// Applies a project's target schema to a new, empty file, with its history, so that later migrations go on from it.
 ///
 /// # Errors
-/// When the folder has no such file, one cannot be read, or SQLite refuses it; the file is named.
+/// When the folder has no migration, a file is not as it has to be, or SQLite refuses a statement; it is named.
 pub fn apply_schema(folder: &Path, target: &Path, page_size_bytes: u32) -> Result<()> {
     const OPERATION: &str = "apply the target schema";
-    let entries = std::fs::read_dir(folder).could_not(OPERATION, format!("`{}`", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.could_not(OPERATION, format!("`{}`", folder.display()))?.path();
-        if path.to_string_lossy().ends_with(".up.sql") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    if files.is_empty() {
+    let migrations = Migrations::from_dir(folder)?;
+    if migrations.is_empty() {
         return Err(Error::usage(OPERATION, format!("`{}`", folder.display()), "there is no file `*.up.sql` in it")
             .hint("name the first one `0001_initial.up.sql`"));
     }
-    let connection = Connection::open(target).could_not(OPERATION, format!("`{}`", target.display()))?;
+    let shown = format!("`{}`", target.display());
+    let connection = Connection::open(target).could_not(OPERATION, &shown)?;
     connection
         .execute_batch(&format!("PRAGMA page_size = {page_size_bytes}; PRAGMA foreign_keys = ON"))
-        .could_not(OPERATION, format!("`{}`", target.display()))?;
-    for file in files {
-        let shown = format!("`{}`", file.display());
-        let sql = std::fs::read_to_string(&file).could_not(OPERATION, &shown)?;
-        connection.execute_batch(&format!("BEGIN;\n{sql}\n;COMMIT")).could_not(OPERATION, &shown)?;
+        .could_not(OPERATION, &shown)?;
+    let mut runner = Runner::on_connection(connection, migrations, Options::default());
+    runner.up(To::Newest)?;
+    match runner.into_connection() {
+        Some(connection) => connection.close().map_err(|(_, error)| error).could_not(OPERATION, &shown),
+        None => Ok(()),
     }
-    connection.close().map_err(|(_, error)| error).could_not(OPERATION, format!("`{}`", target.display()))
 }
 
 #[cfg(test)]
@@ -357,12 +350,13 @@ mod tests {
         assert!(apply_schema(folder.path(), &target, 4096).is_err(), "a folder without a schema");
         write("0002_b.up.sql", "CREATE TABLE b (id INTEGER PRIMARY KEY, a INTEGER REFERENCES a)");
         write("0001_a.up.sql", "CREATE TABLE a (id INTEGER PRIMARY KEY); -- a comment at the end");
-        write("0001_a.down.sql", "DROP TABLE a");
+        write("0001_a.down.sql", "-- whimbrel: lossy\nDROP TABLE a");
         apply_schema(folder.path(), &target, 8192).unwrap();
         let connection = Connection::open(&target).unwrap();
         let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
-        let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
-        assert_eq!((size, tables), (8192, 2));
+        let versions: i64 =
+            connection.query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
+        assert_eq!((size, versions), (8192, 2));
         write("0003_c.up.sql", "PRAGMA journal_mode = WAL;");
         let error = apply_schema(folder.path(), &folder.path().join("other.db"), 4096).unwrap_err();
         assert!(error.to_string().contains("0003_c.up.sql"), "{error}");

@@ -279,7 +279,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     }
     assert!(wrong.is_empty(), "{} values differ:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(exact + in_ledger + nulls, rows * columns.len());
-    assert_eq!(outcome.ledger_entries as usize, in_ledger);
+    assert_eq!(outcome.ledger_entries() as usize, in_ledger);
     // The fixture reaches every rule that has a remainder by default.
     for rule in ["real", "decimal-integer", "decimal-real", "json-array", "json-object"] {
         assert!(ledger_columns.contains(rule), "no value of a `{rule}` column is in the ledger");

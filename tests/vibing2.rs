@@ -293,7 +293,7 @@ fn seconds_are_integers_and_the_ledger_keeps_the_milliseconds() {
                                + (SELECT count(*) FROM \"TokenUsage\" WHERE \"contextUsed\"::text = '-0')";
     let negative_zeros = ask(&database.url(), negative_zeros.into());
     assert!(negative_zeros > 0);
-    assert_eq!(outcome.ledger_entries, (entries + negative_zeros) as u64);
+    assert_eq!(outcome.ledger_entries(), (entries + negative_zeros) as u64);
     assert_eq!(number(&connection, "SELECT count(*) FROM _whimbrel_ledger"), entries + negative_zeros);
     // One of them by name: the entry is the time as the source wrote it.
     let (seconds, exact): (i64, String) = connection

@@ -9,6 +9,9 @@ use super::{Caveat, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, ForeignKey, IndexKey, Table};
 use crate::endpoint::sqlite::schema::{TargetForeignKey, TargetSchema, TargetTable};
 
+/// The history of the target schema itself, which needs no source.
+const HISTORY_TABLE: &str = "schema_migrations";
+
 /// What a column does to the values that are put into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Affinity {
@@ -77,7 +80,8 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
         tables.push(plan);
     }
     for target in &schema.tables {
-        if !tables.iter().any(|plan| same(&plan.target, &target.name)) {
+        let history = same(&target.name, HISTORY_TABLE);
+        if !history && !tables.iter().any(|plan| same(&plan.target, &target.name)) {
             builder.caveats.push(Caveat {
                 object: format!("`{}`", target.name),
                 text: "has no source and keeps what the target schema puts there".into(),

@@ -3,7 +3,7 @@
 use super::text::{Align, bytes, columns, count, duration, number, one_line};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
-use crate::plan::TablePlan;
+use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::Outcome;
 use crate::verify::Level;
@@ -21,11 +21,18 @@ pub fn text(outcome: &Outcome, how: &How) -> String {
     text.push_str(&totals(outcome));
     text.push_str(&verification::findings(&outcome.verification));
     if how.metadata {
-        let entries =
-            count(outcome.ledger_entries, "value that its column cannot hold", "values that their columns cannot hold");
+        let entries = count(
+            outcome.ledger_entries(),
+            "value that its column cannot hold",
+            "values that their columns cannot hold",
+        );
         let _ = writeln!(text, "ledger: {entries}, kept exactly in `_whimbrel_ledger`");
     } else {
         text.push_str("no metadata: no ledger, no manifest; the way back to the source is not kept in the file\n");
+        if outcome.inexact_values > 0 {
+            let values = count(outcome.inexact_values, "value holds", "values hold");
+            let _ = writeln!(text, "NOT EXACT: {values} less than the source, and no ledger keeps the rest");
+        }
     }
     text.push_str(&plan::losses(&outcome.plan.losses));
     text.push_str(&plan::caveats(&outcome.plan.caveats));
@@ -66,8 +73,8 @@ fn per_table(outcome: &Outcome) -> String {
             one_line(&table.target),
             check.target_rows.map_or_else(|| "?".to_owned(), number),
             bytes(copied.bytes),
-            exact(table).to_owned(),
-            number(copied.ledger_entries),
+            exact(copied, outcome.ledger).to_owned(),
+            number(if outcome.ledger { copied.inexact_values } else { 0 }),
             verification::verified(check).to_owned(),
         ]);
     }
@@ -75,9 +82,13 @@ fn per_table(outcome: &Outcome) -> String {
     columns("", &[Left, Left, Right, Right, Left, Right, Left], &rows)
 }
 
-/// Whether the columns of a table hold every value of their types.
-pub fn exact(table: &TablePlan) -> &'static str {
-    if table.columns.iter().all(|column| column.remainder.is_none()) { "yes" } else { "with ledger" }
+/// Whether the columns of a table hold every value that was copied.
+fn exact(copied: &Copied, ledger: bool) -> &'static str {
+    match (copied.inexact_values, ledger) {
+        (0, _) => "yes",
+        (_, true) => "with ledger",
+        (_, false) => "NO",
+    }
 }
 
 fn totals(outcome: &Outcome) -> String {

@@ -26,8 +26,8 @@ pub struct Copied {
     pub digest: TableDigest,
     /// Bytes of text and blobs.
     pub bytes: u64,
-    /// Values that the ledger keeps.
-    pub ledger_entries: u64,
+    /// Values that their columns do not hold whole; the ledger keeps them, where there is one.
+    pub inexact_values: u64,
 }
 
 enum Message {
@@ -119,9 +119,14 @@ impl Reader {
     fn row(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
         let mut inexact = false;
         for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
-            self.hasher.cell(cell);
             let placed = codec.place(cell);
             inexact |= !placed.exact;
+            if placed.exact || self.metadata {
+                self.hasher.cell(cell);
+            } else {
+                // Without a ledger the target can only be held to what its column keeps of the value.
+                self.hasher.cell(&codec.without_ledger(cell));
+            }
             if column.computed {
                 continue;
             }
@@ -130,7 +135,7 @@ impl Reader {
             }
             self.batch.push(&placed.stored);
         }
-        if inexact && self.metadata {
+        if inexact {
             self.file(table, codecs, cells, copied);
         }
         self.batch.end_row();
@@ -145,8 +150,8 @@ impl Reader {
             if codec.place(cell).exact {
                 continue;
             }
-            if let Some(exact) = text::write(cell) {
-                copied.ledger_entries += 1;
+            copied.inexact_values += 1;
+            if let Some(exact) = text::write(cell).filter(|_| self.metadata) {
                 self.batch.push_ledger(LedgerEntry { row_key: key.clone(), column: column.target.clone(), exact });
             }
         }

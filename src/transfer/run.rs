@@ -102,8 +102,10 @@ pub struct Outcome {
     pub verification: Verification,
     /// What was published; `None` where verification found differences, and the target is what it was before.
     pub published: Option<Published>,
-    /// How many values the ledger keeps.
-    pub ledger_entries: u64,
+    /// How many values their columns do not hold whole; the ledger keeps them, where there is one.
+    pub inexact_values: u64,
+    /// Whether the target has a ledger.
+    pub ledger: bool,
     /// How long each part took.
     pub durations: Durations,
 }
@@ -206,7 +208,8 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         source: source.describe(),
         engine: catalog.engine,
         target: job.target.clone(),
-        ledger_entries: copied.iter().map(|one| one.ledger_entries).sum(),
+        inexact_values: copied.iter().map(|one| one.inexact_values).sum(),
+        ledger: job.metadata,
         plan,
         copied,
         verification,
@@ -249,6 +252,11 @@ fn now_utc(loader: &Loader) -> Result<String> {
 }
 
 impl Outcome {
+    /// How many values the ledger keeps.
+    pub fn ledger_entries(&self) -> u64 {
+        if self.ledger { self.inexact_values } else { 0 }
+    }
+
     /// An error that tells what verification found, where it found anything.
     ///
     /// # Errors

@@ -237,6 +237,13 @@ impl Codec {
         }
     }
 
+    /// The cell that the target gives back without a ledger: the cell itself where its column holds all of it, else
+    /// what is left of it.
+    pub fn without_ledger<'c>(&self, cell: &'c Cell<'c>) -> Cow<'c, Cell<'c>> {
+        let placed = self.place(cell);
+        if placed.exact { Cow::Borrowed(cell) } else { Cow::Owned(self.load(placed.stored)) }
+    }
+
     /// The cell that a stored value stands for together with what the ledger keeps for it. A ledger entry counts
     /// only while the record still holds what the rule stores for that text: a value that was changed since is
     /// read as it is.

@@ -65,11 +65,18 @@ pub struct ColumnDifference {
     pub target: Option<String>,
 }
 
-/// Finds the rows that differ and shows the first `shown_max` of them.
+/// Finds the rows that differ and shows the first `shown_max` of them. Without a `ledger`, the target is held to what
+/// its columns keep of each value.
 ///
 /// # Errors
 /// When either side cannot be read, or the temporary database cannot be written.
-pub fn rows(source: &mut dyn Source, target: &Connection, table: &TablePlan, shown_max: usize) -> Result<Differences> {
+pub fn rows(
+    source: &mut dyn Source,
+    target: &Connection,
+    table: &TablePlan,
+    ledger: bool,
+    shown_max: usize,
+) -> Result<Differences> {
     const OPERATION: &str = "compare rows of";
     let object = format!("table `{}`", table.source);
     // An empty name is a database of its own on disk that SQLite removes when it is closed.
@@ -81,7 +88,7 @@ pub fn rows(source: &mut dyn Source, target: &Connection, table: &TablePlan, sho
              CREATE TABLE target (key TEXT NOT NULL, hash BLOB NOT NULL);",
         )
         .could_not(OPERATION, &object)?;
-    spill_source(source, &spill, table)?;
+    spill_source(source, &spill, table, ledger)?;
     spill_target(target, &spill, table)?;
     spill
         .execute_batch(
@@ -129,11 +136,13 @@ pub fn rows(source: &mut dyn Source, target: &Connection, table: &TablePlan, sho
     Ok(found)
 }
 
-fn codecs(table: &TablePlan) -> Vec<Codec> {
+/// The codecs of a table's columns.
+pub(super) fn codecs(table: &TablePlan) -> Vec<Codec> {
     table.columns.iter().map(ColumnPlan::codec).collect()
 }
 
-fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest<'p> {
+/// What is read of the source.
+pub(super) fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest<'p> {
     ReadRequest {
         table: &table.source,
         only: matches!(table.kind, TableKind::Ordinary),
@@ -157,18 +166,25 @@ fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String
     row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
-fn spill_source(source: &mut dyn Source, spill: &Connection, table: &TablePlan) -> Result<()> {
+fn spill_source(source: &mut dyn Source, spill: &Connection, table: &TablePlan, ledger: bool) -> Result<()> {
     let codecs = codecs(table);
     let mut insert =
         spill.prepare("INSERT INTO source (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
     let mut hasher = RowHasher::default();
     source.read(&request(table, &codecs), &mut |cells| {
-        cells.iter().for_each(|cell| hasher.cell(cell));
+        hash_source(&mut hasher, cells, &codecs, ledger);
         insert
             .execute(params![common_key(table, &codecs, cells), hasher.finish().to_be_bytes()])
             .map(drop)
             .could_not("compare rows of", &table.target)
     })
+}
+
+/// Hashes the cells of a source's row as the target has to give them back.
+pub(super) fn hash_source(hasher: &mut RowHasher, cells: &[Cell<'_>], codecs: &[Codec], ledger: bool) {
+    for (cell, codec) in cells.iter().zip(codecs) {
+        if ledger { hasher.cell(cell) } else { hasher.cell(&codec.without_ledger(cell)) }
+    }
 }
 
 fn spill_target(target: &Connection, spill: &Connection, table: &TablePlan) -> Result<()> {

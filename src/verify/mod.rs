@@ -12,11 +12,11 @@ pub mod structure;
 
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
+use crate::endpoint::Source;
 use crate::endpoint::sqlite::read::{open, told};
-use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
-use crate::plan::{ColumnPlan, Plan, TablePlan};
+use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
 use crate::value::{RowHasher, TableDigest};
 use checks::CheckOutcome;
@@ -167,13 +167,15 @@ pub fn verify(
     let Request { path, plan, level, .. } = request;
     let source_digests = match request.source_digests {
         Some(digests) => digests,
-        None => plan.tables.iter().map(|table| digest_of_source(source, table)).collect::<Result<_>>()?,
+        None => {
+            plan.tables.iter().map(|table| digest_of_source(source, table, request.metadata)).collect::<Result<_>>()?
+        }
     };
     let objects = objects::compare(path, plan, request.metadata, cancel)?;
     let mut tables = check_tables(path, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
     if level != Level::Counts {
-        show_differences(path, plan, source, &mut tables, cancel, listener)?;
+        show_differences(path, plan, source, request.metadata, &mut tables, cancel, listener)?;
     }
     let mut verification = Verification {
         level,
@@ -280,6 +282,7 @@ fn show_differences(
     path: &Path,
     plan: &Plan,
     source: &mut dyn Source,
+    ledger: bool,
     tables: &mut [TableCheck],
     cancel: &Cancel,
     listener: &Listener<'_>,
@@ -290,26 +293,18 @@ fn show_differences(
         }
         listener(Event::PhaseStarted { phase: Phase::Compare });
         let connection = open(path, &cancel.flag())?;
-        check.differences = Some(diff::rows(source, &connection, table, SHOWN_MAX)?);
+        check.differences = Some(diff::rows(source, &connection, table, ledger, SHOWN_MAX)?);
     }
     Ok(())
 }
 
 /// Reads a table of the source for its digest alone.
-fn digest_of_source(source: &mut dyn Source, table: &TablePlan) -> Result<TableDigest> {
-    let request = ReadRequest {
-        table: &table.source,
-        only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
-        columns: table
-            .columns
-            .iter()
-            .map(|column: &ColumnPlan| ReadColumn { name: &column.source, codec: column.codec() })
-            .collect(),
-    };
+fn digest_of_source(source: &mut dyn Source, table: &TablePlan, ledger: bool) -> Result<TableDigest> {
+    let codecs = diff::codecs(table);
     let mut digest = TableDigest::default();
     let mut hasher = RowHasher::default();
-    source.read(&request, &mut |cells| {
-        cells.iter().for_each(|cell| hasher.cell(cell));
+    source.read(&diff::request(table, &codecs), &mut |cells| {
+        diff::hash_source(&mut hasher, cells, &codecs, ledger);
         digest.add(hasher.finish());
         Ok(())
     })?;

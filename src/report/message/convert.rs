@@ -150,12 +150,12 @@ impl Outcome {
                     target: table.target.clone(),
                     rows: copied.digest.rows,
                     bytes: copied.bytes,
-                    exact: table.columns.iter().all(|column| column.remainder.is_none()),
-                    ledger_entries: copied.ledger_entries,
+                    exact: copied.inexact_values == 0,
+                    inexact_values: copied.inexact_values,
                     digest: copied.digest.to_string(),
                 })
                 .collect(),
-            ledger_entries: outcome.ledger_entries,
+            ledger_entries: outcome.ledger_entries(),
             not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
             caveats: outcome.plan.caveats.iter().map(Caveat::from).collect(),
             published: outcome.published.as_ref().map(|published| Published {

@@ -243,10 +243,10 @@ pub struct CopiedTable {
     pub rows: u64,
     /// Bytes of text and blobs.
     pub bytes: u64,
-    /// Its columns hold every value of their types.
+    /// Its columns hold every value that was copied.
     pub exact: bool,
-    /// How many values of it the ledger keeps.
-    pub ledger_entries: u64,
+    /// How many values they do not hold whole; the ledger keeps them, where there is one.
+    pub inexact_values: u64,
     /// The digest of the source's rows, 32 hexadecimal digits.
     pub digest: String,
 }
