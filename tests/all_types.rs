@@ -221,7 +221,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     let plan = outcome.plan.tables.iter().find(|table| table.source.name == "all_types").expect("the table's plan");
     assert_eq!(plan.columns.len(), columns.len() + 1);
     server.run(include_str!("../fixtures/all_types/back.sql"));
-    let (mut exact, mut in_ledger, mut wrong) = (0, 0, Vec::new());
+    let (mut exact, mut in_ledger, mut nulls, mut wrong) = (0, 0, 0, Vec::new());
     let mut ledger_columns = BTreeSet::new();
     for (column, planned) in columns.iter().zip(&plan.columns[1..]) {
         assert_eq!(column.name, planned.source);
@@ -267,14 +267,18 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
              WHERE {text} IS DISTINCT FROM (CASE WHEN kept THEN v ELSE {told} END)"
         ));
         wrong.extend(compared.iter().map(|row| format!("`{}` by `{}`: {row:?}", column.name, planned.rule.name())));
-        let count = server.rows("SELECT count(*) FILTER (WHERE NOT kept), count(*) FILTER (WHERE kept) FROM back");
+        let count = server.rows(
+            "SELECT count(*) FILTER (WHERE NOT kept AND v IS NOT NULL), count(*) FILTER (WHERE kept),
+             count(*) FILTER (WHERE NOT kept AND v IS NULL) FROM back",
+        );
         let number = |place: usize| count[0][place].as_deref().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
         exact += number(0);
         in_ledger += number(1);
+        nulls += number(2);
         server.run("DROP TABLE back");
     }
     assert!(wrong.is_empty(), "{} values differ:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(exact + in_ledger, rows * columns.len());
+    assert_eq!(exact + in_ledger + nulls, rows * columns.len());
     assert_eq!(outcome.ledger_entries as usize, in_ledger);
     // The fixture reaches every rule that has a remainder by default.
     for rule in ["real", "decimal-integer", "decimal-real", "json-array", "json-object"] {
@@ -282,7 +286,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "all_types: {} columns, {rows} rows: {exact} values exact, {in_ledger} in the ledger, 0 otherwise",
+        "all_types: {} columns, {rows} rows: {exact} values exact, {in_ledger} in the ledger, 0 otherwise; {nulls} NULLs",
         columns.len()
     );
 }

@@ -100,7 +100,7 @@ fn password(url: &str) -> Option<String> {
 
 #[test]
 fn help_of_every_verb() {
-    for verb in ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "demo"] {
+    for verb in ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "schema", "demo"] {
         let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let output = run(&words);
         assert!(stdout(&output).contains("Examples:"), "{verb}");

@@ -50,7 +50,7 @@ CREATE VIEW shop.open_orders AS SELECT shop_id, number, total FROM shop.orders W
 CREATE VIEW shop.odd AS SELECT generate_series(1, 3) AS n, pg_backend_pid() AS pid;
 CREATE MATERIALIZED VIEW shop.totals AS SELECT customer, sum(total) AS total FROM shop.orders GROUP BY customer;
 CREATE INDEX totals_customer ON shop.totals (customer);
-CREATE MATERIALIZED VIEW shop.never AS SELECT 1 AS one WITH NO DATA;
+CREATE MATERIALIZED VIEW shop.never AS SELECT 1 AS one WITH NO DATA; CREATE INDEX never_one ON shop.never (one);
 COMMENT ON TABLE shop.customers IS 'people'; COMMENT ON COLUMN shop.customers.name IS 'as they write it';
 COMMENT ON VIEW shop.open_orders IS 'open';
 CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';

@@ -46,8 +46,8 @@ impl Progress {
     /// A bar on standard error.
     pub fn bar() -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-            bar.set_style(style);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:20}] {wide_msg}") {
+            bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(Duration::from_millis(120));
         Self::new(Style::Bar(bar))
@@ -87,7 +87,11 @@ impl Progress {
         let told = state.take(&event);
         match &self.style {
             Style::Silent => {}
-            Style::Bar(bar) => bar.set_message(state.line()),
+            Style::Bar(bar) => {
+                bar.set_length(state.rows_expected.max(state.rows).max(1));
+                bar.set_position(state.rows);
+                bar.set_message(state.line());
+            }
             Style::Lines => {
                 if state.told.elapsed() >= LINE_INTERVAL {
                     state.told = Instant::now();

@@ -90,6 +90,10 @@ impl<'a> Builder<'a> {
                         &object,
                         "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
                     );
+                    for index in &table.indexes {
+                        let origin = format!("{} on {object}", index.name);
+                        self.lose("index", &origin, "its materialized view is not carried");
+                    }
                     continue;
                 }
                 self.caveats.push(Caveat {

@@ -148,6 +148,9 @@ pub struct Refusal {
     pub way_out: String,
 }
 
+/// How many refusals an error tells.
+const REFUSALS_TOLD_MAX: usize = 5;
+
 impl Plan {
     /// An error that tells every refusal, where there is one.
     ///
@@ -155,8 +158,11 @@ impl Plan {
     /// A usage error, when the plan has refusals.
     pub fn ensure_runnable(&self) -> crate::Result<()> {
         let Some(first) = self.refusals.first() else { return Ok(()) };
-        let told: Vec<_> =
-            self.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason)).collect();
+        let tell = |refusal: &Refusal| format!("{}: {}", refusal.object, refusal.reason);
+        let mut told: Vec<_> = self.refusals.iter().take(REFUSALS_TOLD_MAX).map(tell).collect();
+        if self.refusals.len() > REFUSALS_TOLD_MAX {
+            told.push(format!("and {} more, which `whimbrel plan` lists", self.refusals.len() - REFUSALS_TOLD_MAX));
+        }
         Err(crate::Error::usage("plan the migration", "", told.join("; ")).hint(first.way_out.clone()))
     }
 }

@@ -4,7 +4,7 @@ use super::text::{Align, columns, count, number, one_line};
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
 use crate::verify::structure::{ForeignKeys, Integrity};
-use crate::verify::{TableCheck, Verification};
+use crate::verify::{SHOWN_MAX, TableCheck, Verification};
 use std::fmt::Write;
 
 /// What was checked of each table, and what was found.
@@ -45,9 +45,10 @@ pub fn findings(verification: &Verification) -> String {
     }
     if !verification.objects.is_empty() {
         let _ = writeln!(text, "the schema differs ({}):", number(verification.objects.len() as u64));
-        for object in &verification.objects {
-            let _ = writeln!(text, "  {object}");
+        for object in verification.objects.iter().take(SHOWN_MAX) {
+            let _ = writeln!(text, "  {}", one_line(object));
         }
+        more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
     }
     if let Some(keys) = &verification.foreign_keys {
         text.push_str(&foreign_keys(keys));
@@ -78,6 +79,10 @@ fn table_findings(table: &TableCheck) -> String {
         Some(differences) => text.push_str(&differing_rows(differences)),
         None if table.same_values == Some(false) => text.push_str("  its digests differ\n"),
         None => {}
+    }
+    if table.ledger_surplus > 0 {
+        let entries = count(table.ledger_surplus, "entry", "entries");
+        let _ = writeln!(text, "  the ledger has {entries} that say nothing about any of its values");
     }
     text
 }

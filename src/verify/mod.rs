@@ -41,6 +41,9 @@ pub enum Level {
 /// How many findings of each kind are shown; the totals are always told.
 pub const SHOWN_MAX: usize = 20;
 
+/// How many tables an error names.
+const NAMED_MAX: usize = 5;
+
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
@@ -112,8 +115,10 @@ impl Verification {
             return Ok(());
         }
         let mut found = Vec::new();
-        for table in self.tables.iter().filter(|table| !table.is_sound()) {
-            found.push(format!("table `{}` differs", table.source));
+        let different: Vec<_> = self.tables.iter().filter(|table| !table.is_sound()).collect();
+        found.extend(different.iter().take(NAMED_MAX).map(|table| format!("table `{}` differs", table.source)));
+        if different.len() > NAMED_MAX {
+            found.push(format!("{} more tables differ", different.len() - NAMED_MAX));
         }
         let count = |number: u64, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
         if !self.objects.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::endpoint::sqlite::read::told;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::types::{Codec, text};
@@ -47,7 +47,12 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn new(connection: &Connection, table: &'p TablePlan) -> Result<Self> {
         let object = format!("`{}`", table.target);
-        let failed = |error: rusqlite::Error| told("read back", &object, &error);
+        let failed = |error: rusqlite::Error| match error {
+            rusqlite::Error::QueryReturnedNoRows => {
+                Error::could_not("read back", &object, "there is no such table in the target")
+            }
+            error => told("read back", &object, &error),
+        };
         let ledger: bool = connection
             .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)", [LEDGER_TABLE], |row| row.get(0))
             .map_err(failed)?;

@@ -213,6 +213,7 @@ impl From<&verify::TableCheck> for VerifiedTable {
             changed: differences.map(|differences| differences.changed),
             missing: differences.map(|differences| differences.missing),
             surplus: differences.map(|differences| differences.surplus),
+            ledger_surplus: table.ledger_surplus,
             rows: rows
                 .iter()
                 .map(|row| DifferentRow {

@@ -329,6 +329,8 @@ pub struct VerifiedTable {
     pub missing: Option<u64>,
     /// Rows that only the target has.
     pub surplus: Option<u64>,
+    /// Entries of the ledger for the table that say nothing about any of its values.
+    pub ledger_surplus: u64,
     /// The first rows that differ.
     pub rows: Vec<DifferentRow>,
     /// Why the table cannot be read back.
