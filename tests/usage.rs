@@ -13,7 +13,7 @@ use whimbrel::apps::usage::{
     UsageConfigUpdate, UsageStore, View,
 };
 use whimbrel::error::Kind;
-use whimbrel::schema::{State, To};
+use whimbrel::schema::{Migrations, Runner, State, To};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -357,6 +357,25 @@ fn a_store_of_an_older_version_is_brought_up_with_its_events() {
     assert_eq!(again.snapshots_by_session("s").unwrap(), []);
     let events: i64 = place.stranger().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
     assert_eq!(events, 1);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    let mut files = Vec::new();
+    for migration in &UsageStore::migrations().unwrap() {
+        files.push((migration.file.clone(), migration.up.clone()));
+        files.push((migration.down_file(), migration.down.clone().unwrap()));
+    }
+    files.push(("0003_later.up.sql".to_owned(), "CREATE TABLE later (id INTEGER PRIMARY KEY)".to_owned()));
+    files.push(("0003_later.down.sql".to_owned(), "-- whimbrel: lossy\nDROP TABLE later".to_owned()));
+    let newer = Migrations::from_files("a newer program", files).unwrap();
+    let path = place.folder.path().join("events.db");
+    Runner::open(path.to_str().unwrap(), newer).unwrap().up(To::Newest).unwrap();
+    let error = UsageStore::open(&path).unwrap_err().to_string();
+    assert!(error.contains("3_later") || error.contains("version 3"), "{error}");
+    let later: i64 = place.stranger().query_row("SELECT count(*) FROM later", [], |row| row.get(0)).unwrap();
+    assert_eq!(later, 0);
 }
 
 #[test]

@@ -342,6 +342,18 @@ fn deespec_has_none_of_the_defects_of_its_document() {
 }
 
 #[test]
+fn counters_and_search_know_the_sessions_that_were_there_before_them() {
+    let mut database = Database::new(&folder("sessions"));
+    database.up(To::Version(1));
+    database.connection().execute_batch(WORKSPACE).unwrap();
+    database.up(To::Newest);
+    let connection = database.connection();
+    let counts = "SELECT group_concat(instance_count || message_count) FROM sessions";
+    assert_eq!(value(&connection, counts), "33,10");
+    assert_eq!(value(&connection, found!("parser")), "s1");
+}
+
+#[test]
 fn the_list_of_tasks_is_read_from_an_index_alone() {
     let database = newest("deespec");
     let connection = database.connection();

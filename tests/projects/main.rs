@@ -7,7 +7,9 @@ mod rows;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use whimbrel::project::Project;
 use whimbrel::schema::{Dialect, Migrations, Object, Reversal, Runner, To, compare};
+use whimbrel::transfer::publish::JournalMode;
 
 /// So many rows per table and visit: two of each three have a value in every column.
 const ROWS: usize = 6;
@@ -117,6 +119,19 @@ fn every_way_down_is_labelled_and_can_be_gone() {
         for file in ["project.toml", "README.md"] {
             assert!(project.join(file).is_file(), "{project:?} has no {file}");
         }
+    }
+}
+
+#[test]
+fn every_project_file_is_read_and_its_connection_options_have_effect() {
+    for folder in projects() {
+        let project = Project::load(&folder).unwrap();
+        assert_eq!(Some(project.name.as_ref()), folder.file_name());
+        assert_eq!(project.target_schema, Some(folder.join("target")));
+        assert!(project.journal_mode == JournalMode::Wal && project.checks.is_some(), "{folder:?}");
+        let connection = Connection::open_in_memory().unwrap();
+        project.connection.apply(&connection).unwrap();
+        assert!(connection.pragma_query_value(None, "foreign_keys", |row| row.get::<_, bool>(0)).unwrap());
     }
 }
 
