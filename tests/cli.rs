@@ -312,7 +312,7 @@ fn a_project_decides_names_rules_and_schema() {
         "CREATE TABLE humans (id INTEGER PRIMARY KEY, name TEXT NOT NULL, weight REAL, doc TEXT, born_at INTEGER) STRICT;
          CREATE TABLE pets (id INTEGER PRIMARY KEY, name TEXT) STRICT; CREATE INDEX pets_name ON pets (name);",
     );
-    write("target/0001_initial.down.sql", "DROP TABLE pets; DROP TABLE humans;");
+    write("target/0001_initial.down.sql", "-- whimbrel: lossy\nDROP TABLE pets; DROP TABLE humans;");
     write("checks/names.sql", "-- Everybody has a name\nSELECT id FROM humans WHERE name IS NULL");
     let (project, url) = (folder.path().to_string_lossy().into_owned(), database.url());
     let output = run(&["migrate", &project, &url]);
