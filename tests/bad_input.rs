@@ -473,10 +473,11 @@ fn wide_empty_and_column_less_tables_are_carried() {
     assert_eq!(count(&target, "SELECT count(*) FROM \"nothing\""), 2);
     assert_eq!(count(&target, "SELECT count(*) FROM no_rows"), 0);
 
-    let empty = self::database("empty", "SELECT 1");
-    let job = Job::new(directory.path().join("empty.db"));
-    let (outcome, _) = succeeds(&empty, &job);
-    assert!(outcome.plan.tables.is_empty());
+    // An empty file in the place of a full one would be the work of a forgotten database name.
+    let empty = self::database("empty", "CREATE VIEW v AS SELECT 1 AS a");
+    let error = fails(&empty.url(), |target| migrate(&empty.url(), &Job::new(target)));
+    assert!(error.to_string().contains("there is nothing to carry"), "{error}");
+    assert!(error.way_out().is_some_and(|hint| hint.contains("end of the URL")), "{error}");
 }
 
 #[test]

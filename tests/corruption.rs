@@ -513,7 +513,7 @@ fn every_single_change_of_a_finished_file_is_reported() {
             },
             Err(error)
                 if matches!(change.finding, Finding::Unreadable)
-                    && error.to_string().contains("copy.db`: database disk image is malformed") =>
+                    && error.to_string().contains("the file is damaged") =>
             {
                 caught += 1;
             }

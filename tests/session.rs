@@ -269,3 +269,28 @@ fn a_dropped_session_leaves_no_connection_behind() {
         session.query_rows("clear", "statistics", "SELECT pg_stat_clear_snapshot()::text").unwrap();
     }
 }
+
+#[test]
+fn a_table_that_stays_locked_is_told_with_whoever_holds_it() {
+    let scratch = Scratch::new("CREATE TABLE held (a integer)");
+    let url = scratch.url.clone();
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        use sqlx::{Connection, Executor};
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+            connection.execute("SET application_name = 'holder'; BEGIN; LOCK TABLE held").await.unwrap();
+            locked.send(()).unwrap();
+            released.recv().unwrap();
+        });
+    });
+    is_locked.recv().unwrap();
+    let error = Session::connect(&PostgresUrl::parse(&scratch.url).unwrap(), &Cancel::new()).unwrap_err();
+    release.send(()).unwrap();
+    holder.join().unwrap();
+    let told = error.to_string();
+    assert!(told.contains("stayed locked by another session for 30 s") && told.contains("(holder) holds"), "{told}");
+    assert!(error.way_out().is_some_and(|hint| hint.contains("pg_terminate_backend")));
+}

@@ -29,6 +29,7 @@ pub fn plan(catalog: &Catalog, choices: &Choices) -> Plan {
     let views = builder.views();
     builder.list_what_has_no_place();
     builder.refuse_unused_choices();
+    builder.refuse_nothing();
     Plan {
         tables: builder.tables,
         views,
@@ -107,14 +108,12 @@ impl<'a> Builder<'a> {
                     text: "other tables inherit from it: their rows are in their own tables only".into(),
                 });
             }
-            let wanted = self.chosen_table_name(&table.name).unwrap_or_else(|| names::natural(&table.name));
-            let target = self.room.take(&wanted);
-            if target != wanted {
-                self.caveats.push(Caveat {
-                    object: object.clone(),
-                    text: format!("named `{target}` in the target: the name `{wanted}` is taken or reserved there"),
-                });
-            }
+            let chosen = self.chosen_table_name(&table.name);
+            let is_chosen = chosen.is_some();
+            let wanted = chosen.unwrap_or_else(|| names::natural(&table.name));
+            let taken = self.room.take_for(&wanted, is_chosen);
+            self.tell_other_name(&format!("table {object}"), &wanted, &taken);
+            let target = taken.name;
             let columns = self.columns(table);
             let forms = columns.iter().map(|column| (column.source.clone(), forms::form(column))).collect();
             self.forms.add(&table.name, &target, forms);
@@ -132,6 +131,49 @@ impl<'a> Builder<'a> {
                 size_bytes: table.size_bytes,
             });
         }
+    }
+
+    /// Tells that an object has another name in the target than it wanted; where the user chose that name, for this
+    /// object or another one, the user has to decide.
+    pub(super) fn tell_other_name(&mut self, object: &str, wanted: &str, taken: &names::Taken) {
+        if taken.contested {
+            self.refusals.push(Refusal {
+                object: object.to_owned(),
+                reason: format!("the name `{wanted}` is taken by another object of the target, or reserved by SQLite"),
+                way_out: "choose another name under `names`".into(),
+            });
+        } else if taken.name != wanted {
+            self.caveats.push(Caveat {
+                object: object.to_owned(),
+                text: format!(
+                    "named `{}` in the target: `{wanted}` is taken or reserved there, where names are compared without case",
+                    taken.name
+                ),
+            });
+        }
+    }
+
+    /// A plan without a table would put an empty file in the target's place.
+    pub(super) fn refuse_nothing(&mut self) {
+        if !self.tables.is_empty() || !self.refusals.is_empty() {
+            return;
+        }
+        let (reason, way_out) = if self.catalog.tables.is_empty() {
+            (
+                "it has no table that can be seen",
+                "name the database at the end of the URL, and a user that may read its tables",
+            )
+        } else {
+            (
+                "every table of it is left out",
+                "choose tables under `tables` and `drop`, or with `--table` and `--exclude-table`",
+            )
+        };
+        self.refusals.push(Refusal {
+            object: format!("database `{}`", self.catalog.database),
+            reason: format!("there is nothing to carry: {reason}"),
+            way_out: way_out.into(),
+        });
     }
 
     /// The definitions of every planned table.

@@ -21,14 +21,12 @@ impl Builder<'_> {
                 self.lose("column", &object, &format!("dropped by name: {reason}"));
                 continue;
             }
-            let wanted = self.chosen_column_name(&table.name, &column.name).unwrap_or_else(|| column.name.clone());
-            let target = room.take(&wanted);
-            if target != wanted {
-                self.caveats.push(Caveat {
-                    object: object.clone(),
-                    text: format!("named `{target}` in the target: SQLite compares names without case"),
-                });
-            }
+            let chosen = self.chosen_column_name(&table.name, &column.name);
+            let is_chosen = chosen.is_some();
+            let wanted = chosen.unwrap_or_else(|| column.name.clone());
+            let taken = room.take_for(&wanted, is_chosen);
+            self.tell_other_name(&object, &wanted, &taken);
+            let target = taken.name;
             let rule = self.rule_for(table, column);
             columns.push(ColumnPlan {
                 source: column.name.clone(),

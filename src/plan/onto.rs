@@ -96,6 +96,7 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
     }
     builder.list_what_has_no_place();
     builder.refuse_unused_choices();
+    builder.refuse_nothing();
     Plan {
         tables,
         views: Vec::new(),

@@ -14,7 +14,7 @@ use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::read::{open, told};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
@@ -171,7 +171,10 @@ pub fn verify(
             plan.tables.iter().map(|table| digest_of_source(source, table, request.metadata)).collect::<Result<_>>()?
         }
     };
-    let objects = objects::compare(path, plan, request.metadata, cancel)?;
+    let objects = match objects::compare(path, plan, request.metadata, cancel) {
+        Err(error) if error.kind() == Kind::Differs => vec![error.to_string()],
+        outcome => outcome?,
+    };
     let mut tables = check_tables(path, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
     if level != Level::Counts {
@@ -190,7 +193,10 @@ pub fn verify(
         verification.foreign_keys = Some(structure::foreign_keys(path, SHOWN_MAX, &cancel.flag())?);
         verification.integrity = Some(structure::integrity(path, Depth::Full, SHOWN_MAX, &cancel.flag())?);
         if let Some(folder) = request.checks {
-            verification.checks = checks::run_folder(path, folder, SHOWN_MAX, &cancel.flag())?;
+            match checks::run_folder(path, folder, SHOWN_MAX, &cancel.flag()) {
+                Err(error) if error.kind() == Kind::Differs => verification.objects.push(error.to_string()),
+                outcome => verification.checks = outcome?,
+            }
         }
     }
     Ok(verification)
@@ -293,7 +299,10 @@ fn show_differences(
         }
         listener(Event::PhaseStarted { phase: Phase::Compare });
         let connection = open(path, &cancel.flag())?;
-        check.differences = Some(diff::rows(source, &connection, table, ledger, SHOWN_MAX)?);
+        match diff::rows(source, &connection, table, ledger, SHOWN_MAX) {
+            Err(error) if error.kind() == Kind::Differs => check.failure = Some(error.to_string()),
+            outcome => check.differences = Some(outcome?),
+        }
     }
     Ok(())
 }

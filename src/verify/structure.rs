@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 /// SQLite is asked to stop after so many messages: a file with more is beyond counting.
 pub const MESSAGES_COUNTED_MAX: u64 = 1_000_000;
@@ -84,7 +84,12 @@ impl ForeignKeys {
 ///
 /// When the file cannot be opened, or somebody asks to stop. Damage that SQLite cannot read past is a message.
 pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<Integrity> {
-    let connection = open(path, cancel)?;
+    let connection = match open(path, cancel) {
+        Err(error) if error.kind() == Kind::Differs => {
+            return Ok(Integrity { depth, messages: vec![error.to_string()], total: 1, stopped: false });
+        }
+        opened => opened?,
+    };
     let pragma = match depth {
         Depth::Full => "integrity_check",
         Depth::Quick => "quick_check",
@@ -120,9 +125,18 @@ pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<Atomi
 ///
 /// When the file cannot be read, or somebody asks to stop.
 pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<ForeignKeys> {
+    let mut found = ForeignKeys { orphans: Vec::new(), total: 0, unusable: Vec::new() };
+    match check_foreign_keys(path, shown_max, cancel, &mut found) {
+        // A damaged file tells as much as it can.
+        Err(error) if error.kind() == Kind::Differs => found.unusable.push(error.cause().to_owned()),
+        outcome => outcome?,
+    }
+    Ok(found)
+}
+
+fn check_foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>, found: &mut ForeignKeys) -> Result<()> {
     let connection = open(path, cancel)?;
     let failed = |error: rusqlite::Error| told("check foreign keys of", quoted(path), &error);
-    let mut found = ForeignKeys { orphans: Vec::new(), total: 0, unusable: Vec::new() };
     // Table by table: one key that cannot be checked must not hide the others.
     let mut tables: Vec<String> = Vec::new();
     run(&connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {
@@ -157,10 +171,15 @@ pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> 
             {
                 found.unusable.push(format!("table `{table}`: {message}"));
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => match failed(error) {
+                damage if damage.kind() == Kind::Differs => {
+                    found.unusable.push(format!("table `{table}`: {}", damage.cause()));
+                }
+                error => return Err(error),
+            },
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 fn run(

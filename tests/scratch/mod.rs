@@ -15,7 +15,7 @@ pub fn server_url() -> String {
 /// A database of one test; it is gone when this is dropped.
 pub struct Scratch {
     name: String,
-    url: String,
+    pub url: String,
 }
 
 impl Scratch {

@@ -22,6 +22,8 @@ const CONNECT_TIMEOUT_SECONDS_DEFAULT: u64 = 15;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the tables are listed again when one of them is dropped between being listed and being locked.
 const LOCK_ATTEMPTS_MAX: usize = 5;
+/// How long to wait for a table that another session keeps even from readers.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const OLDEST_VERSION: u32 = 130_000;
 
 /// One connection, one snapshot.
@@ -212,6 +214,7 @@ impl Session {
                 Some(Err(error)) if attempt < LOCK_ATTEMPTS_MAX && is_undefined_table(&error) => {
                     self.query_rows(OPERATION, &label, "ROLLBACK")?;
                 }
+                Some(Err(error)) if is_lock_timeout(&error) => return Err(self.explain_lock(OPERATION, &label)),
                 Some(Err(error)) => {
                     self.connection = None;
                     return Err(explain(OPERATION, label, &error));
@@ -219,6 +222,19 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Names whoever holds the lock that was waited for in vain, as far as the role may know.
+    fn explain_lock(&mut self, operation: &str, label: &str) -> Error {
+        let holders = self
+            .query_rows(operation, label, "ROLLBACK")
+            .and_then(|_| self.query_rows(operation, label, include_str!("sql/lock_holders.sql")));
+        let holders = holders.ok().and_then(|rows| rows.into_iter().flatten().flatten().next());
+        self.connection = None;
+        let seconds = LOCK_TIMEOUT.as_secs();
+        let told = holders.map_or_else(String::new, |holders| format!(": {holders}"));
+        Error::could_not(operation, label, format!("a table stayed locked by another session for {seconds} s{told}"))
+            .hint("wait until its transaction ends, or end it with `SELECT pg_terminate_backend(PROCESS)`; then run again")
     }
 
     fn run_statements(&mut self, sql: &str) -> Option<Result<(), sqlx::Error>> {
@@ -281,7 +297,10 @@ fn begin_statements(version: u32, tables: &[String]) -> String {
         sql.push_str("SET LOCAL transaction_timeout = 0;\n");
     }
     if !tables.is_empty() {
+        // Only an ALTER, a TRUNCATE or the like keeps a reader out; nobody should wait for one without a word.
+        sql.push_str(&format!("SET LOCAL lock_timeout = {};\n", LOCK_TIMEOUT.as_millis()));
         sql.push_str(&format!("LOCK TABLE {} IN ACCESS SHARE MODE;\n", tables.join(", ")));
+        sql.push_str("SET LOCAL lock_timeout = 0;\n");
     }
     sql
 }
@@ -298,6 +317,10 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     // A schema that is gone reads the same to us as a table that is gone.
     matches!(code.as_deref(), Some("42P01" | "3F000"))
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
 }
 
 fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {

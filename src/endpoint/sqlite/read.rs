@@ -43,7 +43,7 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         }
         outcome => outcome,
     }
-    .could_not("open", quoted(path))?;
+    .map_err(|error| told("open", quoted(path), &error))?;
     stop_when(&connection, cancel)?;
     Ok(connection)
 }
@@ -90,6 +90,12 @@ pub fn told(operation: &str, object: impl std::fmt::Display, error: &rusqlite::E
         Some(ErrorCode::OperationInterrupted) => Error::interrupted(operation),
         Some(ErrorCode::DiskFull) => {
             Error::could_not(operation, object, error).hint("free space on that disk, or choose another directory")
+        }
+        // The job ran as far as the file let it: damage is a finding, not a failure to look.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::differs(operation, object, format!("the file is damaged: {error}")).hint(
+                "bring a backup back: `whimbrel backups FILE` lists them, `whimbrel rollback FILE` takes the newest",
+            )
         }
         _ => Error::could_not(operation, object, error),
     }
