@@ -2,13 +2,14 @@
 //!
 //! `cargo bench --bench speed -- --rows 5000000 --rounds 3`
 //!
-//! Each measurement is a process of its own, so that its peak memory is its own, and the two kinds take turns. The
-//! bare loop has its rows decoded in memory before its clock starts; ours starts with a connected source.
+//! Each measurement is a process of its own, so that its peak memory is its own, and the kinds take turns. The bare
+//! loops have their rows decoded in memory before their clock starts; ours starts with a connected source. A limit
+//! that is missed ends the run with exit code 1.
 
 mod support;
 
 use serde_json::{Value, json};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 use whimbrel::cancel::Cancel;
 use whimbrel::event;
@@ -17,11 +18,23 @@ use whimbrel::transfer::run::{self, Job};
 use whimbrel::verify::Level;
 
 const PART: &str = "WHIMBREL_SPEED_PART";
+/// Copy and indexes, ours to the bare loop.
+const RATIO_MAX: f64 = 1.15;
+/// Digest verification to our copy and indexes.
+const DIGEST_RATIO_MAX: f64 = 0.25;
+/// Peak memory of a whole run, in megabytes of 1,000,000 bytes.
+const MEMORY_MAX_MB: f64 = 200.0;
 
-fn main() {
+fn main() -> ExitCode {
     if let Ok(part) = std::env::var(PART) {
         let (kind, url) = part.split_once(' ').expect("a part and a URL");
-        return println!("{}", if kind == "bare" { bare(url) } else { ours(url) });
+        let result = match kind {
+            "bare" => bare(url, false),
+            "bare, keys after" => bare(url, true),
+            _ => ours(url),
+        };
+        println!("{result}");
+        return ExitCode::SUCCESS;
     }
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, default: u64| {
@@ -33,30 +46,40 @@ fn main() {
     let server = Server::start().expect("a PostgreSQL");
     println!("{}", server.describe());
     let database = support::filled(&server, rows);
-    println!("{rows} events; times in seconds, memory in MiB; each line is one process");
-    println!("{:<6} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "rows in", "indexes", "together", "digest", "memory");
-    let mut ratios = Vec::new();
+    println!("{rows} events, {} MB of COPY data; times in seconds", support::copy_bytes(&database.url()) / 1_000_000);
+    println!("{:<17} {:>8} {:>8} {:>8} {:>8} {:>10}", "", "rows in", "indexes", "together", "digest", "memory MB");
+    let (mut ratios, mut others, mut digests, mut memory) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..rounds {
-        let bare = (!only_ours).then(|| measure("bare", &database.url()));
-        let ours = measure("ours", &database.url());
-        if let Some(bare) = bare {
-            let together = |one: &Value| one["together"].as_f64().unwrap_or(f64::NAN);
-            let digest = ours["digest"].as_f64().unwrap_or(f64::NAN);
-            ratios.push((together(&ours) / together(&bare), digest / together(&bare)));
-        }
-    }
-    if !ratios.is_empty() {
-        let median = |mut list: Vec<f64>| {
-            list.sort_by(f64::total_cmp);
-            list[list.len() / 2]
+        let kinds: &[&str] = if only_ours { &["ours"] } else { &["bare", "ours", "bare, keys after"] };
+        let results: Vec<Value> = kinds.iter().map(|kind| measure(kind, &database.url())).collect();
+        let figure = |kind: &str, name: &str| {
+            let place = kinds.iter().position(|one| *one == kind);
+            place.and_then(|place| results[place][name].as_f64()).unwrap_or(f64::NAN)
         };
-        println!(
-            "copy and indexes, ours / bare: {:.2} (median of {}); digest verification / bare: {:.2}",
-            median(ratios.iter().map(|ratio| ratio.0).collect()),
-            ratios.len(),
-            median(ratios.iter().map(|ratio| ratio.1).collect()),
-        );
+        let together = figure("ours", "together");
+        ratios.push(together / figure("bare", "together"));
+        others.push(together / figure("bare, keys after", "together"));
+        digests.push(figure("ours", "digest") / together);
+        memory = memory.max(figure("ours", "memory"));
     }
+    let mut kept = true;
+    let mut limit = |what: &str, value: f64, max: f64| {
+        let held = value <= max;
+        kept &= held;
+        println!("{what}: {value:.2}, limit {max}: {}", if held { "held" } else { "MISSED" });
+    };
+    if !only_ours {
+        limit("copy and indexes, ours to the bare loop", median(ratios), RATIO_MAX);
+        println!("copy and indexes, ours to a loop that builds its keys after the rows: {:.2}", median(others));
+    }
+    limit("digest verification, to our copy and indexes", median(digests), DIGEST_RATIO_MAX);
+    limit("highest peak memory in MB", memory, MEMORY_MAX_MB);
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn median(mut list: Vec<f64>) -> f64 {
+    list.sort_by(f64::total_cmp);
+    list[list.len() / 2]
 }
 
 fn measure(kind: &str, url: &str) -> Value {
@@ -67,7 +90,7 @@ fn measure(kind: &str, url: &str) -> Value {
     let cell = |name: &str| result[name].as_f64().map_or(String::new(), |number| format!("{number:.2}"));
     let memory = result["memory"].as_f64().map_or(String::new(), |number| format!("{number:.0}"));
     println!(
-        "{kind:<6} {:>8} {:>8} {:>8} {:>8} {memory:>8}",
+        "{kind:<17} {:>8} {:>8} {:>8} {:>8} {memory:>10}",
         cell("rows"),
         cell("indexes"),
         cell("together"),
@@ -76,11 +99,11 @@ fn measure(kind: &str, url: &str) -> Value {
     result
 }
 
-fn bare(url: &str) -> Value {
+fn bare(url: &str, keys_after: bool) -> Value {
     let tables = support::decoded(&mut support::source(url));
     let directory = tempfile::tempdir().expect("a directory");
     let start = Instant::now();
-    support::bare_loop(&directory.path().join("bare.db"), &tables);
+    support::bare_loop(&directory.path().join("bare.db"), &tables, keys_after);
     json!({ "together": start.elapsed().as_secs_f64() })
 }
 
@@ -97,12 +120,12 @@ fn ours(url: &str) -> Value {
         "indexes": indexes,
         "together": rows + indexes,
         "digest": outcome.durations.verify.as_secs_f64(),
-        "memory": peak_memory_mib(),
+        "memory": peak_memory_mb(),
     })
 }
 
-/// The highest resident memory of this process so far.
-fn peak_memory_mib() -> f64 {
+/// The highest resident memory of this process so far, in megabytes of 1,000,000 bytes.
+fn peak_memory_mb() -> f64 {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a rusage of our own, which zeroes are a valid value of.
     let usage = unsafe {
@@ -110,6 +133,6 @@ fn peak_memory_mib() -> f64 {
         usage.assume_init()
     };
     // Kibibytes on Linux, bytes on macOS.
-    let unit = if cfg!(target_os = "macos") { 1024.0 * 1024.0 } else { 1024.0 };
-    usage.ru_maxrss as f64 / unit
+    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
+    usage.ru_maxrss as f64 * unit / 1e6
 }

@@ -26,7 +26,7 @@ fn transfer(criterion: &mut Criterion) {
         let path = directory.path().join("bare.db");
         bencher.iter_batched(
             || drop(std::fs::remove_file(&path)),
-            |()| support::bare_loop(&path, &tables),
+            |()| support::bare_loop(&path, &tables, false),
             BatchSize::PerIteration,
         );
     });
