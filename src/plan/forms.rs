@@ -97,7 +97,8 @@ pub struct Forms {
 impl Forms {
     /// The types of a catalog, and no table yet.
     pub fn new(catalog: &Catalog) -> Self {
-        let with_heirs = catalog.tables.iter().filter(|table| table.has_heirs).map(|table| table.name.clone()).collect();
+        let with_heirs =
+            catalog.tables.iter().filter(|table| table.has_heirs).map(|table| table.name.clone()).collect();
         let mut forms =
             Forms { tables: HashMap::new(), enumerations: HashMap::new(), domains: HashMap::new(), with_heirs };
         for column in catalog.tables.iter().flat_map(|table| &table.columns) {
