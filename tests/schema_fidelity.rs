@@ -422,3 +422,44 @@ fn what_is_carried_is_what_it_was() {
         refused("INSERT INTO one_null VALUES (NULL)", "UNIQUE");
     }
 }
+
+#[test]
+fn keys_defaults_and_views_mean_in_the_target_what_they_mean_in_the_source() {
+    let (outcome, connection, _server, _kept) = migrated(
+        "-- Keys whose representation is an integer without being one: SQLite would take each for the rowid.
+         CREATE TABLE by_number (id numeric(10,0) PRIMARY KEY); INSERT INTO by_number VALUES (100), (-3);
+         CREATE TABLE of_number (id numeric(10,0) REFERENCES by_number); INSERT INTO of_number VALUES (100);
+         CREATE TABLE by_time (at timestamptz DEFAULT now() PRIMARY KEY, n integer);
+         INSERT INTO by_time VALUES ('2020-01-01', 1), ('infinity', 2);
+         CREATE TABLE by_truth (yes boolean PRIMARY KEY); INSERT INTO by_truth VALUES (true), (false);
+         -- A foreign key to a unique index of a table that comes later, and of the table itself.
+         CREATE TABLE a_child (x integer, y integer); CREATE TABLE z_parent (x integer, y integer);
+         CREATE UNIQUE INDEX z_unique ON z_parent (x, y);
+         ALTER TABLE a_child ADD CONSTRAINT to_index FOREIGN KEY (x, y) REFERENCES z_parent (x, y);
+         CREATE TABLE self (id integer, parent integer); CREATE UNIQUE INDEX self_unique ON self (id);
+         ALTER TABLE self ADD CONSTRAINT to_self FOREIGN KEY (parent) REFERENCES self (id);
+         -- A default that only the domain has.
+         CREATE DOMAIN five AS integer DEFAULT 5; CREATE TABLE defaults (a five, b five DEFAULT 7, c integer);
+         -- A view that reads heirs with their parent.
+         CREATE TABLE parent (a integer); CREATE TABLE heir (b integer) INHERITS (parent);
+         INSERT INTO parent VALUES (1); INSERT INTO heir VALUES (2, 2);
+         CREATE VIEW everyone AS SELECT a FROM parent; CREATE VIEW heirs AS SELECT a FROM heir;
+         -- A generated column that SQLite computes otherwise.
+         CREATE TABLE shouted (a text, b text GENERATED ALWAYS AS (upper(a)) STORED); INSERT INTO shouted (a) VALUES ('äb');",
+    );
+    let value = |sql: &str| -> String { connection.query_row(sql, [], |row| row.get(0)).expect(sql) };
+    let lost = |object: &str| outcome.plan.losses.iter().any(|loss| loss.object.contains(object));
+    assert_eq!(value("SELECT group_concat(id, ' ') FROM (SELECT id FROM by_number ORDER BY id)"), "-3 100");
+    connection.execute("INSERT INTO by_time (n) VALUES (3)", []).expect("a row with the default's key");
+    assert_eq!(value("SELECT (abs(at / 1000000 - unixepoch()) < 100) || '' FROM by_time WHERE n = 3"), "1");
+    assert_eq!(value("SELECT group_concat(yes, ' ') FROM (SELECT yes FROM by_truth ORDER BY yes)"), "0 1");
+    assert!(!lost("to_index") && !lost("to_self"), "{:?}", outcome.plan.losses);
+    connection.execute_batch("PRAGMA foreign_keys = ON").expect("foreign keys");
+    connection.execute("INSERT INTO a_child VALUES (1, 2)", []).expect_err("a child without its parent");
+    connection.execute("INSERT INTO self VALUES (1, 2)", []).expect_err("a child without its parent");
+    connection.execute("INSERT INTO defaults (c) VALUES (0)", []).expect("a row of defaults");
+    assert_eq!(value("SELECT a || ' ' || b FROM defaults"), "5 7");
+    assert!(lost("public.everyone") && !lost("public.heirs"), "{:?}", outcome.plan.losses);
+    assert!(lost("public.shouted.b"), "{:?}", outcome.plan.losses);
+    assert_eq!(value("SELECT b FROM shouted"), "ÄB");
+}

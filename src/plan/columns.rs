@@ -121,12 +121,21 @@ impl Builder<'_> {
         let mut generated = None;
         if let Some(source) = &column.generated {
             match expression::generated(&source.expression, &scope, &form) {
-                // A value that the ledger has to complete cannot be computed: the column is kept as data.
-                Ok(translated) if plan.remainder.is_none() => {
-                    caveats.extend(translated.caveats.iter().map(|caveat| format!("generated: {caveat}")));
+                // A value that the ledger has to complete, or that SQLite computes otherwise for some rows, cannot be
+                // computed: the column is kept as data.
+                Ok(translated) if plan.remainder.is_none() && translated.caveats.is_empty() => {
                     generated = Some(translated.sql);
                     plan.computed = true;
                 }
+                Ok(translated) if plan.remainder.is_none() => lost.push((
+                    "generated column",
+                    object.clone(),
+                    format!(
+                        "kept as a plain column with its values: `{}`: {}",
+                        source.expression,
+                        translated.caveats.join("; ")
+                    ),
+                )),
                 Ok(_) => lost.push((
                     "generated column",
                     object.clone(),

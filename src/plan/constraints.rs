@@ -52,6 +52,13 @@ impl Builder<'_> {
             }
             plan.last_number = sequence.and_then(|sequence| sequence.last_value);
         } else {
+            // SQLite makes a sole key column of the type INTEGER the rowid, whatever else it holds and whatever its
+            // default is; of the type INT, which holds the same values, it does not.
+            for column in ddl.columns.iter_mut().filter(|column| columns == [column.name.as_str()]) {
+                if column.declared_type == "INTEGER" {
+                    column.declared_type = "INT".to_owned();
+                }
+            }
             ddl.constraints.push(Piece {
                 sql: ddl::key(&key.name, "PRIMARY KEY", &columns),
                 kind: "primary key",

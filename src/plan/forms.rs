@@ -4,7 +4,7 @@ use super::ColumnPlan;
 use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
 use crate::catalog::{Catalog, DataType, QualifiedName, Shape};
 use crate::types::{Rule, TimeUnit};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How a column of that type keeps its values under that rule.
 pub fn stored(shape: &Shape, rule: Rule) -> Stored {
@@ -90,12 +90,17 @@ pub struct Forms {
     tables: HashMap<QualifiedName, TableForm>,
     enumerations: HashMap<QualifiedName, Vec<String>>,
     domains: HashMap<QualifiedName, Stored>,
+    /// Tables that others inherit from: to read one in the source is to read those as well.
+    with_heirs: HashSet<QualifiedName>,
 }
 
 impl Forms {
     /// The types of a catalog, and no table yet.
     pub fn new(catalog: &Catalog) -> Self {
-        let mut forms = Forms { tables: HashMap::new(), enumerations: HashMap::new(), domains: HashMap::new() };
+        let with_heirs =
+            catalog.tables.iter().filter(|table| table.has_heirs).map(|table| table.name.clone()).collect();
+        let mut forms =
+            Forms { tables: HashMap::new(), enumerations: HashMap::new(), domains: HashMap::new(), with_heirs };
         for column in catalog.tables.iter().flat_map(|table| &table.columns) {
             forms.learn(&column.data_type.shape);
         }
@@ -171,7 +176,8 @@ impl Scope for Forms {
     }
 
     fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm> {
-        Forms::find(&self.tables, schema, name).cloned()
+        let name = QualifiedName::new(schema.unwrap_or("public"), name);
+        self.tables.get(&name).filter(|_| !self.with_heirs.contains(&name)).cloned()
     }
 
     fn enumeration(&self, schema: Option<&str>, name: &str) -> Option<Vec<String>> {

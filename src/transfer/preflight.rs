@@ -37,8 +37,6 @@ pub fn settle(plan: &mut Plan) -> Result<()> {
         }
     }
     for table in &mut plan.tables {
-        let Some(ddl) = &mut table.ddl else { continue };
-        drop_mismatched_foreign_keys(&scratch, ddl, &mut losses);
         table.indexes.retain(|index| match scratch.execute_batch(&index.sql) {
             Ok(()) => true,
             Err(error) => {
@@ -46,6 +44,10 @@ pub fn settle(plan: &mut Plan) -> Result<()> {
                 false
             }
         });
+    }
+    // A foreign key may refer to a unique index of any table, so every index is there first.
+    for ddl in plan.tables.iter_mut().filter_map(|table| table.ddl.as_mut()) {
+        drop_mismatched_foreign_keys(&scratch, ddl, &mut losses);
     }
     plan.views.retain(|view| {
         let usable = scratch

@@ -434,9 +434,11 @@ impl Translator<'_> {
                     None => self.common.iter().rev().find(|(common, _)| *common == name).map(|(_, form)| form.clone()),
                     Some(_) => None,
                 };
-                let form = common
-                    .or_else(|| self.scope.table(schema.as_deref(), &name))
-                    .ok_or_else(|| Refusal::new(format!("it reads `{name}`, which the target does not have")))?;
+                let form = common.or_else(|| self.scope.table(schema.as_deref(), &name)).ok_or_else(|| {
+                    Refusal::new(format!(
+                        "it reads `{name}`, which is not in the target with all the rows that the view reads"
+                    ))
+                })?;
                 let table = form.name.clone();
                 let alias_name = alias.as_ref().map_or(name, |alias| folded(&alias.name));
                 if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {

@@ -10,7 +10,9 @@ SELECT row_to_json(x)::text FROM (
                SELECT FROM pg_constraint k
                WHERE k.conrelid = t.oid AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum
            ) AS not_null,
-           pg_get_expr(f.adbin, f.adrelid) AS expression,
+           -- A column without a default of its own has that of its domain.
+           coalesce(pg_get_expr(f.adbin, f.adrelid),
+                    CASE WHEN y.typtype = 'd' THEN pg_get_expr(y.typdefaultbin, 0) END) AS expression,
            a.attidentity AS identity,
            a.attgenerated AS generated,
            CASE WHEN a.attcollation NOT IN (0, y.typcollation) THEN cn.nspname || '.' || c.collname END AS collation,
