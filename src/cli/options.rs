@@ -1,6 +1,7 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
 use crate::plan::choices::RuleName;
+use crate::redact::may_hold_password;
 use crate::transfer::publish::JournalMode;
 use crate::types::Rule;
 use crate::verify::Level;
@@ -121,7 +122,7 @@ impl From<JournalModeWord> for JournalMode {
 
 fn parse_rule(text: &str) -> Result<(String, RuleName), String> {
     // A URL that slipped in here may hold a password, so no part of it is repeated.
-    let parts = text.rsplit_once('=').filter(|_| !text.contains("://"));
+    let parts = text.rsplit_once('=').filter(|_| !may_hold_password(text));
     let (key, name) = parts.ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
     let rule = Rule::named(name.trim()).ok_or_else(|| {
         let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();

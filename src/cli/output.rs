@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::progress::Progress;
 use crate::error::Error;
+use crate::redact::redact;
 use crate::report::message::{Failure, Message};
 use clap::Args;
 use std::io::{IsTerminal, Write};
@@ -81,11 +82,14 @@ impl Output {
     pub fn failure(&self, error: &Error) -> Exit {
         let exit = Exit::from(error.kind());
         if self.options.json {
-            print_message(&Message::Error(Failure::new(error, exit.code())));
+            let mut failure = Failure::new(error, exit.code());
+            failure.object = redact(&failure.object);
+            failure.cause = redact(&failure.cause);
+            print_message(&Message::Error(failure));
         }
-        let mut text = format!("whimbrel: {error}\n");
+        let mut text = format!("whimbrel: {}\n", redact(&error.to_string()));
         if let Some(hint) = error.way_out() {
-            text.push_str(&format!("  hint: {hint}\n"));
+            text.push_str(&format!("  hint: {}\n", redact(hint)));
         }
         complain(&text);
         exit
