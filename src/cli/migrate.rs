@@ -8,7 +8,7 @@ use super::plan;
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::report::message::{self, Message};
-use crate::report::outcome;
+use crate::report::{outcome, verification};
 use clap::Args as ClapArgs;
 
 /// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
@@ -68,7 +68,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let text = outcome::text(&done, &how);
     let say = |message: &dyn Fn() -> Message| match done.published {
         Some(_) => output.result(&text, message),
-        None => output.finding(&text, message),
+        None => output.finding(&text, &verification::differences(&done.verification), message),
     };
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
     say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));

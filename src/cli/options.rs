@@ -41,6 +41,18 @@ pub struct Choosing {
     pub rule: Vec<(String, RuleName)>,
 }
 
+impl Choosing {
+    /// The options that were typed.
+    pub fn typed(&self) -> Vec<&'static str> {
+        let all = [
+            ("`--table`", self.table.is_empty()),
+            ("`--exclude-table`", self.exclude_table.is_empty()),
+            ("`--rule`", self.rule.is_empty()),
+        ];
+        all.into_iter().filter(|(_, unused)| !unused).map(|(name, _)| name).collect()
+    }
+}
+
 /// How the file is written.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The target file")]

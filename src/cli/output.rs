@@ -62,12 +62,28 @@ impl Output {
         }
     }
 
-    /// Says something that is wrong: not even `--quiet` leaves it out.
-    pub fn finding(&self, text: &str, message: impl FnOnce() -> Message) {
+    /// Says to programs only how far the job is.
+    pub fn progress_json(&self, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        }
+    }
+
+    /// Says something that is wrong and is rendered both ways already: not even `--quiet` leaves it out.
+    pub fn rendered_finding(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else {
+            print(text);
+        }
+    }
+
+    /// Says something that is wrong: with `--quiet`, `differences` is what stays of the text.
+    pub fn finding(&self, text: &str, differences: &str, message: impl FnOnce() -> Message) {
         if self.options.json {
             print_message(&message());
         } else {
-            print(text);
+            print(if self.options.quiet { differences } else { text });
         }
     }
 
