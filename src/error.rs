@@ -74,6 +74,13 @@ impl Error {
         self
     }
 
+    /// The same failure under the name of what the caller was doing.
+    #[must_use]
+    pub fn while_doing(mut self, operation: impl Into<String>) -> Self {
+        self.0.operation = operation.into();
+        self
+    }
+
     /// What the failure means for the caller.
     pub fn kind(&self) -> Kind {
         self.0.kind

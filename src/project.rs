@@ -11,7 +11,7 @@
 //! Reading a project opens no database. Every path in it is relative to its folder. A key that is not known is an
 //! error that names the file, the line and the known keys: a typing error must not decide over data in silence.
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{self, Endpoint};
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::redact::redact;
@@ -21,6 +21,7 @@ use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -202,7 +203,11 @@ impl Project {
         let path = folder.join(FILE_NAME);
         let shown = format!("`{}`", path.display());
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Error::usage(OPERATION, &shown, error).hint("a project is a folder with a file `project.toml`")
+            let cause = match error.kind() {
+                ErrorKind::NotFound => "there is no such file".to_owned(),
+                _ => error.to_string(),
+            };
+            Error::usage(OPERATION, &shown, cause).hint("a project is a folder with a file `project.toml`")
         })?;
         let file: File = toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -218,12 +223,14 @@ impl Project {
         let source = source.map_err(|error| refused("source.url", error.to_string()))?;
         let page_size_bytes = file.target.page_size_bytes.unwrap_or(DEFAULT_PAGE_SIZE_BYTES);
         check_page_size(page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
+        let target = file.target.path.map(|path| endpoint::file_name(&path).map(|()| folder.join(path))).transpose();
+        let target = target.map_err(|error| refused("target.path", error.to_string()))?;
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
         Ok(Project {
             name: file.name.unwrap_or_else(|| name_of(folder)),
             source,
             source_schema: existing("source.schema", file.source.schema)?,
-            target: file.target.path.map(|path| folder.join(path)),
+            target,
             target_schema: existing("target.schema", file.target.schema)?,
             journal_mode: file.target.journal_mode,
             page_size_bytes,

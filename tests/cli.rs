@@ -107,6 +107,11 @@ fn help_of_every_verb() {
         assert_told(&format!("help_{}", if verb.is_empty() { "whimbrel" } else { verb }), &output, None);
     }
     assert_told("help_backups_prune", &run(&["backups", "prune", "--help"]), None);
+    for action in ["up", "down", "redo", "status", "validate", "repair", "adopt", "new"] {
+        let output = run(&["schema", action, "--help"]);
+        assert!(stdout(&output).contains("Examples:"), "{action}");
+        assert_told(&format!("help_schema_{action}"), &output, None);
+    }
 }
 
 #[test]
@@ -118,6 +123,9 @@ fn errors_that_need_no_server() {
     let project = path("project");
     std::fs::create_dir(&project).unwrap();
     std::fs::write(path("project/project.toml"), "name = 'app'\n[target]\npath = 'app.db'\npagesize = 4096\n").unwrap();
+    let schema = path("schema");
+    std::fs::create_dir(&schema).unwrap();
+    std::fs::write(path("schema/0001_a.up.sql"), "CREATE TABLE a (id INTEGER PRIMARY KEY)").unwrap();
     let nobody = "postgres://ann:secret@127.0.0.1:1/app";
     let here = folder.path().to_string_lossy().into_owned();
     let cases: &[(&str, &[&str])] = &[
@@ -136,13 +144,24 @@ fn errors_that_need_no_server() {
         ("verify_not_sqlite", &["verify", nobody, &text]),
         ("rollback_without_backup", &["rollback", &path("app.db")]),
         ("backups_without_any", &["backups", &path("app.db")]),
+        ("mistyped_url", &["migrate", "postgres//ann:secret@host/app", &path("app.db")]),
+        ("mistyped_url_schema", &["schema", "up", "postgres:/ann:secret@host/app", &schema]),
+        ("port", &["plan", "postgres://ann:secret@host:port/app"]),
+        ("side_file", &["check", &path("app.db-wal")]),
+        ("project_file", &["migrate", &path("project/project.toml")]),
+        ("optimize_not_sqlite", &["optimize", &text]),
+        ("plan_over_folder", &["plan", nobody, &here]),
+        ("schema_status_missing", &["schema", "status", &path("app.db"), &schema]),
+        ("schema_validate_missing", &["schema", "validate", &path("app.db"), &schema]),
+        ("schema_down_missing", &["schema", "down", &path("app.db"), &schema]),
+        ("usage_json", &["schema", "up", "--json"]),
     ];
     for (name, words) in cases {
         let output = run(words);
         assert!(!told(&output).contains("secret"), "{name}: {}", told(&output));
         assert_told(&format!("error_{name}"), &output, Some(folder.path()));
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left behind");
 }
 
 #[test]
@@ -153,6 +172,10 @@ fn no_usage_error_shows_a_password() {
         "postgresql://ann:se@secret/x@host/app",
         "postgres://host/app?user=ann&password=secret",
         "mysql://ann:secret@host/app",
+        "postgres//ann:secret@host/app",
+        "postgres:/ann:my secret@host/app",
+        "postgres:ann:secret@host/app",
+        "ann:secret@host/app",
     ];
     for url in urls {
         let (option, flag) = (format!("--sorce={url}"), format!("--{url}"));
@@ -229,16 +252,55 @@ fn from_plan_to_rollback() {
         .execute_batch("UPDATE people SET name = 'Ida' WHERE id = 1; DELETE FROM pets WHERE id = 7")
         .unwrap();
     told("run_verify_different", &run(&["verify", &url, &path]));
+    told("run_verify_quiet", &run(&["verify", &url, &path, "--quiet"]));
+    told("run_verify_choices", &run(&["verify", &url, &path, "--table", "people"]));
     assert_eq!(code(&run(&["verify", &url, &path, "--verify", "counts"])), 1);
     execute(&url, "CREATE TABLE newer (id integer)");
     let output = run(&["verify", &url, &path]);
     assert!(stdout(&output).contains("newer"), "a table that is new in the source is a finding: {}", stdout(&output));
 
     told("run_backups", &run(&["backups", &path, "--check"]));
+    told("run_rollback_unknown", &run(&["rollback", &path, "--to", "1999"]));
     told("run_rollback", &run(&["rollback", &path]));
     assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
     let output = run(&["backups", "prune", &path, "--keep", "1"]);
     assert!(stdout(&output).starts_with("removed 1 backup"), "{}", stdout(&output));
+}
+
+#[test]
+fn the_last_copy_of_a_first_target_stays() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    let (url, path) = (database.url(), target.to_string_lossy().into_owned());
+    let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
+    let output = run(&["migrate", &url, &path, "--no-metadata", "--table", "pets"]);
+    assert_eq!(code(&output), 0, "{}", self::told(&output));
+    assert!(stdout(&output).contains("table public.people: not chosen by `--table`"), "{}", stdout(&output));
+    assert_eq!(code(&run(&["verify", &url, &path, "--table", "pets"])), 0);
+    assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 1, "without its choices, a table is missing");
+    let first = std::fs::read(&target).unwrap();
+
+    told("run_rollback_to_nothing", &run(&["rollback", &path]));
+    assert!(!target.exists());
+    told("run_backups_not_read", &run(&["backups", &path]));
+    told("run_prune_last_copy", &run(&["backups", "prune", &path, "--keep", "0"]));
+    assert_eq!(code(&run(&["rollback", &path])), 0, "a second rollback undoes the first");
+    assert_eq!(std::fs::read(&target).unwrap(), first);
+}
+
+#[test]
+fn what_has_to_be_decided_is_one_line_each_in_the_words_that_were_typed() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db").to_string_lossy().into_owned();
+    let url = database.url();
+    let words = ["--table", "nonsense", "--rule", "moneys=text", "--rule", "people.nme=text"];
+    let invocation: Vec<&str> = ["migrate", &url, &target].into_iter().chain(words).collect();
+    assert_told("run_refusals", &run(&invocation), Some(folder.path()));
+    let planned: Vec<&str> = ["plan", &url, "--quiet"].into_iter().chain(words).collect();
+    assert_eq!(stdout(&run(&planned)).trim(), stdout(&run(&invocation)).trim());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
 }
 
 #[test]
@@ -365,6 +427,7 @@ fn an_interrupted_run_leaves_the_target_as_it_was() {
         }
         let output = child.wait_with_output().unwrap();
         assert_eq!(code(&output), 130, "{}", told(&output));
+        assert!(told(&output).contains("the target is what it was before"), "{}", told(&output));
         assert_eq!(std::fs::read(&target).unwrap(), old);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     }

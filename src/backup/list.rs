@@ -24,8 +24,10 @@ pub enum Check {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum State {
-    /// All of it, as far as was checked.
+    /// All of it was read and is what was written.
     Intact,
+    /// Manifest and file are there, and the size is right; the file was not read.
+    NotRead,
     /// Its file is not what was written.
     Damaged {
         /// What differs.
@@ -40,6 +42,13 @@ pub enum State {
         /// Why not.
         why: String,
     },
+}
+
+impl State {
+    /// Something is wrong with it.
+    pub fn is_broken(&self) -> bool {
+        !matches!(self, State::Intact | State::NotRead)
+    }
 }
 
 /// One backup.
@@ -99,7 +108,7 @@ fn state(manifest: &Manifest, file: &Path, check: Check) -> State {
         return State::Damaged { why: format!("it has {size_bytes} bytes, {} were written", manifest.size_bytes) };
     }
     if check == Check::Size {
-        return State::Intact;
+        return State::NotRead;
     }
     match digest_of_file(file) {
         Ok((digest, _)) if Some(&digest) == manifest.digest.as_ref() => State::Intact,

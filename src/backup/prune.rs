@@ -6,11 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::backup::list::{Check, State, list};
-use crate::backup::manifest::directory_of;
-use crate::endpoint::sqlite::file::{TargetFile, quoted};
+use crate::backup::list::{Check, Entry, State, list};
+use crate::backup::manifest::{Kind, directory_of};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::staging::sync_directory;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// What was removed and what stayed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,15 +26,29 @@ pub struct Pruned {
 }
 
 /// Keeps the newest `keep` intact backups of `target` and removes the older intact ones. A broken one is neither
-/// counted nor removed.
+/// counted nor removed; each is read to tell.
 ///
 /// # Errors
 ///
-/// When the directory cannot be listed or a file cannot be removed.
+/// When the directory cannot be listed, a file cannot be removed, or the target is not there and no database would be
+/// left of it.
 pub fn prune(target: &Path, directory: Option<&Path>, keep: usize) -> Result<Pruned> {
-    let place = directory_of(&TargetFile::inspect(target)?, directory);
+    let facts = TargetFile::inspect(target)?;
+    let place = directory_of(&facts, directory);
     let mut pruned = Pruned { removed: Vec::new(), removed_bytes: 0, kept: Vec::new(), broken: Vec::new() };
-    for entry in list(target, directory, Check::Size)? {
+    let entries = list(target, directory, Check::Digest)?;
+    let intact = || entries.iter().filter(|entry| entry.state == State::Intact);
+    let is_database = |entry: &Entry| entry.manifest.as_ref().is_some_and(|manifest| manifest.kind == Kind::Database);
+    let missing = matches!(facts.content, Content::Missing | Content::Empty);
+    if missing && !intact().take(keep).any(is_database) && intact().skip(keep).any(is_database) {
+        return Err(Error::could_not(
+            "prune backups of",
+            quoted(&facts.path),
+            "the file is not there, and this would remove every copy of it",
+        )
+        .hint("put one back first, as in `whimbrel rollback FILE`, or keep more"));
+    }
+    for entry in entries {
         if entry.state != State::Intact {
             pruned.broken.push(entry.id);
         } else if pruned.kept.len() < keep {

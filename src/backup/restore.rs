@@ -19,6 +19,9 @@ use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::staging::{Staging, cannot_write};
 use crate::error::{Context, Error, Result};
 
+/// How many ids a hint names.
+const TOLD_MAX: usize = 5;
+
 /// Which backup to restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
@@ -104,6 +107,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
 fn choose(target: &TargetFile, directory: &Path, which: &Which) -> Result<Entry> {
     let mut ids = ids(directory)?;
     let none = |cause: String| Error::could_not("roll back", quoted(&target.path), cause);
+    let unknown = |cause: String| Error::usage("roll back", quoted(&target.path), cause);
     let id = match which {
         Which::Newest => ids.pop().ok_or_else(|| none(format!("there is no backup in {}", quoted(directory))))?,
         Which::Id(wanted) => {
@@ -111,14 +115,19 @@ fn choose(target: &TargetFile, directory: &Path, which: &Which) -> Result<Entry>
             match (found.pop(), found.pop()) {
                 (Some(id), None) => id.clone(),
                 (None, _) => {
-                    let known: Vec<String> = ids.iter().rev().take(5).map(|id| format!("`{id}`")).collect();
-                    let error = none(format!("there is no backup `{wanted}` in {}", quoted(directory)));
+                    let known: Vec<String> = ids.iter().rev().take(TOLD_MAX).map(|id| format!("`{id}`")).collect();
+                    let error = unknown(format!("there is no backup `{wanted}` in {}", quoted(directory)));
                     return Err(match known.is_empty() {
                         true => error,
                         false => error.hint(format!("the newest are {}", known.join(", "))),
                     });
                 }
-                _ => return Err(none(format!("several backups start with `{wanted}`")).hint("give the whole id")),
+                _ => {
+                    let matching = ids.iter().rev().filter(|id| id.starts_with(wanted.as_str()));
+                    let matching: Vec<String> = matching.take(TOLD_MAX).map(|id| format!("`{id}`")).collect();
+                    return Err(unknown(format!("several backups start with `{wanted}`"))
+                        .hint(format!("give more of the id: {}", matching.join(", "))));
+                }
             }
         }
     };
@@ -132,7 +141,9 @@ fn usable(directory: &Path, entry: Entry) -> Result<Manifest> {
         (State::Damaged { why }, _) => format!("it is damaged: {why}"),
         (State::FileMissing, _) => "its file is missing".into(),
         (State::ManifestUnreadable { why }, _) => format!("its manifest cannot be read: {why}"),
-        (State::ManifestMissing | State::Intact, _) => "its manifest is missing, so it cannot be checked".into(),
+        (State::ManifestMissing | State::Intact | State::NotRead, _) => {
+            "its manifest is missing, so it cannot be checked".into()
+        }
     };
     let error = Error::differs("restore backup", format!("`{}`", entry.id), cause);
     let intact = ids(directory)?

@@ -4,7 +4,7 @@ use super::config::Place;
 use super::exit::Exit;
 use super::options::{BackupPlace, Target};
 use super::output::{Output, OutputOptions};
-use crate::backup::list::{Check, State, list};
+use crate::backup::list::{Check, list};
 use crate::backup::prune::prune;
 use crate::error::{Error, Result};
 use crate::report::backups;
@@ -40,6 +40,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Remove old backups; a broken one is neither counted nor removed
+    ///
+    /// Each backup is read first. While the target is not there, its last copy is not removed.
     #[command(after_help = "\
 Examples:
   whimbrel backups prune app.db --keep 3
@@ -95,7 +97,12 @@ fn show(args: &Args, target: &str, output: &Output) -> Result<Exit> {
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;
-    output.result(&backups::list(&place.target, &entries), || {
+    if entries.is_empty() && !place.target.exists() {
+        let shown = format!("`{}`", place.target.display());
+        return Err(Error::could_not("list backups of", shown, "there is no such file, and no backup of it")
+            .hint("backups in another directory are found with `--backups DIR`"));
+    }
+    output.result(&backups::list(&place.target, directory.as_deref(), &entries), || {
         Message::Backups(Backups {
             target: place.target.display().to_string(),
             backups: entries.iter().map(Into::into).collect(),
@@ -103,7 +110,7 @@ fn show(args: &Args, target: &str, output: &Output) -> Result<Exit> {
     });
     let broken: Vec<_> = entries
         .iter()
-        .filter(|entry| entry.state != State::Intact)
+        .filter(|entry| entry.state.is_broken())
         .map(|entry| format!("`{}` is {}", entry.id, backups::state(&entry.state)))
         .collect();
     if args.check && !broken.is_empty() {

@@ -43,7 +43,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let message = || Message::Check(Check::new(place.target.display().to_string(), &found));
     match found.is_sound() {
         true => output.result(&text, message),
-        false => output.finding(&text, message),
+        false => output.finding(&text, &check::differences(&found), message),
     }
     found.ensure_sound(&place.target)?;
     Ok(Exit::Success)

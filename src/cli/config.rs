@@ -1,10 +1,12 @@
 //! What was typed, checked and put together with the project file. Nothing here opens a database.
 
 use super::options::{Choosing, Writing};
+use crate::catalog::QualifiedName;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::migration::Migration;
-use crate::plan::choices::Choices;
+use crate::plan::Plan;
+use crate::plan::choices::{Choices, names_table};
 use crate::project::{self, Project};
 use std::path::{Path, PathBuf};
 
@@ -45,14 +47,8 @@ impl Route {
                 Endpoint::Sqlite(path) if target.is_none() && (source.is_some() || project.is_some()) => {
                     target = Some(path)
                 }
-                endpoint => {
-                    return Err(Error::usage(
-                        "use source",
-                        format!("`{endpoint}`"),
-                        "a SQLite file cannot be a source yet",
-                    )
-                    .hint("the source is a PostgreSQL database: `postgres://user@host/database`"));
-                }
+                Endpoint::Sqlite(path) => return Err(no_source(&path)),
+                endpoint => return Err(Error::usage("use source", format!("`{endpoint}`"), "it is given twice")),
             }
         }
         let from_project = project.as_ref();
@@ -63,8 +59,7 @@ impl Route {
                 .hint("name it after the project, or set `source.url` in its `project.toml`")
         })?;
         if source.as_postgres().is_none() {
-            return Err(Error::usage("use source", format!("`{source}`"), "a SQLite file cannot be a source yet")
-                .hint("the source is a PostgreSQL database: `postgres://user@host/database`"));
+            return Err(no_source(source.as_sqlite().unwrap_or(Path::new(""))));
         }
         Ok(Route { project, source, target })
     }
@@ -106,6 +101,37 @@ impl Route {
         Ok(choices)
     }
 
+    /// What the plan says of choices, in the words of the options that were typed.
+    pub fn in_typed_words(&self, plan: &mut Plan, typed: &Choosing) {
+        let rules = typed.rule.iter().map(|(key, _)| key);
+        let options: Vec<(&str, &str, Vec<&String>)> = vec![
+            ("tables.include", "--table", typed.table.iter().collect()),
+            ("tables.exclude", "--exclude-table", typed.exclude_table.iter().collect()),
+            ("rules.types", "--rule", rules.clone().collect()),
+            ("rules.columns", "--rule", rules.collect()),
+        ];
+        for (section, option, keys) in options {
+            for key in keys {
+                let told = format!("`{section}` `{key}`");
+                for refusal in plan.refusals.iter_mut().filter(|refusal| refusal.object == told) {
+                    refusal.object = format!("`{option}` `{key}`");
+                }
+            }
+        }
+        if typed.table.is_empty() {
+            return;
+        }
+        let mut excluded = typed.exclude_table.clone();
+        excluded.extend(self.project.iter().flat_map(|project| project.choices.tables.exclude.iter().cloned()));
+        for loss in plan.losses.iter_mut().filter(|loss| loss.kind == "table" && loss.reason == "excluded by name") {
+            let (schema, name) = loss.object.split_once('.').unwrap_or(("", &loss.object));
+            let name = QualifiedName { schema: schema.to_owned(), name: name.to_owned() };
+            if !excluded.iter().any(|pattern| names_table(pattern, &name)) {
+                loss.reason = "not chosen by `--table`".to_owned();
+            }
+        }
+    }
+
     /// The migration that was asked for.
     ///
     /// # Errors
@@ -134,6 +160,30 @@ impl Route {
     }
 }
 
+/// Why a path cannot be a source; one that most likely means a project says so.
+fn no_source(path: &Path) -> Error {
+    if let Err(error) = refuse_project_file(path) {
+        return error;
+    }
+    let refuse = |cause: &str| Error::usage("use source", format!("`{}`", path.display()), cause);
+    match path.exists() {
+        true => refuse("a SQLite file cannot be a source yet")
+            .hint("the source is a PostgreSQL database: `postgres://user@host/database`"),
+        false => refuse("it is no PostgreSQL database, and no folder of a project")
+            .hint("the source is `postgres://user@host/database`, or a folder with a `project.toml` comes first"),
+    }
+}
+
+/// A project is named by its folder.
+pub(super) fn refuse_project_file(path: &Path) -> Result<()> {
+    if path.file_name().is_none_or(|name| name != project::FILE_NAME) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Err(Error::usage("use project", format!("`{}`", path.display()), "a project is named by its folder")
+        .hint(format!("name the folder `{}`", folder.display())))
+}
+
 /// A finished file, and the project that names it if there is one.
 pub struct Place {
     /// The project.
@@ -157,7 +207,10 @@ impl Place {
             return Ok(Place { project: Some(project), target });
         }
         match Endpoint::parse(word)? {
-            Endpoint::Sqlite(target) => Ok(Place { project: None, target }),
+            Endpoint::Sqlite(target) => {
+                refuse_project_file(&target)?;
+                Ok(Place { project: None, target })
+            }
             Endpoint::Postgres(url) => {
                 Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
             }

@@ -6,9 +6,9 @@ use super::options::{BackupPlace, Choosing, Endpoints, Verifying, Waiting, Writi
 use super::output::{Output, OutputOptions};
 use super::plan;
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::report::message::{self, Message};
-use crate::report::outcome;
+use crate::report::{outcome, verification};
 use clap::Args as ClapArgs;
 
 /// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
@@ -43,13 +43,16 @@ pub struct Args {
     pub(super) output: OutputOptions,
 }
 
+/// The operation of an error that tells what a plan refuses.
+const PLANNING: &str = "plan the migration";
+
 /// Runs the verb.
 ///
 /// # Errors
 /// When the migration cannot be carried out, or the copy differs from its source; the target is what it was before.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
-    let target = route.require_target()?;
+    route.require_target()?;
     let mut migration = route.migration(&args.choosing, &args.writing)?.wait_ms(args.waiting.wait_ms);
     if let Some(level) = args.verifying.verify {
         migration = migration.verify(level.into());
@@ -58,17 +61,21 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         migration = migration.backups(directory);
     }
     if args.dry_run {
-        return plan::show(&migration, Some(target), output, cancel);
+        return plan::show(&route, &args.choosing, &migration, output, cancel);
     }
     let progress = output.progress();
     let attempted = migration.attempt(cancel, &|event| progress.hear(event));
     progress.finish();
-    let done = attempted?;
+    let mut done = attempted.map_err(|error| match error.kind() == Kind::Usage && error.operation() == PLANNING {
+        true => plan::list_refusals(error, &route, &args.choosing, &migration, output, cancel),
+        false => error,
+    })?;
+    route.in_typed_words(&mut done.plan, &args.choosing);
     let how = migration.how(&done);
     let text = outcome::text(&done, &how);
     let say = |message: &dyn Fn() -> Message| match done.published {
         Some(_) => output.result(&text, message),
-        None => output.finding(&text, message),
+        None => output.finding(&text, &verification::differences(&done.verification), message),
     };
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
     say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));

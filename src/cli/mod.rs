@@ -20,8 +20,9 @@ mod signals;
 mod verify;
 
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::redact::{self, redact};
+use crate::report::message::{Failure, Message};
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use output::{Output, OutputOptions};
@@ -70,6 +71,15 @@ impl Verb {
         }
     }
 
+    /// A verb that replaces a file says after an interrupt what has become of it.
+    fn explained(&self, error: Error) -> Error {
+        let replaces = matches!(self, Verb::Migrate(_) | Verb::Rollback(_));
+        match replaces && error.kind() == Kind::Interrupted && error.way_out().is_none() {
+            true => error.hint("the target is what it was before"),
+            false => error,
+        }
+    }
+
     fn run(&self, output: &Output, cancel: &Cancel) -> Result<Exit> {
         match self {
             Verb::Plan(args) => plan::run(args, output, cancel),
@@ -94,7 +104,7 @@ pub fn run(words: &[OsString]) -> Exit {
     let output = Output::new(args.verb.output());
     let cancel = Cancel::new();
     let done = signals::listen(&cancel).and_then(|()| args.verb.run(&output, &cancel));
-    done.unwrap_or_else(|error| output.failure(&error))
+    done.unwrap_or_else(|error| output.failure(&args.verb.explained(error)))
 }
 
 /// Help and version go to standard output; anything else is bad usage, told without a password.
@@ -103,14 +113,26 @@ fn not_parsed(words: &[OsString], error: &clap::Error) -> Exit {
         output::print(&error.to_string());
         return Exit::Success;
     }
-    let mut text = error.to_string();
+    let text = without_passwords(words, error.to_string());
+    if words.iter().any(|word| word == "--json") {
+        let first = text.lines().next().unwrap_or_default();
+        let cause = first.strip_prefix("error: ").unwrap_or(first);
+        let error = Error::usage("read the arguments", "", cause);
+        output::print_message(&Message::Error(Failure::new(&error, Exit::BadUsage.code())));
+    }
+    output::complain(&text);
+    Exit::BadUsage
+}
+
+/// What clap says, which repeats what was typed.
+fn without_passwords(words: &[OsString], told: String) -> String {
+    let mut text = told;
     for word in words.iter().map(|word| word.to_string_lossy()) {
         // clap repeats a word as a whole, or the value behind its `=`.
         let value = word.split_once('=').map_or("", |(_, value)| value);
-        for part in [&*word, value].into_iter().filter(|part| part.contains("://")) {
+        for part in [&*word, value].into_iter().filter(|part| redact::may_hold_password(part)) {
             text = text.replace(part, &redact::argument(part));
         }
     }
-    output::complain(&redact(&text));
-    Exit::BadUsage
+    redact(&text)
 }

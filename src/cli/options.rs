@@ -1,6 +1,7 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
 use crate::plan::choices::RuleName;
+use crate::redact::may_hold_password;
 use crate::transfer::publish::JournalMode;
 use crate::types::Rule;
 use crate::verify::Level;
@@ -38,6 +39,18 @@ pub struct Choosing {
     /// than once
     #[arg(long, value_name = "TYPE_OR_COLUMN=RULE", value_parser = parse_rule)]
     pub rule: Vec<(String, RuleName)>,
+}
+
+impl Choosing {
+    /// The options that were typed.
+    pub fn typed(&self) -> Vec<&'static str> {
+        let all = [
+            ("`--table`", self.table.is_empty()),
+            ("`--exclude-table`", self.exclude_table.is_empty()),
+            ("`--rule`", self.rule.is_empty()),
+        ];
+        all.into_iter().filter(|(_, unused)| !unused).map(|(name, _)| name).collect()
+    }
 }
 
 /// How the file is written.
@@ -121,7 +134,7 @@ impl From<JournalModeWord> for JournalMode {
 
 fn parse_rule(text: &str) -> Result<(String, RuleName), String> {
     // A URL that slipped in here may hold a password, so no part of it is repeated.
-    let parts = text.rsplit_once('=').filter(|_| !text.contains("://"));
+    let parts = text.rsplit_once('=').filter(|_| !may_hold_password(text));
     let (key, name) = parts.ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
     let rule = Rule::named(name.trim()).ok_or_else(|| {
         let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::progress::Progress;
 use crate::error::Error;
+use crate::redact::redact;
 use crate::report::message::{Failure, Message};
 use clap::Args;
 use std::io::{IsTerminal, Write};
@@ -61,12 +62,28 @@ impl Output {
         }
     }
 
-    /// Says something that is wrong: not even `--quiet` leaves it out.
-    pub fn finding(&self, text: &str, message: impl FnOnce() -> Message) {
+    /// Says to programs only how far the job is.
+    pub fn progress_json(&self, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        }
+    }
+
+    /// Says something that is wrong and is rendered both ways already: not even `--quiet` leaves it out.
+    pub fn rendered_finding(&self, text: &str, json: impl FnOnce() -> String) {
+        if self.options.json {
+            print(&format!("{}\n", json().trim_end()));
+        } else {
+            print(text);
+        }
+    }
+
+    /// Says something that is wrong: with `--quiet`, `differences` is what stays of the text.
+    pub fn finding(&self, text: &str, differences: &str, message: impl FnOnce() -> Message) {
         if self.options.json {
             print_message(&message());
         } else {
-            print(text);
+            print(if self.options.quiet { differences } else { text });
         }
     }
 
@@ -81,11 +98,14 @@ impl Output {
     pub fn failure(&self, error: &Error) -> Exit {
         let exit = Exit::from(error.kind());
         if self.options.json {
-            print_message(&Message::Error(Failure::new(error, exit.code())));
+            let mut failure = Failure::new(error, exit.code());
+            failure.object = redact(&failure.object);
+            failure.cause = redact(&failure.cause);
+            print_message(&Message::Error(failure));
         }
-        let mut text = format!("whimbrel: {error}\n");
+        let mut text = format!("whimbrel: {}\n", redact(&error.to_string()));
         if let Some(hint) = error.way_out() {
-            text.push_str(&format!("  hint: {hint}\n"));
+            text.push_str(&format!("  hint: {}\n", redact(hint)));
         }
         complain(&text);
         exit

@@ -5,11 +5,11 @@ use super::exit::Exit;
 use super::options::{Choosing, Endpoints};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::endpoint::sqlite::file::TargetFile;
+use crate::error::{Error, Result};
 use crate::migration::{Migration, Planned};
 use crate::report::{message, plan};
 use clap::Args as ClapArgs;
-use std::path::Path;
 
 /// Show what a migrate would do, and write nothing
 ///
@@ -38,15 +38,56 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let migration = route.migration(&args.choosing, &Default::default())?;
-    show(&migration, route.target.as_deref(), output, cancel)
+    show(&route, &args.choosing, &migration, output, cancel)
 }
 
 /// Plans, and prints the plan.
-pub(super) fn show(migration: &Migration, target: Option<&Path>, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let Planned { source, catalog, plan } = migration.plan(cancel)?;
-    let path = target.map(|path| path.display().to_string());
-    let text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
-    output.result(&text, || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan)));
-    plan.ensure_runnable()?;
+pub(super) fn show(
+    route: &Route,
+    choosing: &Choosing,
+    migration: &Migration,
+    output: &Output,
+    cancel: &Cancel,
+) -> Result<Exit> {
+    let file = route.target.as_deref().map(TargetFile::inspect).transpose()?;
+    if let Some(file) = &file {
+        file.refuse_unusable()?;
+    }
+    let Planned { source, catalog, mut plan } = migration.plan(cancel)?;
+    route.in_typed_words(&mut plan, choosing);
+    let path = route.target.as_deref().map(|path| path.display().to_string());
+    let mut text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
+    if let Some(file) = &file {
+        text.push_str(&format!("\n{}", plan::target(file)));
+    }
+    let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
+    match plan.refusals.is_empty() {
+        true => output.result(&text, message),
+        false => output.finding(&text, &plan::refusals(&plan.refusals), message),
+    }
+    plan.ensure_runnable().map_err(|error| plan::undecided(error, &plan.refusals))?;
     Ok(Exit::Success)
+}
+
+/// Lists what stopped a run, one line each, and gives the error to end with.
+pub(super) fn list_refusals(
+    error: Error,
+    route: &Route,
+    choosing: &Choosing,
+    migration: &Migration,
+    output: &Output,
+    cancel: &Cancel,
+) -> Error {
+    // Planned once more: the run itself keeps nothing of a plan that it refuses.
+    let Ok(Planned { source, catalog, mut plan }) = migration.plan(cancel) else { return error };
+    if plan.refusals.is_empty() {
+        return error;
+    }
+    route.in_typed_words(&mut plan, choosing);
+    let path = route.target.as_deref().map(|path| path.display().to_string());
+    let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
+    let text = plan::refusals(&plan.refusals);
+    output.finding(text.trim_start(), text.trim_start(), message);
+    let error = plan.ensure_runnable().err().unwrap_or(error);
+    plan::undecided(error, &plan.refusals)
 }

@@ -14,7 +14,8 @@ use clap::Args as ClapArgs;
 /// Put a backup in the target's place: the newest, or a named one
 ///
 /// The backup's digest is checked first. What is replaced is backed up before, so that a rollback can itself be
-/// rolled back. Nothing is asked.
+/// rolled back: a second `rollback` without `--to` undoes the first. Where there was no file before the first migrate,
+/// that is what comes back: the file is backed up and taken away. Nothing is asked.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -46,6 +47,6 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let flag = cancel.flag();
     let options = RestoreOptions { directory: directory.as_deref(), wait_ms: args.waiting.wait_ms, cancel: &flag };
     let done = restore(&place.target, &which, options)?;
-    output.result(&backups::restored(&done), || Message::Restored(done.clone().into()));
+    output.result(&backups::restored(&done, directory.as_deref()), || Message::Restored(done.clone().into()));
     Ok(Exit::Success)
 }

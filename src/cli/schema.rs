@@ -6,8 +6,9 @@ use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::project::{self, Project};
+use crate::report::count;
 use crate::report::schema as report;
-use crate::schema::{Migrations, Options, Report, Runner, To, new_migration};
+use crate::schema::{Event, Migrations, Options, Report, Runner, To, new_migration};
 use clap::{Args as ClapArgs, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,11 +34,11 @@ pub struct Args {
 enum Action {
     Up(Up),
     Down(Down),
-    Redo(Plain),
-    Status(Plain),
-    Validate(Plain),
+    Redo(Redo),
+    Status(Status),
+    Validate(Validate),
     Repair(Repair),
-    Adopt(Plain),
+    Adopt(Adopt),
     New(New),
 }
 
@@ -48,10 +49,9 @@ struct Where {
     /// with a `project.toml`, whose target is the database unless another one follows
     #[arg(required = true, num_args = 1..=2, value_name = "DATABASE FOLDER | PROJECT [DATABASE]")]
     places: Vec<String>,
-    #[command(flatten)]
-    waiting: Waiting,
-    #[command(flatten)]
-    output: OutputOptions,
+    /// The name of the history table
+    #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
+    history_table: String,
 }
 
 /// How long to wait for others.
@@ -63,15 +63,6 @@ struct Waiting {
     /// Seconds that a statement waits for a lock that the application holds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     lock_timeout: u64,
-    /// Apply a migration although a newer one has been applied
-    #[arg(long)]
-    allow_out_of_order: bool,
-    /// The name of the history table
-    #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
-    history_table: String,
-    /// PostgreSQL: an empty database in which `validate` builds the schema to compare with
-    #[arg(long, value_name = "URL")]
-    scratch: Option<String>,
 }
 
 /// Apply pending migrations
@@ -93,9 +84,18 @@ struct Up {
     /// Run the rest of a migration without a transaction that was interrupted
     #[arg(long, conflicts_with_all = ["to", "dry_run"])]
     resume: bool,
+    /// Apply a migration although a newer one has been applied
+    #[arg(long)]
+    allow_out_of_order: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
 /// Take migrations back, newest first: one, unless told otherwise
+///
+/// What a down script with the label `lossy` drops is gone: this verb makes no backup.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -118,22 +118,67 @@ struct Down {
     /// Take back a migration without a transaction that was interrupted on its way up
     #[arg(long, conflicts_with_all = ["to", "steps", "dry_run"])]
     undo: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
-/// Work on the history of a database
+/// Take the newest migration back and apply it again, from its file as it is now
+///
+/// For working on a migration that nobody else has applied yet. A `lossy` down drops its data here, too.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel schema redo app.db migrations/app/target")]
+struct Redo {
+    #[command(flatten)]
+    place: Where,
+    /// Apply a migration although a newer one has been applied
+    #[arg(long)]
+    allow_out_of_order: bool,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Show where each migration stands; changes nothing
+///
+/// States: applied, pending, changed (a file differs from what ran), missing (it ran, and its file is gone),
+/// out-of-order, interrupted. A file that does not exist has everything pending.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   whimbrel schema status app.db migrations/app/target
-  whimbrel schema validate migrations/app postgres://ann@localhost/app
-  whimbrel schema redo app.db migrations/app/target
-  whimbrel schema adopt app.db migrations")]
-struct Plain {
+  whimbrel schema status migrations/app postgres://ann@localhost/app --json")]
+struct Status {
     #[command(flatten)]
     place: Where,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
-/// Accept the changed file of an applied migration, and record that
+/// Look for everything that is wrong: history against files, integrity, foreign keys, schema drift
+///
+/// Drift is an object that is not what the applied migrations make from nothing. Ends with 1 where anything is found;
+/// pending migrations are no finding. Changes nothing.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel schema validate app.db migrations/app/target
+  whimbrel schema validate migrations/app postgres://ann@localhost/app --scratch postgres://ann@localhost/empty")]
+struct Validate {
+    #[command(flatten)]
+    place: Where,
+    /// PostgreSQL: an empty database in which the schema to compare with is built
+    #[arg(long, value_name = "URL")]
+    scratch: Option<String>,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Accept the changed file of an applied migration, and record that; runs none of its SQL
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -143,6 +188,27 @@ struct Repair {
     version: i64,
     #[command(flatten)]
     place: Where,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Take over the history that sqlx keeps in `_sqlx_migrations`; runs nothing
+///
+/// Each of its rows has to have a file with the same checksum here. The old table stays as it is.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel schema adopt app.db migrations
+  whimbrel schema adopt postgres://ann@localhost/app migrations")]
+struct Adopt {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    waiting: Waiting,
+    #[command(flatten)]
+    output: OutputOptions,
 }
 
 /// Write both files of a new migration
@@ -164,12 +230,13 @@ impl Args {
     /// How the program talks.
     pub(super) fn output(&self) -> OutputOptions {
         match &self.action {
-            Action::Up(args) => args.place.output,
-            Action::Down(args) => args.place.output,
-            Action::Redo(args) | Action::Status(args) | Action::Validate(args) | Action::Adopt(args) => {
-                args.place.output
-            }
-            Action::Repair(args) => args.place.output,
+            Action::Up(args) => args.output,
+            Action::Down(args) => args.output,
+            Action::Redo(args) => args.output,
+            Action::Status(args) => args.output,
+            Action::Validate(args) => args.output,
+            Action::Repair(args) => args.output,
+            Action::Adopt(args) => args.output,
             Action::New(args) => args.output,
         }
     }
@@ -190,41 +257,68 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     match &args.action {
         Action::Up(args) => {
             let to = args.to.map_or(To::Newest, To::Version);
-            let mut runner = runner(&args.place, args.dry_run, output)?;
+            let options = Options {
+                dry_run: args.dry_run,
+                allow_out_of_order: args.allow_out_of_order,
+                ..args.waiting.options(&args.place)
+            };
+            let mut runner = Found::new(&args.place)?.runner(options, output)?;
             let done = if args.resume { runner.resume() } else { runner.up(to) };
             ran(&runner, done, output)
         }
         Action::Down(args) => {
             let to = args.to.map_or(To::Steps(args.steps.unwrap_or(1)), To::Version);
-            let mut runner = runner(&args.place, args.dry_run, output)?;
+            let options = Options { dry_run: args.dry_run, ..args.waiting.options(&args.place) };
+            let mut runner = Found::existing(&args.place, "take back migrations of")?.runner(options, output)?;
             let done = if args.undo { runner.undo() } else { runner.down(to) };
             ran(&runner, done, output)
         }
         Action::Redo(args) => {
-            let mut runner = runner(&args.place, false, output)?;
+            let options = Options { allow_out_of_order: args.allow_out_of_order, ..args.waiting.options(&args.place) };
+            let mut runner = Found::existing(&args.place, "redo a migration of")?.runner(options, output)?;
             let done = runner.redo();
             ran(&runner, done, output)
         }
         Action::Status(args) => {
-            let status = runner(&args.place, false, output)?.status()?;
-            output.rendered(&report::status_table(&status), || report::status_json(&status));
+            let found = Found::new(&args.place)?;
+            let note = if found.is_missing() { "the file does not exist yet\n" } else { "" };
+            let status = found.runner(args.place.options(), output)?.status()?;
+            let text = format!("{}{note}", report::status_table(&status));
+            output.rendered(&text, || report::status_json(&status));
             Ok(Exit::Success)
         }
         Action::Validate(args) => {
-            let found = runner(&args.place, false, output)?.validate()?;
-            output.rendered(&report::findings(&found), || report::findings_json(&found));
-            found.into_result().map(|_| Exit::Success)
+            let options = Options { scratch_url: args.scratch.clone(), ..args.place.options() };
+            let found = Found::existing(&args.place, "validate")?.runner(options, output)?.validate()?;
+            let text = report::findings(&found);
+            match found.is_clean() {
+                true => output.rendered(&text, || report::findings_json(&found)),
+                false => output.rendered_finding(&text, || report::findings_json(&found)),
+            }
+            let problems = found.problems().len() as u64;
+            match found.into_result() {
+                // The sentences are above already, one per line.
+                Err(error) if problems > 1 => {
+                    let cause = format!("{} found, listed above", count(problems, "problem", "problems"));
+                    Err(Error::differs(error.operation(), error.object(), cause))
+                }
+                result => result.map(|_| Exit::Success),
+            }
         }
         Action::Repair(args) => {
-            runner(&args.place, false, output)?.repair(args.version)?;
+            let options = args.waiting.options(&args.place);
+            Found::existing(&args.place, "repair migration of")?.runner(options, output)?.repair(args.version)?;
             let told = format!("the file of version {} is accepted as it is now\n", args.version);
-            output.rendered(&told, || report::note_json("schema-repaired", &[args.version]));
+            output.rendered(&told, || report::note_json("schema_repaired", &[args.version]));
             Ok(Exit::Success)
         }
         Action::Adopt(args) => {
-            let versions = runner(&args.place, false, output)?.adopt_sqlx()?;
-            let told = format!("{} migrations of `_sqlx_migrations` are adopted; nothing was run\n", versions.len());
-            output.rendered(&told, || report::note_json("schema-adopted", &versions));
+            let options = args.waiting.options(&args.place);
+            let versions =
+                Found::existing(&args.place, "adopt `_sqlx_migrations` of")?.runner(options, output)?.adopt_sqlx()?;
+            let migrations = count(versions.len() as u64, "migration", "migrations");
+            let told = format!("adopted {migrations} from `_sqlx_migrations`; nothing was run\n");
+            output.rendered(&told, || report::note_json("schema_adopted", &versions));
             Ok(Exit::Success)
         }
         Action::New(args) => {
@@ -253,29 +347,65 @@ fn ran(runner: &Runner, done: Result<Report>, output: &Output) -> Result<Exit> {
     }
 }
 
-fn runner(place: &Where, dry_run: bool, output: &Output) -> Result<Runner> {
-    let (database, folder) = find(&place.places)?;
-    let migrations = Migrations::from_dir(&folder)?;
-    let options = Options {
-        dry_run,
-        runner_timeout: Duration::from_secs(place.waiting.runner_timeout),
-        lock_timeout: Duration::from_secs(place.waiting.lock_timeout),
-        allow_out_of_order: place.waiting.allow_out_of_order,
-        history_table: place.waiting.history_table.clone(),
-        scratch_url: place.waiting.scratch.clone(),
-        ..Options::default()
-    };
-    let output = *output;
-    let runner = Runner::open_with(&database, migrations, options)?;
-    Ok(runner.on_event(move |event| {
-        if let Some(text) = report::event(event) {
-            output.progress_line(&text, || report::event_json(event));
-        }
-    }))
+impl Where {
+    fn options(&self) -> Options {
+        Options { history_table: self.history_table.clone(), ..Options::default() }
+    }
 }
 
-/// The database with its password, and the folder of migrations.
-fn find(places: &[String]) -> Result<(String, PathBuf)> {
+impl Waiting {
+    fn options(&self, place: &Where) -> Options {
+        Options {
+            runner_timeout: Duration::from_secs(self.runner_timeout),
+            lock_timeout: Duration::from_secs(self.lock_timeout),
+            ..place.options()
+        }
+    }
+}
+
+/// What was typed, found.
+struct Found {
+    database: Endpoint,
+    folder: PathBuf,
+}
+
+impl Found {
+    fn new(place: &Where) -> Result<Found> {
+        let (database, folder) = find(&place.places)?;
+        Ok(Found { database, folder })
+    }
+
+    /// For actions that make no sense on a file that does not exist.
+    fn existing(place: &Where, operation: &str) -> Result<Found> {
+        let found = Found::new(place)?;
+        match found.is_missing() {
+            true => Err(Error::could_not(operation, format!("`{}`", found.database), "there is no such file")
+                .hint("`whimbrel schema up` creates it")),
+            false => Ok(found),
+        }
+    }
+
+    fn is_missing(&self) -> bool {
+        self.database.as_sqlite().is_some_and(|path| !path.exists())
+    }
+
+    fn runner(self, options: Options, output: &Output) -> Result<Runner> {
+        let migrations = Migrations::from_dir(&self.folder)?;
+        let output = *output;
+        let runner = Runner::open_with(&secret(&self.database), migrations, options)?;
+        Ok(runner.on_event(move |event| {
+            // What a migration did is in the report at the end, too; people are told once.
+            match report::event(event) {
+                Some(text) => output.progress_line(&text, || report::event_json(event)),
+                None if matches!(event, Event::Finished(_)) => output.progress_json(|| report::event_json(event)),
+                None => {}
+            }
+        }))
+    }
+}
+
+/// The database, and the folder of migrations.
+fn find(places: &[String]) -> Result<(Endpoint, PathBuf)> {
     let (folders, databases): (Vec<&String>, Vec<&String>) = places.iter().partition(|place| Path::new(place).is_dir());
     let [folder] = folders[..] else {
         return Err(Error::usage(
@@ -291,7 +421,7 @@ fn find(places: &[String]) -> Result<(String, PathBuf)> {
         Some(database) => Endpoint::parse(database)?,
         None => of_project(folder)?,
     };
-    Ok((secret(&database), schema))
+    Ok((database, schema))
 }
 
 /// The folder itself, or the target schema of the project that it is.

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 /// Compare a finished file with its source, value by value
 ///
-/// The choices come from the file's own manifest; where it has none, from the project and the options. Ends with 1
+/// The choices come from the file's own manifest; where it has none (`--no-metadata`), from the project and from
+/// `--table`, `--exclude-table` and `--rule`, which are refused otherwise. Ends with 1
 /// where anything differs, and names table, key, column and both values.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -45,6 +46,11 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let target = route.require_target()?;
     recheck::require_database(target)?;
+    let typed = args.choosing.typed();
+    if !typed.is_empty() && recheck::remembers_choices(target)? {
+        return Err(Error::usage("verify", typed.join(", "), "the file's own manifest decides what is compared")
+            .hint("leave the option out; it is for files made with `--no-metadata`"));
+    }
     let project = route.project.as_ref();
     let checks = args.checks.clone().or_else(|| project.and_then(|project| project.checks.clone()));
     let options = recheck::Options {
@@ -74,7 +80,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
         Err(error) => {
-            output.finding(&text, message);
+            output.finding(&text, &verification::differences(&checked.verification), message);
             Err(Error::differs("verify", format!("`{}`", target.display()), error.cause()))
         }
     }

@@ -31,7 +31,8 @@ impl Endpoint {
     ///
     /// # Errors
     /// A usage error that lists the known forms, for an empty text, another URL scheme, a connection string of
-    /// `key=value` words, or an in-memory SQLite database.
+    /// `key=value` words, an in-memory SQLite database, a URL whose `://` was mistyped (it may hold a password), a
+    /// port that is none, or a file name that SQLite keeps for itself.
     pub fn parse(text: &str) -> Result<Self> {
         let refuse = |shown: &str, cause: &str| {
             let object = if shown.is_empty() { String::new() } else { format!("`{shown}`") };
@@ -41,14 +42,20 @@ impl Endpoint {
             return refuse("", "it is empty");
         }
         if let Some(url) = PostgresUrl::recognise(text) {
-            return Ok(Endpoint::Postgres(url));
+            return match url.port_is_sound() {
+                true => Ok(Endpoint::Postgres(url)),
+                false => Err(Error::usage("read endpoint", format!("`{url}`"), "its port is no number up to 65535")
+                    .hint(
+                        "write `postgres://user@host:port/database`, other signs in the password as `%3A` and the like",
+                    )),
+            };
         }
         if let Some(path) = strip_prefix_ignoring_case(text, "sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return match path {
                 "" => refuse(text, "it names no file"),
                 ":memory:" => refuse(text, "a database in memory is gone when the run ends"),
-                path => Ok(Endpoint::Sqlite(PathBuf::from(path))),
+                path => file_name(Path::new(path)).map(|()| Endpoint::Sqlite(PathBuf::from(path))),
             };
         }
         if text == ":memory:" {
@@ -61,7 +68,12 @@ impl Endpoint {
         if ["host=", "hostaddr=", "dbname=", "password="].iter().any(|word| text.contains(word)) {
             return refuse("", "a connection string of `key=value` words is not known");
         }
-        Ok(Endpoint::Sqlite(PathBuf::from(text)))
+        if resembles_url(text) {
+            // No part of it is repeated: any of them may be a password.
+            return Err(Error::usage("read endpoint", "", "this looks like a URL without `://`")
+                .hint("write `postgres://user@host/database`; a file of such a name is `sqlite:NAME`"));
+        }
+        file_name(Path::new(text)).map(|()| Endpoint::Sqlite(PathBuf::from(text)))
     }
 
     /// The PostgreSQL URL, where it is one.
@@ -79,6 +91,36 @@ impl Endpoint {
             Endpoint::Sqlite(path) => Some(path),
         }
     }
+}
+
+/// Refuses a path that SQLite would take for something else than a database file.
+///
+/// # Errors
+/// A usage error, for a name that starts with `file:` or ends like the files that SQLite keeps beside a database.
+pub fn file_name(path: &Path) -> Result<()> {
+    let shown = path.display().to_string();
+    let refuse = |cause: String, hint: &str| Err(Error::usage("use file", format!("`{shown}`"), cause).hint(hint));
+    if strip_prefix_ignoring_case(&shown, "file:").is_some() {
+        return refuse("SQLite reads `file:` as the start of a URI".into(), "write the plain path, as in `app.db`");
+    }
+    match ["-wal", "-shm", "-journal"].iter().find(|suffix| shown.ends_with(*suffix)) {
+        Some(suffix) => refuse(
+            format!("SQLite keeps names that end in `{suffix}` for itself"),
+            "choose another name, as in `app.db`",
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Whether a text without `://` is most likely a URL that was mistyped: `postgres:…`, `postgres//…`, `…:password@…`.
+pub(crate) fn resembles_url(text: &str) -> bool {
+    if text.contains("://") {
+        return false;
+    }
+    let after_scheme = ["postgresql", "postgres"].iter().find_map(|word| strip_prefix_ignoring_case(text, word));
+    let mistyped =
+        after_scheme.is_some_and(|rest| rest.starts_with([':', ';']) || rest.starts_with("//") || rest.contains('@'));
+    mistyped || text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
 impl FromStr for Endpoint {
@@ -123,6 +165,20 @@ impl PostgresUrl {
         Self::recognise(text).ok_or_else(|| {
             Error::usage("read endpoint", "", "this is no PostgreSQL URL").hint("write `postgres://user@host/database`")
         })
+    }
+
+    /// Whether the port, where one is given, is one. A password that was not percent-encoded can hide where the
+    /// authority ends; then this is not asked.
+    fn port_is_sound(&self) -> bool {
+        let rest = self.0.strip_prefix("postgres://").unwrap_or(&self.0);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        if rest.contains('@') && !authority.contains('@') {
+            return true;
+        }
+        let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+        // Brackets hold the colons of an IPv6 address.
+        let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
+        after.rsplit_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
     }
 
     /// The whole URL, its password included: for connecting, never for printing.
@@ -228,6 +284,39 @@ mod tests {
             assert_eq!(error.kind(), Kind::Usage);
             assert!(error.way_out().unwrap().contains("postgres://user@host"), "{text}");
             assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_url_is_no_file_and_is_not_repeated() {
+        for text in [
+            "postgres//ann:secret@host/x",
+            "postgres:/ann:secret@host/x",
+            "POSTGRES:ann:secret@host",
+            "postgresql:secret",
+            "postgres@host/secret",
+            "ann:secret@host/x",
+        ] {
+            let error = Endpoint::parse(text).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains("without `://`"), "{error}");
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+        for text in ["postgres.db", "postgres/app.db", "ann@home.db"] {
+            assert!(Endpoint::parse(text).unwrap().as_sqlite().is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_a_number_and_a_name_is_not_sqlites_own() {
+        for text in ["postgres://host:nan/app", "postgres://ann:secret@host:70000/app", "app.db-wal", "file:app.db"] {
+            let error = Endpoint::parse(text).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage, "{text}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        for text in ["postgres://[::1]/app", "postgres://[::1]:5432/app", "postgres://host:/app", "postgres://h?port=1"]
+        {
+            assert!(Endpoint::parse(text).is_ok(), "{text}");
         }
     }
 

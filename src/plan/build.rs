@@ -10,7 +10,7 @@ use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, Column, QualifiedName, Sequence, Table, TableKind};
 use crate::types::Rule;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The column of a table that has none in the source, or only computed ones: SQLite wants at least one.
 pub const PLACEHOLDER_COLUMN: &str = "_whimbrel_no_columns";
@@ -377,6 +377,11 @@ impl<'a> Builder<'a> {
         let table = key.rsplit_once('.').map_or(key, |(table, _)| table);
         let known = self.catalog.tables.iter().find(|known| names_table(table, &known.name));
         let names: Vec<_> = match known {
+            _ if self.choices.rules.types.contains_key(key) => {
+                let columns = self.catalog.tables.iter().flat_map(|table| &table.columns);
+                let types: BTreeSet<_> = columns.map(|column| format!("`{}`", column.data_type.name)).collect();
+                types.into_iter().collect()
+            }
             Some(known) => {
                 known.columns.iter().map(|column| format!("`{}.{}`", known.name.name, column.name)).collect()
             }

@@ -63,6 +63,15 @@ pub fn require_database(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether the file remembers the choices that it was made by.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembers_choices(path: &Path) -> Result<bool> {
+    let connection = open(path, &Cancel::new().flag())?;
+    Ok(TargetManifest::read(&connection)?.is_some())
+}
+
 /// Verifies a finished file against its source.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The backups of a target, newest first.
-pub fn list(target: &Path, entries: &[Entry]) -> String {
+pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> String {
     if entries.is_empty() {
         return format!("there is no backup of {}\n", target.display());
     }
@@ -28,8 +28,19 @@ pub fn list(target: &Path, entries: &[Entry]) -> String {
     }
     use Align::{Left, Right};
     let mut text = columns("", &[Left, Left, Right, Left, Left], &rows);
-    let _ = writeln!(text, "\nto go back to one: whimbrel rollback {} --to BACKUP", shell(target));
+    let place = place(directory);
+    if entries.iter().any(|entry| entry.state == State::NotRead) {
+        let _ = writeln!(text, "\nto read them all: whimbrel backups {} --check{place}", shell(target));
+    } else {
+        text.push('\n');
+    }
+    let _ = writeln!(text, "to go back to one: whimbrel rollback {} --to BACKUP{place}", shell(target));
     text
+}
+
+/// The option that names a directory of backups, where it is not the usual one.
+fn place(directory: Option<&Path>) -> String {
+    directory.map_or_else(String::new, |directory| format!(" --backups {}", shell(directory)))
 }
 
 fn size(manifest: &Manifest) -> String {
@@ -52,6 +63,7 @@ fn before(manifest: &Manifest) -> String {
 pub fn state(state: &State) -> String {
     match state {
         State::Intact => "intact".to_owned(),
+        State::NotRead => "not read".to_owned(),
         State::Damaged { why } => format!("DAMAGED: {why}"),
         State::FileMissing => "BROKEN: its file is missing".to_owned(),
         State::ManifestMissing => "BROKEN: its manifest is missing".to_owned(),
@@ -59,8 +71,8 @@ pub fn state(state: &State) -> String {
     }
 }
 
-/// What a rollback did.
-pub fn restored(restored: &Restored) -> String {
+/// What a rollback did; `directory` is where the backups are, if not in the usual place.
+pub fn restored(restored: &Restored, directory: Option<&Path>) -> String {
     let target = restored.target.display();
     let mut text = match restored.restored.kind {
         Kind::Database => format!(
@@ -80,13 +92,16 @@ pub fn restored(restored: &Restored) -> String {
     if !restored.durable {
         text.push_str("note: the directory could not be synced: a power failure now may undo this\n");
     }
-    let _ = writeln!(
-        text,
-        "backup {} keeps what it replaced; to undo this: whimbrel rollback {} --to {}",
-        restored.replaced.id,
-        shell(&restored.target),
-        restored.replaced.id
-    );
+    let id = &restored.replaced.id;
+    let kept = match (restored.restored.kind, restored.replaced.kind) {
+        (Kind::Absent, Kind::Database) => {
+            let size = bytes(restored.replaced.size_bytes);
+            format!("the file that was there ({size}) was backed up first, as {id}; to get it back")
+        }
+        _ => format!("backup {id} keeps what it replaced; to undo this"),
+    };
+    let (target, place) = (shell(&restored.target), place(directory));
+    let _ = writeln!(text, "{kept}: whimbrel rollback {target} --to {id}{place}");
     text
 }
 

@@ -26,7 +26,12 @@ pub fn text(outcome: &Outcome, how: &How) -> String {
             "value that its column cannot hold",
             "values that their columns cannot hold",
         );
-        let _ = writeln!(text, "ledger: {entries}, kept exactly in `_whimbrel_ledger`");
+        match outcome.ledger_entries() {
+            0 => text.push_str("ledger: empty: every value is held by its column\n"),
+            _ => {
+                let _ = writeln!(text, "ledger: {entries}, kept exactly in `_whimbrel_ledger`");
+            }
+        }
     } else {
         text.push_str("no metadata: no ledger, no manifest; the way back to the source is not kept in the file\n");
         if outcome.inexact_values > 0 {

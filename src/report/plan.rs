@@ -1,8 +1,28 @@
 //! A plan as text: what will run, in its order, and everything that it gives up.
 
 use super::text::{Align, bytes, columns, count, number, one_line};
+use crate::endpoint::sqlite::file::{Content, TargetFile};
+use crate::error::Error;
 use crate::plan::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
+use std::collections::HashSet;
 use std::fmt::Write;
+
+/// What is at the target's path now, and what a run does with it, as one line.
+pub fn target(file: &TargetFile) -> String {
+    match file.content {
+        Content::Missing => "target: there is no such file yet\n".to_owned(),
+        _ => "target: a file is there and will be replaced, after a backup\n".to_owned(),
+    }
+}
+
+/// The error for a plan whose refusals have been told already, one per line; with one, it is told again.
+pub fn undecided(error: Error, refusals: &[Refusal]) -> Error {
+    match refusals.len() {
+        0 | 1 => error,
+        more => Error::usage(error.operation(), "", format!("{} things have to be decided first", number(more as u64)))
+            .hint("they are listed above, each with its way out"),
+    }
+}
 
 /// The whole plan.
 pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> String {
@@ -93,6 +113,9 @@ pub fn losses(losses: &[Loss]) -> String {
 /// What is carried and behaves differently in a corner.
 pub fn caveats(caveats: &[Caveat]) -> String {
     let mut text = String::new();
+    // What several objects share is told once.
+    let mut told = HashSet::new();
+    let caveats: Vec<_> = caveats.iter().filter(|caveat| told.insert((&caveat.object, &caveat.text))).collect();
     if !caveats.is_empty() {
         let _ = writeln!(text, "\nto know ({}):", number(caveats.len() as u64));
         for caveat in caveats {

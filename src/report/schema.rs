@@ -1,12 +1,13 @@
 //! Schema migrations for people and programs: status table, run report, findings, events.
 //!
-//! JSON is one envelope per value, `{"type": …, "data": …}`. The types and their data: `schema-status`
-//! ([`Status`]), `schema-report` ([`Report`]), `schema-findings` ([`Findings`] and `problems`, its sentences),
-//! `schema-event` ([`Event`]).
+//! JSON is one envelope per value, `{"type": …, "data": …}`. The types and their data: `schema_status`
+//! ([`Status`]), `schema_report` ([`Report`]), `schema_findings` ([`Findings`] and `problems`, its sentences),
+//! `schema_event` ([`Event`]), `schema_repaired` and `schema_adopted` (`versions`), `schema_new` (`up`, `down`: paths).
 
 use serde::Serialize;
 use serde_json::json;
 
+use super::count;
 use crate::schema::Scaffold;
 use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
 
@@ -62,14 +63,12 @@ pub fn run(report: &Report) -> String {
     let all = report.steps.len();
     text.push_str(&match (all, report.dry_run) {
         (0, _) => format!("{}: nothing to do\n", report.endpoint),
-        (_, true) => format!("{}: dry run of {}, rolled back\n", report.endpoint, migrations(all)),
-        (_, false) => format!("{}: {} run\n", report.endpoint, migrations(all)),
+        (_, true) => {
+            format!("{}: dry run of {}, rolled back\n", report.endpoint, count(all as u64, "migration", "migrations"))
+        }
+        (_, false) => format!("{}: {} run\n", report.endpoint, count(all as u64, "migration", "migrations")),
     });
     text
-}
-
-fn migrations(count: usize) -> String {
-    if count == 1 { "1 migration".to_owned() } else { format!("{count} migrations") }
 }
 
 fn step_line(step: &StepReport) -> String {
@@ -77,7 +76,8 @@ fn step_line(step: &StepReport) -> String {
         Direction::Up => ("up  ", format!("way back: {}", step.reversal)),
         Direction::Down => ("down", step.reversal.clone()),
     };
-    format!("{arrow} {}_{} ({} statements, {} ms, {way})", step.version, step.name, step.statements, step.duration_ms)
+    let statements = count(step.statements as u64, "statement", "statements");
+    format!("{arrow} {}_{} ({statements}, {} ms, {way})", step.version, step.name, step.duration_ms)
 }
 
 /// What `validate` found, one line per problem.
@@ -104,31 +104,30 @@ pub fn event(event: &Event) -> Option<String> {
         Event::Retrying { version, attempt, cause } => {
             Some(format!("attempt {attempt} of version {version} failed, trying again: {cause}"))
         }
-        Event::Finished(step) => Some(step_line(step)),
         _ => None,
     }
 }
 
 /// The status as JSON.
 pub fn status_json(status: &Status) -> String {
-    envelope("schema-status", status)
+    envelope("schema_status", status)
 }
 
 /// What a run did as JSON.
 pub fn run_json(report: &Report) -> String {
-    envelope("schema-report", report)
+    envelope("schema_report", report)
 }
 
 /// One event as JSON.
 pub fn event_json(event: &Event) -> String {
-    envelope("schema-event", event)
+    envelope("schema_event", event)
 }
 
 /// What `validate` found as JSON.
 pub fn findings_json(findings: &Findings) -> String {
     let mut data = json!(findings);
     data["problems"] = json!(findings.problems());
-    envelope("schema-findings", &data)
+    envelope("schema_findings", &data)
 }
 
 fn envelope(kind: &str, data: &impl Serialize) -> String {
@@ -142,7 +141,7 @@ pub fn note_json(kind: &str, versions: &[i64]) -> String {
 
 /// The files of a new migration.
 pub fn files_json(files: &Scaffold) -> String {
-    envelope("schema-new", &json!({ "up": files.up, "down": files.down }))
+    envelope("schema_new", &json!({ "up": files.up, "down": files.down }))
 }
 
 #[cfg(test)]
@@ -179,7 +178,7 @@ mod tests {
         let mut runner = runner();
         let report = runner.up(To::Newest).unwrap();
         let parsed: serde_json::Value = serde_json::from_str(&status_json(&runner.status().unwrap())).unwrap();
-        assert_eq!(parsed["type"], "schema-status");
+        assert_eq!(parsed["type"], "schema_status");
         assert_eq!(parsed["data"]["migrations"][0]["state"], "applied");
         assert_eq!(parsed["data"]["migrations"][1]["reversal"], "irreversible");
         let parsed: serde_json::Value = serde_json::from_str(&run_json(&report)).unwrap();
@@ -193,7 +192,7 @@ mod tests {
         let mut runner = runner();
         let text = run(&runner.up(To::Newest).unwrap());
         assert!(
-            text.contains("up   1_notes (1 statements") && text.ends_with(":memory:: 2 migrations run\n"),
+            text.contains("up   1_notes (1 statement,") && text.ends_with(":memory:: 2 migrations run\n"),
             "{text}"
         );
         assert_eq!(run(&runner.up(To::Newest).unwrap()), ":memory:: nothing to do\n");

@@ -39,17 +39,7 @@ pub fn verified(table: &TableCheck) -> &'static str {
 
 /// Everything that was found, and what was not checked.
 pub fn findings(verification: &Verification) -> String {
-    let mut text = String::new();
-    for table in verification.tables.iter().filter(|table| !table.is_sound()) {
-        text.push_str(&table_findings(table));
-    }
-    if !verification.objects.is_empty() {
-        let _ = writeln!(text, "the schema differs ({}):", number(verification.objects.len() as u64));
-        for object in verification.objects.iter().take(SHOWN_MAX) {
-            let _ = writeln!(text, "  {}", one_line(object));
-        }
-        more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
-    }
+    let mut text = tables_and_schema(verification);
     if let Some(keys) = &verification.foreign_keys {
         text.push_str(&foreign_keys(keys));
     }
@@ -61,6 +51,36 @@ pub fn findings(verification: &Verification) -> String {
     }
     for left_out in &verification.not_checked {
         let _ = writeln!(text, "not checked: {left_out}");
+    }
+    text
+}
+
+/// What is wrong, and nothing else.
+pub fn differences(verification: &Verification) -> String {
+    let mut text = tables_and_schema(verification);
+    if let Some(keys) = verification.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
+        text.push_str(&foreign_keys(keys));
+    }
+    if let Some(found) = verification.integrity.as_ref().filter(|found| !found.is_sound()) {
+        text.push_str(&integrity(found));
+    }
+    for check in verification.checks.iter().filter(|check| check.violations > 0) {
+        text.push_str(&check_text(check));
+    }
+    text
+}
+
+fn tables_and_schema(verification: &Verification) -> String {
+    let mut text = String::new();
+    for table in verification.tables.iter().filter(|table| !table.is_sound()) {
+        text.push_str(&table_findings(table));
+    }
+    if !verification.objects.is_empty() {
+        let _ = writeln!(text, "the schema differs ({}):", number(verification.objects.len() as u64));
+        for object in verification.objects.iter().take(SHOWN_MAX) {
+            let _ = writeln!(text, "  {}", one_line(object));
+        }
+        more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
     }
     text
 }

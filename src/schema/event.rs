@@ -6,7 +6,7 @@ use super::plan::Direction;
 
 /// One fact about a run under way. Statements count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
 pub enum Event {
     /// Another runner works on the same database.

@@ -57,9 +57,14 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
     if target.content == Content::Missing {
         return Err(Error::could_not("optimize", quoted(&target.path), "there is no such file"));
     }
-    target.refuse_unusable()?;
+    // These two speak of replacing a target, which is what they are for elsewhere.
+    let as_optimize = |error: Error| match error.operation() {
+        "replace target" => error.while_doing("optimize"),
+        _ => error,
+    };
+    target.refuse_unusable().map_err(as_optimize)?;
     let size_bytes_before = size_with_log(&target.path)?;
-    let mut access = Access::take(&target, options.wait_ms)?;
+    let mut access = Access::take(&target, options.wait_ms).map_err(as_optimize)?;
     stop_when(access.connection(), &options.cancel)?;
     let outcome = work(access.connection(), &target, options);
     // What was committed goes into the file even where a later step failed or was stopped, so that no log is left.

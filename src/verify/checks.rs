@@ -64,6 +64,8 @@ fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<Ch
         Some(rusqlite::ErrorCode::AuthorizationForStatementDenied | rusqlite::ErrorCode::ReadOnly) => {
             refused(&object, "it does something else than read")
         }
+        // SQLite's word for a mistake in the SQL itself.
+        Some(rusqlite::ErrorCode::Unknown) => refused(&object, &error.to_string()),
         _ => told("run check", &object, &error),
     };
     let mut batch = Batch::new(connection, &sql);

@@ -274,6 +274,7 @@ impl From<&Entry> for Backup {
     fn from(entry: &Entry) -> Self {
         let (state, why) = match &entry.state {
             State::Intact => ("intact", None),
+            State::NotRead => ("not-read", None),
             State::Damaged { why } => ("damaged", Some(why.clone())),
             State::FileMissing => ("file-missing", None),
             State::ManifestMissing => ("manifest-missing", None),

@@ -431,7 +431,7 @@ pub struct Backups {
 pub struct Backup {
     /// Its id.
     pub id: String,
-    /// `intact`, `damaged`, `file-missing`, `manifest-missing` or `manifest-unreadable`.
+    /// `intact`, `not-read` (without `--check`), `damaged`, `file-missing`, `manifest-missing` or `manifest-unreadable`.
     pub state: String,
     /// What is wrong with it.
     pub why: Option<String>,
