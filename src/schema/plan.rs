@@ -4,6 +4,7 @@
 //! may be run as its header asks; no step crosses an irreversible, missing or unlabelled down; no step is taken from
 //! a history that contradicts the files, is interrupted, or would run out of order without being told to.
 
+use super::checksum::checksum;
 use super::files::{Migration, Migrations};
 use super::history::{Entry, EntryState, checksum_of};
 use super::script::{Reversal, Script};
@@ -93,7 +94,7 @@ pub(crate) fn plan(request: Request, facts: &Facts<'_>) -> Result<Vec<Step>> {
 
 /// The error for every request but resume and undo on an interrupted history.
 fn interruption(entry: &Entry) -> Error {
-    let begun = match entry.statements_started - entry.statements_finished {
+    let begun = match entry.statements_started.saturating_sub(entry.statements_finished) {
         0 => String::new(),
         _ => format!("; statement {} had begun and may or may not have ended", entry.statements_started),
     };
@@ -197,6 +198,19 @@ impl Facts<'_> {
             && migration.down_checksum != entry.down_checksum
         {
             return Err(unrecorded_down(entry, migration));
+        }
+        let algorithm = |sum: &str| sum.split(':').next().map(str::to_owned);
+        let recorded = checksum(down);
+        if let Some(sum) = &entry.down_checksum
+            && algorithm(sum) == algorithm(&recorded)
+            && *sum != recorded
+        {
+            return Err(Error::could_not(
+                "migrate down",
+                object,
+                "the down script in the history does not have the checksum beside it: the row was changed by hand",
+            )
+            .hint(format!("put the row back as it was, or record the file with `schema repair {}`", entry.version)));
         }
         let name = file.map_or_else(|| format!("{}_{}.down.sql", entry.version, entry.name), Migration::down_file);
         let script = Script::parse(&name, down, self.dialect)?;
@@ -341,7 +355,6 @@ pub(crate) fn change(entry: &Entry, migration: &Migration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::checksum::checksum;
 
     fn files(list: &[(&'static str, &'static str)]) -> Migrations {
         Migrations::from_files("test", list.iter().copied()).unwrap()
@@ -408,6 +421,15 @@ mod tests {
         let old = three().up_to(2);
         assert_eq!(steps(Request::Down(To::Version(2)), &history, &old).unwrap(), [(Direction::Down, 3)]);
         assert!(steps(Request::Up(To::Newest), &history, &old).unwrap_err().cause().contains("newer than"));
+    }
+
+    #[test]
+    fn a_recorded_down_script_that_was_edited_is_not_run() {
+        let migrations = three();
+        let mut history: Vec<Entry> = migrations.iter().map(entry).collect();
+        history[2].down_script = Some(format!("{LOSSY} DROP TABLE c;"));
+        let error = steps(Request::Down(To::Steps(1)), &history, &migrations).unwrap_err();
+        assert!(error.cause().contains("does not have the checksum beside it"), "{error}");
     }
 
     #[test]

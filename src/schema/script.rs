@@ -54,6 +54,8 @@ pub struct Header {
     pub no_transaction: bool,
     /// The tables that may lose rows, as written, without quotes.
     pub loses: Vec<String>,
+    /// How many lines it has.
+    lines: usize,
 }
 
 impl Header {
@@ -68,6 +70,7 @@ impl Header {
                 }
                 break;
             };
+            header.lines = number + 1;
             header.take(file, number + 1, comment.trim())?;
         }
         Ok(header)
@@ -114,7 +117,8 @@ impl Header {
 }
 
 fn directive(comment: &str) -> Option<&str> {
-    comment.strip_prefix("whimbrel:").map(str::trim)
+    let (name, rest) = comment.split_once(':')?;
+    name.trim_end().eq_ignore_ascii_case("whimbrel").then(|| rest.trim())
 }
 
 /// A script that may be run as its header asks.
@@ -136,7 +140,7 @@ impl Script {
         let scan = tokens::scan(text, dialect).map_err(|error| {
             Error::usage("read script", format!("`{file}` {}", error.object()), error.cause().to_owned())
         })?;
-        scan.comments.iter().try_for_each(|comment| refuse_late_directive(file, comment))?;
+        scan.comments.iter().try_for_each(|comment| refuse_late_directive(file, comment, header.lines))?;
         let script = Script { file: file.to_owned(), header, statements: scan.statements };
         script.statements.iter().try_for_each(|statement| script.refuse(statement, dialect))?;
         Ok(script)
@@ -173,13 +177,14 @@ impl Script {
     }
 }
 
-fn refuse_late_directive(file: &str, comment: &Comment) -> Result<()> {
-    if comment.after_sql && directive(&comment.text).is_some() {
+/// Also one that a block comment separates from the header: it would have no effect and nobody would know.
+fn refuse_late_directive(file: &str, comment: &Comment, header_lines: usize) -> Result<()> {
+    if comment.line > header_lines && directive(&comment.text).is_some() {
         let object = format!("`{file}` line {}", comment.line);
         return Err(Error::usage(
             "read header of",
             object,
-            format!("`-- {}` stands below the first SQL", comment.text),
+            format!("`-- {}` stands below the first SQL or block comment", comment.text),
         )
         .hint("directives have an effect only above it; move the line to the top"));
     }
@@ -201,7 +206,7 @@ fn transaction_control(statement: &Statement, dialect: Dialect) -> Option<String
 }
 
 /// Pragmas of a connection: they are gone with it, so a migration is the wrong place for them.
-const CONNECTION_PRAGMAS: [&str; 26] = [
+const CONNECTION_PRAGMAS: [&str; 33] = [
     "analysis_limit",
     "automatic_index",
     "busy_timeout",
@@ -210,23 +215,30 @@ const CONNECTION_PRAGMAS: [&str; 26] = [
     "case_sensitive_like",
     "cell_size_check",
     "checkpoint_fullfsync",
+    "count_changes",
     "defer_foreign_keys",
+    "empty_result_callbacks",
     "foreign_keys",
+    "full_column_names",
     "fullfsync",
     "hard_heap_limit",
     "ignore_check_constraints",
     "journal_size_limit",
     "legacy_alter_table",
     "locking_mode",
+    "max_page_count",
     "mmap_size",
     "query_only",
     "read_uncommitted",
     "recursive_triggers",
     "reverse_unordered_selects",
     "secure_delete",
+    "short_column_names",
+    "soft_heap_limit",
     "synchronous",
     "temp_store",
     "threads",
+    "trusted_schema",
     "wal_autocheckpoint",
 ];
 
@@ -242,9 +254,12 @@ fn connection_setting(statement: &Statement, dialect: Dialect) -> Option<(String
         ));
     }
     let name = pragma(statement)?;
-    if name == "writable_schema" {
+    // Asking for the schema version harms nothing; setting it makes other connections read a schema that is not there.
+    let sets_version =
+        name == "schema_version" && statement.tokens.iter().any(|token| matches!(token.text.as_str(), "=" | "("));
+    if name == "writable_schema" || sets_version {
         return Some((
-            "`PRAGMA writable_schema` can corrupt the file".to_owned(),
+            format!("`PRAGMA {name}` can corrupt the file"),
             "rebuild the table instead: create the new one, copy, drop the old one, rename",
         ));
     }
@@ -343,6 +358,9 @@ mod tests {
         assert!(error.way_out().unwrap().contains("`lossless`"));
         assert!(refusal("SELECT 1;\n-- whimbrel: no-transaction\n", Dialect::Sqlite).contains("line 2"));
         assert!(Header::read("f", "-- whimbrel: lossy\n-- whimbrel: lossless").is_err());
+        assert!(Header::read("f", "-- Whimbrel : no-transaction").unwrap().no_transaction);
+        let separated = "/* licence */\n-- whimbrel: no-transaction\nCREATE TABLE a(b);";
+        assert!(refusal(separated, Dialect::Sqlite).contains("line 2: `-- whimbrel: no-transaction` stands below"));
     }
 
     #[test]
@@ -362,6 +380,11 @@ mod tests {
         let error = Script::parse("f", "PRAGMA main.foreign_keys = ON;", Dialect::Sqlite).unwrap_err();
         assert!(error.cause().contains("`PRAGMA foreign_keys`"), "{error}");
         assert!(error.way_out().unwrap().contains("opens its connection"));
+        for sql in ["PRAGMA 'writable_schema' = ON", "pragma[writable_schema](1)", "PRAGMA main.'writable_schema'=1"] {
+            assert!(refusal(sql, Dialect::Sqlite).contains("can corrupt the file"), "{sql}");
+        }
+        assert!(refusal("PRAGMA schema_version = 7", Dialect::Sqlite).contains("can corrupt"));
+        assert!(refusal("PRAGMA 'trusted_schema' = 0", Dialect::Sqlite).contains("belongs to a connection"));
         assert!(Script::parse("f", "PRAGMA user_version = 3;", Dialect::Sqlite).is_ok());
         assert!(refusal("PRAGMA journal_mode = WAL", Dialect::Sqlite).contains("inside a transaction"));
         assert!(Script::parse("f", "-- whimbrel: no-transaction\nPRAGMA journal_mode = WAL", Dialect::Sqlite).is_ok());

@@ -10,6 +10,7 @@ mod lock;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -110,7 +111,9 @@ impl Sqlite {
     fn open(&self, flags: OpenFlags) -> Result<Connection> {
         let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .could_not("open database", self.object())?;
-        connection.busy_timeout(self.options.lock_timeout).could_not("open database", self.object())?;
+        // SQLite counts milliseconds in 32 bits; rusqlite panics on more.
+        let timeout = self.options.lock_timeout.min(Duration::from_millis(2_147_483_647));
+        connection.busy_timeout(timeout).could_not("open database", self.object())?;
         Ok(connection)
     }
 

@@ -49,9 +49,10 @@ impl Token {
         self.class == Class::Word && self.text.eq_ignore_ascii_case(word)
     }
 
-    /// A name without its quotes, doubled quotes undone.
+    /// A name without its quotes, doubled quotes undone; also one in `'…'`, which SQLite takes for a name where only
+    /// a name can be.
     pub fn unquoted(&self) -> String {
-        if self.class != Class::Name {
+        if self.class != Class::Name && !self.text.starts_with('\'') {
             return self.text.clone();
         }
         let mut characters = self.text.chars();
@@ -111,6 +112,12 @@ pub struct Scan {
 /// Splits `text` into statements and line comments. A literal, name or comment that never ends is an error that
 /// names the line it begins on.
 pub fn scan(text: &str, dialect: Dialect) -> Result<Scan> {
+    if let Some(at) = text.find('\0') {
+        let line = 1 + text[..at].matches('\n').count();
+        // Both databases take it for the end of the text, SQLite without a word about the rest.
+        return Err(Error::usage("read script", format!("line {line}"), "there is a U+0000 in it")
+            .hint("save the file as UTF-8"));
+    }
     let mut lexer = Lexer { text, at: 0, line: 1, dialect };
     let mut scan = Scan::default();
     let mut open: Option<Open> = None;
@@ -241,6 +248,12 @@ impl Lexer<'_> {
                 let line = self.line;
                 let comment = rest.lines().next().unwrap_or(rest);
                 let (length, text) = (comment.len(), comment[2..].trim().to_owned());
+                if text.contains('\r') {
+                    // PostgreSQL ends the comment there and SQLite does not: the rest would run, or be skipped unseen.
+                    let object = format!("line {line}");
+                    return Err(Error::usage("read script", object, "a comment has a lone carriage return in it")
+                        .hint("end lines with LF or CRLF"));
+                }
                 self.advance(length);
                 return Ok(Some(Piece::Comment { text, line }));
             } else if rest.starts_with("/*") {
@@ -401,6 +414,21 @@ mod tests {
         let sql = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; \
                    CREATE RULE r AS ON INSERT TO a DO (DELETE FROM b; DELETE FROM c); SELECT 1";
         assert_eq!(texts(sql, Dialect::Postgres).len(), 3);
+    }
+
+    #[test]
+    fn what_the_databases_would_cut_off_is_an_error() {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+            assert!(
+                scan("SELECT 1;\nSELECT 2\0, 3", dialect)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("line 2: there is a U+0000")
+            );
+            let error = scan("-- a note\rCREATE TABLE a(b);\r", dialect).unwrap_err();
+            assert!(error.to_string().contains("line 1: a comment has a lone carriage return"), "{error}");
+            assert_eq!(scan("-- a note\r\nSELECT 1\r;", dialect).unwrap().statements.len(), 1);
+        }
     }
 
     #[test]

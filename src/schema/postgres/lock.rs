@@ -60,7 +60,7 @@ impl Session {
         let object = self.object();
         let (connection, _) = self.open().await?;
         let sql = format!(
-            "RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0"
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0"
         );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
         Ok(())

@@ -39,7 +39,8 @@ impl Watch {
             | AuthAction::Update { table_name, .. }
             | AuthAction::DropTable { table_name }
             | AuthAction::AlterTable { database_name: "main", table_name } => {
-                let name = table_name.to_lowercase();
+                // As SQLite compares names: only ASCII letters have two cases.
+                let name = table_name.to_ascii_lowercase();
                 if !name.starts_with("sqlite_") && self.touched.last() != Some(&name) {
                     self.touched.push(name);
                 }
@@ -80,7 +81,7 @@ impl Guard {
     pub(super) fn before(&mut self, connection: &Connection, statement: &Statement, watch: &mut Watch) -> Result<()> {
         let touched = std::mem::take(&mut watch.touched);
         if let Some((old, new)) = table_rename(statement) {
-            self.renamed.insert(old.to_lowercase(), new.to_lowercase());
+            self.renamed.insert(old.to_ascii_lowercase(), new.to_ascii_lowercase());
         }
         self.touched_any |= !touched.is_empty();
         for table in touched {
