@@ -112,9 +112,9 @@ impl Migration {
         self
     }
 
-    /// Leaves out the metadata tables. That gives up the ledger (a value that its column cannot hold exactly is then a
-    /// difference, and nothing is published), the way home to the source's schema, and the memory of the choices,
-    /// which a later `verify` has to be told.
+    /// Leaves out the metadata tables. That gives up the ledger (a value that its column cannot hold exactly is then
+    /// carried inexactly, and the report says `NOT EXACT` with the number of such values), the way home to the
+    /// source's schema, and the memory of the choices, which a later `verify` has to be told.
     pub fn without_metadata(mut self) -> Self {
         self.metadata = false;
         self

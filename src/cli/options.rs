@@ -57,8 +57,8 @@ impl Choosing {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The target file")]
 pub struct Writing {
-    /// Leave out the metadata tables; this gives up the ledger (a value that its column cannot hold exactly is then a
-    /// difference), the way home to PostgreSQL, and `verify` without being told the choices again
+    /// Leave out the metadata tables; this gives up the ledger (a value that its column cannot hold exactly is then
+    /// reported as NOT EXACT), the way home to PostgreSQL, and `verify` without being told the choices again
     #[arg(long)]
     pub no_metadata: bool,
     /// The journal mode of the finished file [default: wal]

@@ -113,13 +113,18 @@ impl Output {
 
     /// Whoever shows the progress of a run.
     pub fn progress(&self) -> Progress {
+        self.progress_on(std::io::stderr().is_terminal())
+    }
+
+    /// As [`Output::progress`], for a standard error that is a terminal or is not.
+    pub(super) fn progress_on(&self, is_terminal: bool) -> Progress {
         if self.options.json {
             return Progress::messages();
         }
         if self.options.quiet || self.options.no_progress {
             return Progress::silent();
         }
-        if std::io::stderr().is_terminal() { Progress::bar() } else { Progress::lines() }
+        if is_terminal { Progress::bar() } else { Progress::lines() }
     }
 }
 

@@ -90,12 +90,12 @@ impl Progress {
             Style::Bar(bar) => {
                 bar.set_length(state.rows_expected.max(state.rows).max(1));
                 bar.set_position(state.rows);
-                bar.set_message(state.line());
+                bar.set_message(state.line(state.phase_started.elapsed()));
             }
             Style::Lines => {
                 if state.told.elapsed() >= LINE_INTERVAL {
                     state.told = Instant::now();
-                    let _ = writeln!(std::io::stderr().lock(), "{}", state.line());
+                    let _ = writeln!(std::io::stderr().lock(), "{}", state.line(state.phase_started.elapsed()));
                 }
             }
             Style::Messages => {
@@ -163,7 +163,8 @@ impl State {
         false
     }
 
-    fn line(&self) -> String {
+    /// How far the run is, when the phase has lasted so long.
+    fn line(&self, elapsed: Duration) -> String {
         let phase = match self.phase {
             None => "starting",
             Some(Phase::Introspect) => "reading the source's schema",
@@ -178,7 +179,7 @@ impl State {
             line.push_str(&format!(" {}", self.subject));
         }
         if self.rows > 0 {
-            let seconds = self.phase_started.elapsed().as_secs_f64().max(0.001);
+            let seconds = elapsed.as_secs_f64().max(0.001);
             let rate = self.rows as f64 / seconds;
             let of = if self.rows_expected > 0 {
                 format!(" of about {}", number(self.rows_expected))
@@ -199,5 +200,54 @@ impl State {
             }
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::{Output, OutputOptions};
+    use super::*;
+    use crate::catalog::QualifiedName;
+
+    fn progress(options: OutputOptions, is_terminal: bool) -> Progress {
+        Output::new(options).progress_on(is_terminal)
+    }
+
+    #[test]
+    fn the_bar_is_for_terminals_only() {
+        let plain = OutputOptions::default();
+        assert!(matches!(progress(plain, true).style, Style::Bar(_)));
+        assert!(matches!(progress(plain, false).style, Style::Lines));
+        for is_terminal in [true, false] {
+            let quiet = OutputOptions { quiet: true, ..plain };
+            let no_progress = OutputOptions { no_progress: true, ..plain };
+            let json = OutputOptions { json: true, quiet: true, ..plain };
+            assert!(matches!(progress(quiet, is_terminal).style, Style::Silent));
+            assert!(matches!(progress(no_progress, is_terminal).style, Style::Silent));
+            assert!(matches!(progress(json, is_terminal).style, Style::Messages));
+        }
+    }
+
+    #[test]
+    fn a_line_tells_rows_bytes_rate_and_time_left() {
+        let progress = Progress::lines();
+        let line = |elapsed_s| progress.state.lock().unwrap().line(Duration::from_secs(elapsed_s));
+        assert_eq!(line(0), "starting");
+        let table = QualifiedName::new("public", "orders");
+        progress.hear(Event::PlanReady { tables: 1, row_estimate: 20_000 });
+        progress.hear(Event::PhaseStarted { phase: Phase::Copy });
+        progress.hear(Event::TableStarted { table: table.clone(), row_estimate: 20_000 });
+        assert_eq!(line(0), "copying public.orders");
+        progress.hear(Event::RowsCopied { rows: 3_000, bytes: 1024 * 1024 });
+        progress.hear(Event::RowsCopied { rows: 2_000, bytes: 2 * 1024 * 1024 });
+        assert_eq!(line(10), "copying public.orders: 5,000 of about 20,000, 3.0 MiB, 500 rows/s, 30.0 s left");
+        // More rows than the source has estimated: no time left is made up.
+        progress.hear(Event::RowsCopied { rows: 25_000, bytes: 0 });
+        assert_eq!(line(10), "copying public.orders: 30,000 of about 20,000, 3.0 MiB, 3,000 rows/s");
+        // What was copied is what there is to verify; a phase begins at nothing.
+        progress.hear(Event::PhaseStarted { phase: Phase::Verify });
+        assert_eq!(line(0), "verifying");
+        progress.hear(Event::RowsVerified { rows: 10_000 });
+        assert_eq!(line(1), "verifying: 10,000 of about 30,000, 10,000 rows/s, 2.00 s left");
     }
 }
