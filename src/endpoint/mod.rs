@@ -65,6 +65,11 @@ impl Endpoint {
             // Only the scheme is told: what follows it may hold a password.
             return refuse(&format!("{scheme}://…"), "this scheme is not known");
         }
+        if let Some(scheme) =
+            ["postgres:", "postgresql:"].into_iter().find(|scheme| strip_prefix_ignoring_case(text, scheme).is_some())
+        {
+            return refuse(&format!("{scheme}…"), "`//` is missing behind the scheme");
+        }
         if ["host=", "hostaddr=", "dbname=", "password="].iter().any(|word| text.contains(word)) {
             return refuse("", "a connection string of `key=value` words is not known");
         }
@@ -278,7 +283,15 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_a_usage_error_that_lists_the_known_ones() {
-        let unknown = ["", " ", "mysql://root:secret@host/app", ":memory:", "sqlite:", "host=db password=secret"];
+        let unknown = [
+            "",
+            " ",
+            "mysql://root:secret@host/app",
+            ":memory:",
+            "sqlite:",
+            "postgres:/ann:secret@host/app",
+            "host=db password=secret",
+        ];
         for text in unknown {
             let error = Endpoint::parse(text).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage);

@@ -54,6 +54,8 @@ pub(super) struct Builder<'a> {
     pub(super) used: HashSet<String>,
     places: HashMap<QualifiedName, usize>,
     forms: Forms,
+    /// The sequences by their names without quotes: databases with thousands of them are not rare.
+    sequences: HashMap<String, &'a Sequence>,
 }
 
 impl<'a> Builder<'a> {
@@ -69,6 +71,11 @@ impl<'a> Builder<'a> {
             used: HashSet::new(),
             places: HashMap::new(),
             forms: Forms::new(catalog),
+            sequences: catalog
+                .sequences
+                .iter()
+                .map(|sequence| (unquoted(&sequence.name.to_string()), sequence))
+                .collect(),
         }
     }
 
@@ -204,8 +211,17 @@ impl<'a> Builder<'a> {
 
     /// Lists sequences, comments and the kinds of objects that no SQLite file holds.
     pub(super) fn list_what_has_no_place(&mut self) {
+        let mut fed_by: HashMap<&QualifiedName, Vec<(&Table, &Column)>> = HashMap::new();
+        for table in &self.catalog.tables {
+            for column in &table.columns {
+                if let Some(sequence) = self.sequence_behind(column) {
+                    fed_by.entry(&sequence.name).or_default().push((table, column));
+                }
+            }
+        }
         for sequence in &self.catalog.sequences {
-            if let Some(reason) = self.why_sequence_is_not_carried(sequence) {
+            let fed = fed_by.get(&sequence.name).map(Vec::as_slice).unwrap_or_default();
+            if let Some(reason) = self.why_sequence_is_not_carried(sequence, fed) {
                 self.lose("sequence", &sequence.name.to_string(), &reason);
             }
         }
@@ -226,15 +242,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn why_sequence_is_not_carried(&self, sequence: &Sequence) -> Option<String> {
+    fn why_sequence_is_not_carried(&self, sequence: &Sequence, fed: &[(&Table, &Column)]) -> Option<String> {
         let last = sequence.last_value.map_or("none yet".to_owned(), |value| value.to_string());
-        let fed: Vec<(&Table, &Column)> = self
-            .catalog
-            .tables
-            .iter()
-            .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
-            .filter(|(_, column)| self.sequence_behind(column).is_some_and(|behind| behind.name == sequence.name))
-            .collect();
         if fed.is_empty() {
             return Some(format!("SQLite has no sequences, and no column counts by it (last value: {last})"));
         }
@@ -254,13 +263,11 @@ impl<'a> Builder<'a> {
 
     /// The sequence that a column counts by: the one it owns, or the one that its default asks.
     pub(super) fn sequence_behind(&self, column: &Column) -> Option<&'a Sequence> {
-        let sequences = &self.catalog.sequences;
-        if let Some(name) = &column.sequence {
-            return sequences.iter().find(|sequence| sequence.name == *name);
-        }
-        let asked = column.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
-        let plain = |name: &str| name.replace('"', "");
-        sequences.iter().find(|sequence| plain(&sequence.name.to_string()) == plain(asked))
+        let name = match &column.sequence {
+            Some(name) => unquoted(&name.to_string()),
+            None => unquoted(column.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?),
+        };
+        self.sequences.get(&name).copied()
     }
 
     pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
@@ -392,6 +399,10 @@ impl<'a> Builder<'a> {
             if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
         format!("correct or remove it; known are {}{more}", shown.join(", "))
     }
+}
+
+fn unquoted(name: &str) -> String {
+    name.replace('"', "")
 }
 
 fn names_exactly(key: &str, table: &QualifiedName, column: &str) -> bool {
