@@ -126,9 +126,7 @@ fn errors_that_need_no_server() {
     let schema = path("schema");
     std::fs::create_dir(&schema).unwrap();
     std::fs::write(path("schema/0001_a.up.sql"), "CREATE TABLE a (id INTEGER PRIMARY KEY)").unwrap();
-    for (name, sql) in
-        [("syntax", "SELEC 1"), ("column", "SELECT colour FROM old"), ("table", "SELECT 1 FROM no")]
-    {
+    for (name, sql) in [("syntax", "SELEC 1"), ("column", "SELECT colour FROM old"), ("table", "SELECT 1 FROM no")] {
         std::fs::create_dir(path(&format!("schema/{name}"))).unwrap();
         std::fs::write(path(&format!("schema/{name}/check.sql")), sql).unwrap();
     }
