@@ -171,7 +171,7 @@ fn damaged_and_incomplete_backups_are_marked_and_refused() {
         .write_all_at(&[file_bytes[middle] ^ 1], middle as u64)
         .unwrap();
     refused("damaged", "digest");
-    assert_eq!(list(&target, None, Check::Size).unwrap()[0].state, State::Intact);
+    assert_eq!(list(&target, None, Check::Size).unwrap()[0].state, State::NotRead);
     fs::write(&file, &file_bytes[..middle]).unwrap();
     refused("damaged", "bytes");
     fs::remove_file(&file).unwrap();
@@ -272,12 +272,18 @@ fn pruning_keeps_the_newest_and_leaves_broken_ones() {
     let backups = directory.path().join("app.db.whimbrel-backups");
     fs::write(backups.join("notes.db"), "not ours").unwrap();
     fs::remove_file(backups.join(format!("{}.json", ids[4]))).unwrap();
+    // One whose size is right and whose content is not is found by reading it.
+    let damaged = backups.join(format!("{}.db", ids[3]));
+    let mut bytes = fs::read(&damaged).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
     let pruned = prune(&target, None, 2).unwrap();
-    assert_eq!(pruned.kept, [ids[3].clone(), ids[2].clone()]);
-    assert_eq!(pruned.removed, [ids[1].clone(), ids[0].clone()]);
-    assert_eq!(pruned.broken, [ids[4].clone()]);
+    assert_eq!(pruned.kept, [ids[2].clone(), ids[1].clone()]);
+    assert_eq!(pruned.removed, [ids[0].clone()]);
+    assert_eq!(pruned.broken, [ids[4].clone(), ids[3].clone()]);
     assert!(pruned.removed_bytes > 0);
-    assert_eq!(listing(&backups).len(), 6);
+    assert_eq!(listing(&backups).len(), 8);
 }
 
 /// What another process does with the target, for `Holder`; it waits to be killed.

@@ -126,6 +126,12 @@ fn errors_that_need_no_server() {
     let schema = path("schema");
     std::fs::create_dir(&schema).unwrap();
     std::fs::write(path("schema/0001_a.up.sql"), "CREATE TABLE a (id INTEGER PRIMARY KEY)").unwrap();
+    for (name, sql) in [("syntax", "SELEC 1"), ("column", "SELECT colour FROM old"), ("table", "SELECT 1 FROM no")] {
+        std::fs::create_dir(path(&format!("schema/{name}"))).unwrap();
+        std::fs::write(path(&format!("schema/{name}/check.sql")), sql).unwrap();
+    }
+    let sound = path("sound.db");
+    Connection::open(&sound).unwrap().execute_batch("CREATE TABLE old (x)").unwrap();
     let nobody = "postgres://ann:secret@127.0.0.1:1/app";
     let here = folder.path().to_string_lossy().into_owned();
     let cases: &[(&str, &[&str])] = &[
@@ -154,6 +160,9 @@ fn errors_that_need_no_server() {
         ("schema_status_missing", &["schema", "status", &path("app.db"), &schema]),
         ("schema_validate_missing", &["schema", "validate", &path("app.db"), &schema]),
         ("schema_down_missing", &["schema", "down", &path("app.db"), &schema]),
+        ("check_syntax", &["check", &sound, "--checks", &path("schema/syntax")]),
+        ("check_column", &["check", &sound, "--checks", &path("schema/column")]),
+        ("check_table", &["check", &sound, "--checks", &path("schema/table")]),
         ("usage_json", &["schema", "up", "--json"]),
     ];
     for (name, words) in cases {
@@ -161,7 +170,7 @@ fn errors_that_need_no_server() {
         assert!(!told(&output).contains("secret"), "{name}: {}", told(&output));
         assert_told(&format!("error_{name}"), &output, Some(folder.path()));
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left behind");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left behind");
 }
 
 #[test]

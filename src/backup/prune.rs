@@ -46,7 +46,7 @@ pub fn prune(target: &Path, directory: Option<&Path>, keep: usize) -> Result<Pru
             quoted(&facts.path),
             "the file is not there, and this would remove every copy of it",
         )
-        .hint("put one back first, as in `whimbrel rollback FILE`, or keep more"));
+        .hint("put the file back first (`whimbrel rollback`), or keep more backups"));
     }
     for entry in entries {
         if entry.state != State::Intact {

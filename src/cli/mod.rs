@@ -115,8 +115,10 @@ fn not_parsed(words: &[OsString], error: &clap::Error) -> Exit {
     }
     let text = without_passwords(words, error.to_string());
     if words.iter().any(|word| word == "--json") {
-        let first = text.lines().next().unwrap_or_default();
-        let cause = first.strip_prefix("error: ").unwrap_or(first);
+        // The first paragraph: what is wrong, and what is missing where that is a list.
+        let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let told = lines.join(" ");
+        let cause = told.strip_prefix("error: ").unwrap_or(&told);
         let error = Error::usage("read the arguments", "", cause);
         output::print_message(&Message::Error(Failure::new(&error, Exit::BadUsage.code())));
     }

@@ -21,6 +21,7 @@ use super::postgres::Postgres;
 use super::script::{Reversal, Script};
 use super::sqlite::Sqlite;
 use super::status::{State, Status, status};
+use crate::endpoint::resembles_url;
 use crate::{Error, Result};
 
 /// Brings one database to a version of its schema.
@@ -388,7 +389,7 @@ fn sqlite_path(endpoint: &str) -> Result<&str> {
         Some(rest) => rest.strip_prefix("//").unwrap_or(rest).split('?').next().unwrap_or(rest),
         None => endpoint,
     };
-    if path.is_empty() || path.contains("://") {
+    if path.is_empty() || path.contains("://") || resembles_url(path) {
         // Not repeated: a URL may hold a password.
         return Err(Error::usage(
             "open",

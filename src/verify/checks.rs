@@ -64,12 +64,18 @@ fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<Ch
         Some(rusqlite::ErrorCode::AuthorizationForStatementDenied | rusqlite::ErrorCode::ReadOnly) => {
             refused(&object, "it does something else than read")
         }
-        // SQLite's word for a mistake in the SQL itself.
-        Some(rusqlite::ErrorCode::Unknown) => refused(&object, &error.to_string()),
         _ => told("run check", &object, &error),
     };
+    // What SQLite cannot prepare is a mistake in the file; only what it meets later has to do with the data.
+    let mistaken = |error: rusqlite::Error| match &error {
+        rusqlite::Error::SqlInputError { msg, offset, .. } => refused(&object, &format!("{msg}, at byte {offset}")),
+        rusqlite::Error::SqliteFailure(code, Some(message)) if code.code == rusqlite::ErrorCode::Unknown => {
+            refused(&object, message)
+        }
+        _ => failed(error),
+    };
     let mut batch = Batch::new(connection, &sql);
-    let Some(mut statement) = batch.next().map_err(failed)? else {
+    let Some(mut statement) = batch.next().map_err(mistaken)? else {
         return Err(refused(&object, "it has no statement"));
     };
     // An error in what follows the first statement is one of a second statement, too.
