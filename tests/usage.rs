@@ -275,6 +275,19 @@ fn a_snapshot_that_cannot_be_is_an_error_that_names_the_field() {
 }
 
 #[test]
+fn a_snapshot_that_could_not_be_read_back_is_refused_and_spoils_no_list() {
+    let place = Place::new();
+    let mut data = json!(1);
+    for _ in 0..200 {
+        data = json!([data]);
+    }
+    let error = place.store.insert_snapshot(NewSnapshot::stats("deep", data)).unwrap_err();
+    assert!(error.to_string().contains("field `snapshot_data`"), "{error}");
+    place.store.insert_snapshot(NewSnapshot::stats("flat", json!([1]))).unwrap();
+    assert_eq!(place.store.snapshots(&SnapshotFilter::default()).unwrap().len(), 1);
+}
+
+#[test]
 fn hours_back_include_their_boundary_and_lists_are_newest_first() {
     let now = 1_763_667_546_789;
     let place = Place::at(&Arc::new(AtomicI64::new(now)));

@@ -251,7 +251,9 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     // Every statement boundary is a safe place to die at: an open transaction is rolled back, and the history says
     // what was committed.
     let _registration = cancel.on_cancel(|| {
-        super::output::complain("whimbrel: schema: interrupted; the migration under way is rolled back\n");
+        super::output::complain(
+            "whimbrel: schema: interrupted; what was not committed is rolled back, `schema status` says where it stands\n",
+        );
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     match &args.action {

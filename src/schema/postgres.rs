@@ -95,7 +95,8 @@ impl Session {
         let place = match &self.place {
             Some(place) => place.clone(),
             None => {
-                let schema: Option<String> = sqlx::query_scalar("SELECT pg_catalog.current_schema()::text")
+                let schema: Option<String> = sqlx::query_scalar(include_str!("postgres/place.sql"))
+                    .bind(&self.options.history_table)
                     .fetch_one(&mut *connection)
                     .await
                     .could_not("ask", &object)?;

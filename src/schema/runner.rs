@@ -215,7 +215,7 @@ impl Runner {
                 return Err(Error::could_not("repair migration", repairing, "it was interrupted")
                     .hint("`schema up --resume` runs the rest, `schema down --undo` its down script"));
             }
-            if change(entry, migration).is_none() {
+            if change(entry, migration).is_none() && entry.down_script == migration.down {
                 return Err(Error::usage("repair migration", repairing, "nothing of it has changed"));
             }
             let none = "none".to_owned();

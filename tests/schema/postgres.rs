@@ -201,3 +201,27 @@ fn a_connection_that_is_cut_leaves_nothing_behind() {
     project.write("3_cut.sql", "CREATE TABLE z(a int);");
     assert_eq!(project.runner_for(&postgres.url).up(To::Newest).unwrap().steps.len(), 1);
 }
+
+#[test]
+fn a_schema_of_the_name_of_the_role_does_not_hide_the_history() {
+    let postgres = Postgres::new();
+    let project =
+        Project::new(&[("1_a.sql", "CREATE SCHEMA AUTHORIZATION CURRENT_USER;\nCREATE TABLE public.a(b int);")]);
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    let status = project.runner_for(&postgres.url).status().unwrap();
+    assert_eq!((status.version, status.count(State::Applied)), (1, 1));
+    assert!(project.runner_for(&postgres.url).up(To::Newest).unwrap().steps.is_empty());
+}
+
+#[test]
+fn a_session_that_a_script_gave_away_is_taken_back() {
+    let postgres = Postgres::new();
+    // `pg_monitor` is there in every server. Whom the history is open to can write the row.
+    let project = Project::new(&[
+        ("1_a.sql", "CREATE TABLE a(b int);"),
+        ("2_b.sql", "GRANT ALL ON schema_migrations TO pg_monitor;\nSET SESSION AUTHORIZATION pg_monitor;"),
+        ("3_c.sql", "CREATE SCHEMA c;"),
+    ]);
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    assert_eq!(postgres.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'c'"), 1);
+}

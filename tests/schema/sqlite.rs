@@ -371,3 +371,72 @@ fn a_file_that_is_no_database_is_an_error_and_stays_as_it_is() {
     assert!(error.cause().contains("not a database"), "{error}");
     assert_eq!(std::fs::read(project.database()).unwrap(), before);
 }
+
+/// What applying `second` after `first` says.
+fn refusal_of(first: &str, second: &str) -> String {
+    let project = Project::new(&[("1_a.up.sql", first), ("2_b.up.sql", second)]);
+    project.runner().up(To::Steps(1)).unwrap();
+    let error = project.runner().up(To::Newest).unwrap_err();
+    assert_eq!(project.number("SELECT max(version) FROM schema_migrations"), 1);
+    error.to_string()
+}
+
+#[test]
+fn rows_are_counted_whatever_letters_a_table_has() {
+    let first = "CREATE TABLE Ärger(b); INSERT INTO Ärger VALUES (1), (2);";
+    let error = refusal_of(first, "DELETE FROM Ärger WHERE b = 1;");
+    assert!(error.contains("had 2 rows and has 1"), "{error}");
+}
+
+#[test]
+fn rows_that_only_a_virtual_table_keeps_are_counted() {
+    let search = "CREATE VIRTUAL TABLE notes USING fts5(x); INSERT INTO notes VALUES ('a'), ('b');";
+    for lost in ["DROP TABLE notes;", "DELETE FROM notes;", "DELETE FROM notes_content;"] {
+        let error = refusal_of(search, lost);
+        assert!(error.contains("had 2 rows and"), "{lost}: {error}");
+    }
+    let places = "CREATE VIRTUAL TABLE place USING rtree(id, low, high); INSERT INTO place VALUES (1, 2, 3);";
+    assert!(refusal_of(places, "DELETE FROM place;").contains("table `place` had 1 rows and has 0"));
+    let project = Project::new(&[
+        ("1_a.up.sql", search),
+        ("2_b.up.sql", "ALTER TABLE notes RENAME TO remarks;"),
+        ("3_c.up.sql", "-- whimbrel: loses remarks\nDROP TABLE remarks;"),
+    ]);
+    project.runner().up(To::Newest).unwrap();
+}
+
+#[test]
+fn a_search_index_over_another_table_keeps_no_rows_of_its_own() {
+    let project = Project::new(&[
+        (
+            "1_a.up.sql",
+            "CREATE TABLE a(b TEXT);\nINSERT INTO a VALUES ('x');\n\
+             CREATE VIRTUAL TABLE search USING fts5(b, content=a);\nINSERT INTO search(search) VALUES ('rebuild');",
+        ),
+        ("2_b.up.sql", "DROP TABLE search;"),
+    ]);
+    project.runner().up(To::Newest).unwrap();
+    assert_eq!(project.tables(), ["a"]);
+}
+
+#[test]
+fn a_lock_timeout_of_any_length_is_taken() {
+    let project = two();
+    let options = Options { lock_timeout: Duration::MAX, runner_timeout: Duration::MAX, ..Options::default() };
+    project.runner_with(options).up(To::Newest).unwrap();
+}
+
+#[test]
+fn a_down_script_that_was_edited_in_the_history_is_not_run_until_it_is_repaired() {
+    let project = two();
+    project.runner().up(To::Newest).unwrap();
+    project.number(
+        "UPDATE schema_migrations SET down_script = down_script || 'DROP TABLE a;' WHERE version = 2 RETURNING 1",
+    );
+    let error = project.runner().down(To::Steps(1)).unwrap_err();
+    assert!(error.cause().contains("does not have the checksum beside it"), "{error}");
+    assert_eq!(project.tables(), ["a", "b"]);
+    project.runner().repair(2).unwrap();
+    project.runner().down(To::Steps(1)).unwrap();
+    assert_eq!(project.tables(), ["a"]);
+}

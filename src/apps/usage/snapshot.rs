@@ -103,6 +103,15 @@ impl UsageStore {
         new.validate()?;
         let timestamp_ms = new.timestamp_ms.unwrap_or_else(|| self.now_ms());
         let text = new.data.to_string();
+        if let Err(error) = serde_json::from_str::<Value>(&text) {
+            // One row that cannot be read would fail every list it is in.
+            return Err(Error::usage(
+                INSERTING,
+                "field `snapshot_data`",
+                format!("it could not be read back: {error}"),
+            )
+            .hint("nest it less than 128 levels deep"));
+        }
         let id = self.pool().write(INSERTING, |transaction| {
             let insert = || {
                 let sql = "INSERT INTO usage_snapshots (session_id, snapshot_data, snapshot_type, timestamp) \

@@ -38,6 +38,7 @@ impl Watch {
             | AuthAction::Delete { table_name }
             | AuthAction::Update { table_name, .. }
             | AuthAction::DropTable { table_name }
+            | AuthAction::DropVtable { table_name, .. }
             | AuthAction::AlterTable { database_name: "main", table_name } => {
                 // As SQLite compares names: only ASCII letters have two cases.
                 let name = table_name.to_ascii_lowercase();
@@ -63,6 +64,8 @@ pub(super) struct Guard {
     tables: HashSet<String>,
     before: BTreeMap<String, i64>,
     renamed: HashMap<String, String>,
+    /// The virtual tables that were touched, by the table that keeps their rows.
+    virtual_names: HashMap<String, String>,
     touched_any: bool,
 }
 
@@ -81,10 +84,15 @@ impl Guard {
     pub(super) fn before(&mut self, connection: &Connection, statement: &Statement, watch: &mut Watch) -> Result<()> {
         let touched = std::mem::take(&mut watch.touched);
         if let Some((old, new)) = table_rename(statement) {
-            self.renamed.insert(old.to_ascii_lowercase(), new.to_ascii_lowercase());
+            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+            for suffix in STORES {
+                self.renamed.insert(format!("{old}{suffix}"), format!("{new}{suffix}"));
+            }
+            self.renamed.insert(old, new);
         }
         self.touched_any |= !touched.is_empty();
         for table in touched {
+            let table = self.store(table);
             if self.tables.contains(&table) && !self.before.contains_key(&table) {
                 let rows = count(connection, &table)?;
                 self.before.insert(table, rows);
@@ -119,6 +127,8 @@ impl Guard {
             }
             let dropped_lossily =
                 after.is_none() && step.direction == Direction::Down && step.reversal == Reversal::Lossy;
+            // People know a virtual table by its own name.
+            let table = self.virtual_names.get(table).unwrap_or(table);
             if after.unwrap_or(0) < *before && !step.script.header.declares_loss(table) && !dropped_lossily {
                 let now = after.map_or("is gone".to_owned(), |rows| format!("has {rows}"));
                 lost.push((table.clone(), format!("table `{table}` had {before} rows and {now}")));
@@ -134,6 +144,20 @@ impl Guard {
         Ok(())
     }
 
+    /// The table that keeps the rows of this one: itself, or for a virtual table one of its own.
+    fn store(&mut self, table: String) -> String {
+        if self.tables.contains(&table) {
+            return table;
+        }
+        match STORES.iter().map(|suffix| format!("{table}{suffix}")).find(|store| self.tables.contains(store)) {
+            Some(store) => {
+                self.virtual_names.insert(store.clone(), table);
+                store
+            }
+            None => table,
+        }
+    }
+
     /// Where a table's last `ALTER TABLE … RENAME TO` led.
     fn new_name(&self, table: &str) -> Option<String> {
         let mut name = self.renamed.get(table)?;
@@ -147,10 +171,16 @@ impl Guard {
     }
 }
 
-/// The tables that hold rows of their own, in lower case: no views, no virtual tables, nothing of theirs.
+/// How the tables are called behind the name of a virtual table that keep what was inserted there: FTS3 to FTS5 with
+/// content of their own, R*Tree.
+const STORES: [&str; 2] = ["_content", "_rowid"];
+
+/// The tables that hold rows of their own, in lower case: no views, and of virtual tables those in [`STORES`], not
+/// what can be built again from them.
 fn ordinary_tables(connection: &Connection) -> Result<HashSet<String>> {
-    let sql = "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
-               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    let sql = "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+               AND (type = 'table' OR (type = 'shadow' AND (name LIKE '%\\_content' ESCAPE '\\' \
+               OR name LIKE '%\\_rowid' ESCAPE '\\')))";
     let mut statement = connection.prepare(sql).could_not("list tables", "")?;
     let names = statement.query_map([], |row| row.get::<_, String>(0)).could_not("list tables", "")?;
     names.collect::<rusqlite::Result<_>>().could_not("list tables", "")
