@@ -63,9 +63,9 @@ fn told_well(error: &Error, url: &str) {
     }
 }
 
-/// Runs a migration that has to fail twice, once where there is no target and once where there is one, and returns
-/// the second error; the directory is each time what it was.
-fn fails(url: &str, run: impl Fn(&Path) -> whimbrel::Result<Outcome>) -> Error {
+/// Runs a migration that has to fail in that way twice, once where there is no target and once where there is one, and
+/// returns the second error; the directory is each time what it was.
+fn fails(url: &str, kind: Kind, run: impl Fn(&Path) -> whimbrel::Result<Outcome>) -> Error {
     let mut errors = Vec::new();
     for existing in [false, true] {
         let directory = tempfile::tempdir().expect("a directory");
@@ -75,6 +75,7 @@ fn fails(url: &str, run: impl Fn(&Path) -> whimbrel::Result<Outcome>) -> Error {
         }
         let before = snapshot(directory.path());
         let error = run(&target).expect_err("this cannot succeed");
+        assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(snapshot(directory.path()), before, "{error}");
         told_well(&error, url);
         errors.push(error);
@@ -82,8 +83,9 @@ fn fails(url: &str, run: impl Fn(&Path) -> whimbrel::Result<Outcome>) -> Error {
     errors.swap_remove(1)
 }
 
+/// A migration that could not run: exit code 3.
 fn migrate_fails(url: &str) -> Error {
-    fails(url, |target| migrate(url, &Job::new(target)))
+    fails(url, Kind::CouldNotRun, |target| migrate(url, &Job::new(target)))
 }
 
 fn tells(error: &Error, parts: &[&str]) {
@@ -108,7 +110,6 @@ fn count(target: &Connection, sql: &str) -> i64 {
 fn a_source_that_cannot_be_reached_is_told_with_the_way_out() {
     let error = migrate_fails("postgres://ann:s3cret-word@127.0.0.1:1/app");
     tells(&error, &["connect to `postgres://ann:***@127.0.0.1:1/app`", "nothing listens there", "check host and port"]);
-    assert_eq!(error.kind(), Kind::CouldNotRun);
 
     let server = shared().expect("a PostgreSQL server");
     let url = server.url("whimbrel_there_is_no_such_database");
@@ -196,7 +197,6 @@ fn a_connection_that_is_cut_never_looks_like_the_end_of_a_table() {
         let port = cutting_proxy(upstream.clone(), bytes_max);
         let url = format!("{head}@127.0.0.1:{port}/{name}");
         let error = migrate_fails(&url);
-        assert_eq!(error.kind(), Kind::CouldNotRun);
         tells(&error, &["the connection to the server was cut", "see the server's log"]);
         if bytes_max >= 1_000_000 {
             tells(&error, &["table `public.big`"]);
@@ -214,8 +214,9 @@ fn a_connection_that_is_cut_never_looks_like_the_end_of_a_table() {
             });
         }
     };
-    let error =
-        fails(&url, |target| run::migrate(&mut whole_run::source(&url)?, &Job::new(target), &Cancel::new(), &listener));
+    let error = fails(&url, Kind::CouldNotRun, |target| {
+        run::migrate(&mut whole_run::source(&url)?, &Job::new(target), &Cancel::new(), &listener)
+    });
     // Whether the server's last word or the end of the connection is read first is a matter of luck.
     let cause = error.cause();
     assert!(cause.contains("terminating connection") || cause.contains("was cut"), "{error}");
@@ -240,7 +241,7 @@ fn migrate_without_rights(url: &str, target: &Path) -> whimbrel::Result<Outcome>
 fn a_directory_that_cannot_be_written_is_told_and_nothing_is_read() {
     let database = database("readonly", "CREATE TABLE t (a integer); INSERT INTO t VALUES (1)");
     let url = database.url();
-    let error = fails(&url, |target| {
+    let error = fails(&url, Kind::CouldNotRun, |target| {
         let directory = target.parent().expect("a directory");
         let set = |mode| std::fs::set_permissions(directory, std::fs::Permissions::from_mode(mode)).expect("the mode");
         set(0o555);
@@ -250,7 +251,9 @@ fn a_directory_that_cannot_be_written_is_told_and_nothing_is_read() {
     });
     tells(&error, &["ermission", "write that directory"]);
 
-    let error = fails(&url, |target| migrate(&url, &Job::new(target.with_file_name("missing").join("app.db"))));
+    let error = fails(&url, Kind::CouldNotRun, |target| {
+        migrate(&url, &Job::new(target.with_file_name("missing").join("app.db")))
+    });
     assert!(error.to_string().contains("missing"), "{error}");
     assert!(error.way_out().is_some(), "{error}");
 }
@@ -279,6 +282,7 @@ fn child() {
     }
     let url = std::env::var("CHILD_URL").expect("set by the parent");
     let error = migrate(&url, &Job::new(path)).expect_err("the file may not grow so far");
+    assert_eq!(error.kind(), Kind::CouldNotRun, "{error}");
     told_well(&error, &url);
     println!("told: {error} ({})", error.way_out().unwrap_or("no way out"));
 }
@@ -338,6 +342,7 @@ fn full_file_system(url: &str) {
             }
             let before = snapshot(directory.path());
             let error = migrate(&url, &Job::new(&target)).expect_err("a megabyte is not enough");
+            assert_eq!(error.kind(), Kind::CouldNotRun, "{error}");
             told_well(&error, &url);
             tells(&error, &["app.db", "full", "make room"]);
             assert_eq!(snapshot(directory.path()), before);
@@ -359,27 +364,28 @@ fn a_target_that_cannot_be_replaced_is_left_alone() {
     let url = database.url();
     let directory = tempfile::tempdir().expect("a directory");
     let target = directory.path().join("app.db");
-    let refused = |parts: &[&str]| {
+    let refused = |kind: Kind, parts: &[&str]| {
         let before = snapshot(directory.path());
         let mut job = Job::new(&target);
         job.wait_ms = 100;
         let error = migrate(&url, &job).expect_err("this target cannot be replaced");
+        assert_eq!(error.kind(), kind, "{error}");
         told_well(&error, &url);
         tells(&error, parts);
         assert_eq!(snapshot(directory.path()), before, "{error}");
     };
     std::fs::write(&target, "These are my notes, not a database. ".repeat(100)).expect("a file");
-    refused(&["app.db", "not a SQLite"]);
+    refused(Kind::CouldNotRun, &["app.db", "not a SQLite"]);
     std::fs::remove_file(&target).expect("gone");
 
     // Nothing but a log that nobody knows whose it is.
     let log = directory.path().join("app.db-wal");
     std::fs::write(&log, [0x37, 0x7f, 0x06, 0x82]).expect("a log");
-    refused(&["app.db-wal"]);
+    refused(Kind::CouldNotRun, &["app.db-wal"]);
     std::fs::remove_file(&log).expect("gone");
 
     std::fs::create_dir(&target).expect("a directory");
-    refused(&["app.db", "director"]);
+    refused(Kind::Usage, &["app.db", "director"]);
     std::fs::remove_dir(&target).expect("gone");
 
     old_target(&target);
@@ -391,7 +397,7 @@ fn a_target_that_cannot_be_replaced_is_left_alone() {
         assert!(std::io::BufRead::read_line(&mut output, &mut line).expect("a line") > 0, "it ended");
     }
     let pid = child.id().to_string();
-    refused(&["app.db", if cfg!(target_os = "linux") { pid.as_str() } else { "" }]);
+    refused(Kind::CouldNotRun, &["app.db", if cfg!(target_os = "linux") { pid.as_str() } else { "" }]);
     child.kill().expect("it ends");
     child.wait().expect("it ends");
     // Without the other process the same run succeeds, and the old file is in the backup.
@@ -475,7 +481,7 @@ fn wide_empty_and_column_less_tables_are_carried() {
 
     // An empty file in the place of a full one would be the work of a forgotten database name.
     let empty = self::database("empty", "CREATE VIEW v AS SELECT 1 AS a");
-    let error = fails(&empty.url(), |target| migrate(&empty.url(), &Job::new(target)));
+    let error = fails(&empty.url(), Kind::Usage, |target| migrate(&empty.url(), &Job::new(target)));
     assert!(error.to_string().contains("there is nothing to carry"), "{error}");
     assert!(error.way_out().is_some_and(|hint| hint.contains("end of the URL")), "{error}");
 }
