@@ -35,7 +35,7 @@ enum Action {
     Down(Down),
     Redo(Plain),
     Status(Plain),
-    Validate(Plain),
+    Validate(Validate),
     Repair(Repair),
     Adopt(Plain),
     New(New),
@@ -125,12 +125,27 @@ struct Down {
 #[command(after_help = "\
 Examples:
   whimbrel schema status app.db migrations/app/target
-  whimbrel schema validate migrations/app postgres://ann@localhost/app
   whimbrel schema redo app.db migrations/app/target
   whimbrel schema adopt app.db migrations")]
 struct Plain {
     #[command(flatten)]
     place: Where,
+}
+
+/// Look for everything that is wrong: history, integrity, foreign keys, drift of the schema
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Fails on a migration that is pending, changed, missing, out of order or interrupted.
+
+Examples:
+  whimbrel schema validate app.db migrations/app/target
+  whimbrel schema validate migrations/app postgres://ann@localhost/app --allow-pending")]
+struct Validate {
+    #[command(flatten)]
+    place: Where,
+    /// A migration that is still to be applied is no problem
+    #[arg(long)]
+    allow_pending: bool,
 }
 
 /// Accept the changed file of an applied migration, and record that
@@ -166,9 +181,8 @@ impl Args {
         match &self.action {
             Action::Up(args) => args.place.output,
             Action::Down(args) => args.place.output,
-            Action::Redo(args) | Action::Status(args) | Action::Validate(args) | Action::Adopt(args) => {
-                args.place.output
-            }
+            Action::Redo(args) | Action::Status(args) | Action::Adopt(args) => args.place.output,
+            Action::Validate(args) => args.place.output,
             Action::Repair(args) => args.place.output,
             Action::New(args) => args.output,
         }
@@ -181,10 +195,13 @@ impl Args {
 /// When a file or the history is not as it has to be, the database cannot be reached, or a statement fails. What was
 /// committed before the failure is reported first.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    // Every statement boundary is a safe place to die at: an open transaction is rolled back, and the history says
-    // what was committed.
+    // Every moment is a safe one to die at: the database rolls an open transaction back, and the history says what
+    // was committed and how far a migration without a transaction came.
     let _registration = cancel.on_cancel(|| {
-        super::output::complain("whimbrel: schema: interrupted; the migration under way is rolled back\n");
+        super::output::complain(
+            "whimbrel: schema: interrupted; an open transaction is rolled back, and `schema status` tells where a \
+             migration without a transaction stands\n",
+        );
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     match &args.action {
@@ -211,7 +228,8 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
         Action::Validate(args) => {
-            let found = runner(&args.place, false, output)?.validate()?;
+            let options = Options { allow_pending: args.allow_pending, ..options(&args.place) };
+            let found = runner_with(&args.place, options, output)?.validate()?;
             output.rendered(&report::findings(&found), || report::findings_json(&found));
             found.into_result().map(|_| Exit::Success)
         }
@@ -254,17 +272,23 @@ fn ran(runner: &Runner, done: Result<Report>, output: &Output) -> Result<Exit> {
 }
 
 fn runner(place: &Where, dry_run: bool, output: &Output) -> Result<Runner> {
-    let (database, folder) = find(&place.places)?;
-    let migrations = Migrations::from_dir(&folder)?;
-    let options = Options {
-        dry_run,
+    runner_with(place, Options { dry_run, ..options(place) }, output)
+}
+
+fn options(place: &Where) -> Options {
+    Options {
         runner_timeout: Duration::from_secs(place.waiting.runner_timeout),
         lock_timeout: Duration::from_secs(place.waiting.lock_timeout),
         allow_out_of_order: place.waiting.allow_out_of_order,
         history_table: place.waiting.history_table.clone(),
         scratch_url: place.waiting.scratch.clone(),
         ..Options::default()
-    };
+    }
+}
+
+fn runner_with(place: &Where, options: Options, output: &Output) -> Result<Runner> {
+    let (database, folder) = find(&place.places)?;
+    let migrations = Migrations::from_dir(&folder)?;
     let output = *output;
     let runner = Runner::open_with(&database, migrations, options)?;
     Ok(runner.on_event(move |event| {
