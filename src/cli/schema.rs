@@ -161,8 +161,8 @@ struct Status {
 
 /// Look for everything that is wrong: history against files, integrity, foreign keys, schema drift
 ///
-/// Drift is an object that is not what the applied migrations make from nothing. Ends with 1 where anything is found;
-/// pending migrations are no finding. Changes nothing.
+/// Drift is an object that is not what the applied migrations make from nothing. Ends with 1 where anything is found: a
+/// migration that is pending, changed, missing, out of order or interrupted, damage, or drift. Changes nothing.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -171,6 +171,9 @@ Examples:
 struct Validate {
     #[command(flatten)]
     place: Where,
+    /// A migration that is still to be applied is no problem
+    #[arg(long)]
+    allow_pending: bool,
     /// PostgreSQL: an empty database in which the schema to compare with is built
     #[arg(long, value_name = "URL")]
     scratch: Option<String>,
@@ -290,7 +293,11 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
         Action::Validate(args) => {
-            let options = Options { scratch_url: args.scratch.clone(), ..args.place.options() };
+            let options = Options {
+                scratch_url: args.scratch.clone(),
+                allow_pending: args.allow_pending,
+                ..args.place.options()
+            };
             let found = Found::existing(&args.place, "validate")?.runner(options, output)?.validate()?;
             let text = report::findings(&found);
             match found.is_clean() {

@@ -36,6 +36,8 @@ pub struct Options {
     pub lock_retries: u32,
     /// Apply a migration although a newer one has been applied.
     pub allow_out_of_order: bool,
+    /// `validate` takes a pending migration as work to do and not as a problem.
+    pub allow_pending: bool,
     /// The name of the history table.
     pub history_table: String,
     /// PostgreSQL: the URL of an empty database in which `validate` builds the schema that the migrations produce.
@@ -51,6 +53,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(5),
             lock_retries: 5,
             allow_out_of_order: false,
+            allow_pending: false,
             history_table: "schema_migrations".to_owned(),
             scratch_url: None,
         }

@@ -129,8 +129,3 @@ pub(crate) fn foreign_table(table: &str, missing: &str) -> Error {
     )
     .hint("name another history table with the option `history_table`")
 }
-
-/// The error for a history that is there and cannot be adopted into.
-pub(crate) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}

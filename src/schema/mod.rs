@@ -35,7 +35,8 @@
 //! - On SQLite foreign keys are off while a script runs, so that rebuilding a table does not delete its children.
 //!   Before COMMIT each table that the script could write to has as many rows as before, unless the script declares
 //!   the loss, and no foreign key is broken.
-//! - One runner works on a database at a time. Its lock ends with its process, however that ends.
+//! - One runner works on a database at a time. Its lock ends with its process, however that ends. On SQLite a process
+//!   that was killed leaves the empty file `app.db-schema-lock`, which is harmless; the next run takes and removes it.
 //! - The history keeps the down scripts, so that an older program can take back what a newer one has applied.
 //!
 //! Not guaranteed: that a down script restores what its up has changed (`validate` compares schemas, not rows), and on

@@ -6,6 +6,7 @@
 
 mod apply;
 mod bridge;
+mod failure;
 mod lock;
 
 use std::str::FromStr;
@@ -19,14 +20,19 @@ use super::drift::{self, Object};
 use super::event::StepReport;
 use super::files::Migrations;
 use super::history::postgres::Place;
-use super::history::{self, Entry, EntryState, NewEntry, quote};
+use super::history::{self, Entry, EntryState, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
-use crate::error::Context;
+use crate::endpoint::PostgresUrl;
+use crate::quote::quote;
 use crate::{Error, Result};
 
 use bridge::Bridge;
+pub(crate) use failure::Explained;
+
+/// How the server lists the connections of a runner.
+const APPLICATION: &str = "whimbrel schema";
 
 /// A PostgreSQL database that is being migrated.
 pub(crate) struct Postgres {
@@ -50,22 +56,24 @@ struct Session {
 impl Postgres {
     /// Reads the URL; connects to nothing.
     pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
-        // The parser's own message may repeat the URL with its password.
-        let connect = PgConnectOptions::from_str(url)
-            .map_err(|_| {
-                Error::usage("read", "PostgreSQL URL", "it is not of the form `postgres://user@host:port/database`")
-            })?
-            .application_name("whimbrel schema")
-            .disable_statement_logging();
-        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, options) })
+        let (connect, endpoint) = read_url("PostgreSQL URL", url)?;
+        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, endpoint, options) })
     }
 }
 
+/// How to connect to the database of a URL, and the URL for people.
+fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, String)> {
+    let read = PostgresUrl::parse(url)?;
+    // The parser's own message may repeat the URL with its password.
+    let connect = PgConnectOptions::from_str(read.secret()).map_err(|_| {
+        Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`")
+            .hint("percent-encode special characters in the user and the password, for example `@` as `%40`")
+    })?;
+    Ok((connect.application_name(APPLICATION).disable_statement_logging(), read.to_string()))
+}
+
 impl Session {
-    fn new(connect: PgConnectOptions, options: Options) -> Session {
-        let database = connect.get_database().unwrap_or_else(|| connect.get_username());
-        let endpoint =
-            format!("postgres://{}@{}:{}/{database}", connect.get_username(), connect.get_host(), connect.get_port());
+    fn new(connect: PgConnectOptions, endpoint: String, options: Options) -> Session {
         Session {
             connect,
             endpoint,
@@ -169,13 +177,15 @@ impl Session {
     async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Vec<Object>> {
         let quiet = Options { dry_run: false, ..self.options.clone() };
         if let Some(url) = self.options.scratch_url.clone() {
-            let connect = PgConnectOptions::from_str(&url)
-                .map_err(|_| Error::usage("read", "URL of the scratch database", "it is not a PostgreSQL URL"))?;
-            return Session::new(connect.disable_statement_logging(), quiet).build(steps).await;
+            let (connect, endpoint) = read_url("URL of the scratch database", &url)?;
+            return Session::new(connect, endpoint, quiet).build(steps).await;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let object = format!("`{name}`");
+        self.drop_left_over().await?;
+        // The name of this connection says whose database it is, from before it is there until it is gone.
+        self.call_connection(&name).await?;
         let (connection, _) = self.open().await?;
         let create = format!("CREATE DATABASE {} TEMPLATE template0", quote(&name));
         sqlx::raw_sql(AssertSqlSafe(create))
@@ -185,13 +195,43 @@ impl Session {
             .map_err(|error| {
                 error.hint("name an empty database with `scratch_url`, or grant the right to create one")
             })?;
-        let built = Session::new(self.connect.clone().database(&name), quiet).build(steps).await;
+        let built = Session::new(self.connect.clone().database(&name), name.clone(), quiet).build(steps).await;
         let (connection, _) = self.open().await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
         let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;
         let objects = built?;
         dropped.could_not("drop scratch database", object)?;
+        self.call_connection(APPLICATION).await?;
         Ok(objects)
+    }
+
+    /// Names the connection that works, for the server's list of connections.
+    async fn call_connection(&mut self, name: &str) -> Result<()> {
+        let object = self.object();
+        let (connection, _) = self.open().await?;
+        sqlx::query("SELECT pg_catalog.set_config('application_name', $1, false)")
+            .bind(name)
+            .execute(connection)
+            .await
+            .could_not("prepare", object)?;
+        Ok(())
+    }
+
+    /// Drops the databases of runs that died while they looked for drift: nobody is connected to them, and no
+    /// connection has their name.
+    async fn drop_left_over(&mut self) -> Result<()> {
+        let object = self.object();
+        let (connection, _) = self.open().await?;
+        let names: Vec<String> = sqlx::query_scalar(include_str!("postgres/left_over.sql"))
+            .fetch_all(&mut *connection)
+            .await
+            .could_not("look for scratch databases on", object)?;
+        for name in names {
+            let drop = format!("DROP DATABASE IF EXISTS {}", quote(&name));
+            // Another run may be dropping it as well, and nothing here depends on it.
+            let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *connection).await;
+        }
+        Ok(())
     }
 
     async fn build(mut self, steps: &[Step]) -> Result<Vec<Object>> {

@@ -38,6 +38,8 @@ pub struct Runner {
 pub struct Findings {
     /// Where each migration stands.
     pub status: Status,
+    /// Pending migrations are told in the status and are no problem ([`Options::allow_pending`]).
+    pub pending_allowed: bool,
     /// What the database itself finds wrong: integrity, foreign keys, invalid indexes. One sentence each.
     pub integrity: Vec<String>,
     /// The objects that are not what the migrations produce from nothing.
@@ -47,15 +49,17 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Whether nothing is wrong. Pending migrations are not wrong.
+    /// Whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
         self.problems().is_empty()
     }
 
     /// Everything that is wrong, one sentence each.
     pub fn problems(&self) -> Vec<String> {
-        let history = self.status.problems().map(|line| {
-            format!("migration `{}_{}` is {}: {}", line.version, line.name, line.state.word(), line.detail)
+        let told = self.status.problems().filter(|line| !(self.pending_allowed && line.state == State::Pending));
+        let history = told.map(|line| {
+            let why = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
+            format!("migration `{}_{}` is {}{why}", line.version, line.name, line.state.word())
         });
         let drift = self.drift.iter().map(ToString::to_string);
         history.chain(self.integrity.iter().cloned()).chain(drift).chain(self.drift_unknown.clone()).collect()
@@ -177,14 +181,23 @@ impl Runner {
     /// Looks for everything that is wrong: the history against the files, the database's own integrity and foreign
     /// keys, and the schema against the one that the applied migrations produce from nothing.
     pub fn validate(&mut self) -> Result<Findings> {
-        let history = self.database.history()?;
+        let history = match self.database.history() {
+            Ok(history) => history,
+            Err(error) => return Err(self.damage().unwrap_or(error)),
+        };
         let status = status(self.database.endpoint(), &history, &self.migrations)?;
         let integrity = self.database.integrity()?;
         let (drift, drift_unknown) = match self.drift(&history, &status) {
             Ok(drift) => (drift, None),
             Err(error) => (Vec::new(), Some(format!("drift could not be looked for: {error}"))),
         };
-        Ok(Findings { status, integrity, drift, drift_unknown })
+        Ok(Findings { status, pending_allowed: self.options.allow_pending, integrity, drift, drift_unknown })
+    }
+
+    /// A history that cannot be read may be the doing of a damaged file, and damage is a finding.
+    fn damage(&mut self) -> Option<Error> {
+        let found = self.database.integrity().ok().filter(|found| !found.is_empty())?;
+        Some(Error::differs("validate", format!("`{}`", self.database.endpoint()), found.join("; ")))
     }
 
     fn drift(&mut self, history: &[Entry], status: &Status) -> Result<Vec<Difference>> {

@@ -23,6 +23,7 @@ use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
 use crate::error::Context;
+use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
 
 use guard::Watch;
@@ -30,6 +31,9 @@ use lock::RunLock;
 
 /// The file name that means a database in memory.
 const MEMORY: &str = ":memory:";
+
+/// How many findings of each of SQLite's own checks `validate` names; the rest it counts.
+const PROBLEMS_TOLD: usize = 100;
 
 /// A SQLite file that is being migrated.
 pub(crate) struct Sqlite {
@@ -274,12 +278,21 @@ impl Database for Sqlite {
     fn integrity(&mut self) -> Result<Vec<String>> {
         let object = self.object();
         let Some(connection) = self.existing()? else { return Ok(Vec::new()) };
-        let mut problems: Vec<String> = connection
-            .prepare("PRAGMA integrity_check")
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-            .could_not("check integrity of", object)?;
-        problems.retain(|line| line != "ok");
-        problems.extend(guard::foreign_key_violations(connection)?);
+        let pages = structure::integrity_of(connection, &object, Depth::Full, PROBLEMS_TOLD)?;
+        let keys = structure::foreign_keys_of(connection, &object, PROBLEMS_TOLD)?;
+        let mut problems = pages.messages;
+        let more = pages.total.saturating_sub(problems.len() as u64);
+        if more > 0 {
+            problems.push(format!("{more} more findings of the integrity check"));
+        }
+        for orphan in &keys.orphans {
+            problems.push(guard::orphan(connection, &orphan.table, orphan.rowid, &orphan.parent)?);
+        }
+        let more = keys.total.saturating_sub(keys.orphans.len() as u64);
+        if more > 0 {
+            problems.push(format!("{more} more such rows"));
+        }
+        problems.extend(keys.unusable.iter().map(|reason| format!("foreign keys cannot be checked: {reason}")));
         Ok(problems)
     }
 

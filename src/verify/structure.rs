@@ -3,6 +3,7 @@
 //! Invariants: the file is opened again and only read. Every list is bounded, every total is exact, except where
 //! SQLite itself stops counting (see `MESSAGES_COUNTED_MAX`), and then the report says so.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -90,12 +91,26 @@ pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<Atomi
         }
         opened => opened?,
     };
+    integrity_of(&connection, quoted(path), depth, shown_max)
+}
+
+/// The same on a connection that is open already; `object` is what a failure names.
+///
+/// # Errors
+///
+/// When the check itself fails. Damage that SQLite cannot read past is a message.
+pub fn integrity_of(
+    connection: &Connection,
+    object: impl Display,
+    depth: Depth,
+    shown_max: usize,
+) -> Result<Integrity> {
     let pragma = match depth {
         Depth::Full => "integrity_check",
         Depth::Quick => "quick_check",
     };
     let mut found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
-    let outcome = run(&connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), |row| {
+    let outcome = run(connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), |row| {
         let message: String = row.get(0)?;
         // One row can hold several lines of findings.
         for line in message.lines().filter(|line| *line != "ok") {
@@ -112,7 +127,7 @@ pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<Atomi
                 found.total += 1;
                 found.messages.push(error.to_string());
             }
-            _ => return Err(told("check integrity of", quoted(path), &error)),
+            _ => return Err(told("check integrity of", object, &error)),
         }
     }
     found.stopped = found.total >= MESSAGES_COUNTED_MAX;
@@ -125,8 +140,23 @@ pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<Atomi
 ///
 /// When the file cannot be read, or somebody asks to stop.
 pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<ForeignKeys> {
+    match open(path, cancel) {
+        Err(error) if error.kind() == Kind::Differs => {
+            let unusable = vec![error.cause().to_owned()];
+            Ok(ForeignKeys { orphans: Vec::new(), total: 0, unusable })
+        }
+        opened => foreign_keys_of(&opened?, quoted(path), shown_max),
+    }
+}
+
+/// The same on a connection that is open already; `object` is what a failure names.
+///
+/// # Errors
+///
+/// When the check itself fails. Damage is a key that cannot be checked.
+pub fn foreign_keys_of(connection: &Connection, object: impl Display, shown_max: usize) -> Result<ForeignKeys> {
     let mut found = ForeignKeys { orphans: Vec::new(), total: 0, unusable: Vec::new() };
-    match check_foreign_keys(path, shown_max, cancel, &mut found) {
+    match check_foreign_keys(connection, &object, shown_max, &mut found) {
         // A damaged file tells as much as it can.
         Err(error) if error.kind() == Kind::Differs => found.unusable.push(error.cause().to_owned()),
         outcome => outcome?,
@@ -134,12 +164,16 @@ pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> 
     Ok(found)
 }
 
-fn check_foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>, found: &mut ForeignKeys) -> Result<()> {
-    let connection = open(path, cancel)?;
-    let failed = |error: rusqlite::Error| told("check foreign keys of", quoted(path), &error);
+fn check_foreign_keys(
+    connection: &Connection,
+    object: &dyn Display,
+    shown_max: usize,
+    found: &mut ForeignKeys,
+) -> Result<()> {
+    let failed = |error: rusqlite::Error| told("check foreign keys of", object, &error);
     // Table by table: one key that cannot be checked must not hide the others.
     let mut tables: Vec<String> = Vec::new();
-    run(&connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {
+    run(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {
         tables.push(row.get(0)?);
         Ok(())
     })
@@ -147,7 +181,7 @@ fn check_foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>, f
     for table in tables {
         let name = table.replace('"', "\"\"");
         let mut keys: Vec<(i64, String)> = Vec::new();
-        run(&connection, &format!("PRAGMA main.foreign_key_list(\"{name}\")"), |row| {
+        run(connection, &format!("PRAGMA main.foreign_key_list(\"{name}\")"), |row| {
             keys.push((row.get(0)?, row.get(3)?));
             Ok(())
         })
@@ -155,7 +189,7 @@ fn check_foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>, f
         if keys.is_empty() {
             continue;
         }
-        let outcome = run(&connection, &format!("PRAGMA main.foreign_key_check(\"{name}\")"), |row| {
+        let outcome = run(connection, &format!("PRAGMA main.foreign_key_check(\"{name}\")"), |row| {
             found.total += 1;
             if found.orphans.len() < shown_max {
                 let key: i64 = row.get(3)?;

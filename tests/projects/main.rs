@@ -1,6 +1,7 @@
 //! For every project that this repository carries: up and down, step by step, with rows in every table.
 
 mod defects;
+mod indexes;
 mod picture;
 mod rows;
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use whimbrel::project::Project;
-use whimbrel::schema::{Dialect, Migrations, Object, Reversal, Runner, To, compare};
+use whimbrel::schema::{Dialect, Migrations, Object, Options, Reversal, Runner, To, compare};
 use whimbrel::transfer::publish::JournalMode;
 
 /// So many rows per table and visit: two of each three have a value in every column.
@@ -46,7 +47,9 @@ impl Database {
         // Not the business of these tests, and they change a file hundreds of times.
         connection.pragma_update(None, "journal_mode", "wal").unwrap();
         let migrations = Migrations::from_dir(project.join("target")).unwrap();
-        Database { runner: Runner::open(path.to_str().unwrap(), migrations).unwrap(), folder }
+        // Every version on the way is looked at, with the newer ones still to come.
+        let options = Options { allow_pending: true, ..Options::default() };
+        Database { runner: Runner::open_with(path.to_str().unwrap(), migrations, options).unwrap(), folder }
     }
 
     /// A connection as the project wants it.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 /// Tells an error of `sqlx` as operation, object, cause and hint.
-pub(super) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::Error) -> Error {
+pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::Error) -> Error {
     let (cause, hint) = match error {
         sqlx::Error::Database(error) => explain_server(error.as_ref()),
         sqlx::Error::Io(error) => explain_connection(error),

@@ -9,6 +9,7 @@ mod introspect;
 mod session;
 mod source;
 
+pub(crate) use failure::explain;
 pub use introspect::introspect;
 pub use session::Session;
 pub use source::PostgresSource;

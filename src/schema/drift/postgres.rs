@@ -3,9 +3,9 @@
 use sqlx::PgConnection;
 
 use super::super::history::postgres::Place;
+use super::super::postgres::Explained;
 use super::Object;
 use crate::Result;
-use crate::error::Context;
 
 /// Every object but the server's own, those of extensions, and the bookkeeping of this program and sqlx's, ordered.
 pub(crate) async fn objects(connection: &mut PgConnection, history: &Place) -> Result<Vec<Object>> {

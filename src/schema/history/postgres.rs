@@ -2,8 +2,9 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table, quote};
-use crate::error::Context;
+use super::super::postgres::Explained;
+use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table};
+use crate::quote::quote;
 use crate::{Error, Result};
 
 /// Where the history is: schema and table, named in every query, so that a script may change the search path.

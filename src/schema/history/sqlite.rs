@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::clock::rfc_3339;
-use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table, quote};
+use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table};
 use crate::error::Context;
+use crate::quote::quote;
 use crate::{Error, Result};
 
 /// Reads the whole history, ascending; nothing where there is no table.

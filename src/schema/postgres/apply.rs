@@ -12,8 +12,7 @@ use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
 use super::super::step::{count, milliseconds, report as step_report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
-use super::Session;
-use crate::error::Context;
+use super::{Explained, Session};
 use crate::{Error, Result};
 
 /// The lock could not be had within `lock_timeout`.
@@ -123,7 +122,7 @@ impl Session {
         let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", place.quoted());
         execute(connection, sql)
             .await
-            .map_err(|error| failure(&error, Error::could_not("lock history", "", &error)))?;
+            .map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
         Ok(history::state(connection, &place, version).await? != known)
     }
 
@@ -406,7 +405,9 @@ async fn run_statement(
 
 /// What the server says, with its detail and hint.
 fn told(error: &sqlx::Error) -> String {
-    let Some(error) = error.as_database_error() else { return error.to_string() };
+    let Some(error) = error.as_database_error() else {
+        return super::failure::told("", "", error).cause().to_owned();
+    };
     let mut text = error.message().to_owned();
     if let Some(server) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
         for more in [server.detail(), server.hint()].into_iter().flatten() {

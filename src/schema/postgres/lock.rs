@@ -11,8 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::database::Observer;
 use super::super::event::Event;
-use super::Session;
-use crate::error::Context;
+use super::{Explained, Session};
 use crate::{Error, Result};
 
 /// How often a waiting runner tries again.

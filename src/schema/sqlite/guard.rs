@@ -187,7 +187,7 @@ fn ordinary_tables(connection: &Connection) -> Result<HashSet<String>> {
 }
 
 fn count(connection: &Connection, table: &str) -> Result<i64> {
-    let sql = format!("SELECT count(*) FROM main.{}", super::history::quote(table));
+    let sql = format!("SELECT count(*) FROM main.{}", crate::quote::quote(table));
     connection.query_row(&sql, [], |row| row.get(0)).could_not("count rows of", format!("`{table}`"))
 }
 
@@ -197,6 +197,16 @@ pub(super) const NO_TABLE: &str = "the missing table";
 fn is_there(connection: &Connection, table: &str) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
     connection.query_row(sql, [table], |row| row.get(0)).could_not("look for", format!("`{table}`"))
+}
+
+/// How a row reads whose parent is missing.
+pub(super) fn orphan(connection: &Connection, table: &str, row_id: Option<i64>, parent: &str) -> Result<String> {
+    let row = row_id.map_or("a row".to_owned(), |id| format!("row {id}"));
+    Ok(if is_there(connection, parent)? {
+        format!("{row} of `{table}` refers to a row of `{parent}` that does not exist")
+    } else {
+        format!("{row} of `{table}` refers to {NO_TABLE} `{parent}`")
+    })
 }
 
 /// The first rows whose parent is missing, one sentence each, and how many there are.
@@ -210,12 +220,7 @@ pub(super) fn foreign_key_violations(connection: &Connection) -> Result<Vec<Stri
         if told.len() < TOLD {
             let (table, row_id, parent): (String, Option<i64>, String) =
                 row.get(0).and_then(|t| Ok((t, row.get(1)?, row.get(2)?))).could_not(checking, "")?;
-            let row = row_id.map_or("a row".to_owned(), |id| format!("row {id}"));
-            told.push(if is_there(connection, &parent)? {
-                format!("{row} of `{table}` refers to a row of `{parent}` that does not exist")
-            } else {
-                format!("{row} of `{table}` refers to {NO_TABLE} `{parent}`")
-            });
+            told.push(orphan(connection, &table, row_id, &parent)?);
         }
     }
     if total > told.len() {

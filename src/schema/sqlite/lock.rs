@@ -2,7 +2,9 @@
 //!
 //! SQLite's own locks end with a transaction. This one is an advisory lock of the operating system on an empty file
 //! beside the database, `app.db-schema-lock`: a process that dies, by whatever signal, lets go of it. The file is
-//! removed by its holder; who opened the old one meanwhile sees that the name leads elsewhere and tries again.
+//! removed by its holder; who opened the old one meanwhile sees that the name leads elsewhere and tries again. A holder
+//! that was killed leaves the file: it is empty, harmless, and taken and removed by the next run. Nobody but the holder
+//! may remove it, because two runners could then each hold a lock under the same name.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
