@@ -65,11 +65,6 @@ impl Endpoint {
             // Only the scheme is told: what follows it may hold a password.
             return refuse(&format!("{scheme}://…"), "this scheme is not known");
         }
-        if let Some(scheme) =
-            ["postgres:", "postgresql:"].into_iter().find(|scheme| strip_prefix_ignoring_case(text, scheme).is_some())
-        {
-            return refuse(&format!("{scheme}…"), "`//` is missing behind the scheme");
-        }
         if ["host=", "hostaddr=", "dbname=", "password="].iter().any(|word| text.contains(word)) {
             return refuse("", "a connection string of `key=value` words is not known");
         }
