@@ -4,6 +4,7 @@ mod child;
 mod comparison;
 mod cost;
 mod crowd;
+mod history;
 mod killed;
 mod library;
 mod postgres;

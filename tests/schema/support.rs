@@ -114,6 +114,17 @@ impl Postgres {
             number
         })
     }
+
+    /// One text that a query gives.
+    pub fn text(&self, sql: &str) -> String {
+        block_on(async {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            let text =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+            text
+        })
+    }
 }
 
 fn run_sql(url: &str, sql: &str) {
