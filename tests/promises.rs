@@ -193,7 +193,8 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
         .expect("the rows");
     assert_eq!(kept, "NULL 1.5; 0.0 NULL; 0.0 0.0; NULL 2.0; 1.0e+300 NULL");
 
-    let outcome = message(&run(0, &["migrate", &url, &target, "--no-metadata", "--json"]), "outcome");
+    let outcome =
+        message(&run(0, &["migrate", &url, &path_in(&folder, "data.db"), "--no-metadata", "--json"]), "outcome");
     assert_eq!((&outcome["metadata"], &outcome["ledger_entries"]), (&Value::from(false), &Value::from(0)));
     let tables: Vec<_> = list(&outcome, "tables")
         .iter()
@@ -280,7 +281,7 @@ fn what_is_excluded_is_not_carried_and_named() {
     let objects = [
         ("check", "public.pets.born"),
         ("foreign key", "public.pets.owned"),
-        ("index", "public.pets.pets_by_age"),
+        ("index", "pets_by_age on public.pets"),
         ("table", "other.far"),
         ("table", "public.audit_log"),
         ("table", "public.audit_old"),
@@ -466,4 +467,18 @@ fn a_long_list_of_differences_is_bounded_and_its_total_exact() {
     judge("50 changed, 0 missing from the target, 0 in the target only", "30", [50, 0, 0]);
     change("DELETE FROM notes WHERE id % 100 = 7; INSERT INTO notes VALUES (2001, 'a'), (2002, 'b'), (2003, 'c')");
     judge("50 changed, 10 missing from the target, 3 in the target only", "43", [50, 10, 3]);
+}
+
+#[test]
+fn a_default_that_an_integer_key_cannot_have_is_named() {
+    let database = database(
+        "key_default",
+        "CREATE TABLE only_row (id integer PRIMARY KEY DEFAULT 0, version integer DEFAULT 1); INSERT INTO only_row VALUES (0);
+         CREATE TABLE counted (id serial PRIMARY KEY)",
+    );
+    let data = message(&run(0, &["plan", &database.url(), "--json"]), "plan");
+    let losses = list(&data, "not_carried");
+    assert_eq!(losses.len(), 1, "{losses:?}");
+    assert_eq!((text(&losses[0], "kind"), text(&losses[0], "object")), ("default", "public.only_row.id"));
+    assert!(text(&losses[0], "reason").starts_with("`0`: "), "{losses:?}");
 }

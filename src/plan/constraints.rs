@@ -48,7 +48,11 @@ impl Builder<'_> {
             let counts = sequence.is_some() || source.is_some_and(|column| column.identity.is_some());
             if let Some(column) = ddl.columns.iter_mut().find(|column| column.name == columns[0]) {
                 column.rowid_key = Some((key.name.clone(), counts));
-                column.default = None;
+                if let Some(default) = column.default.take() {
+                    let reason =
+                        format!("`{}`: an integer primary key of SQLite gets the next number instead", default.sql);
+                    self.lose("default", &default.origin, &reason);
+                }
             }
             plan.last_number = sequence.and_then(|sequence| sequence.last_value);
         } else {
