@@ -71,6 +71,7 @@ fn ddl(path: &str, table: &str) -> String {
 }
 
 /// Runs a migration and returns the most memory that it had at one time, in bytes.
+#[allow(clippy::zombie_processes, reason = "wait4 waits for it, and tells its memory")]
 fn peak_memory_bytes(url: &str, target: &str) -> u64 {
     let log = std::fs::File::create(format!("{target}.log")).expect("a log");
     let child = program(&["migrate", url, target, "--no-progress"])
