@@ -34,6 +34,11 @@ pub(crate) use failure::Explained;
 /// How the server lists the connections of a runner.
 const APPLICATION: &str = "whimbrel schema";
 
+/// Has the server end a statement soon after its client is gone, instead of holding its locks to the end; from
+/// PostgreSQL 14 on.
+const NOTICE_A_DEAD_CLIENT: &str = "SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
+                                    WHERE name = 'client_connection_check_interval'";
+
 /// A PostgreSQL database that is being migrated.
 pub(crate) struct Postgres {
     bridge: Bridge,
@@ -118,13 +123,7 @@ impl Session {
     /// A connection on which the server notices soon that its client is gone.
     async fn connect_quietly(&self) -> Result<PgConnection> {
         let mut connection = self.connect.connect().await.could_not("connect to", self.object())?;
-        sqlx::query(
-            "SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
-             WHERE name = 'client_connection_check_interval'",
-        )
-        .execute(&mut connection)
-        .await
-        .could_not("connect to", self.object())?;
+        sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
         Ok(connection)
     }
 

@@ -137,10 +137,19 @@ impl Session {
         started(step, observe);
         let has_history = self.has_history;
         let (connection, place) = self.open().await?;
+        let begun = transaction_id(connection).await?;
         for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
             run_statement(connection, step, number, statement).await?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
+        }
+        // The scanner refuses transaction control where it sees it; what it might not see is noticed here.
+        if transaction_id(connection).await? != begun {
+            let cause = "a statement of it ended the transaction, so that some of it is committed without a history";
+            return Err(Failure::from(
+                Error::could_not("run migration", format!("`{}_{}`", step.version, step.name), cause)
+                    .hint("take COMMIT and ROLLBACK out of the script, see what it left in the database, and run it again"),
+            ));
         }
         let duration_ms = milliseconds(start);
         match step.direction {
@@ -430,4 +439,11 @@ fn give_up(failure: Failure) -> Error {
         );
     }
     failure.error
+}
+
+/// The number of the transaction that the connection is in.
+async fn transaction_id(connection: &mut sqlx::PgConnection) -> Result<String> {
+    use sqlx::Row;
+    let row = sqlx::raw_sql("SELECT pg_catalog.pg_current_xact_id()::text").fetch_one(connection).await;
+    row.and_then(|row| row.try_get_unchecked(0)).could_not("number the transaction", "")
 }

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::database::Observer;
 use super::super::event::Event;
-use super::{Explained, Session};
+use super::{Explained, NOTICE_A_DEAD_CLIENT, Session};
 use crate::{Error, Result};
 
 /// How often a waiting runner tries again.
@@ -59,7 +59,8 @@ impl Session {
         let object = self.object();
         let (connection, _) = self.open().await?;
         let sql = format!(
-            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = 0"
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; \
+             SET idle_in_transaction_session_timeout = 0; {NOTICE_A_DEAD_CLIENT}"
         );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
         Ok(())
