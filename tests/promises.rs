@@ -117,9 +117,10 @@ fn memory_does_not_grow_with_the_rows() {
         assert_eq!(counted.unsigned_abs(), rows);
         bytes
     };
-    let (few, many) = (peak(50_000), peak(500_000));
+    // Caches and the sorter of the index are bounded, and are full at the smaller number.
+    let (few, many) = (peak(200_000), peak(600_000));
     assert!(many < 200 * MIB, "{} MiB", many / MIB);
-    assert!(many < few + 40 * MIB, "{} MiB became {} MiB", few / MIB, many / MIB);
+    assert!(many < few + 32 * MIB, "{} MiB became {} MiB", few / MIB, many / MIB);
 }
 
 #[test]
@@ -320,7 +321,7 @@ fn a_plan_writes_nothing_and_says_the_same_as_text_and_as_data() {
     let database = database(
         "planned",
         "CREATE TABLE people (id integer PRIMARY KEY, name varchar(9) NOT NULL, weight real, doc jsonb, born timestamptz,
-           price numeric, CONSTRAINT named CHECK (name <> ''), CONSTRAINT shaped CHECK (name ~ '^[a-z]+$'));
+           price numeric, CONSTRAINT named CHECK (name <> ''), CONSTRAINT shaped CHECK (name = reverse(name)));
          CREATE TABLE pets (id bigserial PRIMARY KEY, owner integer REFERENCES people ON DELETE CASCADE, name text UNIQUE);
          CREATE TABLE odd (at tsrange, EXCLUDE USING gist (at WITH &&)); CREATE SEQUENCE lonely;
          CREATE INDEX pets_by_name ON pets (lower(name) DESC); CREATE INDEX people_docs ON people USING gin (doc);
