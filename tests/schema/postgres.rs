@@ -225,3 +225,18 @@ fn a_session_that_a_script_gave_away_is_taken_back() {
     project.runner_for(&postgres.url).up(To::Newest).unwrap();
     assert_eq!(postgres.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'c'"), 1);
 }
+
+#[test]
+fn a_commit_that_the_scanner_does_not_see_is_noticed() {
+    let postgres = Postgres::new();
+    let project = Project::new(&[
+        (
+            "1_hidden.up.sql",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS case; END; COMMIT; BEGIN; SELECT 1;",
+        ),
+        ("1_hidden.down.sql", "-- whimbrel: lossy\nDROP FUNCTION f();"),
+    ]);
+    let error = project.runner_for(&postgres.url).up(To::Newest).unwrap_err();
+    // Refused by the scanner or noticed afterwards: it is never told as applied.
+    assert!(error.to_string().contains("COMMIT") || error.to_string().contains("ended the transaction"), "{error}");
+}

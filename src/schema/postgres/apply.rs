@@ -147,8 +147,9 @@ impl Session {
         if transaction_id(connection).await? != begun {
             let cause = "a statement of it ended the transaction, so that some of it is committed without a history";
             return Err(Failure::from(
-                Error::could_not("run migration", format!("`{}_{}`", step.version, step.name), cause)
-                    .hint("take COMMIT and ROLLBACK out of the script, see what it left in the database, and run it again"),
+                Error::could_not("run migration", format!("`{}_{}`", step.version, step.name), cause).hint(
+                    "take COMMIT and ROLLBACK out of the script, see what it left in the database, and run it again",
+                ),
             ));
         }
         let duration_ms = milliseconds(start);
