@@ -77,13 +77,13 @@ impl Place {
 
     /// The state of each migration, in their order.
     fn states(&self, database: &str) -> Vec<String> {
-        let status = self.json(0, &["status", database, "app"], "schema-status").remove(0);
+        let status = self.json(0, &["status", database, "app"], "schema_status").remove(0);
         let lines = status["migrations"].as_array().unwrap();
         lines.iter().map(|line| line["state"].as_str().unwrap().to_owned()).collect()
     }
 
     fn problems(&self, database: &str) -> Vec<String> {
-        let found = self.json(1, &["validate", database, "app"], "schema-findings").remove(0);
+        let found = self.json(1, &["validate", database, "app"], "schema_findings").remove(0);
         found["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap().to_owned()).collect()
     }
 
@@ -118,7 +118,7 @@ fn new_up_status_down_and_up_again() {
     assert!(told.contains("no label") && !place.path("app.db").exists(), "{told}");
     place.migration("0004_more.up.sql", "CREATE TABLE more(a);");
     place.migration("0004_more.down.sql", "-- whimbrel: lossy\nDROP TABLE more;");
-    let report = place.json(0, &["up", "app.db", "app"], "schema-report").remove(0);
+    let report = place.json(0, &["up", "app.db", "app"], "schema_report").remove(0);
     assert_eq!(report["steps"].as_array().unwrap().len(), 4);
     assert_eq!(place.states("app.db"), ["applied"; 4]);
 
@@ -154,8 +154,8 @@ fn validate_is_clean_or_names_what_is_pending_or_differs() {
         place.problems("app.db"),
         ["index `c_d` is missing", "table `stray` is there, and no migration creates it"]
     );
-    let (_, told) = place.run(1, &["validate", "app.db", "app", "--quiet"]);
-    assert!(told.contains("`c_d`") && told.contains("`stray`"), "{told}");
+    let (out, _) = place.run(1, &["validate", "app.db", "app", "--quiet"]);
+    assert!(out.contains("`c_d`") && out.contains("`stray`"), "{out}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_changed_file_is_told_refused_and_accepted_by_repair() {
     let (_, told) = place.run(3, &["up", "app.db", "app"]);
     assert!(told.contains("`0002_c.up.sql` changed after it was applied"), "{told}");
     std::fs::remove_file(place.path("app/target/0004_e.sql")).unwrap();
-    let repaired = place.json(0, &["repair", "2", "app.db", "app"], "schema-repaired").remove(0);
+    let repaired = place.json(0, &["repair", "2", "app.db", "app"], "schema_repaired").remove(0);
     assert_eq!(repaired["versions"], serde_json::json!([2]));
     place.run(0, &["validate", "app.db", "app"]);
     let (_, told) = place.run(2, &["repair", "2", "app.db", "app"]);
@@ -194,7 +194,7 @@ fn a_history_of_sqlx_is_adopted() {
     }
     drop(connection);
     let (out, _) = place.run(0, &["adopt", "app.db", "app"]);
-    assert!(out.starts_with("2 migrations of `_sqlx_migrations` are adopted"), "{out}");
+    assert!(out.starts_with("adopted 2 migrations from `_sqlx_migrations`"), "{out}");
     assert_eq!(place.states("app.db"), STATES[2]);
     place.run(0, &["up", "app.db", "app"]);
     place.run(0, &["validate", "app.db", "app"]);
@@ -295,7 +295,7 @@ fn an_interrupted_run_stands_after_one_of_its_migrations() {
     let place = Place::three();
     place.migration("0002_c.up.sql", &format!("CREATE TABLE c(d INTEGER);\n{LONG}"));
     let told = interrupt(&place, "app.db");
-    assert!(told.contains("interrupted; an open transaction is rolled back, and `schema status` tells"), "{told}");
+    assert!(told.contains("interrupted; what was not committed is rolled back, `schema status` says"), "{told}");
     assert_eq!(place.states("app.db"), STATES[1]);
     assert_eq!(place.number("SELECT count(*) FROM sqlite_schema WHERE name = 'c'"), 0);
     place.migration("0002_c.up.sql", "CREATE TABLE c(d INTEGER);");
@@ -311,7 +311,7 @@ fn an_interrupted_migration_without_a_transaction_says_where_it_stands() {
     let header = "-- whimbrel: no-transaction\nCREATE TABLE c(d INTEGER);\n";
     place.migration("0002_c.up.sql", &format!("{header}{LONG}"));
     interrupt(&place, "app.db");
-    let status = place.json(0, &["status", "app.db", "app"], "schema-status").remove(0);
+    let status = place.json(0, &["status", "app.db", "app"], "schema_status").remove(0);
     assert_eq!(status["migrations"][1]["state"], "interrupted");
     assert_eq!(status["migrations"][1]["detail"], "applying, 1 statements finished");
     place.migration("0002_c.up.sql", header);
