@@ -27,7 +27,7 @@ const MEMORY_MAX_MB: f64 = 200.0;
 
 fn main() -> ExitCode {
     if let Ok(part) = std::env::var(PART) {
-        let (kind, url) = part.split_once(' ').expect("a part and a URL");
+        let (kind, url) = part.rsplit_once(' ').expect("a part and a URL");
         let result = match kind {
             "bare" => bare(url, false),
             "bare, keys after" => bare(url, true),
