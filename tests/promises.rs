@@ -227,7 +227,8 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
 
 /// The kinds of what an outcome says was not carried because it was excluded, with what it names.
 fn excluded(outcome: &Value) -> Vec<(String, String)> {
-    let losses = list(outcome, "not_carried").iter().filter(|loss| text(loss, "reason").contains("excluded by name"));
+    let by_choice = |reason: &str| reason.contains("excluded by name") || reason == "not chosen by `--table`";
+    let losses = list(outcome, "not_carried").iter().filter(|loss| by_choice(text(loss, "reason")));
     let mut names: Vec<_> =
         losses.map(|loss| (text(loss, "kind").to_owned(), text(loss, "object").to_owned())).collect();
     names.sort();
