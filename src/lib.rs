@@ -29,6 +29,7 @@
 //! | [`cli`] | the command line: one file per verb, the only code that prints |
 //! | [`migration`] | the library's face: one migration, told in one sentence and run |
 //! | [`report`] | renders plans, outcomes and findings as text and as JSON |
+//! | [`harness`] | feature `harness`: provision, generate, scenario, properties, latency, snapshots |
 //! | [`recheck`] | checks a finished file later: against its source, or on its own |
 //! | [`project`] | a folder that describes one migration |
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
@@ -50,13 +51,17 @@ pub mod apps;
 pub mod backup;
 pub mod cancel;
 pub mod catalog;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+#[cfg(feature = "harness")]
+pub mod harness;
 pub mod migration;
 pub mod plan;
 pub mod project;
+#[cfg(feature = "harness")]
 pub mod provision;
 pub mod quote;
 pub mod recheck;

@@ -1,0 +1,14 @@
+//! The test harness: a PostgreSQL server, random valid rows, a migration there and back, and everything that has to
+//! hold afterwards. It is the cargo feature `harness`.
+//!
+//! ```text
+//! provision ─► source schema ─► generate ─► migrate ─► verify ─► properties ─► latencies ─► back ─► rollback ─► compare
+//!                                  │                                │
+//!                                  └──────── shrunk by proptest ◄───┘ a failure: seed, rows as SQL, the command again
+//! ```
+//!
+//! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
+
+mod seed;
+
+pub use seed::{Random, Seed};
