@@ -10,5 +10,9 @@
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
 mod seed;
+pub mod snapshot;
 
 pub use seed::{Random, Seed};
+
+#[doc(hidden)]
+pub use insta; // the macro `assert_pictures` names it
