@@ -220,3 +220,12 @@ fn no_path_of_a_developers_machine() {
         }
     }
 }
+
+#[test]
+fn no_snapshot_waits_for_a_review() {
+    let mut waiting = Vec::new();
+    for folder in ["snapshots", "examples"] {
+        files(&root().join(folder), "new", &mut waiting);
+    }
+    assert!(waiting.is_empty(), "accept or remove them, README.md says how: {waiting:?}");
+}
