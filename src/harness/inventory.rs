@@ -1,0 +1,225 @@
+//! "Nothing disappears silently", asked again: each table, row, column, key, foreign key and index that the server
+//! itself lists is in the finished file, or named by the plan among what is not carried.
+//!
+//! The verification of a run compares the file with the plan; what the plan forgot, it cannot miss. So this takes
+//! nothing from the plan but names (source to target) and its list of losses, and neither the source's catalog nor the
+//! definitions that the plan wrote: one side is asked of `pg_catalog`, the other of SQLite's pragmas.
+
+use crate::cancel::Cancel;
+use crate::catalog::QualifiedName;
+use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::Session;
+use crate::endpoint::sqlite::read::{open, told};
+use crate::error::{Context, Result};
+use crate::plan::{Plan, TablePlan};
+use crate::quote::quote;
+use crate::types::Rule;
+use rusqlite::{Connection, params};
+use std::path::Path;
+
+const OPERATION: &str = "take the inventory of";
+
+/// Tables of user schemas, members of extensions and partitions left out: `[schema, name, kind]`.
+const TABLES: &str = "
+    SELECT n.nspname, c.relname, c.relkind
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                      AND d.deptype = 'e')
+    ORDER BY 1, 2";
+
+/// What belongs to a table: `[kind, name, columns, other table's schema, other table, its columns]`, columns as JSON.
+/// An expression in an index is a NULL among its columns. `$TABLE` is the table as a quoted literal.
+const PARTS: &str = "
+    SELECT 'column', a.attname, '[]', '', '', '[]'
+    FROM pg_attribute a WHERE a.attrelid = $TABLE::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT CASE c.contype WHEN 'f' THEN 'foreign key' ELSE 'key' END, c.conname,
+           (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k(number, place)
+            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text,
+           coalesce(n.nspname, ''), coalesce(r.relname, ''),
+           coalesce((SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(number, place)
+            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]')
+    FROM pg_constraint c LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.conrelid = $TABLE::regclass AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
+    UNION ALL
+    SELECT CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, x.relname,
+           (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY k(number, place)
+            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
+            WHERE k.place <= i.indnkeyatts)::text, '', '', '[]'
+    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+    WHERE i.indrelid = $TABLE::regclass
+      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+    ORDER BY 1, 2";
+
+/// What the server has and the file has not, and the plan does not name; one sentence each. Also columns whose
+/// collation is not the one that their rule says.
+///
+/// # Errors
+/// When the server or the file cannot be read.
+pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<String>> {
+    let cancel = Cancel::new();
+    let mut session = Session::connect(url, &cancel)?;
+    let file = open(target, &cancel.flag())?;
+    let mut missing = Vec::new();
+    for row in session.query_rows(OPERATION, "the server", TABLES)? {
+        let [Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
+        let table = QualifiedName::new(schema, name);
+        let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else {
+            if !is_listed(plan, &[table.to_string()]) {
+                missing.push(format!("table `{table}` is neither carried nor listed"));
+            }
+            continue;
+        };
+        let quoted = format!("{}.{}", quote(schema), quote(name));
+        let only = if kind == "r" { "ONLY " } else { "" };
+        let counted = format!("SELECT count(*)::text FROM {only}{quoted}");
+        let counted = session.query_rows(OPERATION, format!("table `{table}`"), &counted)?;
+        let there: i64 = file
+            .query_row(&format!("SELECT count(*) FROM {}", quote(&planned.target)), [], |row| row.get(0))
+            .map_err(|error| told(OPERATION, format!("table `{}`", planned.target), &error))?;
+        if counted.first().and_then(|row| row.first()).and_then(Option::as_deref) != Some(&there.to_string()) {
+            missing.push(format!("table `{table}` has {counted:?} rows on the server and {there} in the file"));
+        }
+        let literal = format!("'{}'", quoted.replace('\'', "''"));
+        for part in session.query_rows(OPERATION, format!("table `{table}`"), &PARTS.replace("$TABLE", &literal))? {
+            let part = Part::read(part)?;
+            if !part.is_carried(plan, planned, &file).could_not(OPERATION, format!("table `{}`", planned.target))?
+                && !part.is_listed(plan, &table)
+            {
+                missing.push(format!("{} `{}` of table `{table}` is neither carried nor listed", part.kind, part.name));
+            }
+        }
+        if !plan.given_schema {
+            missing.extend(collations(planned, &file).could_not(OPERATION, format!("table `{}`", planned.target))?);
+        }
+    }
+    Ok(missing)
+}
+
+fn is_listed(plan: &Plan, names: &[String]) -> bool {
+    plan.losses.iter().any(|loss| names.contains(&loss.object))
+}
+
+/// Something that belongs to a table of the server.
+struct Part {
+    kind: String,
+    name: String,
+    columns: Vec<Option<String>>,
+    other: QualifiedName,
+    other_columns: Vec<Option<String>>,
+}
+
+impl Part {
+    fn read(row: Vec<Option<String>>) -> Result<Part> {
+        let mut texts = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || texts.next().unwrap_or_default();
+        let list = |text: String| serde_json::from_str(&text).could_not(OPERATION, "the server");
+        let (kind, name, columns) = (next(), next(), list(next())?);
+        let other = QualifiedName::new(next(), next());
+        Ok(Part { kind, name, columns, other, other_columns: list(next())? })
+    }
+
+    fn is_listed(&self, plan: &Plan, table: &QualifiedName) -> bool {
+        is_listed(plan, &[format!("{table}.{}", self.name), format!("{} on {table}", self.name)])
+    }
+
+    fn is_carried(&self, plan: &Plan, table: &TablePlan, file: &Connection) -> rusqlite::Result<bool> {
+        let Some(columns) = target_columns(table, &self.columns) else { return Ok(false) };
+        Ok(match self.kind.as_str() {
+            "column" => {
+                let target = target_columns(table, &[Some(self.name.clone())]);
+                let there = column(file, "SELECT name FROM pragma_table_xinfo(?1)", &table.target)?;
+                target.into_iter().flatten().flatten().next().is_some_and(|name| there.contains(&name))
+            }
+            "key" => {
+                let key = "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk";
+                let key: Vec<_> = column(file, key, &table.target)?.into_iter().map(Some).collect();
+                same_set(&key, &columns)
+                    || indexes(file, &table.target, true)?.iter().any(|(_, i)| same_set(i, &columns))
+            }
+            "foreign key" => {
+                let Some(parent) = plan.tables.iter().find(|planned| planned.source == self.other) else {
+                    return Ok(false);
+                };
+                let pairs = columns.into_iter().zip(target_columns(parent, &self.other_columns).unwrap_or_default());
+                let mut wanted: Vec<_> =
+                    pairs.map(|(from, to)| [from.unwrap_or_default(), to.unwrap_or_default()]).collect();
+                wanted.sort();
+                foreign_keys(file, &table.target)?.contains(&(parent.target.to_lowercase(), wanted))
+            }
+            _ => {
+                let there = indexes(file, &table.target, self.kind == "unique index")?;
+                there.iter().any(|(name, i)| name.eq_ignore_ascii_case(&self.name) || *i == columns)
+            }
+        })
+    }
+}
+
+/// The columns' names in the target; `None` where one of them has none there.
+fn target_columns(table: &TablePlan, columns: &[Option<String>]) -> Option<Vec<Option<String>>> {
+    let find = |name: &String| table.columns.iter().find(|column| column.source == *name);
+    columns.iter().map(|name| name.as_ref().map_or(Some(None), |name| Some(Some(find(name)?.target.clone())))).collect()
+}
+
+fn same_set(left: &[Option<String>], right: &[Option<String>]) -> bool {
+    left.len() == right.len() && left.iter().all(|name| right.contains(name))
+}
+
+fn column(file: &Connection, sql: &str, table: &str) -> rusqlite::Result<Vec<String>> {
+    file.prepare(sql)?.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// The indexes of a table with the columns of their keys; an expression is `None`.
+fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Result<Vec<(String, Vec<Option<String>>)>> {
+    let sql = "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" >= ?2";
+    let mut names = file.prepare(sql)?;
+    let names = names.query_map(params![table, unique_only], |row| row.get(0))?;
+    let mut parts = file.prepare("SELECT name FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    names
+        .map(|name| {
+            let name: String = name?;
+            let columns = parts.query_map([&name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            Ok((name, columns))
+        })
+        .collect()
+}
+
+/// The foreign keys of a table: the parent in lower case, and pairs of columns in a fixed order.
+fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<(String, Vec<[String; 2]>)>> {
+    let sql = "SELECT lower(f.\"table\"), f.id, f.\"from\",
+                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), '')
+               FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
+    let mut statement = file.prepare(sql)?;
+    let mut rows = statement.query([table])?;
+    let mut keys: Vec<(i64, (String, Vec<[String; 2]>))> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (parent, id, pair) = (row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]);
+        match keys.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, (_, pairs))) => pairs.push(pair),
+            None => keys.push((id, (parent, vec![pair]))),
+        }
+    }
+    Ok(keys
+        .into_iter()
+        .map(|(_, mut key)| {
+            key.1.sort();
+            key
+        })
+        .collect())
+}
+
+/// Columns of text whose collation is not their rule's.
+fn collations(table: &TablePlan, file: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for column in table.columns.iter().filter(|column| column.rule.declared_type() == "TEXT") {
+        let wanted = if column.rule == Rule::NocaseText { "NOCASE" } else { "BINARY" };
+        let (_, there, ..) = file.column_metadata(None, table.target.as_str(), column.target.as_str())?;
+        let there = there.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !there.eq_ignore_ascii_case(wanted) {
+            found.push(format!("column `{}.{}` has the collation {there}, not {wanted}", table.target, column.target));
+        }
+    }
+    Ok(found)
+}
