@@ -14,8 +14,11 @@ const BLOCK_BYTES: u64 = 4096;
 fn assert_refused(output: &Output, target: &Path, before: &[(String, Vec<u8>)], when: &str) {
     let told = said(output);
     assert_eq!(output.status.code(), Some(3), "{when}: {told}");
-    assert!(told.contains(target.to_str().unwrap()), "{when}, the file is not named: {told}");
-    assert!(told.contains("make room"), "{when}, the way out is not named: {told}");
+    // It is the new file that does not fit, under its temporary name in the target's directory.
+    let directory = target.parent().unwrap().to_str().unwrap();
+    assert!(told.contains(&format!("`{directory}/.app.db.whimbrel-")), "{when}, the file is not named: {told}");
+    let told_how = told.contains("make room for the target") || told.contains("free space on that disk");
+    assert!(told_how, "{when}, the way out is not named: {told}");
     let after = snapshot(target.parent().unwrap());
     let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     assert!(after == before, "{when}: {:?} was {:?}", names(&after), names(before));
@@ -91,7 +94,8 @@ fn full_disks(url: &str) -> std::io::Result<String> {
     let blocks = size_bytes / BLOCK_BYTES;
     let mut refused = 0;
     // Beyond ten tenths there is room for the new file and none for the backup, which needs a few blocks.
-    for (step, log) in (0..=10).flat_map(|step| [(step, false), (step, true)]) {
+    for step in 0..=10 {
+        let log = step % 2 == 1;
         let disk = Disk::new(4 * size_bytes)?;
         let target = disk.directory.path().join("app.db");
         old_target(&target, log);

@@ -107,8 +107,13 @@ fn killed_200_times_the_target_is_the_old_file_or_the_complete_new_one() {
                 fs::copy(model.with_extension("db-wal"), target.with_extension("db-wal")).unwrap();
             }
             let in_publishing = round / 2 % 10 < IN_PUBLISHING_OF_TEN;
-            let span = if in_publishing { publishing } else { whole };
-            let after = span * u32::try_from(random.below(1000)).unwrap() / 1000;
+            // The rename is near the end of publishing: half of those instants are drawn there, some beyond it.
+            let (span, from, to) = match (in_publishing, round % 4) {
+                (false, _) => (whole, 0, 1000),
+                (true, 0 | 1) => (publishing, 0, 1000),
+                (true, _) => (publishing, 600, 1200),
+            };
+            let after = span * u32::try_from(from + random.below(to - from)).unwrap() / 1000;
             match kill(&url, &target, in_publishing, after) {
                 End::Killed if kills.fetch_add(1, Ordering::Relaxed) >= KILLS => break,
                 End::Killed => {}
