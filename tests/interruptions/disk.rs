@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::support::{alone, assert_tidy, content, copied, migrate, old_target, said, snapshot, source, succeed};
+use super::support::{alone, assert_tidy, content, copied, migrate, old_target, said, snapshot, source, source_of, succeed};
 
 const BLOCK_BYTES: u64 = 4096;
 
@@ -109,7 +109,27 @@ fn full_disks(url: &str) -> std::io::Result<String> {
         assert_eq!(content(&copied(&target, models.path())), new);
         assert_tidy(disk.directory.path());
     }
+    larger_than_memory(models.path())?;
     Ok(format!("{refused} full disks, at every tenth of {size_bytes} bytes: each time the old file, then the new one"))
+}
+
+/// A small file stays in memory until its commit; of one larger than the cache, rows are written while they come in.
+#[cfg(target_os = "linux")]
+fn larger_than_memory(models: &Path) -> std::io::Result<()> {
+    let database = source_of(40, 30_000);
+    let (size_bytes, new) = model(&database.url(), models);
+    let disk = Disk::new(2 * size_bytes)?;
+    let target = disk.directory.path().join("app.db");
+    old_target(&target, true);
+    let filler = disk.fill_up_to(size_bytes / BLOCK_BYTES / 4);
+    let before = snapshot(disk.directory.path());
+    let output = migrate(&database.url(), &target).arg("--quiet").output().unwrap();
+    assert_refused(&output, &target, &before, "while rows come in");
+    assert!(said(&output).contains("copy table `public.first`, row ["), "{}", said(&output));
+    fs::remove_file(filler).unwrap();
+    succeed(&database.url(), &target);
+    assert_eq!(content(&copied(&target, models)), new);
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -13,14 +13,19 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Two tables of about the same size, a key between them, an index; the first has values for the ledger.
 pub fn source(rows: u32) -> Database {
+    source_of(rows, 8)
+}
+
+/// As [`source`], with texts of that many times 32 bytes.
+pub fn source_of(rows: u32, times: u32) -> Database {
     let database = shared().expect("a PostgreSQL server").create_database("interruptions").expect("a database");
     let sql = format!(
         "CREATE TABLE first (id integer PRIMARY KEY, body text NOT NULL, number double precision);
          CREATE TABLE second (id integer PRIMARY KEY, first integer REFERENCES first, body text NOT NULL);
          CREATE INDEX second_body ON second (body);
-         INSERT INTO first SELECT n, repeat(md5(n::text), 8), CASE n % 50 WHEN 0 THEN float8 'NaN' ELSE n END
+         INSERT INTO first SELECT n, repeat(md5(n::text), {times}), CASE n % 50 WHEN 0 THEN float8 'NaN' ELSE n END
            FROM generate_series(1, {rows}) n;
-         INSERT INTO second SELECT n, n, repeat(md5((-n)::text), 8) FROM generate_series(1, {rows}) n"
+         INSERT INTO second SELECT n, n, repeat(md5((-n)::text), {times}) FROM generate_series(1, {rows}) n"
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
