@@ -166,13 +166,25 @@ impl Part {
                 };
                 let pairs = columns.into_iter().zip(target_columns(parent, &self.other_columns).unwrap_or_default());
                 let mut wanted: Vec<_> =
-                    pairs.map(|(from, to)| [from.unwrap_or_default(), to.unwrap_or_default()]).collect();
+                    pairs.map(|(from, to)| [from, to].map(|name| name.unwrap_or_default().to_lowercase())).collect();
                 wanted.sort();
                 foreign_keys(file, &table.target)?.contains(&(parent.target.to_lowercase(), wanted))
             }
             _ => {
-                let there = indexes(file, &table.target, self.kind == "unique index")?;
-                there.iter().any(|(name, i)| name.eq_ignore_ascii_case(&self.name) || *i == columns)
+                let unique = self.kind == "unique index";
+                let there = indexes(file, &table.target, unique)?;
+                if plan.given_schema {
+                    // A given schema has its own names; an index that goes on behind those columns serves as well.
+                    let serves = |index: &Vec<Option<String>>| {
+                        let length = if unique { index.len() } else { columns.len().min(index.len()) };
+                        same_set(&index[..length], &columns)
+                    };
+                    return Ok(there.iter().any(|(_, index)| serves(index)));
+                }
+                let origin = format!("{} on {}", self.name, table.source);
+                let planned = table.indexes.iter().find(|index| index.origin == origin).map(|index| &index.name);
+                let name = planned.unwrap_or(&self.name);
+                there.iter().any(|(there, _)| there.eq_ignore_ascii_case(name))
             }
         })
     }
@@ -207,10 +219,10 @@ fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Resul
         .collect()
 }
 
-/// The foreign keys of a table: the parent in lower case, and pairs of columns in a fixed order.
+/// The foreign keys of a table: the parent and pairs of columns in a fixed order, all in lower case.
 fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<(String, Vec<[String; 2]>)>> {
-    let sql = "SELECT lower(f.\"table\"), f.id, f.\"from\",
-                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), '')
+    let sql = "SELECT lower(f.\"table\"), f.id, lower(f.\"from\"), lower(
+                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), ''))
                FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
     let mut statement = file.prepare(sql)?;
     let mut rows = statement.query([table])?;
