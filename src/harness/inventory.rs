@@ -219,14 +219,17 @@ fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Resul
         .collect()
 }
 
+/// A foreign key: its parent, and pairs of columns.
+type KeyOfFile = (String, Vec<[String; 2]>);
+
 /// The foreign keys of a table: the parent and pairs of columns in a fixed order, all in lower case.
-fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<(String, Vec<[String; 2]>)>> {
+fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<KeyOfFile>> {
     let sql = "SELECT lower(f.\"table\"), f.id, lower(f.\"from\"), lower(
                  coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), ''))
                FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
     let mut statement = file.prepare(sql)?;
     let mut rows = statement.query([table])?;
-    let mut keys: Vec<(i64, (String, Vec<[String; 2]>))> = Vec::new();
+    let mut keys: Vec<(i64, KeyOfFile)> = Vec::new();
     while let Some(row) = rows.next()? {
         let (parent, id, pair) = (row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]);
         match keys.last_mut().filter(|(last, _)| *last == id) {
