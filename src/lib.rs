@@ -46,6 +46,7 @@
 //! | [`value`] | the neutral cell, its canonical encoding, digests |
 //! | [`event`] | plain facts that engines emit |
 //! | [`cancel`] | the one way to ask a running job to stop |
+//! | [`fault`] | ten deliberate bugs for the tests of the tests; nothing in a release build |
 //! | [`error`] | one error: operation, object, cause, hint |
 
 pub mod apps;
@@ -57,6 +58,7 @@ pub mod cli;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod fault;
 #[cfg(feature = "harness")]
 pub mod harness;
 pub mod migration;

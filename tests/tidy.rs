@@ -30,6 +30,7 @@ const LAYERS: [&str; 23] = [
     "catalog",
     "quote",
     "cancel",
+    "fault",
     "error",
 ];
 

@@ -31,6 +31,7 @@ use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
 use crate::error::{Context, Error, Result};
+use crate::fault::{self, Fault};
 
 /// Where a backup goes and what its manifest says.
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +144,9 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
 /// Copies the committed content of the held database to `path`, page by page, and puts the header back.
 fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     let object = quoted(access.path());
+    if fault::active(Fault::BackupAsFileCopy) {
+        return fs::copy(access.path(), path).could_not("back up", &object).map(drop);
+    }
     let failed = |error: rusqlite::Error| told("back up", &object, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;

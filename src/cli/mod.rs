@@ -21,6 +21,7 @@ mod verify;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
+use crate::fault;
 use crate::redact::{self, redact};
 use crate::report::message::{Failure, Message};
 use clap::{Parser, Subcommand};
@@ -103,7 +104,12 @@ pub fn run(words: &[OsString]) -> Exit {
     };
     let output = Output::new(args.verb.output());
     let cancel = Cancel::new();
-    let done = signals::listen(&cancel).and_then(|()| args.verb.run(&output, &cancel));
+    let begun = fault::injected().map(|injected| {
+        if let Some(name) = injected {
+            output::complain(&format!("whimbrel: the fault `{name}` is switched on\n"));
+        }
+    });
+    let done = begun.and_then(|()| signals::listen(&cancel)).and_then(|()| args.verb.run(&output, &cancel));
     done.unwrap_or_else(|error| output.failure(&args.verb.explained(error)))
 }
 

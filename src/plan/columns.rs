@@ -7,6 +7,7 @@ use super::forms::{self, TableScope};
 use super::names::{Room, quote};
 use super::{Caveat, ColumnPlan, Refusal};
 use crate::catalog::{Column, Domain, Shape, Table};
+use crate::fault::{self, Fault};
 use crate::plan::choices;
 use crate::types::Rule;
 
@@ -158,7 +159,11 @@ impl Builder<'_> {
             declared_type: plan.rule.declared_type().to_owned(),
             rowid_key: None,
             not_null: plan.not_null,
-            collation: (plan.rule == Rule::NocaseText).then_some("NOCASE"),
+            collation: match plan.rule {
+                Rule::Text if fault::active(Fault::CollationChanged) => Some("NOCASE"),
+                Rule::NocaseText if !fault::active(Fault::CollationChanged) => Some("NOCASE"),
+                _ => None,
+            },
             default: piece("default", default),
             generated: piece("generated column", generated),
             checks,

@@ -7,6 +7,7 @@ use super::forms::TableScope;
 use super::names::{quote, quote_all};
 use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
 use crate::catalog::{Check, Deferrable, ForeignKey, Key, QualifiedName, Table};
+use crate::fault::{self, Fault};
 use crate::types::Rule;
 
 impl Builder<'_> {
@@ -133,6 +134,9 @@ impl Builder<'_> {
     /// Adds the table's foreign keys to its definition.
     pub(super) fn foreign_keys(&mut self, table: &Table, ddl: &mut TableDdl) {
         for key in &table.foreign_keys {
+            if fault::active(Fault::ForeignKeyDropped) && table.foreign_keys.last() == Some(key) {
+                continue;
+            }
             let origin = format!("{}.{}", table.name, key.name);
             match self.foreign_key(table, key) {
                 Ok((sql, caveats)) => {

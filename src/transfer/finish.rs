@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
 use crate::error::{Context, Result};
 use crate::event::{Event, Listener};
+use crate::fault::{self, Fault};
 use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::quote::quote;
@@ -72,6 +73,11 @@ pub fn set_aside(loader: &Loader) -> Result<SetAside> {
         loader.execute(&format!("DROP {kind} {}", quote(&name)), &format!("{kind} `{name}`"))?;
         aside.statements.push((name, sql));
     }
+    if fault::active(Fault::IndexMissing)
+        && let Some(place) = aside.statements.iter().rposition(|(_, sql)| is_index(sql))
+    {
+        aside.statements.remove(place);
+    }
     let full_text = list(
         "SELECT type, name, sql FROM sqlite_schema
          WHERE type = 'table' AND sql LIKE 'create virtual table%'",
@@ -81,6 +87,11 @@ pub fn set_aside(loader: &Loader) -> Result<SetAside> {
     let external = |sql: &str| external_content(sql).is_some();
     aside.full_text = full_text.into_iter().filter(|(_, _, sql)| external(sql)).map(|(_, name, _)| name).collect();
     Ok(aside)
+}
+
+fn is_index(sql: &str) -> bool {
+    let mut words = sql.split_ascii_whitespace().skip(1);
+    words.find(|word| !word.eq_ignore_ascii_case("unique")).is_some_and(|word| word.eq_ignore_ascii_case("index"))
 }
 
 /// Builds keys, indexes and views, and gathers statistics.

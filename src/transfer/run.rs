@@ -16,6 +16,7 @@ use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::endpoint::sqlite::staging::Staging;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener, Phase};
+use crate::fault;
 use crate::plan::choices::Choices;
 use crate::plan::{self, Plan};
 use crate::verify::{self, Level, Verification};
@@ -140,6 +141,7 @@ fn schema_from_nothing(apply: &ApplySchema<'_>) -> Result<TargetSchema> {
 /// stop. The target is then what it was before. Differences that verification finds are not an error here: the
 /// outcome has them, and nothing was published.
 pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
+    fault::injected()?;
     let mut durations = Durations::default();
     let start = Instant::now();
     let target = TargetFile::inspect(&job.target)?;

@@ -5,6 +5,7 @@ use super::text;
 use super::wire::{Wire, WireError};
 use super::{Rule, TimeUnit};
 use crate::catalog::Shape;
+use crate::fault::{self, Fault};
 use crate::value::calendar::{self, MICROS_1970_TO_2000, MICROS_PER_DAY};
 use crate::value::{Cell, Decimal, Sign, Stored};
 use std::borrow::Cow;
@@ -68,6 +69,9 @@ impl Codec {
     /// When the bytes do not have the form of the type.
     #[inline]
     pub fn decode<'a>(&self, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
+        if fault::active(Fault::NullAsEmpty) && field.is_none() && matches!(self.wire, Wire::Text | Wire::PaddedText) {
+            return Ok(Cell::Text(Cow::Borrowed("")));
+        }
         field.map_or(Ok(Cell::Null), |field| self.wire.decode(field))
     }
 

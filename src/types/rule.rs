@@ -1,6 +1,7 @@
 //! The rule table: which representations exist, which types take them, and what each one cannot hold.
 
 use crate::catalog::Shape;
+use crate::fault::{self, Fault};
 use serde::{Deserialize, Serialize};
 
 /// The unit of an integer that counts from 1970-01-01 00:00:00 (UTC, or of the timestamp's unnamed zone).
@@ -213,6 +214,7 @@ impl Rule {
     pub fn time_unit(self) -> Option<TimeUnit> {
         match self {
             Rule::EpochSeconds => Some(TimeUnit::Seconds),
+            Rule::EpochMillis if fault::active(Fault::SecondsForMilliseconds) => Some(TimeUnit::Seconds),
             Rule::EpochMillis => Some(TimeUnit::Millis),
             Rule::EpochMicros => Some(TimeUnit::Micros),
             _ => None,

@@ -4,6 +4,7 @@
 //! Types without a binary form of their own here are selected as the server's text, which is UTF-8.
 
 use crate::catalog::Shape;
+use crate::fault::{self, Fault};
 use crate::value::{Cell, Decimal, Sign};
 use std::borrow::Cow;
 use std::fmt;
@@ -103,9 +104,9 @@ impl Wire {
     pub fn decode<'a>(self, field: &'a [u8]) -> Result<Cell<'a>, WireError> {
         Ok(match self {
             Wire::Boolean => Cell::Bool(fixed::<1>(field)?[0] != 0),
-            Wire::SmallInt => Cell::Int(i64::from(i16::from_be_bytes(fixed(field)?))),
-            Wire::Integer => Cell::Int(i64::from(i32::from_be_bytes(fixed(field)?))),
-            Wire::BigInt => Cell::Int(i64::from_be_bytes(fixed(field)?)),
+            Wire::SmallInt => integer(i64::from(i16::from_be_bytes(fixed(field)?))),
+            Wire::Integer => integer(i64::from(i32::from_be_bytes(fixed(field)?))),
+            Wire::BigInt => integer(i64::from_be_bytes(fixed(field)?)),
             Wire::Oid => Cell::Int(i64::from(u32::from_be_bytes(fixed(field)?))),
             Wire::Real => Cell::Float(f64::from(f32::from_be_bytes(fixed(field)?))),
             Wire::Double => Cell::Float(f64::from_be_bytes(fixed(field)?)),
@@ -125,6 +126,11 @@ impl Wire {
             Wire::ServerText => Cell::Native(Cow::Borrowed(utf8(field)?)),
         })
     }
+}
+
+#[inline]
+fn integer<'a>(value: i64) -> Cell<'a> {
+    Cell::Int(if fault::active(Fault::SignLost) { value.saturating_abs() } else { value })
 }
 
 #[inline]
@@ -161,7 +167,7 @@ fn numeric(field: &[u8]) -> Result<Decimal, WireError> {
     if field.len() != 8 + 2 * count {
         return Err(WireError::Malformed);
     }
-    let negative = sign == NUMERIC_NEGATIVE;
+    let negative = sign == NUMERIC_NEGATIVE && !fault::active(Fault::SignLost);
     let group = |position: i32| -> u64 {
         let index = weight - position;
         if (0..count as i32).contains(&index) { u64::from(word(4 + index as usize).unwrap_or(0)) } else { 0 }

@@ -16,6 +16,7 @@ use crate::endpoint::Source;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
+use crate::fault;
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
 use crate::value::{RowHasher, TableDigest};
@@ -163,6 +164,7 @@ pub fn verify(
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<Verification> {
+    fault::injected()?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
     let Request { path, plan, level, .. } = request;
     let source_digests = match request.source_digests {

@@ -1,0 +1,261 @@
+//! "Nothing disappears silently", asked again: each table, row, column, key, foreign key and index that the server
+//! itself lists is in the finished file, or named by the plan among what is not carried.
+//!
+//! The verification of a run compares the file with the plan; what the plan forgot, it cannot miss. So this takes
+//! nothing from the plan but names (source to target) and its list of losses, and neither the source's catalog nor the
+//! definitions that the plan wrote: one side is asked of `pg_catalog`, the other of SQLite's pragmas.
+
+use crate::cancel::Cancel;
+use crate::catalog::QualifiedName;
+use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::Session;
+use crate::endpoint::sqlite::read::{open, told};
+use crate::error::{Context, Error, Result};
+use crate::plan::{Plan, TablePlan};
+use crate::quote::quote;
+use crate::types::Rule;
+use rusqlite::{Connection, params};
+use std::path::Path;
+
+const OPERATION: &str = "take the inventory of";
+
+/// Tables of user schemas, members of extensions and partitions left out.
+const TABLES: &str = "
+    WITH t AS (
+      SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                        AND d.deptype = 'e'))";
+
+/// What belongs to each table: `[schema, table, kind, name, columns, other table's schema, other table, its columns]`,
+/// columns as JSON. An expression in an index is a NULL among its columns.
+const PARTS: &str = "
+    SELECT t.schema, t.name, 'column', a.attname, '[]', '', '', '[]'
+    FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT t.schema, t.name, CASE c.contype WHEN 'f' THEN 'foreign key' ELSE 'key' END, c.conname,
+           (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k(number, place)
+            JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text,
+           coalesce(n.nspname, ''), coalesce(r.relname, ''),
+           coalesce((SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(number, place)
+            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]')
+    FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
+    LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
+    UNION ALL
+    SELECT t.schema, t.name, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, x.relname,
+           (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY k(number, place)
+            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
+            WHERE k.place <= i.indnkeyatts)::text, '', '', '[]'
+    FROM t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
+    WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+    ORDER BY 1, 2, 3, 4";
+
+/// What the server has and the file has not, and the plan does not name; one sentence each. Also columns whose
+/// collation is not the one that their rule says.
+///
+/// # Errors
+/// When the server or the file cannot be read.
+pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<String>> {
+    let cancel = Cancel::new();
+    let mut session = Session::connect(url, &cancel)?;
+    let file = open(target, &cancel.flag())?;
+    let mut missing = Vec::new();
+    let mut counts = Vec::new();
+    let tables = format!("{TABLES} SELECT schema, name, kind FROM t ORDER BY 1, 2");
+    for row in session.query_rows(OPERATION, "the server", &tables)? {
+        let [Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
+        let table = QualifiedName::new(schema, name);
+        match plan.tables.iter().find(|planned| planned.source == table) {
+            Some(planned) => {
+                let only = if kind == "r" { "ONLY " } else { "" };
+                counts.push((planned, format!("SELECT count(*)::text FROM {only}{}.{}", quote(schema), quote(name))));
+                if !plan.given_schema {
+                    missing.extend(collations(planned, &file).map_err(|error| unread(planned, &error))?);
+                }
+            }
+            None if is_listed(plan, &[table.to_string()]) => {}
+            None => missing.push(format!("table `{table}` is neither carried nor listed")),
+        }
+    }
+    for (planned, there) in counts_of(&mut session, &counts)? {
+        let found: i64 = file
+            .query_row(&format!("SELECT count(*) FROM {}", quote(&planned.target)), [], |row| row.get(0))
+            .map_err(|error| unread(planned, &error))?;
+        if there != found.to_string() {
+            missing.push(format!("table `{}` has {there} rows on the server and {found} in the file", planned.source));
+        }
+    }
+    for row in session.query_rows(OPERATION, "the server", &format!("{TABLES} {PARTS}"))? {
+        let (table, part) = Part::read(row)?;
+        let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else { continue };
+        if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, &error))?
+            && !part.is_listed(plan, &table)
+        {
+            missing.push(format!("{} `{}` of table `{table}` is neither carried nor listed", part.kind, part.name));
+        }
+    }
+    Ok(missing)
+}
+
+fn unread(table: &TablePlan, error: &rusqlite::Error) -> Error {
+    told(OPERATION, format!("table `{}`", table.target), error)
+}
+
+/// Asks all counts at once.
+fn counts_of<'p>(session: &mut Session, counts: &[(&'p TablePlan, String)]) -> Result<Vec<(&'p TablePlan, String)>> {
+    if counts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<_> = counts.iter().map(|(_, sql)| format!("({sql})")).collect();
+    // One array and not one column each: a row of the server has a limit to its columns.
+    let sql = format!("SELECT to_json(ARRAY[{}])::text", asked.join(", "));
+    let rows = session.query_rows(OPERATION, "the server", &sql)?;
+    let said = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+    let said: Vec<String> = serde_json::from_str(&said).could_not(OPERATION, "the server")?;
+    Ok(counts.iter().map(|(table, _)| *table).zip(said).collect())
+}
+
+fn is_listed(plan: &Plan, names: &[String]) -> bool {
+    plan.losses.iter().any(|loss| names.contains(&loss.object))
+}
+
+/// Something that belongs to a table of the server.
+struct Part {
+    kind: String,
+    name: String,
+    columns: Vec<Option<String>>,
+    other: QualifiedName,
+    other_columns: Vec<Option<String>>,
+}
+
+impl Part {
+    /// The table, and the part of it.
+    fn read(row: Vec<Option<String>>) -> Result<(QualifiedName, Part)> {
+        let mut texts = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || texts.next().unwrap_or_default();
+        let list = |text: String| serde_json::from_str(&text).could_not(OPERATION, "the server");
+        let table = QualifiedName::new(next(), next());
+        let (kind, name, columns) = (next(), next(), list(next())?);
+        let other = QualifiedName::new(next(), next());
+        Ok((table, Part { kind, name, columns, other, other_columns: list(next())? }))
+    }
+
+    fn is_listed(&self, plan: &Plan, table: &QualifiedName) -> bool {
+        is_listed(plan, &[format!("{table}.{}", self.name), format!("{} on {table}", self.name)])
+    }
+
+    fn is_carried(&self, plan: &Plan, table: &TablePlan, file: &Connection) -> rusqlite::Result<bool> {
+        let Some(columns) = target_columns(table, &self.columns) else { return Ok(false) };
+        Ok(match self.kind.as_str() {
+            "column" => {
+                let target = target_columns(table, &[Some(self.name.clone())]);
+                let there = column(file, "SELECT name FROM pragma_table_xinfo(?1)", &table.target)?;
+                target.into_iter().flatten().flatten().next().is_some_and(|name| there.contains(&name))
+            }
+            "key" => {
+                let key = "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk";
+                let key: Vec<_> = column(file, key, &table.target)?.into_iter().map(Some).collect();
+                same_set(&key, &columns)
+                    || indexes(file, &table.target, true)?.iter().any(|(_, i)| same_set(i, &columns))
+            }
+            "foreign key" => {
+                let Some(parent) = plan.tables.iter().find(|planned| planned.source == self.other) else {
+                    return Ok(false);
+                };
+                let pairs = columns.into_iter().zip(target_columns(parent, &self.other_columns).unwrap_or_default());
+                let mut wanted: Vec<_> =
+                    pairs.map(|(from, to)| [from, to].map(|name| name.unwrap_or_default().to_lowercase())).collect();
+                wanted.sort();
+                foreign_keys(file, &table.target)?.contains(&(parent.target.to_lowercase(), wanted))
+            }
+            _ => {
+                let unique = self.kind == "unique index";
+                let there = indexes(file, &table.target, unique)?;
+                if plan.given_schema {
+                    // A given schema has its own names; an index that goes on behind those columns serves as well.
+                    let serves = |index: &Vec<Option<String>>| {
+                        let length = if unique { index.len() } else { columns.len().min(index.len()) };
+                        same_set(&index[..length], &columns)
+                    };
+                    return Ok(there.iter().any(|(_, index)| serves(index)));
+                }
+                let origin = format!("{} on {}", self.name, table.source);
+                let planned = table.indexes.iter().find(|index| index.origin == origin).map(|index| &index.name);
+                let name = planned.unwrap_or(&self.name);
+                there.iter().any(|(there, _)| there.eq_ignore_ascii_case(name))
+            }
+        })
+    }
+}
+
+/// The columns' names in the target; `None` where one of them has none there.
+fn target_columns(table: &TablePlan, columns: &[Option<String>]) -> Option<Vec<Option<String>>> {
+    let find = |name: &String| table.columns.iter().find(|column| column.source == *name);
+    columns.iter().map(|name| name.as_ref().map_or(Some(None), |name| Some(Some(find(name)?.target.clone())))).collect()
+}
+
+fn same_set(left: &[Option<String>], right: &[Option<String>]) -> bool {
+    left.len() == right.len() && left.iter().all(|name| right.contains(name))
+}
+
+fn column(file: &Connection, sql: &str, table: &str) -> rusqlite::Result<Vec<String>> {
+    file.prepare(sql)?.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// The indexes of a table with the columns of their keys; an expression is `None`.
+fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Result<Vec<(String, Vec<Option<String>>)>> {
+    let sql = "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" >= ?2";
+    let mut names = file.prepare(sql)?;
+    let names = names.query_map(params![table, unique_only], |row| row.get(0))?;
+    let mut parts = file.prepare("SELECT name FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    names
+        .map(|name| {
+            let name: String = name?;
+            let columns = parts.query_map([&name], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            Ok((name, columns))
+        })
+        .collect()
+}
+
+/// A foreign key: its parent, and pairs of columns.
+type KeyOfFile = (String, Vec<[String; 2]>);
+
+/// The foreign keys of a table: the parent and pairs of columns in a fixed order, all in lower case.
+fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<KeyOfFile>> {
+    let sql = "SELECT lower(f.\"table\"), f.id, lower(f.\"from\"), lower(
+                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), ''))
+               FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
+    let mut statement = file.prepare(sql)?;
+    let mut rows = statement.query([table])?;
+    let mut keys: Vec<(i64, KeyOfFile)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (parent, id, pair) = (row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]);
+        match keys.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, (_, pairs))) => pairs.push(pair),
+            None => keys.push((id, (parent, vec![pair]))),
+        }
+    }
+    Ok(keys
+        .into_iter()
+        .map(|(_, mut key)| {
+            key.1.sort();
+            key
+        })
+        .collect())
+}
+
+/// Columns of text whose collation is not their rule's.
+fn collations(table: &TablePlan, file: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for column in table.columns.iter().filter(|column| column.rule.declared_type() == "TEXT") {
+        let wanted = if column.rule == Rule::NocaseText { "NOCASE" } else { "BINARY" };
+        let (_, there, ..) = file.column_metadata(None, table.target.as_str(), column.target.as_str())?;
+        let there = there.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !there.eq_ignore_ascii_case(wanted) {
+            found.push(format!("column `{}.{}` has the collation {there}, not {wanted}", table.target, column.target));
+        }
+    }
+    Ok(found)
+}
