@@ -205,6 +205,37 @@ fn scan_warnings(
     Ok(warnings)
 }
 
+/// One query, prepared, with its parameters drawn: for whoever times the runs himself, as criterion does.
+pub struct PreparedQuery<'c> {
+    runner: Runner<'c>,
+    sets: Vec<Vec<Value>>,
+    next: usize,
+}
+
+impl<'c> PreparedQuery<'c> {
+    /// Prepares the query and draws at most `sets_max` sets of parameters.
+    ///
+    /// # Errors
+    /// As [`measure_on`], and where no row has a value for a parameter.
+    pub fn new(connection: &'c Connection, query: &'c Query, seed: Seed, sets_max: usize) -> Result<PreparedQuery<'c>> {
+        let runner = Runner::prepare(connection, query)?;
+        match draw(connection, query, seed, sets_max)? {
+            Drawn::Sets(sets) => Ok(PreparedQuery { runner, sets, next: 0 }),
+            Drawn::Nothing(why) => Err(Error::could_not(OPERATION, runner.shown(), why)),
+        }
+    }
+
+    /// Runs the query with the next set of parameters, every value read, and returns the number of its rows.
+    ///
+    /// # Errors
+    /// When SQLite cannot run it.
+    pub fn run_next(&mut self) -> Result<u64> {
+        let values = self.sets.get(self.next).map_or(&[][..], Vec::as_slice);
+        self.next = (self.next + 1) % self.sets.len().max(1);
+        Ok(self.runner.run(values)?.1)
+    }
+}
+
 /// One prepared query.
 struct Runner<'c> {
     statement: Statement<'c>,
