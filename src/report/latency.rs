@@ -89,7 +89,10 @@ pub fn differences(latencies: &Latencies) -> String {
 }
 
 fn missed_text(missed: u64) -> String {
-    format!("{} MISSED", count(missed, "target", "targets"))
+    match missed {
+        1 => "1 MISSES its target".to_owned(),
+        many => format!("{} MISS their targets", number(many)),
+    }
 }
 
 fn state(query: &QueryLatency, measured: &Measured) -> String {
@@ -120,10 +123,11 @@ fn targets_text(targets: &Targets) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// A time of three digits: microseconds below one millisecond, then milliseconds, then seconds; round ones are short.
+/// A time of three digits, in the largest unit of which it has one; round ones are short.
 fn span(value: Duration) -> String {
     let (number, unit) = match value.as_nanos() {
-        0..1_000_000 => (value.as_secs_f64() * 1e6, "µs"),
+        0..1_000 => (value.as_secs_f64() * 1e9, "ns"),
+        1_000..1_000_000 => (value.as_secs_f64() * 1e6, "µs"),
         1_000_000..1_000_000_000 => (value.as_secs_f64() * 1e3, "ms"),
         _ => (value.as_secs_f64(), "s"),
     };
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn times_have_three_digits_and_round_ones_are_short() {
         let told = |nanoseconds: u64| span(Duration::from_nanos(nanoseconds));
-        assert_eq!(told(812), "0.81 µs");
+        assert_eq!(told(812), "812 ns");
         assert_eq!(told(4_120), "4.12 µs");
         assert_eq!(told(412_345), "412 µs");
         assert_eq!(told(1_234_567), "1.23 ms");
