@@ -11,6 +11,8 @@
 
 pub mod inventory;
 pub mod second_opinion;
+pub mod generate;
+pub mod latency;
 mod seed;
 pub mod snapshot;
 
