@@ -152,7 +152,8 @@ fn missing_types(server: &mut Server) -> Vec<String> {
     all.iter().filter(|row| !known.contains(row[0].as_deref().unwrap_or(""))).map(name).collect()
 }
 
-/// The whole catalogue of mutations, once each, on the finished file.
+/// Some mutations of the catalogue on the finished file; one verification of it takes about a second, and
+/// `tests/mutation.rs` makes all of them.
 fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillRate {
     let mut source = source(url).expect("a source");
     let digests: Vec<_> = outcome.copied.iter().map(|copied| copied.digest).collect();
@@ -164,12 +165,12 @@ fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillR
         checks: None,
     };
     let mut rate = KillRate::default();
-    for mutation in mutation::catalogue() {
+    for mutation in mutation::catalogue().step_by(20) {
         let kill = mutation::kill(mutation, subject, &mut source, &mut Seed(1).of(mutation.name).random());
         kill.unwrap_or_else(|error| panic!("{}: {error}", mutation.name)).iter().for_each(|kill| rate.add(kill));
     }
     assert_eq!(rate.survivors, Vec::<String>::new());
-    assert!(rate.total().tried > 60, "{rate}");
+    assert!(rate.total().tried >= 3, "{rate}");
     rate
 }
 

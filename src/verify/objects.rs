@@ -1,6 +1,7 @@
 //! The schema read back: every planned table, index and view is there, as it was planned, and nothing else.
 
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::error::Result;
 use crate::plan::Plan;
@@ -8,6 +9,10 @@ use crate::plan::names::METADATA_PREFIX;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+const MANIFEST_TABLE: &str = "_whimbrel_manifest";
+/// What a file with metadata has besides the plan's tables.
+const METADATA_TABLES: [&str; 3] = [LEDGER_TABLE, MANIFEST_TABLE, "_whimbrel_tables"];
 
 /// What differs between the plan's definitions and those of the file, one sentence each. Those of a given schema are
 /// in the file's manifest; what the application has added to them since is its own business.
@@ -17,20 +22,20 @@ use std::path::Path;
 pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Result<Vec<String>> {
     let connection = open(path, &cancel.flag())?;
     let failed = |error: rusqlite::Error| told("read the schema of", "the target", &error);
-    if plan.given_schema {
-        return match metadata {
-            true => compare_given(&connection).map_err(failed),
-            false => Ok(Vec::new()),
-        };
-    }
     let mut found = definitions(&connection).map_err(failed)?;
-    let ours = found.keys().filter(|name| name.starts_with(METADATA_PREFIX)).count();
-    found.retain(|name, _| !name.starts_with(METADATA_PREFIX));
-
     let mut differences = Vec::new();
-    if metadata && ours == 0 {
-        differences.push("the metadata tables are missing".to_owned());
+    if metadata {
+        let missing = METADATA_TABLES.iter().filter(|name| !found.contains_key(**name));
+        differences.extend(missing.map(|name| format!("metadata table `{name}` is missing")));
     }
+    if plan.given_schema {
+        // The manifest has the definitions; without it there is nothing to compare with, and that is told already.
+        if metadata && found.contains_key(MANIFEST_TABLE) {
+            differences.extend(compare_given(&connection).map_err(failed)?);
+        }
+        return Ok(differences);
+    }
+    found.retain(|name, _| !name.starts_with(METADATA_PREFIX));
     check_numbers(&connection, plan, &mut differences).map_err(failed)?;
     let tables =
         plan.tables.iter().filter_map(|table| table.ddl.as_ref().map(|ddl| ("table", ddl.name.clone(), ddl.sql())));

@@ -17,7 +17,7 @@ const fn file(
     Mutation { name, applies_to, change: Change::File(change) }
 }
 
-pub const MUTATIONS: [Mutation; 10] = [
+pub const MUTATIONS: [Mutation; 11] = [
     file("a ledger entry removed", "a ledger with entries", |bench| {
         entry_changed(bench, "DELETE FROM _whimbrel_ledger WHERE rowid = ?1")
     }),
@@ -46,6 +46,12 @@ pub const MUTATIONS: [Mutation; 10] = [
         }
         bench.connection.execute_batch("DROP TABLE _whimbrel_ledger")?;
         Ok(changed("the ledger", "gone"))
+    }),
+    file("a metadata table dropped", "a file with metadata", |bench| {
+        let tables = bench.shuffled(["_whimbrel_manifest", "_whimbrel_tables"]);
+        let Some(table) = tables.into_iter().find(|table| bench.has(table).unwrap_or(false)) else { return Ok(None) };
+        bench.connection.execute_batch(&format!("DROP TABLE {table}"))?;
+        Ok(changed(format!("table `{table}`"), "gone"))
     }),
     file("the next number of a key set back", "a table whose key counts up", number_set_back),
 ];
