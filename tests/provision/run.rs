@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use whimbrel::provision::{Footing, Server, TemplateKey, shared, template};
 
-use super::support::{Run, TASK, entries, guardians, kill, private_footings, runner, soon, tell, temporary};
+use super::support::{Run, TASK, entries, guardians, kill, private_footings, process, runner, soon, tell, temporary};
 use super::{Traces, answers, ask};
 
 /// A process of a run: it joins the run's server, uses the run's template, tells what it found, and does its task.
@@ -65,16 +65,16 @@ fn the_processes_of_a_run_share_one_server_and_one_template_and_it_ends_with_the
     for footing in private_footings() {
         let temporary = temporary();
         // Three at once, then one that is killed, then one more: what nextest does, and what cargo does.
+        let member = process("run::member");
         let script = format!(
-            "test run::member & test run::member & test run::member & wait
-             {TASK}=stay; export {TASK}; test run::member & killed=$!; read -r _ <\"$TMPDIR.go\"; {TASK}=; wait $killed
-             test run::member; sleep 600"
+            "{member} & {member} & {member} & wait
+             {TASK}=stay; export {TASK}; {member} & killed=$!; read -r _ <\"$TMPDIR.go\"; {TASK}=; wait $killed
+             {member}; sleep 600"
         );
         let go = temporary.path().with_extension("go");
         assert!(Command::new("mkfifo").arg(&go).status().expect("mkfifo runs").success());
         let mut run = Run::start(on(footing, runner(&script, temporary.path())));
         let mut members: Vec<Member> = (0..4).map(|_| member_of(&mut run)).collect();
-        // The subshell that waits for it is not the process itself, which told its number.
         kill(&members[3].process);
         std::fs::write(&go, "go\n").expect("the runner goes on");
         members.push(member_of(&mut run));
@@ -95,6 +95,8 @@ fn the_processes_of_a_run_share_one_server_and_one_template_and_it_ends_with_the
         members[0].traces.assert_gone_soon();
         soon("the run's folder is gone", || entries(temporary.path()).is_empty());
         println!("{footing}: gone {} ms after the end of the run", killed.elapsed().as_millis());
+        // Its own last command may still be there.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", run.child.id())]).status();
         for extension in ["go", "built"] {
             std::fs::remove_file(temporary.path().with_extension(extension)).expect("there");
         }
@@ -105,7 +107,7 @@ fn the_processes_of_a_run_share_one_server_and_one_template_and_it_ends_with_the
 fn what_killed_supervisors_left_is_removed_by_the_next_run() {
     for footing in private_footings() {
         let temporary = temporary();
-        let command = || on(footing, runner(&format!("test run::member; {TASK}=; sleep 600"), temporary.path()));
+        let command = || on(footing, runner(&format!("{}; sleep 600", process("run::member")), temporary.path()));
         let mut stay = command();
         let mut run = Run::start({
             stay.env(TASK, "stay");
@@ -133,12 +135,18 @@ fn what_killed_supervisors_left_is_removed_by_the_next_run() {
 
 #[test]
 fn what_a_killed_run_left_on_somebody_elses_server_is_dropped_by_the_next() {
-    let owner = Server::start().expect("a server");
-    let names = || ask(owner.admin_url(), "SELECT string_agg(datname, ' ') FROM pg_database").expect("the names");
+    let owner = match private_footings().next() {
+        Some(footing) => Server::start_on(footing).expect("a server"),
+        None => Server::start().expect("a server"),
+    };
+    let all = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database";
+    let names = || ask(owner.admin_url(), all).expect("the names");
+    let before = names();
     for are_guardians_killed in [false, true] {
         let temporary = temporary();
         let command = || {
-            let mut command = on(Footing::Url, runner("test run::member; sleep 600", temporary.path()));
+            let mut command =
+                on(Footing::Url, runner(&format!("{}; sleep 600", process("run::member")), temporary.path()));
             command.env("WHIMBREL_POSTGRES", owner.admin_url());
             command
         };
@@ -160,7 +168,7 @@ fn what_a_killed_run_left_on_somebody_elses_server_is_dropped_by_the_next() {
             next.kill();
         }
         if guardians.len() == 2 {
-            soon("every database is dropped", || !names().contains("whimbrel_"));
+            soon("every database is dropped", || names() == before);
         }
         soon("the run's folder is gone", || entries(temporary.path()).is_empty());
         std::fs::remove_file(temporary.path().with_extension("built")).expect("there");
@@ -174,7 +182,7 @@ fn a_server_that_nobody_uses_is_removed_before_its_shell_ends() {
         return;
     };
     let temporary = temporary();
-    let mut run = Run::start(on(footing, runner("test run::member; sleep 600", temporary.path())));
+    let mut run = Run::start(on(footing, runner(&format!("{}; sleep 600", process("run::member")), temporary.path())));
     let member = member_of(&mut run);
     let used = Instant::now();
     std::thread::sleep(Duration::from_secs(10));
@@ -187,7 +195,7 @@ fn a_server_that_nobody_uses_is_removed_before_its_shell_ends() {
 #[test]
 fn in_ci_nobody_falls_back_to_a_server_that_happens_to_be_there() {
     let temporary = temporary();
-    let mut command = runner("test run::member", temporary.path());
+    let mut command = runner(&process("run::member"), temporary.path());
     command.env("CI", "true").env_remove("WHIMBREL_PROVISION").env_remove("WHIMBREL_POSTGRES");
     let output = command.stderr(Stdio::piped()).output().expect("it runs");
     let told = [output.stdout, output.stderr].concat();

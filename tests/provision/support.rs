@@ -23,12 +23,18 @@ pub fn temporary() -> tempfile::TempDir {
     directory
 }
 
-/// A shell that runs `script`, in which `"$0"` with arguments is a process of this test binary: `test` there begins
-/// one. Its processes are in a process group of their own and know nothing of the run that this test belongs to.
+/// The shell's words for a process of this test binary that runs one test. No function of the shell: in the background
+/// that would put another process between the runner and the test.
+pub fn process(test: &str) -> String {
+    format!("\"$0\" --exact {test} --ignored --nocapture --test-threads=1")
+}
+
+/// A shell that runs `script`, the runner of a run. Its processes are in a process group of their own and know nothing
+/// of the run that this test belongs to.
 pub fn runner(script: &str, temporary: &Path) -> Command {
-    let script = format!("test() {{ \"$0\" --exact \"$1\" --ignored --nocapture --test-threads=1; }}\n{script}");
     let mut command = Command::new("sh");
-    command.args(["-c", &script]).arg(std::env::current_exe().expect("this program"));
+    // The last command takes the shell's place, so there is another one.
+    command.args(["-c", &format!("{script}\nexit $?")]).arg(std::env::current_exe().expect("this program"));
     command.env("TMPDIR", temporary).env_remove("NEXTEST_RUN_ID").process_group(0).stdin(Stdio::null());
     command
 }
