@@ -9,6 +9,9 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
+pub mod random_schema;
+mod reduce;
 mod seed;
 
+pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use seed::{Random, Seed};
