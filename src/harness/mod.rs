@@ -13,6 +13,7 @@ pub mod generate;
 pub mod random_schema;
 mod reduce;
 mod seed;
+pub mod shrink;
 
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use seed::{Random, Seed};
