@@ -7,86 +7,98 @@ fn size() -> SchemaSize {
     SchemaSize { server_version: 15, ..SchemaSize::default() }
 }
 
+/// Words of the DDL, each of which has to occur.
+const WORDS: [&str; 72] = [
+    "CREATE SCHEMA",
+    "AS ENUM",
+    "CREATE DOMAIN",
+    "CREATE TYPE",
+    " AS (",
+    "[]",
+    "NOT NULL",
+    "DEFAULT",
+    "PRIMARY KEY",
+    "AS IDENTITY",
+    "serial",
+    "UNIQUE (",
+    "UNIQUE INDEX",
+    "NULLS NOT DISTINCT",
+    "INCLUDE",
+    " DESC",
+    "NULLS FIRST",
+    "USING gin",
+    "USING gist",
+    "USING hash",
+    "USING brin",
+    "FOREIGN KEY",
+    "MATCH FULL",
+    "ON DELETE CASCADE",
+    "ON DELETE SET NULL",
+    "ON UPDATE CASCADE",
+    "DEFERRABLE INITIALLY DEFERRED",
+    "DEFERRABLE INITIALLY IMMEDIATE",
+    "CHECK (VALUE",
+    "CHECK (",
+    "BETWEEN",
+    " IN (",
+    "LIKE",
+    " ~ ",
+    "num_nonnulls",
+    ">= 0",
+    " <= \"",
+    "STORED",
+    "lower(",
+    "CREATE VIEW",
+    "GROUP BY",
+    "LEFT JOIN",
+    "COMMENT ON TABLE",
+    "COMMENT ON COLUMN",
+    "COMMENT ON VIEW",
+    "PARTITION BY HASH",
+    "PARTITION BY RANGE",
+    "PARTITION BY LIST",
+    "COLLATE",
+    " uuid",
+    " bytea",
+    "numeric(",
+    "varchar(",
+    "timestamp(",
+    "timestamptz(",
+    " jsonb",
+    " json",
+    " interval",
+    "multirange",
+    " inet",
+    " bit(",
+    " xml",
+    " date",
+    " money",
+    " boolean",
+    " real",
+    " double precision",
+    "\"select\"",
+    "\"\"b",
+    "rowid",
+    "sqlite_",
+    "🐦",
+];
+
+/// What the words do not tell.
+const NOTED: [&str; 8] = [
+    "no primary key",
+    "self-reference",
+    "composite foreign key",
+    "foreign keys that overlap",
+    "foreign key in primary key",
+    "foreign key to a later table",
+    "partial index",
+    "tables that collide without case",
+];
+
 /// What a schema has, by the words of its DDL and by its model.
 fn features(schema: &RandomSchema) -> Vec<&'static str> {
     let sql = schema.to_sql();
-    let mut found: Vec<&'static str> = [
-        "CREATE SCHEMA",
-        "AS ENUM",
-        "CREATE DOMAIN",
-        "CREATE TYPE",
-        " AS (",
-        "[]",
-        "NOT NULL",
-        "DEFAULT",
-        "PRIMARY KEY",
-        "AS IDENTITY",
-        "serial",
-        "UNIQUE (",
-        "UNIQUE INDEX",
-        "NULLS NOT DISTINCT",
-        "INCLUDE",
-        " DESC",
-        "NULLS FIRST",
-        "USING gin",
-        "USING gist",
-        "USING hash",
-        "USING brin",
-        "FOREIGN KEY",
-        "MATCH FULL",
-        "ON DELETE CASCADE",
-        "ON DELETE SET NULL",
-        "ON UPDATE CASCADE",
-        "DEFERRABLE INITIALLY DEFERRED",
-        "DEFERRABLE INITIALLY IMMEDIATE",
-        "CHECK (VALUE",
-        "CHECK (",
-        "BETWEEN",
-        " IN (",
-        "LIKE",
-        " ~ ",
-        "num_nonnulls",
-        ">= 0",
-        " <= \"",
-        "STORED",
-        "lower(",
-        "CREATE VIEW",
-        "GROUP BY",
-        "LEFT JOIN",
-        "COMMENT ON TABLE",
-        "COMMENT ON COLUMN",
-        "COMMENT ON VIEW",
-        "PARTITION BY HASH",
-        "PARTITION BY RANGE",
-        "PARTITION BY LIST",
-        "COLLATE",
-        " uuid",
-        " bytea",
-        "numeric(",
-        "varchar(",
-        "timestamp(",
-        "timestamptz(",
-        " jsonb",
-        " json",
-        " interval",
-        "multirange",
-        " inet",
-        " bit(",
-        " xml",
-        " date",
-        " money",
-        " boolean",
-        " real",
-        " double precision",
-        "\"select\"",
-        "\"\"b",
-        "rowid",
-        "sqlite_",
-        "🐦",
-    ]
-    .into_iter()
-    .filter(|words| sql.contains(words))
-    .collect();
+    let mut found: Vec<&'static str> = WORDS.into_iter().filter(|words| sql.contains(words)).collect();
     let mut note = |name, found_it: bool| found.extend(found_it.then_some(name));
     let tables = || schema.tables.iter();
     note("no primary key", tables().any(|table| table.primary_key.is_none()));
@@ -115,20 +127,14 @@ fn features(schema: &RandomSchema) -> Vec<&'static str> {
 
 #[test]
 fn three_hundred_seeds_have_every_feature_several_times() {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut most = Vec::new();
+    let mut counts: BTreeMap<&str, usize> = WORDS.into_iter().chain(NOTED).map(|name| (name, 0)).collect();
     for number in 0..300 {
-        let found = features(&RandomSchema::from_seed(Seed(number), &size()));
-        for name in &found {
+        for name in features(&RandomSchema::from_seed(Seed(number), &size())) {
             *counts.entry(name).or_default() += 1;
         }
-        most.extend(found);
     }
-    most.sort_unstable();
-    most.dedup();
     let rare: Vec<_> = counts.iter().filter(|(_, count)| **count < 2).collect();
     assert!(rare.is_empty(), "{rare:?}\n{counts:?}");
-    assert_eq!(most.len(), 81, "a feature is lost or has come: {counts:?}");
 }
 
 #[test]
