@@ -143,8 +143,7 @@ fn one_value_of_two_thousand_rows_is_found_with_the_rows_it_needs_in_less_than_a
         Ok(fails)
     };
     let small = shrink(whole, &catalog, &mut fails, 1000).unwrap();
-    println!("{runs} runs, {runs_to_rows} to the rows");
-    assert!(runs < 100, "{runs} runs, {runs_to_rows} of them to the rows");
+    assert!(runs_to_rows < 100 && runs < 130, "{runs} runs, {runs_to_rows} of them to the rows");
     let counts: Vec<usize> = small.tables.iter().map(|table| table.rows.len()).collect();
     // The row at 1 needs none at 0: its column takes NULL.
     assert_eq!(counts, [0, 1, 0, 1, 0, 0, 0, 1, 0, 0]);
@@ -168,7 +167,7 @@ fn two_rows_that_fail_together_are_both_kept() {
         Ok(ids(tried, 2, "5") && ids(tried, 9, "31"))
     };
     let small = shrink(whole, &catalog, &mut fails, 1000).unwrap();
-    assert!(runs < 200, "{runs}");
+    assert!(runs < 400, "{runs}");
     assert!(small.row_count() <= 6 && ids(&small, 2, "5") && ids(&small, 9, "31"), "{small:?}");
 }
 
