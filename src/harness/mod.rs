@@ -9,14 +9,18 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
-pub mod inventory;
-pub mod mutation;
-pub mod second_opinion;
 pub mod generate;
+pub mod inventory;
 pub mod latency;
+pub mod mutation;
+pub mod random_schema;
+mod reduce;
+pub mod second_opinion;
 mod seed;
+pub mod shrink;
 pub mod snapshot;
 
+pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use seed::{Random, Seed};
 
 #[doc(hidden)]
