@@ -9,6 +9,7 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
+pub mod generate;
 mod seed;
 
 pub use seed::{Random, Seed};

@@ -1,0 +1,3 @@
+//! From a catalog to rows.
+
+pub mod values;
