@@ -265,16 +265,16 @@ impl Reader<'_> {
         &self,
         value: &Expr,
         pattern: &Expr,
-        escape: &Option<sqlparser::ast::ValueWithSpan>,
+        escape: &Option<Box<Expr>>,
         negated: bool,
         ignore_case: bool,
     ) -> Node {
         let value = self.node(value);
         let Node::Literal(text) = self.node(pattern) else { return Node::Other(vec![value]) };
-        let escape = match escape.as_ref().map(|escape| &escape.value) {
+        let escape = match escape.as_ref().map(|escape| self.node(escape)) {
             None if self.sqlite => None,
             None => Some('\\'),
-            Some(Value::SingleQuotedString(text)) => text.chars().next(),
+            Some(Node::Literal(text)) => text.chars().next(),
             Some(_) => return Node::Other(vec![value]),
         };
         Node::Matches(Box::new(value), Pattern::Like { text, escape, ignore_case, negated })
