@@ -281,7 +281,7 @@ pub(super) const TABLE: &[Phrase] = &[
     },
     Phrase {
         names: &["txid_snapshot", "pg_snapshot"],
-        forms: &["#:$:"],
+        forms: &["1#:1$:"],
         below: 1_000,
         distinct: 0,
         awkward: &["1:1:", "10:20:10,14,15"],
