@@ -22,11 +22,8 @@ mod order;
 mod rows;
 mod share;
 mod sqlite_catalog;
-#[allow(missing_docs)]
-mod stand_in;
 mod table_plan;
-
-use stand_in as values;
+pub mod values;
 
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
