@@ -35,8 +35,8 @@ impl Database {
             None => format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'{}", server.copy_strategy()),
         };
         let statements = [Some(statement), owned_by(&name, Owner::this())].into_iter().flatten().collect();
-        match server.pool.run(statements, "create the database", &format!("`{name}`")) {
-            Ok(_) => Ok(Database { server: Arc::clone(server), name, is_dropped_later: false }),
+        match server.create_database(statements, &format!("`{name}`")) {
+            Ok(()) => Ok(Database { server: Arc::clone(server), name, is_dropped_later: false }),
             Err(error) => {
                 server.release(&name);
                 Err(match (original, server.place.footing) {

@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::client::Pool;
 use super::process::Owner;
@@ -14,6 +16,9 @@ use crate::error::{Error, Result};
 
 /// How many databases may wait to be dropped before whoever drops the next one waits, too: each takes disk.
 const LATER_MAX: usize = 4;
+
+/// For how long a drop lets creations go first.
+const CREATIONS_FIRST: Duration = Duration::from_secs(1);
 
 /// The description of a server that another process can use, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub(super) struct Running {
     /// This process' part in a server that the whole run shares.
     membership: Option<Membership>,
     later: OnceLock<Later>,
+    /// How many databases are being created at this moment.
+    creating: Arc<AtomicUsize>,
 }
 
 /// A thread that drops databases while everybody else goes on.
@@ -63,6 +70,7 @@ impl Running {
             _container: orphan.map(engine::RemovedAtEnd::new),
             membership: None,
             later: OnceLock::new(),
+            creating: Arc::default(),
         }
     }
 
@@ -70,7 +78,8 @@ impl Running {
     pub(super) fn member(place: Place, membership: Membership) -> Self {
         let pool = Arc::new(Pool::new(&place.admin_url));
         let membership = Some(membership);
-        Running { place, pool, supervisor: None, _container: None, membership, later: OnceLock::new() }
+        let later = OnceLock::new();
+        Running { place, pool, supervisor: None, _container: None, membership, later, creating: Arc::default() }
     }
 
     /// The two halves of a server that this process has started, for the run: where it is, and what ends it.
@@ -194,6 +203,14 @@ impl Running {
         }
     }
 
+    /// Runs the statements that create a database.
+    pub(super) fn create_database(&self, statements: Vec<String>, object: &str) -> Result<()> {
+        self.creating.fetch_add(1, Ordering::SeqCst);
+        let created = self.pool.run(statements, "create the database", object);
+        self.creating.fetch_sub(1, Ordering::SeqCst);
+        created.map(|_| ())
+    }
+
     /// Drops a database now.
     pub(super) fn drop_database(&self, name: &str) {
         // On failure the name stays with whoever cleans up after this process.
@@ -208,8 +225,10 @@ impl Running {
             let (names, waiting) = sync_channel::<String>(LATER_MAX);
             let (tell, dropped) = std::sync::mpsc::channel();
             let pool = Arc::clone(&self.pool);
+            let creating = Arc::clone(&self.creating);
             std::thread::spawn(move || {
                 for name in waiting {
+                    let_creations_pass(&creating);
                     if drop_with(&pool, &name) && tell.send(name).is_err() {
                         break;
                     }
@@ -233,6 +252,16 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.release_dropped();
+    }
+}
+
+/// A drop and a creation wait for each other's checkpoints, and as a rule somebody waits for the creation: a case ends,
+/// and the next one begins.
+fn let_creations_pass(creating: &AtomicUsize) {
+    let deadline = Instant::now() + CREATIONS_FIRST;
+    std::thread::sleep(Duration::from_millis(10));
+    while creating.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
