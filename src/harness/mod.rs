@@ -10,6 +10,7 @@
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
 pub mod inventory;
+pub mod second_opinion;
 mod seed;
 
 pub use seed::{Random, Seed};
