@@ -9,6 +9,8 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
+pub mod latency;
+
 mod seed;
 
 pub use seed::{Random, Seed};
