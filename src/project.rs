@@ -5,7 +5,7 @@
 //! source/         the source's schema for tests (`source.schema`)
 //! target/         the target's schema, NNNN_name.up.sql and NNNN_name.down.sql (`target.schema`)
 //! checks/         one query per file; each row that it returns is a violation
-//! queries/        one typical query per file
+//! queries/        one typical query per file, with what its parameters are drawn from (`harness::latency`)
 //! ```
 //!
 //! Reading a project opens no database. Every path in it is relative to its folder. A key that is not known is an
@@ -61,6 +61,59 @@ pub struct Project {
     pub checks: Option<PathBuf>,
     /// The folder `queries`, where there is one.
     pub queries: Option<PathBuf>,
+    /// How the queries are measured, and how fast they have to be.
+    pub latency: LatencyOptions,
+}
+
+/// How a project's queries are measured, and how fast they have to be: `[latency]` in its file.
+///
+/// The targets are those of the documents that this repository's projects come from: P50 below 10 ms, P95 below 50 ms,
+/// P99 below 100 ms. A query's own target, in its header, comes before the project's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LatencyOptions {
+    /// How many rows are generated, in all tables together, where no file is given.
+    pub rows: u64,
+    /// How often each query is run and timed.
+    pub runs: u32,
+    /// How often each query is run before that, untimed.
+    pub warm_up: u32,
+    /// Half of the runs have to be faster, in milliseconds.
+    pub p50_ms: f64,
+    /// 95 of 100 runs have to be faster, in milliseconds.
+    pub p95_ms: f64,
+    /// 99 of 100 runs have to be faster, in milliseconds.
+    pub p99_ms: f64,
+    /// From how many rows on a table is large: a query that reads all of it is warned about.
+    pub large_table_rows: u64,
+}
+
+impl Default for LatencyOptions {
+    fn default() -> Self {
+        LatencyOptions {
+            rows: 100_000,
+            runs: 1_000,
+            warm_up: 50,
+            p50_ms: 10.0,
+            p95_ms: 50.0,
+            p99_ms: 100.0,
+            large_table_rows: 1_000,
+        }
+    }
+}
+
+impl LatencyOptions {
+    /// The key that is out of its range, and why.
+    fn refusal(&self) -> Option<(&'static str, &'static str)> {
+        let targets =
+            [("latency.p50_ms", self.p50_ms), ("latency.p95_ms", self.p95_ms), ("latency.p99_ms", self.p99_ms)];
+        let wrong = targets.into_iter().find(|(_, target_ms)| !(target_ms.is_finite() && *target_ms > 0.0));
+        match wrong {
+            Some((key, _)) => Some((key, "a target is a time above 0")),
+            None if self.runs == 0 => Some(("latency.runs", "a query that never runs has no latency")),
+            None => None,
+        }
+    }
 }
 
 /// What belongs to a connection and does not last in the file.
@@ -166,6 +219,7 @@ struct File {
     drop: BTreeMap<String, String>,
     connection: ConnectionOptions,
     verify: VerifySection,
+    latency: LatencyOptions,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -225,6 +279,9 @@ impl Project {
         check_page_size(page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
         let target = file.target.path.map(|path| endpoint::file_name(&path).map(|()| folder.join(path))).transpose();
         let target = target.map_err(|error| refused("target.path", error.to_string()))?;
+        if let Some((key, cause)) = file.latency.refusal() {
+            return Err(refused(key, cause.to_owned()));
+        }
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
         Ok(Project {
             name: file.name.unwrap_or_else(|| name_of(folder)),
@@ -241,6 +298,7 @@ impl Project {
             level: file.verify.level,
             checks: by_convention("checks"),
             queries: by_convention("queries"),
+            latency: file.latency,
             folder: folder.to_owned(),
         })
     }
@@ -308,7 +366,8 @@ mod tests {
              page_size_bytes = 8192\nmetadata = false\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
              User = 'users'\n[rules.types]\ntimestamp = 'epoch-seconds'\n[drop]\n'User.x' = 'not needed'\n\
              [connection]\nforeign_keys = true\ncache_size_kib = 2000\nmmap_size_bytes = 0\ntemp_store = 'memory'\n\
-             synchronous = 'normal'\nbusy_timeout_ms = 100\n[verify]\nlevel = 'digest'\n",
+             synchronous = 'normal'\nbusy_timeout_ms = 100\n[verify]\nlevel = 'digest'\n[latency]\nrows = 7\n\
+             runs = 20\nwarm_up = 0\np50_ms = 1\np95_ms = 2.5\np99_ms = 3\nlarge_table_rows = 5\n",
         );
         let project = project.unwrap();
         assert_eq!(project.name, "app");
@@ -317,6 +376,9 @@ mod tests {
         assert_eq!((project.journal_mode, project.page_size_bytes), (JournalMode::Delete, 8192));
         assert_eq!((project.metadata, project.level, project.checks), (false, Level::Digest, None));
         assert_eq!(project.choices.names["User"], "users");
+        let LatencyOptions { rows, runs, warm_up, p50_ms, p95_ms, p99_ms, large_table_rows } = project.latency;
+        assert_eq!((rows, runs, warm_up, large_table_rows), (7, 20, 0, 5));
+        assert_eq!((p50_ms, p95_ms, p99_ms), (1.0, 2.5, 3.0));
         let connection = Connection::open_in_memory().unwrap();
         project.connection.apply(&connection).unwrap();
         let read = |name: &str| -> i64 { connection.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
@@ -335,6 +397,12 @@ mod tests {
         let told = error.to_string();
         assert!(told.contains("project.toml`, line 3: unknown field `pfad`"), "{told}");
         assert!(told.contains("`journal_mode`"), "{told}");
+        let error = load("[latency]\np90_ms = 5\n").1.unwrap_err().to_string();
+        assert!(error.contains("line 2: unknown field `p90_ms`") && error.contains("`p95_ms`"), "{error}");
+        let error = load("[latency]\np95_ms = 0\n").1.unwrap_err().to_string();
+        assert!(error.contains("key `latency.p95_ms`: a target is a time above 0"), "{error}");
+        let error = load("[latency]\nruns = 0\n").1.unwrap_err().to_string();
+        assert!(error.contains("key `latency.runs`"), "{error}");
     }
 
     #[test]

@@ -10,7 +10,10 @@
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
 pub mod inventory;
+pub mod latency;
+pub mod scenario;
 pub mod second_opinion;
 mod seed;
 
+pub use scenario::Scenario;
 pub use seed::{Random, Seed};

@@ -58,7 +58,7 @@ mod script;
 mod sqlite;
 mod status;
 mod step;
-mod tokens;
+pub(crate) mod tokens;
 
 pub use checksum::{canonical, checksum};
 pub use database::Options;

@@ -1,5 +1,5 @@
 -- clean-up: sessions that have expired
--- :now  integer, seconds since 1970-01-01
+-- :now  integer, from sessions.expires; seconds since 1970-01-01
 SELECT session_token
 FROM sessions
 WHERE expires <= :now

@@ -1,5 +1,5 @@
 -- conversation: the messages of a project in their order
--- :project_id  text
+-- :project_id  text, from messages.project_id
 SELECT id, role, content, created_at
 FROM messages
 WHERE project_id = :project_id

@@ -1,5 +1,5 @@
 -- gallery: public projects, the last changed first
--- :before  integer, seconds since 1970-01-01: the last row of the page before
+-- :before  integer, from projects.updated_at + 1 where visibility = 'PUBLIC'; the last row of the page before
 SELECT projects.id, projects.name, projects.likes, projects.updated_at, users.name AS owner
 FROM projects
 JOIN users ON users.id = projects.user_id

@@ -1,5 +1,5 @@
 -- home page: projects of others in which a user takes part
--- :user_id  text
+-- :user_id  text, from project_collaborators.user_id
 SELECT projects.id, projects.name, project_collaborators.role
 FROM project_collaborators
 JOIN projects ON projects.id = project_collaborators.project_id

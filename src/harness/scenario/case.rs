@@ -222,15 +222,16 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Relations with rows, their system columns known; and how many objects of each kind there are.
+/// Relations with rows; where sequences stand; and how many objects of each kind there are, those apart that another
+/// connection of the harness may still have for itself.
 const OBJECTS: &str = "\
     SELECT 'table', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     UNION ALL
     SELECT 'sequence', schemaname, coalesce(last_value::text, 'unused') || ' in ' || sequencename FROM pg_sequences
-    UNION ALL SELECT 'relations', count(*)::text, '' FROM pg_class
-    UNION ALL SELECT 'functions', count(*)::text, '' FROM pg_proc
-    UNION ALL SELECT 'types', count(*)::text, '' FROM pg_type";
+    UNION ALL SELECT 'number of relations', count(*)::text, '' FROM pg_class WHERE NOT pg_is_other_temp_schema(relnamespace)
+    UNION ALL SELECT 'number of functions', count(*)::text, '' FROM pg_proc WHERE NOT pg_is_other_temp_schema(pronamespace)
+    UNION ALL SELECT 'number of types', count(*)::text, '' FROM pg_type WHERE NOT pg_is_other_temp_schema(typnamespace)";
 
 fn fingerprint(client: &mut Client) -> Result<Fingerprint> {
     const OPERATION: &str = "look at";
@@ -248,7 +249,7 @@ fn fingerprint(client: &mut Client) -> Result<Fingerprint> {
                 ));
             }
             [Some(kind), Some(schema), Some(name)] => {
-                found.insert(format!("{kind} {name}"), schema.clone());
+                found.insert(format!("{kind} {name}").trim_end().to_owned(), schema.clone());
             }
             _ => {}
         }

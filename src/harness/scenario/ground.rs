@@ -10,6 +10,7 @@ use crate::endpoint::PostgresUrl;
 use crate::endpoint::Source;
 use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Result};
+use crate::harness::latency::{Query, queries};
 use crate::plan::choices::Choices;
 use crate::project::{self, Project};
 use crate::provision::{Database, Server};
@@ -26,7 +27,7 @@ pub(super) struct Settings {
     /// The folder of the versioned target schema.
     pub schema: Option<PathBuf>,
     pub checks: Option<PathBuf>,
-    pub queries: Option<PathBuf>,
+    pub queries: Vec<Query>,
     pub journal_mode: JournalMode,
     pub page_size_bytes: u32,
     pub metadata: bool,
@@ -39,16 +40,19 @@ impl Settings {
     }
 
     /// What `project` says. Everything is verified in full, whatever level it asks for.
-    pub fn of(project: &Project) -> Settings {
-        Settings {
+    ///
+    /// # Errors
+    /// When one of its queries is not as it has to be.
+    pub fn of(project: &Project) -> Result<Settings> {
+        Ok(Settings {
             choices: project.choices.clone(),
             schema: project.target_schema.clone(),
             checks: project.checks.clone(),
-            queries: project.queries.clone(),
+            queries: queries(project)?,
             journal_mode: project.journal_mode,
             page_size_bytes: project.page_size_bytes,
             metadata: project.metadata,
-        }
+        })
     }
 
     /// Applies the target's schema to a new file, as the program does; nothing where the schema is derived.

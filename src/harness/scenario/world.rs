@@ -50,7 +50,7 @@ impl World {
     }
 
     fn of_project(server: &Server, scenario: &Scenario, project: &Project) -> Result<World> {
-        let settings = Settings::of(project);
+        let settings = Settings::of(project)?;
         let hints = project.generate.clone();
         if let Some(folder) = &project.source_schema {
             let (template, catalog) = template(server, &scenario.name, &schema_sql(folder)?)?;

@@ -29,7 +29,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
 }
 
 /// The files of a folder that end in `.sql`, in the order of their names.
-pub(super) fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
+fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let object = format!("`{}`", folder.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).could_not("list", &object)? {

@@ -12,6 +12,7 @@ mod published;
 mod queries;
 mod rollback;
 mod schema_round_trip;
+mod second_opinion;
 mod source_untouched;
 mod twice;
 
@@ -59,6 +60,7 @@ pub const ALL: &[Property] = &[
     published::PROPERTY,
     counts::PROPERTY,
     digests::PROPERTY,
+    second_opinion::PROPERTY,
     integrity::PROPERTY,
     inventory::PROPERTY,
     checks::PROPERTY,

@@ -1,0 +1,4 @@
+-- every start: the version that the file was made for
+SELECT value
+FROM schema_info
+WHERE key = 'version';

@@ -1,0 +1,5 @@
+-- filter: the sessions to choose from
+SELECT DISTINCT session_id
+FROM events
+ORDER BY session_id DESC
+LIMIT 100;
