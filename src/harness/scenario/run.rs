@@ -152,7 +152,7 @@ impl Run<'_> {
             awkward: AWKWARD_SHARE,
             hints: hints.cloned().unwrap_or_default(),
         };
-        let mut load = |dataset: &Dataset, steps: &mut Steps| {
+        let load = |dataset: &Dataset, steps: &mut Steps| {
             steps.time("load", || rows::load(&url, &ground.catalog, dataset)).map_err(broken)
         };
         match sample.rows {

@@ -33,10 +33,9 @@ pub(super) fn spread(cases: &[Steps]) -> Vec<StepTime> {
             names.push(name);
         }
     }
-    let times = |name: &str| cases.iter().flat_map(|case| &case.0).filter(|(other, _)| *other == name);
-    let spread = |name: &&'static str| StepTime {
-        step: (*name).to_owned(),
-        time: Spread::of(times(name).map(|(_, time)| *time).collect()),
+    let spread = |name: &&'static str| {
+        let of_name = cases.iter().flat_map(|case| &case.0).filter(|(other, _)| other == name);
+        StepTime { step: (*name).to_owned(), time: Spread::of(of_name.map(|(_, time)| *time).collect()) }
     };
     names.iter().map(spread).collect()
 }

@@ -18,6 +18,7 @@ mod twice;
 
 use super::case::Case;
 use crate::error::Result;
+use std::fmt;
 
 /// Something that has to hold.
 pub struct Property {
@@ -26,6 +27,12 @@ pub struct Property {
     /// What it says, in half a sentence.
     pub says: &'static str,
     pub(super) ask: fn(&mut Case<'_>) -> Result<Verdict>,
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Property({})", self.name)
+    }
 }
 
 /// What a case answers.
