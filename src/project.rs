@@ -11,6 +11,10 @@
 //! Reading a project opens no database. Every path in it is relative to its folder. A key that is not known is an
 //! error that names the file, the line and the known keys: a typing error must not decide over data in silence.
 
+mod hints;
+
+pub use hints::{ColumnHint, Form, Hints, TableHint};
+
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
@@ -57,6 +61,8 @@ pub struct Project {
     pub connection: ConnectionOptions,
     /// How much is verified.
     pub level: Level,
+    /// What generated rows should be like.
+    pub generate: Hints,
     /// The folder `checks`, where there is one.
     pub checks: Option<PathBuf>,
     /// The folder `queries`, where there is one.
@@ -220,6 +226,7 @@ struct File {
     connection: ConnectionOptions,
     verify: VerifySection,
     latency: LatencyOptions,
+    generate: Hints,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -296,6 +303,7 @@ impl Project {
             choices: Choices { tables: file.tables, names: file.names, rules: file.rules, drop: file.drop },
             connection: file.connection,
             level: file.verify.level,
+            generate: file.generate,
             checks: by_convention("checks"),
             queries: by_convention("queries"),
             latency: file.latency,

@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod latency;
 pub mod scenario;
 pub mod second_opinion;
+pub mod generate;
 mod seed;
 
 pub use scenario::Scenario;

@@ -1,0 +1,373 @@
+//! From the catalog to the plans of its tables.
+
+use super::column::ColumnPlan;
+use super::order::{is_set_later, order};
+use super::share::share;
+use super::table_plan::{Foreign, TablePlan, UniqueKey, Way};
+use super::values::{Bound, Limits};
+use super::{Generator, Options};
+use crate::catalog::{Catalog, Column, IndexKey, Shape, Table, TableKind};
+use crate::error::{Error, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a nullable foreign key is NULL.
+const FOREIGN_NULL_SHARE: f64 = 0.15;
+/// What a B-tree takes of one entry, with room for the rest of it.
+const INDEX_OCTETS_MAX: u32 = 2000;
+
+/// The stores of keys: table and columns of each.
+#[derive(Default)]
+struct Stores<'c> {
+    list: Vec<(usize, Vec<&'c str>)>,
+}
+
+impl<'c> Stores<'c> {
+    fn of(&mut self, table: usize, columns: &'c [String]) -> usize {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let known = self.list.iter().position(|(other, names)| *other == table && *names == columns);
+        known.unwrap_or_else(|| {
+            self.list.push((table, columns));
+            self.list.len() - 1
+        })
+    }
+}
+
+/// Plans the rows of every table.
+pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
+    let tables: Vec<&Table> = (catalog.tables.iter())
+        .filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. }))
+        .collect();
+    // A table that is to stay empty needs no values, and breaks no cycle.
+    let asked: Vec<Option<u64>> = tables.iter().map(|table| asked(table, &options)).collect();
+    let order = order(catalog, &tables, &asked)?;
+    let mut stores = Stores::default();
+    let mut plans: Vec<TablePlan<'_>> = Vec::with_capacity(tables.len());
+    for (place, table) in tables.iter().enumerate() {
+        let rows = asked[place].unwrap_or(options.rows);
+        plans.push(plan(catalog, &tables, place, table, &order.broken, rows, &options, &mut stores)?);
+    }
+    for (store, (table, columns)) in stores.list.iter().enumerate() {
+        let plan = &mut plans[*table];
+        let places: Option<Vec<usize>> =
+            columns.iter().map(|column| plan.names.iter().position(|name| name == column)).collect();
+        let places = places.ok_or_else(|| {
+            Error::could_not(
+                "generate rows of",
+                format!("`{}`", plan.table.name),
+                format!("a foreign key refers to its generated column among ({})", columns.join(", ")),
+            )
+        })?;
+        plan.feeds.push((store, places));
+    }
+    for plan in &mut plans {
+        for foreign in &mut plan.selves {
+            let names = &stores.list[foreign.store].1;
+            foreign.own_key =
+                names.iter().filter_map(|name| plan.names.iter().position(|other| other == name)).collect();
+        }
+    }
+    let weights = weights(&plans, &order.units, &stores);
+    share_rows(&mut plans, &order.units, &asked, &weights, options.rows, &stores);
+    for plan in &mut plans {
+        choose_ways(plan);
+    }
+    let stores = stores.list.iter().map(|(_, columns)| columns.len()).collect();
+    Ok(Generator { plans, units: order.units, stores, options, existing: BTreeMap::new() })
+}
+
+fn asked(table: &Table, options: &Options) -> Option<u64> {
+    let hint = options.hints.table(&table.name.schema, &table.name.name).and_then(|hint| hint.rows);
+    options.per_table.get(&table.name).copied().or(hint)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn plan<'c>(
+    catalog: &'c Catalog,
+    tables: &[&'c Table],
+    place: usize,
+    table: &'c Table,
+    broken: &BTreeSet<(usize, usize)>,
+    rows: u64,
+    options: &Options,
+    stores: &mut Stores<'c>,
+) -> Result<TablePlan<'c>> {
+    let inserted: Vec<&Column> = table.columns.iter().filter(|column| column.generated.is_none()).collect();
+    let names: Vec<String> = inserted.iter().map(|column| column.name.clone()).collect();
+    let at = |name: &String| names.iter().position(|other| other == name);
+    let mut plan = TablePlan {
+        table,
+        columns: Vec::new(),
+        groups: Vec::new(),
+        selves: Vec::new(),
+        broken: Vec::new(),
+        deferred: Vec::new(),
+        later: Vec::new(),
+        keys: Vec::new(),
+        conditions: Vec::new(),
+        orderings: Vec::new(),
+        judged: Vec::new(),
+        feeds: Vec::new(),
+        wanted: rows,
+        names: names.clone(),
+    };
+    if rows == 0 {
+        // Nothing is asked of a table that stays empty; others may refer to rows that are there.
+        return empty_plan(plan, &inserted);
+    }
+    let mut later = BTreeSet::new();
+    for (number, key) in table.foreign_keys.iter().enumerate() {
+        let Some(parent) = tables.iter().position(|other| other.name == key.references) else { continue };
+        let Some(columns) = key.columns.iter().map(at).collect::<Option<Vec<_>>>() else {
+            return Err(Error::could_not(
+                "generate rows of",
+                format!("`{}`", table.name),
+                format!("its foreign key `{}` starts at a generated column", key.name),
+            ));
+        };
+        let hinted = |column: &usize| {
+            let hint = options.hints.column(&table.name.schema, &table.name.name, &names[*column]);
+            hint.and_then(|hint| hint.null_share)
+        };
+        let foreign = Foreign {
+            null_share: columns.iter().find_map(hinted).unwrap_or(FOREIGN_NULL_SHARE),
+            columns,
+            store: stores.of(parent, &key.referenced_columns),
+            own_key: Vec::new(),
+            match_full: key.match_full,
+        };
+        if parent == place {
+            plan.selves.push(foreign);
+        } else if broken.contains(&(place, number)) {
+            if is_set_later(table, key) {
+                later.extend(foreign.columns.iter().copied().filter(|column| !inserted[*column].not_null));
+            }
+            plan.broken.push(foreign);
+        } else {
+            join(&mut plan.groups, foreign);
+        }
+    }
+    // The key with the most columns decides over the others.
+    for group in &mut plan.groups {
+        group.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
+    }
+    let needed: BTreeSet<usize> = needed_by_others(catalog, table).iter().filter_map(at).collect();
+    for column in plan.broken.iter().flat_map(|key| &key.columns) {
+        let taken = plan.groups.iter().flatten().chain(&plan.selves).any(|key| key.columns.contains(column));
+        if !taken && !needed.contains(column) && !plan.deferred.contains(column) {
+            plan.deferred.push(*column);
+        }
+    }
+    plan.deferred.sort_unstable();
+    plan.later = plan.deferred.iter().copied().filter(|column| later.contains(column)).collect();
+    plan.keys = unique_keys(table, &names)?;
+    for (number, column) in inserted.iter().enumerate() {
+        let hint = options.hints.column(&table.name.schema, &table.name.name, &column.name);
+        let mut limits = Limits { octets_max: octets_max(table, column), ..Limits::default() };
+        fed_by_sequence(catalog, column, &mut limits);
+        let made = ColumnPlan::new(column, limits, None, hint, Vec::new()).map_err(|error| {
+            let told = Error::could_not(
+                "generate values of",
+                format!("`{}`, column `{}`", table.name, column.name),
+                error.cause(),
+            );
+            told.hint("say under `[generate.columns]` what values it has")
+        })?;
+        plan.columns.push(made);
+        if plan.is_foreign(number) || column.sequence.is_some() {
+            plan.columns[number].null_share = 0.0;
+        }
+    }
+    no_null_where_keys_count_it(&mut plan);
+    Ok(plan)
+}
+
+/// The plan of a table without rows.
+fn empty_plan<'c>(mut plan: TablePlan<'c>, inserted: &[&Column]) -> Result<TablePlan<'c>> {
+    for column in inserted {
+        let text = crate::catalog::DataType::new("text", Shape::Text);
+        let column = Column { data_type: text, ..(*column).clone() };
+        plan.columns.push(ColumnPlan::new(&column, Limits::default(), None, None, Vec::new())?);
+    }
+    Ok(plan)
+}
+
+/// Adds a foreign key to the group that it shares columns with, which may join groups.
+fn join(groups: &mut Vec<Vec<Foreign>>, foreign: Foreign) {
+    let shares = |group: &Vec<Foreign>| {
+        group.iter().any(|other| other.columns.iter().any(|column| foreign.columns.contains(column)))
+    };
+    let mut joined = vec![foreign.clone()];
+    let mut rest = Vec::new();
+    for group in groups.drain(..) {
+        if shares(&group) { joined.extend(group) } else { rest.push(group) }
+    }
+    rest.push(joined);
+    *groups = rest;
+}
+
+/// The columns whose values have to be known before rows of other tables are made.
+fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
+    let keys = catalog.tables.iter().flat_map(|other| &other.foreign_keys);
+    let referenced = keys.filter(|key| key.references == table.name).flat_map(|key| key.referenced_columns.clone());
+    table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
+}
+
+fn unique_keys(table: &Table, names: &[String]) -> Result<Vec<UniqueKey>> {
+    let mut keys = Vec::new();
+    let at = |name: &str| names.iter().position(|other| other == name);
+    for key in table.primary_key.iter().chain(&table.unique_keys) {
+        // A generated column in a key: what it is made of is not looked into, the rest of the key has to do.
+        let columns: Vec<usize> = key.columns.iter().filter_map(|name| at(name)).collect();
+        keys.push(UniqueKey {
+            name: key.name.clone(),
+            columns,
+            nulls_equal: key.nulls_not_distinct,
+            predicate: None,
+            way: Way::Remembered,
+        });
+    }
+    for index in table.indexes.iter().filter(|index| index.unique) {
+        let mut columns = Vec::new();
+        let mut nulls_equal = index.nulls_not_distinct;
+        for part in &index.parts {
+            match &part.key {
+                IndexKey::Column(name) => columns.extend(at(name)),
+                IndexKey::Expression(expression) => {
+                    nulls_equal = true;
+                    columns.extend(super::checks::columns_of(expression, names));
+                }
+            }
+        }
+        columns.dedup();
+        keys.push(UniqueKey { name: index.name.clone(), columns, nulls_equal, predicate: None, way: Way::Remembered });
+    }
+    keys.retain(|key| !key.columns.is_empty());
+    Ok(keys)
+}
+
+/// What fits into the entries of the table's indexes.
+fn octets_max(table: &Table, column: &Column) -> Option<u32> {
+    let keys = table.primary_key.iter().chain(&table.unique_keys);
+    let in_keys = keys.map(|key| key.columns.iter().chain(&key.include).cloned().collect::<Vec<String>>());
+    let in_indexes = table.indexes.iter().map(|index| {
+        let parts = index.parts.iter().map(|part| match &part.key {
+            IndexKey::Column(name) => name.clone(),
+            IndexKey::Expression(expression) => expression.clone(),
+        });
+        parts.chain(index.include.iter().cloned()).collect::<Vec<String>>()
+    });
+    let widths = in_keys.chain(in_indexes).filter(|parts| parts.iter().any(|part| part.contains(&column.name)));
+    let most = widths.map(|parts| parts.len() as u32).max();
+    most.map(|parts| INDEX_OCTETS_MAX / parts)
+}
+
+/// Numbers of a sequence leave room for the next ones.
+fn fed_by_sequence(catalog: &Catalog, column: &Column, limits: &mut Limits) {
+    let Some(name) = &column.sequence else { return };
+    let Some(sequence) = catalog.sequences.iter().find(|sequence| sequence.name == *name) else { return };
+    let integer = matches!(column.data_type.base().shape, Shape::SmallInt | Shape::Integer | Shape::BigInt);
+    if integer {
+        let room = (sequence.max_value / 2).max(sequence.min_value);
+        limits.minimum = Some(Bound::inclusive(sequence.min_value.to_string()));
+        limits.maximum = Some(Bound::inclusive(room.to_string()));
+    }
+}
+
+/// A NULL that counts in a key would be there once only.
+fn no_null_where_keys_count_it(plan: &mut TablePlan<'_>) {
+    let counted: BTreeSet<usize> =
+        plan.keys.iter().filter(|key| key.nulls_equal).flat_map(|key| key.columns.iter().copied()).collect();
+    for column in counted {
+        plan.columns[column].null_share = 0.0;
+    }
+}
+
+/// How much more a table gets that refers to others: by the longest way to a table that refers to none.
+fn weights(plans: &[TablePlan<'_>], units: &[Vec<usize>], stores: &Stores<'_>) -> Vec<u64> {
+    let mut depth = vec![0_u64; plans.len()];
+    for place in units.iter().flatten() {
+        let parents = plans[*place].groups.iter().flatten().map(|key| stores.list[key.store].0);
+        depth[*place] = parents.map(|parent| depth[parent] + 1).max().unwrap_or(0);
+    }
+    depth.into_iter().map(|depth| 1 + 2 * depth.min(4)).collect()
+}
+
+/// Shares the rows out, parents first, and none more than the keys of a table allow.
+fn share_rows(
+    plans: &mut [TablePlan<'_>],
+    units: &[Vec<usize>],
+    asked: &[Option<u64>],
+    weights: &[u64],
+    rows: u64,
+    stores: &Stores<'_>,
+) {
+    let order: Vec<usize> = units.iter().flatten().copied().collect();
+    let in_order = |values: &[u64]| order.iter().map(|place| values[*place]).collect::<Vec<u64>>();
+    let asked: Vec<Option<u64>> = order.iter().map(|place| asked[*place]).collect();
+    let weights = in_order(weights);
+    let mut capacities = vec![u64::MAX; plans.len()];
+    // A table's capacity follows from its parents' rows, and these from all capacities: three rounds are enough for
+    // what a summary tells anyway.
+    for _ in 0..3 {
+        let shares = share(rows, &asked, &weights, &in_order(&capacities));
+        for (place, share) in order.iter().zip(shares) {
+            plans[*place].wanted = share;
+        }
+        capacities = (0..plans.len()).map(|place| capacity(plans, place, stores)).collect();
+    }
+}
+
+/// How many rows the keys of a table allow at most.
+fn capacity(plans: &[TablePlan<'_>], place: usize, stores: &Stores<'_>) -> u64 {
+    let plan = &plans[place];
+    let of_key = |key: &UniqueKey| {
+        let nullable = key.columns.iter().any(|column| plan.columns[*column].nullable);
+        if key.predicate.is_some() || nullable && !key.nulls_equal {
+            return u64::MAX;
+        }
+        match plan.slots(&key.columns) {
+            None => u64::MAX,
+            Some(slots) => (slots.iter())
+                .map(|slot| match slot {
+                    super::table_plan::Slot::Column(column) => plan.columns[*column].capacity(),
+                    super::table_plan::Slot::Group(group) => plans[stores.list[plan.groups[*group][0].store].0].wanted,
+                })
+                .fold(1_u64, u64::saturating_mul),
+        }
+    };
+    plan.keys.iter().map(of_key).min().unwrap_or(u64::MAX)
+}
+
+/// Decides how each unique key is kept.
+fn choose_ways(plan: &mut TablePlan<'_>) {
+    let wanted = plan.wanted.saturating_mul(4).saturating_add(1000);
+    for column in 0..plan.columns.len() {
+        if plan.table.column(&plan.names[column]).is_some_and(|column| column.sequence.is_some())
+            && !plan.is_foreign(column)
+            && plan.columns[column].capacity() > wanted
+        {
+            plan.columns[column].distinct = true;
+        }
+    }
+    let mut order: Vec<usize> = (0..plan.keys.len()).collect();
+    order.sort_by_key(|key| plan.keys[*key].columns.len());
+    let mut enumerated = false;
+    for key in order {
+        let columns = plan.keys[key].columns.clone();
+        let roomy = |column: &usize| !plan.is_foreign(*column) && plan.columns[*column].capacity() >= wanted;
+        let distinct = |column: &usize| plan.columns[*column].distinct;
+        plan.keys[key].way = if columns.iter().any(distinct) {
+            Way::Distinct
+        } else if plan.keys[key].predicate.is_some() {
+            Way::Remembered
+        } else if let Some(column) = columns.iter().copied().rev().find(roomy) {
+            plan.columns[column].distinct = true;
+            Way::Distinct
+        } else if !enumerated && plan.slots(&columns).is_some() {
+            enumerated = true;
+            Way::Enumerated
+        } else {
+            Way::Remembered
+        };
+    }
+}

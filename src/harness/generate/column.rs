@@ -1,0 +1,147 @@
+//! One column's values: what its type, its checks and the project's hints together leave.
+
+use super::values::{Bound, Limits, Pattern, ValueSource};
+use crate::catalog::{Column, DataType, Shape};
+use crate::error::Result;
+use crate::harness::Random;
+use crate::project::{ColumnHint, Form};
+use std::cmp::Ordering;
+
+/// How often an ordinary nullable column is NULL.
+const NULL_SHARE: f64 = 0.12;
+
+/// Where one column's values come from.
+#[derive(Debug)]
+pub(super) struct ColumnPlan {
+    source: ValueSource,
+    form: Option<Form>,
+    shape: Shape,
+    /// Values that some condition asks for, drawn every other time.
+    suggested: Vec<String>,
+    pub(super) nullable: bool,
+    pub(super) null_share: f64,
+    /// Every row has another value.
+    pub(super) distinct: bool,
+    /// Whether two values are equal exactly if their texts are.
+    pub(super) text_tells_apart: bool,
+}
+
+impl ColumnPlan {
+    /// The values of a column within its limits.
+    pub(super) fn new(
+        column: &Column,
+        mut limits: Limits,
+        form: Option<Form>,
+        hint: Option<&ColumnHint>,
+        suggested: Vec<String>,
+    ) -> Result<ColumnPlan> {
+        let form = hint.and_then(|hint| hint.form).or(form);
+        if let Some(hint) = hint {
+            narrow(&mut limits, hint);
+        }
+        let data_type = match form {
+            Some(Form::Json | Form::JsonArray | Form::JsonObject) => DataType::new("json", Shape::Json),
+            Some(Form::Rfc3339 | Form::DateTime) => {
+                limits.minimum.get_or_insert(Bound::inclusive("1970-01-01 00:00:00"));
+                limits.maximum.get_or_insert(Bound::inclusive("2100-01-01 00:00:00"));
+                let precision = if form == Some(Form::DateTime) { 0 } else { 3 };
+                DataType::new(format!("timestamp({precision}) without time zone"), Shape::Timestamp { precision })
+            }
+            Some(Form::Date) => {
+                limits.minimum.get_or_insert(Bound::inclusive("1970-01-01"));
+                limits.maximum.get_or_insert(Bound::inclusive("2100-01-01"));
+                DataType::new("date", Shape::Date)
+            }
+            Some(Form::Uuid) => DataType::new("uuid", Shape::Uuid),
+            None => column.data_type.clone(),
+        };
+        let nullable = !column.not_null;
+        let null_share = match (nullable, hint.and_then(|hint| hint.null_share)) {
+            (false, _) => 0.0,
+            (true, Some(share)) => share.clamp(0.0, 1.0),
+            (true, None) => NULL_SHARE,
+        };
+        let shape = data_type.base().shape.clone();
+        let integer = matches!(shape, Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid);
+        let text = matches!(shape, Shape::Text | Shape::VarChar { .. } | Shape::Uuid) && column.collation.is_none();
+        Ok(ColumnPlan {
+            text_tells_apart: (integer || text) && form.is_none(),
+            source: ValueSource::new(&data_type, limits)?,
+            form,
+            shape,
+            suggested,
+            nullable,
+            null_share,
+            distinct: false,
+        })
+    }
+
+    /// How many distinct values there are.
+    pub(super) fn capacity(&self) -> u64 {
+        self.source.capacity()
+    }
+
+    /// The index-th of the distinct values.
+    pub(super) fn nth(&self, index: u64) -> Option<String> {
+        self.source.nth(index).map(|value| self.formed(value))
+    }
+
+    /// Any value.
+    pub(super) fn draw(&self, random: &mut Random, awkward: bool) -> String {
+        if !self.suggested.is_empty()
+            && random.chance(0.7)
+            && let Some(value) = random.pick(&self.suggested)
+        {
+            return value.clone();
+        }
+        self.formed(self.source.draw(random, awkward))
+    }
+
+    fn formed(&self, value: String) -> String {
+        match self.form {
+            Some(Form::JsonArray) => format!("[{value}]"),
+            Some(Form::JsonObject) => format!("{{\"value\": {value}}}"),
+            Some(Form::Rfc3339) => format!("{}Z", value.replacen(' ', "T", 1)),
+            Some(Form::Json | Form::DateTime | Form::Date | Form::Uuid) | None => value,
+        }
+    }
+
+    /// Which of two values comes first, where that can be told from their texts.
+    pub(super) fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
+        match self.shape {
+            Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => {
+                Some(a.parse::<i128>().ok()?.cmp(&b.parse().ok()?))
+            }
+            Shape::Real | Shape::Double | Shape::Numeric { .. } => {
+                a.parse::<f64>().ok()?.partial_cmp(&b.parse::<f64>().ok()?)
+            }
+            Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. } => {
+                let plain = |text: &str| {
+                    text.len() >= 10 && text.as_bytes()[4] == b'-' && !text.ends_with('C') && text.is_ascii()
+                };
+                (plain(a) && plain(b)).then(|| a.cmp(b))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Adds what a hint says to what the checks say.
+fn narrow(limits: &mut Limits, hint: &ColumnHint) {
+    if let Some(values) = &hint.values {
+        limits.allowed = Some(values.clone());
+    }
+    if let Some(minimum) = &hint.minimum {
+        limits.minimum = Some(Bound::inclusive(minimum.clone()));
+    }
+    if let Some(maximum) = &hint.maximum {
+        limits.maximum = Some(Bound::inclusive(maximum.clone()));
+    }
+    if let Some(pattern) = &hint.pattern {
+        let text = format!("^(?:{pattern})$");
+        limits.pattern = Some(Pattern::Regex { text, ignore_case: false, negated: false });
+    }
+    limits.length_min = hint.length_min.or(limits.length_min);
+    limits.length_max = hint.length_max.or(limits.length_max);
+    limits.plain |= hint.plain;
+}

@@ -1,0 +1,274 @@
+//! From a catalog to rows that its database takes: types, keys, foreign keys, checks.
+//!
+//! ```text
+//! catalog + hints ─► order (cycles broken) ─► a plan per table (columns, keys, conditions) ─► rows ─► sink
+//!                                                                              │
+//!                                              what is not decided here ─► judge (a server, a file, nobody)
+//! ```
+//!
+//! Invariants: the same catalog, options and seed give the same rows on every machine. Rows come parents first. A
+//! table whose keys allow fewer rows than asked for gets those, and [`Generated`] says so.
+
+mod build;
+mod checks;
+mod column;
+mod connection;
+mod dataset;
+mod judge;
+mod keys;
+mod load_postgres;
+mod load_sqlite;
+mod order;
+mod rows;
+mod share;
+mod sqlite_catalog;
+#[allow(missing_docs)]
+mod stand_in;
+mod table_plan;
+
+use stand_in as values;
+
+pub use crate::project::{ColumnHint, Form, Hints, TableHint};
+pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
+pub use judge::{Judge, Nobody, PostgresJudge, SqliteJudge};
+pub use load_postgres::{PostgresSink, load_postgres};
+pub use load_sqlite::{SqliteSink, load_sqlite};
+pub use sqlite_catalog::sqlite_catalog;
+
+use crate::catalog::{Catalog, QualifiedName};
+use crate::error::{Error, Result};
+use crate::harness::Seed;
+use keys::KeyStore;
+use rows::{CONDITION_TRIES_MAX, Made, RowMaker};
+use std::collections::BTreeMap;
+use table_plan::TablePlan;
+
+/// How many candidates a judge is asked about at once.
+const CANDIDATES: usize = 250;
+
+/// How many rows, which, and from what.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many rows in all tables together.
+    pub rows: u64,
+    /// Tables with a number of their own.
+    pub per_table: BTreeMap<QualifiedName, u64>,
+    /// What all random choices come from.
+    pub seed: Seed,
+    /// The share of awkward values, from 0 to 1.
+    pub awkward: f64,
+    /// What a project wants besides.
+    pub hints: Hints,
+}
+
+impl Default for Options {
+    /// A thousand ordinary rows.
+    fn default() -> Self {
+        let (rows, seed) = (1000, Seed(0));
+        Options { rows, per_table: BTreeMap::new(), seed, awkward: 0.0, hints: Hints::default() }
+    }
+}
+
+/// What was generated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// The tables, in the order in which they were filled.
+    pub tables: Vec<GeneratedTable>,
+}
+
+/// What was generated for one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneratedTable {
+    /// The table.
+    pub table: QualifiedName,
+    /// How many rows it got.
+    pub rows: u64,
+    /// How many it was to get.
+    pub wanted: u64,
+    /// Why it got fewer, a clause such as "its key `t_pkey` (a) allows no more".
+    pub why_fewer: Option<String>,
+}
+
+impl Generated {
+    /// How many rows there are in all tables together.
+    pub fn row_count(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+}
+
+/// Makes rows for the tables of a catalog. Materialized views are no tables here.
+#[derive(Debug)]
+pub struct Generator<'c> {
+    plans: Vec<TablePlan<'c>>,
+    /// Places of plans in the order of insertion; those of one cycle together.
+    units: Vec<Vec<usize>>,
+    /// How many columns the keys in each store have.
+    stores: Vec<usize>,
+    options: Options,
+    existing: BTreeMap<QualifiedName, Vec<Row>>,
+}
+
+impl<'c> Generator<'c> {
+    /// Plans the rows of every table.
+    ///
+    /// # Errors
+    /// When foreign keys form a cycle that cannot be broken (the cycle is told), when no value can satisfy what is
+    /// said about a column, or when nothing is known about the values of its type. Tables that get no rows do not
+    /// count.
+    pub fn new(catalog: &'c Catalog, options: Options) -> Result<Self> {
+        build::generator(catalog, options)
+    }
+
+    /// The columns that rows of a table have cells for, in their order.
+    pub fn columns(&self, table: &QualifiedName) -> Option<&[String]> {
+        self.plans.iter().find(|plan| plan.table.name == *table).map(|plan| plan.names.as_slice())
+    }
+
+    /// Rows that are there already, with a cell for each of [`Generator::columns`]: new rows refer to them, too, and
+    /// do not repeat their keys.
+    pub fn existing(&mut self, table: &QualifiedName, rows: Vec<Row>) {
+        self.existing.insert(table.clone(), rows);
+    }
+
+    /// All rows in memory.
+    ///
+    /// # Errors
+    /// As [`Generator::stream`].
+    pub fn dataset(&self, judge: &mut dyn Judge) -> Result<Dataset> {
+        let mut dataset = Dataset::default();
+        self.stream(judge, &mut dataset)?;
+        Ok(dataset)
+    }
+
+    /// Hands the rows to a sink, table by table. In memory it holds the keys that other rows refer to, and hashes of
+    /// keys where nothing cheaper keeps them unique. Tables of a cycle are gone through twice: the rows of the first
+    /// need the keys of the last.
+    ///
+    /// # Errors
+    /// When no row satisfies a check within a limit of tries (table, check and tries are told); what the judge and
+    /// the sink say.
+    pub fn stream(&self, judge: &mut dyn Judge, sink: &mut dyn Sink) -> Result<Generated> {
+        let mut stores: Vec<KeyStore> = self.stores.iter().map(|width| KeyStore::new(*width)).collect();
+        for plan in &self.plans {
+            for row in self.existing.get(&plan.table.name).into_iter().flatten() {
+                feed(plan, row, &mut stores, &mut |_| {});
+            }
+        }
+        let mut generated = Generated::default();
+        for unit in &self.units {
+            let cyclic = unit.iter().any(|place| !self.plans[*place].broken.is_empty());
+            if cyclic {
+                for place in unit {
+                    self.fill(&self.plans[*place], judge, &mut stores, Pass::Keys)?;
+                }
+            }
+            for place in unit {
+                let pass = if cyclic { Pass::RowsOfKnownKeys(sink) } else { Pass::Rows(sink) };
+                generated.tables.push(self.fill(&self.plans[*place], judge, &mut stores, pass)?);
+            }
+        }
+        Ok(generated)
+    }
+
+    fn fill(
+        &self,
+        plan: &TablePlan<'c>,
+        judge: &mut dyn Judge,
+        stores: &mut [KeyStore],
+        mut pass: Pass<'_>,
+    ) -> Result<GeneratedTable> {
+        let mut maker = RowMaker::new(plan, stores, self.options.seed, self.options.awkward);
+        for row in self.existing.get(&plan.table.name).into_iter().flatten() {
+            maker.remember(row);
+            feed(plan, row, &mut [], &mut |store| maker.stored(store));
+        }
+        if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
+            sink.table(plan.table, &plan.names, &plan.later)?;
+        }
+        let mut done =
+            GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
+        let mut refused: u64 = 0;
+        while done.rows < plan.wanted && done.why_fewer.is_none() {
+            let mut candidates = Vec::new();
+            let count = if plan.judged.is_empty() { 1 } else { CANDIDATES };
+            while candidates.len() < count && done.why_fewer.is_none() {
+                match maker.make(stores)? {
+                    Made::Row(row) => candidates.push(row),
+                    Made::Full(why) => done.why_fewer = Some(why),
+                }
+            }
+            let accepted = match plan.judged.is_empty() {
+                true => vec![true; candidates.len()],
+                false => judge.accepts(plan.table, &plan.names, &candidates)?,
+            };
+            for (mut row, accepted) in candidates.into_iter().zip(accepted) {
+                if !accepted || done.rows == plan.wanted {
+                    maker.release(&row);
+                    refused += u64::from(!accepted);
+                    continue;
+                }
+                refused = 0;
+                done.rows += 1;
+                match &mut pass {
+                    Pass::RowsOfKnownKeys(sink) => {
+                        feed(plan, &row, &mut [], &mut |store| maker.stored(store));
+                        maker.complete(&mut row, stores)?;
+                        sink.row(&row)?;
+                    }
+                    Pass::Rows(sink) => {
+                        feed(plan, &row, stores, &mut |store| maker.stored(store));
+                        sink.row(&row)?;
+                    }
+                    Pass::Keys => feed(plan, &row, stores, &mut |store| maker.stored(store)),
+                }
+            }
+            if refused >= u64::from(CONDITION_TRIES_MAX) {
+                return Err(unsatisfied(plan, refused));
+            }
+        }
+        if done.rows == 0 && done.wanted > 0 && refused > 0 {
+            return Err(unsatisfied(plan, refused));
+        }
+        if done.rows == done.wanted {
+            done.why_fewer = None;
+        }
+        if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
+            sink.end()?;
+        }
+        Ok(done)
+    }
+}
+
+/// What a run through a table's rows is for.
+enum Pass<'s> {
+    /// The keys, and nothing else.
+    Keys,
+    /// The rows, whose keys were stored before.
+    RowsOfKnownKeys(&'s mut dyn Sink),
+    /// Both.
+    Rows(&'s mut dyn Sink),
+}
+
+/// Puts a row's keys into their stores, without stores only counting them; keys with a NULL in them are none.
+fn feed(plan: &TablePlan<'_>, row: &Row, stores: &mut [KeyStore], stored: &mut dyn FnMut(usize)) {
+    for (store, places) in &plan.feeds {
+        let values: Option<Vec<&str>> = places.iter().map(|place| row[*place].as_deref()).collect();
+        if let Some(values) = values {
+            if let Some(store) = stores.get_mut(*store) {
+                store.push(&values);
+            }
+            stored(*store);
+        }
+    }
+}
+
+fn unsatisfied(plan: &TablePlan<'_>, tries: u64) -> Error {
+    let checks: Vec<String> = plan.judged.iter().map(|name| format!("`{name}`")).collect();
+    let which = if checks.len() == 1 { "the check" } else { "all of the checks" };
+    Error::could_not(
+        "generate rows of",
+        format!("`{}`", plan.table.name),
+        format!("no row satisfied {which} {} in {tries} tries", checks.join(", ")),
+    )
+    .hint("say under `[generate.columns]` what values its columns have")
+}

@@ -1,0 +1,112 @@
+//! What is known about a table before its first row: where each column's values come from, which foreign keys belong
+//! together, how each unique key is kept, and how many rows there are to be.
+
+use super::checks::Condition;
+use super::column::ColumnPlan;
+use crate::catalog::Table;
+
+/// A table and how its rows are made.
+#[derive(Debug)]
+pub(super) struct TablePlan<'c> {
+    pub(super) table: &'c Table,
+    /// The columns that are inserted, in the table's order; places below are places in this list.
+    pub(super) names: Vec<String>,
+    pub(super) columns: Vec<ColumnPlan>,
+    /// Foreign keys to tables before this one; those of one group share columns.
+    pub(super) groups: Vec<Vec<Foreign>>,
+    /// Foreign keys to this table itself.
+    pub(super) selves: Vec<Foreign>,
+    /// Foreign keys to tables behind this one.
+    pub(super) broken: Vec<Foreign>,
+    /// Columns that get their value with a broken foreign key, and not before.
+    pub(super) deferred: Vec<usize>,
+    /// Of these, the columns that are inserted as NULL and set by UPDATE.
+    pub(super) later: Vec<usize>,
+    pub(super) keys: Vec<UniqueKey>,
+    /// Conditions that are decided here, on the finished row.
+    pub(super) conditions: Vec<Condition>,
+    /// Pairs of columns of which the first has to come before the second; values are exchanged where they do not.
+    pub(super) orderings: Vec<(usize, usize)>,
+    /// Checks that a judge has to decide, by name.
+    pub(super) judged: Vec<String>,
+    /// The stores of keys that its rows go to, with the places of the columns.
+    pub(super) feeds: Vec<(usize, Vec<usize>)>,
+    /// How many rows it is to have.
+    pub(super) wanted: u64,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone)]
+pub(super) struct Foreign {
+    pub(super) columns: Vec<usize>,
+    /// Which store has the keys of the table referred to; their columns are in the order of `columns`.
+    pub(super) store: usize,
+    /// For a foreign key to the table itself: the places of the columns referred to.
+    pub(super) own_key: Vec<usize>,
+    pub(super) match_full: bool,
+    /// How often it is NULL.
+    pub(super) null_share: f64,
+}
+
+/// Columns of which no two rows may have the same values.
+#[derive(Debug)]
+pub(super) struct UniqueKey {
+    pub(super) name: String,
+    pub(super) columns: Vec<usize>,
+    pub(super) nulls_equal: bool,
+    /// Rows for which this is false do not count.
+    pub(super) predicate: Option<Condition>,
+    pub(super) way: Way,
+}
+
+/// How a unique key is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One of its columns has distinct values.
+    Distinct,
+    /// The combinations of what its columns can have are gone through, each once.
+    Enumerated,
+    /// What was there is remembered.
+    Remembered,
+}
+
+/// What a place of an enumerated key can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A row of the table that a group's one foreign key refers to.
+    Group(usize),
+    /// A column of its own.
+    Column(usize),
+}
+
+impl TablePlan<'_> {
+    /// The slots of a key that can be enumerated; `None` where it cannot.
+    pub(super) fn slots(&self, columns: &[usize]) -> Option<Vec<Slot>> {
+        let mut slots = Vec::new();
+        for column in columns {
+            if self.deferred.contains(column) || self.selves.iter().any(|key| key.columns.contains(column)) {
+                return None;
+            }
+            let group = self.groups.iter().position(|group| group.iter().any(|key| key.columns.contains(column)));
+            let slot = match group {
+                Some(group) if self.groups[group].len() > 1 => return None,
+                // A part of a composite foreign key does not tell its rows apart.
+                Some(group) if self.groups[group][0].columns.iter().any(|other| !columns.contains(other)) => {
+                    return None;
+                }
+                Some(group) => Slot::Group(group),
+                None => Slot::Column(*column),
+            };
+            if !slots.contains(&slot) {
+                slots.push(slot);
+            }
+        }
+        Some(slots)
+    }
+
+    /// Whether a column gets its value from a foreign key.
+    pub(super) fn is_foreign(&self, column: usize) -> bool {
+        let all = self.groups.iter().flatten().chain(&self.selves).chain(&self.broken);
+        all.into_iter().any(|key| key.columns.contains(&column))
+    }
+}
