@@ -14,7 +14,10 @@ pub mod latency;
 pub mod scenario;
 pub mod second_opinion;
 pub mod generate;
+pub mod random_schema;
+mod reduce;
 mod seed;
 
 pub use scenario::Scenario;
+pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use seed::{Random, Seed};
