@@ -12,6 +12,7 @@
 pub mod inventory;
 pub mod latency;
 pub mod scenario;
+pub mod mutation;
 pub mod second_opinion;
 pub mod generate;
 pub mod random_schema;

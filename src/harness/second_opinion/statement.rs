@@ -144,8 +144,8 @@ fn pairs(table: &TablePlan, kept: &[bool], care: Care) -> Vec<Pair> {
 /// for some types (boolean, inet, `char`), so it is not asked for.
 fn own_text(column: &ColumnPlan, own: &str) -> String {
     match (base(&column.shape), column.rule) {
-        // The type pads with blanks; the target does not hold them.
-        (Shape::Char { .. }, Rule::Text | Rule::NocaseText) => format!("rtrim({}, ' ')", output_of(own)),
+        // A type with a length pads with blanks; the target does not hold them.
+        (Shape::Char { length: Some(_) }, Rule::Text | Rule::NocaseText) => format!("rtrim({}, ' ')", output_of(own)),
         _ => output_of(own),
     }
 }
