@@ -1,32 +1,42 @@
 //! The few SQL statements that provisioning needs, callable from blocking and from asynchronous code alike.
 //!
-//! Each call runs on a thread and a runtime of its own: `block_on` panics inside a runtime, and a caller's runtime may
-//! have no worker to spare while the caller waits here.
+//! Each connection lives on a thread and a runtime of its own: `block_on` panics inside a runtime, and a caller's
+//! runtime may have no worker to spare while the caller waits here. Connections are kept: a new one costs as much as
+//! half a clone of a database.
 
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
 use crate::error::{Context, Error, Result};
 
 /// How long one attempt to connect may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
+/// How many connections that nobody uses are kept.
+const IDLE_MAX: usize = 3;
+
 /// Drives a future to its end on a thread of its own.
-fn on_own_thread<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+pub(super) fn on_own_thread<T: Send, E: Send>(
+    work: impl Future<Output = Result<T, E>> + Send,
+    failed: impl Fn(String) -> E + Send + Sync,
+) -> Result<T, E> {
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .could_not("start a runtime", "")?
-                .block_on(work)
+        let thread = scope.spawn(|| match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(work),
+            Err(error) => Err(failed(format!("no runtime: {error}"))),
         });
-        thread.join().unwrap_or_else(|_| Err(Error::could_not("talk to PostgreSQL", "", "the client panicked")))
+        thread.join().unwrap_or_else(|_| Err(failed("the client panicked".to_owned())))
     })
+}
+
+fn talk<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    on_own_thread(work, |cause| Error::could_not("talk to PostgreSQL", "", cause))
 }
 
 /// Where a URL points to, as `host:port` or as a socket's directory, without user and password.
@@ -57,7 +67,7 @@ async fn connect(url: &str) -> Result<PgConnection> {
 
 /// The version of the server, such as `15.18`, asked for with a real query.
 pub(super) fn server_version(url: &str) -> Result<String> {
-    on_own_thread(async { ask_version(url).await })
+    talk(async { ask_version(url).await })
 }
 
 async fn ask_version(url: &str) -> Result<String> {
@@ -78,7 +88,7 @@ pub(super) fn wait_for_answer(
     deadline: Instant,
     still_alive: impl Fn() -> Result<()> + Send + Sync,
 ) -> Result<String> {
-    on_own_thread(async {
+    talk(async {
         loop {
             match ask_version(url).await {
                 Ok(version) => return Ok(version),
@@ -90,14 +100,108 @@ pub(super) fn wait_for_answer(
     })
 }
 
-/// Runs one statement on a connection of its own.
-pub(super) fn execute(url: &str, statement: String, operation: &str, object: &str) -> Result<()> {
-    on_own_thread(async {
-        let mut connection = connect(url).await?;
-        // Audited: the statements here are fixed but for names, which are made of safe characters.
-        connection.execute(AssertSqlSafe(statement)).await.could_not(operation, object)?;
-        connection.close().await.could_not("leave", "PostgreSQL")
-    })
+/// Statements for one connection, in order, and who waits for the rows of the last one.
+struct Job {
+    statements: Vec<String>,
+    operation: String,
+    object: String,
+    reply: Sender<Result<Vec<Vec<String>>>>,
+}
+
+/// A connection on its own thread, open from its first job until this is dropped.
+pub(super) struct Worker(Sender<Job>);
+
+impl Worker {
+    fn start(url: &str) -> Worker {
+        let (sender, jobs) = channel();
+        let url = url.to_owned();
+        std::thread::spawn(move || work(&url, &jobs));
+        Worker(sender)
+    }
+
+    /// Runs the statements one after the other, and tells the last one's rows, NULL as empty text.
+    pub(super) fn run(&self, statements: Vec<String>, operation: &str, object: &str) -> Result<Vec<Vec<String>>> {
+        let lost = |_| Error::could_not(operation, object, "the client panicked");
+        let (reply, answer) = channel();
+        let job = Job { statements, operation: operation.to_owned(), object: object.to_owned(), reply };
+        self.0.send(job).map_err(|_| lost(()))?;
+        answer.recv().map_err(|_| lost(()))?
+    }
+}
+
+fn work(url: &str, jobs: &Receiver<Job>) {
+    // Without a runtime the channel closes, and who waits is told so.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let mut kept: Option<PgConnection> = None;
+    for Job { statements, operation, object, reply } in jobs {
+        let result = runtime.block_on(async {
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => connect(url).await?,
+            };
+            let mut rows: Vec<PgRow> = Vec::new();
+            for statement in statements {
+                // Audited: the statements are fixed but for names made of safe characters and quoted text.
+                match sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut connection).await {
+                    Ok(found) => rows = found,
+                    Err(error) => {
+                        // After a refusal by the server the connection is whole; after anything else it may not be.
+                        kept = error.as_database_error().is_some().then_some(connection);
+                        return Err(error).could_not(&operation, &object);
+                    }
+                }
+            }
+            kept = Some(connection);
+            let text = |row: &PgRow, at| row.try_get_unchecked::<Option<String>, _>(at).map(Option::unwrap_or_default);
+            rows.iter()
+                .map(|row| (0..row.len()).map(|at| text(row, at)).collect::<Result<Vec<_>, _>>())
+                .collect::<Result<Vec<_>, _>>()
+                .could_not(&operation, &object)
+        });
+        // Who asked may have stopped waiting only by panicking.
+        let _ = reply.send(result);
+    }
+    if let Some(connection) = kept {
+        // The server may be gone already.
+        let _ = runtime.block_on(connection.close());
+    }
+}
+
+/// Connections for administration.
+pub(super) struct Pool {
+    url: String,
+    idle: Mutex<Vec<Worker>>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL has the password.
+        f.write_str("Pool")
+    }
+}
+
+impl Pool {
+    pub(super) fn new(url: &str) -> Pool {
+        Pool { url: url.to_owned(), idle: Mutex::default() }
+    }
+
+    /// Runs statements on any connection, as [`Worker::run`] does.
+    pub(super) fn run(&self, statements: Vec<String>, operation: &str, object: &str) -> Result<Vec<Vec<String>>> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let worker = taken.unwrap_or_else(|| Worker::start(&self.url));
+        let result = worker.run(statements, operation, object);
+        let mut idle = idle();
+        if idle.len() < IDLE_MAX {
+            idle.push(worker);
+        }
+        result
+    }
+
+    /// A connection that nobody else uses: locks of its session end when it is dropped.
+    pub(super) fn connection(&self) -> Worker {
+        Worker::start(&self.url)
+    }
 }
 
 #[cfg(test)]
@@ -115,8 +219,11 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its number").port();
         drop(listener);
-        let error = server_version(&format!("postgres://u:hush@127.0.0.1:{port}/d")).expect_err("nobody listens");
+        let url = format!("postgres://u:hush@127.0.0.1:{port}/d");
+        let error = server_version(&url).expect_err("nobody listens");
         assert_eq!(error.object(), format!("127.0.0.1:{port}"));
         assert!(!error.to_string().contains("hush"));
+        let error = Pool::new(&url).run(vec!["SELECT 1".to_owned()], "ask", "it").expect_err("nobody listens");
+        assert_eq!(error.object(), format!("127.0.0.1:{port}"));
     }
 }

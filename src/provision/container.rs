@@ -1,48 +1,59 @@
 //! The footing "Docker engine": a private server in a container, its port published on 127.0.0.1.
 //!
-//! The container is run and removed by the supervisor's script, `container.sh`.
+//! testcontainers starts the container. Its own way to remove one does not do: it is the drop of a value in the process
+//! that started it, so a kill or a `static` leaves the container. Here the supervisor removes it, which is there, knows
+//! the name and is named in the container's label before the container exists.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::discovery::output_within;
+use testcontainers::core::{IntoContainerPort, WaitFor};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, ReuseDirective};
+
+use super::client::on_own_thread;
+use super::process::{Owner, Process};
 use super::supervisor::Supervisor;
-use super::{address, client, database};
-use crate::error::{Context, Error, Result};
+use super::{address, client, database, discovery, engine};
+use crate::error::{Error, Result, chain};
 
 /// The image where `WHIMBREL_POSTGRES_IMAGE` names none.
 pub(super) const DEFAULT_IMAGE: &str = "postgres:17-alpine";
 
-const ENGINE_LIMIT: Duration = Duration::from_secs(10);
 const PULL_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// What the server writes when it is ready; the official image says it twice, and means it only the second time, so a
+/// query follows.
+const READY: &str = "database system is ready to accept connections";
 
 /// A started container.
 #[derive(Debug)]
 pub(super) struct Container {
-    pub(super) supervisor: Supervisor,
+    /// None where this machine has no program that could remove the container after our end.
+    pub(super) supervisor: Option<Supervisor>,
     pub(super) name: String,
     pub(super) admin_url: String,
+    pub(super) version: String,
     pub(super) description: String,
 }
 
-/// The version of the engine that answers, or why none does, in a few words.
-pub(super) fn engine() -> Result<String, String> {
-    docker(&["version", "--format", "{{.Server.Version}}"], ENGINE_LIMIT).map(|version| version.trim().to_owned())
-}
+/// Removes a container through the engine's API when it is dropped: where there is no supervisor, and while it starts.
+struct Unfinished<'a>(&'a str, bool);
 
-fn docker(arguments: &[&str], limit: Duration) -> Result<String, String> {
-    output_within(Command::new("docker").args(arguments), limit).map_err(|cause| match cause {
-        cause if cause.contains("No such file or directory") => "`docker` is not on PATH".to_owned(),
-        cause => cause,
-    })
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.1 {
+            // It may not exist yet; a container that this misses is found by its label in the next run.
+            let _ = engine::remove(self.0);
+        }
+    }
 }
 
 /// Starts a container from `image`, which is pulled when the engine does not have it.
 pub(super) fn start(image: &str) -> Result<Container> {
     let object = format!("`{image}`");
-    if docker(&["image", "inspect", "--format", "{{.Id}}", image], ENGINE_LIMIT).is_err() {
-        docker(&["pull", "--quiet", image], PULL_LIMIT).map_err(|cause| {
+    if !engine::has_image(image) {
+        pull(image).map_err(|cause| {
             let cause = format!("the engine does not have it and could not pull it: {cause}");
             Error::could_not("get the container image", &object, cause)
                 .hint("set WHIMBREL_POSTGRES_IMAGE to an image that `docker images` lists, or build one with scripts/postgres-image")
@@ -51,46 +62,120 @@ pub(super) fn start(image: &str) -> Result<Container> {
     let deadline = Instant::now() + START_LIMIT;
     let password = database::random_hex(16)?;
     let name = format!("whimbrel-{}", database::random_hex(6)?);
-    let (host, publish) = engine_host(std::env::var("DOCKER_HOST").ok().as_deref());
-    let supervisor = Supervisor::start(include_str!("container.sh"), &[&name, image, &publish], &password, None)?;
-    let failed = |cause: &str| Error::could_not("start a container from", &object, cause);
-    let answer = supervisor.answer(deadline).map_err(|error| failed(error.cause()))?;
-    let port = match answer.split_once(' ').unwrap_or((&answer, "")) {
-        ("port", port) => port.parse::<u16>().could_not("read the port of", &object)?,
-        (_, cause) => return Err(failed(cause.trim())),
+    let (host, publish) = engine_host(&engine::address());
+    let supervisor = supervise(&name)?;
+    let mut unfinished = Unfinished(&name, supervisor.is_none());
+    let owner = match &supervisor {
+        Some(supervisor) => Process::of(supervisor.id()).map(Owner::here),
+        None => Owner::this(),
     };
+    let failed = |cause: &str| Error::could_not("start a container from", &object, cause);
+    let with_log = |cause: &str| failed(&format!("{cause}{}", engine::log_tail(&name)));
+    let request = request(image, &name, &password, publish)
+        .with_label(engine::OWNER_LABEL, owner.map(|owner| owner.to_string()).unwrap_or_default());
+    let port = run(request).map_err(|cause| with_log(&cause))?;
     let admin_url = address::private(&host, port, &password, "postgres");
-    let still_running = || match docker(&["inspect", "--format", "{{.State.Running}}", &name], ENGINE_LIMIT) {
-        Ok(answer) if answer.trim() == "true" => Ok(()),
-        Ok(_) => Err(failed("it ended")),
+    let still_running = || match engine::runs(&name) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(failed("it ended")),
         Err(cause) => Err(failed(&cause)),
     };
-    let version = client::wait_for_answer(&admin_url, deadline, still_running)
-        .map_err(|error| failed(&format!("{}{}", error.cause(), log_tail(&name))))?;
+    let version =
+        client::wait_for_answer(&admin_url, deadline, still_running).map_err(|error| with_log(error.cause()))?;
     let description = format!("PostgreSQL {version} in a container of {image}, private server on {host}:{port}");
-    Ok(Container { supervisor, name, admin_url, description })
+    unfinished.1 = false;
+    drop(unfinished);
+    Ok(Container { supervisor, name, admin_url, version, description })
+}
+
+/// What to run; the password is in the container's environment only.
+fn request(image: &str, name: &str, password: &str, publish: &'static str) -> ContainerRequest<GenericImage> {
+    let (repository, tag) = repository_and_tag(image);
+    let mut settings = Vec::new();
+    for setting in [
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=off",
+        "wal_level=minimal",
+        "max_wal_senders=0",
+        "max_connections=100",
+        "max_locks_per_transaction=256",
+        "logging_collector=off",
+    ] {
+        settings.extend(["-c", setting]);
+    }
+    GenericImage::new(repository, tag)
+        .with_wait_for(WaitFor::message_on_either_std(READY))
+        .with_container_name(name)
+        .with_mapped_port(0, 5432.tcp())
+        .with_host_config_modifier(move |host| {
+            // testcontainers publishes on every address; the server of a test is nobody else's business.
+            let bindings = host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut());
+            bindings.flatten().flatten().for_each(|binding| binding.host_ip = Some(publish.to_owned()));
+        })
+        .with_shm_size(256 << 20)
+        .with_env_var("POSTGRES_PASSWORD", password)
+        .with_env_var("POSTGRES_USER", "postgres")
+        .with_env_var("POSTGRES_DB", "postgres")
+        .with_env_var("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
+        .with_cmd(settings)
+        .with_startup_timeout(START_LIMIT)
+        // The name is new, so nothing is used again: this only keeps the drop of testcontainers' value from removing
+        // the container, and with it the log that tells why it did not start.
+        .with_reuse(ReuseDirective::Always)
+}
+
+/// Runs a container until its log says that it is ready: the port on the host.
+fn run(request: ContainerRequest<GenericImage>) -> Result<u16, String> {
+    let work = async {
+        let container: ContainerAsync<GenericImage> = request.start().await.map_err(|error| chain(&error))?;
+        container.get_host_port_ipv4(5432.tcp()).await.map_err(|error| chain(&error))
+    };
+    on_own_thread(work, |cause| cause)
+}
+
+fn pull(image: &str) -> Result<(), String> {
+    let (repository, tag) = repository_and_tag(image);
+    let work = async {
+        match tokio::time::timeout(PULL_LIMIT, GenericImage::new(repository, tag).pull_image()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err(format!("no answer within {} seconds", PULL_LIMIT.as_secs())),
+        }
+    };
+    on_own_thread(work, |cause| cause)
+}
+
+/// The supervisor that removes the container, where this machine has a program for that: `docker`, or `curl` for an
+/// engine behind a socket.
+fn supervise(name: &str) -> Result<Option<Supervisor>> {
+    let path = std::env::var_os("PATH");
+    let on_path = |program: &str| discovery::program_on_path(program, path.as_deref());
+    let address = engine::address();
+    let curl = || on_path("curl").filter(|_| address.starts_with("unix://"));
+    let Some(program) = on_path("docker").or_else(curl) else { return Ok(None) };
+    let program = program.to_string_lossy().into_owned();
+    Supervisor::start(include_str!("container.sh"), &[name, &program, &address], "", None).map(Some)
+}
+
+/// `postgres:17-alpine` in its two parts; a colon before a slash belongs to the registry.
+fn repository_and_tag(image: &str) -> (&str, &str) {
+    image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((image, "latest"))
 }
 
 /// Where a published port is reached, and which address it has to be published on. An engine behind a TCP address
 /// publishes on its own machine.
-fn engine_host(docker_host: Option<&str>) -> (String, String) {
-    let remote = docker_host
-        .and_then(|url| url.strip_prefix("tcp://"))
+fn engine_host(engine: &str) -> (String, &'static str) {
+    let remote = ["tcp://", "http://", "https://"]
+        .iter()
+        .find_map(|scheme| engine.strip_prefix(scheme))
         .and_then(|authority| authority.rsplit_once(':').map(|(host, _)| host).or(Some(authority)))
         .map(|host| host.trim_end_matches('/'))
         .filter(|host| !host.is_empty() && *host != "localhost" && !host.starts_with("127."));
     match remote {
-        Some(host) => (host.to_owned(), "0.0.0.0".to_owned()),
-        None => ("127.0.0.1".to_owned(), "127.0.0.1".to_owned()),
+        Some(host) => (host.to_owned(), "0.0.0.0"),
+        None => ("127.0.0.1".to_owned(), "127.0.0.1"),
     }
-}
-
-/// The last lines that the container wrote, on either stream: local images log to the second only.
-fn log_tail(name: &str) -> String {
-    let Ok(output) = Command::new("docker").args(["logs", "--tail", "12", name]).output() else { return String::new() };
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).trim().replace('\n', "\n  ");
-    if text.is_empty() { text } else { format!("; its log ends with:\n  {text}") }
 }
 
 #[cfg(test)]
@@ -99,10 +184,16 @@ mod tests {
 
     #[test]
     fn a_remote_engine_is_reached_where_it_is_and_a_local_one_stays_private() {
-        let private = ("127.0.0.1".to_owned(), "127.0.0.1".to_owned());
-        assert_eq!(engine_host(None), private);
-        assert_eq!(engine_host(Some("unix:///run/user/1000/docker.sock")), private);
-        assert_eq!(engine_host(Some("tcp://127.0.0.1:2375")), private);
-        assert_eq!(engine_host(Some("tcp://docker:2375")), ("docker".to_owned(), "0.0.0.0".to_owned()));
+        let private = ("127.0.0.1".to_owned(), "127.0.0.1");
+        assert_eq!(engine_host("unix:///run/user/1000/docker.sock"), private);
+        assert_eq!(engine_host("tcp://127.0.0.1:2375"), private);
+        assert_eq!(engine_host("tcp://docker:2375"), ("docker".to_owned(), "0.0.0.0"));
+    }
+
+    #[test]
+    fn an_image_has_a_repository_and_a_tag() {
+        assert_eq!(repository_and_tag("postgres:17-alpine"), ("postgres", "17-alpine"));
+        assert_eq!(repository_and_tag("localhost:5000/pg"), ("localhost:5000/pg", "latest"));
+        assert_eq!(repository_and_tag("localhost:5000/pg:15"), ("localhost:5000/pg", "15"));
     }
 }

@@ -1,29 +1,29 @@
-# Owns one PostgreSQL container from `docker run` to `docker rm`. Arguments: the container's name, the image, and the
-# address to publish the port on. Standard input is a pipe that only the starting process holds: its first line is the
-# superuser's password, and its end, for whatever reason, is the order to remove the container and its volume.
-# Standard output tells: `port NUMBER`, or `failed CAUSE`.
+# Removes one container when its user is gone. Arguments: the container's name, the program to remove it with (`docker`
+# or `curl`), and the engine's address. Standard input is a pipe that only the user of the container holds: after a
+# first line without meaning, its end, for whatever reason, is the order to remove the container and its volume.
 trap '' INT HUP TERM PIPE
 cd / || exit 1
-IFS= read -r POSTGRES_PASSWORD || exit 1
-export POSTGRES_PASSWORD
+IFS= read -r _ || exit 1
 name=$1
-image=$2
-address=$3
+program=$2
+DOCKER_HOST=$3
+export DOCKER_HOST
 
-start() {
-  # The password travels in the environment, not in the arguments, which every user of the machine can read.
-  answer=$(docker run --detach --name "$name" --pull never --publish "$address::5432" --shm-size 256m \
-    --env POSTGRES_PASSWORD --env POSTGRES_USER=postgres --env POSTGRES_DB=postgres \
-    --env POSTGRES_INITDB_ARGS='--encoding=UTF8 --locale=C.UTF-8 --no-sync' "$image" \
-    -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c wal_level=minimal -c max_wal_senders=0 \
-    -c max_connections=100 -c max_locks_per_transaction=256 </dev/null 2>&1) || return 1
-  answer=$(docker port "$name" 5432/tcp </dev/null 2>&1) || return 1
-  # One line per address family.
-  answer=$(printf '%s\n' "$answer" | head -n 1)
-  printf 'port %s\n' "${answer##*:}"
+# Tells whether there was a container to remove.
+remove_container() {
+  case $program in
+    */curl)
+      "$program" --silent --show-error --fail --max-time 60 --unix-socket "${DOCKER_HOST#unix://}" --request DELETE \
+        "http://localhost/containers/$name?force=true&v=true" </dev/null >/dev/null 2>&1
+      ;;
+    # It succeeds where there is no such container, too, but then it does not tell the name.
+    *) [ -n "$("$program" rm --force --volumes "$name" </dev/null 2>/dev/null)" ] ;;
+  esac
 }
 
-start || printf 'failed %s\n' "$(printf '%s' "$answer" | tr '\n' ' ')"
 while IFS= read -r _; do :; done
-docker rm --force --volumes "$name" </dev/null >/dev/null 2>&1 ||
-  { sleep 1; docker rm --force --volumes "$name" </dev/null >/dev/null 2>&1; }
+# A user that was killed while the engine made the container: it appears a moment later.
+for _ in 1 2 3 4; do
+  remove_container && exit 0
+  sleep 1
+done

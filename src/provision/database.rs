@@ -1,42 +1,45 @@
 //! Scratch databases: each caller gets its own, and it is gone when the caller is done with it.
 //!
 //! On a server that belongs to somebody else, only databases whose name this module made up
-//! (`whimbrel_<prefix>_<random>`) are ever created or dropped.
+//! (`whimbrel_<prefix>_<random>`) are ever created or dropped. The comment of each names the process that drops it, so
+//! that another one can when that one is gone.
 
 use std::io::Read;
 use std::sync::Arc;
 
+use super::process::Owner;
 use super::server::Running;
-use super::{Footing, client};
+use super::{Footing, sweep};
 use crate::error::{Error, Result};
 
 /// Names in PostgreSQL end after this many bytes.
 const NAME_LENGTH_MAX: usize = 63;
 
 /// A database of one's own on a provisioned server. Dropping the value drops the database, connections to it
-/// included, and the server runs at least as long as its last database is held.
+/// included, and a server of one's own runs at least as long as its last database is held.
 #[derive(Debug)]
 pub struct Database {
     server: Arc<Running>,
     name: String,
+    /// Whether the drop may happen while its caller goes on.
+    is_dropped_later: bool,
 }
 
 impl Database {
-    pub(super) fn create(server: &Arc<Running>, name_prefix: &str, template: Option<&Database>) -> Result<Self> {
+    pub(super) fn create(server: &Arc<Running>, name_prefix: &str, original: Option<&str>) -> Result<Self> {
         let name = scratch_name(name_prefix)?;
-        server.guard(&name)?;
-        let statement = match template {
-            Some(template) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{}\"", template.name),
+        server.guard(&name, false)?;
+        let statement = match original {
+            Some(original) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{original}\"{}", server.copy_strategy()),
             // template0 and not template1: the latter may hold what the server's owner put there.
-            None => format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'"),
+            None => format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'{}", server.copy_strategy()),
         };
-        let object = format!("`{name}`");
-        let created = client::execute(server.admin_url(), statement, "create the database", &object);
-        match created {
-            Ok(()) => Ok(Database { server: Arc::clone(server), name }),
+        let statements = [Some(statement), owned_by(&name, Owner::this())].into_iter().flatten().collect();
+        match server.pool.run(statements, "create the database", &format!("`{name}`")) {
+            Ok(_) => Ok(Database { server: Arc::clone(server), name, is_dropped_later: false }),
             Err(error) => {
                 server.release(&name);
-                Err(match (template, server.footing()) {
+                Err(match (original, server.place.footing) {
                     (Some(_), _) => error.hint("close every connection to the template first"),
                     (None, Footing::Url) => {
                         error.hint("the user in WHIMBREL_POSTGRES needs CREATEDB: `ALTER ROLE name CREATEDB`")
@@ -45,6 +48,12 @@ impl Database {
                 })
             }
         }
+    }
+
+    /// The same database, whose drop does not wait for the server.
+    pub(super) fn dropped_later(mut self) -> Self {
+        self.is_dropped_later = true;
+        self
     }
 
     /// The database's name, `whimbrel_<prefix>_<random>`.
@@ -65,20 +74,24 @@ impl Database {
     /// When somebody stays connected to this database for more than the five seconds that PostgreSQL itself waits,
     /// or the server refuses.
     pub fn create_copy(&self, name_prefix: &str) -> Result<Database> {
-        Database::create(&self.server, name_prefix, Some(self))
+        Database::create(&self.server, name_prefix, Some(&self.name))
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let statement = format!("DROP DATABASE IF EXISTS \"{}\" WITH (FORCE)", self.name);
-        let object = format!("`{}`", self.name);
-        // On failure the name stays with the guard, which tries again when this process ends; a private server is
-        // removed as a whole anyway.
-        if client::execute(self.server.admin_url(), statement, "drop the database", &object).is_ok() {
-            self.server.release(&self.name);
+        if self.is_dropped_later {
+            self.server.drop_later(std::mem::take(&mut self.name));
+        } else {
+            self.server.drop_database(&self.name);
         }
     }
+}
+
+/// The statement that says who drops a database.
+pub(super) fn owned_by(name: &str, owner: Option<Owner>) -> Option<String> {
+    let owner = owner?.to_string().replace('\'', "''");
+    Some(format!("COMMENT ON DATABASE \"{name}\" IS '{}{owner}'", sweep::DATABASE_COMMENT))
 }
 
 /// A name nobody else has, made of characters that need no quoting anywhere.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::supervisor::Supervisor;
-use super::{address, client, database, user};
+use super::{address, client, database, process, user};
 use crate::error::{Context, Error, Result};
 
 /// How long initdb and the start together may take; a loaded machine needs a multiple of the usual two seconds.
@@ -16,12 +16,15 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// How many ports are tried: one is free when it is chosen and may be taken when the server wants it.
 const PORTS_TRIED: usize = 5;
 
+const SCRIPT: &str = concat!(include_str!("process.sh"), include_str!("local.sh"));
+
 /// A started private server.
 #[derive(Debug)]
 pub(super) struct Local {
     pub(super) supervisor: Supervisor,
     pub(super) directory: PathBuf,
     pub(super) admin_url: String,
+    pub(super) version: String,
     pub(super) description: String,
 }
 
@@ -44,9 +47,10 @@ pub(super) fn start(binaries: &Path) -> Result<Local> {
     let temporary = std::env::temp_dir();
     let temporary_text = temporary.to_string_lossy();
     let ports = free_ports()?;
-    let mut arguments: Vec<&str> = vec![&binaries_text, &temporary_text];
+    let machine = process::machine();
+    let mut arguments: Vec<&str> = vec![&binaries_text, &temporary_text, &machine];
     arguments.extend(ports.iter().map(String::as_str));
-    let supervisor = Supervisor::start(include_str!("local.sh"), &arguments, &password, user)?;
+    let supervisor = Supervisor::start(SCRIPT, &arguments, &password, user)?;
 
     let mut directory = None;
     let failed = |cause: String, directory: Option<&PathBuf>| {
@@ -72,7 +76,7 @@ pub(super) fn start(binaries: &Path) -> Result<Local> {
     let version = client::wait_for_answer(&admin_url, deadline, || Ok(()))
         .map_err(|error| failed(error.to_string(), directory.as_ref()))?;
     let description = format!("PostgreSQL {version} from {}, private server on 127.0.0.1:{port}", binaries.display());
-    Ok(Local { supervisor, directory: directory.unwrap_or_default(), admin_url, description })
+    Ok(Local { supervisor, directory: directory.unwrap_or_default(), admin_url, version, description })
 }
 
 /// Ports that nobody listens on now, all different because they are held together.

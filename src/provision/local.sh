@@ -1,7 +1,8 @@
 # Owns one private PostgreSQL server from initdb to the last removed file. Arguments: the directory of the server
-# binaries, the directory for temporary files, and the ports to try in turn. Standard input is a pipe that only the
-# starting process holds: its first line is the superuser's password, and its end, for whatever reason, is the order
-# to stop and remove everything. Standard output tells: `directory PATH`, then `port NUMBER` or `failed`.
+# binaries, the directory for temporary files, this machine as `process.rs` names it, and the ports to try in turn.
+# Standard input is a pipe that only one process holds, the one that started this or the run's keeper: its first line
+# is the superuser's password, and its end, for whatever reason, is the order to stop and remove everything. Standard
+# output tells: `directory PATH`, then `port NUMBER` or `failed`.
 trap '' INT HUP TERM PIPE
 umask 077
 cd / || exit 1
@@ -12,7 +13,8 @@ unset PGDATA PGPORT PGHOST PGOPTIONS PGCLIENTENCODING PGDATESTYLE PGTZ
 IFS= read -r password || exit 1
 binaries=$1
 temporary=$2
-shift 2
+machine=$3
+shift 3
 
 directory=
 for base in "$temporary" /tmp /var/tmp; do
@@ -21,6 +23,8 @@ done
 [ -n "$directory" ] || exit 1
 data=$directory/data
 log=$directory/log
+# Whoever finds this directory later can tell whether somebody still looks after it.
+when_started $$ && printf '%s %s %s\n' $$ "$started" "$machine" >"$directory/owner"
 printf 'directory %s\n' "$directory"
 
 make_cluster() {

@@ -24,6 +24,7 @@ pub(super) struct Supervisor {
     child: Child,
     orders: Option<ChildStdin>,
     answers: Receiver<String>,
+    handed_over: bool,
 }
 
 impl Supervisor {
@@ -48,9 +49,20 @@ impl Supervisor {
                 }
             });
         }
-        let mut supervisor = Supervisor { child, orders, answers };
+        let mut supervisor = Supervisor { child, orders, answers, handed_over: false };
         supervisor.send(secret)?;
         Ok(supervisor)
+    }
+
+    /// The number of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The end of the pipe that keeps it waiting, for another process to hold: what it owns lives on without us.
+    pub(super) fn hand_over(mut self) -> Option<ChildStdin> {
+        self.handed_over = true;
+        self.orders.take()
     }
 
     /// Hands the script one line.
@@ -76,6 +88,9 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.orders.take());
+        if self.handed_over {
+            return;
+        }
         let deadline = Instant::now() + CLEAN_UP_LIMIT;
         // Polled, because std has no wait with a limit; a clean-up that hangs must not hang us. It goes on without us.
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {

@@ -9,8 +9,13 @@ pub(super) struct User {
 
 /// Whether this process acts as root.
 pub(super) fn is_root() -> bool {
+    own_id() == 0
+}
+
+/// The user that this process acts as.
+pub(super) fn own_id() -> u32 {
     // SAFETY: geteuid takes nothing, touches no memory and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    unsafe { libc::geteuid() }
 }
 
 /// The user that a server started by root runs as: `postgres`, else `nobody`, else the first ordinary user.

@@ -1,6 +1,11 @@
 //! Every footing that this machine has is exercised, ends of the process included; every footing that it has not is
 //! asserted to say what is missing. `WHIMBREL_PROVISION` makes its footing obligatory.
 
+mod lines;
+mod run;
+mod support;
+mod template;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
@@ -367,25 +372,4 @@ fn a_killed_process_leaves_no_database_on_somebody_elses_server() {
         std::thread::sleep(Duration::from_millis(50));
     }
     assert!(!names(), "{database} is still there");
-}
-
-#[test]
-fn a_machine_without_docker_is_told_that_docker_is_missing() {
-    let nowhere = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "child_without_path", "--ignored", "--nocapture"]).env("PATH", nowhere.path());
-    command.env_remove("WHIMBREL_POSTGRES").env_remove("WHIMBREL_PROVISION");
-    let output = command.output().expect("the child runs");
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(told.contains("`docker` is not on PATH"), "{told}");
-}
-
-/// Looks for Docker on a PATH that has nothing.
-#[test]
-#[ignore = "run as a process of its own, with an empty PATH"]
-fn child_without_path() {
-    let error = Server::start_on(Footing::Container).expect_err("docker is hidden");
-    assert!(error.way_out().is_some_and(|hint| hint.contains("docker version")), "{error}");
-    let _ = writeln!(std::io::stdout(), "{error}");
 }

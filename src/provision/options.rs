@@ -1,0 +1,181 @@
+//! Which server is used: the footings, the variables that choose one, and what is said where there is none.
+
+use std::ffi::OsString;
+use std::fmt;
+
+use super::server::Running;
+use super::{container, discovery, engine, install_hint};
+use crate::error::{Error, Result};
+
+/// What a provisioned server stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Footing {
+    /// The server whose URL is in `WHIMBREL_POSTGRES`; somebody else runs it.
+    Url,
+    /// A container on a Docker engine.
+    Container,
+    /// Server binaries of this machine.
+    Local,
+}
+
+impl Footing {
+    /// Every footing, in the order in which they are tried.
+    pub const ALL: [Footing; 3] = [Footing::Url, Footing::Container, Footing::Local];
+
+    /// The word for it in `WHIMBREL_PROVISION`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Footing::Url => "url",
+            Footing::Container => "container",
+            Footing::Local => "local",
+        }
+    }
+}
+
+impl fmt::Display for Footing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What decides which server is used. [`Options::from_environment`] is what everybody but a test of this module wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The URL of a server that somebody else runs (`WHIMBREL_POSTGRES`).
+    pub url: Option<String>,
+    /// The only footing to try (`WHIMBREL_PROVISION`).
+    pub footing: Option<Footing>,
+    /// The container image (`WHIMBREL_POSTGRES_IMAGE`).
+    pub image: String,
+    /// Where programs are looked for (`PATH`).
+    pub path: Option<OsString>,
+}
+
+impl Options {
+    /// Reads the four variables; an empty one counts as missing.
+    ///
+    /// # Errors
+    ///
+    /// When `WHIMBREL_PROVISION` is none of the three words.
+    pub fn from_environment() -> Result<Self> {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let footing = match text("WHIMBREL_PROVISION") {
+            None => None,
+            Some(word) => Some(Footing::ALL.into_iter().find(|footing| footing.name() == word).ok_or_else(|| {
+                Error::usage("read", "WHIMBREL_PROVISION", format!("`{word}` is not a footing"))
+                    .hint("set it to `url`, `container` or `local`, or unset it")
+            })?),
+        };
+        Ok(Options {
+            url: text("WHIMBREL_POSTGRES"),
+            footing,
+            image: text("WHIMBREL_POSTGRES_IMAGE").unwrap_or_else(|| container::DEFAULT_IMAGE.to_owned()),
+            path: std::env::var_os("PATH"),
+        })
+    }
+
+    /// The same, for tests in CI: where `ci` (the variable `CI`) says that this is one, a server that happens to be
+    /// there must not decide what is tested.
+    pub(super) fn chosen_in_ci(self, ci: Option<&str>) -> Result<Self> {
+        let is_ci = !matches!(ci.unwrap_or_default(), "" | "0" | "false");
+        if is_ci && self.footing.is_none() && self.url.is_none() {
+            let cause = "CI is set, and neither WHIMBREL_PROVISION nor WHIMBREL_POSTGRES says which one the tests use";
+            return Err(Error::usage("choose a PostgreSQL server", "", cause)
+                .hint("set WHIMBREL_PROVISION to `container`, `local`, or `url` with the URL in WHIMBREL_POSTGRES"));
+        }
+        Ok(self)
+    }
+
+    pub(super) fn start(&self) -> Result<Running> {
+        match self.footing {
+            None => self.start_any(),
+            Some(Footing::Url) => self.start_url(),
+            Some(Footing::Container) => self.start_container(),
+            Some(Footing::Local) => self.start_local(),
+        }
+    }
+
+    fn start_url(&self) -> Result<Running> {
+        let url = self.url.as_deref().ok_or_else(|| {
+            Error::usage("use the footing", "`url`", "WHIMBREL_POSTGRES is not set")
+                .hint("set it to `postgres://user:password@host:5432/database`")
+        })?;
+        Running::at_url(url, self.path.as_deref())
+    }
+
+    fn start_container(&self) -> Result<Running> {
+        engine::version().map_err(|cause| {
+            Error::could_not("reach", "a Docker engine", cause)
+                .hint("start one (`systemctl start docker`, or Docker Desktop); where `docker context ls` shows another address, set DOCKER_HOST to it")
+        })?;
+        Running::in_container(&self.image)
+    }
+
+    fn start_local(&self) -> Result<Running> {
+        let binaries = discovery::server_binaries(self.path.as_deref()).ok_or_else(|| {
+            let cause = format!("no directory with initdb, pg_ctl and postgres {}", discovery::SEARCHED);
+            Error::could_not("find", "PostgreSQL's server binaries", cause).hint(install_hint::for_this_system())
+        })?;
+        Running::from_binaries(&binaries)
+    }
+
+    /// Tries the footings in their order. A URL is somebody's explicit wish, so its failure is final; an engine
+    /// that cannot run the image is told in the description, and the local binaries are used instead.
+    fn start_any(&self) -> Result<Running> {
+        if self.url.is_some() {
+            return self.start_url();
+        }
+        let (no_container, note) = match engine::version() {
+            Ok(_) => match Running::in_container(&self.image) {
+                Ok(running) => return Ok(running),
+                Err(error) => (
+                    format!("a Docker engine answers but could not {error}"),
+                    format!(" (a Docker engine answers but could not {} {})", error.operation(), error.object()),
+                ),
+            },
+            Err(cause) => (format!("no Docker engine answers ({cause})"), String::new()),
+        };
+        let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
+            return Err(nothing_found(&no_container));
+        };
+        let mut running = Running::from_binaries(&binaries)?;
+        running.place.description.push_str(&note);
+        Ok(running)
+    }
+}
+
+/// The error of a machine with none of the three footings.
+fn nothing_found(no_container: &str) -> Error {
+    let searched = discovery::SEARCHED;
+    let cause = format!("WHIMBREL_POSTGRES is not set, {no_container}, and there are no server binaries {searched}");
+    Error::could_not("find a PostgreSQL server", "", cause).hint(install_hint::for_this_system())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_ci_a_missing_choice_is_an_error_that_names_the_variables() {
+        let none = Options { url: None, footing: None, image: String::new(), path: None };
+        for ci in [None, Some(""), Some("0"), Some("false")] {
+            assert!(none.clone().chosen_in_ci(ci).is_ok(), "{ci:?}");
+        }
+        let error = none.clone().chosen_in_ci(Some("true")).expect_err("nothing is chosen");
+        let told = format!("{error}; {}", error.way_out().unwrap_or_default());
+        for word in ["WHIMBREL_PROVISION", "WHIMBREL_POSTGRES", "`url`", "`container`", "`local`"] {
+            assert!(told.contains(word), "{told}");
+        }
+        assert!(Options { footing: Some(Footing::Local), ..none.clone() }.chosen_in_ci(Some("1")).is_ok());
+        assert!(Options { url: Some("postgres://h".to_owned()), ..none }.chosen_in_ci(Some("1")).is_ok());
+    }
+
+    #[test]
+    fn a_machine_without_any_footing_is_told_what_is_missing_and_what_to_do() {
+        let error = nothing_found("no Docker engine answers (no socket at /var/run/docker.sock)");
+        let told = error.to_string();
+        assert!(told.starts_with("find a PostgreSQL server: WHIMBREL_POSTGRES is not set, no Docker engine"), "{told}");
+        assert!(told.contains("/usr/lib/postgresql"), "{told}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("install") && hint.contains("Docker")), "{error:?}");
+    }
+}
