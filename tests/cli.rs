@@ -100,7 +100,9 @@ fn password(url: &str) -> Option<String> {
 
 #[test]
 fn help_of_every_verb() {
-    for verb in ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "schema", "demo"] {
+    for verb in
+        ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "latency", "schema", "demo"]
+    {
         let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let output = run(&words);
         assert!(stdout(&output).contains("Examples:"), "{verb}");

@@ -3,7 +3,7 @@
 //! | code | name | meaning |
 //! |---|---|---|
 //! | 0 | success | the job is done, and everything that was checked is as it should be |
-//! | 1 | data differs | the job ran, and the data is not what it should be |
+//! | 1 | data differs | the job ran, and the data is not what it should be: verification, a check, or the target of a query's latency that it misses |
 //! | 2 | bad usage | the request is wrong: an argument, an option, a project file, a decision that the plan needs |
 //! | 3 | could not run | the job could not be done; the target is what it was before |
 //! | 130 | interrupted | somebody asked the job to stop; the target is what it was before |
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// The job is done, and everything that was checked is as it should be.
     Success,
-    /// The job ran, and the data is not what it should be.
+    /// The job ran, and the data is not what it should be, or not as fast as the project asks.
     DataDiffers,
     /// The request is wrong.
     BadUsage,
@@ -60,7 +60,7 @@ impl From<Exit> for ExitCode {
 pub const HELP: &str = "\
 Exit codes:
   0    success
-  1    data differs: the job ran, and the data is not what it should be
+  1    data differs: the job ran, and the data is not what it should be, or slower than its target
   2    bad usage: an argument, an option, a project file, a decision that the plan needs
   3    could not run; the target is what it was before
   130  interrupted; the target is what it was before";

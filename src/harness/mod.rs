@@ -17,6 +17,7 @@ pub mod second_opinion;
 pub mod generate;
 pub mod random_schema;
 mod reduce;
+pub mod latency;
 mod seed;
 
 pub use scenario::Scenario;

@@ -87,6 +87,7 @@ const DEESPEC: &[(&str, &str, &str)] = &[
     ("idx_audit_entity", "audit_log", "(entity_type, entity_id)"),
     ("idx_audit_timestamp", "audit_log", "(timestamp)"),
     ("idx_sbi_list", "sbi", "(status, created_at, id, task_id, label)"),
+    ("idx_execution_recent", "execution", "(an expression)"),
 ];
 
 /// Every index that a script has created, with its table and columns as SQLite knows them.
@@ -95,7 +96,7 @@ fn indexes(project: &str, to: To) -> BTreeSet<(String, String, String)> {
     let mut database = Database::new(&folder);
     database.up(to);
     let sql = "SELECT m.name, m.tbl_name,
-                      (SELECT '(' || group_concat(i.name, ', ' ORDER BY i.seqno) || ')' FROM pragma_index_info(m.name) i)
+                      (SELECT '(' || group_concat(coalesce(i.name, 'an expression'), ', ' ORDER BY i.seqno) || ')' FROM pragma_index_info(m.name) i)
                FROM sqlite_schema m WHERE m.type = 'index' AND m.sql IS NOT NULL AND m.tbl_name <> 'schema_migrations'";
     let connection = database.connection();
     let mut statement = connection.prepare(sql).unwrap();

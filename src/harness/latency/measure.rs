@@ -147,6 +147,8 @@ fn measure_query(
         options.cancel.check(OPERATION)?;
         runner.run(values)?;
     }
+    // SQLite counts them over all runs.
+    runner.take_scan_steps();
     let mut histogram =
         Histogram::<u64>::new_with_bounds(1, SLOWEST_NS, DIGITS).could_not(OPERATION, runner.shown())?;
     let (mut max, mut rows_max, mut empty_runs, mut steps_max) = (Duration::ZERO, 0, 0, 0);
@@ -158,6 +160,7 @@ fn measure_query(
         rows_max = rows_max.max(rows);
         empty_runs += u64::from(rows == 0);
         steps_max = steps_max.max(runner.full_scan_steps());
+        steps_max = steps_max.max(runner.take_scan_steps());
     }
     let quantile = |share: f64| Duration::from_nanos(histogram.value_at_quantile(share)).min(max);
     let plan = query_plan(connection, query, sets.first().map_or(&[], Vec::as_slice))?;
@@ -201,8 +204,44 @@ fn scan_warnings(
     if warnings.is_empty() && steps_max >= large_table_rows.max(1) {
         let steps = scans.into_iter().map(|scan| scan.step).collect();
         warnings.push(Warning::LongScan { rows: steps_max, steps });
+    // The first row takes no step.
+    let rows = steps_max + 1;
+    if warnings.is_empty() && !scans.is_empty() && rows >= large_table_rows.max(1) {
+        let steps = scans.into_iter().map(|scan| scan.step).collect();
+        warnings.push(Warning::LongScan { rows, steps });
     }
     Ok(warnings)
+}
+
+/// One query, prepared, with its parameters drawn: for whoever times the runs himself, as criterion does.
+pub struct PreparedQuery<'c> {
+    runner: Runner<'c>,
+    sets: Vec<Vec<Value>>,
+    next: usize,
+}
+
+impl<'c> PreparedQuery<'c> {
+    /// Prepares the query and draws at most `sets_max` sets of parameters.
+    ///
+    /// # Errors
+    /// As [`measure_on`], and where no row has a value for a parameter.
+    pub fn new(connection: &'c Connection, query: &'c Query, seed: Seed, sets_max: usize) -> Result<PreparedQuery<'c>> {
+        let runner = Runner::prepare(connection, query)?;
+        match draw(connection, query, seed, sets_max)? {
+            Drawn::Sets(sets) => Ok(PreparedQuery { runner, sets, next: 0 }),
+            Drawn::Nothing(why) => Err(Error::could_not(OPERATION, runner.shown(), why)),
+        }
+    }
+
+    /// Runs the query with the next set of parameters, every value read, and returns the number of its rows.
+    ///
+    /// # Errors
+    /// When SQLite cannot run it.
+    pub fn run_next(&mut self) -> Result<u64> {
+        let values = self.sets.get(self.next).map_or(&[][..], Vec::as_slice);
+        self.next = (self.next + 1) % self.sets.len().max(1);
+        Ok(self.runner.run(values)?.1)
+    }
 }
 
 /// One prepared query.
@@ -268,6 +307,8 @@ impl<'c> Runner<'c> {
 
     /// How many rows the run before read one after the other, not looking anything up.
     fn full_scan_steps(&self) -> u64 {
+    /// How many rows the runs since the last call read one after the other, not looking anything up.
+    fn take_scan_steps(&self) -> u64 {
         u64::try_from(self.statement.reset_status(StatementStatus::FullscanStep)).unwrap_or(0)
     }
 }

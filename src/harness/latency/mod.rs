@@ -25,4 +25,11 @@ mod scans;
 
 pub use measure::{Options, measure, measure_on, run_each_once};
 pub use outcome::{Latencies, Measured, Miss, Once, QueryLatency, Warning};
+mod prepare;
+mod query;
+mod scans;
+
+pub use measure::{Options, PreparedQuery, measure, measure_on, run_each_once};
+pub use outcome::{Latencies, Measured, Miss, Once, QueryLatency, Warning};
+pub use prepare::{Prepared, prepare};
 pub use query::{Kind, Parameter, Query, Source, Targets, queries};

@@ -41,6 +41,8 @@ pub enum Message {
     Check(Check),
     /// What an optimization did.
     Optimized(Optimized),
+    /// How fast a project's queries are.
+    Latency(Latency),
     /// Why the program ends without success; always the last message.
     Error(Failure),
 }
@@ -523,6 +525,89 @@ pub struct Optimized {
     pub rebuilt: Vec<String>,
     /// How long it took.
     pub duration_ms: u64,
+}
+
+/// How fast a project's queries are on one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// The project's name.
+    pub project: String,
+    /// The file that was measured; `null` where its rows were generated.
+    pub target: Option<String>,
+    /// The rows of all tables.
+    pub rows: u64,
+    /// How many tables that is.
+    pub tables: u64,
+    /// How often each query was run and timed.
+    pub runs: u32,
+    /// How often it was run before that.
+    pub warm_up: u32,
+    /// What the rows were generated with and the parameters drawn with.
+    pub seed: u64,
+    /// No target was missed.
+    pub held: bool,
+    /// Each query.
+    pub queries: Vec<MeasuredQuery>,
+}
+
+/// One query; its figures are `null` where it was not measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasuredQuery {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The file's path.
+    pub file: String,
+    /// What the query is for.
+    pub title: String,
+    /// Why it was not measured; `null` where it was.
+    pub not_measured: Option<String>,
+    /// From how many rows its parameters were drawn.
+    pub parameter_sets: Option<u64>,
+    /// The most rows that a run returned.
+    pub rows_max: Option<u64>,
+    /// How many runs returned none.
+    pub empty_runs: Option<u64>,
+    /// Half of the runs were at most this slow.
+    pub p50_ms: Option<f64>,
+    /// 95 of 100 runs were at most this slow.
+    pub p95_ms: Option<f64>,
+    /// 99 of 100 runs were at most this slow.
+    pub p99_ms: Option<f64>,
+    /// The slowest run.
+    pub max_ms: Option<f64>,
+    /// What it has to stay below, its own targets and the project's.
+    pub target: LatencyTarget,
+    /// The targets that were missed.
+    pub missed: Vec<MissedTarget>,
+    /// What to look at all the same.
+    pub warnings: Vec<String>,
+    /// SQLite's query plan, one step each, indented.
+    pub plan: Vec<String>,
+}
+
+/// What the runs of a query have to stay below; `null` where nothing is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct LatencyTarget {
+    pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub max_ms: Option<f64>,
+}
+
+/// A target that was missed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MissedTarget {
+    /// `P50`, `P95`, `P99` or `max`.
+    pub figure: String,
+    /// What it is.
+    pub measured_ms: f64,
+    /// What it should have been below.
+    pub target_ms: f64,
 }
 
 /// Why the program ends without success.
