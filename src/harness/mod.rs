@@ -18,6 +18,7 @@ pub mod generate;
 pub mod random_schema;
 mod reduce;
 pub mod latency;
+pub mod second_opinion;
 mod seed;
 
 pub use scenario::Scenario;

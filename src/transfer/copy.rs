@@ -4,7 +4,7 @@
 //! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows.
 
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT};
+use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT, RowRefused};
 use crate::endpoint::sqlite::{Batch, LedgerEntry};
 use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Error, Result};
@@ -216,7 +216,7 @@ fn write(
                 Ok(Message::Rows(mut batch)) => {
                     rows.take(&batch).map_err(|refused| {
                         let key = refused_key(table, &batch, refused.row);
-                        refused_row(table, &key, &refused)
+                        refused_row(table, &key, &refused, loader.shown())
                     })?;
                     if metadata && !batch.ledger.is_empty() {
                         loader.file_ledger(&table.target, &batch)?;
@@ -243,11 +243,13 @@ fn refused_key(table: &TablePlan, batch: &Batch, row: usize) -> String {
     row_key(places.into_iter().map(|place| batch.value(row, place, inserted.len())))
 }
 
-fn refused_row(table: &TablePlan, key: &str, refused: &crate::endpoint::sqlite::loader::RowRefused) -> Error {
-    let error = Error::could_not("copy", format!("table `{}`, row {key}", table.source), &refused.message);
+fn refused_row(table: &TablePlan, key: &str, refused: &RowRefused, file: &str) -> Error {
+    let object = format!("table `{}`, row {key}", table.source);
     if !refused.constraint {
-        return error.hint(NO_ROOM_HINT);
+        let object = format!("{object}, to {file}");
+        return Error::could_not("copy", object, &refused.message).hint(NO_ROOM_HINT);
     }
+    let error = Error::could_not("copy", object, &refused.message);
     let column =
         table.columns.iter().find(|column| refused.message.contains(&format!("json_valid({})", quote(&column.target))));
     if let Some(column) = column {

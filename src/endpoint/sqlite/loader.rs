@@ -60,6 +60,11 @@ impl Loader {
         Ok(Loader { connection, shown })
     }
 
+    /// The file's path in backticks, for messages.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
     /// The connection, for what is not rows.
     pub fn connection(&self) -> &Connection {
         &self.connection
