@@ -18,6 +18,7 @@ mod progress;
 mod rollback;
 mod schema;
 mod signals;
+mod test;
 mod verify;
 
 use crate::cancel::Cancel;
@@ -55,6 +56,7 @@ enum Verb {
     Check(check::Args),
     Optimize(optimize::Args),
     Latency(latency::Args),
+    Test(test::Args),
     Schema(schema::Args),
     Demo(demo::Args),
 }
@@ -70,6 +72,7 @@ impl Verb {
             Verb::Check(args) => args.output,
             Verb::Optimize(args) => args.output,
             Verb::Latency(args) => args.output,
+            Verb::Test(args) => args.output,
             Verb::Schema(args) => args.output(),
             Verb::Demo(_) => OutputOptions::default(),
         }
@@ -94,6 +97,7 @@ impl Verb {
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
             Verb::Latency(args) => latency::run(args, output, cancel),
+            Verb::Test(args) => test::run(args, output, cancel),
             Verb::Schema(args) => schema::run(args, output, cancel),
             Verb::Demo(_) => demo::run(cancel),
         }

@@ -9,18 +9,16 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
+pub mod generate;
 pub mod inventory;
 pub mod latency;
-pub mod scenario;
 pub mod mutation;
-pub mod second_opinion;
-pub mod generate;
 pub mod random_schema;
 mod reduce;
-pub mod latency;
+pub mod scenario;
 pub mod second_opinion;
 mod seed;
 
-pub use scenario::Scenario;
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
+pub use scenario::Scenario;
 pub use seed::{Random, Seed};

@@ -8,6 +8,8 @@ pub mod latency;
 pub mod message;
 pub mod outcome;
 pub mod plan;
+#[cfg(feature = "harness")]
+pub mod scenario;
 pub mod schema;
 pub mod verification;
 

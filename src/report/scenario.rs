@@ -16,7 +16,8 @@ pub fn text(passed: &Passed) -> String {
         passed.seed
     );
     if passed.regressions > 0 {
-        let _ = writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
+        let _ =
+            writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
     }
     let mut rows = vec![["property", "held", "says"].map(str::to_owned).to_vec()];
     for property in &passed.properties {

@@ -6,7 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::support::{alone, assert_tidy, content, copied, migrate, old_target, said, snapshot, source, source_of, succeed};
+use super::support::{
+    alone, assert_tidy, content, copied, migrate, old_target, said, snapshot, source, source_of, succeed,
+};
 
 const BLOCK_BYTES: u64 = 4096;
 

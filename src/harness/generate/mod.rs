@@ -185,8 +185,7 @@ impl<'c> Generator<'c> {
         if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
             sink.table(plan.table, &plan.names, &plan.later)?;
         }
-        let mut done =
-            GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
+        let mut done = GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
         let mut refused: u64 = 0;
         while done.rows < plan.wanted && done.why_fewer.is_none() {
             let mut candidates = Vec::new();

@@ -159,7 +159,6 @@ fn measure_query(
         max = max.max(elapsed);
         rows_max = rows_max.max(rows);
         empty_runs += u64::from(rows == 0);
-        steps_max = steps_max.max(runner.full_scan_steps());
         steps_max = steps_max.max(runner.take_scan_steps());
     }
     let quantile = |share: f64| Duration::from_nanos(histogram.value_at_quantile(share)).min(max);
@@ -201,9 +200,6 @@ fn scan_warnings(
             warnings.push(Warning::FullScan { table: table.clone(), rows, step: scan.step.clone() });
         }
     }
-    if warnings.is_empty() && steps_max >= large_table_rows.max(1) {
-        let steps = scans.into_iter().map(|scan| scan.step).collect();
-        warnings.push(Warning::LongScan { rows: steps_max, steps });
     // The first row takes no step.
     let rows = steps_max + 1;
     if warnings.is_empty() && !scans.is_empty() && rows >= large_table_rows.max(1) {
@@ -305,8 +301,6 @@ impl<'c> Runner<'c> {
         Ok((elapsed, count))
     }
 
-    /// How many rows the run before read one after the other, not looking anything up.
-    fn full_scan_steps(&self) -> u64 {
     /// How many rows the runs since the last call read one after the other, not looking anything up.
     fn take_scan_steps(&self) -> u64 {
         u64::try_from(self.statement.reset_status(StatementStatus::FullscanStep)).unwrap_or(0)

@@ -20,11 +20,6 @@
 mod draw;
 mod measure;
 mod outcome;
-mod query;
-mod scans;
-
-pub use measure::{Options, measure, measure_on, run_each_once};
-pub use outcome::{Latencies, Measured, Miss, Once, QueryLatency, Warning};
 mod prepare;
 mod query;
 mod scans;

@@ -174,6 +174,17 @@ impl<'g> Case<'g> {
         self.outcome.as_ref().ok_or_else(|| Error::could_not("ask", "the migration", "it has not run"))
     }
 
+    /// What the first migration did, and the source that it read.
+    ///
+    /// # Errors
+    /// When it has not run.
+    pub fn parts(&mut self) -> Result<(&Outcome, &mut PostgresSource)> {
+        match &self.outcome {
+            Some(outcome) => Ok((outcome, &mut self.source)),
+            None => Err(Error::could_not("ask", "the migration", "it has not run")),
+        }
+    }
+
     /// Whether the target is exactly what was there before.
     ///
     /// # Errors

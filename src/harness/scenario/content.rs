@@ -2,8 +2,8 @@
 
 use crate::error::{Context, Result};
 use crate::quote::quote;
-use rusqlite::types::ValueRef;
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -55,8 +55,7 @@ fn rows_of(connection: &Connection, table: &str, may_lack_rowid: bool) -> rusqli
         statement => statement?,
     };
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let compared: Vec<usize> =
-        (0..names.len()).filter(|at| !MOMENTS.contains(&(table, names[*at].as_str()))).collect();
+    let compared: Vec<usize> = (0..names.len()).filter(|at| !MOMENTS.contains(&(table, names[*at].as_str()))).collect();
     let name_column = names.iter().position(|name| name == "name").filter(|_| table == "_whimbrel_manifest");
     let mut hashes = Vec::new();
     let mut rows = statement.query([])?;

@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Result};
 use crate::harness::latency::{Query, queries};
 use crate::plan::choices::Choices;
 use crate::project::{self, Project};
-use crate::provision::{Database, Server};
+use crate::provision::{Server, Template, TemplateKey};
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::{ApplySchema, Job};
 use crate::verify::Level;
@@ -94,16 +94,20 @@ pub(super) struct Ground {
     pub earlier: Option<Arc<Vec<u8>>>,
 }
 
-/// Makes the template database of a schema's SQL, and reads its catalog.
+/// The template database of a schema's SQL, built where no other test has built it yet, and its catalog. The catalog is
+/// read from a copy: nobody connects to a template.
 ///
 /// # Errors
 /// When the server refuses a statement.
-pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Database, Catalog)> {
-    let database = server.create_database(name)?;
-    let url = PostgresUrl::parse(&database.url())?;
-    Client::connect(&url)?.execute(sql, "create the source schema of", format!("`{name}`"))?;
-    let catalog = catalog(&url)?;
-    Ok((database, catalog))
+pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Template, Catalog)> {
+    let key = TemplateKey::new().and("the source schema of a scenario").and(sql);
+    let template = server.template(&key, |url| {
+        let url = PostgresUrl::parse(url)?;
+        Client::connect(&url)?.execute(sql, "create the source schema of", format!("`{name}`"))
+    })?;
+    let copy = template.create(name)?;
+    let catalog = catalog(&PostgresUrl::parse(&copy.url())?)?;
+    Ok((template, catalog))
 }
 
 /// The catalog of a database.

@@ -212,10 +212,7 @@ mod tests {
     #[test]
     fn a_case_is_run_again_by_one_command() {
         let scenario = Scenario::random_schemas().rows(50);
-        assert_eq!(
-            scenario.replay_command(Seed(7)),
-            "whimbrel test --random-schemas --seed 7 --cases 1 --rows 50"
-        );
+        assert_eq!(scenario.replay_command(Seed(7)), "whimbrel test --random-schemas --seed 7 --cases 1 --rows 50");
         let other = scenario.replay_with("SEED={seed} cargo test --test migration");
         assert_eq!(other.replay_command(Seed(7)), "SEED=7 cargo test --test migration");
     }

@@ -13,7 +13,10 @@ use crate::harness::generate::{
     Cell, Dataset, Generator, Options, PostgresJudge, SqliteJudge, TableRows, load_postgres, load_sqlite,
     sqlite_catalog,
 };
+use crate::harness::random_schema::SchemaTree;
+use crate::harness::{RandomSchema, SchemaSize, Seed};
 use crate::quote::{quote, quote_all};
+use proptest::strategy::ValueTree;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::fmt::Write;
@@ -144,13 +147,14 @@ impl Twin {
         const OPERATION: &str = "read the twin's rows";
         let mut dataset = Dataset::default();
         for table in &self.catalog.tables {
-            let columns: Vec<String> =
-                table.columns.iter().filter(|column| column.generated.is_none()).map(|column| column.name.clone()).collect();
-            let sql = format!(
-                "SELECT {} FROM {}",
-                quote_all(columns.iter().map(String::as_str)),
-                quote(&table.name.name)
-            );
+            let columns: Vec<String> = table
+                .columns
+                .iter()
+                .filter(|column| column.generated.is_none())
+                .map(|column| column.name.clone())
+                .collect();
+            let sql =
+                format!("SELECT {} FROM {}", quote_all(columns.iter().map(String::as_str)), quote(&table.name.name));
             let mut statement = connection.prepare(&sql).could_not(OPERATION, &table.name.name)?;
             let mut rows = statement.query([]).could_not(OPERATION, &table.name.name)?;
             let mut found = Vec::new();
@@ -224,11 +228,44 @@ fn cell(value: ValueRef<'_>) -> Result<Cell, String> {
     })
 }
 
-// STAND-IN
-pub(super) struct RandomSchema(String);
-impl RandomSchema {
-    pub fn of(seed: crate::harness::Seed) -> Self { RandomSchema(format!("CREATE TABLE t{} (a int primary key, b text, c double precision)", seed.0 % 7)) }
-    pub fn sql(&self) -> &str { &self.0 }
-    pub fn shrink(self, _tries: usize, _fails: &mut dyn FnMut(&RandomSchema) -> bool) -> Self { self }
+/// A schema of a case's own, with the SQL that creates it.
+#[derive(Debug, Clone)]
+pub(super) struct OwnSchema {
+    schema: RandomSchema,
+    sql: String,
 }
-pub(super) fn shrink(dataset: &Dataset, _catalog: &Catalog, _limit: usize, _fails: &mut dyn FnMut(&Dataset) -> bool) -> Dataset { dataset.clone() }
+
+impl OwnSchema {
+    /// The schema of a case with that seed.
+    pub fn of(seed: Seed) -> OwnSchema {
+        Self::from(RandomSchema::from_seed(seed, &SchemaSize::default()))
+    }
+
+    fn from(schema: RandomSchema) -> OwnSchema {
+        let sql = schema.to_sql();
+        OwnSchema { schema, sql }
+    }
+
+    /// The SQL that creates it.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The smallest schema that still fails and was found in so many tries, this one included.
+    pub fn shrink(self, tries_max: usize, still_fails: &mut dyn FnMut(&OwnSchema) -> bool) -> OwnSchema {
+        let mut tree = SchemaTree::new(self.schema.clone(), tries_max);
+        let mut smallest = self;
+        let mut go_on = tree.simplify();
+        while go_on {
+            let candidate = Self::from(tree.current());
+            go_on = match still_fails(&candidate) {
+                true => {
+                    smallest = candidate;
+                    tree.simplify()
+                }
+                false => tree.complicate(),
+            };
+        }
+        smallest
+    }
+}

@@ -10,7 +10,7 @@ use crate::error::{Context, Error, Result};
 use crate::event::nobody;
 use crate::harness::generate::Hints;
 use crate::project::Project;
-use crate::provision::{Database, Server};
+use crate::provision::{Database, Server, Template};
 use crate::transfer::run::migrate;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
@@ -29,7 +29,7 @@ pub(super) struct Fixed {
     pub hints: Hints,
     /// Makes the rows where the source is a twin of the target.
     pub twin: Option<Twin>,
-    template: Database,
+    template: Template,
 }
 
 impl World {
@@ -64,12 +64,13 @@ impl World {
     fn fixed(
         scenario: &Scenario,
         settings: Settings,
-        template: Database,
+        template: Template,
         catalog: crate::catalog::Catalog,
         hints: Hints,
         twin: Option<Twin>,
     ) -> Result<World> {
-        let earlier = Some(Arc::new(earlier_target(&settings, &PostgresUrl::parse(&template.url())?)?));
+        let empty = template.create(&scenario.name)?;
+        let earlier = Some(Arc::new(earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?));
         let ground = Ground { name: scenario.name.clone(), settings, catalog, earlier };
         Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
     }
@@ -77,7 +78,7 @@ impl World {
     /// A database for one case.
     fn database(&self, server: &Server) -> Result<Database> {
         match self {
-            World::Fixed(fixed) => fixed.template.create_copy(&fixed.ground.name),
+            World::Fixed(fixed) => fixed.template.create(&fixed.ground.name),
             World::Random => server.create_database("random"),
         }
     }

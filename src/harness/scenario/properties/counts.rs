@@ -41,11 +41,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
             Some(table) => {
                 // The rows of heirs are theirs.
                 let only = if ordinary { "ONLY " } else { "" };
-                source_sql.push(format!(
-                    "(SELECT count(*) FROM {only}{}.{})",
-                    quote(&name.schema),
-                    quote(&name.name)
-                ));
+                source_sql.push(format!("(SELECT count(*) FROM {only}{}.{})", quote(&name.schema), quote(&name.name)));
                 pairs.push((name, table.target.clone()));
             }
             None => {

@@ -8,6 +8,7 @@ mod counts;
 mod digests;
 mod integrity;
 mod inventory;
+mod mutations;
 mod published;
 mod queries;
 mod rollback;
@@ -73,6 +74,7 @@ pub const ALL: &[Property] = &[
     checks::PROPERTY,
     queries::PROPERTY,
     twice::PROPERTY,
+    mutations::PROPERTY,
     schema_round_trip::PROPERTY,
     rollback::PROPERTY,
     source_untouched::PROPERTY,
