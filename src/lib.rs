@@ -27,6 +27,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | the command line: one file per verb, the only code that prints |
+//! | [`pictures`] | what a migration shows, as texts for snapshots |
 //! | [`migration`] | the library's face: one migration, told in one sentence and run |
 //! | [`report`] | renders plans, outcomes and findings as text and as JSON |
 //! | [`harness`] | feature `harness`: provision, generate, scenario, properties, latency, snapshots |
@@ -61,6 +62,8 @@ pub mod fault;
 #[cfg(feature = "harness")]
 pub mod harness;
 pub mod migration;
+#[cfg(feature = "harness")]
+pub mod pictures;
 pub mod plan;
 pub mod project;
 #[cfg(feature = "harness")]

@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use whimbrel::endpoint::PostgresUrl;
+use whimbrel::harness::Seed;
+use whimbrel::harness::mutation::{self, KillRate, Subject};
 use whimbrel::harness::second_opinion::second_opinion;
 use whimbrel::plan::choices::{Choices, RuleName};
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::Job;
+use whimbrel::transfer::run::{Job, Outcome};
 use whimbrel::types::Rule;
-use whole_run::{Server, findings, migrate, verify};
+use whole_run::{Server, findings, migrate, source, verify};
 
 /// One section of `fixtures/all_types/values.txt`.
 struct Section {
@@ -49,7 +51,6 @@ fn sections() -> Vec<Section> {
 struct Filled {
     name: String,
     sql_type: String,
-    by_text: bool,
     values: Vec<String>,
 }
 
@@ -75,7 +76,6 @@ fn columns_for(server: &mut Server) -> Vec<Filled> {
             told.push("this server has no xml".to_owned());
             continue;
         }
-        let by_text = section.options.contains_key("text");
         let mut cast = Vec::new();
         for value in &section.values {
             let value = format!("CAST(({value}) AS {})", section.sql_type);
@@ -102,9 +102,9 @@ fn columns_for(server: &mut Server) -> Vec<Filled> {
                 format!("array_fill({first}, ARRAY[1, 2], ARRAY[-5, 7])"),
                 format!("array_fill(NULL::{}, ARRAY[2])", section.sql_type),
             ];
-            filled.push(Filled { name: format!("{} array", section.label), sql_type: array, by_text, values: arrays });
+            filled.push(Filled { name: format!("{} array", section.label), sql_type: array, values: arrays });
         }
-        filled.push(Filled { name: section.label, sql_type: section.sql_type, by_text, values: cast });
+        filled.push(Filled { name: section.label, sql_type: section.sql_type, values: cast });
     }
     // Past the capture of the test runner: a run always says what it could not test.
     let _ = writeln!(std::io::stderr(), "all_types: {}", told.join("; "));
@@ -150,6 +150,27 @@ fn missing_types(server: &mut Server) -> Vec<String> {
     );
     let name = |row: &whole_run::TextRow| row[1].clone().unwrap_or_default();
     all.iter().filter(|row| !known.contains(row[0].as_deref().unwrap_or(""))).map(name).collect()
+}
+
+/// The whole catalogue of mutations, once each, on the finished file.
+fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillRate {
+    let mut source = source(url).expect("a source");
+    let digests: Vec<_> = outcome.copied.iter().map(|copied| copied.digest).collect();
+    let subject = Subject {
+        target: &job.target,
+        plan: &outcome.plan,
+        source_digests: Some(&digests),
+        metadata: job.metadata,
+        checks: None,
+    };
+    let mut rate = KillRate::default();
+    for mutation in mutation::catalogue() {
+        let kill = mutation::kill(mutation, subject, &mut source, &mut Seed(1).of(mutation.name).random());
+        kill.unwrap_or_else(|error| panic!("{}: {error}", mutation.name)).iter().for_each(|kill| rate.add(kill));
+    }
+    assert_eq!(rate.survivors, Vec::<String>::new());
+    assert!(rate.total().tried > 60, "{rate}");
+    rate
 }
 
 #[test]
@@ -208,6 +229,8 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     for rule in ["real", "decimal-integer", "decimal-real", "json-array", "json-object"] {
         assert!(ledger_columns.contains(rule), "no value of a `{rule}` column is in the ledger");
     }
+    let killed = every_change_is_noticed(&database.url(), &job, &outcome);
+    let _ = writeln!(std::io::stderr(), "all_types: {killed}");
     let _ = writeln!(std::io::stderr(), "all_types: {} columns, {rows} rows; {opinion}", columns.len());
 }
 

@@ -47,24 +47,8 @@ fn assert_told(name: &str, output: &Output, folder: Option<&Path>) {
         let real = folder.canonicalize().expect("the folder is there");
         text = text.replace(&*real.to_string_lossy(), "[FOLDER]").replace(&*folder.to_string_lossy(), "[FOLDER]");
     }
-    insta::with_settings!({
-        snapshot_path => "../snapshots/cli",
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-        filters => vec![
-            (r"postgres://\S+/whimbrel_[a-z]+_[0-9a-f]+(\?[a-z=&]+)?", "postgres://[SERVER]/[DATABASE]"),
-            (r"PostgreSQL \d+\.\d+( \([^)]*\))?", "PostgreSQL [VERSION]"),
-            (r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{6}", "[BACKUP]"),
-            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "[TIME]"),
-            (r"\d+\.\d+ s\b", "[TIME]"),
-            (r"[\d,]+ rows a second", "[RATE]"),
-            (r"digest [0-9a-f]{32}", "digest [DIGEST]"),
-            (r"\d+\.\d KiB", "[SIZE]"),
-            (r"([^\n ]) {2,}", "$1  "),
-        ],
-    }, {
-        insta::assert_snapshot!(name, text);
-    });
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/cli");
+    whimbrel::harness::snapshot::settings(&snapshots).bind(|| insta::assert_snapshot!(name, text));
 }
 
 /// A small database that every test of this process copies.

@@ -88,6 +88,13 @@ fn open(path: &Path) -> Connection {
     connection
 }
 
+/// Replaces a part of an object's definition.
+fn define(path: &Path, name: &str, object: &str, from: &str, to: &str) {
+    let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?2, ?3) WHERE name = ?1 AND instr(sql, ?2)";
+    let changed = open(path).execute(sql, [object, from, to]).expect("the schema can be written");
+    assert_eq!(changed, 1, "{name}: `{from}` is not in the definition");
+}
+
 /// Runs statements while an object is defined otherwise: what the definition itself would not let happen.
 fn redefined(
     name: &'static str,
@@ -98,18 +105,9 @@ fn redefined(
     finding: Finding,
 ) -> Change {
     let make = move |path: &Path| {
-        let define = |from: &str, to: &str| {
-            let changed = open(path)
-                .execute(
-                    "UPDATE sqlite_schema SET sql = replace(sql, ?2, ?3) WHERE name = ?1 AND instr(sql, ?2)",
-                    [object, from, to],
-                )
-                .expect("the schema can be written");
-            assert_eq!(changed, 1, "{name}: `{from}` is not in the definition");
-        };
-        define(from, to);
+        define(path, name, object, from, to);
         open(path).execute_batch(statements).unwrap_or_else(|error| panic!("{name}: {error}"));
-        define(to, from);
+        define(path, name, object, to, from);
     };
     Change { name, make: Box::new(make), finding }
 }
@@ -122,15 +120,7 @@ fn definition(
     to: &'static str,
     told: &'static str,
 ) -> Change {
-    let make = move |path: &Path| {
-        let changed = open(path)
-            .execute(
-                "UPDATE sqlite_schema SET sql = replace(sql, ?2, ?3) WHERE name = ?1 AND instr(sql, ?2)",
-                [object, from, to],
-            )
-            .expect("the schema can be written");
-        assert_eq!(changed, 1, "{name}: `{from}` is not in the definition");
-    };
+    let make = move |path: &Path| define(path, name, object, from, to);
     Change { name, make: Box::new(make), finding: Finding::Object(told) }
 }
 

@@ -16,6 +16,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::endpoint::PostgresUrl;
+use whimbrel::error::Context;
 use whimbrel::harness::inventory;
 use whimbrel::harness::second_opinion::second_opinion;
 use whimbrel::provision::{Database, shared};
@@ -31,12 +32,16 @@ const SOURCE: &str = "
       parents, label varchar(20));
     CREATE INDEX children_label ON children (label);
     CREATE TABLE events (parent integer, what text);
+    CREATE INDEX events_what ON events (what);
     CREATE TABLE zones (code integer);
     INSERT INTO parents SELECT n, 'name ' || n, CASE WHEN n % 3 = 0 THEN 'note' END,
       timestamptz '2024-02-29 12:00:00+00' + n * interval '1 hour', 500 - n * 100, n - 7.25 FROM generate_series(1, 12) n;
     INSERT INTO children SELECT n, 1 + n % 12, NULL, CASE WHEN n % 4 = 0 THEN 'label' END FROM generate_series(1, 30) n;
     INSERT INTO events SELECT n, 'event ' || n FROM generate_series(1, 9) n;
     INSERT INTO zones VALUES (1), (2)";
+
+/// A target schema that somebody wrote, for one of the tables.
+const GIVEN: &str = "CREATE TABLE events (parent INTEGER, what TEXT); CREATE INDEX by_what ON events (what)";
 
 /// A database in WAL mode whose last commit is only in its `-wal`, as a program leaves it that was killed.
 fn old_target(path: &Path) {
@@ -62,12 +67,16 @@ fn is_old(path: &Path) -> Result<(), String> {
 }
 
 /// Every property, one after the other: which one was broken, and how.
-fn properties(url: &str, tables: &[String]) -> Vec<(&'static str, String)> {
+fn properties(url: &str, tables: &[String], given: bool) -> Vec<(&'static str, String)> {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("app.db");
     old_target(&target);
+    let apply = |path: &Path| {
+        Connection::open(path).and_then(|file| file.execute_batch(GIVEN)).could_not("apply", "the given schema")
+    };
     let mut job = Job::new(&target);
     job.choices.tables.include = tables.to_vec();
+    job.schema = given.then_some(&apply);
     let outcome = match whole_run::migrate(url, &job) {
         Ok(outcome) => outcome,
         Err(error) => return vec![("the run itself", error.to_string())],
@@ -123,9 +132,11 @@ fn judge(fault: &str, url: &str, tables: &str) -> Vec<(String, String)> {
 fn child() {
     let url = std::env::var("CHILD_URL").expect("set by the parent");
     let tables = std::env::var("CHILD_TABLES").expect("set by the parent");
-    let tables: Vec<String> = tables.split_whitespace().map(str::to_owned).collect();
+    let mut tables: Vec<String> = tables.split_whitespace().map(str::to_owned).collect();
+    let given = tables.first().is_some_and(|word| word == "given");
+    tables.drain(..usize::from(given));
     println!();
-    for (property, how) in properties(&url, &tables) {
+    for (property, how) in properties(&url, &tables, given) {
         println!("BROKEN {property}: {}", how.replace('\n', " "));
     }
     println!("JUDGED");
@@ -155,10 +166,10 @@ fn commands(fault: &str, url: &str) -> String {
     }
 }
 
-/// A bug, the tables that are migrated (all where none is named), what the three commands notice, and the properties
+/// A bug, the tables that are migrated (all where none is named; `given`: into a given schema), what the three commands notice, and the properties
 /// that are broken.
 #[cfg(debug_assertions)]
-const EXPECTED: [(&str, &str, &str, &[&str]); 11] = [
+const EXPECTED: [(&str, &str, &str, &[&str]); 12] = [
     ("table-skipped", "", "nothing", &["inventory"]),
     ("sign-lost", "", "nothing", &["second opinion"]),
     ("seconds-for-milliseconds", "", "nothing", &["second opinion"]),
@@ -168,6 +179,7 @@ const EXPECTED: [(&str, &str, &str, &[&str]); 11] = [
     ("batch-written-twice", "events", "", &["counts", "verification"]),
     ("last-row-lost", "", "`migrate` ends with 1", &["counts", "verification"]),
     ("index-missing", "", "nothing", &["inventory"]),
+    ("index-missing", "given events", "", &["inventory"]),
     ("collation-changed", "", "nothing", &["inventory"]),
     ("backup-as-file-copy", "", "nothing; the old file is not back", &["rollback"]),
 ];
@@ -189,7 +201,7 @@ fn each_of_ten_bugs_is_noticed() {
     assert_eq!(tried, Fault::ALL.iter().map(|fault| fault.name()).collect());
     let database = source();
     let url = database.url();
-    for tables in ["", "events"] {
+    for tables in ["", "events", "given events"] {
         assert_eq!(judge("", &url, tables), [], "without a bug nothing is broken");
     }
     assert_eq!(commands("", &url), "nothing");
@@ -204,7 +216,7 @@ fn each_of_ten_bugs_is_noticed() {
             assert_eq!(commands(fault, &url), *by_commands, "{fault}");
         }
         let how: String = broken[0].1.chars().take(90).collect();
-        format!("{fault:<25} {tables:<7} {by_commands:<34} {:<26} {how}", names.join(", "))
+        format!("{fault:<25} {tables:<12} {by_commands:<34} {:<26} {how}", names.join(", "))
     };
     // Half of the rows on each of two threads.
     let (first, second) = EXPECTED.split_at(EXPECTED.len() / 2);
@@ -216,7 +228,7 @@ fn each_of_ten_bugs_is_noticed() {
         rows
     });
     println!(
-        "{:<25} {:<7} {:<34} {:<26} how\n{}",
+        "{:<25} {:<12} {:<34} {:<26} how\n{}",
         "bug",
         "tables",
         "migrate, verify, rollback notice",

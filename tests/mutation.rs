@@ -18,7 +18,7 @@ use whole_run::{Server, findings, migrate, source};
 const DERIVED: &str = include_str!("../fixtures/mutation/source.sql");
 
 /// How often each mutation is made, at other places each time.
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 2;
 
 struct Killed {
     rate: KillRate,

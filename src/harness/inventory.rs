@@ -10,7 +10,7 @@ use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::Session;
 use crate::endpoint::sqlite::read::{open, told};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
 use crate::types::Rule;
@@ -19,39 +19,38 @@ use std::path::Path;
 
 const OPERATION: &str = "take the inventory of";
 
-/// Tables of user schemas, members of extensions and partitions left out: `[schema, name, kind]`.
+/// Tables of user schemas, members of extensions and partitions left out.
 const TABLES: &str = "
-    SELECT n.nspname, c.relname, c.relkind
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                      AND d.deptype = 'e')
-    ORDER BY 1, 2";
+    WITH t AS (
+      SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+        AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                        AND d.deptype = 'e'))";
 
-/// What belongs to a table: `[kind, name, columns, other table's schema, other table, its columns]`, columns as JSON.
-/// An expression in an index is a NULL among its columns. `$TABLE` is the table as a quoted literal.
+/// What belongs to each table: `[schema, table, kind, name, columns, other table's schema, other table, its columns]`,
+/// columns as JSON. An expression in an index is a NULL among its columns.
 const PARTS: &str = "
-    SELECT 'column', a.attname, '[]', '', '', '[]'
-    FROM pg_attribute a WHERE a.attrelid = $TABLE::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT t.schema, t.name, 'column', a.attname, '[]', '', '', '[]'
+    FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT CASE c.contype WHEN 'f' THEN 'foreign key' ELSE 'key' END, c.conname,
+    SELECT t.schema, t.name, CASE c.contype WHEN 'f' THEN 'foreign key' ELSE 'key' END, c.conname,
            (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k(number, place)
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text,
            coalesce(n.nspname, ''), coalesce(r.relname, ''),
            coalesce((SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(number, place)
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]')
-    FROM pg_constraint c LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
-    WHERE c.conrelid = $TABLE::regclass AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
+    FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
+    LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
     UNION ALL
-    SELECT CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, x.relname,
+    SELECT t.schema, t.name, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, x.relname,
            (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY k(number, place)
             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
             WHERE k.place <= i.indnkeyatts)::text, '', '', '[]'
-    FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = $TABLE::regclass
-      AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
-    ORDER BY 1, 2";
+    FROM t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
+    WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+    ORDER BY 1, 2, 3, 4";
 
 /// What the server has and the file has not, and the plan does not name; one sentence each. Also columns whose
 /// collation is not the one that their rule says.
@@ -63,39 +62,59 @@ pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<Stri
     let mut session = Session::connect(url, &cancel)?;
     let file = open(target, &cancel.flag())?;
     let mut missing = Vec::new();
-    for row in session.query_rows(OPERATION, "the server", TABLES)? {
+    let mut counts = Vec::new();
+    let tables = format!("{TABLES} SELECT schema, name, kind FROM t ORDER BY 1, 2");
+    for row in session.query_rows(OPERATION, "the server", &tables)? {
         let [Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
         let table = QualifiedName::new(schema, name);
-        let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else {
-            if !is_listed(plan, &[table.to_string()]) {
-                missing.push(format!("table `{table}` is neither carried nor listed"));
+        match plan.tables.iter().find(|planned| planned.source == table) {
+            Some(planned) => {
+                let only = if kind == "r" { "ONLY " } else { "" };
+                counts.push((planned, format!("SELECT count(*)::text FROM {only}{}.{}", quote(schema), quote(name))));
+                if !plan.given_schema {
+                    missing.extend(collations(planned, &file).map_err(|error| unread(planned, &error))?);
+                }
             }
-            continue;
-        };
-        let quoted = format!("{}.{}", quote(schema), quote(name));
-        let only = if kind == "r" { "ONLY " } else { "" };
-        let counted = format!("SELECT count(*)::text FROM {only}{quoted}");
-        let counted = session.query_rows(OPERATION, format!("table `{table}`"), &counted)?;
-        let there: i64 = file
+            None if is_listed(plan, &[table.to_string()]) => {}
+            None => missing.push(format!("table `{table}` is neither carried nor listed")),
+        }
+    }
+    for (planned, there) in counts_of(&mut session, &counts)? {
+        let found: i64 = file
             .query_row(&format!("SELECT count(*) FROM {}", quote(&planned.target)), [], |row| row.get(0))
-            .map_err(|error| told(OPERATION, format!("table `{}`", planned.target), &error))?;
-        if counted.first().and_then(|row| row.first()).and_then(Option::as_deref) != Some(&there.to_string()) {
-            missing.push(format!("table `{table}` has {counted:?} rows on the server and {there} in the file"));
+            .map_err(|error| unread(planned, &error))?;
+        if there != found.to_string() {
+            missing.push(format!("table `{}` has {there} rows on the server and {found} in the file", planned.source));
         }
-        let literal = format!("'{}'", quoted.replace('\'', "''"));
-        for part in session.query_rows(OPERATION, format!("table `{table}`"), &PARTS.replace("$TABLE", &literal))? {
-            let part = Part::read(part)?;
-            if !part.is_carried(plan, planned, &file).could_not(OPERATION, format!("table `{}`", planned.target))?
-                && !part.is_listed(plan, &table)
-            {
-                missing.push(format!("{} `{}` of table `{table}` is neither carried nor listed", part.kind, part.name));
-            }
-        }
-        if !plan.given_schema {
-            missing.extend(collations(planned, &file).could_not(OPERATION, format!("table `{}`", planned.target))?);
+    }
+    for row in session.query_rows(OPERATION, "the server", &format!("{TABLES} {PARTS}"))? {
+        let (table, part) = Part::read(row)?;
+        let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else { continue };
+        if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, &error))?
+            && !part.is_listed(plan, &table)
+        {
+            missing.push(format!("{} `{}` of table `{table}` is neither carried nor listed", part.kind, part.name));
         }
     }
     Ok(missing)
+}
+
+fn unread(table: &TablePlan, error: &rusqlite::Error) -> Error {
+    told(OPERATION, format!("table `{}`", table.target), error)
+}
+
+/// Asks all counts at once.
+fn counts_of<'p>(session: &mut Session, counts: &[(&'p TablePlan, String)]) -> Result<Vec<(&'p TablePlan, String)>> {
+    if counts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked: Vec<_> = counts.iter().map(|(_, sql)| format!("({sql})")).collect();
+    // One array and not one column each: a row of the server has a limit to its columns.
+    let sql = format!("SELECT to_json(ARRAY[{}])::text", asked.join(", "));
+    let rows = session.query_rows(OPERATION, "the server", &sql)?;
+    let said = rows.into_iter().flatten().flatten().next().unwrap_or_default();
+    let said: Vec<String> = serde_json::from_str(&said).could_not(OPERATION, "the server")?;
+    Ok(counts.iter().map(|(table, _)| *table).zip(said).collect())
 }
 
 fn is_listed(plan: &Plan, names: &[String]) -> bool {
@@ -112,13 +131,15 @@ struct Part {
 }
 
 impl Part {
-    fn read(row: Vec<Option<String>>) -> Result<Part> {
+    /// The table, and the part of it.
+    fn read(row: Vec<Option<String>>) -> Result<(QualifiedName, Part)> {
         let mut texts = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || texts.next().unwrap_or_default();
         let list = |text: String| serde_json::from_str(&text).could_not(OPERATION, "the server");
+        let table = QualifiedName::new(next(), next());
         let (kind, name, columns) = (next(), next(), list(next())?);
         let other = QualifiedName::new(next(), next());
-        Ok(Part { kind, name, columns, other, other_columns: list(next())? })
+        Ok((table, Part { kind, name, columns, other, other_columns: list(next())? }))
     }
 
     fn is_listed(&self, plan: &Plan, table: &QualifiedName) -> bool {
@@ -145,13 +166,25 @@ impl Part {
                 };
                 let pairs = columns.into_iter().zip(target_columns(parent, &self.other_columns).unwrap_or_default());
                 let mut wanted: Vec<_> =
-                    pairs.map(|(from, to)| [from.unwrap_or_default(), to.unwrap_or_default()]).collect();
+                    pairs.map(|(from, to)| [from, to].map(|name| name.unwrap_or_default().to_lowercase())).collect();
                 wanted.sort();
                 foreign_keys(file, &table.target)?.contains(&(parent.target.to_lowercase(), wanted))
             }
             _ => {
-                let there = indexes(file, &table.target, self.kind == "unique index")?;
-                there.iter().any(|(name, i)| name.eq_ignore_ascii_case(&self.name) || *i == columns)
+                let unique = self.kind == "unique index";
+                let there = indexes(file, &table.target, unique)?;
+                if plan.given_schema {
+                    // A given schema has its own names; an index that goes on behind those columns serves as well.
+                    let serves = |index: &Vec<Option<String>>| {
+                        let length = if unique { index.len() } else { columns.len().min(index.len()) };
+                        same_set(&index[..length], &columns)
+                    };
+                    return Ok(there.iter().any(|(_, index)| serves(index)));
+                }
+                let origin = format!("{} on {}", self.name, table.source);
+                let planned = table.indexes.iter().find(|index| index.origin == origin).map(|index| &index.name);
+                let name = planned.unwrap_or(&self.name);
+                there.iter().any(|(there, _)| there.eq_ignore_ascii_case(name))
             }
         })
     }
@@ -186,14 +219,17 @@ fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Resul
         .collect()
 }
 
-/// The foreign keys of a table: the parent in lower case, and pairs of columns in a fixed order.
-fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<(String, Vec<[String; 2]>)>> {
-    let sql = "SELECT lower(f.\"table\"), f.id, f.\"from\",
-                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), '')
+/// A foreign key: its parent, and pairs of columns.
+type KeyOfFile = (String, Vec<[String; 2]>);
+
+/// The foreign keys of a table: the parent and pairs of columns in a fixed order, all in lower case.
+fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<KeyOfFile>> {
+    let sql = "SELECT lower(f.\"table\"), f.id, lower(f.\"from\"), lower(
+                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), ''))
                FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
     let mut statement = file.prepare(sql)?;
     let mut rows = statement.query([table])?;
-    let mut keys: Vec<(i64, (String, Vec<[String; 2]>))> = Vec::new();
+    let mut keys: Vec<(i64, KeyOfFile)> = Vec::new();
     while let Some(row) = rows.next()? {
         let (parent, id, pair) = (row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]);
         match keys.last_mut().filter(|(last, _)| *last == id) {

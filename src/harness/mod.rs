@@ -18,7 +18,9 @@ mod reduce;
 pub mod scenario;
 pub mod second_opinion;
 mod seed;
+pub mod snapshot;
 
+pub use insta;
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use scenario::Scenario;
 pub use seed::{Random, Seed};

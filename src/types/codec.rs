@@ -206,9 +206,10 @@ impl Codec {
             (Rule::Text | Rule::NocaseText, _) => Some(Cell::Text(Cow::Owned(value.to_owned()))),
             (Rule::Json, _) => Some(Cell::Json(Cow::Owned(value.to_owned()))),
             (Rule::UuidText, _) => text::parse_uuid(value).map(Cell::Uuid),
-            (Rule::JsonArray | Rule::JsonObject, _) => {
-                structured::from_json(&self.shape, value).map(|text| Cell::Native(Cow::Owned(text)))
-            }
+            // JSON that means the same and is not what the rule writes was not written by it, either.
+            (Rule::JsonArray | Rule::JsonObject, _) => structured::from_json(&self.shape, value)
+                .filter(|text| structured::to_json(&self.shape, text).is_some_and(|made| made.json == value))
+                .map(|text| Cell::Native(Cow::Owned(text))),
             (Rule::Iso8601T, Shape::Timestamp { .. }) => calendar::parse_timestamp(value, 'T', "").map(Cell::Timestamp),
             (Rule::Iso8601T, Shape::TimestampTz { .. }) => {
                 calendar::parse_timestamp(value, 'T', "Z").map(Cell::TimestampTz)

@@ -22,6 +22,7 @@ use crate::quote::quote;
 use crate::value::{RowHasher, TableDigest};
 use checks::CheckOutcome;
 use diff::Differences;
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use structure::{Depth, ForeignKeys, Integrity};
@@ -242,6 +243,7 @@ fn check_tables(
     };
     cancel.check("verify")?;
     let mut checks = Vec::with_capacity(plan.tables.len());
+    let mut counting = None;
     for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
         let mut check = TableCheck {
             source: table.source.clone(),
@@ -260,7 +262,7 @@ fn check_tables(
             (None, _) => digest::of_tables(path, std::slice::from_ref(table), cancel, listener)
                 .map(|digests| digests.first().copied()),
         };
-        match digest.and_then(|digest| Ok((digest, count_of(path, table, cancel)?))) {
+        match digest.and_then(|digest| Ok((digest, count_of(path, table, &mut counting, cancel)?))) {
             Ok((digest, rows)) => {
                 check.target_rows = Some(rows);
                 check.digests = digest.map(|target| (*source, target.digest));
@@ -278,8 +280,12 @@ fn check_tables(
 }
 
 /// The number of rows as SQLite itself counts them, apart from our own reading.
-fn count_of(path: &Path, table: &TablePlan, cancel: &Cancel) -> Result<u64> {
-    let connection = open(path, &cancel.flag())?;
+fn count_of(path: &Path, table: &TablePlan, counting: &mut Option<Connection>, cancel: &Cancel) -> Result<u64> {
+    // One connection for all tables, because each reads the whole schema anew.
+    let connection = match counting {
+        Some(connection) => connection,
+        None => counting.insert(open(path, &cancel.flag())?),
+    };
     let count: i64 = connection
         .query_row(&format!("SELECT count(*) FROM {}", quote(&table.target)), [], |row| row.get(0))
         .map_err(|error| told("count rows of", format!("`{}`", table.target), &error))?;

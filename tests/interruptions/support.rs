@@ -22,7 +22,7 @@ pub fn source_of(rows: u32, times: u32) -> Database {
     let sql = format!(
         "CREATE TABLE first (id integer PRIMARY KEY, body text NOT NULL, number double precision);
          CREATE TABLE second (id integer PRIMARY KEY, first integer REFERENCES first, body text NOT NULL);
-         CREATE INDEX second_body ON second (body);
+         CREATE INDEX second_first ON second (first);
          INSERT INTO first SELECT n, repeat(md5(n::text), {times}), CASE n % 50 WHEN 0 THEN float8 'NaN' ELSE n END
            FROM generate_series(1, {rows}) n;
          INSERT INTO second SELECT n, n, repeat(md5((-n)::text), {times}) FROM generate_series(1, {rows}) n"

@@ -108,6 +108,12 @@ const REAL: &str = "typeof({}) = 'real'";
 const TEXT: &str = "typeof({}) = 'text' AND {} <> ''";
 const BLOB: &str = "typeof({}) = 'blob' AND length({}) > 0";
 const NULL: &str = "{} IS NULL";
+const BEYOND_32_BITS: &str = "typeof({}) = 'integer' AND {} NOT BETWEEN -2147483648 AND 2147483647";
+const BEYOND_53_BITS: &str = "typeof({}) = 'integer' AND {} NOT BETWEEN -9007199254740992 AND 9007199254740992";
+const BEYOND_ASCII: &str = "typeof({}) = 'text' AND length({}) < length(CAST({} AS BLOB))";
+const LONG: &str = "typeof({}) = 'text' AND length({}) > 255";
+const OF_LINES: &str = "typeof({}) = 'text' AND instr({}, char(10)) > 0";
+const QUOTED: &str = "typeof({}) = 'text' AND (instr({}, char(39)) > 0 OR instr({}, char(34)) > 0)";
 
 pub const MUTATIONS: [Mutation; 54] = [
     value("the last digit of a number", "an integer", any, INTEGER, |old, _, _| {
@@ -124,10 +130,10 @@ pub const MUTATIONS: [Mutation; 54] = [
     }),
     value("a thousandfold", "an integer other than 0", any, INTEGER, |old, _, _| integer(old, |n| n.checked_mul(1000))),
     value("a thousandth", "an integer other than 0", any, INTEGER, |old, _, _| integer(old, |n| Some(n / 1000))),
-    value("cut to 32 bits", "an integer beyond 32 bits", any, INTEGER, |old, _, _| {
+    value("cut to 32 bits", "an integer beyond 32 bits", any, BEYOND_32_BITS, |old, _, _| {
         integer(old, |n| Some(i64::from(n as i32)))
     }),
-    value("cut to 53 bits", "an integer beyond 53 bits", any, INTEGER, |old, _, _| {
+    value("cut to 53 bits", "an integer beyond 53 bits", any, BEYOND_53_BITS, |old, _, _| {
         integer(old, |n| Some(n as f64 as i64))
     }),
     value("a truth value turned round", "a boolean", is_boolean, INTEGER, |old, _, _| {
@@ -176,29 +182,29 @@ pub const MUTATIONS: [Mutation; 54] = [
     value("a leading blank", "a text", is_text, TEXT, |old, _, _| text(old, |t| Some(format!(" {t}")))),
     value("the last character missing", "a text", is_text, TEXT, |old, _, _| text(old, texts::without_last)),
     value("a text cut in half", "a text of two characters or more", is_text, TEXT, |old, _, _| text(old, texts::half)),
-    value("a text cut to 255 characters", "a longer text", is_text, TEXT, |old, _, _| {
+    value("a text cut to 255 characters", "a longer text", is_text, LONG, |old, _, _| {
         text(old, |t| Some(t.chars().take(255).collect()))
     }),
     value("the case of a letter", "a text with a letter", is_text, TEXT, |old, _, random| {
         text(old, |t| texts::other_case(t, random))
     }),
-    value("another Unicode normalisation", "a text with a composed letter", is_text, TEXT, |old, _, _| {
+    value("another Unicode normalisation", "a text with a composed letter", is_text, BEYOND_ASCII, |old, _, _| {
         text(old, texts::other_normalisation)
     }),
-    value("another line end", "a text with a line end", is_text, TEXT, |old, _, _| {
+    value("another line end", "a text with a line end", is_text, OF_LINES, |old, _, _| {
         text(old, |t| Some(if t.contains("\r\n") { t.replace("\r\n", "\n") } else { t.replace('\n', "\r\n") }))
     }),
     value("a digit of a text", "a text with a digit", is_text, TEXT, |old, _, random| {
         text(old, |t| texts::other_digit(t, random))
     }),
     value("U+0000 behind a text", "a text", is_text, TEXT, |old, _, _| text(old, |t| Some(format!("{t}\0")))),
-    value("U+FFFD for a character", "a text beyond ASCII", is_text, TEXT, |old, _, _| {
+    value("U+FFFD for a character", "a text beyond ASCII", is_text, BEYOND_ASCII, |old, _, _| {
         text(old, |t| Some(t.chars().map(|c| if c.is_ascii() { c } else { '\u{fffd}' }).collect()))
     }),
-    value("UTF-8 read as Latin-1", "a text beyond ASCII", is_text, TEXT, |old, _, _| {
+    value("UTF-8 read as Latin-1", "a text beyond ASCII", is_text, BEYOND_ASCII, |old, _, _| {
         text(old, |t| Some(t.bytes().map(char::from).collect()))
     }),
-    value("a quote doubled", "a text with a quote", is_text, TEXT, |old, _, _| {
+    value("a quote doubled", "a text with a quote", is_text, QUOTED, |old, _, _| {
         text(old, |t| Some(t.replace('\'', "''").replace('"', "\"\"")))
     }),
     value("another order of JSON keys", "a JSON object of two keys or more", is_text, TEXT, |old, _, _| {

@@ -131,8 +131,13 @@ fn pairs(table: &TablePlan, kept: &[bool], care: Care) -> Vec<Pair> {
         pairs.push(Pair { column: place, source: own_text(column, &own), stored: told });
         if matches!(column.rule, Rule::Real | Rule::DecimalReal) {
             let wide = output("{}::float8");
-            // The ledger's text is a number, too, and as a double it is the source's.
-            let source = guarded(&wide, &if care == Care::None { own } else { output_of(&own) }, care);
+            // The ledger's text is a number, too, and as a double it is the source's. A `real` is read as itself: its
+            // text would be another double. A decimal may be beyond all doubles.
+            let source = match column.rule {
+                Rule::Real => wide.replace("{}", &own),
+                _ if care == Care::None => wide.replace("{}", &own),
+                _ => guarded(&wide, &output_of(&own), care),
+            };
             beside.push(Pair { column: place, source, stored: guarded(&wide, &stored, care) });
         }
     }
@@ -201,8 +206,11 @@ fn back(column: &ColumnPlan) -> Option<String> {
         Rule::JsonArray | Rule::JsonObject => {
             let name = without_modifiers(&column.type_name, &column.shape);
             let literal = name.replace('\'', "''");
-            let value = format!("pg_temp.back({{}}::json, '{literal}'::regtype)::{name}");
-            return Some(output_of(&value));
+            // JSON's null is no value, and nothing that a rule stores.
+            return Some(format!(
+                "CASE WHEN {{}} = 'null' THEN 'JSON null' WHEN {{}} IS NOT NULL
+                  THEN format('%s', pg_temp.back({{}}::json, '{literal}'::regtype)::{name}) END"
+            ));
         }
     };
     Some(output(&value))
