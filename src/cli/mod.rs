@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod demo;
 pub mod exit;
+mod generate;
 mod migrate;
 mod optimize;
 mod options;
@@ -53,6 +54,7 @@ enum Verb {
     Check(check::Args),
     Optimize(optimize::Args),
     Schema(schema::Args),
+    Generate(generate::Args),
     Demo(demo::Args),
 }
 
@@ -67,6 +69,7 @@ impl Verb {
             Verb::Check(args) => args.output,
             Verb::Optimize(args) => args.output,
             Verb::Schema(args) => args.output(),
+            Verb::Generate(args) => args.output,
             Verb::Demo(_) => OutputOptions::default(),
         }
     }
@@ -90,6 +93,7 @@ impl Verb {
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
             Verb::Schema(args) => schema::run(args, output, cancel),
+            Verb::Generate(args) => generate::run(args, output),
             Verb::Demo(_) => demo::run(cancel),
         }
     }

@@ -3,6 +3,8 @@
 
 pub mod backups;
 pub mod check;
+#[cfg(feature = "harness")]
+pub mod generated;
 pub mod message;
 pub mod outcome;
 pub mod plan;
