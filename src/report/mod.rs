@@ -4,12 +4,10 @@
 pub mod backups;
 pub mod check;
 #[cfg(feature = "harness")]
-pub mod latency;
+pub mod generated;
 pub mod message;
 pub mod outcome;
 pub mod plan;
-#[cfg(feature = "harness")]
-pub mod scenario;
 pub mod schema;
 pub mod verification;
 

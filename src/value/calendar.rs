@@ -13,7 +13,7 @@ pub const MICROS_PER_DAY: i64 = 86_400_000_000;
 const DAYS_PER_ERA: i64 = 146_097;
 
 /// Year (0 is 1 BC), month and day of a number of days since 2000-01-01.
-fn civil_from_days(days: i64) -> (i64, u32, u32) {
+pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let shifted = days + DAYS_1970_TO_2000 + 719_468;
     let era = shifted.div_euclid(DAYS_PER_ERA);
     let day_of_era = shifted.rem_euclid(DAYS_PER_ERA);

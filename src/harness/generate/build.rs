@@ -1,6 +1,8 @@
 //! From the catalog to the plans of its tables.
 
+use super::checks;
 use super::column::ColumnPlan;
+use super::dataset::is_sqlite;
 use super::order::{is_set_later, order};
 use super::share::share;
 use super::table_plan::{Foreign, TablePlan, UniqueKey, Way};
@@ -158,12 +160,22 @@ fn plan<'c>(
     }
     plan.deferred.sort_unstable();
     plan.later = plan.deferred.iter().copied().filter(|column| later.contains(column)).collect();
-    plan.keys = unique_keys(table, &names)?;
+    let sqlite = is_sqlite(catalog);
+    plan.keys = unique_keys(table, &names, &inserted, sqlite);
+    let mut found = checks::find(table, &inserted, sqlite, &|column| plan.is_foreign(column));
+    let folded: BTreeSet<usize> = folded_columns(table, &names);
     for (number, column) in inserted.iter().enumerate() {
         let hint = options.hints.column(&table.name.schema, &table.name.name, &column.name);
-        let mut limits = Limits { octets_max: octets_max(table, column), ..Limits::default() };
+        let mut limits = std::mem::take(&mut found.limits[number]);
+        limits.octets_max = octets_max(table, column);
+        limits.plain |= folded.contains(&number);
         fed_by_sequence(catalog, column, &mut limits);
-        let made = ColumnPlan::new(column, limits, None, hint, Vec::new()).map_err(|error| {
+        let suggested = match limits.allowed.is_none() && hint.is_none_or(|hint| hint.values.is_none()) {
+            true => std::mem::take(&mut found.suggested[number]),
+            false => Vec::new(),
+        };
+        let form = found.forms[number];
+        let made = ColumnPlan::new(column, limits, form, hint, suggested).map_err(|error| {
             let told = Error::could_not(
                 "generate values of",
                 format!("`{}`, column `{}`", table.name, column.name),
@@ -172,12 +184,42 @@ fn plan<'c>(
             told.hint("say under `[generate.columns]` what values it has")
         })?;
         plan.columns.push(made);
+        let planned = &mut plan.columns[number];
+        if found.often_null.contains(&number) && planned.null_share > 0.0 && planned.null_share < 1.0 {
+            planned.null_share = 0.5;
+        }
+        if found.never_null.contains(&number) {
+            planned.null_share = 0.0;
+            planned.nullable = false;
+        }
         if plan.is_foreign(number) || column.sequence.is_some() {
             plan.columns[number].null_share = 0.0;
         }
     }
+    plan.conditions = found.conditions;
+    plan.orderings = found.orderings;
+    plan.orderings.retain(|(a, b)| {
+        // Values are exchanged only where neither comes from elsewhere, nor has to stay what it is.
+        let free = |column: &usize| !plan_is_foreign(&plan.groups, &plan.selves, &plan.broken, *column);
+        free(a) && free(b)
+    });
+    plan.judged = found.judged;
     no_null_where_keys_count_it(&mut plan);
     Ok(plan)
+}
+
+fn plan_is_foreign(groups: &[Vec<Foreign>], selves: &[Foreign], broken: &[Foreign], column: usize) -> bool {
+    groups.iter().flatten().chain(selves).chain(broken).any(|key| key.columns.contains(&column))
+}
+
+/// Columns that an expression of a unique index is made of: their values stay apart when it is `lower()` or its like.
+fn folded_columns(table: &Table, names: &[String]) -> BTreeSet<usize> {
+    let parts = table.indexes.iter().filter(|index| index.unique).flat_map(|index| &index.parts);
+    let expressions = parts.filter_map(|part| match &part.key {
+        IndexKey::Expression(expression) => Some(expression),
+        IndexKey::Column(_) => None,
+    });
+    expressions.flat_map(|expression| checks::columns_of(expression, names)).collect()
 }
 
 /// The plan of a table without rows.
@@ -211,7 +253,7 @@ fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
     table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
 }
 
-fn unique_keys(table: &Table, names: &[String]) -> Result<Vec<UniqueKey>> {
+fn unique_keys(table: &Table, names: &[String], inserted: &[&Column], sqlite: bool) -> Vec<UniqueKey> {
     let mut keys = Vec::new();
     let at = |name: &str| names.iter().position(|other| other == name);
     for key in table.primary_key.iter().chain(&table.unique_keys) {
@@ -238,10 +280,14 @@ fn unique_keys(table: &Table, names: &[String]) -> Result<Vec<UniqueKey>> {
             }
         }
         columns.dedup();
-        keys.push(UniqueKey { name: index.name.clone(), columns, nulls_equal, predicate: None, way: Way::Remembered });
+        let predicate = index.predicate.as_ref();
+        let predicate = predicate.map(|text| checks::predicate(&index.name, text, inserted, sqlite));
+        // What cannot be decided here is taken to hold.
+        let predicate = predicate.filter(checks::Condition::is_decidable);
+        keys.push(UniqueKey { name: index.name.clone(), columns, nulls_equal, predicate, way: Way::Remembered });
     }
     keys.retain(|key| !key.columns.is_empty());
-    Ok(keys)
+    keys
 }
 
 /// What fits into the entries of the table's indexes.

@@ -14,6 +14,7 @@ mod checks;
 mod column;
 mod connection;
 mod dataset;
+mod fill;
 mod judge;
 mod keys;
 mod load_postgres;
@@ -22,14 +23,12 @@ mod order;
 mod rows;
 mod share;
 mod sqlite_catalog;
-#[allow(missing_docs)]
-mod stand_in;
 mod table_plan;
-
-use stand_in as values;
+pub mod values;
 
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
+pub use fill::{Filled, Filling, fill};
 pub use judge::{Judge, Nobody, PostgresJudge, SqliteJudge};
 pub use load_postgres::{PostgresSink, load_postgres};
 pub use load_sqlite::{SqliteSink, load_sqlite};
@@ -128,6 +127,20 @@ impl<'c> Generator<'c> {
     /// do not repeat their keys.
     pub fn existing(&mut self, table: &QualifiedName, rows: Vec<Row>) {
         self.existing.insert(table.clone(), rows);
+    }
+
+    /// The places of the columns whose values decide over new rows: of keys, and of what others refer to.
+    pub fn key_places(&self, table: &QualifiedName) -> Vec<usize> {
+        let Some(plan) = self.plans.iter().find(|plan| plan.table.name == *table) else { return Vec::new() };
+        let fed = plan.feeds.iter().flat_map(|(_, places)| places.iter().copied());
+        let keys = plan.keys.iter().flat_map(|key| key.columns.iter().copied().chain(key.predicate_columns()));
+        let places: std::collections::BTreeSet<usize> = fed.chain(keys).collect();
+        places.into_iter().collect()
+    }
+
+    /// Whether a table is to get any rows.
+    pub fn wants_rows(&self, table: &QualifiedName) -> bool {
+        self.plans.iter().any(|plan| plan.table.name == *table && plan.wanted > 0)
     }
 
     /// All rows in memory.

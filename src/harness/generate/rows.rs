@@ -522,7 +522,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         if !every_way && key.way != Way::Remembered {
             return None;
         }
-        if key.predicate.as_ref().is_some_and(|predicate| predicate.verdict(row) == Verdict::False) {
+        if key.predicate.as_ref().is_some_and(|predicate| !predicate.is_met(row)) {
             return None;
         }
         let any_null = key.columns.iter().any(|column| row[*column].is_none());

@@ -8,6 +8,7 @@ mod postgres;
 mod sqlite;
 
 pub use postgres::PostgresJudge;
+pub(super) use postgres::{domain_checks, with_value};
 pub use sqlite::SqliteJudge;
 
 /// Decides checks that were not solved, over candidate rows.

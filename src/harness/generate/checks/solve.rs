@@ -1,0 +1,421 @@
+//! From the checks of a table to limits of its columns.
+
+use super::Condition;
+use super::evaluate::{Family, order};
+use super::node::{Comparison, Node, Reader};
+use crate::catalog::{Column, Shape, Table};
+use crate::harness::generate::judge::{domain_checks, with_value};
+use crate::harness::generate::values::{Bound, Limits, Pattern};
+use crate::project::Form;
+use crate::quote::quote;
+use std::collections::BTreeSet;
+
+/// What the checks of a table say.
+#[derive(Debug)]
+pub(in crate::harness::generate) struct Findings {
+    /// By column.
+    pub(in crate::harness::generate) limits: Vec<Limits>,
+    pub(in crate::harness::generate) forms: Vec<Option<Form>>,
+    /// By column: values that a condition names.
+    pub(in crate::harness::generate) suggested: Vec<Vec<String>>,
+    /// Columns that have to be NULL in some rows and not in others.
+    pub(in crate::harness::generate) often_null: BTreeSet<usize>,
+    pub(in crate::harness::generate) never_null: BTreeSet<usize>,
+    pub(in crate::harness::generate) conditions: Vec<Condition>,
+    pub(in crate::harness::generate) orderings: Vec<(usize, usize)>,
+    /// Names of checks that were not solved.
+    pub(in crate::harness::generate) judged: Vec<String>,
+    families: Vec<Family>,
+    shapes: Vec<Shape>,
+    sqlite: bool,
+}
+
+/// Solves what can be solved. `is_foreign`: whether a column's values come from another table, so that limits do not
+/// reach them.
+pub(in crate::harness::generate) fn find(
+    table: &Table,
+    columns: &[&Column],
+    sqlite: bool,
+    is_foreign: &dyn Fn(usize) -> bool,
+) -> Findings {
+    let reader = Reader { columns, sqlite };
+    let families: Vec<Family> = columns.iter().map(|column| Family::of(column, sqlite)).collect();
+    let mut findings = Findings {
+        limits: vec![Limits::default(); columns.len()],
+        forms: vec![None; columns.len()],
+        suggested: vec![Vec::new(); columns.len()],
+        often_null: BTreeSet::new(),
+        never_null: BTreeSet::new(),
+        conditions: Vec::new(),
+        orderings: Vec::new(),
+        judged: Vec::new(),
+        families,
+        shapes: columns.iter().map(|column| column.data_type.base().shape.clone()).collect(),
+        sqlite,
+    };
+    for check in &table.checks {
+        findings.check(&check.name, reader.read(&check.expression), is_foreign);
+    }
+    for column in columns {
+        for check in domain_checks(&column.data_type) {
+            let condition = with_value(&check, &quote(&column.name));
+            findings.check(&format!("{} of `{}`", check, column.data_type), reader.read(&condition), is_foreign);
+        }
+    }
+    findings
+}
+
+/// The condition of a partial index over the inserted columns.
+pub(in crate::harness::generate) fn predicate(name: &str, text: &str, columns: &[&Column], sqlite: bool) -> Condition {
+    let families: Vec<Family> = columns.iter().map(|column| Family::of(column, sqlite)).collect();
+    Condition::new(name, Reader { columns, sqlite }.read(text), &families)
+}
+
+/// The columns that a condition is about.
+pub(super) fn columns(node: &Node, found: &mut Vec<usize>) {
+    match node {
+        Node::Column(place) => {
+            if !found.contains(place) {
+                found.push(*place);
+            }
+        }
+        Node::Literal(_) | Node::Null | Node::Truth(_) => {}
+        Node::And(nodes) | Node::Or(nodes) | Node::Call(_, nodes) | Node::Other(nodes) => {
+            nodes.iter().for_each(|node| columns(node, found));
+        }
+        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) => columns(inner, found),
+        Node::Compare(_, left, right) | Node::Distinct(left, right) => {
+            columns(left, found);
+            columns(right, found);
+        }
+        Node::In(value, items) => {
+            columns(value, found);
+            items.iter().for_each(|item| columns(item, found));
+        }
+    }
+}
+
+impl Findings {
+    fn check(&mut self, name: &str, node: Node, is_foreign: &dyn Fn(usize) -> bool) {
+        let parts = match node {
+            Node::And(parts) => parts,
+            other => vec![other],
+        };
+        for part in parts {
+            let mut touched = Vec::new();
+            columns(&part, &mut touched);
+            let solved = self.solve(&part);
+            let reaches = !touched.iter().any(|column| is_foreign(*column));
+            if solved && reaches {
+                continue;
+            }
+            if !solved {
+                self.suggest(&part);
+            }
+            let condition = Condition::new(name, part, &self.families);
+            if !condition.is_decidable() && !self.judged.iter().any(|known| known == name) {
+                self.judged.push(name.to_owned());
+            }
+            self.conditions.push(condition);
+        }
+    }
+
+    /// Makes limits of one condition; false where it is not enough to keep them.
+    fn solve(&mut self, node: &Node) -> bool {
+        match node {
+            Node::Truth(true) => true,
+            Node::Compare(comparison, left, right) => match (left.as_ref(), right.as_ref()) {
+                (Node::Column(place), Node::Literal(text)) => self.bound(*place, *comparison, text),
+                (Node::Literal(text), Node::Column(place)) => self.bound(*place, comparison.turned(), text),
+                (Node::Column(a), Node::Column(b)) => {
+                    match comparison {
+                        Comparison::Less | Comparison::LessOrEqual => self.orderings.push((*a, *b)),
+                        Comparison::Greater | Comparison::GreaterOrEqual => self.orderings.push((*b, *a)),
+                        _ => {}
+                    }
+                    false
+                }
+                (Node::Call(name, arguments), Node::Literal(text)) => self.call(name, arguments, *comparison, text),
+                (Node::Literal(text), Node::Call(name, arguments)) => {
+                    self.call(name, arguments, comparison.turned(), text)
+                }
+                (Node::Column(a), Node::Call(name, arguments)) | (Node::Call(name, arguments), Node::Column(a))
+                    if *comparison == Comparison::Equal && arguments == &[Node::Column(*a)] =>
+                {
+                    self.folded(*a, name)
+                }
+                _ => false,
+            },
+            Node::In(value, items) => match value.as_ref() {
+                Node::Column(place) => {
+                    let items: Option<Vec<String>> = items.iter().map(literal).collect();
+                    items.is_some_and(|items| self.allow(*place, items))
+                }
+                _ => false,
+            },
+            Node::Not(inner) => match inner.as_ref() {
+                Node::In(value, items) => match (value.as_ref(), items.iter().map(literal).collect::<Option<Vec<_>>>()) {
+                    (Node::Column(place), Some(items)) => {
+                        self.limits[*place].excluded.extend(items);
+                        true
+                    }
+                    _ => false,
+                },
+                Node::IsNull(inner) => match inner.as_ref() {
+                    Node::Column(place) => {
+                        self.never_null.insert(*place);
+                        true
+                    }
+                    Node::Call(name, arguments) => self.is_moment(name, arguments),
+                    _ => false,
+                },
+                Node::Column(place) if self.families[*place] == Family::Boolean => {
+                    self.allow(*place, vec!["f".into()])
+                }
+                _ => false,
+            },
+            Node::Column(place) if self.families[*place] == Family::Boolean => self.allow(*place, vec!["t".into()]),
+            Node::Matches(value, pattern) => match value.as_ref() {
+                Node::Column(place) if matches!(self.families[*place], Family::Text { .. }) => {
+                    let free = self.limits[*place].pattern.is_none() && self.limits[*place].allowed.is_none();
+                    if free {
+                        self.limits[*place].pattern = Some(pattern.clone());
+                    }
+                    free
+                }
+                _ => false,
+            },
+            Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
+                ("json_valid", [Node::Column(place)]) => {
+                    self.forms[*place].get_or_insert(Form::Json);
+                    true
+                }
+                _ => false,
+            },
+            Node::Or(parts) => self.alternatives(parts),
+            // A check that holds for NULL only.
+            _ => false,
+        }
+    }
+
+    /// OR of conditions on one column. NULL satisfies most of them anyway; of the others one is kept.
+    fn alternatives(&mut self, parts: &[Node]) -> bool {
+        let mut touched = Vec::new();
+        parts.iter().for_each(|part| columns(part, &mut touched));
+        let [place] = touched.as_slice() else { return false };
+        let is_null = |part: &&Node| matches!(part, Node::IsNull(inner) if **inner == Node::Column(*place));
+        let rest: Vec<&Node> = parts.iter().filter(|part| !is_null(part)).collect();
+        // Lists and single values together are one list.
+        let values: Option<Vec<Vec<String>>> = (rest.iter())
+            .map(|part| match part {
+                Node::Compare(Comparison::Equal, left, right) => match (left.as_ref(), right.as_ref()) {
+                    (Node::Column(_), Node::Literal(text)) | (Node::Literal(text), Node::Column(_)) => {
+                        Some(vec![text.clone()])
+                    }
+                    _ => None,
+                },
+                Node::In(value, items) if matches!(value.as_ref(), Node::Column(_)) => {
+                    items.iter().map(literal).collect()
+                }
+                _ => None,
+            })
+            .collect();
+        if let Some(values) = values {
+            return self.allow(*place, values.concat());
+        }
+        for part in rest {
+            let before = (self.limits[*place].clone(), self.forms[*place]);
+            let solved = match part {
+                Node::And(parts) => parts.iter().all(|part| self.solve(part)),
+                other => self.solve(other),
+            };
+            if solved {
+                return true;
+            }
+            (self.limits[*place], self.forms[*place]) = before;
+        }
+        false
+    }
+
+    fn allow(&mut self, place: usize, values: Vec<String>) -> bool {
+        let allowed = &mut self.limits[place].allowed;
+        *allowed = Some(match allowed.take() {
+            None => values,
+            Some(before) => before.into_iter().filter(|value| values.contains(value)).collect(),
+        });
+        true
+    }
+
+    fn bound(&mut self, place: usize, comparison: Comparison, text: &str) -> bool {
+        let family = self.families[place];
+        // An order of texts is that of a collation; only SQLite's is that of bytes.
+        if matches!(family, Family::Text { .. } | Family::Opaque)
+            && !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
+            && !matches!(self.shapes[place], Shape::TimestampTz { .. })
+        {
+            return false;
+        }
+        let limits = &mut self.limits[place];
+        match comparison {
+            Comparison::Equal => return self.allow(place, vec![text.to_owned()]),
+            Comparison::NotEqual if text.is_empty() && matches!(family, Family::Text { .. }) => {
+                limits.length_min = Some(limits.length_min.unwrap_or(0).max(1));
+            }
+            Comparison::NotEqual => limits.excluded.push(text.to_owned()),
+            Comparison::Greater | Comparison::GreaterOrEqual => {
+                let inclusive = comparison == Comparison::GreaterOrEqual;
+                tighten(&mut limits.minimum, Bound { value: text.to_owned(), inclusive }, family, true);
+            }
+            Comparison::Less | Comparison::LessOrEqual => {
+                let inclusive = comparison == Comparison::LessOrEqual;
+                tighten(&mut limits.maximum, Bound { value: text.to_owned(), inclusive }, family, false);
+            }
+        }
+        true
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Node], comparison: Comparison, text: &str) -> bool {
+        let [Node::Column(place)] = arguments else { return false };
+        let limits = &mut self.limits[*place];
+        match name {
+            "length" | "char_length" | "character_length" | "octet_length" => {
+                let Ok(number) = text.parse::<i64>() else { return false };
+                let bytes = name == "octet_length" && !matches!(self.shapes[*place], Shape::Bytea);
+                let texts = matches!(self.shapes[*place], Shape::Text | Shape::VarChar { .. } | Shape::Bytea);
+                if bytes || !texts {
+                    return false;
+                }
+                let (low, high) = match comparison {
+                    Comparison::Equal => (Some(number), Some(number)),
+                    Comparison::Greater => (Some(number + 1), None),
+                    Comparison::GreaterOrEqual => (Some(number), None),
+                    Comparison::Less => (None, Some(number - 1)),
+                    Comparison::LessOrEqual => (None, Some(number)),
+                    Comparison::NotEqual if number == 0 => (Some(1), None),
+                    Comparison::NotEqual => return false,
+                };
+                let clamp = |number: i64| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+                if let Some(low) = low.map(clamp) {
+                    limits.length_min = Some(limits.length_min.unwrap_or(0).max(low));
+                }
+                if let Some(high) = high.map(clamp) {
+                    limits.length_max = Some(limits.length_max.unwrap_or(u32::MAX).min(high));
+                }
+                high.is_none_or(|high| high >= 0)
+            }
+            // A text of more than blanks: at least one character, which most are.
+            "btrim" | "trim" if comparison == Comparison::NotEqual && text.is_empty() => {
+                limits.length_min = Some(limits.length_min.unwrap_or(0).max(1));
+                false
+            }
+            "json_type" if comparison == Comparison::Equal => {
+                let form = match text {
+                    "array" => Form::JsonArray,
+                    "object" => Form::JsonObject,
+                    _ => return false,
+                };
+                self.forms[*place] = Some(form);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `julianday(column) IS NOT NULL`: the text is a time.
+    fn is_moment(&mut self, name: &str, arguments: &[Node]) -> bool {
+        match (name, arguments) {
+            ("julianday" | "datetime" | "unixepoch", [Node::Column(place)]) if self.sqlite => {
+                self.forms[*place].get_or_insert(Form::Rfc3339);
+                true
+            }
+            ("date", [Node::Column(place)]) if self.sqlite => {
+                self.forms[*place].get_or_insert(Form::Date);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `lower(column) = column` and its like.
+    fn folded(&mut self, place: usize, name: &str) -> bool {
+        let limits = &mut self.limits[place];
+        match name {
+            "lower" | "btrim" | "trim" => limits.plain = true,
+            "upper" if limits.pattern.is_none() => {
+                let text = "^[A-Z][A-Z0-9]{0,9}$".to_owned();
+                limits.pattern = Some(Pattern::Regex { text, ignore_case: false, negated: false });
+            }
+            _ => {}
+        }
+        // Of letters that have no case anything is both; a judge has the last word.
+        name == "lower" && self.limits[place].pattern.is_none() && self.limits[place].allowed.is_none()
+    }
+
+    /// Keeps the values that an unsolved condition names: it may be satisfied by few others.
+    fn suggest(&mut self, node: &Node) {
+        let mut add = |place: usize, text: String| {
+            if !self.suggested[place].contains(&text) {
+                self.suggested[place].push(text);
+            }
+        };
+        match node {
+            Node::Compare(_, left, right) | Node::Distinct(left, right) => {
+                match (left.as_ref(), right.as_ref()) {
+                    (Node::Column(place), Node::Literal(text)) | (Node::Literal(text), Node::Column(place)) => {
+                        add(*place, text.clone());
+                    }
+                    _ => {}
+                }
+                self.suggest(left);
+                self.suggest(right);
+            }
+            Node::In(value, items) => {
+                if let Node::Column(place) = value.as_ref() {
+                    items.iter().filter_map(literal).for_each(|text| add(*place, text));
+                }
+            }
+            Node::IsNull(inner) => {
+                if let Node::Column(place) = inner.as_ref() {
+                    self.often_null.insert(*place);
+                }
+            }
+            Node::Not(inner) | Node::Matches(inner, _) => self.suggest(inner),
+            Node::And(nodes) | Node::Or(nodes) | Node::Other(nodes) => {
+                nodes.iter().for_each(|node| self.suggest(node));
+            }
+            Node::Call(name, nodes) => {
+                if name.starts_with("num_n") || name == "coalesce" {
+                    self.often_null.extend(nodes.iter().filter_map(|node| match node {
+                        Node::Column(place) => Some(*place),
+                        _ => None,
+                    }));
+                }
+                nodes.iter().for_each(|node| self.suggest(node));
+            }
+            Node::Column(_) | Node::Literal(_) | Node::Null | Node::Truth(_) => {}
+        }
+    }
+}
+
+fn literal(node: &Node) -> Option<String> {
+    match node {
+        Node::Literal(text) => Some(text.clone()),
+        Node::Truth(truth) => Some(if *truth { "t" } else { "f" }.to_owned()),
+        _ => None,
+    }
+}
+
+/// Keeps the narrower of two bounds.
+fn tighten(bound: &mut Option<Bound>, other: Bound, family: Family, is_minimum: bool) {
+    let narrower = match bound {
+        None => true,
+        Some(bound) => match order(&other.value, &bound.value, family) {
+            Ok(order) if order.is_eq() => !other.inclusive,
+            Ok(order) => order.is_gt() == is_minimum,
+            Err(()) => (other.value > bound.value) == is_minimum,
+        },
+    };
+    if narrower {
+        *bound = Some(other);
+    }
+}

@@ -1,0 +1,103 @@
+//! What a family of types has to tell, and which family makes a type's values.
+//!
+//! Invariant: whatever a family appends has passed its own [`Values::accepts`], which holds all limits that the
+//! family took when it was built. A family that cannot solve a limit refuses it when it is built.
+
+use super::{Limits, compound, list, ordinal, scalars, text};
+use crate::catalog::{DataType, Shape};
+use crate::error::{Error, Result};
+use crate::harness::Random;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// One column's values within its limits.
+pub(super) trait Values: fmt::Debug + Send + Sync {
+    /// Appends a value as real data has it.
+    fn ordinary(&self, random: &mut Random, text: &mut String);
+
+    /// Appends a value that programs trip over.
+    fn awkward(&self, random: &mut Random, text: &mut String) {
+        self.ordinary(random, text);
+    }
+
+    /// How many distinct values [`Values::nth`] has; 0 for a type that cannot be in a unique key.
+    fn capacity(&self) -> u64;
+
+    /// Appends the index-th of the distinct values; only called below the capacity.
+    fn nth(&self, index: u64, text: &mut String);
+
+    /// Whether the limits hold for a value of this type.
+    fn accepts(&self, value: &str) -> bool;
+
+    /// The same text for values that are equal to the server.
+    fn key<'v>(&self, value: &'v str) -> Cow<'v, str> {
+        Cow::Borrowed(value)
+    }
+
+    /// The values that a shrunk case should end with, the best first.
+    fn simplest(&self) -> Vec<String>;
+
+    /// Values made out of this one by leaving something out.
+    fn reductions(&self, value: &str) -> Vec<String>;
+}
+
+/// A limit that not every type can be held to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    Range,
+    Length,
+    Pattern,
+}
+
+/// Refuses limits that the type's family does not solve.
+pub(super) fn only(data_type: &DataType, limits: &Limits, solved: &[Limit]) -> Result<()> {
+    let given = [
+        (Limit::Range, limits.minimum.is_some() || limits.maximum.is_some(), "a minimum or maximum"),
+        (Limit::Length, limits.length_min.is_some() || limits.length_max.is_some(), "a length"),
+        (Limit::Pattern, limits.pattern.is_some(), "a pattern"),
+    ];
+    match given.iter().find(|(limit, given, _)| *given && !solved.contains(limit)) {
+        None => Ok(()),
+        Some((_, _, limit)) => Err(Error::could_not(
+            "generate values of",
+            format!("`{data_type}`"),
+            format!("{limit} cannot be solved for this type"),
+        )
+        .hint("give the column's values by hints: `values = [\"…\"]`")),
+    }
+}
+
+/// The family of a type, held to the limits.
+///
+/// # Errors
+///
+/// When no value satisfies the limits, or a limit cannot be solved for the type, or nothing is known about the type.
+pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Values>> {
+    match &data_type.shape {
+        Shape::Domain(domain) => build(&domain.base, limits),
+        Shape::Enum(enumeration) => list::labels(data_type, &enumeration.labels, limits),
+        Shape::Boolean => list::booleans(data_type, limits),
+        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => ordinal::integers(data_type, limits),
+        Shape::Numeric { precision_and_scale } => super::numeric::build(data_type, *precision_and_scale, limits),
+        Shape::Real | Shape::Double => super::floats::build(data_type, limits),
+        Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. } => super::moments::build(data_type, limits),
+        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name => {
+            text::build(data_type, limits)
+        }
+        Shape::Bytea => super::bytes::build(data_type, limits),
+        Shape::Uuid => scalars::uuid(data_type, limits),
+        Shape::Json => super::json::build(data_type, false, limits),
+        Shape::Jsonb => super::json::build(data_type, true, limits),
+        Shape::Hstore => super::named::hstore(data_type, limits),
+        Shape::Array { element, delimiter } => compound::array(data_type, element, *delimiter, limits),
+        Shape::Composite(composite) => compound::composite(data_type, composite, limits),
+        Shape::Other => super::named::build(data_type, limits),
+    }
+}
+
+/// The error of limits that leave no value.
+pub(super) fn nothing_left(data_type: &DataType, cause: impl fmt::Display) -> Error {
+    Error::could_not("generate values of", format!("`{data_type}`"), cause)
+        .hint("correct the column's checks or hints, or give its values by hints: `values = [\"…\"]`")
+}

@@ -1,0 +1,226 @@
+//! Dates, timestamps, times of day: reading bounds, writing values, their extremes.
+
+use super::Limits;
+use super::digits::push_padded;
+use super::kind::{self, Limit, Values};
+use super::ordinal::{Form, Ordinal, Row, Special};
+use crate::catalog::{DataType, Shape};
+use crate::error::Result;
+use crate::value::calendar::{civil_from_days, parse_date};
+use std::sync::Arc;
+
+/// Microseconds in a day.
+pub(super) const MICROS_PER_DAY: i64 = 86_400_000_000;
+/// 4714-11-24 BC, the first day that the server reads (`src/include/datatype/timestamp.h`).
+const FIRST_DAY: i64 = -2_451_545;
+/// 5874897-12-31.
+const LAST_DAY: i64 = 2_145_031_948;
+/// 294276-12-31 23:59:59.999999.
+const LAST_MICRO: i64 = 9_223_371_331_199_999_999;
+const DAY_1970: i64 = -10_957;
+const DAY_1_AD: i64 = -730_119;
+const DAY_10000_AD: i64 = 2_921_940;
+/// 2015-01-01 to 2026-12-31: where ordinary values are.
+const USUAL_DAYS: (i64, i64) = (5_479, 9_861);
+
+pub(super) fn push_date(text: &mut String, days: i64) {
+    if push_calendar_day(text, days) {
+        text.push_str(" BC");
+    }
+}
+
+/// Appends year, month and day, and tells whether they are before Christ.
+fn push_calendar_day(text: &mut String, days: i64) -> bool {
+    let (year, month, day) = civil_from_days(days);
+    push_padded(text, if year > 0 { year } else { 1 - year } as u64, 4);
+    text.push('-');
+    push_padded(text, u64::from(month), 2);
+    text.push('-');
+    push_padded(text, u64::from(day), 2);
+    year <= 0
+}
+
+pub(super) fn push_time(text: &mut String, micros: i64) {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    push_padded(text, (seconds / 3_600) as u64, 2);
+    text.push(':');
+    push_padded(text, (seconds / 60 % 60) as u64, 2);
+    text.push(':');
+    push_padded(text, (seconds % 60) as u64, 2);
+    if fraction != 0 {
+        text.push('.');
+        push_padded(text, fraction as u64, 6);
+    }
+}
+
+pub(super) fn push_timestamp(text: &mut String, micros: i64, zone: bool) {
+    let before_christ = push_calendar_day(text, micros.div_euclid(MICROS_PER_DAY));
+    text.push(' ');
+    push_time(text, micros.rem_euclid(MICROS_PER_DAY));
+    if zone {
+        text.push_str("+00");
+    }
+    if before_christ {
+        text.push_str(" BC");
+    }
+}
+
+/// Microseconds since 2000-01-01 of a date or a timestamp; an offset behind the time is subtracted, so that equal
+/// instants are equal numbers.
+pub(super) fn read_timestamp(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let (text, era) = match text.strip_suffix("BC") {
+        Some(rest) => (rest.trim_end(), " BC"),
+        None => (text, ""),
+    };
+    let (date, time) = match text.split_once([' ', 'T']) {
+        Some((date, time)) => (date, time.trim()),
+        None => (text, "00:00:00"),
+    };
+    let days = parse_date(&format!("{date}{era}"))?;
+    Some(i128::from(days) * i128::from(MICROS_PER_DAY) + read_time(time)?)
+}
+
+/// Microseconds since midnight of a time of day, its offset subtracted.
+pub(super) fn read_time(text: &str) -> Option<i128> {
+    let text = text.trim().trim_end_matches(['Z', 'z']);
+    let (clock, offset) = match text.find(['+', '-']) {
+        Some(at) => (&text[..at], Some(&text[at..])),
+        None => (text, None),
+    };
+    let micros = clock_micros(clock.trim_end())?;
+    let Some(offset) = offset else { return Some(micros) };
+    let east = clock_micros(&offset[1..])?;
+    Some(if offset.starts_with('-') { micros + east } else { micros - east })
+}
+
+fn clock_micros(clock: &str) -> Option<i128> {
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+    let mut seconds = 0;
+    let mut unit = 3_600;
+    for part in clock.split(':') {
+        let digits = !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits || unit == 0 {
+            return None;
+        }
+        seconds += part.parse::<i128>().ok()? * unit;
+        unit /= 60;
+    }
+    if fraction.len() > 6 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: i128 = format!("{fraction:0<6}").parse().ok()?;
+    Some(seconds * 1_000_000 + fraction)
+}
+
+/// Microseconds of a type's smallest step.
+fn step(precision: u8) -> i64 {
+    10_i64.pow(u32::from(6 - precision.min(6)))
+}
+
+/// `date`, `timestamp(p)`, `timestamptz(p)`.
+pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Values>> {
+    kind::only(data_type, limits, &[Limit::Range])?;
+    Ok(Arc::new(moments(data_type, limits)?))
+}
+
+pub(super) fn moments(data_type: &DataType, limits: &Limits) -> Result<Ordinal> {
+    match data_type.shape {
+        Shape::Timestamp { precision } => timestamps(data_type, step(precision), false, limits),
+        Shape::TimestampTz { precision } => timestamps(data_type, step(precision), true, limits),
+        _ => dates(data_type, limits),
+    }
+}
+
+fn dates(data_type: &DataType, limits: &Limits) -> Result<Ordinal> {
+    let edges = [DAY_1_AD, DAY_1_AD - 1, DAY_1970, DAY_1970 - 1, DAY_10000_AD - 1, DAY_10000_AD, 59, 60, -2_451_507]
+        .map(i128::from);
+    let specials = [("infinity", Special::Above), ("-infinity", Special::Below)];
+    let row = Row {
+        form: Form::Date,
+        low: i128::from(FIRST_DAY),
+        high: i128::from(LAST_DAY),
+        window: (i128::from(USUAL_DAYS.0), i128::from(USUAL_DAYS.1)),
+        first: 0,
+        edges: &edges,
+        specials: &specials,
+        unique: true,
+    };
+    Ordinal::new(data_type, row, limits)
+}
+
+fn timestamps(data_type: &DataType, micros: i64, zone: bool, limits: &Limits) -> Result<Ordinal> {
+    let at = |day: i64| i128::from(day) * i128::from(MICROS_PER_DAY) / i128::from(micros);
+    let days = [DAY_1_AD, DAY_1970, DAY_10000_AD, 59, 60, 9_583, -2_451_507];
+    let edges: Vec<i128> = days.into_iter().flat_map(|day| [at(day) - 1, at(day), at(day) + 1]).collect();
+    let ends = [("infinity", Special::Above), ("-infinity", Special::Below)];
+    // A leap second, the end of a day, hours that a change of clocks leaves out, offsets with minutes and seconds.
+    let spellings: &[&str] = if zone {
+        &[
+            "2026-03-29 02:30:00+05:30",
+            "2016-12-31 23:59:60+00",
+            "1883-11-18 12:03:58-07:52:58",
+            "2026-10-25 02:30:00+02",
+            "1999-12-31 24:00:00-15:59",
+        ]
+    } else {
+        &["2026-03-29 02:30:00", "2016-12-31 23:59:60", "1999-12-31 24:00:00", "1969-12-31 23:59:59"]
+    };
+    let specials: Vec<(&str, Special)> =
+        ends.into_iter().chain(spellings.iter().map(|text| (*text, Special::Spelling))).collect();
+    let row = Row {
+        form: Form::Timestamp { micros, zone },
+        low: at(FIRST_DAY),
+        high: i128::from(LAST_MICRO / micros),
+        window: (at(USUAL_DAYS.0), at(USUAL_DAYS.1)),
+        first: 0,
+        edges: &edges,
+        specials: &specials,
+        unique: true,
+    };
+    Ordinal::new(data_type, row, limits)
+}
+
+/// `time(p)`.
+pub(super) fn times(data_type: &DataType, precision: u8, limits: &Limits) -> Result<Arc<dyn Values>> {
+    kind::only(data_type, limits, &[Limit::Range])?;
+    let micros = step(precision);
+    let high = i128::from(MICROS_PER_DAY / micros);
+    let specials = [("23:59:60", Special::Spelling), ("24:00:00", Special::Spelling)];
+    let row = Row {
+        form: Form::Time { micros },
+        low: 0,
+        high,
+        window: (0, high - 1),
+        first: 0,
+        edges: &[high - 1, high, high / 2],
+        specials: &specials,
+        unique: true,
+    };
+    Ok(Arc::new(Ordinal::new(data_type, row, limits)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::calendar;
+
+    #[test]
+    fn moments_read_as_the_calendar_writes_them() {
+        for days in [0, -1, FIRST_DAY, LAST_DAY, DAY_1_AD, DAY_1_AD - 1, DAY_1970] {
+            let mut text = String::new();
+            push_date(&mut text, days);
+            assert_eq!(text, calendar::date_text(days as i32));
+            assert_eq!(read_timestamp(&text), Some(i128::from(days) * i128::from(MICROS_PER_DAY)));
+        }
+        for micros in [0, -1, 1, LAST_MICRO, FIRST_DAY * MICROS_PER_DAY, 1_234_567_890_123_456] {
+            let mut text = String::new();
+            push_timestamp(&mut text, micros, true);
+            assert_eq!(read_timestamp(&text), Some(i128::from(micros)), "{text}");
+        }
+        assert_eq!(read_timestamp("2000-01-01 05:30:00+05:30"), Some(0));
+        assert_eq!(read_timestamp("1999-12-31T23:59:59-00:00:01"), Some(0));
+        assert_eq!(read_timestamp("soon"), None);
+        assert_eq!(read_time("24:00:00"), Some(i128::from(MICROS_PER_DAY)));
+    }
+}
