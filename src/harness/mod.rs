@@ -18,6 +18,7 @@ mod reduce;
 pub mod scenario;
 pub mod second_opinion;
 mod seed;
+pub mod shrink;
 pub mod snapshot;
 
 pub use insta;

@@ -4,6 +4,7 @@
 //! Invariants: the best value is one that failed; a smaller one is tried at a time; the number of tries is bounded;
 //! when nothing more can be tried, the best value is the current one.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What can be made smaller, in passes over parts of one kind each.
@@ -16,6 +17,9 @@ pub(super) trait Reduce: Clone {
 
     /// The value without these parts, or with simpler ones; `None` where that is no value or the same one.
     fn without(&self, pass: usize, range: Range<usize>) -> Option<Self>;
+
+    /// What tells this value from another one, so that none is tried twice.
+    fn fingerprint(&self) -> u128;
 
     /// The value with these parts and what they need only; `None` where the pass does not work like that.
     fn only(&self, _pass: usize, _range: Range<usize>) -> Option<Self> {
@@ -50,13 +54,23 @@ pub(super) struct Reducer<T> {
     next: Place,
     progress: bool,
     steps_left: usize,
+    seen: HashSet<u128>,
 }
 
 impl<T: Reduce> Reducer<T> {
     /// Begins with a value that fails; so many smaller ones are tried at most.
     pub(super) fn new(value: T, steps_max: usize) -> Self {
         let start = Place::start(0);
-        Reducer { best: value, candidate: None, tried: start, next: start, progress: false, steps_left: steps_max }
+        let seen = HashSet::from([value.fingerprint()]);
+        Reducer {
+            best: value,
+            candidate: None,
+            tried: start,
+            next: start,
+            progress: false,
+            steps_left: steps_max,
+            seen,
+        }
     }
 
     /// The value that is to be tried, or the best one.
@@ -124,7 +138,9 @@ impl<T: Reduce> Reducer<T> {
             } else {
                 self.best.without(place.pass, range)
             };
-            if let Some(candidate) = candidate {
+            if let Some(candidate) = candidate
+                && self.seen.insert(candidate.fingerprint())
+            {
                 self.steps_left -= 1;
                 self.tried = place;
                 self.candidate = Some(candidate);

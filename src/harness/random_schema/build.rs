@@ -222,9 +222,26 @@ impl Maker<'_> {
         }
     }
 
+    /// A name for a table; now and then that of another one in capitals or in small letters, which PostgreSQL keeps
+    /// apart and SQLite does not.
+    fn table_name(&mut self, schema: &str) -> String {
+        let known = self.schema.tables.iter().find(|table| table.schema == schema);
+        if let Some(known) = known.map(|table| table.name.clone())
+            && self.odd > 0.0
+            && self.random.chance(0.1)
+        {
+            let other = known.to_ascii_uppercase();
+            let other = if other == known { known.to_ascii_lowercase() } else { other };
+            if self.rooms.entry(schema.to_owned()).or_default().take_exactly(&other) {
+                return other;
+            }
+        }
+        self.name_in(schema)
+    }
+
     fn table(&mut self) -> Table {
         let schema = self.namespace();
-        let name = self.name_in(&schema);
+        let name = self.table_name(&schema);
         let mut table = Table {
             id: self.id(),
             schema,
@@ -239,7 +256,11 @@ impl Maker<'_> {
             comment: self.comment(0.1),
         };
         for _ in 0..1 + self.random.below(u64::from(self.size.columns_max.max(1))) {
-            let data_type = self.data_type();
+            // Neighbours of one type now and then, which a check can compare.
+            let data_type = match table.columns.last() {
+                Some(last) if self.random.chance(0.15) => last.data_type.clone(),
+                _ => self.data_type(),
+            };
             let column = self.column(table.id, data_type);
             table.columns.push(column);
         }

@@ -151,8 +151,8 @@ impl Maker<'_> {
             });
             let nullable = |column: &Column| self.schema.is_nullable(&table, column);
             let nullables = nullable(column).then(|| free.iter().position(|other| nullable(other))).flatten();
-            let condition = match (self.random.below(4), pair, nullables) {
-                (0, Some(other), _) if orderable(column) && !in_key(column.id) => {
+            let condition = match (self.random.below(5), pair, nullables) {
+                (0 | 1, Some(other), _) if orderable(column) && !in_key(column.id) => {
                     let other = free.swap_remove(other);
                     if self.random.chance(0.7) {
                         Some(Condition::InOrder(column.id, other.id))
@@ -160,7 +160,7 @@ impl Maker<'_> {
                         Some(Condition::Different(column.id, other.id))
                     }
                 }
-                (1, _, Some(other)) => {
+                (2, _, Some(other)) => {
                     let other = free.swap_remove(other);
                     let (a, b) = (column.id, other.id);
                     Some(match self.random.below(3) {

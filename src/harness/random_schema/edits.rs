@@ -41,6 +41,10 @@ impl Reduce for RandomSchema {
         self.parts(pass).len()
     }
 
+    fn fingerprint(&self) -> u128 {
+        xxhash_rust::xxh3::xxh3_128(self.to_sql().as_bytes())
+    }
+
     fn without(&self, pass: usize, range: Range<usize>) -> Option<Self> {
         let parts = self.parts(pass);
         let chosen = parts.get(range)?;

@@ -49,3 +49,6 @@ impl Default for SchemaSize {
         SchemaSize { tables_max: 6, columns_max: 7, server_version: 13 }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,14 +38,10 @@ impl Strategy for RandomSchemas {
     type Value = RandomSchema;
 
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        let seed = Seed((u64::from(next(runner)) << 32) | u64::from(next(runner)));
+        use proptest::prelude::Rng;
+        let seed = Seed(runner.rng().next_u64());
         Ok(SchemaTree::new(RandomSchema::from_seed(seed, &self.size), STEPS_MAX))
     }
-}
-
-fn next(runner: &mut TestRunner) -> u32 {
-    use proptest::prelude::Rng;
-    runner.rng().next_u32()
 }
 
 impl ValueTree for SchemaTree {
