@@ -15,8 +15,8 @@ use whimbrel::report::message::Message;
 
 /// In all tables of a project together.
 const ROWS: u64 = 10_000;
-/// A table of as many rows counts as large here; projects have four to fourteen tables.
-const LARGE: u64 = 100;
+/// A table of as many rows counts as large here; projects have four to fourteen tables, and pages up to 100 rows.
+const LARGE: u64 = 250;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
