@@ -9,6 +9,7 @@ mod config;
 mod demo;
 pub mod exit;
 mod generate;
+mod latency;
 mod migrate;
 mod optimize;
 mod options;
@@ -18,10 +19,12 @@ mod progress;
 mod rollback;
 mod schema;
 mod signals;
+mod test;
 mod verify;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
+use crate::fault;
 use crate::redact::{self, redact};
 use crate::report::message::{Failure, Message};
 use clap::{Parser, Subcommand};
@@ -53,8 +56,10 @@ enum Verb {
     Backups(backups::Args),
     Check(check::Args),
     Optimize(optimize::Args),
+    Latency(latency::Args),
     Schema(schema::Args),
     Generate(generate::Args),
+    Test(test::Args),
     Demo(demo::Args),
 }
 
@@ -68,8 +73,10 @@ impl Verb {
             Verb::Backups(args) => args.output(),
             Verb::Check(args) => args.output,
             Verb::Optimize(args) => args.output,
+            Verb::Latency(args) => args.output,
             Verb::Schema(args) => args.output(),
             Verb::Generate(args) => args.output,
+            Verb::Test(args) => args.output,
             Verb::Demo(_) => OutputOptions::default(),
         }
     }
@@ -92,8 +99,10 @@ impl Verb {
             Verb::Backups(args) => backups::run(args, output),
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
+            Verb::Latency(args) => latency::run(args, output, cancel),
             Verb::Schema(args) => schema::run(args, output, cancel),
             Verb::Generate(args) => generate::run(args, output),
+            Verb::Test(args) => test::run(args, output, cancel),
             Verb::Demo(_) => demo::run(cancel),
         }
     }
@@ -107,7 +116,12 @@ pub fn run(words: &[OsString]) -> Exit {
     };
     let output = Output::new(args.verb.output());
     let cancel = Cancel::new();
-    let done = signals::listen(&cancel).and_then(|()| args.verb.run(&output, &cancel));
+    let begun = fault::injected().map(|injected| {
+        if let Some(name) = injected {
+            output::complain(&format!("whimbrel: the fault `{name}` is switched on\n"));
+        }
+    });
+    let done = begun.and_then(|()| signals::listen(&cancel)).and_then(|()| args.verb.run(&output, &cancel));
     done.unwrap_or_else(|error| output.failure(&args.verb.explained(error)))
 }
 

@@ -23,7 +23,12 @@ pub fn text(filled: &Filled, seed: Seed, took: Duration) -> String {
         told.push_str(&format!("triggers fired: {}\n", filled.triggers.join(", ")));
     }
     let rows = filled.generated.row_count();
-    told.push_str(&format!("{} rows in {:.2} s, {} rows/s\n", number(rows), took.as_secs_f64(), number(rate(rows, took))));
+    told.push_str(&format!(
+        "{} rows in {:.2} s, {} rows/s\n",
+        number(rows),
+        took.as_secs_f64(),
+        number(rate(rows, took))
+    ));
     told
 }
 

@@ -2,9 +2,7 @@
 
 use super::connection::Connection;
 use super::dataset::table_name;
-use super::{
-    Generated, Generator, Options, PostgresJudge, PostgresSink, Row, SqliteJudge, SqliteSink, sqlite_catalog,
-};
+use super::{Generated, Generator, Options, PostgresJudge, PostgresSink, Row, SqliteJudge, SqliteSink, sqlite_catalog};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, TableKind};
 use crate::endpoint::postgres::{Session, introspect};
@@ -137,7 +135,8 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
         }
     }
     for table in &tables {
-        let chosen = filling.tables.is_empty() || filling.tables.iter().any(|pattern| names_table(pattern, &table.name));
+        let chosen =
+            filling.tables.is_empty() || filling.tables.iter().any(|pattern| names_table(pattern, &table.name));
         if !chosen {
             options.per_table.insert(table.name.clone(), 0);
         }

@@ -5,6 +5,7 @@
 //! target's own schema, its checks and triggers active; the PostgreSQL side repeats only what it can: NOT NULL, primary,
 //! unique and foreign keys.
 
+use super::client::Client;
 use super::ground::{Settings, scratch_folder};
 use crate::catalog::{Catalog, Key, QualifiedName, Shape, Table};
 use crate::endpoint::PostgresUrl;
@@ -30,12 +31,16 @@ pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -
     Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))
 }
 
-/// Loads rows into a PostgreSQL database.
+/// Loads rows into a PostgreSQL database: few as the SQL that a failure prints, in one exchange; many by COPY.
 ///
 /// # Errors
-/// As [`load_postgres`].
-pub(super) fn load(url: &PostgresUrl, catalog: &Catalog, dataset: &Dataset) -> Result<()> {
-    load_postgres(url, catalog, dataset)
+/// Whatever the server refuses.
+pub(super) fn load(client: &mut Client, url: &PostgresUrl, catalog: &Catalog, dataset: &Dataset) -> Result<()> {
+    const BY_SQL_MAX: usize = 1_000;
+    match dataset.row_count() {
+        0..=BY_SQL_MAX => client.execute(dataset.to_sql(catalog), "insert", "the rows"),
+        _ => load_postgres(url, catalog, dataset),
+    }
 }
 
 /// A PostgreSQL database with the tables of a SQLite target: the source that a project does not have.
@@ -44,6 +49,8 @@ pub(super) struct Twin {
     empty: Vec<u8>,
     /// Its tables as the generator sees them.
     catalog: Catalog,
+    /// Those to which the target's schema itself brings rows: they have no source.
+    brought: Vec<QualifiedName>,
 }
 
 /// The schema of PostgreSQL that the twin's tables are in.
@@ -63,14 +70,26 @@ impl Twin {
         let mut catalog = sqlite_catalog(&connection)?;
         // The history of the schema itself is no data of the project.
         catalog.tables.retain(|table| table.name.name != "schema_migrations");
+        let mut brought = Vec::new();
+        for table in &catalog.tables {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&table.name.name));
+            if connection.query_row(&sql, [], |row| row.get(0)).could_not(OPERATION, &table.name.name)? {
+                brought.push(table.name.clone());
+            }
+        }
         connection.close().map_err(|(_, error)| error).could_not(OPERATION, "")?;
-        Ok(Twin { empty: std::fs::read(&path).could_not(OPERATION, "")?, catalog })
+        Ok(Twin { empty: std::fs::read(&path).could_not(OPERATION, "")?, catalog, brought })
+    }
+
+    /// The tables that have a source.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.catalog.tables.iter().filter(|table| !self.brought.contains(&table.name))
     }
 
     /// The twin's tables as PostgreSQL creates them.
     pub fn schema_sql(&self) -> String {
         let mut sql = String::new();
-        for table in &self.catalog.tables {
+        for table in self.tables() {
             let mut parts: Vec<String> = Vec::new();
             for column in &table.columns {
                 // SQLite computes it from the others, on both sides of the migration.
@@ -85,8 +104,8 @@ impl Twin {
             parts.extend(unique(table).iter().map(|columns| format!("UNIQUE ({columns})")));
             let _ = writeln!(sql, "CREATE TABLE {} (\n  {}\n);", qualified(table), parts.join(",\n  "));
         }
-        for table in &self.catalog.tables {
-            for key in &table.foreign_keys {
+        for table in self.tables() {
+            for key in table.foreign_keys.iter().filter(|key| !self.brought.contains(&key.references)) {
                 let _ = writeln!(
                     sql,
                     "ALTER TABLE {} ADD FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {} DEFERRABLE;",
@@ -106,7 +125,8 @@ impl Twin {
     ///
     /// # Errors
     /// As [`Generator`]; also where the target refuses a row.
-    pub fn generate(&self, options: Options) -> Result<Dataset> {
+    pub fn generate(&self, mut options: Options) -> Result<Dataset> {
+        options.per_table.extend(self.brought.iter().map(|table| (table.clone(), 0)));
         self.in_copy(|connection| {
             let mut judge = SqliteJudge::new(connection)?;
             let rows = Generator::new(&self.catalog, options)?.dataset(&mut judge)?;
@@ -146,7 +166,7 @@ impl Twin {
     fn read(&self, connection: &Connection) -> Result<Dataset> {
         const OPERATION: &str = "read the twin's rows";
         let mut dataset = Dataset::default();
-        for table in &self.catalog.tables {
+        for table in self.tables() {
             let columns: Vec<String> = table
                 .columns
                 .iter()

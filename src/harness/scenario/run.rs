@@ -15,8 +15,10 @@ use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Kind, Result};
 use crate::harness::Seed;
 use crate::harness::generate::{Dataset, Options};
+use crate::harness::shrink::shrink;
 use crate::provision::{self, Database};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a failing case is tried again with less, at most: each try is a whole case.
@@ -152,16 +154,16 @@ impl Run<'_> {
             awkward: AWKWARD_SHARE,
             hints: hints.cloned().unwrap_or_default(),
         };
-        let load = |dataset: &Dataset, steps: &mut Steps| {
-            steps.time("load", || rows::load(&url, &ground.catalog, dataset)).map_err(broken)
+        let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
+            steps.time("load", || rows::load(client, &url, &ground.catalog, dataset)).map_err(broken)
         };
         match sample.rows {
             RowsOf::Sql(sql) => {
                 steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(broken)?;
             }
             RowsOf::Dataset(dataset) => match twin {
-                Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps)?,
-                None => load(dataset, &mut steps)?,
+                Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps, &mut client)?,
+                None => load(dataset, &mut steps, &mut client)?,
             },
             RowsOf::Seed => {
                 let generated = steps.time("generate", || match twin {
@@ -169,7 +171,7 @@ impl Run<'_> {
                     None => rows::generate(&ground.catalog, options, &url),
                 });
                 let dataset = generated.map_err(broken)?;
-                load(&dataset, &mut steps)?;
+                load(&dataset, &mut steps, &mut client)?;
                 attempt.dataset = Some(dataset);
             }
         }
@@ -214,16 +216,22 @@ impl Run<'_> {
             schema = Some(smaller);
         }
         let sql = schema.as_ref().map(|schema| schema.sql().to_owned());
-        let shrunk = shrink(&dataset, &catalog, SHRINK_TRIES_MAX, &mut |candidate: &Dataset| {
+        let catalog = Arc::new(catalog);
+        let mut smallest = dataset.clone();
+        let mut fails = |candidate: &Dataset| {
             let sample = Sample { schema: sql.as_deref(), rows: RowsOf::Dataset(candidate) };
-            match fails_alike(&self.attempt(seed, sample)) {
-                Some(told) => {
-                    found = told;
-                    true
-                }
-                None => false,
+            let told = fails_alike(&self.attempt(seed, sample));
+            let fails = told.is_some();
+            found = told.unwrap_or_else(|| std::mem::take(&mut found));
+            if fails {
+                smallest = candidate.clone();
             }
-        });
+            Ok(fails)
+        };
+        if let Err(error) = shrink(dataset, &catalog, &mut fails, SHRINK_TRIES_MAX) {
+            failed.notes.push(error.to_string());
+        }
+        let shrunk = smallest;
         let shrunk = Shrunk { rows: shrunk.row_count() as u64, schema: sql, sql: shrunk.to_sql(&catalog), found };
         match regression::keep(&self.scenario.regressions, &self.scenario.name, property.name, seed, &shrunk) {
             Ok(path) => failed.kept = Some(path),
@@ -299,9 +307,4 @@ mod tests {
         assert_ne!(third, Seed(5));
         assert_eq!(case_seed(third, 0), third);
     }
-}
-
-// STAND-IN
-fn shrink(dataset: &Dataset, _catalog: &Catalog, _limit: usize, _fails: &mut dyn FnMut(&Dataset) -> bool) -> Dataset {
-    dataset.clone()
 }
