@@ -331,6 +331,7 @@ impl Values for Ordinal {
             .into_iter()
             .flat_map(|divisor| [self.origin + distance / divisor, place - distance / divisor])
             .chain([self.origin + distance.saturating_abs() / 2])
+            .filter(|place| (self.low..=self.high).contains(place))
             .map(|place| self.text(place))
             .collect()
     }
