@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod demo;
 pub mod exit;
+mod generate;
 mod latency;
 mod migrate;
 mod optimize;
@@ -18,6 +19,7 @@ mod progress;
 mod rollback;
 mod schema;
 mod signals;
+mod test;
 mod verify;
 
 use crate::cancel::Cancel;
@@ -56,6 +58,8 @@ enum Verb {
     Optimize(optimize::Args),
     Latency(latency::Args),
     Schema(schema::Args),
+    Generate(generate::Args),
+    Test(test::Args),
     Demo(demo::Args),
 }
 
@@ -71,6 +75,8 @@ impl Verb {
             Verb::Optimize(args) => args.output,
             Verb::Latency(args) => args.output,
             Verb::Schema(args) => args.output(),
+            Verb::Generate(args) => args.output,
+            Verb::Test(args) => args.output,
             Verb::Demo(_) => OutputOptions::default(),
         }
     }
@@ -95,6 +101,8 @@ impl Verb {
             Verb::Optimize(args) => optimize::run(args, output, cancel),
             Verb::Latency(args) => latency::run(args, output, cancel),
             Verb::Schema(args) => schema::run(args, output, cancel),
+            Verb::Generate(args) => generate::run(args, output),
+            Verb::Test(args) => test::run(args, output, cancel),
             Verb::Demo(_) => demo::run(cancel),
         }
     }

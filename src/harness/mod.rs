@@ -15,12 +15,14 @@ pub mod latency;
 pub mod mutation;
 pub mod random_schema;
 mod reduce;
+pub mod scenario;
 pub mod second_opinion;
 mod seed;
 pub mod shrink;
 pub mod snapshot;
 
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
+pub use scenario::Scenario;
 pub use seed::{Random, Seed};
 
 #[doc(hidden)]

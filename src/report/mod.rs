@@ -4,10 +4,14 @@
 pub mod backups;
 pub mod check;
 #[cfg(feature = "harness")]
+pub mod generated;
+#[cfg(feature = "harness")]
 pub mod latency;
 pub mod message;
 pub mod outcome;
 pub mod plan;
+#[cfg(feature = "harness")]
+pub mod scenario;
 pub mod schema;
 pub mod verification;
 

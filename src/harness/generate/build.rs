@@ -36,9 +36,8 @@ impl<'c> Stores<'c> {
 
 /// Plans the rows of every table.
 pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
-    let tables: Vec<&Table> = (catalog.tables.iter())
-        .filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. }))
-        .collect();
+    let tables: Vec<&Table> =
+        (catalog.tables.iter()).filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. })).collect();
     // A table that is to stay empty needs no values, and breaks no cycle.
     let asked: Vec<Option<u64>> = tables.iter().map(|table| asked(table, &options)).collect();
     let order = order(catalog, &tables, &asked)?;

@@ -25,9 +25,15 @@ pub(super) type Answer = Vec<Vec<Option<String>>>;
 #[derive(Debug)]
 enum Request {
     /// Statements, and what a failure names.
-    Query { sql: String, object: String },
+    Query {
+        sql: String,
+        object: String,
+    },
     /// `COPY … FROM STDIN`; chunks follow.
-    Copy { sql: String, object: String },
+    Copy {
+        sql: String,
+        object: String,
+    },
     Chunk(Vec<u8>),
     CopyEnd,
 }

@@ -73,8 +73,7 @@ impl Dataset {
                         .iter()
                         .map(|place| assignment(table, &rows.columns[*place], &row[*place], sqlite))
                         .collect();
-                    let _ =
-                        writeln!(updates, "UPDATE {into} SET {} WHERE {};", set.join(", "), key.join(" AND "));
+                    let _ = writeln!(updates, "UPDATE {into} SET {} WHERE {};", set.join(", "), key.join(" AND "));
                 }
             }
         }

@@ -130,7 +130,8 @@ mod tests {
         for values in [["1", "a"], ["-5", "b"], ["007", "a"], ["9223372036854775807", ""]] {
             store.push(&values);
         }
-        let all: Vec<_> = (0..store.len()).map(|key| (store.get(key, 0).into_owned(), store.get(key, 1).into_owned())).collect();
+        let all: Vec<_> =
+            (0..store.len()).map(|key| (store.get(key, 0).into_owned(), store.get(key, 1).into_owned())).collect();
         assert_eq!(all[2], ("007".to_owned(), "a".to_owned()));
         assert_eq!(all[3], ("9223372036854775807".to_owned(), String::new()));
         assert_eq!(store.matching(&[(1, "a")], 4), [0, 2]);

@@ -154,8 +154,7 @@ impl Sink for PostgresSink {
         self.connection.copy(sql, &object)?;
         let key = identifying(Some(table), columns);
         let update = update(&name, &object, columns, &key, later, self.updates.len());
-        self.current =
-            Some(Current { later: later.to_vec(), key, update });
+        self.current = Some(Current { later: later.to_vec(), key, update });
         self.filled.push(table.name.clone());
         Ok(())
     }
@@ -195,12 +194,10 @@ impl Sink for PostgresSink {
 fn update(name: &str, object: &str, columns: &[String], key: &[usize], later: &[usize], number: usize) -> Update {
     let temporary = quote(&format!("whimbrel_later_{number}"));
     let places: Vec<String> = key.iter().chain(later).map(|place| quote(&columns[*place])).collect();
-    let set: Vec<String> = (later.iter().map(|place| quote(&columns[*place])))
-        .map(|column| format!("{column} = l.{column}"))
-        .collect();
-    let found: Vec<String> = (key.iter().map(|place| quote(&columns[*place])))
-        .map(|column| format!("t.{column} = l.{column}"))
-        .collect();
+    let set: Vec<String> =
+        (later.iter().map(|place| quote(&columns[*place]))).map(|column| format!("{column} = l.{column}")).collect();
+    let found: Vec<String> =
+        (key.iter().map(|place| quote(&columns[*place]))).map(|column| format!("t.{column} = l.{column}")).collect();
     Update {
         object: object.to_owned(),
         statements: [

@@ -56,7 +56,11 @@ impl<'c> SqliteSink<'c> {
     /// When another program is writing.
     pub fn open(connection: &'c Connection) -> Result<SqliteSink<'c>> {
         let own_transaction = connection.is_autocommit();
-        let begin = if own_transaction { "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON" } else { "PRAGMA defer_foreign_keys = ON" };
+        let begin = if own_transaction {
+            "BEGIN IMMEDIATE; PRAGMA defer_foreign_keys = ON"
+        } else {
+            "PRAGMA defer_foreign_keys = ON"
+        };
         connection.execute_batch(begin).map_err(|error| told("the file", &error))?;
         Ok(SqliteSink { connection, own_transaction, current: None, updates: Vec::new() })
     }

@@ -14,6 +14,7 @@ mod checks;
 mod column;
 mod connection;
 mod dataset;
+mod fill;
 mod judge;
 mod keys;
 mod load_postgres;
@@ -27,6 +28,7 @@ pub mod values;
 
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
+pub use fill::{Filled, Filling, fill};
 pub use judge::{Judge, Nobody, PostgresJudge, SqliteJudge};
 pub use load_postgres::{PostgresSink, load_postgres};
 pub use load_sqlite::{SqliteSink, load_sqlite};
@@ -127,6 +129,20 @@ impl<'c> Generator<'c> {
         self.existing.insert(table.clone(), rows);
     }
 
+    /// The places of the columns whose values decide over new rows: of keys, and of what others refer to.
+    pub fn key_places(&self, table: &QualifiedName) -> Vec<usize> {
+        let Some(plan) = self.plans.iter().find(|plan| plan.table.name == *table) else { return Vec::new() };
+        let fed = plan.feeds.iter().flat_map(|(_, places)| places.iter().copied());
+        let keys = plan.keys.iter().flat_map(|key| key.columns.iter().copied().chain(key.predicate_columns()));
+        let places: std::collections::BTreeSet<usize> = fed.chain(keys).collect();
+        places.into_iter().collect()
+    }
+
+    /// Whether a table is to get any rows.
+    pub fn wants_rows(&self, table: &QualifiedName) -> bool {
+        self.plans.iter().any(|plan| plan.table.name == *table && plan.wanted > 0)
+    }
+
     /// All rows in memory.
     ///
     /// # Errors
@@ -182,8 +198,7 @@ impl<'c> Generator<'c> {
         if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
             sink.table(plan.table, &plan.names, &plan.later)?;
         }
-        let mut done =
-            GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
+        let mut done = GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
         let mut refused: u64 = 0;
         while done.rows < plan.wanted && done.why_fewer.is_none() {
             let mut candidates = Vec::new();

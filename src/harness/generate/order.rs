@@ -99,8 +99,9 @@ fn unbreakable(tables: &[&Table], cycle: &[Edge]) -> Error {
         told.push_str(&format!("`{}` ({columns}) → ", table.name));
     }
     let first = cycle.first().map(|edge| tables[edge.child].name.to_string()).unwrap_or_default();
-    Error::could_not("order", "the tables", format!("their foreign keys form a cycle: {told}`{first}`"))
-        .hint("make one of these foreign keys DEFERRABLE, or one of its columns nullable; or leave out one of the tables")
+    Error::could_not("order", "the tables", format!("their foreign keys form a cycle: {told}`{first}`")).hint(
+        "make one of these foreign keys DEFERRABLE, or one of its columns nullable; or leave out one of the tables",
+    )
 }
 
 /// Groups of tables that refer to each other in a circle, parents first; most have one table.

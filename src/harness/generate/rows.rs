@@ -239,7 +239,11 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 continue;
             }
             row[place] = Some(self.distinct(place).ok_or_else(|| {
-                Refused::Full(format!("there are only {} values for its column `{}`", column.capacity(), plan.names[place]))
+                Refused::Full(format!(
+                    "there are only {} values for its column `{}`",
+                    column.capacity(),
+                    plan.names[place]
+                ))
             })?);
             done[place] = true;
         }
@@ -251,9 +255,8 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 self.refer(foreign, forced, stores, &mut row, &mut done)?;
             }
         }
-        let owned_by_self = |place: usize| {
-            plan.selves.iter().any(|key| key.columns.contains(&place) && !key.own_key.contains(&place))
-        };
+        let owned_by_self =
+            |place: usize| plan.selves.iter().any(|key| key.columns.contains(&place) && !key.own_key.contains(&place));
         for place in 0..plan.columns.len() {
             if done[place] || plan.deferred.contains(&place) || owned_by_self(place) {
                 continue;
@@ -425,7 +428,8 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         done: &mut [bool],
     ) -> Result<(), Refused> {
         let visible = self.visible.iter().find(|(store, _)| *store == foreign.store).map_or(0, |(_, count)| *count);
-        let own: Vec<usize> = foreign.columns.iter().copied().filter(|column| !foreign.own_key.contains(column)).collect();
+        let own: Vec<usize> =
+            foreign.columns.iter().copied().filter(|column| !foreign.own_key.contains(column)).collect();
         let fixed: Vec<(usize, String)> = (foreign.columns.iter().enumerate())
             .filter(|(_, column)| done[**column])
             .filter_map(|(place, column)| row[*column].clone().map(|value| (place, value)))
@@ -492,7 +496,8 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                     }
                 }
             }
-            let complete = plan.deferred.iter().all(|column| trial[*column].is_some() || plan.columns[*column].nullable);
+            let complete =
+                plan.deferred.iter().all(|column| trial[*column].is_some() || plan.columns[*column].nullable);
             let allowed = (plan.conditions.iter())
                 .all(|condition| !condition.touches(&plan.deferred) || condition.verdict(&trial) != Verdict::False);
             if complete && allowed && self.claim(&trial, true).is_ok() {

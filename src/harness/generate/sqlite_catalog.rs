@@ -192,8 +192,7 @@ fn read_indexes(connection: &Connection, name: &str, table: &mut Table) -> rusql
         "SELECT i.name, i.\"unique\", i.origin, s.sql FROM pragma_index_list(?1) AS i
          LEFT JOIN sqlite_schema AS s ON s.name = i.name AND s.type = 'index' ORDER BY i.seq DESC",
     )?;
-    let mut parts =
-        connection.prepare("SELECT name, \"desc\" FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
+    let mut parts = connection.prepare("SELECT name, \"desc\" FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
     let mut rows = list.query([name])?;
     while let Some(row) = rows.next()? {
         let (index, unique_index, origin): (String, bool, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

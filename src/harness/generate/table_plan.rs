@@ -59,6 +59,13 @@ pub(super) struct UniqueKey {
     pub(super) way: Way,
 }
 
+impl UniqueKey {
+    /// The columns that decide whether a row counts.
+    pub(super) fn predicate_columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.predicate.iter().flat_map(|predicate| predicate.columns().iter().copied())
+    }
+}
+
 /// How a unique key is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod convert;
+mod test;
 
 pub use convert::phase_name;
+pub use test::{KillRate, Property, Spread, Step, TestFailed, TestPassed};
 
 /// One line of output for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,10 @@ pub enum Message {
     Optimized(Optimized),
     /// How fast a project's queries are.
     Latency(Latency),
+    /// Every property held in every case of a test.
+    TestPassed(TestPassed),
+    /// A property that does not hold, or a case that could not be run; an `error` comes after it.
+    TestFailed(Box<TestFailed>),
     /// Why the program ends without success; always the last message.
     Error(Failure),
 }

@@ -67,7 +67,9 @@ pub(super) fn decidable(node: &Node, families: &[Family]) -> bool {
         Node::Compare(comparison, left, right) => {
             let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
             match (plain(left), plain(right)) {
-                (Some(Family::Text { bytewise: false }), _) | (_, Some(Family::Text { bytewise: false })) if ordered => {
+                (Some(Family::Text { bytewise: false }), _) | (_, Some(Family::Text { bytewise: false }))
+                    if ordered =>
+                {
                     false
                 }
                 (Some(Family::Opaque), Some(_)) | (Some(_), Some(Family::Opaque)) => {
@@ -83,9 +85,9 @@ pub(super) fn decidable(node: &Node, families: &[Family]) -> bool {
             decidable(left, families) && decidable(right, families)
                 || decidable(&Node::Compare(Comparison::Equal, left.clone(), right.clone()), families)
         }
-        Node::In(value, items) => items.iter().all(|item| {
-            decidable(&Node::Compare(Comparison::Equal, value.clone(), Box::new(item.clone())), families)
-        }),
+        Node::In(value, items) => items
+            .iter()
+            .all(|item| decidable(&Node::Compare(Comparison::Equal, value.clone(), Box::new(item.clone())), families)),
         Node::Literal(_) | Node::Matches(..) | Node::Call(..) | Node::Other(_) => false,
     }
 }
@@ -237,7 +239,8 @@ fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, ()
         (Value::Text(a, family), Value::Text(b, other)) if family == other => order(a, b, *family)?,
         _ => return Err(()),
     };
-    let by_collation = [left, right].iter().any(|value| matches!(value, Value::Text(_, Family::Text { bytewise: false })));
+    let by_collation =
+        [left, right].iter().any(|value| matches!(value, Value::Text(_, Family::Text { bytewise: false })));
     Ok(match comparison {
         Comparison::Equal => order.is_eq(),
         Comparison::NotEqual => order.is_ne(),
@@ -266,9 +269,8 @@ pub(super) fn order(a: &str, b: &str, family: Family) -> Result<Ordering, ()> {
             }
         },
         Family::Moment => {
-            let plain = |text: &str| {
-                text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && !text.ends_with('C')
-            };
+            let plain =
+                |text: &str| text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && !text.ends_with('C');
             if !plain(a) || !plain(b) {
                 return Err(());
             }

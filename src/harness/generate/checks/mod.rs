@@ -42,6 +42,11 @@ impl Condition {
         Condition { name: name.to_owned(), node, families: families.to_vec(), columns, decidable }
     }
 
+    /// The columns that it is about.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
     /// Whether it is about one of the columns.
     pub(super) fn touches(&self, columns: &[usize]) -> bool {
         self.columns.iter().any(|column| columns.contains(column))

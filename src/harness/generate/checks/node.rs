@@ -138,9 +138,7 @@ impl Reader<'_> {
             Expr::IsNotTrue(inner) => Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(true))),
             Expr::IsFalse(inner) => not(Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(false)))),
             Expr::IsNotFalse(inner) => Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(false))),
-            Expr::IsDistinctFrom(left, right) => {
-                Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right)))
-            }
+            Expr::IsDistinctFrom(left, right) => Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right))),
             Expr::IsNotDistinctFrom(left, right) => {
                 not(Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right))))
             }
@@ -229,10 +227,7 @@ impl Reader<'_> {
                 let Node::Literal(text) = right else { return Node::Other(vec![left, right]) };
                 let ignore_case = *operator == BinaryOperator::PGILikeMatch;
                 let pattern = Pattern::Like { text, escape: Some('\\'), ignore_case, negated: false };
-                return negated_if(
-                    *operator == BinaryOperator::PGNotLikeMatch,
-                    Node::Matches(Box::new(left), pattern),
-                );
+                return negated_if(*operator == BinaryOperator::PGNotLikeMatch, Node::Matches(Box::new(left), pattern));
             }
             BinaryOperator::Custom(word) if word.eq_ignore_ascii_case("glob") => return glob(left, right),
             other if self.sqlite && other.to_string().eq_ignore_ascii_case("glob") => return glob(left, right),
@@ -245,9 +240,7 @@ impl Reader<'_> {
         match right {
             Node::Literal(text) => self.regex(left, text, ignore_case, negated),
             // What the server makes of SIMILAR TO.
-            Node::Call(name, mut arguments)
-                if name.ends_with("similar_to_escape") && arguments.len() == 1 =>
-            {
+            Node::Call(name, mut arguments) if name.ends_with("similar_to_escape") && arguments.len() == 1 => {
                 match arguments.pop() {
                     Some(Node::Literal(text)) => self.regex(left, similar(&text), false, negated),
                     _ => Node::Other(vec![left]),
@@ -261,14 +254,7 @@ impl Reader<'_> {
         Node::Matches(Box::new(value), Pattern::Regex { text, ignore_case, negated })
     }
 
-    fn like(
-        &self,
-        value: &Expr,
-        pattern: &Expr,
-        escape: &Option<Box<Expr>>,
-        negated: bool,
-        ignore_case: bool,
-    ) -> Node {
+    fn like(&self, value: &Expr, pattern: &Expr, escape: &Option<Box<Expr>>, negated: bool, ignore_case: bool) -> Node {
         let value = self.node(value);
         let Node::Literal(text) = self.node(pattern) else { return Node::Other(vec![value]) };
         let escape = match escape.as_ref().map(|escape| self.node(escape)) {

@@ -154,7 +154,8 @@ impl Findings {
                 _ => false,
             },
             Node::Not(inner) => match inner.as_ref() {
-                Node::In(value, items) => match (value.as_ref(), items.iter().map(literal).collect::<Option<Vec<_>>>()) {
+                Node::In(value, items) => match (value.as_ref(), items.iter().map(literal).collect::<Option<Vec<_>>>())
+                {
                     (Node::Column(place), Some(items)) => {
                         self.limits[*place].excluded.extend(items);
                         true
@@ -169,9 +170,7 @@ impl Findings {
                     Node::Call(name, arguments) => self.is_moment(name, arguments),
                     _ => false,
                 },
-                Node::Column(place) if self.families[*place] == Family::Boolean => {
-                    self.allow(*place, vec!["f".into()])
-                }
+                Node::Column(place) if self.families[*place] == Family::Boolean => self.allow(*place, vec!["f".into()]),
                 _ => false,
             },
             Node::Column(place) if self.families[*place] == Family::Boolean => self.allow(*place, vec!["t".into()]),

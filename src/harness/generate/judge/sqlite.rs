@@ -63,9 +63,7 @@ impl Judge for SqliteJudge {
                 Ok(values) => statement.execute(params_from_iter(values)).is_ok(),
                 Err(_) => false,
             });
-            self.scratch
-                .execute_batch("ROLLBACK TO candidate; RELEASE candidate")
-                .could_not(OPERATION, &object)?;
+            self.scratch.execute_batch("ROLLBACK TO candidate; RELEASE candidate").could_not(OPERATION, &object)?;
         }
         Ok(accepted)
     }

@@ -1,0 +1,88 @@
+//! `whimbrel generate`
+
+use super::exit::Exit;
+use super::output::{Output, OutputOptions};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Result};
+use crate::harness::Seed;
+use crate::harness::generate::{Filling, Hints, Options, fill};
+use crate::project::Project;
+use crate::report::generated;
+use clap::Args as ClapArgs;
+use std::path::Path;
+use std::time::Instant;
+
+/// Fill a database with random rows that satisfy its types, keys, foreign keys and checks
+///
+/// Everything happens in one transaction: a failure leaves the database as it was. The same seed gives the same rows.
+/// Triggers fire as for any other row.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  whimbrel generate postgres://ann@localhost/app_test --rows 100000
+  whimbrel generate postgres://ann@localhost/app_test --rows 500 --seed 42 --awkward 0.2
+  whimbrel generate app.db --rows 1000 --tables 'order*' --append
+  whimbrel generate app.db --project migrations/app")]
+pub struct Args {
+    /// A PostgreSQL database (`postgres://user@host:port/database`), or the path of a SQLite file
+    #[arg(value_name = "DATABASE")]
+    database: String,
+    /// How many rows, in all tables together [default: what the project says, or 1000]
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// What all random choices come from
+    #[arg(long, value_name = "S", default_value = "0")]
+    seed: Seed,
+    /// The share of awkward values, from 0 to 1: extremes, NaN, combining characters, long texts and their like
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = parse_share)]
+    awkward: f64,
+    /// Fill only tables that match: `table`, `schema.table`, `*` for any characters; can be given more than once
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
+    tables: Vec<String>,
+    /// Add to tables that have rows already
+    #[arg(long)]
+    append: bool,
+    /// A folder with a `project.toml` whose section `[generate]` says what values columns have
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+    #[command(flatten)]
+    pub(super) output: OutputOptions,
+}
+
+fn parse_share(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("it is no number from 0 to 1".to_owned()),
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a table has rows already, no row can satisfy a constraint, or the database refuses; it is then as it was.
+pub fn run(args: &Args, output: &Output) -> Result<Exit> {
+    let endpoint = Endpoint::parse(&args.database)?;
+    if let Endpoint::Sqlite(path) = &endpoint
+        && !path.is_file()
+    {
+        let shown = format!("`{}`", path.display());
+        return Err(Error::usage("fill", shown, "there is no such file").hint("create its schema first"));
+    }
+    let hints = match &args.project {
+        Some(folder) => Project::load(Path::new(folder))?.generate,
+        None => Hints::default(),
+    };
+    let options = Options {
+        rows: args.rows.or(hints.rows).unwrap_or(1000),
+        seed: args.seed,
+        awkward: args.awkward,
+        hints,
+        ..Options::default()
+    };
+    let filling = Filling { options, tables: args.tables.clone(), append: args.append };
+    let start = Instant::now();
+    let filled = fill(&endpoint, &filling)?;
+    let took = start.elapsed();
+    output.rendered(&generated::text(&filled, args.seed, took), || generated::json(&filled, args.seed, took));
+    Ok(Exit::Success)
+}

@@ -1,0 +1,182 @@
+//! Fills a whole database: reads its catalog, looks at what is there, generates, loads, all in one transaction.
+
+use super::connection::Connection;
+use super::dataset::table_name;
+use super::{Generated, Generator, Options, PostgresJudge, PostgresSink, Row, SqliteJudge, SqliteSink, sqlite_catalog};
+use crate::cancel::Cancel;
+use crate::catalog::{Catalog, QualifiedName, TableKind};
+use crate::endpoint::postgres::{Session, introspect};
+use crate::endpoint::{Endpoint, PostgresUrl};
+use crate::error::{Context, Error, Result};
+use crate::plan::choices::names_table;
+use crate::quote::quote;
+use std::path::Path;
+
+/// What is filled, and whether tables with rows may be among it.
+#[derive(Debug, Clone, Default)]
+pub struct Filling {
+    /// How many rows, which, and from what.
+    pub options: Options,
+    /// Only tables that match: `table`, `schema.table`, `*` for any characters; all where it is empty.
+    pub tables: Vec<String>,
+    /// Whether tables may have rows already; new ones do not repeat their keys, and refer to them, too.
+    pub append: bool,
+}
+
+/// What was filled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// The rows by table, in the order in which they were inserted.
+    pub generated: Generated,
+    /// Names of the triggers of the tables that were filled: they fired as for any other row.
+    pub triggers: Vec<String>,
+}
+
+/// Fills a database. A failure leaves it as it was.
+///
+/// # Errors
+/// A usage error where a table has rows and `append` is not set, or a pattern matches no table; as
+/// [`Generator::new`] and [`Generator::stream`]; whatever the database refuses.
+pub fn fill(endpoint: &Endpoint, filling: &Filling) -> Result<Filled> {
+    match endpoint {
+        Endpoint::Postgres(url) => fill_postgres(url, filling),
+        Endpoint::Sqlite(path) => fill_sqlite(path, filling),
+    }
+}
+
+fn fill_postgres(url: &PostgresUrl, filling: &Filling) -> Result<Filled> {
+    let catalog = {
+        let mut session = Session::connect(url, &Cancel::new())?;
+        introspect(&mut session)?
+    };
+    let mut connection = Connection::open(url)?;
+    connection.query(
+        "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off",
+        format!("`{url}`"),
+    )?;
+    let mut read = |table: &QualifiedName, columns: &[String], limit: Option<u32>| -> Result<Vec<Row>> {
+        let columns: Vec<String> = columns.iter().map(|column| format!("{}::text", quote(column))).collect();
+        let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+        let only = match catalog.table(table).map(|table| &table.kind) {
+            Some(TableKind::Ordinary) => "ONLY ",
+            _ => "",
+        };
+        let sql = format!("SELECT {} FROM {only}{}{limit}", columns.join(", "), table_name(table, false));
+        connection.query(sql, format!("`{table}`"))
+    };
+    let generator = prepare(&catalog, filling, &mut read)?;
+    drop(connection);
+    let mut sink = PostgresSink::open(url, &catalog)?;
+    let generated = generator.stream(&mut PostgresJudge::new(url), &mut sink)?;
+    sink.commit()?;
+    Ok(filled(&catalog, generated))
+}
+
+fn fill_sqlite(path: &Path, filling: &Filling) -> Result<Filled> {
+    let shown = format!("`{}`", path.display());
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let file = rusqlite::Connection::open_with_flags(path, flags).could_not("open", &shown)?;
+    file.busy_timeout(std::time::Duration::from_secs(5)).could_not("open", &shown)?;
+    file.execute_batch("PRAGMA foreign_keys = ON").could_not("open", &shown)?;
+    let catalog = sqlite_catalog(&file)?;
+    let mut read = |table: &QualifiedName, columns: &[String], limit: Option<u32>| {
+        sqlite_rows(&file, table, columns, limit).could_not("read", format!("`{}`", table.name))
+    };
+    let generator = prepare(&catalog, filling, &mut read)?;
+    let mut judge = SqliteJudge::new(&file)?;
+    let mut sink = SqliteSink::open(&file)?;
+    let generated = generator.stream(&mut judge, &mut sink)?;
+    sink.commit()?;
+    file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown)?;
+    Ok(filled(&catalog, generated))
+}
+
+/// Rows of a file as cells; keys that hold a number or a blob in a text column are kept as their text.
+pub(super) fn sqlite_rows(
+    file: &rusqlite::Connection,
+    table: &QualifiedName,
+    columns: &[String],
+    limit: Option<u32>,
+) -> rusqlite::Result<Vec<Row>> {
+    let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+    let listed: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+    let listed = if listed.is_empty() { "NULL".to_owned() } else { listed.join(", ") };
+    let mut statement = file.prepare(&format!("SELECT {listed} FROM {}{limit}", table_name(table, true)))?;
+    let width = columns.len();
+    let rows = statement.query_map([], |row| {
+        (0..width)
+            .map(|place| {
+                Ok(match row.get_ref(place)? {
+                    rusqlite::types::ValueRef::Null => None,
+                    rusqlite::types::ValueRef::Integer(number) => Some(number.to_string()),
+                    rusqlite::types::ValueRef::Real(number) => Some(number.to_string()),
+                    rusqlite::types::ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                    rusqlite::types::ValueRef::Blob(bytes) => {
+                        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                        Some(format!("\\x{digits}"))
+                    }
+                })
+            })
+            .collect()
+    })?;
+    rows.collect()
+}
+
+type Read<'r> = dyn FnMut(&QualifiedName, &[String], Option<u32>) -> Result<Vec<Row>> + 'r;
+
+/// Plans, with tables that were not chosen left as they are, and looks at the rows that are there.
+fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> Result<Generator<'c>> {
+    let mut options = filling.options.clone();
+    let tables: Vec<_> =
+        catalog.tables.iter().filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. })).collect();
+    for pattern in &filling.tables {
+        if !tables.iter().any(|table| names_table(pattern, &table.name)) {
+            return Err(Error::usage("choose tables", format!("`{pattern}`"), "no table matches `--tables`"));
+        }
+    }
+    for table in &tables {
+        let chosen =
+            filling.tables.is_empty() || filling.tables.iter().any(|pattern| names_table(pattern, &table.name));
+        if !chosen {
+            options.per_table.insert(table.name.clone(), 0);
+        }
+    }
+    let mut generator = Generator::new(catalog, options)?;
+    for table in &tables {
+        let first = read(&table.name, &[], Some(1));
+        if first?.is_empty() {
+            continue;
+        }
+        if generator.wants_rows(&table.name) && !filling.append {
+            return Err(Error::usage("fill", format!("`{}`", table.name), "it has rows already")
+                .hint("add to them with `--append`, or choose other tables with `--tables`"));
+        }
+        let columns = generator.columns(&table.name).unwrap_or_default().to_vec();
+        let places = generator.key_places(&table.name);
+        if places.is_empty() {
+            continue;
+        }
+        let wanted: Vec<String> = places.iter().map(|place| columns[*place].clone()).collect();
+        let rows = read(&table.name, &wanted, None)?;
+        let widened = rows.into_iter().map(|cells| {
+            let mut row: Row = vec![None; columns.len()];
+            for (place, cell) in places.iter().zip(cells) {
+                row[*place] = cell;
+            }
+            row
+        });
+        generator.existing(&table.name, widened.collect());
+    }
+    Ok(generator)
+}
+
+fn filled(catalog: &Catalog, generated: Generated) -> Filled {
+    let is_filled = |name: &str| {
+        generated.tables.iter().any(|table| table.rows > 0 && name.ends_with(&format!(" on {}", table.table)))
+    };
+    let triggers = (catalog.others.iter())
+        .filter(|other| other.kind == "trigger" && is_filled(&other.name))
+        .map(|other| other.name.clone())
+        .collect();
+    Filled { generated, triggers }
+}

@@ -1,0 +1,277 @@
+//! One case: a database of its own, rows in it, a migration, and every property asked.
+//!
+//! Invariants: what a case does depends on its ground, its rows and its seed alone; it writes to its own database
+//! (before the migration) and its own folder, and to nothing else.
+
+use super::client::Client;
+use super::ground::{Ground, scratch_folder};
+use super::old::Old;
+use super::properties::{self, Property, Verdict};
+use super::steps::Steps;
+use crate::cancel::Cancel;
+use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::PostgresSource;
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::nobody;
+use crate::harness::Seed;
+use crate::quote::quote;
+use crate::transfer::run::{Outcome, migrate};
+use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A case while it runs.
+pub(super) struct Case<'g> {
+    pub ground: &'g Ground,
+    pub seed: Seed,
+    /// The database with the rows.
+    pub url: PostgresUrl,
+    /// The harness' own connection to it.
+    pub client: Client,
+    /// The engine's connection: one snapshot for every migration of the case.
+    source: PostgresSource,
+    /// Everything that the case writes.
+    pub folder: TempDir,
+    /// The target, in a folder of its own: its backups are beside it.
+    pub target: PathBuf,
+    /// What was there before.
+    pub old: Old,
+    /// The source before anything was read.
+    pub before: Fingerprint,
+    outcome: Option<Outcome>,
+    /// Mutations of the finished file: name, and whether the checker noticed.
+    pub mutations: Vec<(String, bool)>,
+}
+
+/// What a database looks like from outside, by object.
+pub(super) type Fingerprint = BTreeMap<String, String>;
+
+/// How a case ended in which every property holds.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// How many rows were migrated.
+    pub rows: u64,
+    /// Each property that was not asked, and why.
+    pub not_asked: Vec<(&'static str, &'static str)>,
+    pub mutations: Vec<(String, bool)>,
+    pub steps: Steps,
+}
+
+/// How a case ended otherwise.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// The property that does not hold; `None` where it is not known whether one does.
+    pub property: Option<&'static Property>,
+    /// What was found.
+    pub found: String,
+    /// What it means for the exit code.
+    pub kind: Kind,
+}
+
+impl Broken {
+    /// A case that could not be run.
+    pub fn by(error: &Error) -> Broken {
+        let found = match error.way_out() {
+            Some(hint) => format!("{error} (hint: {hint})"),
+            None => error.to_string(),
+        };
+        Broken { property: None, found, kind: error.kind() }
+    }
+}
+
+/// Asks every property of the database at `url`, which has its rows already. `steps` has the times so far.
+///
+/// # Errors
+/// The first property that does not hold, or why it is not known.
+pub(super) fn run(
+    ground: &Ground,
+    url: &PostgresUrl,
+    seed: Seed,
+    client: Client,
+    mut steps: Steps,
+) -> Result<Held, Broken> {
+    let mut case = steps.time("open", || Case::open(ground, url, seed, client)).map_err(|error| Broken::by(&error))?;
+    let mut not_asked = Vec::new();
+    for property in properties::ALL {
+        let broken = |found, kind| Broken { property: Some(property), found, kind };
+        match steps.time(property.name, || (property.ask)(&mut case)) {
+            Ok(Verdict::Holds) => {}
+            Ok(Verdict::NotAsked(why)) => not_asked.push((property.name, why)),
+            Ok(Verdict::Violated(found)) => return Err(broken(found, Kind::Differs)),
+            // What the engine itself calls a difference is one, whoever asked.
+            Err(error) if error.kind() == Kind::Differs => return Err(broken(error.to_string(), Kind::Differs)),
+            Err(error) => {
+                let told = Broken::by(&error);
+                return Err(broken(format!("it could not be asked: {}", told.found), told.kind));
+            }
+        }
+    }
+    let rows = case.outcome.iter().flat_map(|outcome| &outcome.copied).map(|copied| copied.digest.rows).sum();
+    let mutations = std::mem::take(&mut case.mutations);
+    steps.time("clean up", || drop(case));
+    Ok(Held { rows, not_asked, mutations, steps })
+}
+
+impl<'g> Case<'g> {
+    fn open(ground: &'g Ground, url: &PostgresUrl, seed: Seed, mut client: Client) -> Result<Self> {
+        let before = fingerprint(&mut client)?;
+        let source = PostgresSource::connect(url, &Cancel::new())?;
+        let folder = scratch_folder()?;
+        let place = folder.path().join("target");
+        std::fs::create_dir(&place).could_not("create", format!("`{}`", place.display()))?;
+        let target = place.join("app.db");
+        let old = Old::choose(seed, ground.earlier.as_ref())?;
+        old.put(&target)?;
+        Ok(Case {
+            ground,
+            seed,
+            url: url.clone(),
+            client,
+            source,
+            folder,
+            target,
+            old,
+            before,
+            outcome: None,
+            mutations: Vec::new(),
+        })
+    }
+
+    /// Migrates into the target.
+    ///
+    /// # Errors
+    /// As [`migrate`]; also where verification found differences.
+    pub fn migrate_first(&mut self) -> Result<()> {
+        let target = self.target.clone();
+        let outcome = self.migrate_to(&target)?;
+        outcome.ensure_published()?;
+        self.outcome = Some(outcome);
+        Ok(())
+    }
+
+    /// Migrates the same source into a second target, and returns its path.
+    ///
+    /// # Errors
+    /// As [`Case::migrate_first`].
+    pub fn migrate_again(&mut self) -> Result<PathBuf> {
+        let target = self.folder.path().join("second.db");
+        self.migrate_to(&target)?.ensure_published()?;
+        Ok(target)
+    }
+
+    fn migrate_to(&mut self, target: &Path) -> Result<Outcome> {
+        let settings = &self.ground.settings;
+        let apply = |path: &Path| settings.apply_schema(path);
+        migrate(&mut self.source, &settings.job(target, &apply), &Cancel::new(), &nobody)
+    }
+
+    /// What the first migration did.
+    ///
+    /// # Errors
+    /// When it has not run.
+    pub fn outcome(&self) -> Result<&Outcome> {
+        self.outcome.as_ref().ok_or_else(|| Error::could_not("ask", "the migration", "it has not run"))
+    }
+
+    /// What the first migration did, and the source that it read.
+    ///
+    /// # Errors
+    /// When it has not run.
+    pub fn parts(&mut self) -> Result<(&Outcome, &mut PostgresSource)> {
+        match &self.outcome {
+            Some(outcome) => Ok((outcome, &mut self.source)),
+            None => Err(Error::could_not("ask", "the migration", "it has not run")),
+        }
+    }
+
+    /// Whether the target is exactly what was there before.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn target_is_old(&self) -> Result<bool> {
+        self.old.is_at(&self.target)
+    }
+
+    /// Opens the target to read it.
+    ///
+    /// # Errors
+    /// When it is no database.
+    pub fn open_target(&self) -> Result<Connection> {
+        open(&self.target)
+    }
+
+    /// The digest of each table as the target itself remembers it; `None` where it has no memory.
+    pub fn remembered_digests(&self) -> rusqlite::Result<Option<BTreeMap<String, String>>> {
+        if !self.ground.settings.metadata {
+            return Ok(None);
+        }
+        let connection = Connection::open_with_flags(&self.target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut statement = connection.prepare("SELECT source, digest FROM _whimbrel_tables")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>().map(Some)
+    }
+
+    /// What the source looks like now.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub fn fingerprint(&mut self) -> Result<Fingerprint> {
+        fingerprint(&mut self.client)
+    }
+}
+
+/// Opens a file so that nothing of it can change. (A read-only connection would leave the log files of WAL mode.)
+///
+/// # Errors
+/// When it is no database.
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    let object = format!("`{}`", path.display());
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).could_not("open", &object)?;
+    connection.execute_batch("PRAGMA query_only = ON").could_not("open", &object)?;
+    Ok(connection)
+}
+
+/// Relations with rows; where sequences stand; and how many objects of each kind there are, those apart that another
+/// connection of the harness may still have for itself.
+const OBJECTS: &str = "\
+    SELECT 'table', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    UNION ALL
+    SELECT 'sequence', schemaname, coalesce(last_value::text, 'unused') || ' in ' || sequencename FROM pg_sequences
+    UNION ALL SELECT 'number of relations', count(*)::text, '' FROM pg_class WHERE NOT pg_is_other_temp_schema(relnamespace)
+    UNION ALL SELECT 'number of functions', count(*)::text, '' FROM pg_proc WHERE NOT pg_is_other_temp_schema(pronamespace)
+    UNION ALL SELECT 'number of types', count(*)::text, '' FROM pg_type WHERE NOT pg_is_other_temp_schema(typnamespace)";
+
+fn fingerprint(client: &mut Client) -> Result<Fingerprint> {
+    const OPERATION: &str = "look at";
+    let mut found = Fingerprint::new();
+    let mut tables = Vec::new();
+    for row in client.rows(OBJECTS, OPERATION, "the source")? {
+        match row.as_slice() {
+            [Some(kind), Some(schema), Some(name)] if kind == "table" => {
+                let shown = format!("{schema}.{name}").replace('\'', "''");
+                tables.push(format!(
+                    "SELECT 'table {shown}', count(*)::text || ' rows, ' || coalesce(sum(hashtextextended(
+                       concat_ws(' ', t.ctid, t.xmin, t.xmax, t::text), 0)), 0)::text FROM ONLY {}.{} t",
+                    quote(schema),
+                    quote(name)
+                ));
+            }
+            [Some(kind), Some(schema), Some(name)] => {
+                found.insert(format!("{kind} {name}").trim_end().to_owned(), schema.clone());
+            }
+            _ => {}
+        }
+    }
+    if tables.is_empty() {
+        return Ok(found);
+    }
+    for row in client.rows(tables.join(" UNION ALL "), OPERATION, "the source")? {
+        if let [Some(object), Some(facts)] = row.as_slice() {
+            found.insert(object.clone(), facts.clone());
+        }
+    }
+    Ok(found)
+}

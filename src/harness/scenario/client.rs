@@ -1,0 +1,74 @@
+//! The harness' own connection to PostgreSQL: apart from everything that is tested, and kept open for a whole case.
+
+use crate::endpoint::PostgresUrl;
+use crate::error::{Context, Result};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, ValueRef};
+use std::fmt::Display;
+use std::str::FromStr;
+use tokio::runtime::Runtime;
+
+/// One connection. It blocks, so it must not be used inside an asynchronous runtime.
+pub(super) struct Client {
+    connection: Option<PgConnection>,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub fn connect(url: &PostgresUrl) -> Result<Self> {
+        let object = format!("`{url}`");
+        let options = PgConnectOptions::from_str(url.secret()).could_not("connect to", &object)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not("connect to", "")?;
+        let connecting = options.disable_statement_logging();
+        let connection = runtime.block_on(connecting.connect()).could_not("connect to", &object)?;
+        Ok(Client { connection: Some(connection), runtime })
+    }
+
+    /// Runs statements by the simple protocol. `object` is what a failure names, `operation` what was done to it.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub fn execute(&mut self, sql: impl Into<String>, operation: &str, object: impl Display) -> Result<()> {
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        self.runtime.block_on(connection.execute(statement)).map(|_| ()).could_not(operation, object)
+    }
+
+    /// The rows of a query, each value as the server writes it, `None` for NULL.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub fn rows(&mut self, sql: impl Into<String>, operation: &str, object: impl Display) -> Result<Vec<TextRow>> {
+        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        let rows = self.runtime.block_on(connection.fetch_all(statement)).could_not(operation, &object)?;
+        rows.iter().map(texts).collect::<Result<_, _>>().could_not(operation, object)
+    }
+}
+
+/// One row as the server's text.
+pub(super) type TextRow = Vec<Option<String>>;
+
+fn texts(row: &PgRow) -> Result<TextRow, sqlx::Error> {
+    let text = |place| {
+        let value = row.try_get_raw(place)?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        value.as_str().map(|text| Some(text.to_owned())).map_err(sqlx::Error::Decode)
+    };
+    (0..row.len()).map(text).collect()
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // The database is dropped next, whether the server has heard the goodbye or not.
+            let _ = self.runtime.block_on(connection.close());
+        }
+    }
+}

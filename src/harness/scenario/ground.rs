@@ -1,0 +1,182 @@
+//! Where the cases of a scenario start: the source's schema as a template database, its catalog, and what the project
+//! says about the migration.
+//!
+//! Invariant: nothing here depends on a case. Whatever a case writes to, it has of its own: a clone of the template and
+//! a folder.
+
+use super::client::Client;
+use crate::catalog::Catalog;
+use crate::endpoint::PostgresUrl;
+use crate::endpoint::Source;
+use crate::endpoint::postgres::PostgresSource;
+use crate::error::{Context, Error, Result};
+use crate::harness::latency::{Query, queries};
+use crate::plan::choices::Choices;
+use crate::project::{self, Project};
+use crate::provision::{Server, Template, TemplateKey};
+use crate::transfer::publish::JournalMode;
+use crate::transfer::run::{ApplySchema, Job};
+use crate::verify::Level;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a project says about a migration, or the defaults where there is none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub choices: Choices,
+    /// The folder of the versioned target schema.
+    pub schema: Option<PathBuf>,
+    pub checks: Option<PathBuf>,
+    pub queries: Vec<Query>,
+    pub journal_mode: JournalMode,
+    pub page_size_bytes: u32,
+    pub metadata: bool,
+}
+
+impl Settings {
+    /// What applies without a project.
+    pub fn without_project() -> Settings {
+        Settings { page_size_bytes: project::DEFAULT_PAGE_SIZE_BYTES, metadata: true, ..Settings::default() }
+    }
+
+    /// What `project` says. Everything is verified in full, whatever level it asks for.
+    ///
+    /// # Errors
+    /// When one of its queries is not as it has to be.
+    pub fn of(project: &Project) -> Result<Settings> {
+        Ok(Settings {
+            choices: project.choices.clone(),
+            schema: project.target_schema.clone(),
+            checks: project.checks.clone(),
+            queries: queries(project)?,
+            journal_mode: project.journal_mode,
+            page_size_bytes: project.page_size_bytes,
+            metadata: project.metadata,
+        })
+    }
+
+    /// Applies the target's schema to a new file, as the program does; nothing where the schema is derived.
+    ///
+    /// # Errors
+    /// As [`project::apply_schema`].
+    pub fn apply_schema(&self, path: &Path) -> Result<()> {
+        match &self.schema {
+            Some(folder) => project::apply_schema(folder, path, self.page_size_bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// The job of a migration to `target`; `apply` is [`Settings::apply_schema`] of these settings.
+    pub fn job<'j>(&self, target: &Path, apply: &'j ApplySchema<'j>) -> Job<'j> {
+        Job {
+            choices: self.choices.clone(),
+            schema: self.schema.is_some().then_some(apply),
+            checks: self.checks.clone(),
+            level: Level::Full,
+            metadata: self.metadata,
+            journal_mode: self.journal_mode,
+            page_size_bytes: self.page_size_bytes,
+            wait_ms: 0,
+            ..Job::new(target)
+        }
+    }
+}
+
+/// Where the cases of a scenario start.
+pub(super) struct Ground {
+    /// What failures call it.
+    pub name: String,
+    /// What the project says.
+    pub settings: Settings,
+    /// The source's schema, as it is read from the template.
+    pub catalog: Catalog,
+    /// An earlier target, where one could be made: what the template, which has no rows, is migrated to.
+    pub earlier: Option<Arc<Vec<u8>>>,
+}
+
+/// The template database of a schema's SQL, built where no other test has built it yet, and its catalog. The catalog is
+/// read from a copy: nobody connects to a template.
+///
+/// # Errors
+/// When the server refuses a statement.
+pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Template, Catalog)> {
+    let key = TemplateKey::new().and("the source schema of a scenario").and(sql);
+    let template = server.template(&key, |url| {
+        let url = PostgresUrl::parse(url)?;
+        Client::connect(&url)?.execute(sql, "create the source schema of", format!("`{name}`"))
+    })?;
+    let copy = template.create(name)?;
+    let catalog = catalog(&PostgresUrl::parse(&copy.url())?)?;
+    Ok((template, catalog))
+}
+
+/// The catalog of a database.
+///
+/// # Errors
+/// As [`PostgresSource::connect`].
+pub(super) fn catalog(url: &PostgresUrl) -> Result<Catalog> {
+    PostgresSource::connect(url, &crate::cancel::Cancel::new())?.catalog()
+}
+
+/// The SQL of a source schema: a file, or the `*.up.sql` of a folder in their order (every `*.sql` where it has none).
+///
+/// # Errors
+/// When there is none, or one cannot be read.
+pub(super) fn schema_sql(path: &Path) -> Result<String> {
+    const OPERATION: &str = "read the source schema";
+    let shown = format!("`{}`", path.display());
+    if path.is_file() {
+        return std::fs::read_to_string(path).could_not(OPERATION, shown);
+    }
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(path).could_not(OPERATION, &shown)? {
+        let file = entry.could_not(OPERATION, &shown)?.path();
+        if file.extension().is_some_and(|extension| extension == "sql") {
+            files.push(file);
+        }
+    }
+    let is_up = |file: &PathBuf| file.to_string_lossy().ends_with(".up.sql");
+    if files.iter().any(is_up) {
+        files.retain(is_up);
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::usage(OPERATION, shown, "there is no file `*.sql` in it"));
+    }
+    let mut sql = String::new();
+    for file in files {
+        sql.push_str(&std::fs::read_to_string(&file).could_not(OPERATION, format!("`{}`", file.display()))?);
+        // A file may end in a comment.
+        sql.push('\n');
+    }
+    Ok(sql)
+}
+
+/// Where the files of cases are: memory where the machine has a file system there with room for them, because each
+/// migration waits for the disk several times (as it should), and a case has nothing to lose.
+pub(super) fn scratch_folder() -> Result<tempfile::TempDir> {
+    const MEMORY: &str = "/dev/shm";
+    const ROOM_BYTES_MIN: u64 = 256 << 20;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("whimbrel-case-");
+    if free_bytes(Path::new(MEMORY)) >= ROOM_BYTES_MIN
+        && let Ok(folder) = builder.tempdir_in(MEMORY)
+    {
+        return Ok(folder);
+    }
+    builder.tempdir().could_not("create", "a temporary directory")
+}
+
+/// How many bytes this process may still write there; 0 where that is not known.
+fn free_bytes(path: &Path) -> u64 {
+    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else { return 0 };
+    // SAFETY: statvfs is plain numbers, for which zero is a value; `path` ends in NUL and lives through the call.
+    unsafe {
+        let mut facts: libc::statvfs = std::mem::zeroed();
+        match libc::statvfs(path.as_ptr(), &mut facts) {
+            #[allow(clippy::unnecessary_cast)] // Their widths differ between systems.
+            0 => facts.f_bavail as u64 * facts.f_frsize as u64,
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A scenario: many cases of one migration, each with rows of its own, and everything that has to hold for each.
+//!
+//! ```no_run
+//! use whimbrel::harness::Scenario;
+//!
+//! #[test]
+//! fn nothing_is_lost() {
+//!     Scenario::project("migrations/app").unwrap().cases(64).run().unwrap();
+//! }
+//! ```
+//!
+//! # One case
+//!
+//! ```text
+//! seed ─► rows ─► a clone of the template ─► migrate, with everything verified ─► each property, see `properties`
+//!                                                   │
+//!                      over nothing, an empty file, somebody's database, or an earlier target
+//! ```
+//!
+//! A case has a seed of its own, and depends on it alone: the first case has the scenario's seed itself, so that
+//! `--seed S --cases 1` runs any case again by its own seed. What a run finds first it shrinks (fewer tables, fewer rows,
+//! simpler values, as long as the same property fails), prints as SQL, and keeps as a file; kept cases run before all
+//! others from then on.
+//!
+//! # What is not carried back
+//!
+//! No endpoint of this program writes to PostgreSQL, so no case carries its rows home. The way back exists one step
+//! earlier: the second opinion hands the values that the file holds to the server, which reads them by its own input
+//! functions and compares them with its own.
+//!
+//! # Why this is not proptest's runner
+//!
+//! Its runner draws from its own generator and names a failure by a byte string of its own. Here a case has to be told
+//! by one number that means the same on every machine and in every version ([`Seed`]), and each case needs a server.
+//! So cases are driven here; making one smaller is proptest's work (`ValueTree`), see `harness::shrink`.
+
+mod case;
+mod client;
+mod content;
+mod ground;
+mod old;
+mod outcome;
+mod properties;
+mod regression;
+mod rows;
+mod run;
+mod steps;
+mod world;
+
+pub use outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread, StepTime};
+pub use properties::{ALL as PROPERTIES, Property};
+
+use super::Seed;
+use crate::error::{Error, Result};
+use crate::project::{FILE_NAME, Project};
+use std::path::{Path, PathBuf};
+
+/// How many cases a scenario has, if nobody says.
+pub const CASES_DEFAULT: u32 = 64;
+/// How many rows a case asks for in all tables together, if nobody says.
+pub const ROWS_DEFAULT: u64 = 200;
+/// The share of values that are drawn from the awkward ones. It is part of what a seed means.
+const AWKWARD_SHARE: f64 = 0.4;
+
+/// Many cases of one migration. Nothing is opened before it runs.
+#[derive(Debug, Clone)]
+#[must_use = "a scenario does nothing until it is run"]
+pub struct Scenario {
+    subject: Subject,
+    name: String,
+    cases: u32,
+    rows: u64,
+    seed: Seed,
+    regressions: PathBuf,
+    replay: String,
+}
+
+/// What is migrated.
+#[derive(Debug, Clone)]
+enum Subject {
+    Project(Box<Project>),
+    Source(PathBuf),
+    RandomSchemas,
+}
+
+impl Scenario {
+    /// The migration that a project's folder describes. Its source is created from `source/` on PostgreSQL. A project
+    /// without `source/` gets a twin: rows are generated into its target schema, under its own checks and triggers,
+    /// and copied into a PostgreSQL database with the same tables, which is then migrated.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn project(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let project = Project::load(folder)?;
+        if project.source_schema.is_none() && project.target_schema.is_none() {
+            return Err(Error::usage("test the project", format!("`{}`", folder.display()), "it has no schema")
+                .hint("put the source's schema into `source/`, or the target's into `target/`"));
+        }
+        let name = project.name.clone();
+        Ok(Self::new(Subject::Project(Box::new(project)), name, &folder.display().to_string()))
+    }
+
+    /// A PostgreSQL schema alone, as a file of SQL or a folder of them; the target is derived from it.
+    ///
+    /// # Errors
+    /// When there is no such file or folder.
+    pub fn source(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if !path.exists() {
+            return Err(Error::usage("test the schema", format!("`{}`", path.display()), "there is no such file"));
+        }
+        let name = path.file_stem().map_or_else(|| "schema".to_owned(), |name| name.to_string_lossy().into_owned());
+        Ok(Self::new(Subject::Source(path.to_owned()), name, &path.display().to_string()))
+    }
+
+    /// What a path says: a project where it is a folder with `project.toml`, else a PostgreSQL schema.
+    ///
+    /// # Errors
+    /// As [`Scenario::project`] and [`Scenario::source`].
+    pub fn of_path(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        match path.is_dir() && (path.join(FILE_NAME).exists() || !has_sql(path)) {
+            true => Self::project(path),
+            false => Self::source(path),
+        }
+    }
+
+    /// A schema of its own for each case: random tables, keys and types.
+    pub fn random_schemas() -> Self {
+        Self::new(Subject::RandomSchemas, "random_schemas".to_owned(), "--random-schemas")
+    }
+
+    fn new(subject: Subject, name: String, argument: &str) -> Self {
+        Scenario {
+            subject,
+            regressions: Path::new("fixtures/regressions").join(&name),
+            name,
+            cases: CASES_DEFAULT,
+            rows: ROWS_DEFAULT,
+            seed: Seed(0),
+            replay: format!("whimbrel test {argument} --seed {{seed}} --cases 1 --rows {{rows}}"),
+        }
+    }
+
+    /// How many cases run, kept ones not counted.
+    pub fn cases(mut self, cases: u32) -> Self {
+        self.cases = cases;
+        self
+    }
+
+    /// How many rows each case asks for, in all tables together.
+    pub fn rows(mut self, rows: u64) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// The seed of the first case; those of the others follow from it.
+    pub fn seed(mut self, seed: Seed) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Where shrunk cases are kept and looked for; `fixtures/regressions/<name>` in the working directory, if nobody
+    /// says.
+    pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.regressions = folder.into();
+        self
+    }
+
+    /// The command that a failure names to run its case again; `{seed}` and `{rows}` in it are replaced.
+    pub fn replay_with(mut self, command: impl Into<String>) -> Self {
+        self.replay = command.into();
+        self
+    }
+
+    /// Runs the kept cases, then the others, until one fails.
+    ///
+    /// It works on a thread of its own, so it may be called from asynchronous code, which it blocks.
+    ///
+    /// # Errors
+    /// The first case that fails, as small as it could be made; also where no server is to be had.
+    pub fn run(&self) -> Result<Passed, Box<Failed>> {
+        self.run_until(&crate::cancel::Cancel::new())
+    }
+
+    /// As [`Scenario::run`], until somebody asks for a stop; it is heeded between cases.
+    ///
+    /// # Errors
+    /// As [`Scenario::run`]; also where it was stopped.
+    pub fn run_until(&self, cancel: &crate::cancel::Cancel) -> Result<Passed, Box<Failed>> {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| run::run(self, cancel));
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn replay_command(&self, seed: Seed) -> String {
+        self.replay.replace("{seed}", &seed.to_string()).replace("{rows}", &self.rows.to_string())
+    }
+}
+
+fn has_sql(folder: &Path) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(folder) else { return false };
+    entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|name| name == "sql")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_run_again_by_one_command() {
+        let scenario = Scenario::random_schemas().rows(50);
+        assert_eq!(scenario.replay_command(Seed(7)), "whimbrel test --random-schemas --seed 7 --cases 1 --rows 50");
+        let other = scenario.replay_with("SEED={seed} cargo test --test migration");
+        assert_eq!(other.replay_command(Seed(7)), "SEED=7 cargo test --test migration");
+    }
+
+    #[test]
+    fn a_path_is_a_project_or_a_schema() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Scenario::of_path(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("project.toml"), "{error}");
+        std::fs::write(folder.path().join("schema.sql"), "CREATE TABLE a (b int)").unwrap();
+        assert!(matches!(Scenario::of_path(folder.path()).unwrap().subject, Subject::Source(_)));
+        std::fs::write(folder.path().join(FILE_NAME), "name = 'app'").unwrap();
+        let error = Scenario::of_path(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("it has no schema"), "{error}");
+        std::fs::create_dir(folder.path().join("target")).unwrap();
+        assert_eq!(Scenario::of_path(folder.path()).unwrap().name, "app");
+        assert!(Scenario::of_path(folder.path().join("none.sql")).is_err());
+    }
+}

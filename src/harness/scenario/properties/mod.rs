@@ -1,0 +1,81 @@
+//! What has to hold for every case, one file each: the steps that show it, and the constraints under which it is asked.
+//!
+//! Invariant: a property is asked of every case, or says why it was not; nothing is skipped in silence. Where it can, a
+//! property looks at server and file with its own SQL and not through the code that it judges.
+
+mod checks;
+mod counts;
+mod digests;
+mod integrity;
+mod inventory;
+mod mutations;
+mod published;
+mod queries;
+mod rollback;
+mod schema_round_trip;
+mod second_opinion;
+mod source_untouched;
+mod twice;
+
+use super::case::Case;
+use crate::error::Result;
+use std::fmt;
+
+/// Something that has to hold.
+pub struct Property {
+    /// Its name, as a failure tells it.
+    pub name: &'static str,
+    /// What it says, in half a sentence.
+    pub says: &'static str,
+    pub(super) ask: fn(&mut Case<'_>) -> Result<Verdict>,
+}
+
+impl fmt::Debug for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Property({})", self.name)
+    }
+}
+
+/// What a case answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It holds.
+    Holds,
+    /// It does not, and this was found.
+    Violated(String),
+    /// It says nothing about this case, for this reason.
+    NotAsked(&'static str),
+}
+
+impl Verdict {
+    /// Holds where nothing was found; else tells the first few findings.
+    fn of(findings: Vec<String>) -> Verdict {
+        const TOLD_MAX: usize = 10;
+        if findings.is_empty() {
+            return Verdict::Holds;
+        }
+        let more = findings.len().saturating_sub(TOLD_MAX);
+        let mut text = findings.into_iter().take(TOLD_MAX).collect::<Vec<_>>().join("\n");
+        if more > 0 {
+            text.push_str(&format!("\nand {more} more"));
+        }
+        Verdict::Violated(text)
+    }
+}
+
+/// Every property, in the order in which a case is asked: those that only read before those that change the file.
+pub const ALL: &[Property] = &[
+    published::PROPERTY,
+    counts::PROPERTY,
+    digests::PROPERTY,
+    second_opinion::PROPERTY,
+    integrity::PROPERTY,
+    inventory::PROPERTY,
+    checks::PROPERTY,
+    queries::PROPERTY,
+    twice::PROPERTY,
+    mutations::PROPERTY,
+    schema_round_trip::PROPERTY,
+    rollback::PROPERTY,
+    source_untouched::PROPERTY,
+];

@@ -1,0 +1,38 @@
+//! Rolling back restores the old file byte for byte, and rolling that back the new one.
+//!
+//! Steps: keep the bytes of the published file; put back what the run had backed up; compare with the bytes that were
+//! there before the run (no file, an empty one, another program's database in either journal mode, an earlier target);
+//! roll back the rollback; compare with the bytes of the published file.
+//! Constraints: nobody has the old file open, so all of it is in its main file; what a `-wal` holds is moved there by
+//! the backup, and the file is then the same database with other bytes (the manifest says `identical: false`).
+
+use super::super::case::Case;
+use super::{Property, Verdict};
+use crate::backup::restore::{RestoreOptions, Which, restore};
+use crate::cancel::Cancel;
+use crate::error::{Context, Error, Result};
+
+pub(super) const PROPERTY: Property =
+    Property { name: "rollback", says: "rolling back restores the old file byte for byte", ask };
+
+fn ask(case: &mut Case<'_>) -> Result<Verdict> {
+    let Some(published) = &case.outcome()?.published else {
+        return Err(Error::could_not("roll back", "", "nothing was published"));
+    };
+    let flag = Cancel::new().flag();
+    let options = RestoreOptions { directory: None, wait_ms: 0, cancel: &flag };
+    let new = std::fs::read(&case.target).could_not("read", "the target")?;
+    let mut findings = Vec::new();
+    if !published.backup.identical {
+        findings.push("the backup says that it is not identical, and nobody had the file open".to_owned());
+    }
+    let restored = restore(&case.target, &Which::Id(published.backup.id.clone()), options)?;
+    if !case.target_is_old()? {
+        findings.push(format!("after a rollback to {}, the target is something else", case.old.words()));
+    }
+    restore(&case.target, &Which::Id(restored.replaced.id), options)?;
+    if std::fs::read(&case.target).could_not("read", "the target")? != new {
+        findings.push("after rolling back the rollback, the target is not the file that was published".to_owned());
+    }
+    Ok(Verdict::of(findings))
+}

@@ -1,0 +1,23 @@
+//! The server, asked to compare the values that SQLite holds with its own, agrees.
+//!
+//! Steps: hand every stored value to the server, which reads it by its own input functions and compares it with the
+//! source's column; see `harness::second_opinion`, which shares no code with the decoders that it judges. This is also
+//! the case's way back: every value goes home, though not into a table.
+//! Constraints: what the server cannot be asked (a loss that the plan declares) is told, and fails the case unless the
+//! plan names it.
+
+use super::super::case::Case;
+use super::{Property, Verdict};
+use crate::error::Result;
+use crate::harness::second_opinion::second_opinion;
+
+pub(super) const PROPERTY: Property =
+    Property { name: "second opinion", says: "the server finds its own values in the file", ask };
+
+fn ask(case: &mut Case<'_>) -> Result<Verdict> {
+    let opinion = second_opinion(&case.url, &case.target, &case.outcome()?.plan)?;
+    Ok(match opinion.ensure_agreement() {
+        Ok(()) => Verdict::Holds,
+        Err(error) => Verdict::Violated(error.to_string()),
+    })
+}

@@ -1,0 +1,291 @@
+//! The rows of a case: generated for the source's catalog, or, where a project has only a target, generated into that
+//! target and copied into a twin.
+//!
+//! Invariant: every row was accepted by a database before it becomes part of a case. A twin's rows were accepted by the
+//! target's own schema, its checks and triggers active; the PostgreSQL side repeats only what it can: NOT NULL, primary,
+//! unique and foreign keys.
+
+use super::client::Client;
+use super::ground::{Settings, scratch_folder};
+use crate::catalog::{Catalog, Key, QualifiedName, Shape, Table};
+use crate::endpoint::PostgresUrl;
+use crate::error::{Context, Error, Result};
+use crate::harness::generate::{
+    Cell, Dataset, Generator, Options, PostgresJudge, SqliteJudge, TableRows, load_postgres, load_sqlite,
+    sqlite_catalog,
+};
+use crate::harness::random_schema::SchemaTree;
+use crate::harness::{RandomSchema, SchemaSize, Seed};
+use crate::quote::{quote, quote_all};
+use proptest::strategy::ValueTree;
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use std::fmt::Write;
+
+/// Rows for the tables of a PostgreSQL catalog; `url` is a database with that schema, which decides what the generator
+/// cannot.
+///
+/// # Errors
+/// As [`Generator`].
+pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -> Result<Dataset> {
+    Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))
+}
+
+/// Loads rows into a PostgreSQL database: few as the SQL that a failure prints, in one exchange; many by COPY.
+///
+/// # Errors
+/// Whatever the server refuses.
+pub(super) fn load(client: &mut Client, url: &PostgresUrl, catalog: &Catalog, dataset: &Dataset) -> Result<()> {
+    const BY_SQL_MAX: usize = 1_000;
+    match dataset.row_count() {
+        0..=BY_SQL_MAX => client.execute(dataset.to_sql(catalog), "insert", "the rows"),
+        _ => load_postgres(url, catalog, dataset),
+    }
+}
+
+/// A PostgreSQL database with the tables of a SQLite target: the source that a project does not have.
+pub(super) struct Twin {
+    /// The target with its schema and no rows, as a file.
+    empty: Vec<u8>,
+    /// Its tables as the generator sees them.
+    catalog: Catalog,
+    /// Those to which the target's schema itself brings rows: they have no source.
+    brought: Vec<QualifiedName>,
+}
+
+/// The schema of PostgreSQL that the twin's tables are in.
+const SCHEMA: &str = "public";
+
+impl Twin {
+    /// Applies the project's target schema to a new file and looks at what it makes.
+    ///
+    /// # Errors
+    /// When the schema cannot be applied.
+    pub fn new(settings: &Settings) -> Result<Twin> {
+        const OPERATION: &str = "make the twin's target";
+        let folder = scratch_folder()?;
+        let path = folder.path().join("twin.db");
+        settings.apply_schema(&path)?;
+        let connection = Connection::open(&path).could_not(OPERATION, "")?;
+        let mut catalog = sqlite_catalog(&connection)?;
+        // The history of the schema itself is no data of the project.
+        catalog.tables.retain(|table| table.name.name != "schema_migrations");
+        let mut brought = Vec::new();
+        for table in &catalog.tables {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&table.name.name));
+            if connection.query_row(&sql, [], |row| row.get(0)).could_not(OPERATION, &table.name.name)? {
+                brought.push(table.name.clone());
+            }
+        }
+        connection.close().map_err(|(_, error)| error).could_not(OPERATION, "")?;
+        Ok(Twin { empty: std::fs::read(&path).could_not(OPERATION, "")?, catalog, brought })
+    }
+
+    /// The tables that have a source.
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.catalog.tables.iter().filter(|table| !self.brought.contains(&table.name))
+    }
+
+    /// The twin's tables as PostgreSQL creates them.
+    pub fn schema_sql(&self) -> String {
+        let mut sql = String::new();
+        for table in self.tables() {
+            let mut parts: Vec<String> = Vec::new();
+            for column in &table.columns {
+                // SQLite computes it from the others, on both sides of the migration.
+                if column.generated.is_some() {
+                    continue;
+                }
+                let not_null = if column.not_null { " NOT NULL" } else { "" };
+                parts.push(format!("{} {}{not_null}", quote(&column.name), type_sql(&column.data_type.base().shape)));
+            }
+            let list = |key: &Key| quote_all(key.columns.iter().map(String::as_str));
+            parts.extend(table.primary_key.iter().map(|key| format!("PRIMARY KEY ({})", list(key))));
+            parts.extend(unique(table).iter().map(|columns| format!("UNIQUE ({columns})")));
+            let _ = writeln!(sql, "CREATE TABLE {} (\n  {}\n);", qualified(table), parts.join(",\n  "));
+        }
+        for table in self.tables() {
+            for key in table.foreign_keys.iter().filter(|key| !self.brought.contains(&key.references)) {
+                let _ = writeln!(
+                    sql,
+                    "ALTER TABLE {} ADD FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {} DEFERRABLE;",
+                    qualified(table),
+                    quote_all(key.columns.iter().map(String::as_str)),
+                    quote(&key.references.name),
+                    quote_all(key.referenced_columns.iter().map(String::as_str)),
+                    key.on_delete.sql(),
+                    key.on_update.sql(),
+                );
+            }
+        }
+        sql
+    }
+
+    /// Rows that the target's schema accepted, as they are once its triggers have run.
+    ///
+    /// # Errors
+    /// As [`Generator`]; also where the target refuses a row.
+    pub fn generate(&self, mut options: Options) -> Result<Dataset> {
+        options.per_table.extend(self.brought.iter().map(|table| (table.clone(), 0)));
+        self.in_copy(|connection| {
+            let mut judge = SqliteJudge::new(connection)?;
+            let rows = Generator::new(&self.catalog, options)?.dataset(&mut judge)?;
+            load_sqlite(connection, &self.catalog, &rows)?;
+            self.read(connection)
+        })
+    }
+
+    /// The same rows, once the target's schema has accepted them and its triggers have run.
+    ///
+    /// # Errors
+    /// Where the target refuses a row.
+    pub fn settle(&self, rows: &Dataset) -> Result<Dataset> {
+        let mut here = rows.clone();
+        for table in &mut here.tables {
+            if let Some(own) = self.catalog.tables.iter().find(|own| own.name.name == table.table.name) {
+                table.table = own.name.clone();
+            }
+        }
+        self.in_copy(|connection| {
+            load_sqlite(connection, &self.catalog, &here)?;
+            self.read(connection)
+        })
+    }
+
+    fn in_copy<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        const OPERATION: &str = "fill the twin's target";
+        let folder = scratch_folder()?;
+        let path = folder.path().join("twin.db");
+        std::fs::write(&path, &self.empty).could_not(OPERATION, "")?;
+        let connection = Connection::open(&path).could_not(OPERATION, "")?;
+        connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF").could_not(OPERATION, "")?;
+        work(&connection)
+    }
+
+    /// The rows of the file as PostgreSQL takes them. The order of the tables is the order of insertion.
+    fn read(&self, connection: &Connection) -> Result<Dataset> {
+        const OPERATION: &str = "read the twin's rows";
+        let mut dataset = Dataset::default();
+        for table in self.tables() {
+            let columns: Vec<String> = table
+                .columns
+                .iter()
+                .filter(|column| column.generated.is_none())
+                .map(|column| column.name.clone())
+                .collect();
+            let sql =
+                format!("SELECT {} FROM {}", quote_all(columns.iter().map(String::as_str)), quote(&table.name.name));
+            let mut statement = connection.prepare(&sql).could_not(OPERATION, &table.name.name)?;
+            let mut rows = statement.query([]).could_not(OPERATION, &table.name.name)?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next().could_not(OPERATION, &table.name.name)? {
+                let cells = (0..columns.len()).map(|at| {
+                    cell(row.get_ref(at).could_not(OPERATION, &table.name.name)?)
+                        .map_err(|cause| Error::could_not(OPERATION, format!("`{}`", table.name.name), cause))
+                });
+                found.push(cells.collect::<Result<Vec<Cell>>>()?);
+            }
+            let name = QualifiedName::new(SCHEMA, table.name.name.clone());
+            dataset.tables.push(TableRows { table: name, columns, rows: found, later: Vec::new() });
+        }
+        Ok(dataset)
+    }
+}
+
+fn qualified(table: &Table) -> String {
+    format!("{SCHEMA}.{}", quote(&table.name.name))
+}
+
+fn type_sql(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::BigInt => "bigint",
+        Shape::Double => "double precision",
+        Shape::Bytea => "bytea",
+        // ANY, too: what it holds is told as text.
+        _ => "text",
+    }
+}
+
+/// The columns of each unique key and of each unique index over columns alone, as lists for SQL.
+fn unique(table: &Table) -> Vec<String> {
+    use crate::catalog::IndexKey;
+    let mut lists: Vec<String> =
+        table.unique_keys.iter().map(|key| quote_all(key.columns.iter().map(String::as_str))).collect();
+    for index in table.indexes.iter().filter(|index| index.unique && index.predicate.is_none()) {
+        let columns: Option<Vec<&str>> = index
+            .parts
+            .iter()
+            .map(|part| match &part.key {
+                IndexKey::Column(name) => Some(name.as_str()),
+                IndexKey::Expression(_) => None,
+            })
+            .collect();
+        lists.extend(columns.map(quote_all));
+    }
+    lists.sort();
+    lists.dedup();
+    lists
+}
+
+/// A stored value as PostgreSQL's input text.
+fn cell(value: ValueRef<'_>) -> Result<Cell, String> {
+    Ok(match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) if number.is_infinite() => {
+            Some(if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned())
+        }
+        // Rust prints the shortest text that reads back as the same number.
+        ValueRef::Real(number) => Some(number.to_string()),
+        ValueRef::Text(text) => Some(std::str::from_utf8(text).map_err(|error| error.to_string())?.to_owned()),
+        ValueRef::Blob(bytes) => {
+            let mut text = String::from("\\x");
+            bytes.iter().for_each(|byte| {
+                let _ = write!(text, "{byte:02x}");
+            });
+            Some(text)
+        }
+    })
+}
+
+/// A schema of a case's own, with the SQL that creates it.
+#[derive(Debug, Clone)]
+pub(super) struct OwnSchema {
+    schema: RandomSchema,
+    sql: String,
+}
+
+impl OwnSchema {
+    /// The schema of a case with that seed.
+    pub fn of(seed: Seed) -> OwnSchema {
+        Self::from(RandomSchema::from_seed(seed, &SchemaSize::default()))
+    }
+
+    fn from(schema: RandomSchema) -> OwnSchema {
+        let sql = schema.to_sql();
+        OwnSchema { schema, sql }
+    }
+
+    /// The SQL that creates it.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The smallest schema that still fails and was found in so many tries, this one included.
+    pub fn shrink(self, tries_max: usize, still_fails: &mut dyn FnMut(&OwnSchema) -> bool) -> OwnSchema {
+        let mut tree = SchemaTree::new(self.schema.clone(), tries_max);
+        let mut smallest = self;
+        let mut go_on = tree.simplify();
+        while go_on {
+            let candidate = Self::from(tree.current());
+            go_on = match still_fails(&candidate) {
+                true => {
+                    smallest = candidate;
+                    tree.simplify()
+                }
+                false => tree.complicate(),
+            };
+        }
+        smallest
+    }
+}

@@ -1,0 +1,310 @@
+//! The run of a scenario: kept cases, then new ones, until one fails; then the smallest case that fails like that.
+
+use super::case::{self, Broken, Held};
+use super::client::Client;
+use super::ground::Ground;
+use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
+use super::regression::{self, Kept};
+use super::rows;
+use super::steps::{self, Steps};
+use super::world::{Stock, World};
+use super::{AWKWARD_SHARE, Scenario, properties};
+use crate::cancel::Cancel;
+use crate::catalog::Catalog;
+use crate::endpoint::PostgresUrl;
+use crate::error::{Error, Kind, Result};
+use crate::harness::Seed;
+use crate::harness::generate::{Dataset, Options};
+use crate::harness::shrink::shrink;
+use crate::provision::{self, Database};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a failing case is tried again with less, at most: each try is a whole case.
+const SHRINK_TRIES_MAX: usize = 300;
+
+/// A run while it lasts.
+struct Run<'r> {
+    scenario: &'r Scenario,
+    world: &'r World,
+    stock: &'r Stock,
+}
+
+/// What a case consists of.
+#[derive(Clone, Copy)]
+struct Sample<'s> {
+    /// The schema, where it belongs to the case.
+    schema: Option<&'s str>,
+    rows: RowsOf<'s>,
+}
+
+#[derive(Clone, Copy)]
+enum RowsOf<'s> {
+    /// Generated from the case's seed.
+    Seed,
+    /// These.
+    Dataset(&'s Dataset),
+    /// Those that the SQL inserts.
+    Sql(&'s str),
+}
+
+/// What became of a case.
+struct Attempt {
+    ended: Result<Held, Broken>,
+    /// The rows, where they were generated and could be loaded.
+    dataset: Option<Dataset>,
+    /// The source's schema, as far as it came to that.
+    catalog: Option<Catalog>,
+    time: Duration,
+}
+
+pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Failed>> {
+    let started = Instant::now();
+    let failed = |error: Error| Box::new(failure(scenario, None, &Broken::by(&error)));
+    let server = provision::shared().map_err(failed)?;
+    let kept = regression::all(&scenario.regressions).map_err(failed)?;
+    let world = World::prepare(server, scenario).map_err(failed)?;
+    let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock }.all(&kept, cancel))?;
+    Ok(summary(scenario, kept.len() as u32, cases, started.elapsed()))
+}
+
+/// The seed of the `place`-th case: the first has the scenario's own, so that one number runs any case again.
+fn case_seed(seed: Seed, place: u32) -> Seed {
+    if place == 0 { seed } else { seed.nth(u64::from(place)) }
+}
+
+impl Run<'_> {
+    fn all(&self, kept: &[Kept], cancel: &Cancel) -> Result<Vec<(Held, Duration)>, Box<Failed>> {
+        let stopped = |error: Error| Box::new(failure(self.scenario, None, &Broken::by(&error)));
+        for kept in kept {
+            cancel.check("test").map_err(stopped)?;
+            let sample = Sample { schema: kept.schema.as_deref(), rows: RowsOf::Sql(&kept.rows) };
+            if let Err(broken) = self.attempt(kept.seed, sample).ended {
+                let mut failed = failure(self.scenario, Some(kept.seed), &broken);
+                failed.regression = Some(kept.path.clone());
+                return Err(Box::new(failed));
+            }
+        }
+        let mut held = Vec::new();
+        for place in 0..self.scenario.cases {
+            cancel.check("test").map_err(stopped)?;
+            let seed = case_seed(self.scenario.seed, place);
+            let schema = self.schema_of(seed);
+            let sample = Sample { schema: schema.as_ref().map(rows::OwnSchema::sql), rows: RowsOf::Seed };
+            let attempt = self.attempt(seed, sample);
+            match attempt.ended {
+                Ok(case) => held.push((case, attempt.time)),
+                Err(broken) => {
+                    return Err(Box::new(self.failed(seed, schema, attempt.dataset, attempt.catalog, broken)));
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    fn schema_of(&self, seed: Seed) -> Option<rows::OwnSchema> {
+        matches!(self.world, World::Random).then(|| rows::OwnSchema::of(seed))
+    }
+
+    /// Runs a case.
+    fn attempt(&self, seed: Seed, sample: Sample<'_>) -> Attempt {
+        let start = Instant::now();
+        let mut attempt = Attempt { ended: Ok(Held::default()), dataset: None, catalog: None, time: Duration::ZERO };
+        let mut steps = Steps::default();
+        attempt.ended = match steps.time("clone", || self.stock.take()) {
+            Err(error) => Err(Broken::by(&error)),
+            Ok(database) => {
+                let ended = self.attempt_in(&database, seed, sample, steps, &mut attempt);
+                self.stock.give_back(database);
+                ended
+            }
+        };
+        attempt.time = start.elapsed();
+        attempt
+    }
+
+    fn attempt_in(
+        &self,
+        database: &Database,
+        seed: Seed,
+        sample: Sample<'_>,
+        mut steps: Steps,
+        attempt: &mut Attempt,
+    ) -> Result<Held, Broken> {
+        let broken = |error: Error| Broken::by(&error);
+        let url = PostgresUrl::parse(&database.url()).map_err(broken)?;
+        let mut client = steps.time("connect", || Client::connect(&url)).map_err(broken)?;
+        let own;
+        let (ground, twin, hints) = match self.world {
+            World::Fixed(fixed) => (&fixed.ground, fixed.twin.as_ref(), Some(&fixed.hints)),
+            World::Random => {
+                let schema = sample.schema.unwrap_or_default();
+                let created = steps.time("schema", || client.execute(schema, "create", "the random schema"));
+                created.map_err(broken)?;
+                own = steps.time("schema", || Ground::of_database(&self.scenario.name, &url)).map_err(broken)?;
+                (&own, None, None)
+            }
+        };
+        attempt.catalog = Some(ground.catalog.clone());
+        let options = Options {
+            rows: self.scenario.rows,
+            per_table: BTreeMap::new(),
+            seed,
+            awkward: AWKWARD_SHARE,
+            hints: hints.cloned().unwrap_or_default(),
+        };
+        let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
+            steps.time("load", || rows::load(client, &url, &ground.catalog, dataset)).map_err(broken)
+        };
+        match sample.rows {
+            RowsOf::Sql(sql) => {
+                steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(broken)?;
+            }
+            RowsOf::Dataset(dataset) => match twin {
+                Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps, &mut client)?,
+                None => load(dataset, &mut steps, &mut client)?,
+            },
+            RowsOf::Seed => {
+                let generated = steps.time("generate", || match twin {
+                    Some(twin) => twin.generate(options),
+                    None => rows::generate(&ground.catalog, options, &url),
+                });
+                let dataset = generated.map_err(broken)?;
+                load(&dataset, &mut steps, &mut client)?;
+                attempt.dataset = Some(dataset);
+            }
+        }
+        case::run(ground, &url, seed, client, steps)
+    }
+
+    /// The failure of a case, shrunk and kept where that is possible.
+    fn failed(
+        &self,
+        seed: Seed,
+        schema: Option<rows::OwnSchema>,
+        dataset: Option<Dataset>,
+        catalog: Option<Catalog>,
+        broken: Broken,
+    ) -> Failed {
+        let mut failed = failure(self.scenario, Some(seed), &broken);
+        let (Some(property), Some(dataset), Some(catalog)) = (broken.property, dataset, catalog) else {
+            failed.notes.push("the case is not shrunk: it did not come to a property".to_owned());
+            return failed;
+        };
+        failed.rows = dataset.row_count() as u64;
+        let mut found = broken.found;
+        let fails_alike = |attempt: &Attempt| match &attempt.ended {
+            Err(broken) if broken.property.is_some_and(|other| other.name == property.name) => {
+                Some(broken.found.clone())
+            }
+            _ => None,
+        };
+        // First a smaller schema, with the rows that the same seed gives it; then fewer and simpler rows.
+        let (mut schema, mut dataset, mut catalog) = (schema, dataset, catalog);
+        if let Some(whole) = schema.take() {
+            let mut best = (dataset, catalog);
+            let smaller = whole.shrink(SHRINK_TRIES_MAX, &mut |candidate| {
+                let sample = Sample { schema: Some(candidate.sql()), rows: RowsOf::Seed };
+                let attempt = self.attempt(seed, sample);
+                let Some(told) = fails_alike(&attempt) else { return false };
+                let (Some(rows), Some(catalog)) = (attempt.dataset, attempt.catalog) else { return false };
+                (best, found) = ((rows, catalog), told);
+                true
+            });
+            (dataset, catalog) = best;
+            schema = Some(smaller);
+        }
+        let sql = schema.as_ref().map(|schema| schema.sql().to_owned());
+        let catalog = Arc::new(catalog);
+        let mut smallest = dataset.clone();
+        let mut fails = |candidate: &Dataset| {
+            let sample = Sample { schema: sql.as_deref(), rows: RowsOf::Dataset(candidate) };
+            let told = fails_alike(&self.attempt(seed, sample));
+            let fails = told.is_some();
+            found = told.unwrap_or_else(|| std::mem::take(&mut found));
+            if fails {
+                smallest = candidate.clone();
+            }
+            Ok(fails)
+        };
+        if let Err(error) = shrink(dataset, &catalog, &mut fails, SHRINK_TRIES_MAX) {
+            failed.notes.push(error.to_string());
+        }
+        let shrunk = smallest;
+        let shrunk = Shrunk { rows: shrunk.row_count() as u64, schema: sql, sql: shrunk.to_sql(&catalog), found };
+        match regression::keep(&self.scenario.regressions, &self.scenario.name, property.name, seed, &shrunk) {
+            Ok(path) => failed.kept = Some(path),
+            Err(error) => failed.notes.push(error.to_string()),
+        }
+        failed.shrunk = Some(shrunk);
+        failed
+    }
+}
+
+fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
+    Failed {
+        scenario: scenario.name.clone(),
+        property: broken.property.map(|property| property.name),
+        says: broken.property.map(|property| property.says),
+        found: broken.found.clone(),
+        seed,
+        rows: scenario.rows,
+        shrunk: None,
+        regression: None,
+        replay: scenario.replay_command(seed.unwrap_or(scenario.seed)),
+        kept: None,
+        notes: Vec::new(),
+        // A property that does not hold is data that differs, whatever error told of it.
+        kind: if broken.property.is_some() { Kind::Differs } else { broken.kind },
+    }
+}
+
+fn summary(scenario: &Scenario, regressions: u32, cases: Vec<(Held, Duration)>, duration: Duration) -> Passed {
+    let mut properties: Vec<PropertyCount> = properties::ALL
+        .iter()
+        .map(|property| PropertyCount { name: property.name, says: property.says, held: 0, not_asked: BTreeMap::new() })
+        .collect();
+    let mut mutations: BTreeMap<String, MutationCount> = BTreeMap::new();
+    for (case, _) in &cases {
+        for property in &mut properties {
+            match case.not_asked.iter().find(|(name, _)| *name == property.name) {
+                Some((_, why)) => *property.not_asked.entry((*why).to_owned()).or_default() += 1,
+                None => property.held += 1,
+            }
+        }
+        for (name, noticed) in &case.mutations {
+            let count =
+                mutations.entry(name.clone()).or_insert(MutationCount { name: name.clone(), tried: 0, noticed: 0 });
+            count.tried += 1;
+            count.noticed += u32::from(*noticed);
+        }
+    }
+    let rows = cases.iter().map(|(case, _)| case.rows).sum();
+    let (steps, times): (Vec<Steps>, Vec<Duration>) = cases.into_iter().map(|(case, time)| (case.steps, time)).unzip();
+    Passed {
+        scenario: scenario.name.clone(),
+        seed: scenario.seed,
+        cases: times.len() as u32,
+        rows_per_case: scenario.rows,
+        rows,
+        regressions,
+        properties,
+        mutations: mutations.into_values().collect(),
+        case_time: Spread::of(times),
+        steps: steps::spread(&steps),
+        duration,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_case_is_the_first_one_of_its_own_seed() {
+        let third = case_seed(Seed(5), 3);
+        assert_ne!(third, Seed(5));
+        assert_eq!(case_seed(third, 0), third);
+    }
+}

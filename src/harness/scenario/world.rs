@@ -1,0 +1,145 @@
+//! What the cases of a run share: the ground that they start from, and a stock of databases.
+
+use super::ground::{Ground, Settings, catalog, schema_sql, scratch_folder, template};
+use super::rows::Twin;
+use super::{Scenario, Subject};
+use crate::cancel::Cancel;
+use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::PostgresSource;
+use crate::error::{Context, Error, Result};
+use crate::event::nobody;
+use crate::harness::generate::Hints;
+use crate::project::Project;
+use crate::provision::{Database, Server, Template};
+use crate::transfer::run::migrate;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+
+/// Where cases come from.
+pub(super) enum World {
+    /// One schema for all cases: clones of a template.
+    Fixed(Box<Fixed>),
+    /// A schema for each case, in a database that is empty at first.
+    Random,
+}
+
+/// One schema for all cases.
+pub(super) struct Fixed {
+    pub ground: Ground,
+    pub hints: Hints,
+    /// Makes the rows where the source is a twin of the target.
+    pub twin: Option<Twin>,
+    template: Template,
+}
+
+impl World {
+    /// Makes the template of a scenario's schema.
+    ///
+    /// # Errors
+    /// When a schema cannot be read or created.
+    pub fn prepare(server: &Server, scenario: &Scenario) -> Result<World> {
+        match &scenario.subject {
+            Subject::RandomSchemas => Ok(World::Random),
+            Subject::Source(path) => {
+                let (template, catalog) = template(server, &scenario.name, &schema_sql(path)?)?;
+                let settings = Settings::without_project();
+                Self::fixed(scenario, settings, template, catalog, Hints::default(), None)
+            }
+            Subject::Project(project) => Self::of_project(server, scenario, project),
+        }
+    }
+
+    fn of_project(server: &Server, scenario: &Scenario, project: &Project) -> Result<World> {
+        let settings = Settings::of(project)?;
+        let hints = project.generate.clone();
+        if let Some(folder) = &project.source_schema {
+            let (template, catalog) = template(server, &scenario.name, &schema_sql(folder)?)?;
+            return Self::fixed(scenario, settings, template, catalog, hints, None);
+        }
+        let twin = Twin::new(&settings)?;
+        let (template, catalog) = template(server, &scenario.name, &twin.schema_sql())?;
+        Self::fixed(scenario, settings, template, catalog, hints, Some(twin))
+    }
+
+    fn fixed(
+        scenario: &Scenario,
+        settings: Settings,
+        template: Template,
+        catalog: crate::catalog::Catalog,
+        hints: Hints,
+        twin: Option<Twin>,
+    ) -> Result<World> {
+        let empty = template.create(&scenario.name)?;
+        let earlier = Some(Arc::new(earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?));
+        let ground = Ground { name: scenario.name.clone(), settings, catalog, earlier };
+        Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
+    }
+
+    /// A database for one case.
+    fn database(&self, server: &Server) -> Result<Database> {
+        match self {
+            World::Fixed(fixed) => fixed.template.create(&fixed.ground.name),
+            World::Random => server.create_database("random"),
+        }
+    }
+}
+
+impl Ground {
+    /// The ground of a case with a schema of its own, which is in the database already.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    pub fn of_database(name: &str, url: &PostgresUrl) -> Result<Ground> {
+        let settings = Settings::without_project();
+        Ok(Ground { name: name.to_owned(), settings, catalog: catalog(url)?, earlier: None })
+    }
+}
+
+/// The file that a source without rows is migrated to.
+fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<Vec<u8>> {
+    let folder = scratch_folder()?;
+    let target = folder.path().join("earlier.db");
+    let apply = |path: &std::path::Path| settings.apply_schema(path);
+    let mut source = PostgresSource::connect(url, &Cancel::new())?;
+    let outcome = migrate(&mut source, &settings.job(&target, &apply), &Cancel::new(), &nobody)?;
+    outcome.ensure_published()?;
+    std::fs::read(&target).could_not("read", "the earlier target")
+}
+
+/// Databases, one ahead: while a case runs, the next one's is cloned, and the last one's is dropped.
+pub(super) struct Stock {
+    ready: Receiver<Result<Database>>,
+    used: Sender<Database>,
+}
+
+impl Stock {
+    /// Does some work with a stock of a world's databases; all of them are gone afterwards.
+    pub fn with<T>(world: &World, server: &Server, work: impl FnOnce(&Stock) -> T) -> T {
+        std::thread::scope(|scope| {
+            // Without room for a database, so that exactly one is ready.
+            let (send, ready) = sync_channel(0);
+            let (used, returned) = channel::<Database>();
+            scope.spawn(move || {
+                // A failure is told once; whoever takes it gives up.
+                while send.send(world.database(server)).is_ok() {}
+            });
+            scope.spawn(move || returned.into_iter().for_each(drop));
+            work(&Stock { ready, used })
+        })
+    }
+
+    /// A database for one case.
+    ///
+    /// # Errors
+    /// When it could not be cloned.
+    pub fn take(&self) -> Result<Database> {
+        self.ready.recv().unwrap_or_else(|_| Err(Error::could_not("take", "a database", "its maker has ended")))
+    }
+
+    /// Has a database dropped that is not needed any more.
+    pub fn give_back(&self, database: Database) {
+        if let Err(unsent) = self.used.send(database) {
+            drop(unsent.0);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What the cases of a scenario showed, as text and as messages.
+
+use super::message::{KillRate, Property, Spread, Step, TestFailed, TestPassed};
+use super::text::{Align, columns, count, duration, number};
+use crate::harness::scenario::{self, Failed, Passed};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Every property with the cases that it held in, the kill rate, and where the time went.
+pub fn text(passed: &Passed) -> String {
+    let mut text = format!(
+        "{}: {} passed, {} in all, seed {}\n",
+        passed.scenario,
+        count(u64::from(passed.cases), "case", "cases"),
+        count(passed.rows, "row", "rows"),
+        passed.seed
+    );
+    if passed.regressions > 0 {
+        let _ =
+            writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
+    }
+    let mut rows = vec![["property", "held", "says"].map(str::to_owned).to_vec()];
+    for property in &passed.properties {
+        let mut says = property.says.to_owned();
+        for (why, cases) in &property.not_asked {
+            let _ = write!(says, " (not asked in {}: {why})", number(u64::from(*cases)));
+        }
+        rows.push(vec![property.name.to_owned(), number(u64::from(property.held)), says]);
+    }
+    let _ = write!(text, "\n{}", columns("  ", &[Align::Left, Align::Right, Align::Left], &rows));
+    if !passed.mutations.is_empty() {
+        let (tried, noticed) = passed.mutations.iter().fold((0, 0), |(tried, noticed), mutation| {
+            (tried + u64::from(mutation.tried), noticed + u64::from(mutation.noticed))
+        });
+        let _ = writeln!(
+            text,
+            "\nkill rate: the checker noticed {} of {} in finished files",
+            number(noticed),
+            count(tried, "mutation", "mutations")
+        );
+        let mut rows = vec![["mutation", "tried", "noticed"].map(str::to_owned).to_vec()];
+        for mutation in &passed.mutations {
+            let figures = [mutation.tried, mutation.noticed].map(|figure| number(u64::from(figure)));
+            rows.push([vec![mutation.name.clone()], figures.to_vec()].concat());
+        }
+        text.push_str(&columns("  ", &[Align::Left, Align::Right, Align::Right], &rows));
+    }
+    let mut rows = vec![["step", "median", "P95", "longest"].map(str::to_owned).to_vec()];
+    let spread = |name: &str, spread: &scenario::Spread| {
+        let times = [spread.median, spread.p95, spread.longest].map(|time| format!("{:.1} ms", ms(time)));
+        [vec![name.to_owned()], times.to_vec()].concat()
+    };
+    rows.extend(passed.steps.iter().map(|step| spread(&step.step, &step.time)));
+    rows.push(spread("one case", &passed.case_time));
+    let _ = write!(text, "\n{}", columns("  ", &[Align::Left, Align::Right, Align::Right, Align::Right], &rows));
+    let _ = writeln!(text, "\nit took {}", duration(passed.duration));
+    text
+}
+
+/// What failed, with everything that is needed to see it again.
+pub fn failure(failed: &Failed) -> String {
+    format!("{failed}\n")
+}
+
+fn ms(span: Duration) -> f64 {
+    span.as_nanos() as f64 / 1e6
+}
+
+impl From<&scenario::Spread> for Spread {
+    fn from(spread: &scenario::Spread) -> Self {
+        Spread { median_ms: ms(spread.median), p95_ms: ms(spread.p95), longest_ms: ms(spread.longest) }
+    }
+}
+
+impl From<&Passed> for TestPassed {
+    fn from(passed: &Passed) -> Self {
+        TestPassed {
+            scenario: passed.scenario.clone(),
+            seed: passed.seed.0,
+            cases: passed.cases,
+            regressions: passed.regressions,
+            rows_per_case: passed.rows_per_case,
+            rows: passed.rows,
+            properties: passed
+                .properties
+                .iter()
+                .map(|property| Property {
+                    name: property.name.to_owned(),
+                    says: property.says.to_owned(),
+                    held: property.held,
+                    not_asked: property.not_asked.clone(),
+                })
+                .collect(),
+            mutations: passed
+                .mutations
+                .iter()
+                .map(|mutation| KillRate {
+                    name: mutation.name.clone(),
+                    tried: mutation.tried,
+                    noticed: mutation.noticed,
+                })
+                .collect(),
+            case_time: (&passed.case_time).into(),
+            steps: passed
+                .steps
+                .iter()
+                .map(|step| Step { name: step.step.clone(), time: (&step.time).into() })
+                .collect(),
+        }
+    }
+}
+
+impl From<&Failed> for TestFailed {
+    fn from(failed: &Failed) -> Self {
+        let shown = |path: &std::path::PathBuf| path.display().to_string();
+        TestFailed {
+            scenario: failed.scenario.clone(),
+            property: failed.property.map(str::to_owned),
+            found: failed.found.clone(),
+            seed: failed.seed.map(|seed| seed.0),
+            rows: failed.rows,
+            shrunk_rows: failed.shrunk.as_ref().map(|shrunk| shrunk.rows),
+            shrunk_schema: failed.shrunk.as_ref().and_then(|shrunk| shrunk.schema.clone()),
+            shrunk_sql: failed.shrunk.as_ref().map(|shrunk| shrunk.sql.clone()),
+            regression: failed.regression.as_ref().map(shown),
+            kept: failed.kept.as_ref().map(shown),
+            replay: failed.replay.clone(),
+            notes: failed.notes.clone(),
+        }
+    }
+}
