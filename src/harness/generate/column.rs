@@ -101,8 +101,9 @@ impl ColumnPlan {
         match self.form {
             Some(Form::JsonArray) => format!("[{value}]"),
             Some(Form::JsonObject) => format!("{{\"value\": {value}}}"),
-            Some(Form::Rfc3339) => format!("{}Z", value.replacen(' ', "T", 1)),
-            Some(Form::Json | Form::DateTime | Form::Date | Form::Uuid) | None => value,
+            Some(Form::Rfc3339) => format!("{}Z", civil(&value).replacen(' ', "T", 1)),
+            Some(Form::DateTime) => civil(&value),
+            Some(Form::Json | Form::Date | Form::Uuid) | None => value,
         }
     }
 
@@ -144,4 +145,10 @@ fn narrow(limits: &mut Limits, hint: &ColumnHint) {
     limits.length_min = hint.length_min.or(limits.length_min);
     limits.length_max = hint.length_max.or(limits.length_max);
     limits.plain |= hint.plain;
+}
+
+/// A moment without the leap second and the midnight that ends a day: PostgreSQL reads both and keeps neither, and
+/// SQLite's date functions know neither.
+fn civil(moment: &str) -> String {
+    moment.replace(":60", ":59").replace(" 24:", " 00:")
 }

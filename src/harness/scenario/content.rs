@@ -92,6 +92,11 @@ fn hash<'v>(values: impl IntoIterator<Item = ValueRef<'v>>) -> u128 {
 }
 
 impl Content {
+    /// Leaves out the rows of a table.
+    pub fn forget_rows(&mut self, table: &str) {
+        self.rows.remove(table);
+    }
+
     /// Where the other content differs from this one; one sentence each.
     pub fn differences(&self, other: &Content) -> Vec<String> {
         let mut found = Vec::new();

@@ -11,11 +11,12 @@ use crate::catalog::{Catalog, Key, QualifiedName, Shape, Table};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
 use crate::harness::generate::{
-    Cell, Dataset, Generator, Options, PostgresJudge, SqliteJudge, TableRows, load_postgres, load_sqlite,
+    Cell, Dataset, Generator, Hints, Options, PostgresJudge, SqliteJudge, TableRows, load_postgres, load_sqlite,
     sqlite_catalog,
 };
 use crate::harness::random_schema::SchemaTree;
 use crate::harness::{RandomSchema, SchemaSize, Seed};
+use crate::plan::Plan;
 use crate::quote::{quote, quote_all};
 use proptest::strategy::ValueTree;
 use rusqlite::Connection;
@@ -29,6 +30,33 @@ use std::fmt::Write;
 /// As [`Generator`].
 pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -> Result<Dataset> {
     Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))
+}
+
+/// Keeps NaN out of columns that may not be NULL and whose representation has no room for it. A run stops there by
+/// design, with an error that names the column and its way out; a case would end before it began.
+pub(super) fn without_nan(hints: &mut Hints, plan: &Plan) {
+    for table in &plan.tables {
+        for column in table.columns.iter().filter(|column| column.not_null) {
+            if column.remainder.is_some_and(|remainder| remainder.contains("NaN")) {
+                bound(hints, &table.source, &column.source, &column.shape);
+            }
+        }
+    }
+}
+
+/// Draws no number above the largest; NaN is above all of them.
+fn bound(hints: &mut Hints, table: &QualifiedName, column: &str, shape: &Shape) {
+    let largest = match shape {
+        Shape::Numeric { precision_and_scale: Some((precision, scale)) } => {
+            let (digits, scale) = (i64::from(*precision) - i64::from(*scale), i64::from(*scale).max(0));
+            let whole = if digits > 0 { "9".repeat(digits as usize) } else { "0".to_owned() };
+            if scale > 0 { format!("{whole}.{}", "9".repeat(scale as usize)) } else { whole }
+        }
+        _ => "Infinity".to_owned(),
+    };
+    let mut hint = hints.column(&table.schema, &table.name, column).cloned().unwrap_or_default();
+    hint.maximum.get_or_insert(largest);
+    hints.columns.insert(format!("{table}.{column}"), hint);
 }
 
 /// Loads rows into a PostgreSQL database: few as the SQL that a failure prints, in one exchange; many by COPY.
@@ -127,6 +155,15 @@ impl Twin {
     /// As [`Generator`]; also where the target refuses a row.
     pub fn generate(&self, mut options: Options) -> Result<Dataset> {
         options.per_table.extend(self.brought.iter().map(|table| (table.clone(), 0)));
+        for table in &self.catalog.tables {
+            for column in &table.columns {
+                // No SQLite file holds a NaN.
+                let shape = &column.data_type.base().shape;
+                if *shape == Shape::Double {
+                    bound(&mut options.hints, &table.name, &column.name, shape);
+                }
+            }
+        }
         self.in_copy(|connection| {
             let mut judge = SqliteJudge::new(connection)?;
             let rows = Generator::new(&self.catalog, options)?.dataset(&mut judge)?;

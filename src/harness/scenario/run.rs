@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::harness::Seed;
 use crate::harness::generate::{Dataset, Options};
 use crate::harness::shrink::shrink;
+use crate::plan::plan;
 use crate::provision::{self, Database};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -147,13 +148,12 @@ impl Run<'_> {
             }
         };
         attempt.catalog = Some(ground.catalog.clone());
-        let options = Options {
-            rows: self.scenario.rows,
-            per_table: BTreeMap::new(),
-            seed,
-            awkward: AWKWARD_SHARE,
-            hints: hints.cloned().unwrap_or_default(),
-        };
+        let mut hints = hints.cloned().unwrap_or_default();
+        if matches!(self.world, World::Random) {
+            steps.time("plan", || rows::without_nan(&mut hints, &plan(&ground.catalog, &ground.settings.choices)));
+        }
+        let options =
+            Options { rows: self.scenario.rows, per_table: BTreeMap::new(), seed, awkward: AWKWARD_SHARE, hints };
         let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
             steps.time("load", || rows::load(client, &url, &ground.catalog, dataset)).map_err(broken)
         };

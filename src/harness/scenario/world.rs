@@ -1,7 +1,7 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
 use super::ground::{Ground, Settings, catalog, schema_sql, scratch_folder, template};
-use super::rows::Twin;
+use super::rows::{Twin, without_nan};
 use super::{Scenario, Subject};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
@@ -9,6 +9,7 @@ use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Result};
 use crate::event::nobody;
 use crate::harness::generate::Hints;
+use crate::plan::Plan;
 use crate::project::Project;
 use crate::provision::{Database, Server, Template};
 use crate::transfer::run::migrate;
@@ -70,7 +71,10 @@ impl World {
         twin: Option<Twin>,
     ) -> Result<World> {
         let empty = template.create(&scenario.name)?;
-        let earlier = Some(Arc::new(earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?));
+        let (earlier, plan) = earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?;
+        let mut hints = hints;
+        without_nan(&mut hints, &plan);
+        let earlier = Some(Arc::new(earlier));
         let ground = Ground { name: scenario.name.clone(), settings, catalog, earlier };
         Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
     }
@@ -95,15 +99,15 @@ impl Ground {
     }
 }
 
-/// The file that a source without rows is migrated to.
-fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<Vec<u8>> {
+/// The file that a source without rows is migrated to, and the plan of that.
+fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<(Vec<u8>, Plan)> {
     let folder = scratch_folder()?;
     let target = folder.path().join("earlier.db");
     let apply = |path: &std::path::Path| settings.apply_schema(path);
     let mut source = PostgresSource::connect(url, &Cancel::new())?;
     let outcome = migrate(&mut source, &settings.job(&target, &apply), &Cancel::new(), &nobody)?;
     outcome.ensure_published()?;
-    std::fs::read(&target).could_not("read", "the earlier target")
+    Ok((std::fs::read(&target).could_not("read", "the earlier target")?, outcome.plan))
 }
 
 /// Databases, one ahead: while a case runs, the next one's is cloned, and the last one's is dropped.
