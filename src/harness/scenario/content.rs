@@ -164,6 +164,12 @@ fn read_rows(connection: &Connection) -> rusqlite::Result<Rows> {
 }
 
 impl Rows {
+    /// Those of these tables only.
+    pub fn of_tables(mut self, tables: &[&str]) -> Rows {
+        self.0.retain(|table, _| tables.iter().any(|kept| kept.eq_ignore_ascii_case(table)));
+        self
+    }
+
     /// Where these rows are not those of `before`: as far as both have the table and the column, or, where the `whole`
     /// has to be there, everywhere. One sentence each, `when` in front.
     pub fn differences(&self, before: &Rows, whole: bool, when: &str) -> Vec<String> {

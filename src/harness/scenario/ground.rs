@@ -66,6 +66,20 @@ impl Settings {
         }
     }
 
+    /// The bytes of a file with the target's schema and nothing else; `None` where the schema is derived.
+    ///
+    /// # Errors
+    /// As [`project::apply_schema`].
+    pub fn schema_file(&self) -> Result<Option<Vec<u8>>> {
+        if self.schema.is_none() {
+            return Ok(None);
+        }
+        let folder = scratch_folder()?;
+        let path = folder.path().join("schema.db");
+        self.apply_schema(&path)?;
+        std::fs::read(&path).could_not("read", "the target schema").map(Some)
+    }
+
     /// The job of a migration to `target`; `apply` is [`Settings::apply_schema`] of these settings.
     pub fn job<'j>(&self, target: &Path, apply: &'j ApplySchema<'j>) -> Job<'j> {
         Job {
@@ -90,6 +104,8 @@ pub(super) struct Ground {
     pub settings: Settings,
     /// The source's schema, as it is read from the template.
     pub catalog: Catalog,
+    /// A file with the target's schema and nothing else, where the schema is given.
+    pub schema_file: Option<Vec<u8>>,
     /// An earlier target, where one could be made: what the template, which has no rows, is migrated to.
     pub earlier: Option<Arc<Vec<u8>>>,
 }

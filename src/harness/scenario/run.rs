@@ -190,6 +190,7 @@ impl Run<'_> {
         let mut failed = failure(self.scenario, Some(seed), &broken);
         let (Some(property), Some(dataset), Some(catalog)) = (broken.property, dataset, catalog) else {
             failed.notes.push("the case is not shrunk: it did not come to a property".to_owned());
+            failed.notes.extend(schema.map(|schema| format!("its schema is\n{}", schema.sql())));
             return failed;
         };
         failed.rows = dataset.row_count() as u64;

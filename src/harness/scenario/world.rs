@@ -75,7 +75,8 @@ impl World {
         let mut hints = hints;
         without_nan(&mut hints, &plan);
         let earlier = Some(Arc::new(earlier));
-        let ground = Ground { name: scenario.name.clone(), settings, catalog, earlier };
+        let schema_file = settings.schema_file()?;
+        let ground = Ground { name: scenario.name.clone(), settings, catalog, schema_file, earlier };
         Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
     }
 
@@ -95,7 +96,7 @@ impl Ground {
     /// When the schema cannot be read.
     pub fn of_database(name: &str, url: &PostgresUrl) -> Result<Ground> {
         let settings = Settings::without_project();
-        Ok(Ground { name: name.to_owned(), settings, catalog: catalog(url)?, earlier: None })
+        Ok(Ground { name: name.to_owned(), settings, catalog: catalog(url)?, schema_file: None, earlier: None })
     }
 }
 
