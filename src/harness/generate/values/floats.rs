@@ -224,7 +224,7 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
         nan: limits.maximum.is_none(),
         // A hundredth that is rounded to the grid may leave narrow limits, so the ends stay one away.
         hundredths: (hundredths.1 - hundredths.0 >= 10.0)
-            .then(|| (hundredths.0 as i64 + i64::from(low >= 0.0 && low != 0.0), hundredths.1 as i64 - 1)),
+            .then(|| (hundredths.0 as i64 + i64::from(low > 0.0), hundredths.1 as i64 - 1)),
         whole: None,
         awkward: Vec::new(),
     };

@@ -83,7 +83,8 @@ impl Texts {
         let mut lengths = Vec::new();
         // Longer and longer, until texts are found and some more.
         let mut horizon = length_max.min(length_min.max(32) * 4).min(4_096).max(length_min);
-        for length in 0..=horizon {
+        let mut length = 0;
+        while length <= horizon {
             if length > 0 {
                 let last = &ways[length - 1];
                 let row =
@@ -96,9 +97,7 @@ impl Texts {
                 }
                 lengths.push(length);
             }
-            if length >= horizon {
-                break;
-            }
+            length += 1;
         }
         (!lengths.is_empty()).then_some(Texts { alphabet, next, ways, lengths })
     }

@@ -2,7 +2,7 @@
 
 use super::kind::Values;
 use super::ordinal::Ordinal;
-use super::{Bound, Limits, kind, moments, ordinal};
+use super::{Bound, Limits, moments, ordinal};
 use crate::catalog::{DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
@@ -45,7 +45,6 @@ pub(super) fn build(data_type: &DataType, name: &str) -> Result<Option<Arc<dyn V
         "date" => Some(moments::moments(&named("date", Shape::Date), &below("5874897-12-31"))?),
         _ => None,
     };
-    kind::only(data_type, &Limits::default(), &[])?;
     Ok(Some(Arc::new(Ranges { ends: ends.map(Ordinal::without_specials), multiple })))
 }
 
@@ -64,7 +63,7 @@ impl Ranges {
         match shape {
             4 => return text.push_str("(,)"),
             5 => {
-                text.push_str("[");
+                text.push('[');
                 Self::push_end(ends, one, text);
                 return text.push_str(",)");
             }

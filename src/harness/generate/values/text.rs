@@ -169,7 +169,7 @@ impl Values for Text {
             (Some(language), _) => language.draw(random, false, text),
             (None, Some(starts)) => self.push_after_start(random, starts, text),
             (None, None) if self.plain => {
-                let most = self.length_max.min(PLAIN_CHARACTERS_MAX).max(1);
+                let most = self.length_max.clamp(1, PLAIN_CHARACTERS_MAX);
                 let characters = self.clamp(1 + random.below(most.into()) as u32);
                 Self::push_letters(random, PLAIN, characters, text);
             }
