@@ -85,6 +85,11 @@ impl Reader<'_> {
         }
     }
 
+    fn is_composite(&self, expression: &Expr) -> bool {
+        let Node::Column(place) = self.node(expression) else { return false };
+        matches!(self.columns[place].data_type.base().shape, Shape::Composite(_))
+    }
+
     fn column(&self, name: &str, quoted: bool) -> Option<usize> {
         let same = |column: &&Column| match self.sqlite {
             true => column.name.eq_ignore_ascii_case(name),
@@ -132,6 +137,10 @@ impl Reader<'_> {
             Expr::UnaryOp { op: UnaryOperator::Plus, expr } => self.node(expr),
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => Node::Not(Box::new(self.node(expr))),
             Expr::BinaryOp { left, op, right } => self.binary(self.node(left), op, self.node(right)),
+            // Of a row value, PostgreSQL asks every field: neither question is the other's opposite.
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) if self.is_composite(inner) => {
+                Node::Other(vec![self.node(inner)])
+            }
             Expr::IsNull(inner) | Expr::IsUnknown(inner) => Node::IsNull(Box::new(self.node(inner))),
             Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => not(Node::IsNull(Box::new(self.node(inner)))),
             Expr::IsTrue(inner) => not(Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(true)))),
