@@ -19,6 +19,9 @@ pub fn text(passed: &Passed) -> String {
         let _ =
             writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
     }
+    for discarded in &passed.discarded {
+        let _ = writeln!(text, "not a case, the source refused its rows: {discarded}");
+    }
     let mut rows = vec![["property", "held", "says"].map(str::to_owned).to_vec()];
     for property in &passed.properties {
         let mut says = property.says.to_owned();
@@ -79,6 +82,7 @@ impl From<&Passed> for TestPassed {
             seed: passed.seed.0,
             cases: passed.cases,
             regressions: passed.regressions,
+            discarded: passed.discarded.clone(),
             rows_per_case: passed.rows_per_case,
             rows: passed.rows,
             properties: passed

@@ -67,6 +67,8 @@ pub(super) struct Broken {
     pub found: String,
     /// What it means for the exit code.
     pub kind: Kind,
+    /// The source itself did not take the generated rows, so there was no case.
+    pub refused: bool,
 }
 
 impl Broken {
@@ -76,7 +78,7 @@ impl Broken {
             Some(hint) => format!("{error} (hint: {hint})"),
             None => error.to_string(),
         };
-        Broken { property: None, found, kind: error.kind() }
+        Broken { property: None, found, kind: error.kind(), refused: false }
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) fn run(
     let mut case = steps.time("open", || Case::open(ground, url, seed, client)).map_err(|error| Broken::by(&error))?;
     let mut not_asked = Vec::new();
     for property in properties::ALL {
-        let broken = |found, kind| Broken { property: Some(property), found, kind };
+        let broken = |found, kind| Broken { property: Some(property), found, kind, refused: false };
         match steps.time(property.name, || (property.ask)(&mut case)) {
             Ok(Verdict::Holds) => {}
             Ok(Verdict::NotAsked(why)) => not_asked.push((property.name, why)),

@@ -23,6 +23,8 @@ pub struct Passed {
     pub rows: u64,
     /// Kept cases that ran first.
     pub regressions: u32,
+    /// Cases that there were not, because the source itself refused the generated rows: the seed and the reason of each.
+    pub discarded: Vec<String>,
     /// What was asked of the cases.
     pub properties: Vec<PropertyCount>,
     /// What the checker noticed of what was done to finished files.

@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 /// How often a failing case is tried again with less, at most: each try is a whole case.
 const SHRINK_TRIES_MAX: usize = 300;
 
+/// The cases that held, each with its time; and those that there were not, with the reason.
+type Cases = (Vec<(Held, Duration)>, Vec<String>);
+
 /// A run while it lasts.
 struct Run<'r> {
     scenario: &'r Scenario,
@@ -76,7 +79,7 @@ fn case_seed(seed: Seed, place: u32) -> Seed {
 }
 
 impl Run<'_> {
-    fn all(&self, kept: &[Kept], cancel: &Cancel) -> Result<Vec<(Held, Duration)>, Box<Failed>> {
+    fn all(&self, kept: &[Kept], cancel: &Cancel) -> Result<Cases, Box<Failed>> {
         let stopped = |error: Error| Box::new(failure(self.scenario, None, &Broken::by(&error)));
         for kept in kept {
             cancel.check("test").map_err(stopped)?;
@@ -88,20 +91,27 @@ impl Run<'_> {
             }
         }
         let mut held = Vec::new();
-        for place in 0..self.scenario.cases {
+        let mut place = 0;
+        let mut discarded = Vec::new();
+        while held.len() < self.scenario.cases as usize {
             cancel.check("test").map_err(stopped)?;
             let seed = case_seed(self.scenario.seed, place);
+            place += 1;
             let schema = self.schema_of(seed);
             let sample = Sample { schema: schema.as_ref().map(rows::OwnSchema::sql), rows: RowsOf::Seed };
             let attempt = self.attempt(seed, sample);
             match attempt.ended {
                 Ok(case) => held.push((case, attempt.time)),
+                // One of four, at most, and each is told: more would be a generator that knows too little.
+                Err(broken) if broken.refused && discarded.len() < self.scenario.cases as usize / 4 => {
+                    discarded.push(format!("seed {seed}: {}", broken.found));
+                }
                 Err(broken) => {
                     return Err(Box::new(self.failed(seed, schema, attempt.dataset, attempt.catalog, broken)));
                 }
             }
         }
-        Ok(held)
+        Ok((held, discarded))
     }
 
     fn schema_of(&self, seed: Seed) -> Option<rows::OwnSchema> {
@@ -171,7 +181,7 @@ impl Run<'_> {
                     None => rows::generate(&ground.catalog, options, &url),
                 });
                 let dataset = generated.map_err(broken)?;
-                load(&dataset, &mut steps, &mut client)?;
+                load(&dataset, &mut steps, &mut client).map_err(|broken| Broken { refused: true, ..broken })?;
                 attempt.dataset = Some(dataset);
             }
         }
@@ -261,7 +271,7 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
     }
 }
 
-fn summary(scenario: &Scenario, regressions: u32, cases: Vec<(Held, Duration)>, duration: Duration) -> Passed {
+fn summary(scenario: &Scenario, regressions: u32, (cases, discarded): Cases, duration: Duration) -> Passed {
     let mut properties: Vec<PropertyCount> = properties::ALL
         .iter()
         .map(|property| PropertyCount { name: property.name, says: property.says, held: 0, not_asked: BTreeMap::new() })
@@ -290,6 +300,7 @@ fn summary(scenario: &Scenario, regressions: u32, cases: Vec<(Held, Duration)>, 
         rows_per_case: scenario.rows,
         rows,
         regressions,
+        discarded,
         properties,
         mutations: mutations.into_values().collect(),
         case_time: Spread::of(times),

@@ -15,6 +15,8 @@ pub struct TestPassed {
     pub cases: u32,
     /// How many kept cases ran before them.
     pub regressions: u32,
+    /// Cases that there were not, because the source itself refused the generated rows.
+    pub discarded: Vec<String>,
     /// How many rows each case asked for.
     pub rows_per_case: u64,
     /// How many rows were migrated in all cases together.
