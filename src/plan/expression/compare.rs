@@ -18,7 +18,12 @@ impl Translator<'_> {
         if let Some(term) = self.compare_json(&left, operator, &right)? {
             return Ok(term);
         }
-        let (left, right) = self.comparable(left, right, !matches!(operator, "=" | "<>"))?;
+        let ordered = !matches!(operator, "=" | "<>");
+        let (left, right) = self.comparable(left, right, ordered)?;
+        let are_dates = matches!(left.kind, Kind::Date | Kind::IsoTimestamp { .. }) && left.kind == right.kind;
+        if ordered && are_dates && self.dates_have_to_be_exact() {
+            return self.compare_dates(&left, operator, &right);
+        }
         let sql = format!("({} {operator} {})", left.sql, right.sql);
         Ok(Term::from_parts(sql, Kind::Boolean, &[&left, &right]))
     }
@@ -181,11 +186,13 @@ impl Translator<'_> {
                 Ok((left, right))
             }
             (Kind::IsoTimestamp { with_zone }, Kind::IsoTimestamp { with_zone: other }) if with_zone == other => {
-                self.date_order();
+                if ordered && !self.dates_have_to_be_exact() {
+                    self.date_order();
+                }
                 Ok((left, right))
             }
             (Kind::Date, Kind::Date) => {
-                if ordered {
+                if ordered && !self.dates_have_to_be_exact() {
                     self.date_order();
                 }
                 Ok((left, right))

@@ -13,6 +13,7 @@
 mod aggregates;
 mod casts;
 mod compare;
+mod dates;
 mod decimal;
 mod defaults;
 mod functions;

@@ -321,7 +321,7 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("(starts >= '2020-01-01 00:00:00'::timestamp without time zone)", "(\"starts\" >= 1577836800000)"),
     ("(created > '1970-01-01 00:00:00+00'::timestamp with time zone)", "(\"created\" > 0)"),
     ("(EXTRACT(epoch FROM starts) = '-0.5'::numeric)", ""),
-    ("(born > '1900-01-01'::date)", "(\"born\" > '1900-01-01')"),
+    ("(born > '1900-01-01'::date)", ""),
     ("((EXTRACT(year FROM born) = (2000)::numeric) IS TRUE)", ""),
     ("((data ->> 'k'::text) = 'x'::text)", ""),
     ("((data ->> 'n'::text) = '1.50'::text)", ""),
@@ -506,7 +506,7 @@ fn caveats_name_the_corner() {
         ("(name > 'x'::text)", "collation"),
         ("(email = 'x'::citext)", "citext"),
         ("(email OPERATOR(public.=) 'x'::public.citext)", "citext"),
-        ("(born > '1900-01-01'::date)", "9999"),
+        ("((EXTRACT(year FROM born) = (2000)::numeric) IS TRUE)", "9999"),
         ("(price IS NULL)", "NaN"),
     ] {
         let caveats = check(condition, &Sample).unwrap().caveats;
