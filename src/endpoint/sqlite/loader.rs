@@ -141,6 +141,10 @@ fn unwritten(operation: &str, object: &str, error: &rusqlite::Error) -> Error {
     let told = Error::could_not(operation, object, error);
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => told.hint(NO_ROOM_HINT),
+        Some(ErrorCode::ConstraintViolation) => told.hint(
+            "values that differ in the source are equal in these columns' representation: \
+             choose an exact one, as in `rules.columns.\"table.column\" = \"iso8601\"`",
+        ),
         _ => told,
     }
 }

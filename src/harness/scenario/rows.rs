@@ -7,7 +7,7 @@
 
 use super::client::Client;
 use super::ground::{Settings, scratch_folder};
-use crate::catalog::{Catalog, Key, QualifiedName, Shape, Table};
+use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
 use crate::harness::generate::{
@@ -32,28 +32,49 @@ pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -
     Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))
 }
 
-/// Keeps NaN out of columns that may not be NULL and whose representation has no room for it. A run stops there by
-/// design, with an error that names the column and its way out; a case would end before it began.
-pub(super) fn without_nan(hints: &mut Hints, plan: &Plan) {
+/// Keeps values out at which a run stops by design, with an error that names the column and its way out; a case would
+/// end before it began. They are NaN in a column that may not be NULL and whose representation has no room for it, and
+/// times after the year 294246 in a unique key: as microseconds they are one and the same number.
+pub(super) fn without_stops(hints: &mut Hints, plan: &Plan, catalog: &Catalog) {
+    const LAST_OF_MICROSECONDS: &str = "294246-12-31 23:59:59";
     for table in &plan.tables {
-        for column in table.columns.iter().filter(|column| column.not_null) {
-            if column.remainder.is_some_and(|remainder| remainder.contains("NaN")) {
-                bound(hints, &table.source, &column.source, &column.shape);
+        let is_unique = |column: &str| catalog.table(&table.source).is_some_and(|table| in_unique_key(table, column));
+        for column in &table.columns {
+            let remainder = column.remainder.unwrap_or_default();
+            if column.not_null && remainder.contains("NaN") {
+                bound(hints, &table.source, &column.source, largest_number(&column.shape));
+            } else if remainder.contains("294246") && is_unique(&column.source) {
+                bound(hints, &table.source, &column.source, LAST_OF_MICROSECONDS.to_owned());
             }
         }
     }
 }
 
-/// Draws no number above the largest; NaN is above all of them.
-fn bound(hints: &mut Hints, table: &QualifiedName, column: &str, shape: &Shape) {
-    let largest = match shape {
+/// Whether no two rows may have the same value there, alone or with others.
+fn in_unique_key(table: &Table, column: &str) -> bool {
+    let keys = table.primary_key.iter().chain(&table.unique_keys).flat_map(|key| &key.columns);
+    let indexes = table.indexes.iter().filter(|index| index.unique).flat_map(|index| &index.parts);
+    keys.into_iter().any(|name| name == column)
+        || indexes.into_iter().any(|part| match &part.key {
+            IndexKey::Column(name) => name == column,
+            IndexKey::Expression(text) => text.contains(column),
+        })
+}
+
+/// The largest number of a type; NaN is above it.
+fn largest_number(shape: &Shape) -> String {
+    match shape {
         Shape::Numeric { precision_and_scale: Some((precision, scale)) } => {
             let (digits, scale) = (i64::from(*precision) - i64::from(*scale), i64::from(*scale).max(0));
             let whole = if digits > 0 { "9".repeat(digits as usize) } else { "0".to_owned() };
             if scale > 0 { format!("{whole}.{}", "9".repeat(scale as usize)) } else { whole }
         }
         _ => "Infinity".to_owned(),
-    };
+    }
+}
+
+/// Draws nothing above `largest`, unless a hint says how far already.
+fn bound(hints: &mut Hints, table: &QualifiedName, column: &str, largest: String) {
     let mut hint = hints.column(&table.schema, &table.name, column).cloned().unwrap_or_default();
     hint.maximum.get_or_insert(largest);
     hints.columns.insert(format!("{table}.{column}"), hint);
@@ -160,7 +181,7 @@ impl Twin {
                 // No SQLite file holds a NaN.
                 let shape = &column.data_type.base().shape;
                 if *shape == Shape::Double {
-                    bound(&mut options.hints, &table.name, &column.name, shape);
+                    bound(&mut options.hints, &table.name, &column.name, largest_number(shape));
                 }
             }
         }

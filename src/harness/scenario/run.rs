@@ -160,7 +160,8 @@ impl Run<'_> {
         attempt.catalog = Some(ground.catalog.clone());
         let mut hints = hints.cloned().unwrap_or_default();
         if matches!(self.world, World::Random) {
-            steps.time("plan", || rows::without_nan(&mut hints, &plan(&ground.catalog, &ground.settings.choices)));
+            let plan = steps.time("plan", || plan(&ground.catalog, &ground.settings.choices));
+            rows::without_stops(&mut hints, &plan, &ground.catalog);
         }
         let options =
             Options { rows: self.scenario.rows, per_table: BTreeMap::new(), seed, awkward: AWKWARD_SHARE, hints };

@@ -1,7 +1,7 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
 use super::ground::{Ground, Settings, catalog, schema_sql, scratch_folder, template};
-use super::rows::{Twin, without_nan};
+use super::rows::{Twin, without_stops};
 use super::{Scenario, Subject};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
@@ -73,7 +73,7 @@ impl World {
         let empty = template.create(&scenario.name)?;
         let (earlier, plan) = earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?;
         let mut hints = hints;
-        without_nan(&mut hints, &plan);
+        without_stops(&mut hints, &plan, &catalog);
         let earlier = Some(Arc::new(earlier));
         let schema_file = settings.schema_file()?;
         let ground = Ground { name: scenario.name.clone(), settings, catalog, schema_file, earlier };
