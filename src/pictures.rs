@@ -5,6 +5,7 @@
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
 use crate::event::nobody;
+use crate::harness::Scenario;
 use crate::harness::snapshot::Picture;
 use crate::migration::Migration;
 use crate::report::message::{self, Message};
@@ -13,6 +14,20 @@ use rusqlite::Connection;
 use std::path::Path;
 
 const OPERATION: &str = "take the pictures of";
+
+/// The pictures of a scenario's first case, as [`of_migration`] takes them; the group is the scenario's name.
+///
+/// # Errors
+/// As [`Scenario::fill_source`] and [`of_migration`].
+pub fn of_scenario(scenario: &Scenario) -> Result<Vec<Picture>> {
+    let source = scenario.fill_source()?;
+    let migration = Migration::from(source.url());
+    let migration = match source.project() {
+        Some(project) => migration.with_project(project),
+        None => migration,
+    };
+    of_migration(scenario.name(), migration)
+}
 
 /// Plans a migration, carries it out into a temporary file, and tells what was seen: `plan`, `plan_json`,
 /// `target_schema`, `report` and `report_json`, each in the group `group`.

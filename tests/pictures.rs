@@ -6,6 +6,7 @@ mod whole_run;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use whimbrel::cancel::Cancel;
+use whimbrel::harness::Scenario;
 use whimbrel::harness::snapshot::Picture;
 use whimbrel::project::Project;
 use whimbrel::provision::{Database, shared};
@@ -82,6 +83,15 @@ fn a_migration_by_its_project() {
     let (database, project) = vibing2();
     let migration = Migration::from(database.url()).with_project(&project);
     assert_pictures!(FOLDER, pictures::of_migration("vibing2", migration).unwrap());
+}
+
+/// The projects that have no source on PostgreSQL, by a twin of their target with generated rows.
+#[test]
+fn a_migration_of_every_other_project() {
+    for project in projects().iter().filter(|name| *name != "vibing2") {
+        let scenario = Scenario::project(root().join("migrations").join(project)).unwrap().rows(100);
+        assert_pictures!(FOLDER, pictures::of_scenario(&scenario).unwrap());
+    }
 }
 
 /// The schema that is derived where no target schema is given, of the same source.

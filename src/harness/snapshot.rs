@@ -5,11 +5,13 @@
 //! left changes only when the migration does, and then its diff is worth reading.
 //!
 //! ```no_run
-//! # fn main() -> whimbrel::Result<()> {
-//! let migration = whimbrel::Migration::from("postgres://localhost/app");
-//! whimbrel::assert_pictures!("tests/snapshots", whimbrel::pictures::of_migration("app", migration)?);
-//! # Ok(())
-//! # }
+//! use whimbrel::harness::Scenario;
+//!
+//! #[test]
+//! fn nothing_changes_unseen() {
+//!     let scenario = Scenario::project("migrations/app").unwrap();
+//!     whimbrel::assert_pictures!("tests/snapshots", whimbrel::pictures::of_scenario(&scenario).unwrap());
+//! }
 //! ```
 //!
 //! A new or changed picture fails the test and leaves a `.snap.new` beside its snapshot (in CI it only fails);

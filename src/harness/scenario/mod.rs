@@ -37,6 +37,7 @@
 mod case;
 mod client;
 mod content;
+mod filled;
 mod ground;
 mod old;
 mod outcome;
@@ -47,6 +48,7 @@ mod run;
 mod steps;
 mod world;
 
+pub use filled::FilledSource;
 pub use outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread, StepTime};
 pub use properties::{ALL as PROPERTIES, Property};
 

@@ -30,7 +30,7 @@ pub(super) struct Fixed {
     pub hints: Hints,
     /// Makes the rows where the source is a twin of the target.
     pub twin: Option<Twin>,
-    template: Template,
+    pub template: Template,
 }
 
 impl World {

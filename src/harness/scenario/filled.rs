@@ -1,0 +1,67 @@
+//! A source as the cases of a scenario have it, to keep and look at: for pictures, and for tests of one's own.
+
+use super::client::Client;
+use super::world::World;
+use super::{AWKWARD_SHARE, Scenario, Subject, rows};
+use crate::endpoint::PostgresUrl;
+use crate::error::{Error, Result};
+use crate::harness::generate::Options;
+use crate::project::Project;
+use crate::provision::{self, Database};
+use std::collections::BTreeMap;
+
+/// A PostgreSQL database with a scenario's schema and the rows of its first case. It is gone when this is dropped.
+#[derive(Debug)]
+pub struct FilledSource {
+    database: Database,
+    project: Option<Project>,
+}
+
+impl FilledSource {
+    /// Its connection URL, password included: not for printing.
+    pub fn url(&self) -> String {
+        self.database.url()
+    }
+
+    /// The project that says how it is migrated; none for a schema alone.
+    pub fn project(&self) -> Option<&Project> {
+        self.project.as_ref()
+    }
+}
+
+impl Scenario {
+    /// Its name: the project's, or the schema's file name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The source of the first case: the schema, and the rows that the scenario's seed gives it.
+    ///
+    /// # Errors
+    /// When no server is to be had, the schema or the rows cannot be made, or each case has a schema of its own.
+    pub fn fill_source(&self) -> Result<FilledSource> {
+        let server = provision::shared()?;
+        let World::Fixed(fixed) = World::prepare(server, self)? else {
+            return Err(Error::usage("fill the source of", format!("`{}`", self.name), "each case has its own schema"));
+        };
+        let database = fixed.template.create(&self.name)?;
+        let url = PostgresUrl::parse(&database.url())?;
+        let options = Options {
+            rows: self.rows,
+            per_table: BTreeMap::new(),
+            seed: self.seed,
+            awkward: AWKWARD_SHARE,
+            hints: fixed.hints.clone(),
+        };
+        let dataset = match &fixed.twin {
+            Some(twin) => twin.generate(options)?,
+            None => rows::generate(&fixed.ground.catalog, options, &url)?,
+        };
+        rows::load(&mut Client::connect(&url)?, &url, &fixed.ground.catalog, &dataset)?;
+        let project = match &self.subject {
+            Subject::Project(project) => Some((**project).clone()),
+            _ => None,
+        };
+        Ok(FilledSource { database, project })
+    }
+}
