@@ -60,6 +60,8 @@ pub enum Phase {
     Introspect,
     /// Rows are copied.
     Copy,
+    /// Rows are made up and inserted.
+    Generate,
     /// Indexes and views are built.
     Finish,
     /// The finished file is read back and compared.

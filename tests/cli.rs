@@ -84,9 +84,10 @@ fn password(url: &str) -> Option<String> {
 
 #[test]
 fn help_of_every_verb() {
-    for verb in
-        ["", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "latency", "schema", "demo"]
-    {
+    for verb in [
+        "", "plan", "migrate", "verify", "rollback", "backups", "check", "optimize", "latency", "schema", "generate",
+        "test", "demo",
+    ] {
         let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let output = run(&words);
         assert!(stdout(&output).contains("Examples:"), "{verb}");
@@ -305,6 +306,8 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
     let target = folder.path().join("app.db");
     let (url, path) = (database.url(), target.to_string_lossy().into_owned());
     let missing = folder.path().join("missing.db").to_string_lossy().into_owned();
+    let empty = shared().expect("a server").create_database("cli").expect("a database");
+    execute(&empty.url(), "CREATE TABLE a (id serial PRIMARY KEY, b text)");
     let mut seen = Vec::new();
     let mut all = String::new();
     let invocations: &[(i32, &[&str])] = &[
@@ -317,6 +320,8 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
         (0, &["optimize", &path, "--json"]),
         (0, &["backups", &path, "--json"]),
         (0, &["backups", "prune", &path, "--keep", "0", "--json"]),
+        (0, &["generate", &empty.url(), "--rows", "30", "--json"]),
+        (2, &["generate", &empty.url(), "--json"]),
         (3, &["check", &missing, "--json"]),
         (2, &["plan", &url, "--table", "nonsense", "--json"]),
     ];
@@ -343,7 +348,7 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
     for kind in ["plan", "phase", "table_started", "table_finished", "verification", "outcome", "restored", "check"] {
         assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
     }
-    for kind in ["optimized", "backups", "pruned", "error"] {
+    for kind in ["optimized", "backups", "pruned", "generated", "error"] {
         assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
     }
     if let Some(password) = password(&url) {

@@ -2,12 +2,14 @@
 
 use super::exit::Exit;
 use super::output::{Output, OutputOptions};
+use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::harness::Seed;
 use crate::harness::generate::{Filling, Hints, Options, fill};
 use crate::project::Project;
 use crate::report::generated;
+use crate::report::message::Message;
 use clap::Args as ClapArgs;
 use std::path::Path;
 use std::time::Instant;
@@ -60,7 +62,7 @@ fn parse_share(text: &str) -> std::result::Result<f64, String> {
 ///
 /// # Errors
 /// When a table has rows already, no row can satisfy a constraint, or the database refuses; it is then as it was.
-pub fn run(args: &Args, output: &Output) -> Result<Exit> {
+pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let endpoint = Endpoint::parse(&args.database)?;
     if let Endpoint::Sqlite(path) = &endpoint
         && !path.is_file()
@@ -81,8 +83,10 @@ pub fn run(args: &Args, output: &Output) -> Result<Exit> {
     };
     let filling = Filling { options, tables: args.tables.clone(), append: args.append };
     let start = Instant::now();
-    let filled = fill(&endpoint, &filling)?;
-    let took = start.elapsed();
-    output.rendered(&generated::text(&filled, args.seed, took), || generated::json(&filled, args.seed, took));
+    let progress = output.progress();
+    let filled = fill(&endpoint, &filling, cancel, &|event| progress.hear(event));
+    progress.finish();
+    let done = generated::message(&filled?, &endpoint.to_string(), args.seed, start.elapsed());
+    output.result(&generated::text(&done), || Message::Generated(done.clone()));
     Ok(Exit::Success)
 }

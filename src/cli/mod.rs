@@ -101,7 +101,7 @@ impl Verb {
             Verb::Optimize(args) => optimize::run(args, output, cancel),
             Verb::Latency(args) => latency::run(args, output, cancel),
             Verb::Schema(args) => schema::run(args, output, cancel),
-            Verb::Generate(args) => generate::run(args, output),
+            Verb::Generate(args) => generate::run(args, output, cancel),
             Verb::Test(args) => test::run(args, output, cancel),
             Verb::Demo(_) => demo::run(cancel),
         }

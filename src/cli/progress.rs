@@ -169,6 +169,7 @@ impl State {
             None => "starting",
             Some(Phase::Introspect) => "reading the source's schema",
             Some(Phase::Copy) => "copying",
+            Some(Phase::Generate) => "filling",
             Some(Phase::Finish) => "building",
             Some(Phase::Verify) => "verifying",
             Some(Phase::Compare) => "looking for the rows that differ",

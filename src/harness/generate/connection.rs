@@ -3,6 +3,7 @@
 //!
 //! Invariant: after a failure every further call but the drop returns an error; what was not committed is gone.
 
+use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::explain;
 use crate::error::{Error, Result};
@@ -24,10 +25,11 @@ pub(super) type Answer = Vec<Vec<Option<String>>>;
 
 #[derive(Debug)]
 enum Request {
-    /// Statements, and what a failure names.
+    /// Statements, what a failure names, and whether a stop that is asked for meanwhile comes too late for them.
     Query {
         sql: String,
         object: String,
+        to_its_end: bool,
     },
     /// `COPY … FROM STDIN`; chunks follow.
     Copy {
@@ -51,6 +53,11 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects.
     pub(super) fn open(url: &PostgresUrl) -> Result<Connection> {
+        Self::open_until(url, &Cancel::new())
+    }
+
+    /// Connects; when a stop is asked for, whatever the server is doing is given up.
+    pub(super) fn open_until(url: &PostgresUrl, cancel: &Cancel) -> Result<Connection> {
         let label = format!("`{url}`");
         let options = PgConnectOptions::from_str(url.secret())
             .map_err(|error| explain("connect to", &label, &error))?
@@ -60,7 +67,8 @@ impl Connection {
         let (requests, incoming) = sync_channel(QUEUE);
         let (outgoing, answers) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let worker = Worker { incoming, outgoing, failed: Arc::clone(&failed), label: label.clone() };
+        let worker =
+            Worker { incoming, outgoing, failed: Arc::clone(&failed), label: label.clone(), cancel: cancel.clone() };
         let thread = std::thread::spawn(move || worker.run(&options));
         let connection = Connection { requests: Some(requests), answers, failed, thread: Some(thread), label };
         // The first answer says whether there is a connection at all.
@@ -75,7 +83,13 @@ impl Connection {
 
     /// Runs statements and returns the rows of the last that has any; `object` is what a failure names.
     pub(super) fn query(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<Answer> {
-        self.send(Request::Query { sql: sql.into(), object: object.into() })?;
+        self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: false })?;
+        self.answer()
+    }
+
+    /// As [`Connection::query`], and no request to stop cuts it short: its outcome would be unknown.
+    pub(super) fn query_to_its_end(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<Answer> {
+        self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: true })?;
         self.answer()
     }
 
@@ -130,6 +144,7 @@ struct Worker {
     outgoing: SyncSender<Result<Answer>>,
     failed: Arc<AtomicBool>,
     label: String,
+    cancel: Cancel,
 }
 
 impl Worker {
@@ -142,7 +157,15 @@ impl Worker {
             }
         };
         runtime.block_on(async {
-            let mut connection = match tokio::time::timeout(CONNECT_LIMIT, options.connect()).await {
+            let connecting = tokio::time::timeout(CONNECT_LIMIT, options.connect());
+            let connected = match self.unless_cancelled(connecting).await {
+                Ok(connected) => connected,
+                Err(interrupted) => {
+                    let _ = self.outgoing.send(Err(interrupted));
+                    return;
+                }
+            };
+            let mut connection = match connected {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(error)) => {
                     let _ = self.outgoing.send(Err(explain("connect to", &self.label, &error)));
@@ -157,8 +180,10 @@ impl Worker {
             if self.outgoing.send(Ok(Vec::new())).is_ok() {
                 self.serve(&mut connection).await;
             }
-            // Nobody waits for this connection any more.
-            let _ = connection.close().await;
+            // Nobody waits for this connection any more; one that was left in the middle of something is just cut.
+            if !self.cancel.is_cancelled() {
+                let _ = connection.close().await;
+            }
         });
     }
 
@@ -166,7 +191,13 @@ impl Worker {
         // Waiting here blocks the runtime, which has nothing else to do.
         while let Ok(request) = self.incoming.recv() {
             let answer = match request {
-                Request::Query { sql, object } => query(connection, &sql, &object).await,
+                Request::Query { sql, object, to_its_end: true } => query(connection, &sql, &object).await,
+                Request::Query { sql, object, to_its_end: false } => {
+                    match self.unless_cancelled(query(connection, &sql, &object)).await {
+                        Ok(answer) => answer,
+                        Err(interrupted) => Err(interrupted),
+                    }
+                }
                 Request::Copy { sql, object } => {
                     let done = self.copy(connection, &sql, &object).await;
                     done.map(|()| Vec::new())
@@ -181,18 +212,28 @@ impl Worker {
         }
     }
 
+    async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::interrupted("fill")),
+            output = future => Ok(output),
+        }
+    }
+
     async fn copy(&self, connection: &mut PgConnection, sql: &str, object: &str) -> Result<()> {
         const OPERATION: &str = "fill";
         self.failed.store(false, Ordering::Relaxed);
         let told = |error: &sqlx::Error| explain(OPERATION, object, error);
-        let mut outcome = connection.copy_in_raw(sql).await.map_err(|error| told(&error));
+        let started = self.unless_cancelled(connection.copy_in_raw(sql)).await;
+        let mut outcome = started.and_then(|copy| copy.map_err(|error| told(&error)));
         loop {
             match self.incoming.recv() {
                 Ok(Request::Chunk(rows)) => {
-                    if let Ok(copy) = &mut outcome
-                        && let Err(error) = copy.send(rows).await
-                    {
-                        outcome = Err(told(&error));
+                    if let Ok(copy) = &mut outcome {
+                        let sent = self.unless_cancelled(copy.send(rows)).await;
+                        if let Err(error) = sent.and_then(|sent| sent.map_err(|error| told(&error))) {
+                            outcome = Err(error);
+                        }
                     }
                     if outcome.is_err() {
                         self.failed.store(true, Ordering::Relaxed);
@@ -200,12 +241,17 @@ impl Worker {
                 }
                 Ok(Request::CopyEnd) => {
                     return match outcome {
-                        Ok(copy) => copy.finish().await.map(|_| ()).map_err(|error| told(&error)),
+                        Ok(copy) => {
+                            let finished = self.unless_cancelled(copy.finish()).await;
+                            finished.and_then(|finished| finished.map(|_| ()).map_err(|error| told(&error)))
+                        }
                         Err(error) => Err(error),
                     };
                 }
                 Ok(Request::Query { .. } | Request::Copy { .. }) | Err(_) => {
-                    if let Ok(copy) = outcome {
+                    if let Ok(copy) = outcome
+                        && !self.cancel.is_cancelled()
+                    {
                         let _ = copy.abort("the rows end here").await;
                     }
                     return Err(Error::could_not(OPERATION, object, "the rows ended too early"));

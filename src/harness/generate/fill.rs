@@ -2,12 +2,17 @@
 
 use super::connection::Connection;
 use super::dataset::table_name;
-use super::{Generated, Generator, Options, PostgresJudge, PostgresSink, Row, SqliteJudge, SqliteSink, sqlite_catalog};
+use super::watched::{WatchedJudge, WatchedSink};
+use super::{
+    Generated, Generator, Judge, Options, PostgresJudge, PostgresSink, Row, Sink, SqliteJudge, SqliteSink,
+    sqlite_catalog,
+};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, TableKind};
 use crate::endpoint::postgres::{Session, introspect};
 use crate::endpoint::{Endpoint, PostgresUrl};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
+use crate::event::{Event, Listener, Phase};
 use crate::plan::choices::names_table;
 use crate::quote::quote;
 use std::path::Path;
@@ -30,26 +35,56 @@ pub struct Filled {
     pub generated: Generated,
     /// Names of the triggers of the tables that were filled: they fired as for any other row.
     pub triggers: Vec<String>,
+    /// What went wrong after the rows were there: statistics that could not be gathered.
+    pub notes: Vec<String>,
 }
 
 /// Fills a database. A failure leaves it as it was.
 ///
 /// # Errors
 /// A usage error where a table has rows and `append` is not set, or a pattern matches no table; as
-/// [`Generator::new`] and [`Generator::stream`]; whatever the database refuses.
-pub fn fill(endpoint: &Endpoint, filling: &Filling) -> Result<Filled> {
-    match endpoint {
-        Endpoint::Postgres(url) => fill_postgres(url, filling),
-        Endpoint::Sqlite(path) => fill_sqlite(path, filling),
+/// [`Generator::new`] and [`Generator::stream`]; whatever the database refuses; an interrupt when `cancel` asks for one.
+pub fn fill(endpoint: &Endpoint, filling: &Filling, cancel: &Cancel, listener: &Listener<'_>) -> Result<Filled> {
+    let watch = Watch { cancel, listener };
+    let filled = match endpoint {
+        Endpoint::Postgres(url) => fill_postgres(url, filling, watch),
+        Endpoint::Sqlite(path) => fill_sqlite(path, filling, watch),
+    };
+    filled.map_err(|error| match error.kind() == Kind::Interrupted {
+        true => error.while_doing("fill").hint("the database is what it was before"),
+        false => error,
+    })
+}
+
+/// Whoever may stop the work, and whoever follows it.
+#[derive(Clone, Copy)]
+struct Watch<'w> {
+    cancel: &'w Cancel,
+    listener: &'w Listener<'w>,
+}
+
+impl Watch<'_> {
+    /// Makes the rows, under watch.
+    fn stream(self, generator: &Generator<'_>, judge: &mut dyn Judge, sink: &mut dyn Sink) -> Result<Generated> {
+        let Watch { cancel, listener } = self;
+        let (tables, row_estimate) = generator.totals();
+        listener(Event::PlanReady { tables, row_estimate });
+        listener(Event::PhaseStarted { phase: Phase::Generate });
+        let mut sink = WatchedSink { sink, generator, cancel, listener, table: None, rows: 0, untold: 0 };
+        let generated = generator.stream(&mut WatchedJudge { judge, cancel }, &mut sink)?;
+        listener(Event::PhaseStarted { phase: Phase::Finish });
+        cancel.check("fill")?;
+        Ok(generated)
     }
 }
 
-fn fill_postgres(url: &PostgresUrl, filling: &Filling) -> Result<Filled> {
+fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Result<Filled> {
+    (watch.listener)(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = {
-        let mut session = Session::connect(url, &Cancel::new())?;
+        let mut session = Session::connect(url, watch.cancel)?;
         introspect(&mut session)?
     };
-    let mut connection = Connection::open(url)?;
+    let mut connection = Connection::open_until(url, watch.cancel)?;
     connection.query(
         "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off",
         format!("`{url}`"),
@@ -66,13 +101,14 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling) -> Result<Filled> {
     };
     let generator = prepare(&catalog, filling, &mut read)?;
     drop(connection);
-    let mut sink = PostgresSink::open(url, &catalog)?;
-    let generated = generator.stream(&mut PostgresJudge::new(url), &mut sink)?;
-    sink.commit()?;
-    Ok(filled(&catalog, generated))
+    let mut sink = PostgresSink::open_until(url, &catalog, watch.cancel)?;
+    let generated = watch.stream(&generator, &mut PostgresJudge::new(url), &mut sink)?;
+    let without_statistics = sink.commit()?;
+    Ok(filled(&catalog, generated, without_statistics))
 }
 
-fn fill_sqlite(path: &Path, filling: &Filling) -> Result<Filled> {
+fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Filled> {
+    (watch.listener)(Event::PhaseStarted { phase: Phase::Introspect });
     let shown = format!("`{}`", path.display());
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let file = rusqlite::Connection::open_with_flags(path, flags).could_not("open", &shown)?;
@@ -85,10 +121,10 @@ fn fill_sqlite(path: &Path, filling: &Filling) -> Result<Filled> {
     let generator = prepare(&catalog, filling, &mut read)?;
     let mut judge = SqliteJudge::new(&file)?;
     let mut sink = SqliteSink::open(&file)?;
-    let generated = generator.stream(&mut judge, &mut sink)?;
+    let generated = watch.stream(&generator, &mut judge, &mut sink)?;
     sink.commit()?;
-    file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown)?;
-    Ok(filled(&catalog, generated))
+    let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown).err();
+    Ok(filled(&catalog, generated, without_statistics))
 }
 
 /// Rows of a file as cells; keys that hold a number or a blob in a text column are kept as their text.
@@ -147,7 +183,7 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
         if first?.is_empty() {
             continue;
         }
-        if generator.wants_rows(&table.name) && !filling.append {
+        if generator.wanted_rows(&table.name) > 0 && !filling.append {
             return Err(Error::usage("fill", format!("`{}`", table.name), "it has rows already")
                 .hint("add to them with `--append`, or choose other tables with `--tables`"));
         }
@@ -170,7 +206,7 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
     Ok(generator)
 }
 
-fn filled(catalog: &Catalog, generated: Generated) -> Filled {
+fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Error>) -> Filled {
     let is_filled = |name: &str| {
         generated.tables.iter().any(|table| table.rows > 0 && name.ends_with(&format!(" on {}", table.table)))
     };
@@ -178,5 +214,6 @@ fn filled(catalog: &Catalog, generated: Generated) -> Filled {
         .filter(|other| other.kind == "trigger" && is_filled(&other.name))
         .map(|other| other.name.clone())
         .collect();
-    Filled { generated, triggers }
+    let notes = without_statistics.into_iter().map(|error| format!("the rows are there without statistics: {error}"));
+    Filled { generated, triggers, notes: notes.collect() }
 }

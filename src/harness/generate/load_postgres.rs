@@ -5,9 +5,10 @@
 
 use super::connection::{Connection, copy_text};
 use super::dataset::{Cell, Dataset, Sink, identifying, table_name};
+use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, Table};
 use crate::endpoint::PostgresUrl;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::quote::{quote, quote_all};
 
 /// How many bytes of rows are sent at once.
@@ -21,7 +22,7 @@ pub fn load_postgres(url: &PostgresUrl, catalog: &Catalog, dataset: &Dataset) ->
     let mut sink = PostgresSink::open(url, catalog)?;
     for rows in &dataset.tables {
         let Some(table) = catalog.table(&rows.table) else {
-            return Err(crate::Error::could_not("fill", format!("`{}`", rows.table), "the catalog has no such table"));
+            return Err(Error::could_not("fill", format!("`{}`", rows.table), "the catalog has no such table"));
         };
         sink.table(table, &rows.columns, &rows.later)?;
         for row in &rows.rows {
@@ -29,7 +30,7 @@ pub fn load_postgres(url: &PostgresUrl, catalog: &Catalog, dataset: &Dataset) ->
         }
         sink.end()?;
     }
-    sink.commit()
+    sink.commit().map(|_| ())
 }
 
 /// Takes rows into a PostgreSQL database in one transaction; without [`PostgresSink::commit`] nothing has happened.
@@ -66,8 +67,21 @@ impl PostgresSink {
     /// # Errors
     /// When the server cannot be reached.
     pub fn open(url: &PostgresUrl, catalog: &Catalog) -> Result<PostgresSink> {
-        let mut connection = Connection::open(url)?;
+        Self::open_until(url, catalog, &Cancel::new())
+    }
+
+    /// As [`PostgresSink::open`]; when a stop is asked for, whatever the server is doing is given up.
+    ///
+    /// # Errors
+    /// As [`PostgresSink::open`].
+    pub fn open_until(url: &PostgresUrl, catalog: &Catalog, cancel: &Cancel) -> Result<PostgresSink> {
+        let mut connection = Connection::open_until(url, cancel)?;
         let label = connection.label().to_owned();
+        // Without this a server that waits for a lock does not notice that nobody waits for it. Older ones lack it.
+        connection.query(
+            "SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
+            &label,
+        )?;
         connection.query(
             "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
              SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; BEGIN; \
@@ -94,11 +108,13 @@ impl PostgresSink {
         })
     }
 
-    /// Sets what was left for later, sets the sequences, commits, and has the server gather statistics.
+    /// Sets what was left for later, sets the sequences, commits, and has the server gather statistics. What is
+    /// returned is why it could not gather them: the rows are there all the same.
     ///
     /// # Errors
-    /// When a constraint that was deferred does not hold, or the connection is cut; nothing has happened then.
-    pub fn commit(mut self) -> Result<()> {
+    /// When a constraint that was deferred does not hold, a stop was asked for, or the connection is cut; nothing has
+    /// happened then.
+    pub fn commit(mut self) -> Result<Option<Error>> {
         for update in std::mem::take(&mut self.updates) {
             let [create, copy, set] = update.statements;
             self.connection.query(create, &update.object)?;
@@ -107,6 +123,9 @@ impl PostgresSink {
             self.connection.copy_end()?;
             self.connection.query(set, &update.object)?;
         }
+        // Setting a sequence is the one thing that no rollback undoes, so whatever can fail has to fail before it.
+        let label = self.connection.label().to_owned();
+        self.connection.query("SET CONSTRAINTS ALL IMMEDIATE", &label)?;
         for (table, column, sequence, counts_up) in &self.sequences {
             if !self.filled.contains(table) {
                 continue;
@@ -122,13 +141,12 @@ impl PostgresSink {
             );
             self.connection.query(sql, format!("the sequence `{sequence}`"))?;
         }
-        let label = self.connection.label().to_owned();
-        self.connection.query("COMMIT", &label)?;
+        self.connection.query_to_its_end("COMMIT", &label)?;
         let tables: Vec<String> = self.filled.iter().map(|table| table_name(table, false)).collect();
-        if !tables.is_empty() {
-            self.connection.query(format!("ANALYZE {}", tables.join(", ")), label)?;
+        if tables.is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        Ok(self.connection.query(format!("ANALYZE {}", tables.join(", ")), label).err())
     }
 
     fn send(&mut self) -> Result<()> {

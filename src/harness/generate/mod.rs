@@ -25,6 +25,7 @@ mod share;
 mod sqlite_catalog;
 mod table_plan;
 pub mod values;
+mod watched;
 
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
@@ -138,9 +139,15 @@ impl<'c> Generator<'c> {
         places.into_iter().collect()
     }
 
-    /// Whether a table is to get any rows.
-    pub fn wants_rows(&self, table: &QualifiedName) -> bool {
-        self.plans.iter().any(|plan| plan.table.name == *table && plan.wanted > 0)
+    /// How many rows a table is to get.
+    pub fn wanted_rows(&self, table: &QualifiedName) -> u64 {
+        self.plans.iter().find(|plan| plan.table.name == *table).map_or(0, |plan| plan.wanted)
+    }
+
+    /// How many tables are to get rows, and how many rows that is.
+    pub fn totals(&self) -> (u64, u64) {
+        let wanted = self.plans.iter().map(|plan| plan.wanted).filter(|wanted| *wanted > 0);
+        wanted.fold((0, 0), |(tables, rows), wanted| (tables + 1, rows + wanted))
     }
 
     /// All rows in memory.

@@ -43,6 +43,8 @@ pub(super) struct RowMaker<'p, 'c> {
     enumeration: Option<Enumeration>,
     /// How many keys this table has put into each store that it refers to itself by.
     visible: Vec<(usize, usize)>,
+    /// How many rows there were before: each may stand against one attempt more.
+    before: u32,
     /// Conditions that were not met, by place.
     refused: Vec<u64>,
 }
@@ -137,6 +139,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             remembered: vec![HashSet::new(); plan.keys.len()],
             enumeration,
             visible: plan.selves.iter().map(|key| (key.store, 0)).collect(),
+            before: 0,
             refused: vec![0; plan.conditions.len()],
         }
     }
@@ -152,6 +155,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
 
     /// Remembers a row that was there before, so that no key of it comes again.
     pub(super) fn remember(&mut self, row: &Row) {
+        self.before = self.before.saturating_add(1);
         for place in 0..self.plan.keys.len() {
             if let Some(hash) = self.key_hash(place, row, true) {
                 self.remembered[place].insert(hash);
@@ -171,7 +175,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 Err(Refused::Full(why)) => return Ok(Made::Full(why)),
                 Err(Refused::Key(key)) => {
                     key_tries += 1;
-                    if key_tries >= KEY_TRIES_MAX && self.enumeration.is_none() {
+                    if key_tries >= KEY_TRIES_MAX.saturating_add(self.before) && self.enumeration.is_none() {
                         return Ok(Made::Full(self.key_is_full(key)));
                     }
                 }

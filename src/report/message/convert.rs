@@ -44,6 +44,7 @@ pub fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Introspect => "introspect",
         Phase::Copy => "copy",
+        Phase::Generate => "generate",
         Phase::Finish => "finish",
         Phase::Verify => "verify",
         Phase::Compare => "compare",

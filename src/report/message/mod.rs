@@ -45,6 +45,8 @@ pub enum Message {
     Optimized(Optimized),
     /// How fast a project's queries are.
     Latency(Latency),
+    /// What a database was filled with.
+    Generated(Generated),
     /// Every property held in every case of a test.
     TestPassed(TestPassed),
     /// A property that does not hold, or a case that could not be run; an `error` comes after it.
@@ -53,7 +55,7 @@ pub enum Message {
     Error(Failure),
 }
 
-/// A part of the run: `introspect`, `copy`, `finish`, `verify`, `compare` or `publish`.
+/// A part of the run: `introspect`, `copy`, `generate`, `finish`, `verify`, `compare` or `publish`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseStarted {
@@ -614,6 +616,42 @@ pub struct MissedTarget {
     pub measured_ms: f64,
     /// What it should have been below.
     pub target_ms: f64,
+}
+
+/// What a database was filled with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generated {
+    /// The database without a password.
+    pub database: String,
+    /// What all random choices came from.
+    pub seed: u64,
+    /// The rows of all tables.
+    pub rows: u64,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Rows by that time.
+    pub rows_per_second: u64,
+    /// Each table, in the order in which they were filled.
+    pub tables: Vec<GeneratedTable>,
+    /// Triggers of these tables, which fired as for any other row.
+    pub triggers: Vec<String>,
+    /// What went wrong after the rows were there.
+    pub notes: Vec<String>,
+}
+
+/// A table that was filled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratedTable {
+    /// `schema.table`.
+    pub table: String,
+    /// How many rows it got.
+    pub rows: u64,
+    /// How many it was to get.
+    pub rows_wanted: u64,
+    /// Why it got fewer; `null` where it did not.
+    pub why_fewer: Option<String>,
 }
 
 /// Why the program ends without success.
