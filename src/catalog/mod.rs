@@ -69,6 +69,9 @@ pub enum TableKind {
     Partitioned {
         /// The leaf partitions.
         partitions: Vec<QualifiedName>,
+        /// Under which condition each of them takes a row, in the source's SQL; `true` for one that takes every row.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<String>,
     },
     /// A materialized view, carried as a table that holds the rows it held.
     MaterializedView {

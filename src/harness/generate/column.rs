@@ -7,6 +7,8 @@ use crate::harness::Random;
 use crate::project::{ColumnHint, Form};
 use std::cmp::Ordering;
 
+/// How often an awkward time is drawn before an ordinary one has to do.
+const AWKWARD_TIMES_MAX: u32 = 8;
 /// How often an ordinary nullable column is NULL.
 const NULL_SHARE: f64 = 0.12;
 
@@ -94,7 +96,21 @@ impl ColumnPlan {
         {
             return value.clone();
         }
+        if self.is_written_time() {
+            // What a text has to be a time for is another program: it knows neither infinity nor the 24th hour.
+            for _ in 0..AWKWARD_TIMES_MAX {
+                let value = self.source.draw(random, awkward);
+                if is_plain_time(&value) {
+                    return self.formed(value);
+                }
+            }
+            return self.formed(self.source.draw(random, false));
+        }
         self.formed(self.source.draw(random, awkward))
+    }
+
+    fn is_written_time(&self) -> bool {
+        matches!(self.form, Some(Form::Rfc3339 | Form::DateTime | Form::Date))
     }
 
     fn formed(&self, value: String) -> String {
@@ -125,6 +141,21 @@ impl ColumnPlan {
             _ => None,
         }
     }
+}
+
+/// Whether a date or timestamp has four digits of a year, and a time that every clock shows.
+fn is_plain_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let date = bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let below = |range: std::ops::Range<usize>, end: u32| {
+        text.get(range).and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|number| number < end)
+    };
+    let ends_well = bytes.last().is_some_and(u8::is_ascii_digit);
+    date && ends_well && (bytes.len() == 10 || below(11..13, 24) && below(14..16, 60) && below(17..19, 60))
 }
 
 /// Adds what a hint says to what the checks say.

@@ -98,7 +98,8 @@ pub(super) fn assemble(
                 table.row_estimate = sum_of_estimates(tree.leaves.iter().map(|leaf| leaf.row_estimate));
                 table.size_bytes = tree.leaves.iter().map(|leaf| leaf.size_bytes).sum();
                 let partitions = tree.leaves.iter().map(|leaf| leaf.qualified_name()).collect();
-                table.kind = TableKind::Partitioned { partitions };
+                let conditions = tree.leaves.iter().map(|leaf| leaf.partition_condition()).collect();
+                table.kind = TableKind::Partitioned { partitions, conditions };
             }
             'm' => {
                 let definition = statement(row.definition.as_deref().unwrap_or_default()).to_owned();
