@@ -148,8 +148,12 @@ const PARTITIONS_AND_INDEXES: &str = r#"
     CREATE TABLE note (a text, b text, at timestamp, name varchar(30));
     CREATE UNIQUE INDEX ON note ((a || b)); CREATE UNIQUE INDEX ON note (date_trunc('month', at));
     CREATE UNIQUE INDEX ON note (lower(name));
+    CREATE TABLE by_key (id integer, n integer) PARTITION BY RANGE (n);
+    CREATE TABLE by_key_1 PARTITION OF by_key FOR VALUES FROM (1) TO (10);
+    CREATE TABLE by_key_2 PARTITION OF by_key FOR VALUES FROM (10) TO (20);
     CREATE TABLE country (id integer PRIMARY KEY, name text NOT NULL UNIQUE);
     CREATE TABLE city (country smallint NOT NULL REFERENCES country, name varchar(4) REFERENCES country (name));
+    ALTER TABLE by_key_2 ADD FOREIGN KEY (id) REFERENCES country;
     CREATE TABLE odd_check (v text COLLATE "C" CHECK (v > 'b' AND v ~ '^[c-f]{3}$'));
     CREATE DOMAIN tiny AS integer CHECK (VALUE BETWEEN 1 AND 3);
     CREATE TABLE few (a tiny, b boolean, PRIMARY KEY (a, b));
@@ -192,7 +196,7 @@ fn a_constraint_that_cannot_be_kept_and_a_hint_without_a_column_are_named() {
 }
 
 /// Fixed: another number here means that old seeds give other rows, and that replaying them shows something else.
-const ROWS_OF_SEED_7: u64 = 0;
+const ROWS_OF_SEED_7: u64 = 3_141_760_709_682_593_825;
 
 #[test]
 fn a_seed_gives_the_same_rows_on_every_machine() {

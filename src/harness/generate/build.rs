@@ -138,7 +138,7 @@ fn plan<'c>(
         return empty_plan(plan, &inserted);
     }
     let mut later = BTreeSet::new();
-    for (number, key) in table.foreign_keys.iter().enumerate() {
+    for (number, key) in table.foreign_keys_of_any_part().enumerate() {
         let Some(parent) = tables.iter().position(|other| other.name == key.references) else { continue };
         let Some(columns) = key.columns.iter().map(at).collect::<Option<Vec<_>>>() else {
             return Err(Error::could_not(
@@ -291,7 +291,7 @@ fn join(groups: &mut Vec<Vec<Foreign>>, foreign: Foreign) {
 
 /// The columns whose values have to be known before rows of other tables are made.
 fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
-    let keys = catalog.tables.iter().flat_map(|other| &other.foreign_keys);
+    let keys = catalog.tables.iter().flat_map(|other| other.foreign_keys_of_any_part());
     let referenced = keys.filter(|key| key.references == table.name).flat_map(|key| key.referenced_columns.clone());
     table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
 }
@@ -316,11 +316,16 @@ fn unique_keys(table: &Table, names: &[String], inserted: &[&Column], sqlite: bo
         for part in &index.parts {
             match &part.key {
                 IndexKey::Column(name) => columns.extend(at(name)),
-                IndexKey::Expression(expression) => {
-                    nulls_equal = true;
-                    columns.extend(checks::columns_of(expression, inserted, sqlite));
-                }
+                IndexKey::Expression(_) => nulls_equal = true,
             }
+        }
+        if columns.is_empty() {
+            // Beside a column, an expression need not tell anything apart.
+            let expressions = index.parts.iter().filter_map(|part| match &part.key {
+                IndexKey::Expression(expression) => Some(expression),
+                IndexKey::Column(_) => None,
+            });
+            columns.extend(expressions.flat_map(|expression| checks::columns_of(expression, inserted, sqlite)));
         }
         columns.dedup();
         let predicate = index.predicate.as_ref();
@@ -446,7 +451,9 @@ fn choose_ways(plan: &mut TablePlan<'_>) {
         let distinct = |column: &usize| plan.columns[*column].distinct;
         plan.keys[key].way = if columns.iter().any(distinct) {
             Way::Distinct
-        } else if plan.keys[key].predicate.is_some() {
+        } else if plan.keys[key].predicate.is_some()
+            && columns.iter().all(|column| plan.columns[*column].text_tells_apart || plan.is_foreign(*column))
+        {
             Way::Remembered
         } else if let Some(column) = columns.iter().copied().rev().find(roomy) {
             plan.columns[column].distinct = true;

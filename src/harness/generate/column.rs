@@ -1,5 +1,6 @@
 //! One column's values: what its type, its checks and the project's hints together leave.
 
+use super::checks::is_plain_moment;
 use super::values::{Bound, Limits, Pattern, ValueSource};
 use crate::catalog::{Column, DataType, Shape};
 use crate::error::Result;
@@ -65,7 +66,7 @@ impl ColumnPlan {
         };
         let shape = data_type.base().shape.clone();
         let integer = matches!(shape, Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid);
-        let text = matches!(shape, Shape::Text | Shape::VarChar { .. } | Shape::Uuid) && column.collation.is_none();
+        let text = matches!(shape, Shape::Text | Shape::VarChar { .. }) && column.collation.is_none();
         Ok(ColumnPlan {
             text_tells_apart: (integer || text) && form.is_none(),
             source: ValueSource::new(&data_type, limits)?,
@@ -100,7 +101,7 @@ impl ColumnPlan {
             // What a text has to be a time for is another program: it knows neither infinity nor the 24th hour.
             for _ in 0..AWKWARD_TIMES_MAX {
                 let value = self.source.draw(random, awkward);
-                if is_plain_time(&value) {
+                if is_plain_moment(&value) {
                     return self.formed(value);
                 }
             }
@@ -133,29 +134,11 @@ impl ColumnPlan {
                 a.parse::<f64>().ok()?.partial_cmp(&b.parse::<f64>().ok()?)
             }
             Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. } => {
-                let plain = |text: &str| {
-                    text.len() >= 10 && text.as_bytes()[4] == b'-' && !text.ends_with('C') && text.is_ascii()
-                };
-                (plain(a) && plain(b)).then(|| a.cmp(b))
+                (is_plain_moment(a) && is_plain_moment(b)).then(|| a.cmp(b))
             }
             _ => None,
         }
     }
-}
-
-/// Whether a date or timestamp has four digits of a year, and a time that every clock shows.
-fn is_plain_time(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let date = bytes.len() >= 10
-        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    let below = |range: std::ops::Range<usize>, end: u32| {
-        text.get(range).and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|number| number < end)
-    };
-    let ends_well = bytes.last().is_some_and(u8::is_ascii_digit);
-    date && ends_well && (bytes.len() == 10 || below(11..13, 24) && below(14..16, 60) && below(17..19, 60))
 }
 
 /// Adds what a hint says to what the checks say.

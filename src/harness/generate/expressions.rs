@@ -25,6 +25,7 @@ pub(super) fn of_indexes(table: &Table, inserted: &[&Column], sqlite: bool, rows
         let IndexKey::Expression(expression) = &part.key else { continue };
         let columns = checks::columns_of(expression, inserted, sqlite);
         let days = rounding_days(expression);
+        keep_sums_apart(expression, &columns, inserted, limits);
         for column in &columns {
             let limits = &mut limits[*column];
             limits.plain = true;
@@ -49,6 +50,25 @@ pub(super) fn of_indexes(table: &Table, inserted: &[&Column], sqlite: bool, rows
             }
         }
     }
+}
+
+/// Of numbers that are added, all but one get one value.
+fn keep_sums_apart(expression: &str, columns: &[usize], inserted: &[&Column], limits: &mut [Limits]) {
+    let integer = |column: &usize| {
+        matches!(inserted[*column].data_type.base().shape, Shape::SmallInt | Shape::Integer | Shape::BigInt)
+    };
+    if columns.len() < 2 || !expression.contains(['+', '-', '*']) || !columns.iter().all(integer) {
+        return;
+    }
+    let free = |column: &usize| {
+        let limits = &limits[*column];
+        limits.allowed.is_none() && limits.minimum.is_none() && limits.maximum.is_none()
+    };
+    let mut fixed: Vec<usize> = columns.iter().copied().filter(free).collect();
+    if fixed.len() == columns.len() {
+        fixed.remove(0);
+    }
+    fixed.into_iter().for_each(|column| limits[column].allowed = Some(vec!["1".to_owned()]));
 }
 
 /// How many days apart dates have to be to stay apart when an expression has rounded them.

@@ -36,7 +36,7 @@ fn referrers<'c>(catalog: &'c Catalog, table: &Table, column: &Column) -> Vec<&'
     let mut found = Vec::new();
     while let Some((name, column)) = open.pop() {
         for other in &catalog.tables {
-            for key in other.foreign_keys.iter().filter(|key| key.references == *name) {
+            for key in other.foreign_keys_of_any_part().filter(|key| key.references == *name) {
                 let pairs = key.referenced_columns.iter().zip(&key.columns);
                 for (_, referring) in pairs.filter(|(referenced, _)| *referenced == column) {
                     if known.insert((&other.name, referring.as_str())) {

@@ -10,9 +10,10 @@ mod solve;
 
 use super::dataset::Row;
 use evaluate::Family;
+pub(super) use evaluate::is_plain_moment;
 use node::Node;
 
-pub(super) use solve::{columns_of, find, predicate};
+pub(super) use solve::{columns_of, domain_limits, find, predicate};
 
 /// What is known about a condition on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

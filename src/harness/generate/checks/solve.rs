@@ -3,7 +3,7 @@
 use super::Condition;
 use super::evaluate::{Family, order};
 use super::node::{Comparison, Node, Reader};
-use crate::catalog::{Column, Shape, Table, TableKind};
+use crate::catalog::{Column, DataType, Shape, Table, TableKind};
 use crate::harness::generate::judge::{domain_checks, with_value};
 use crate::harness::generate::values::{Bound, Limits, Pattern};
 use crate::project::Form;
@@ -92,6 +92,40 @@ pub(in crate::harness::generate) fn columns_of(expression: &str, inserted: &[&Co
 pub(in crate::harness::generate) fn predicate(name: &str, text: &str, columns: &[&Column], sqlite: bool) -> Condition {
     let families: Vec<Family> = columns.iter().map(|column| Family::of(column, sqlite)).collect();
     Condition::new(name, Reader { columns, sqlite }.read(text), &families)
+}
+
+/// Limits together with what a domain's own checks say, as far as they are solved.
+pub(in crate::harness::generate) fn domain_limits(data_type: &DataType, limits: &Limits) -> Limits {
+    let column = Column {
+        name: "value".to_owned(),
+        data_type: data_type.clone(),
+        not_null: false,
+        default: None,
+        identity: None,
+        generated: None,
+        sequence: None,
+        collation: None,
+        comment: None,
+    };
+    let reader = Reader { columns: &[&column], sqlite: false };
+    let mut findings = Findings {
+        limits: vec![limits.clone()],
+        forms: vec![None],
+        suggested: vec![Vec::new()],
+        often_null: BTreeSet::new(),
+        never_null: BTreeSet::new(),
+        conditions: Vec::new(),
+        orderings: Vec::new(),
+        judged: Vec::new(),
+        solved: Vec::new(),
+        families: vec![Family::of(&column, false)],
+        shapes: vec![data_type.base().shape.clone()],
+        sqlite: false,
+    };
+    for check in domain_checks(data_type) {
+        findings.check("domain", reader.read(&with_value(&check, "value")), &|_| false);
+    }
+    findings.limits.swap_remove(0)
 }
 
 /// The columns that a condition is about.
