@@ -69,6 +69,12 @@ pub enum TableKind {
     Partitioned {
         /// The leaf partitions.
         partitions: Vec<QualifiedName>,
+        /// Under which condition each of them takes a row, in the source's SQL; `true` for one that takes every row.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<String>,
+        /// Foreign keys that only some of them have; the whole has not, so that they are not carried.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        foreign_keys: Vec<ForeignKey>,
     },
     /// A materialized view, carried as a table that holds the rows it held.
     MaterializedView {
@@ -111,6 +117,15 @@ pub struct Table {
 }
 
 impl Table {
+    /// Its foreign keys, and behind them those that only some of its partitions have.
+    pub fn foreign_keys_of_any_part(&self) -> impl Iterator<Item = &ForeignKey> {
+        let of_parts = match &self.kind {
+            TableKind::Partitioned { foreign_keys, .. } => foreign_keys.as_slice(),
+            _ => &[],
+        };
+        self.foreign_keys.iter().chain(of_parts)
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

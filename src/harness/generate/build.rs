@@ -3,12 +3,14 @@
 use super::checks;
 use super::column::ColumnPlan;
 use super::dataset::is_sqlite;
+use super::expressions;
 use super::order::{is_set_later, order};
+use super::referrers;
 use super::share::share;
 use super::table_plan::{Foreign, TablePlan, UniqueKey, Way};
 use super::values::{Bound, Limits};
 use super::{Generator, Options};
-use crate::catalog::{Catalog, Column, IndexKey, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Column, IndexKey, QualifiedName, Shape, Table, TableKind};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,10 +75,30 @@ pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator
         choose_ways(plan);
     }
     let stores = stores.list.iter().map(|(_, columns)| columns.len()).collect();
-    Ok(Generator { plans, units: order.units, stores, options, existing: BTreeMap::new() })
+    let idle_hints = idle_hints(catalog, &options);
+    Ok(Generator { plans, units: order.units, stores, options, existing: BTreeMap::new(), idle_hints })
+}
+
+/// The keys of hints that name no table or column of the catalog.
+fn idle_hints(catalog: &Catalog, options: &Options) -> Vec<String> {
+    let named = |key: &str, name: &QualifiedName| key == name.name || key == format!("{}.{}", name.schema, name.name);
+    let tables = options.hints.tables.keys().filter(|key| !catalog.tables.iter().any(|table| named(key, &table.name)));
+    let columns = options.hints.columns.keys().filter(|key| {
+        !catalog.tables.iter().any(|table| {
+            table.columns.iter().any(|column| {
+                let rest = key.strip_suffix(column.name.as_str()).and_then(|rest| rest.strip_suffix('.'));
+                rest.is_some_and(|of| of == "*" || named(of, &table.name))
+            })
+        })
+    });
+    tables.chain(columns).cloned().collect()
 }
 
 fn asked(table: &Table, options: &Options) -> Option<u64> {
+    if matches!(&table.kind, TableKind::Partitioned { partitions, .. } if partitions.is_empty()) {
+        // Nothing takes a row.
+        return Some(0);
+    }
     let hint = options.hints.table(&table.name.schema, &table.name.name).and_then(|hint| hint.rows);
     options.per_table.get(&table.name).copied().or(hint)
 }
@@ -116,7 +138,7 @@ fn plan<'c>(
         return empty_plan(plan, &inserted);
     }
     let mut later = BTreeSet::new();
-    for (number, key) in table.foreign_keys.iter().enumerate() {
+    for (number, key) in table.foreign_keys_of_any_part().enumerate() {
         let Some(parent) = tables.iter().position(|other| other.name == key.references) else { continue };
         let Some(columns) = key.columns.iter().map(at).collect::<Option<Vec<_>>>() else {
             return Err(Error::could_not(
@@ -163,19 +185,39 @@ fn plan<'c>(
     let sqlite = is_sqlite(catalog);
     plan.keys = unique_keys(table, &names, &inserted, sqlite);
     let mut found = checks::find(table, &inserted, sqlite, &|column| plan.is_foreign(column));
-    let folded: BTreeSet<usize> = folded_columns(table, &names);
+    expressions::of_indexes(table, &inserted, sqlite, rows, &mut found.limits);
+    let is_foreign = |column: usize| plan.is_foreign(column);
+    let excluding = expressions::of_exclusions(catalog, table, &inserted, &is_foreign, rows, &mut found.limits)?;
+    for (name, column) in excluding {
+        let columns = vec![column];
+        plan.keys.push(UniqueKey { name, columns, nulls_equal: false, predicate: None, way: Way::Remembered });
+    }
     for (number, column) in inserted.iter().enumerate() {
         let hint = options.hints.column(&table.name.schema, &table.name.name, &column.name);
         let mut limits = std::mem::take(&mut found.limits[number]);
         limits.octets_max = octets_max(table, column);
-        limits.plain |= folded.contains(&number);
+        if sqlite && matches!(column.data_type.base().shape, Shape::Real | Shape::Double) {
+            // SQLite keeps NULL in its place.
+            limits.excluded.push("NaN".to_owned());
+        }
         fed_by_sequence(catalog, column, &mut limits);
+        referrers::narrow(catalog, table, column, &mut limits);
         let suggested = match limits.allowed.is_none() && hint.is_none_or(|hint| hint.values.is_none()) {
             true => std::mem::take(&mut found.suggested[number]),
             false => Vec::new(),
         };
         let form = found.forms[number];
-        let made = ColumnPlan::new(column, limits, form, hint, suggested).map_err(|error| {
+        let mut made = ColumnPlan::new(column, limits.clone(), form, hint, suggested.clone());
+        if made.is_err() {
+            // Limits that cannot be solved together: fewer of them, and the rest for rejection.
+            let fewer = fewer_limits(&limits).into_iter();
+            let tried = fewer.map(|limits| ColumnPlan::new(column, limits, form, hint, suggested.clone()));
+            if let Some(solved) = tried.into_iter().find(Result::is_ok) {
+                found.unsolve(number);
+                made = solved;
+            }
+        }
+        let made = made.map_err(|error| {
             let told = Error::could_not(
                 "generate values of",
                 format!("`{}`, column `{}`", table.name, column.name),
@@ -212,14 +254,15 @@ fn plan_is_foreign(groups: &[Vec<Foreign>], selves: &[Foreign], broken: &[Foreig
     groups.iter().flatten().chain(selves).chain(broken).any(|key| key.columns.contains(&column))
 }
 
-/// Columns that an expression of a unique index is made of: their values stay apart when it is `lower()` or its like.
-fn folded_columns(table: &Table, names: &[String]) -> BTreeSet<usize> {
-    let parts = table.indexes.iter().filter(|index| index.unique).flat_map(|index| &index.parts);
-    let expressions = parts.filter_map(|part| match &part.key {
-        IndexKey::Expression(expression) => Some(expression),
-        IndexKey::Column(_) => None,
-    });
-    expressions.flat_map(|expression| checks::columns_of(expression, names)).collect()
+/// The same limits with some of them left out, the fewest first.
+fn fewer_limits(limits: &Limits) -> Vec<Limits> {
+    let no_pattern = Limits { pattern: None, ..limits.clone() };
+    let no_range = Limits { minimum: None, maximum: None, ..limits.clone() };
+    let no_length = Limits { length_min: None, length_max: None, ..no_pattern.clone() };
+    let nothing = Limits { minimum: None, maximum: None, excluded: Vec::new(), ..no_length.clone() };
+    let no_list = Limits { allowed: None, ..nothing.clone() };
+    let all = vec![no_pattern, no_range, no_length, nothing, no_list];
+    all.into_iter().filter(|fewer| fewer != limits).collect()
 }
 
 /// The plan of a table without rows.
@@ -248,7 +291,7 @@ fn join(groups: &mut Vec<Vec<Foreign>>, foreign: Foreign) {
 
 /// The columns whose values have to be known before rows of other tables are made.
 fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
-    let keys = catalog.tables.iter().flat_map(|other| &other.foreign_keys);
+    let keys = catalog.tables.iter().flat_map(|other| other.foreign_keys_of_any_part());
     let referenced = keys.filter(|key| key.references == table.name).flat_map(|key| key.referenced_columns.clone());
     table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
 }
@@ -273,11 +316,16 @@ fn unique_keys(table: &Table, names: &[String], inserted: &[&Column], sqlite: bo
         for part in &index.parts {
             match &part.key {
                 IndexKey::Column(name) => columns.extend(at(name)),
-                IndexKey::Expression(expression) => {
-                    nulls_equal = true;
-                    columns.extend(super::checks::columns_of(expression, names));
-                }
+                IndexKey::Expression(_) => nulls_equal = true,
             }
+        }
+        if columns.is_empty() {
+            // Beside a column, an expression need not tell anything apart.
+            let expressions = index.parts.iter().filter_map(|part| match &part.key {
+                IndexKey::Expression(expression) => Some(expression),
+                IndexKey::Column(_) => None,
+            });
+            columns.extend(expressions.flat_map(|expression| checks::columns_of(expression, inserted, sqlite)));
         }
         columns.dedup();
         let predicate = index.predicate.as_ref();
@@ -403,7 +451,9 @@ fn choose_ways(plan: &mut TablePlan<'_>) {
         let distinct = |column: &usize| plan.columns[*column].distinct;
         plan.keys[key].way = if columns.iter().any(distinct) {
             Way::Distinct
-        } else if plan.keys[key].predicate.is_some() {
+        } else if plan.keys[key].predicate.is_some()
+            && columns.iter().all(|column| plan.columns[*column].text_tells_apart || plan.is_foreign(*column))
+        {
             Way::Remembered
         } else if let Some(column) = columns.iter().copied().rev().find(roomy) {
             plan.columns[column].distinct = true;

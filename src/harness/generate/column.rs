@@ -1,5 +1,6 @@
 //! One column's values: what its type, its checks and the project's hints together leave.
 
+use super::checks::is_plain_moment;
 use super::values::{Bound, Limits, Pattern, ValueSource};
 use crate::catalog::{Column, DataType, Shape};
 use crate::error::Result;
@@ -7,6 +8,8 @@ use crate::harness::Random;
 use crate::project::{ColumnHint, Form};
 use std::cmp::Ordering;
 
+/// How often an awkward time is drawn before an ordinary one has to do.
+const AWKWARD_TIMES_MAX: u32 = 8;
 /// How often an ordinary nullable column is NULL.
 const NULL_SHARE: f64 = 0.12;
 
@@ -63,7 +66,7 @@ impl ColumnPlan {
         };
         let shape = data_type.base().shape.clone();
         let integer = matches!(shape, Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid);
-        let text = matches!(shape, Shape::Text | Shape::VarChar { .. } | Shape::Uuid) && column.collation.is_none();
+        let text = matches!(shape, Shape::Text | Shape::VarChar { .. }) && column.collation.is_none();
         Ok(ColumnPlan {
             text_tells_apart: (integer || text) && form.is_none(),
             source: ValueSource::new(&data_type, limits)?,
@@ -94,7 +97,21 @@ impl ColumnPlan {
         {
             return value.clone();
         }
+        if self.is_written_time() {
+            // What a text has to be a time for is another program: it knows neither infinity nor the 24th hour.
+            for _ in 0..AWKWARD_TIMES_MAX {
+                let value = self.source.draw(random, awkward);
+                if is_plain_moment(&value) {
+                    return self.formed(value);
+                }
+            }
+            return self.formed(self.source.draw(random, false));
+        }
         self.formed(self.source.draw(random, awkward))
+    }
+
+    fn is_written_time(&self) -> bool {
+        matches!(self.form, Some(Form::Rfc3339 | Form::DateTime | Form::Date))
     }
 
     fn formed(&self, value: String) -> String {
@@ -117,10 +134,7 @@ impl ColumnPlan {
                 a.parse::<f64>().ok()?.partial_cmp(&b.parse::<f64>().ok()?)
             }
             Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. } => {
-                let plain = |text: &str| {
-                    text.len() >= 10 && text.as_bytes()[4] == b'-' && !text.ends_with('C') && text.is_ascii()
-                };
-                (plain(a) && plain(b)).then(|| a.cmp(b))
+                (is_plain_moment(a) && is_plain_moment(b)).then(|| a.cmp(b))
             }
             _ => None,
         }

@@ -14,12 +14,14 @@ mod checks;
 mod column;
 mod connection;
 mod dataset;
+mod expressions;
 mod fill;
 mod judge;
 mod keys;
 mod load_postgres;
 mod load_sqlite;
 mod order;
+mod referrers;
 mod rows;
 mod share;
 mod sqlite_catalog;
@@ -74,6 +76,8 @@ impl Default for Options {
 pub struct Generated {
     /// The tables, in the order in which they were filled.
     pub tables: Vec<GeneratedTable>,
+    /// Keys of hints that name no table or column that is there: perhaps misspelled, perhaps meant for another schema.
+    pub idle_hints: Vec<String>,
 }
 
 /// What was generated for one table.
@@ -106,6 +110,7 @@ pub struct Generator<'c> {
     stores: Vec<usize>,
     options: Options,
     existing: BTreeMap<QualifiedName, Vec<Row>>,
+    idle_hints: Vec<String>,
 }
 
 impl<'c> Generator<'c> {
@@ -174,7 +179,7 @@ impl<'c> Generator<'c> {
                 feed(plan, row, &mut stores, &mut |_| {});
             }
         }
-        let mut generated = Generated::default();
+        let mut generated = Generated { tables: Vec::new(), idle_hints: self.idle_hints.clone() };
         for unit in &self.units {
             let cyclic = unit.iter().any(|place| !self.plans[*place].broken.is_empty());
             if cyclic {

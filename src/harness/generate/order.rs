@@ -34,7 +34,7 @@ pub(super) fn order(catalog: &Catalog, tables: &[&Table], asked: &[Option<u64>])
         if asked[child] == Some(0) {
             continue;
         }
-        for (key, foreign) in table.foreign_keys.iter().enumerate() {
+        for (key, foreign) in table.foreign_keys_of_any_part().enumerate() {
             if let Some(parent) = place(&foreign.references).filter(|parent| *parent != child) {
                 edges.push(Edge { child, key, parent });
             }
@@ -63,12 +63,12 @@ pub(super) fn order(catalog: &Catalog, tables: &[&Table], asked: &[Option<u64>])
 /// How easily a foreign key can be satisfied later: 0 for one that is checked at commit, 1 for one that can be NULL
 /// until then; `None` where it cannot.
 fn ease(catalog: &Catalog, table: &Table, key: usize) -> Option<u8> {
-    let foreign = &table.foreign_keys[key];
+    let foreign = table.foreign_keys_of_any_part().nth(key)?;
     let needed_by_others = |column: &String| {
         let in_key = table.primary_key.iter().any(|key| key.columns.contains(column));
         // What others refer to has to be known before them.
         in_key
-            || (catalog.tables.iter().flat_map(|other| other.foreign_keys.iter().map(move |key| (other, key))))
+            || (catalog.tables.iter().flat_map(|other| other.foreign_keys_of_any_part().map(move |key| (other, key))))
                 .any(|(_, other)| other.references == table.name && other.referenced_columns.contains(column))
     };
     let free = foreign.columns.iter().filter(|column| !needed_by_others(column)).count();
@@ -95,7 +95,8 @@ fn unbreakable(tables: &[&Table], cycle: &[Edge]) -> Error {
     let mut told = String::new();
     for edge in cycle {
         let table = tables[edge.child];
-        let columns = table.foreign_keys[edge.key].columns.join(", ");
+        let foreign = table.foreign_keys_of_any_part().nth(edge.key);
+        let columns = foreign.map(|foreign| foreign.columns.join(", ")).unwrap_or_default();
         told.push_str(&format!("`{}` ({columns}) → ", table.name));
     }
     let first = cycle.first().map(|edge| tables[edge.child].name.to_string()).unwrap_or_default();

@@ -45,13 +45,14 @@ impl<'r> Tree<'r> {
         self.leaves.len() == 1 || std::iter::once(&self.root).chain(&self.inner).all(covered)
     }
 
-    /// The constraints that hold for the whole, from those of all relations; the others go to `others`.
+    /// The constraints that hold for the whole, from those of all relations, and one of each kind that only some leaves
+    /// have; these go to `others`, too.
     pub(super) fn lift_constraints(
         &self,
         by_relation: &HashMap<Oid, Vec<ConstraintRow>>,
         by_oid: &HashMap<Oid, (Oid, Oid)>,
         others: &mut Vec<OtherObject>,
-    ) -> Vec<ConstraintRow> {
+    ) -> (Vec<ConstraintRow>, Vec<ConstraintRow>) {
         let of = |oid: Oid| by_relation.get(&oid).map(Vec::as_slice).unwrap_or_default();
         let root_has = |name: &str| of(self.root.oid).iter().any(|row| row.kind == 'c' && row.name == name);
         let own = |row: &&ConstraintRow| match row.kind {
@@ -78,7 +79,8 @@ impl<'r> Tree<'r> {
             let validated = rows.iter().all(|row| row.validated);
             ConstraintRow { validated, ..rows[0].clone() }
         });
-        lifted.collect()
+        let of_some = rest.iter().filter_map(|group| group.first().map(|(_, row)| (*row).clone()));
+        (lifted.collect(), of_some.collect())
     }
 
     /// The indexes that hold for the whole, from those of all relations; the others go to `others`.

@@ -70,4 +70,18 @@ impl RelationRow {
     pub(super) fn is_leaf(&self) -> bool {
         self.kind != 'p'
     }
+
+    /// Which rows it takes as a partition. The object number in a hash partition's condition differs from database to
+    /// database, and is left out.
+    pub(super) fn partition_condition(&self) -> String {
+        const HASH: &str = "satisfies_hash_partition('";
+        let mut rest = self.partition_condition.as_deref().unwrap_or("true");
+        let mut condition = String::with_capacity(rest.len());
+        while let Some(at) = rest.find(HASH) {
+            let (before, behind) = rest.split_at(at + HASH.len());
+            condition.push_str(before);
+            rest = behind.trim_start_matches(|c: char| c.is_ascii_digit());
+        }
+        condition + rest
+    }
 }

@@ -63,6 +63,7 @@ pub(super) struct RelationRow {
     pub(super) partition_key: Option<String>,
     pub(super) partition_columns: Option<Vec<String>>,
     pub(super) partition_bound: Option<String>,
+    pub(super) partition_condition: Option<String>,
     pub(super) definition: Option<String>,
     pub(super) parents: Option<Vec<Oid>>,
     pub(super) reads: Option<Vec<Oid>>,

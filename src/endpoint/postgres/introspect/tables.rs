@@ -92,13 +92,17 @@ pub(super) fn assemble(
         match row.kind {
             'p' => {
                 let tree = Tree::new(relations, row);
-                own_constraints.extend(tree.lift_constraints(&constraints, &ancestry, others));
+                let (lifted, of_some) = tree.lift_constraints(&constraints, &ancestry, others);
+                own_constraints.extend(lifted);
                 own_indexes.extend(tree.lift_indexes(&indexes, &index_ancestry, others));
                 others.push(tree.description());
                 table.row_estimate = sum_of_estimates(tree.leaves.iter().map(|leaf| leaf.row_estimate));
                 table.size_bytes = tree.leaves.iter().map(|leaf| leaf.size_bytes).sum();
                 let partitions = tree.leaves.iter().map(|leaf| leaf.qualified_name()).collect();
-                table.kind = TableKind::Partitioned { partitions };
+                let foreign_keys =
+                    of_some.into_iter().filter(|row| row.kind == 'f' && !row.period).map(foreign_key).collect();
+                let conditions = tree.leaves.iter().map(|leaf| leaf.partition_condition()).collect();
+                table.kind = TableKind::Partitioned { partitions, conditions, foreign_keys };
             }
             'm' => {
                 let definition = statement(row.definition.as_deref().unwrap_or_default()).to_owned();

@@ -20,6 +20,8 @@ SELECT row_to_json(x)::text FROM (
             WHERE p.partrelid = t.oid
             HAVING bool_and(a.attname IS NOT NULL)) AS partition_columns,
            CASE WHEN t.relispartition THEN pg_get_expr(t.relpartbound, t.oid) END AS partition_bound,
+           CASE WHEN t.relispartition AND t.relkind <> 'p' THEN pg_get_partition_constraintdef(t.oid) END
+               AS partition_condition,
            CASE WHEN t.relkind IN ('v', 'm') THEN pg_get_viewdef(t.oid) END AS definition,
            (SELECT json_agg(i.inhparent::bigint ORDER BY i.inhseqno) FROM pg_inherits i WHERE i.inhrelid = t.oid)
                AS parents,

@@ -269,9 +269,7 @@ pub(super) fn order(a: &str, b: &str, family: Family) -> Result<Ordering, ()> {
             }
         },
         Family::Moment => {
-            let plain =
-                |text: &str| text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && !text.ends_with('C');
-            if !plain(a) || !plain(b) {
+            if !is_plain_moment(a) || !is_plain_moment(b) {
                 return Err(());
             }
             let midnight = |text: &str| match text.len() {
@@ -283,4 +281,20 @@ pub(super) fn order(a: &str, b: &str, family: Family) -> Result<Ordering, ()> {
         Family::Boolean => Ok(is_true(a).cmp(&is_true(b))),
         Family::Opaque => Err(()),
     }
+}
+
+/// Whether a date or timestamp has four digits of a year, and a time that every clock shows:
+/// neither infinite, nor at the 60th second or the 24th hour.
+pub(in crate::harness::generate) fn is_plain_moment(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let date = bytes.len() >= 10
+        && bytes[..10].iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let below = |range: std::ops::Range<usize>, end: u32| {
+        text.get(range).and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|number| number < end)
+    };
+    let ends_well = bytes.last().is_some_and(u8::is_ascii_digit);
+    date && ends_well && (bytes.len() == 10 || below(11..13, 24) && below(14..16, 60) && below(17..19, 60))
 }

@@ -5,13 +5,15 @@
 
 mod evaluate;
 mod node;
+mod partitions;
 mod solve;
 
 use super::dataset::Row;
 use evaluate::Family;
+pub(super) use evaluate::is_plain_moment;
 use node::Node;
 
-pub(super) use solve::{find, predicate};
+pub(super) use solve::{columns_of, domain_limits, find, predicate};
 
 /// What is known about a condition on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,17 +74,4 @@ impl Condition {
     pub(super) fn is_met(&self, row: &Row) -> bool {
         !matches!(evaluate::truth(&self.node, row, &self.families), Ok(Some(false) | None))
     }
-}
-
-/// The places of the columns that an expression names.
-pub(super) fn columns_of(expression: &str, names: &[String]) -> Vec<usize> {
-    let mut found = Vec::new();
-    for word in expression.split(|c: char| !c.is_alphanumeric() && c != '_') {
-        if let Some(place) = names.iter().position(|name| name == word)
-            && !found.contains(&place)
-        {
-            found.push(place);
-        }
-    }
-    found
 }

@@ -3,7 +3,7 @@
 use super::Condition;
 use super::evaluate::{Family, order};
 use super::node::{Comparison, Node, Reader};
-use crate::catalog::{Column, Shape, Table};
+use crate::catalog::{Column, DataType, Shape, Table, TableKind};
 use crate::harness::generate::judge::{domain_checks, with_value};
 use crate::harness::generate::values::{Bound, Limits, Pattern};
 use crate::project::Form;
@@ -25,7 +25,9 @@ pub(in crate::harness::generate) struct Findings {
     pub(in crate::harness::generate) orderings: Vec<(usize, usize)>,
     /// Names of checks that were not solved.
     pub(in crate::harness::generate) judged: Vec<String>,
-    families: Vec<Family>,
+    /// What became limits and nothing else, by the name of its check.
+    solved: Vec<(String, Node)>,
+    pub(super) families: Vec<Family>,
     shapes: Vec<Shape>,
     sqlite: bool,
 }
@@ -49,6 +51,7 @@ pub(in crate::harness::generate) fn find(
         conditions: Vec::new(),
         orderings: Vec::new(),
         judged: Vec::new(),
+        solved: Vec::new(),
         families,
         shapes: columns.iter().map(|column| column.data_type.base().shape.clone()).collect(),
         sqlite,
@@ -62,13 +65,67 @@ pub(in crate::harness::generate) fn find(
             findings.check(&format!("{} of `{}`", check, column.data_type), reader.read(&condition), is_foreign);
         }
     }
+    if let TableKind::Partitioned { conditions, .. } = &table.kind {
+        let leaves = conditions.iter().map(|condition| reader.read(condition)).collect();
+        findings.partitions(&format!("partitions of {}", table.name), leaves);
+    }
     findings
+}
+
+/// The places of the columns that an expression names.
+pub(in crate::harness::generate) fn columns_of(expression: &str, inserted: &[&Column], sqlite: bool) -> Vec<usize> {
+    let mut found = Vec::new();
+    columns(&Reader { columns: inserted, sqlite }.read(expression), &mut found);
+    if found.is_empty() {
+        // What the parser does not read.
+        let words = expression.split(|c: char| !c.is_alphanumeric() && c != '_');
+        for place in words.filter_map(|word| inserted.iter().position(|column| column.name == word)) {
+            if !found.contains(&place) {
+                found.push(place);
+            }
+        }
+    }
+    found
 }
 
 /// The condition of a partial index over the inserted columns.
 pub(in crate::harness::generate) fn predicate(name: &str, text: &str, columns: &[&Column], sqlite: bool) -> Condition {
     let families: Vec<Family> = columns.iter().map(|column| Family::of(column, sqlite)).collect();
     Condition::new(name, Reader { columns, sqlite }.read(text), &families)
+}
+
+/// Limits together with what a domain's own checks say, as far as they are solved.
+pub(in crate::harness::generate) fn domain_limits(data_type: &DataType, limits: &Limits) -> Limits {
+    let column = Column {
+        name: "value".to_owned(),
+        data_type: data_type.clone(),
+        not_null: false,
+        default: None,
+        identity: None,
+        generated: None,
+        sequence: None,
+        collation: None,
+        comment: None,
+    };
+    let reader = Reader { columns: &[&column], sqlite: false };
+    let mut findings = Findings {
+        limits: vec![limits.clone()],
+        forms: vec![None],
+        suggested: vec![Vec::new()],
+        often_null: BTreeSet::new(),
+        never_null: BTreeSet::new(),
+        conditions: Vec::new(),
+        orderings: Vec::new(),
+        judged: Vec::new(),
+        solved: Vec::new(),
+        families: vec![Family::of(&column, false)],
+        shapes: vec![data_type.base().shape.clone()],
+        sqlite: false,
+    };
+    for check in domain_checks(data_type) {
+        findings.check("domain", reader.read(&with_value(&check, "value")), &|_| false);
+    }
+    findings.limits.swap_remove(0)
 }
 
 /// The columns that a condition is about.
@@ -107,21 +164,60 @@ impl Findings {
             let solved = self.solve(&part);
             let reaches = !touched.iter().any(|column| is_foreign(*column));
             if solved && reaches {
+                self.solved.push((name.to_owned(), part));
                 continue;
             }
             if !solved {
                 self.suggest(&part);
             }
-            let condition = Condition::new(name, part, &self.families);
-            if !condition.is_decidable() && !self.judged.iter().any(|known| known == name) {
-                self.judged.push(name.to_owned());
+            self.keep(name, part);
+        }
+    }
+
+    /// Leaves a condition to the finished row, or to a judge.
+    pub(super) fn keep(&mut self, name: &str, node: Node) {
+        let condition = Condition::new(name, node, &self.families);
+        if !condition.is_decidable() && !self.judged.iter().any(|known| known == name) {
+            self.judged.push(name.to_owned());
+        }
+        self.conditions.push(condition);
+    }
+
+    /// Takes back that the limits of a column are enough to keep its checks.
+    pub(in crate::harness::generate) fn unsolve(&mut self, column: usize) {
+        for (name, node) in std::mem::take(&mut self.solved) {
+            let mut touched = Vec::new();
+            columns(&node, &mut touched);
+            if touched.contains(&column) {
+                self.suggest(&node);
+                self.keep(&name, node);
+            } else {
+                self.solved.push((name, node));
             }
-            self.conditions.push(condition);
+        }
+    }
+
+    /// The same table as if nothing were said about it.
+    pub(super) fn without_checks(&self) -> Findings {
+        let width = self.families.len();
+        Findings {
+            limits: vec![Limits::default(); width],
+            forms: vec![None; width],
+            suggested: vec![Vec::new(); width],
+            often_null: BTreeSet::new(),
+            never_null: BTreeSet::new(),
+            conditions: Vec::new(),
+            orderings: Vec::new(),
+            judged: Vec::new(),
+            solved: Vec::new(),
+            families: self.families.clone(),
+            shapes: self.shapes.clone(),
+            sqlite: self.sqlite,
         }
     }
 
     /// Makes limits of one condition; false where it is not enough to keep them.
-    fn solve(&mut self, node: &Node) -> bool {
+    pub(super) fn solve(&mut self, node: &Node) -> bool {
         match node {
             Node::Truth(true) => true,
             Node::Compare(comparison, left, right) => match (left.as_ref(), right.as_ref()) {
@@ -204,6 +300,7 @@ impl Findings {
         let [place] = touched.as_slice() else { return false };
         let is_null = |part: &&Node| matches!(part, Node::IsNull(inner) if **inner == Node::Column(*place));
         let rest: Vec<&Node> = parts.iter().filter(|part| !is_null(part)).collect();
+        let or_null = rest.len() < parts.len();
         // Lists and single values together are one list.
         let values: Option<Vec<Vec<String>>> = (rest.iter())
             .map(|part| match part {
@@ -223,15 +320,18 @@ impl Findings {
             return self.allow(*place, values.concat());
         }
         for part in rest {
-            let before = (self.limits[*place].clone(), self.forms[*place]);
+            let before = (self.limits[*place].clone(), self.forms[*place], self.never_null.clone());
             let solved = match part {
                 Node::And(parts) => parts.iter().all(|part| self.solve(part)),
                 other => self.solve(other),
             };
             if solved {
+                if or_null {
+                    self.never_null = before.2;
+                }
                 return true;
             }
-            (self.limits[*place], self.forms[*place]) = before;
+            (self.limits[*place], self.forms[*place], self.never_null) = before;
         }
         false
     }
@@ -325,10 +425,12 @@ impl Findings {
         match (name, arguments) {
             ("julianday" | "datetime" | "unixepoch", [Node::Column(place)]) if self.sqlite => {
                 self.forms[*place].get_or_insert(Form::Rfc3339);
+                self.never_null.insert(*place);
                 true
             }
             ("date", [Node::Column(place)]) if self.sqlite => {
                 self.forms[*place].get_or_insert(Form::Date);
+                self.never_null.insert(*place);
                 true
             }
             _ => false,
@@ -351,7 +453,7 @@ impl Findings {
     }
 
     /// Keeps the values that an unsolved condition names: it may be satisfied by few others.
-    fn suggest(&mut self, node: &Node) {
+    pub(super) fn suggest(&mut self, node: &Node) {
         let mut add = |place: usize, text: String| {
             if !self.suggested[place].contains(&text) {
                 self.suggested[place].push(text);
@@ -405,7 +507,7 @@ fn literal(node: &Node) -> Option<String> {
 }
 
 /// Keeps the narrower of two bounds.
-fn tighten(bound: &mut Option<Bound>, other: Bound, family: Family, is_minimum: bool) {
+pub(super) fn tighten(bound: &mut Option<Bound>, other: Bound, family: Family, is_minimum: bool) {
     let narrower = match bound {
         None => true,
         Some(bound) => match order(&other.value, &bound.value, family) {

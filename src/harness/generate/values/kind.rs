@@ -75,7 +75,11 @@ pub(super) fn only(data_type: &DataType, limits: &Limits, solved: &[Limit]) -> R
 /// When no value satisfies the limits, or a limit cannot be solved for the type, or nothing is known about the type.
 pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Values>> {
     match &data_type.shape {
-        Shape::Domain(domain) => build(&domain.base, limits),
+        Shape::Domain(domain) => {
+            // An array's elements, for example: of them nobody but their type says anything.
+            let own = crate::harness::generate::checks::domain_limits(data_type, limits);
+            build(&domain.base, &own).or_else(|_| build(&domain.base, limits))
+        }
         Shape::Enum(enumeration) => list::labels(data_type, &enumeration.labels, limits),
         Shape::Boolean => list::booleans(data_type, limits),
         Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => ordinal::integers(data_type, limits),

@@ -37,7 +37,7 @@ use crate::catalog::DataType;
 use crate::error::Result;
 use crate::harness::Random;
 use kind::{Values, nothing_left};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How often a draw is repeated before the source falls back to a value that is known to be good.
@@ -50,7 +50,7 @@ const FIRST_TRIES_MAX: u32 = 2_000;
 pub struct ValueSource {
     values: Arc<dyn Values>,
     /// Keys of values that the limits exclude, and what [`ValueSource::nth`] has in their place.
-    excluded: HashMap<String, Option<String>>,
+    excluded: BTreeMap<String, Option<String>>,
     octets_max: usize,
     plain: bool,
     capacity: u64,
