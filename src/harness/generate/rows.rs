@@ -175,7 +175,9 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 Err(Refused::Full(why)) => return Ok(Made::Full(why)),
                 Err(Refused::Key(key)) => {
                     key_tries += 1;
-                    if key_tries >= KEY_TRIES_MAX.saturating_add(self.before) && self.enumeration.is_none() {
+                    // Another combination of an enumerated key may do, but there can be more of them than time.
+                    let combinations = if self.enumeration.is_some() { COMBINATION_TRIES_MAX } else { 1 };
+                    if key_tries >= (KEY_TRIES_MAX * combinations).saturating_add(self.before) {
                         return Ok(Made::Full(self.key_is_full(key)));
                     }
                 }
