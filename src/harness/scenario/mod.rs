@@ -19,8 +19,8 @@
 //!
 //! A case has a seed of its own, and depends on it alone: the first case has the scenario's seed itself, so that
 //! `--seed S --cases 1` runs any case again by its own seed. What a run finds first it shrinks (fewer tables, fewer rows,
-//! simpler values, as long as the same property fails and no value appears that a hint speaks against), prints as SQL, and keeps as a file; kept cases run before all
-//! others from then on.
+//! simpler values, as long as the same property fails, and without a new value in a column that a project's hint speaks
+//! about), prints as SQL, and keeps as a file; kept cases run before all others from then on.
 //!
 //! # What is not carried back
 //!
@@ -247,6 +247,8 @@ mod tests {
         let error = Scenario::of_path(folder.path()).unwrap_err();
         assert!(error.to_string().contains("it has no schema"), "{error}");
         std::fs::create_dir(folder.path().join("target")).unwrap();
+        let project = "name = 'app'\n[target]\nschema = 'target'\n";
+        std::fs::write(folder.path().join(FILE_NAME), project).unwrap();
         assert_eq!(Scenario::of_path(folder.path()).unwrap().name, "app");
         assert!(Scenario::of_path(folder.path().join("none.sql")).is_err());
     }
