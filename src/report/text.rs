@@ -1,6 +1,6 @@
 //! Numbers, sizes, times and columns as people read them.
 
-use std::path::Path;
+pub use crate::quote::shell;
 use std::time::Duration;
 
 /// A number with a comma between thousands.
@@ -43,17 +43,6 @@ pub fn duration(value: Duration) -> String {
         0..10 => format!("{:.2} s", value.as_secs_f64()),
         10..120 => format!("{:.1} s", value.as_secs_f64()),
         _ => format!("{} min {:02} s", seconds / 60, seconds % 60),
-    }
-}
-
-/// A path as a shell takes it.
-pub fn shell(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~' | '+' | '@' | ':');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -106,11 +95,5 @@ mod tests {
         assert_eq!(duration(Duration::from_secs(61)), "61.0 s");
         assert_eq!(duration(Duration::from_secs(3_723)), "62 min 03 s");
         assert_eq!(count(1, "row", "rows"), "1 row");
-    }
-
-    #[test]
-    fn a_path_survives_a_shell() {
-        assert_eq!(shell(Path::new("app.db")), "app.db");
-        assert_eq!(shell(Path::new("my app's.db")), "'my app'\\''s.db'");
     }
 }

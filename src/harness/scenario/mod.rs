@@ -19,8 +19,8 @@
 //!
 //! A case has a seed of its own, and depends on it alone: the first case has the scenario's seed itself, so that
 //! `--seed S --cases 1` runs any case again by its own seed. What a run finds first it shrinks (fewer tables, fewer rows,
-//! simpler values, as long as the same property fails), prints as SQL, and keeps as a file; kept cases run before all
-//! others from then on.
+//! simpler values, as long as the same property fails, and without a new value in a column that a project's hint speaks
+//! about), prints as SQL, and keeps as a file; kept cases run before all others from then on.
 //!
 //! # What is not carried back
 //!
@@ -55,6 +55,7 @@ pub use properties::{ALL as PROPERTIES, Property};
 use super::Seed;
 use crate::error::{Error, Result};
 use crate::project::{FILE_NAME, Project};
+use crate::quote::shell;
 use std::path::{Path, PathBuf};
 
 /// How many cases a scenario has, if nobody says.
@@ -74,7 +75,11 @@ pub struct Scenario {
     rows: u64,
     seed: Seed,
     regressions: PathBuf,
-    replay: String,
+    /// Whether somebody said where that is.
+    regressions_chosen: bool,
+    replay: Option<String>,
+    /// What the program is given for the subject, as a shell takes it.
+    argument: String,
 }
 
 /// What is migrated.
@@ -100,7 +105,7 @@ impl Scenario {
                 .hint("put the source's schema into `source/`, or the target's into `target/`"));
         }
         let name = project.name.clone();
-        Ok(Self::new(Subject::Project(Box::new(project)), name, &folder.display().to_string()))
+        Ok(Self::new(Subject::Project(Box::new(project)), name, shell(folder)))
     }
 
     /// A PostgreSQL schema alone, as a file of SQL or a folder of them; the target is derived from it.
@@ -113,7 +118,7 @@ impl Scenario {
             return Err(Error::usage("test the schema", format!("`{}`", path.display()), "there is no such file"));
         }
         let name = path.file_stem().map_or_else(|| "schema".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self::new(Subject::Source(path.to_owned()), name, &path.display().to_string()))
+        Ok(Self::new(Subject::Source(path.to_owned()), name, shell(path)))
     }
 
     /// What a path says: a project where it is a folder with `project.toml`, else a PostgreSQL schema.
@@ -130,10 +135,10 @@ impl Scenario {
 
     /// A schema of its own for each case: random tables, keys and types.
     pub fn random_schemas() -> Self {
-        Self::new(Subject::RandomSchemas, "random_schemas".to_owned(), "--random-schemas")
+        Self::new(Subject::RandomSchemas, "random_schemas".to_owned(), "--random-schemas".to_owned())
     }
 
-    fn new(subject: Subject, name: String, argument: &str) -> Self {
+    fn new(subject: Subject, name: String, argument: String) -> Self {
         Scenario {
             subject,
             regressions: Path::new("fixtures/regressions").join(&name),
@@ -141,7 +146,9 @@ impl Scenario {
             cases: CASES_DEFAULT,
             rows: ROWS_DEFAULT,
             seed: Seed(0),
-            replay: format!("whimbrel test {argument} --seed {{seed}} --cases 1 --rows {{rows}}"),
+            regressions_chosen: false,
+            replay: None,
+            argument,
         }
     }
 
@@ -167,12 +174,13 @@ impl Scenario {
     /// says.
     pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
         self.regressions = folder.into();
+        self.regressions_chosen = true;
         self
     }
 
     /// The command that a failure names to run its case again; `{seed}` and `{rows}` in it are replaced.
     pub fn replay_with(mut self, command: impl Into<String>) -> Self {
-        self.replay = command.into();
+        self.replay = Some(command.into());
         self
     }
 
@@ -198,7 +206,16 @@ impl Scenario {
     }
 
     fn replay_command(&self, seed: Seed) -> String {
-        self.replay.replace("{seed}", &seed.to_string()).replace("{rows}", &self.rows.to_string())
+        let rows = self.rows;
+        if let Some(replay) = &self.replay {
+            return replay.replace("{seed}", &seed.to_string()).replace("{rows}", &rows.to_string());
+        }
+        let mut command = format!("whimbrel test {} --seed {seed} --cases 1 --rows {rows}", self.argument);
+        if self.regressions_chosen {
+            // Else the command would keep its cases in another place than the run that it repeats.
+            command.push_str(&format!(" --regressions {}", shell(&self.regressions)));
+        }
+        command
     }
 }
 
@@ -215,6 +232,8 @@ mod tests {
     fn a_case_is_run_again_by_one_command() {
         let scenario = Scenario::random_schemas().rows(50);
         assert_eq!(scenario.replay_command(Seed(7)), "whimbrel test --random-schemas --seed 7 --cases 1 --rows 50");
+        let kept = scenario.clone().regressions("my cases").replay_command(Seed(7));
+        assert!(kept.ends_with(" --rows 50 --regressions 'my cases'"), "{kept}");
         let other = scenario.replay_with("SEED={seed} cargo test --test migration");
         assert_eq!(other.replay_command(Seed(7)), "SEED=7 cargo test --test migration");
     }
@@ -230,6 +249,8 @@ mod tests {
         let error = Scenario::of_path(folder.path()).unwrap_err();
         assert!(error.to_string().contains("it has no schema"), "{error}");
         std::fs::create_dir(folder.path().join("target")).unwrap();
+        let project = "name = 'app'\n[target]\nschema = 'target'\n";
+        std::fs::write(folder.path().join(FILE_NAME), project).unwrap();
         assert_eq!(Scenario::of_path(folder.path()).unwrap().name, "app");
         assert!(Scenario::of_path(folder.path().join("none.sql")).is_err());
     }

@@ -1,5 +1,6 @@
 //! What is in the target's place before a migration.
 
+use super::content::{Content, content};
 use crate::error::{Context, Result};
 use crate::harness::Seed;
 use rusqlite::Connection;
@@ -15,6 +16,8 @@ pub(super) enum Old {
     Empty,
     /// A database of somebody else, in rollback or in WAL mode.
     Database(&'static [u8], &'static str),
+    /// A database in WAL mode whose last commit is only in its `-wal`, as a program leaves it that was killed.
+    Logged(&'static [u8], &'static [u8]),
     /// An earlier target of the same scenario.
     Target(std::sync::Arc<Vec<u8>>),
 }
@@ -25,12 +28,13 @@ impl Old {
     /// # Errors
     /// When the other databases cannot be made.
     pub fn choose(seed: Seed, earlier: Option<&std::sync::Arc<Vec<u8>>>) -> Result<Old> {
-        let [delete, wal] = others()?;
-        Ok(match (seed.of("old target").random().below(5), earlier) {
+        let [delete, wal, main, log] = others()?;
+        Ok(match (seed.of("old target").random().below(6), earlier) {
             (0, _) => Old::Nothing,
             (1, _) => Old::Empty,
             (2, _) => Old::Database(delete, "a database in rollback mode"),
-            (3, _) | (_, None) => Old::Database(wal, "a database in WAL mode"),
+            (3, _) => Old::Logged(main, log),
+            (4, _) | (_, None) => Old::Database(wal, "a database in WAL mode"),
             (_, Some(earlier)) => Old::Target(std::sync::Arc::clone(earlier)),
         })
     }
@@ -43,10 +47,22 @@ impl Old {
         match self.bytes() {
             None => Ok(()),
             Some(bytes) => std::fs::write(path, bytes).could_not("write", format!("`{}`", path.display())),
+        }?;
+        match self {
+            Old::Logged(_, log) => {
+                std::fs::write(log_of(path), log).could_not("write", format!("`{}`", log_of(path).display()))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Whether exactly this is at `path`.
+    /// Whether all of it is in its main file, so that a backup has the same bytes.
+    pub fn is_one_file(&self) -> bool {
+        !matches!(self, Old::Logged(..))
+    }
+
+    /// Whether exactly this is at `path`. A database with a log is also the one file in which that log has been moved
+    /// to its place: other bytes, but every row.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
@@ -55,7 +71,14 @@ impl Old {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             read => Some(read.could_not("read", format!("`{}`", path.display()))?),
         };
-        Ok(there.as_deref() == self.bytes())
+        let Old::Logged(main, log) = self else { return Ok(there.as_deref() == self.bytes()) };
+        let Some(there) = there else { return Ok(false) };
+        let log_there = std::fs::read(log_of(path)).unwrap_or_default();
+        if there == *main && log_there == *log {
+            return Ok(true);
+        }
+        // Whoever opens a file moves its log, so copies are looked at.
+        Ok(content_of(&there, &log_there)? == content_of(main, log)?)
     }
 
     /// What it is, in words.
@@ -64,6 +87,7 @@ impl Old {
             Old::Nothing => "no file",
             Old::Empty => "an empty file",
             Old::Database(_, words) => words,
+            Old::Logged(..) => "a database with commits in its log",
             Old::Target(_) => "an earlier target",
         }
     }
@@ -72,23 +96,46 @@ impl Old {
         match self {
             Old::Nothing => None,
             Old::Empty => Some(&[]),
-            Old::Database(bytes, _) => Some(bytes),
+            Old::Database(bytes, _) | Old::Logged(bytes, _) => Some(bytes),
             Old::Target(bytes) => Some(bytes),
         }
     }
 }
 
-/// The bytes of two databases, in rollback and in WAL mode, made once in a process.
-fn others() -> Result<&'static [Vec<u8>; 2]> {
-    static OTHERS: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+/// The write-ahead log of a database.
+fn log_of(path: &Path) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// What a database with these bytes holds; `None` where that is no database.
+fn content_of(main: &[u8], log: &[u8]) -> Result<Option<Content>> {
+    const OPERATION: &str = "look at an older database";
+    let folder = tempfile::tempdir().could_not(OPERATION, "")?;
+    let path = folder.path().join("old.db");
+    std::fs::write(&path, main).could_not(OPERATION, "")?;
+    if !log.is_empty() {
+        std::fs::write(log_of(&path), log).could_not(OPERATION, "")?;
+    }
+    let connection = Connection::open(&path).could_not(OPERATION, "")?;
+    Ok(content(&connection).ok())
+}
+
+/// The bytes of two databases, in rollback and in WAL mode, and of one with its log, made once in a process.
+fn others() -> Result<&'static [Vec<u8>; 4]> {
+    static OTHERS: OnceLock<[Vec<u8>; 4]> = OnceLock::new();
     if let Some(others) = OTHERS.get() {
         return Ok(others);
     }
-    let made = [made("delete")?, made("wal")?];
-    Ok(OTHERS.get_or_init(|| made))
+    let [main, log] = made("wal", true)?;
+    let [delete, _] = made("delete", false)?;
+    let [wal, _] = made("wal", false)?;
+    Ok(OTHERS.get_or_init(|| [delete, wal, main, log]))
 }
 
-fn made(mode: &str) -> Result<Vec<u8>> {
+/// A database and its log, which is empty unless the last commit is to stay in it.
+fn made(mode: &str, logged: bool) -> Result<[Vec<u8>; 2]> {
     const OPERATION: &str = "make an older database";
     let folder = tempfile::tempdir().could_not(OPERATION, "")?;
     let path = folder.path().join("old.db");
@@ -100,8 +147,16 @@ fn made(mode: &str) -> Result<Vec<u8>> {
              DELETE FROM gone; DROP TABLE gone;"
         ))
         .could_not(OPERATION, "")?;
+    if logged {
+        connection
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO kept VALUES ('in the log')")
+            .could_not(OPERATION, "")?;
+        // Read while it is open: closing would move the log.
+        let main = std::fs::read(&path).could_not(OPERATION, "")?;
+        return Ok([main, std::fs::read(log_of(&path)).could_not(OPERATION, "")?]);
+    }
     connection.close().map_err(|(_, error)| error).could_not(OPERATION, "")?;
-    std::fs::read(&path).could_not(OPERATION, "")
+    Ok([std::fs::read(&path).could_not(OPERATION, "")?, Vec::new()])
 }
 
 #[cfg(test)]
@@ -122,6 +177,22 @@ mod tests {
             assert!(!old.is_at(&path).unwrap(), "{old:?}");
             seen.insert(old.words());
         }
-        assert_eq!(seen.len(), 5, "{seen:?}");
+        assert_eq!(seen.len(), 6, "{seen:?}");
+    }
+
+    #[test]
+    fn a_log_that_was_lost_is_noticed_and_one_that_was_moved_is_not() {
+        let [_, _, main, log] = others().unwrap();
+        assert!(!main.windows(10).any(|bytes| bytes == b"in the log"));
+        let old = Old::Logged(main, log);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.db");
+        old.put(&path).unwrap();
+        Connection::open(&path).unwrap().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        assert_ne!(std::fs::read(&path).unwrap(), *main);
+        assert!(old.is_at(&path).unwrap());
+        std::fs::write(&path, main).unwrap();
+        let _ = std::fs::remove_file(log_of(&path));
+        assert!(!old.is_at(&path).unwrap());
     }
 }

@@ -154,7 +154,12 @@ impl fmt::Display for Failed {
             writeln!(f, "seed: {seed}, rows: {}", self.rows)?;
         }
         if let Some(shrunk) = &self.shrunk {
-            writeln!(f, "the smallest case found, with {} rows:", shrunk.rows)?;
+            writeln!(
+                f,
+                "the smallest case found, with {} {}:",
+                shrunk.rows,
+                if shrunk.rows == 1 { "row" } else { "rows" }
+            )?;
             if let Some(schema) = &shrunk.schema {
                 writeln!(f, "{}", schema.trim_end())?;
             }
