@@ -17,7 +17,7 @@ const SEED: Seed = Seed(1);
 
 /// What one case with 200 rows takes on a warm server and a quiet machine with two processors is printed; this much
 /// more is granted to a machine that does other things beside it.
-const MEDIAN_MAX: Duration = Duration::from_millis(1_500);
+const MEDIAN_MAX: Duration = Duration::from_millis(1_000);
 
 /// Cases are timed, so only one scenario runs at a time: with a server beside it, one has two processors busy.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

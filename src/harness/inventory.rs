@@ -17,7 +17,7 @@ use crate::types::Rule;
 use rusqlite::{Connection, params};
 use std::path::Path;
 
-const OPERATION: &str = "take the inventory of";
+pub(super) const OPERATION: &str = "take the inventory of";
 
 /// Tables of user schemas, members of extensions and partitions left out.
 const TABLES: &str = "
@@ -58,13 +58,23 @@ const PARTS: &str = "
 /// # Errors
 /// When the server or the file cannot be read.
 pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<String>> {
-    let cancel = Cancel::new();
-    let mut session = Session::connect(url, &cancel)?;
-    let file = open(target, &cancel.flag())?;
+    let mut session = Session::connect(url, &Cancel::new())?;
+    missing_by(&mut |sql| session.query_rows(OPERATION, "the server", sql), target, plan)
+}
+
+/// Asks the server a query, and gives its rows as the server's text.
+pub(super) type Ask<'a> = dyn FnMut(&str) -> Result<Vec<Vec<Option<String>>>> + 'a;
+
+/// As [`missing`], over a connection that is open already.
+///
+/// # Errors
+/// As [`missing`].
+pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Result<Vec<String>> {
+    let file = open(target, &Cancel::new().flag())?;
     let mut missing = Vec::new();
     let mut counts = Vec::new();
     let tables = format!("{TABLES} SELECT schema, name, kind FROM t ORDER BY 1, 2");
-    for row in session.query_rows(OPERATION, "the server", &tables)? {
+    for row in ask(&tables)? {
         let [Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
         let table = QualifiedName::new(schema, name);
         match plan.tables.iter().find(|planned| planned.source == table) {
@@ -79,7 +89,7 @@ pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<Stri
             None => missing.push(format!("table `{table}` is neither carried nor listed")),
         }
     }
-    for (planned, there) in counts_of(&mut session, &counts)? {
+    for (planned, there) in counts_of(ask, &counts)? {
         let found: i64 = file
             .query_row(&format!("SELECT count(*) FROM {}", quote(&planned.target)), [], |row| row.get(0))
             .map_err(|error| unread(planned, &error))?;
@@ -87,7 +97,7 @@ pub fn missing(url: &PostgresUrl, target: &Path, plan: &Plan) -> Result<Vec<Stri
             missing.push(format!("table `{}` has {there} rows on the server and {found} in the file", planned.source));
         }
     }
-    for row in session.query_rows(OPERATION, "the server", &format!("{TABLES} {PARTS}"))? {
+    for row in ask(&format!("{TABLES} {PARTS}"))? {
         let (table, part) = Part::read(row)?;
         let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else { continue };
         if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, &error))?
@@ -104,14 +114,14 @@ fn unread(table: &TablePlan, error: &rusqlite::Error) -> Error {
 }
 
 /// Asks all counts at once.
-fn counts_of<'p>(session: &mut Session, counts: &[(&'p TablePlan, String)]) -> Result<Vec<(&'p TablePlan, String)>> {
+fn counts_of<'p>(ask: &mut Ask<'_>, counts: &[(&'p TablePlan, String)]) -> Result<Vec<(&'p TablePlan, String)>> {
     if counts.is_empty() {
         return Ok(Vec::new());
     }
     let asked: Vec<_> = counts.iter().map(|(_, sql)| format!("({sql})")).collect();
     // One array and not one column each: a row of the server has a limit to its columns.
     let sql = format!("SELECT to_json(ARRAY[{}])::text", asked.join(", "));
-    let rows = session.query_rows(OPERATION, "the server", &sql)?;
+    let rows = ask(&sql)?;
     let said = rows.into_iter().flatten().flatten().next().unwrap_or_default();
     let said: Vec<String> = serde_json::from_str(&said).could_not(OPERATION, "the server")?;
     Ok(counts.iter().map(|(table, _)| *table).zip(said).collect())

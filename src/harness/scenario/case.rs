@@ -3,7 +3,7 @@
 //! Invariants: what a case does depends on its ground, its rows and its seed alone; it writes to its own database
 //! (before the migration) and its own folder, and to nothing else.
 
-use super::client::Client;
+use super::client::{Client, Connections};
 use super::ground::{Ground, scratch_folder};
 use super::old::Old;
 use super::properties::{self, Property, Verdict};
@@ -14,6 +14,7 @@ use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
+use crate::harness::second_opinion::{Asker, Opinion};
 use crate::quote::quote;
 use crate::transfer::run::{ApplySchema, Outcome, migrate};
 use rusqlite::{Connection, OpenFlags};
@@ -25,10 +26,10 @@ use tempfile::TempDir;
 pub(super) struct Case<'g> {
     pub ground: &'g Ground,
     pub seed: Seed,
-    /// The database with the rows.
-    pub url: PostgresUrl,
-    /// The harness' own connection to it.
+    /// The harness' own connection to the database with the rows.
     pub client: Client,
+    /// The second opinion's.
+    asker: Asker,
     /// The engine's connection: one snapshot for every migration of the case.
     source: PostgresSource,
     /// Everything that the case writes.
@@ -90,10 +91,11 @@ pub(super) fn run(
     ground: &Ground,
     url: &PostgresUrl,
     seed: Seed,
-    client: Client,
+    connections: Connections,
     mut steps: Steps,
 ) -> Result<Held, Broken> {
-    let mut case = steps.time("open", || Case::open(ground, url, seed, client)).map_err(|error| Broken::by(&error))?;
+    let opened = steps.time("open", || Case::open(ground, url, seed, connections));
+    let mut case = opened.map_err(|error| Broken::by(&error))?;
     let mut not_asked = Vec::new();
     for property in properties::ALL {
         let broken = |found, kind| Broken { property: Some(property), found, kind, refused: false };
@@ -116,9 +118,15 @@ pub(super) fn run(
 }
 
 impl<'g> Case<'g> {
-    fn open(ground: &'g Ground, url: &PostgresUrl, seed: Seed, mut client: Client) -> Result<Self> {
-        let before = fingerprint(&mut client)?;
-        let source = PostgresSource::connect(url, &Cancel::new())?;
+    fn open(ground: &'g Ground, url: &PostgresUrl, seed: Seed, connections: Connections) -> Result<Self> {
+        let Connections { mut client, asker } = connections;
+        // Both only read, and each waits for a process of the server of its own.
+        let (before, source) = std::thread::scope(|scope| {
+            let before = scope.spawn(|| fingerprint(&mut client));
+            let source = PostgresSource::connect(url, &Cancel::new());
+            (before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), source)
+        });
+        let (before, source) = (before?, source?);
         let folder = scratch_folder()?;
         let place = folder.path().join("target");
         std::fs::create_dir(&place).could_not("create", format!("`{}`", place.display()))?;
@@ -128,8 +136,8 @@ impl<'g> Case<'g> {
         Ok(Case {
             ground,
             seed,
-            url: url.clone(),
             client,
+            asker,
             source,
             folder,
             target,
@@ -189,6 +197,28 @@ impl<'g> Case<'g> {
     pub fn parts(&mut self) -> Result<(&Outcome, &mut PostgresSource)> {
         match &self.outcome {
             Some(outcome) => Ok((outcome, &mut self.source)),
+            None => Err(Error::could_not("ask", "the migration", "it has not run")),
+        }
+    }
+
+    /// The harness' own connection, and what the first migration did.
+    ///
+    /// # Errors
+    /// When it has not run.
+    pub fn client_and_outcome(&mut self) -> Result<(&mut Client, &Outcome)> {
+        match &self.outcome {
+            Some(outcome) => Ok((&mut self.client, outcome)),
+            None => Err(Error::could_not("ask", "the migration", "it has not run")),
+        }
+    }
+
+    /// What the server says about the values in the target.
+    ///
+    /// # Errors
+    /// When the migration has not run, or as [`Asker::ask`].
+    pub fn second_opinion(&mut self) -> Result<Opinion> {
+        match &self.outcome {
+            Some(outcome) => self.asker.ask(&self.target, &outcome.plan),
             None => Err(Error::could_not("ask", "the migration", "it has not run")),
         }
     }

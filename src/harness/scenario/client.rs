@@ -2,6 +2,7 @@
 
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Result};
+use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, ValueRef};
 use std::fmt::Display;
@@ -47,6 +48,23 @@ impl Client {
         let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
         let rows = self.runtime.block_on(connection.fetch_all(statement)).could_not(operation, &object)?;
         rows.iter().map(texts).collect::<Result<_, _>>().could_not(operation, object)
+    }
+}
+
+/// What a case asks its database through, beside the connection of the engine that is tested: that one takes its
+/// snapshot when it connects, so it comes after the rows; these are opened ahead.
+pub(super) struct Connections {
+    pub client: Client,
+    pub asker: Asker,
+}
+
+impl Connections {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub fn open(url: &PostgresUrl) -> Result<Self> {
+        Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)? })
     }
 }
 

@@ -1,13 +1,13 @@
 //! The run of a scenario: kept cases, then new ones, until one fails; then the smallest case that fails like that.
 
 use super::case::{self, Broken, Held};
-use super::client::Client;
+use super::client::{Client, Connections};
 use super::ground::Ground;
 use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
 use super::regression::{self, Kept};
 use super::rows;
 use super::steps::{self, Steps};
-use super::world::{Stock, World};
+use super::world::{Lot, Stock, World};
 use super::{AWKWARD_SHARE, Scenario, properties};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -17,7 +17,7 @@ use crate::harness::Seed;
 use crate::harness::generate::{Cell, Dataset, Options};
 use crate::harness::shrink::shrink;
 use crate::plan::plan;
-use crate::provision::{self, Database};
+use crate::provision;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,8 +125,8 @@ impl Run<'_> {
         let mut steps = Steps::default();
         attempt.ended = match steps.time("clone", || self.stock.take()) {
             Err(error) => Err(Broken::by(&error)),
-            Ok(database) => {
-                let ended = self.attempt_in(&database, seed, sample, steps, &mut attempt);
+            Ok(Lot { connections, url, database }) => {
+                let ended = self.attempt_in(&url, connections, seed, sample, steps, &mut attempt);
                 self.stock.give_back(database);
                 ended
             }
@@ -137,15 +137,15 @@ impl Run<'_> {
 
     fn attempt_in(
         &self,
-        database: &Database,
+        url: &PostgresUrl,
+        mut connections: Connections,
         seed: Seed,
         sample: Sample<'_>,
         mut steps: Steps,
         attempt: &mut Attempt,
     ) -> Result<Held, Broken> {
         let broken = |error: Error| Broken::by(&error);
-        let url = PostgresUrl::parse(&database.url()).map_err(broken)?;
-        let mut client = steps.time("connect", || Client::connect(&url)).map_err(broken)?;
+        let client = &mut connections.client;
         let own;
         let (ground, twin, hints) = match self.world {
             World::Fixed(fixed) => (&fixed.ground, fixed.twin.as_ref(), Some(&fixed.hints)),
@@ -153,7 +153,7 @@ impl Run<'_> {
                 let schema = sample.schema.unwrap_or_default();
                 let created = steps.time("schema", || client.execute(schema, "create", "the random schema"));
                 created.map_err(broken)?;
-                own = steps.time("schema", || Ground::of_database(&self.scenario.name, &url)).map_err(broken)?;
+                own = steps.time("schema", || Ground::of_database(&self.scenario.name, url)).map_err(broken)?;
                 (&own, None, None)
             }
         };
@@ -166,27 +166,27 @@ impl Run<'_> {
         let options =
             Options { rows: self.scenario.rows, per_table: BTreeMap::new(), seed, awkward: AWKWARD_SHARE, hints };
         let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
-            steps.time("load", || rows::load(client, &url, &ground.catalog, dataset)).map_err(broken)
+            steps.time("load", || rows::load(client, url, &ground.catalog, dataset)).map_err(broken)
         };
         match sample.rows {
             RowsOf::Sql(sql) => {
                 steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(broken)?;
             }
             RowsOf::Dataset(dataset) => match twin {
-                Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps, &mut client)?,
-                None => load(dataset, &mut steps, &mut client)?,
+                Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps, client)?,
+                None => load(dataset, &mut steps, client)?,
             },
             RowsOf::Seed => {
                 let generated = steps.time("generate", || match twin {
                     Some(twin) => twin.generate(options),
-                    None => rows::generate(&ground.catalog, options, &url),
+                    None => rows::generate(&ground.catalog, options, url),
                 });
                 let dataset = generated.map_err(broken)?;
-                load(&dataset, &mut steps, &mut client).map_err(|broken| Broken { refused: true, ..broken })?;
+                load(&dataset, &mut steps, client).map_err(|broken| Broken { refused: true, ..broken })?;
                 attempt.dataset = Some(dataset);
             }
         }
-        case::run(ground, &url, seed, client, steps)
+        case::run(ground, url, seed, connections, steps)
     }
 
     /// Whether a smaller dataset has a value that the whole one did not have, in a column that a hint speaks about: no

@@ -1,5 +1,6 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
+use super::client::Connections;
 use super::ground::{Ground, Settings, catalog, schema_sql, scratch_folder, template};
 use super::rows::{Twin, without_stops};
 use super::{Scenario, Subject};
@@ -111,9 +112,25 @@ fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<(Vec<u8>, Pl
     Ok((std::fs::read(&target).could_not("read", "the earlier target")?, outcome.plan))
 }
 
-/// Databases, one ahead: while a case runs, the next one's is cloned, and the last one's is dropped.
+/// A database for one case.
+pub(super) struct Lot {
+    // They are closed before the database is dropped.
+    pub connections: Connections,
+    pub url: PostgresUrl,
+    pub database: Database,
+}
+
+impl Lot {
+    fn make(world: &World, server: &Server) -> Result<Lot> {
+        let database = world.database(server)?;
+        let url = PostgresUrl::parse(&database.url())?;
+        Ok(Lot { connections: Connections::open(&url)?, url, database })
+    }
+}
+
+/// Databases, one ahead: while a case runs, the next one's is cloned and connected to, and the last one's is dropped.
 pub(super) struct Stock {
-    ready: Receiver<Result<Database>>,
+    ready: Receiver<Result<Lot>>,
     used: Sender<Database>,
 }
 
@@ -126,7 +143,7 @@ impl Stock {
             let (used, returned) = channel::<Database>();
             scope.spawn(move || {
                 // A failure is told once; whoever takes it gives up.
-                while send.send(world.database(server)).is_ok() {}
+                while send.send(Lot::make(world, server)).is_ok() {}
             });
             scope.spawn(move || returned.into_iter().for_each(drop));
             work(&Stock { ready, used })
@@ -137,7 +154,7 @@ impl Stock {
     ///
     /// # Errors
     /// When it could not be cloned.
-    pub fn take(&self) -> Result<Database> {
+    pub fn take(&self) -> Result<Lot> {
         self.ready.recv().unwrap_or_else(|_| Err(Error::could_not("take", "a database", "its maker has ended")))
     }
 

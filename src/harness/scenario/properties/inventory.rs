@@ -13,5 +13,7 @@ pub(super) const PROPERTY: Property =
     Property { name: "inventory", says: "every object of the source is carried, or listed as not carried", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    Ok(Verdict::of(inventory::missing(&case.url, &case.target, &case.outcome()?.plan)?))
+    let (client, outcome) = case.client_and_outcome()?;
+    let mut ask = |sql: &str| client.rows(sql, inventory::OPERATION, "the server");
+    Ok(Verdict::of(inventory::missing_by(&mut ask, &outcome.target, &outcome.plan)?))
 }

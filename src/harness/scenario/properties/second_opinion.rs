@@ -9,13 +9,12 @@
 use super::super::case::Case;
 use super::{Property, Verdict};
 use crate::error::Result;
-use crate::harness::second_opinion::second_opinion;
 
 pub(super) const PROPERTY: Property =
     Property { name: "second opinion", says: "the server finds its own values in the file", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let opinion = second_opinion(&case.url, &case.target, &case.outcome()?.plan)?;
+    let opinion = case.second_opinion()?;
     Ok(match opinion.ensure_agreement() {
         Ok(()) => Verdict::Holds,
         Err(error) => Verdict::Violated(error.to_string()),
