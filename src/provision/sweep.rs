@@ -35,10 +35,15 @@ pub(super) fn directories() {
 fn remove_directory(directory: &Path) {
     // Another user's directories cannot be read, and a link is nothing that a supervisor makes.
     let Ok(metadata) = fs::symlink_metadata(directory) else { return };
-    let owner = fs::read_to_string(directory.join("owner")).ok().and_then(|text| Owner::parse(&text));
-    let is_left = metadata.is_dir() && owner.is_some_and(|owner| owner.is_gone_from_this_disk());
     let mine = if user::is_root() { user::unprivileged().map(|user| user.id) } else { Some(user::own_id()) };
-    if is_left && Some(metadata.uid()) == mine {
+    // Nothing in a directory of somebody else is opened: it may be a pipe that never ends.
+    if !metadata.is_dir() || Some(metadata.uid()) != mine {
+        return;
+    }
+    let owner = directory.join("owner");
+    let is_file = fs::symlink_metadata(&owner).is_ok_and(|metadata| metadata.is_file());
+    let owner = if is_file { fs::read_to_string(owner).ok().and_then(|text| Owner::parse(&text)) } else { None };
+    if owner.is_some_and(|owner| owner.is_gone_from_this_disk()) {
         stop_server(&directory.join("data"), metadata.uid());
         let _ = fs::remove_dir_all(directory);
     }

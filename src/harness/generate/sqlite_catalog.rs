@@ -302,7 +302,7 @@ fn set_deferrable(table: &mut Table, parsed: &CreateTable) {
     use sqlparser::ast::DeferrableInitial;
     let deferrable = |characteristics: &Option<sqlparser::ast::ConstraintCharacteristics>| {
         let found = characteristics.as_ref()?;
-        (found.deferrable == Some(true)).then(|| match found.initially {
+        (found.deferrable == Some(true)).then_some(match found.initially {
             Some(DeferrableInitial::Deferred) => Deferrable::Deferred,
             _ => Deferrable::Immediate,
         })

@@ -132,9 +132,14 @@ impl Measured {
 }
 
 impl Latencies {
-    /// Whether every measured query is faster than its targets ask.
+    /// Whether every measured query is faster than its targets ask, and at least one was measured where there are any.
     pub fn is_held(&self) -> bool {
-        self.missed().is_empty()
+        self.missed().is_empty() && !self.measures_nothing()
+    }
+
+    /// There are queries, and none could be measured.
+    pub fn measures_nothing(&self) -> bool {
+        !self.queries.is_empty() && self.queries.iter().all(|query| query.outcome.is_err())
     }
 
     /// The queries that miss a target.
@@ -159,6 +164,11 @@ impl Latencies {
     /// # Errors
     /// [`Kind::Differs`](crate::error::Kind::Differs), naming the queries that miss theirs.
     pub fn ensure_held(&self) -> Result<()> {
+        if self.measures_nothing() {
+            let cause = "no query could be measured: there are no rows to draw parameters from";
+            return Err(Error::differs("measure the latency of", format!("`{}`", self.project), cause)
+                .hint("measure a file with rows, or generate more with `--rows`"));
+        }
         let missed = self.missed();
         if missed.is_empty() {
             return Ok(());

@@ -14,7 +14,7 @@
 //! - A schema can be planned without a choice of the user's. Names that collide without case get a number in the
 //!   target, so they are drawn, too. All that a plan refuses by itself is a database without a table: a schema has at
 //!   least one, and each table a column that is not generated.
-//! - What shrinking makes of a schema is one again: [`valid`] drops what dangles.
+//! - What shrinking makes of a schema is one again: `valid` drops what dangles.
 
 mod build;
 mod constraints;

@@ -1,6 +1,7 @@
 //! The harness' own connection to PostgreSQL: apart from everything that is tested, and kept open for a whole case.
 
 use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::explain;
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
@@ -36,7 +37,8 @@ impl Client {
     pub fn execute(&mut self, sql: impl Into<String>, operation: &str, object: impl Display) -> Result<()> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
-        self.runtime.block_on(connection.execute(statement)).map(|_| ()).could_not(operation, object)
+        let done = self.runtime.block_on(connection.execute(statement));
+        done.map(|_| ()).map_err(|error| explain(operation, object, &error))
     }
 
     /// The rows of a query, each value as the server writes it, `None` for NULL.

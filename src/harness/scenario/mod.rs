@@ -141,7 +141,7 @@ impl Scenario {
     fn new(subject: Subject, name: String, argument: String) -> Self {
         Scenario {
             subject,
-            regressions: Path::new("fixtures/regressions").join(&name),
+            regressions: Path::new("fixtures/regressions").join(folder_name(&name)),
             name,
             cases: CASES_DEFAULT,
             rows: ROWS_DEFAULT,
@@ -217,6 +217,12 @@ impl Scenario {
         }
         command
     }
+}
+
+/// A name as that of one folder: nothing in it leads elsewhere.
+fn folder_name(name: &str) -> String {
+    let safe = |letter: char| if letter.is_alphanumeric() || "-_ ".contains(letter) { letter } else { '_' };
+    name.chars().map(safe).collect()
 }
 
 fn has_sql(folder: &Path) -> bool {

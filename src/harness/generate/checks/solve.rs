@@ -69,6 +69,7 @@ pub(in crate::harness::generate) fn find(
         let leaves = conditions.iter().map(|condition| reader.read(condition)).collect();
         findings.partitions(&format!("partitions of {}", table.name), leaves);
     }
+    findings.bound_both_sides_of_orderings();
     findings
 }
 
@@ -343,6 +344,25 @@ impl Findings {
             Some(before) => before.into_iter().filter(|value| values.contains(value)).collect(),
         });
         true
+    }
+
+    /// Where one column is never above another, the lower bound of the first is one of the second, and the upper bound
+    /// of the second one of the first: the two values of a row may then be exchanged.
+    fn bound_both_sides_of_orderings(&mut self) {
+        for _ in 0..self.orderings.len() {
+            for (lower, upper) in self.orderings.clone() {
+                let family = self.families[lower];
+                if family != self.families[upper] {
+                    continue;
+                }
+                if let Some(minimum) = self.limits[lower].minimum.clone() {
+                    tighten(&mut self.limits[upper].minimum, minimum, family, true);
+                }
+                if let Some(maximum) = self.limits[upper].maximum.clone() {
+                    tighten(&mut self.limits[lower].maximum, maximum, family, false);
+                }
+            }
+        }
     }
 
     fn bound(&mut self, place: usize, comparison: Comparison, text: &str) -> bool {

@@ -44,8 +44,7 @@ impl Judge for PostgresJudge {
         if !self.known.contains_key(&name) {
             let temporary = quote(&format!("whimbrel_judge_{}", self.known.len()));
             let partitions = partition_conditions(connection, &name, &object)?;
-            let listed: Vec<String> =
-                columns.iter().filter_map(|name| table.column(name)).map(|c| definition(c)).collect();
+            let listed: Vec<String> = columns.iter().filter_map(|name| table.column(name)).map(definition).collect();
             let query = query(table, &temporary, &partitions);
             connection.query(
                 format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer, {})", listed.join(", ")),
@@ -63,16 +62,49 @@ impl Judge for PostgresJudge {
         connection.copy(format!("COPY {temporary} FROM STDIN"), &object)?;
         connection.chunk(text)?;
         connection.copy_end()?;
-        let answer = connection.query(query.clone(), &object)?;
         let mut accepted = vec![false; rows.len()];
-        for number in answer.iter().filter_map(|row| row.first()?.as_ref()?.parse::<usize>().ok()) {
-            if let Some(accepted) = accepted.get_mut(number) {
-                *accepted = true;
-            }
-        }
+        decide(connection, query, &object, 0, rows.len(), &mut accepted)?;
         Ok(accepted)
     }
 }
+
+/// Asks about the candidates from `first` on, `end` not included. A condition that raises an error for some candidate (a
+/// division by zero, a number out of range) is asked again for each half, until that candidate is alone: it is refused.
+fn decide(
+    connection: &mut Connection,
+    query: &str,
+    object: &str,
+    first: usize,
+    end: usize,
+    accepted: &mut [bool],
+) -> Result<()> {
+    let last = end.saturating_sub(1);
+    let sql = query.replace(FIRST, &first.to_string()).replace(LAST, &last.to_string());
+    match connection.query(sql, object) {
+        Ok(answer) => {
+            for number in answer.iter().filter_map(|row| row.first()?.as_ref()?.parse::<usize>().ok()) {
+                if let Some(accepted) = accepted.get_mut(number) {
+                    *accepted = true;
+                }
+            }
+            Ok(())
+        }
+        // Anything else than a condition's own error comes again at the next request.
+        Err(error) if end - first <= 1 => match connection.query("SELECT 1", object) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(error),
+        },
+        Err(_) => {
+            let middle = first + (end - first) / 2;
+            decide(connection, query, object, first, middle, accepted)?;
+            decide(connection, query, object, middle, end, accepted)
+        }
+    }
+}
+
+/// What stands in a query for the numbers of the first and the last candidate.
+const FIRST: &str = "whimbrel_first_candidate";
+const LAST: &str = "whimbrel_last_candidate";
 
 fn definition(column: &crate::catalog::Column) -> String {
     // A domain's own checks would be errors here; they are asked for like those of the table.
@@ -93,13 +125,22 @@ fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
     if !partitions.is_empty() {
         conditions.push(format!("({})", partitions.join(" OR ")));
     }
+    // Computed even where no condition asks for it: a value that does not fit is found here and not by the insert.
+    conditions.extend(table.columns.iter().filter(|column| column.generated.is_some()).map(|column| {
+        let (name, type_name) = (quote(&column.name), &column.data_type.base().name);
+        format!("pg_catalog.num_nonnulls(({name})::{type_name}) >= 0")
+    }));
     let generated = table.columns.iter().filter_map(|column| {
         let generated = column.generated.as_ref()?;
         Some(format!(", ({}) AS {}", generated.expression, quote(&column.name)))
     });
     let generated: String = generated.collect();
     let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-    format!("SELECT whimbrel_row FROM (SELECT *{generated} FROM {temporary}) AS candidate WHERE {condition}")
+    format!(
+        "SELECT whimbrel_row FROM (SELECT *{generated} FROM \
+         (SELECT * FROM {temporary} WHERE whimbrel_row BETWEEN {FIRST} AND {LAST} OFFSET 0) AS asked) AS candidate \
+         WHERE {condition}"
+    )
 }
 
 /// The conditions under which some partition takes a row; none for a table without partitions, or with a default one.
