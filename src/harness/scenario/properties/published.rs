@@ -1,9 +1,9 @@
 //! Valid rows are migrated: the run ends with the target published.
 //!
 //! Steps: migrate into the target, over whatever is there, with everything verified.
-//! Constraints: the source accepted the rows. A stop that the design declares (a value that its column cannot hold and
-//! no ledger can explain) leaves the old target untouched, which is looked at; such rows are then taken out, and the
-//! case goes on without them.
+//! Constraints: the source accepted the rows. Values at which a run stops by design (NaN where there has to be a number,
+//! times that share one number of microseconds in a unique key) are not among them, see `rows::without_stops`. A run
+//! that stops leaves the old target as it was.
 
 use super::super::case::Case;
 use super::{Property, Verdict};
