@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use testcontainers::bollard::models::{Mount, MountType};
+use testcontainers::bollard::models::{Mount, MountTmpfsOptions, MountType};
 use testcontainers::core::{IntoContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, ReuseDirective};
@@ -27,8 +27,12 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// query follows.
 const READY: &str = "database system is ready to accept connections";
 
-/// Where the data is, on a volume of its own: in an image's own layers, copying a database takes ten times as long.
+/// Where the data is: in memory, or on a volume of its own. In an image's own layers, copying a database takes ten times
+/// as long.
 const VOLUME: &str = "/whimbrel";
+
+/// The address of a server that is on this machine.
+const PRIVATE: &str = "127.0.0.1";
 
 /// A started container.
 #[derive(Debug)]
@@ -53,8 +57,9 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Starts a container from `image`, which is pulled when the engine does not have it.
-pub(super) fn start(image: &str) -> Result<Container> {
+/// Starts a container from `image`, which is pulled when the engine does not have it; its data is in memory, of so many
+/// bytes at most, or on a disk.
+pub(super) fn start(image: &str, memory_bytes: Option<u64>) -> Result<Container> {
     let object = format!("`{image}`");
     if !engine::has_image(image) {
         pull(image).map_err(|cause| {
@@ -75,7 +80,9 @@ pub(super) fn start(image: &str) -> Result<Container> {
     };
     let failed = |cause: &str| Error::could_not("start a container from", &object, cause);
     let with_log = |cause: &str| failed(&format!("{cause}{}", engine::log_tail(&name)));
-    let request = request(image, &name, &password, publish)
+    // The memory that was counted is this machine's.
+    let memory_bytes = memory_bytes.filter(|_| publish == PRIVATE);
+    let request = request(image, &name, &password, publish, memory_bytes)
         .with_label(engine::OWNER_LABEL, owner.map(|owner| owner.to_string()).unwrap_or_default());
     let port = run(request).map_err(|cause| with_log(&cause))?;
     let admin_url = address::private(&host, port, &password, "postgres");
@@ -93,7 +100,13 @@ pub(super) fn start(image: &str) -> Result<Container> {
 }
 
 /// What to run; the password is in the container's environment only.
-fn request(image: &str, name: &str, password: &str, publish: &'static str) -> ContainerRequest<GenericImage> {
+fn request(
+    image: &str,
+    name: &str,
+    password: &str,
+    publish: &'static str,
+    memory_bytes: Option<u64>,
+) -> ContainerRequest<GenericImage> {
     let (repository, tag) = repository_and_tag(image);
     let mut settings = Vec::new();
     for setting in [
@@ -116,10 +129,15 @@ fn request(image: &str, name: &str, password: &str, publish: &'static str) -> Co
             // testcontainers publishes on every address; the server of a test is nobody else's business.
             let bindings = host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut());
             bindings.flatten().flatten().for_each(|binding| binding.host_ip = Some(publish.to_owned()));
-            // Without a name, so it goes with the container.
+            // A volume without a name goes with the container, as memory does.
+            let tmpfs_options = memory_bytes.map(|bytes| MountTmpfsOptions {
+                size_bytes: i64::try_from(bytes).ok(),
+                ..MountTmpfsOptions::default()
+            });
             host.mounts.get_or_insert_default().push(Mount {
                 target: Some(VOLUME.to_owned()),
-                typ: Some(MountType::VOLUME),
+                typ: Some(if tmpfs_options.is_some() { MountType::TMPFS } else { MountType::VOLUME }),
+                tmpfs_options,
                 ..Mount::default()
             });
         })
@@ -185,7 +203,7 @@ fn engine_host(engine: &str) -> (String, &'static str) {
         .filter(|host| !host.is_empty() && *host != "localhost" && !host.starts_with("127."));
     match remote {
         Some(host) => (host.to_owned(), "0.0.0.0"),
-        None => ("127.0.0.1".to_owned(), "127.0.0.1"),
+        None => (PRIVATE.to_owned(), PRIVATE),
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::storage::{MEMORY, free_bytes};
 use super::supervisor::Supervisor;
 use super::{address, client, database, process, user};
 use crate::error::{Context, Error, Result};
@@ -28,8 +29,8 @@ pub(super) struct Local {
     pub(super) description: String,
 }
 
-/// Starts a server from the binaries in `binaries`.
-pub(super) fn start(binaries: &Path) -> Result<Local> {
+/// Starts a server from the binaries in `binaries`; its data is in memory where that has room for so many bytes.
+pub(super) fn start(binaries: &Path, memory_bytes: Option<u64>) -> Result<Local> {
     let deadline = Instant::now() + START_LIMIT;
     let password = database::random_hex(16)?;
     let user = match user::is_root() {
@@ -44,7 +45,8 @@ pub(super) fn start(binaries: &Path) -> Result<Local> {
         false => None,
     };
     let binaries_text = binaries.to_string_lossy();
-    let temporary = std::env::temp_dir();
+    let in_memory = memory_bytes.is_some_and(|bytes| free_bytes(Path::new(MEMORY)) >= bytes);
+    let temporary = if in_memory { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
     let temporary_text = temporary.to_string_lossy();
     let ports = free_ports()?;
     let machine = process::machine();

@@ -38,6 +38,7 @@ mod options;
 mod process;
 mod run;
 mod server;
+pub(crate) mod storage;
 mod supervisor;
 mod sweep;
 mod template;
@@ -49,6 +50,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use database::Database;
 pub use options::{Footing, Options};
+pub use storage::Storage;
 pub use template::{Template, TemplateKey};
 
 use crate::error::{Error, Kind, Result};

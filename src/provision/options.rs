@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 use super::server::Running;
+use super::storage::Storage;
 use super::{container, discovery, engine, install_hint};
 use crate::error::{Error, Result};
 
@@ -47,16 +48,18 @@ pub struct Options {
     pub footing: Option<Footing>,
     /// The container image (`WHIMBREL_POSTGRES_IMAGE`).
     pub image: String,
+    /// Where a private server keeps its data (`WHIMBREL_POSTGRES_STORAGE`); the machine decides where nobody says.
+    pub storage: Option<Storage>,
     /// Where programs are looked for (`PATH`).
     pub path: Option<OsString>,
 }
 
 impl Options {
-    /// Reads the four variables; an empty one counts as missing.
+    /// Reads the five variables; an empty one counts as missing.
     ///
     /// # Errors
     ///
-    /// When `WHIMBREL_PROVISION` is none of the three words.
+    /// When `WHIMBREL_PROVISION` or `WHIMBREL_POSTGRES_STORAGE` is none of its words.
     pub fn from_environment() -> Result<Self> {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let footing = match text("WHIMBREL_PROVISION") {
@@ -70,6 +73,7 @@ impl Options {
             url: text("WHIMBREL_POSTGRES"),
             footing,
             image: text("WHIMBREL_POSTGRES_IMAGE").unwrap_or_else(|| container::DEFAULT_IMAGE.to_owned()),
+            storage: text("WHIMBREL_POSTGRES_STORAGE").map(|word| Storage::parse(&word)).transpose()?,
             path: std::env::var_os("PATH"),
         })
     }
@@ -108,7 +112,7 @@ impl Options {
             Error::could_not("reach", "a Docker engine", cause)
                 .hint("start one (`systemctl start docker`, or Docker Desktop); where `docker context ls` shows another address, set DOCKER_HOST to it")
         })?;
-        Running::in_container(&self.image)
+        Running::in_container(&self.image, Storage::memory_bytes(self.storage))
     }
 
     fn start_local(&self) -> Result<Running> {
@@ -116,7 +120,7 @@ impl Options {
             let cause = format!("no directory with initdb, pg_ctl and postgres {}", discovery::SEARCHED);
             Error::could_not("find", "PostgreSQL's server binaries", cause).hint(install_hint::for_this_system())
         })?;
-        Running::from_binaries(&binaries)
+        Running::from_binaries(&binaries, Storage::memory_bytes(self.storage))
     }
 
     /// Tries the footings in their order. A URL is somebody's explicit wish, so its failure is final; an engine
@@ -126,7 +130,7 @@ impl Options {
             return self.start_url();
         }
         let (no_container, note) = match engine::version() {
-            Ok(_) => match Running::in_container(&self.image) {
+            Ok(_) => match Running::in_container(&self.image, Storage::memory_bytes(self.storage)) {
                 Ok(running) => return Ok(running),
                 Err(error) => (
                     format!("a Docker engine answers but could not {error}"),
@@ -138,7 +142,7 @@ impl Options {
         let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
             return Err(nothing_found(&no_container));
         };
-        let mut running = Running::from_binaries(&binaries)?;
+        let mut running = Running::from_binaries(&binaries, Storage::memory_bytes(self.storage))?;
         running.place.description.push_str(&note);
         Ok(running)
     }
@@ -157,7 +161,7 @@ mod tests {
 
     #[test]
     fn in_ci_a_missing_choice_is_an_error_that_names_the_variables() {
-        let none = Options { url: None, footing: None, image: String::new(), path: None };
+        let none = Options { url: None, footing: None, image: String::new(), storage: None, path: None };
         for ci in [None, Some(""), Some("0"), Some("false")] {
             assert!(none.clone().chosen_in_ci(ci).is_ok(), "{ci:?}");
         }

@@ -126,9 +126,9 @@ impl Running {
     }
 
     /// Runs `image` on the Docker engine.
-    pub(super) fn in_container(image: &str) -> Result<Self> {
+    pub(super) fn in_container(image: &str, memory_bytes: Option<u64>) -> Result<Self> {
         engine::remove_orphans();
-        let started = container::start(image)?;
+        let started = container::start(image, memory_bytes)?;
         let place = Place {
             footing: Footing::Container,
             admin_url: started.admin_url,
@@ -141,9 +141,9 @@ impl Running {
     }
 
     /// Runs the server binaries in `directory`.
-    pub(super) fn from_binaries(directory: &Path) -> Result<Self> {
+    pub(super) fn from_binaries(directory: &Path, memory_bytes: Option<u64>) -> Result<Self> {
         sweep::directories();
-        let started = local::start(directory)?;
+        let started = local::start(directory, memory_bytes)?;
         let place = Place {
             footing: Footing::Local,
             admin_url: started.admin_url,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Pool;
 use super::process::{self, Owner};
+use super::storage::MEMORY;
 use super::user;
 
 /// How the comment of a scratch database begins; its owner follows.
@@ -21,7 +22,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Removes the private servers of supervisors that are gone: the processes, then the directory.
 pub(super) fn directories() {
-    let mut bases = vec![std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
+    let mut bases = vec![std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp"), PathBuf::from(MEMORY)];
     bases.dedup();
     for directory in bases.iter().flat_map(|base| fs::read_dir(base).into_iter().flatten().flatten()) {
         let name = directory.file_name();

@@ -12,4 +12,4 @@ mod source;
 pub(crate) use failure::explain;
 pub use introspect::introspect;
 pub use session::Session;
-pub use source::PostgresSource;
+pub use source::{PostgresSource, Reached};

@@ -49,6 +49,16 @@ impl Session {
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
     /// was asked for.
     pub fn connect(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
+        let mut session = Self::reach(url, cancel)?;
+        session.begin()?;
+        Ok(session)
+    }
+
+    /// Connects and takes no snapshot yet.
+    ///
+    /// # Errors
+    /// As [`Session::connect`].
+    pub(super) fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
         refuse_async_context("connect")?;
         let label = format!("`{url}`");
         let options =
@@ -81,9 +91,7 @@ impl Session {
             Some(Ok(Err(error))) => return Err(explain("connect to", &label, &error)),
             Some(Ok(Ok(connection))) => connection,
         };
-        let mut session = Session { connection: Some(connection), runtime, cancel: cancel.clone(), label, version: 0 };
-        session.begin()?;
-        Ok(session)
+        Ok(Session { connection: Some(connection), runtime, cancel: cancel.clone(), label, version: 0 })
     }
 
     /// The server's version as a number, for example 150018 for 15.18.
@@ -185,7 +193,7 @@ impl Session {
     pub fn close(self) {}
 
     /// Lists the tables, locks them, and takes the snapshot by the first query after that.
-    fn begin(&mut self) -> Result<()> {
+    pub(super) fn begin(&mut self) -> Result<()> {
         const OPERATION: &str = "begin a snapshot of";
         for attempt in 1.. {
             let rows = self.query_rows(OPERATION, self.label.clone(), include_str!("sql/lockable_tables.sql"))?;

@@ -21,15 +21,40 @@ impl PostgresSource {
     /// # Errors
     /// As [`Session::connect`].
     pub fn connect(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
-        let mut session = Session::connect(url, cancel)?;
+        Self::reach(url, cancel)?.snapshot()
+    }
+
+    /// Connects and takes no snapshot yet: for somebody who still writes rows, and does not want to wait afterwards.
+    ///
+    /// # Errors
+    /// As [`Session::connect`].
+    pub fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Reached> {
+        Ok(Reached { session: Session::reach(url, cancel)?, label: url.to_string() })
+    }
+}
+
+/// A PostgreSQL database that is connected to and not read yet.
+pub struct Reached {
+    session: Session,
+    label: String,
+}
+
+impl Reached {
+    /// Takes the snapshot.
+    ///
+    /// # Errors
+    /// As [`Session::connect`].
+    pub fn snapshot(self) -> Result<PostgresSource> {
+        let Reached { mut session, label } = self;
+        session.begin()?;
         // A scan that starts where another one is, or in several processes, would give the rows in another order
         // each time, and two runs over the same data two different files.
         session.query_rows(
             "pin the order of scans of",
-            format!("`{url}`"),
+            format!("`{label}`"),
             "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0",
         )?;
-        Ok(PostgresSource { session, label: url.to_string() })
+        Ok(PostgresSource { session, label })
     }
 }
 

@@ -97,7 +97,7 @@ impl Access {
         let deadline = Instant::now() + MOMENT;
         loop {
             let holders = Holders::of(self.identity);
-            if holders.known.is_empty() {
+            if !holders.any() {
                 return Ok(());
             }
             if Instant::now() >= deadline {

@@ -1,9 +1,11 @@
 //! Who else has a file open, as far as the operating system tells.
 //!
-//! On Linux every process' descriptors are compared with the file's device and inode. A process' arguments are never
-//! shown: they may hold a password.
+//! On Linux the kernel is asked first, by a lease that it grants only where nobody else has the file open, in whatever
+//! user's process or container. Where it does not grant one, every process' descriptors are compared with the file's
+//! device and inode to say who it is. A process' arguments are never shown: they may hold a password.
 
 use std::fs;
+use std::path::Path;
 
 /// Another process that has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +25,26 @@ pub struct Holders {
     pub own_descriptors: usize,
     /// Some processes could not be looked into, or the system has no way to ask.
     pub incomplete: bool,
+    /// The kernel knows that somebody else has the file open, and no process that could be looked into has.
+    pub hidden: bool,
 }
 
 impl Holders {
     /// Looks for processes that have the file with this device and inode open. The file itself is not opened.
     pub fn of(identity: (u64, u64)) -> Holders {
-        find(identity)
+        match lease(identity) {
+            Lease::Granted => Holders { own_descriptors: 1, ..Holders::default() },
+            Lease::Unknown => find(identity),
+            Lease::Refused => {
+                let found = find(identity);
+                Holders { hidden: found.known.is_empty(), ..found }
+            }
+        }
+    }
+
+    /// Whether somebody else has the file open.
+    pub fn any(&self) -> bool {
+        self.hidden || !self.known.is_empty()
     }
 
     /// Tells them for people, as in "process 4711 (`sqlite3`)".
@@ -37,7 +53,7 @@ impl Holders {
             self.known.iter().map(|holder| format!("process {} (`{}`)", holder.process_id, holder.program)).collect();
         if told.is_empty() {
             // One descriptor is that of the connection that asks.
-            return match (self.own_descriptors > 1, self.incomplete) {
+            return match (self.own_descriptors > 1, self.incomplete || self.hidden) {
                 (true, _) => "another connection of this process".into(),
                 (false, true) => "a process that this user cannot see".into(),
                 (false, false) => "a process that has just let go".into(),
@@ -53,27 +69,78 @@ impl Holders {
     }
 }
 
+/// The command of `fcntl` that chooses the signal of a lease, from Linux' `asm-generic/fcntl.h`; libc does not have it.
+#[cfg(target_os = "linux")]
+const F_SETSIG: libc::c_int = 10;
+
+/// What the kernel says to a lease on a file that this process has open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lease {
+    /// Nobody else has it open.
+    Granted,
+    /// Somebody else has.
+    Refused,
+    /// It cannot be asked: not by this user, not on this file system, or not with several descriptors of our own.
+    Unknown,
+}
+
+/// Asks for a write lease and gives it back at once.
+#[cfg(target_os = "linux")]
+fn lease(identity: (u64, u64)) -> Lease {
+    let own = descriptors_of(Path::new("/proc/self/fd"), identity).unwrap_or_default();
+    let [descriptor] = own[..] else { return Lease::Unknown };
+    // SAFETY: fcntl with these commands touches no memory, and the descriptor is one of this process. If somebody opens
+    // the file in the moment of the lease, the kernel lets them wait for its end and sends a signal: SIGIO would end this
+    // process, SIGURG is ignored where nobody asks for it.
+    unsafe {
+        if libc::fcntl(descriptor, F_SETSIG, libc::SIGURG) != 0 {
+            return Lease::Unknown;
+        }
+        let answer = match libc::fcntl(descriptor, libc::F_SETLEASE, libc::F_WRLCK) {
+            0 => {
+                libc::fcntl(descriptor, libc::F_SETLEASE, libc::F_UNLCK);
+                Lease::Granted
+            }
+            _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN) => Lease::Refused,
+            _ => Lease::Unknown,
+        };
+        libc::fcntl(descriptor, F_SETSIG, 0);
+        answer
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lease(_identity: (u64, u64)) -> Lease {
+    Lease::Unknown
+}
+
+/// The descriptors in a process' folder that lead to the file.
+#[cfg(target_os = "linux")]
+fn descriptors_of(folder: &Path, identity: (u64, u64)) -> std::io::Result<Vec<i32>> {
+    use std::os::unix::fs::MetadataExt;
+    let leads_there = |descriptor: &fs::DirEntry| {
+        fs::metadata(descriptor.path()).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity)
+    };
+    let found = fs::read_dir(folder)?.flatten().filter(leads_there);
+    Ok(found.filter_map(|descriptor| descriptor.file_name().to_str()?.parse().ok()).collect())
+}
+
 #[cfg(target_os = "linux")]
 fn find(identity: (u64, u64)) -> Holders {
-    use std::os::unix::fs::MetadataExt;
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders { incomplete: true, ..Holders::default() };
     };
     let mut holders = Holders::default();
     for process in processes.flatten() {
         let Some(process_id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let descriptors = match fs::read_dir(process.path().join("fd")) {
-            Ok(descriptors) => descriptors,
+        let held = match descriptors_of(&process.path().join("fd"), identity) {
+            Ok(descriptors) => descriptors.len(),
             Err(error) => {
                 // A process that has ended meanwhile holds nothing.
                 holders.incomplete |= error.kind() == std::io::ErrorKind::PermissionDenied;
                 continue;
             }
         };
-        let held = descriptors.flatten().filter(|descriptor| {
-            fs::metadata(descriptor.path()).is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == identity)
-        });
-        let held = held.count();
         if process_id == std::process::id() {
             holders.own_descriptors = held;
         } else if held > 0 {
@@ -105,8 +172,29 @@ mod tests {
         let holders = Holders::of((metadata.dev(), metadata.ino()));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(holders.known.len(), 1);
+        assert_eq!((holders.known.len(), holders.any(), holders.hidden), (1, true, false));
         assert_eq!(holders.told(), format!("process {} (`sleep`)", child.id()));
-        assert!(Holders::of((metadata.dev(), metadata.ino())).known.is_empty());
+        assert!(!Holders::of((metadata.dev(), metadata.ino())).any());
+    }
+
+    #[test]
+    fn the_kernel_tells_whether_somebody_else_has_the_file_open() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("held");
+        let theirs = fs::File::create(&path).unwrap();
+        let metadata = theirs.metadata().unwrap();
+        let identity = (metadata.dev(), metadata.ino());
+        let mut child = std::process::Command::new("sleep").arg("60").stdin(theirs).spawn().unwrap();
+        let ours = fs::File::options().read(true).write(true).open(&path).unwrap();
+        let with_them = lease(identity);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(with_them, Lease::Refused);
+        // Asked twice: the first one was given back.
+        assert_eq!((lease(identity), lease(identity)), (Lease::Granted, Lease::Granted));
+        let second = fs::File::open(&path).unwrap();
+        assert_eq!(lease(identity), Lease::Unknown);
+        drop((ours, second));
+        assert_eq!(lease(identity), Lease::Unknown);
     }
 }

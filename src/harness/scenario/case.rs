@@ -9,7 +9,6 @@ use super::old::Old;
 use super::properties::{self, Property, Verdict};
 use super::steps::Steps;
 use crate::cancel::Cancel;
-use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
@@ -20,6 +19,7 @@ use crate::transfer::run::{ApplySchema, Outcome, migrate};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::{Scope, ScopedJoinHandle};
 use tempfile::TempDir;
 
 /// A case while it runs.
@@ -30,8 +30,11 @@ pub(super) struct Case<'g> {
     pub client: Client,
     /// The second opinion's.
     asker: Asker,
-    /// The engine's connection: one snapshot for every migration of the case.
-    source: PostgresSource,
+    /// The engine's connection: one snapshot for every migration of the case. `None` while the second one has it.
+    source: Option<PostgresSource>,
+    /// The second migration while it runs; it gives the connection back.
+    second: Option<ScopedJoinHandle<'g, (PostgresSource, Result<()>)>>,
+    second_began: bool,
     /// Everything that the case writes.
     pub folder: TempDir,
     /// The target, in a folder of its own: its backups are beside it.
@@ -83,18 +86,22 @@ impl Broken {
     }
 }
 
-/// Asks every property of the database at `url`, which has its rows already. `steps` has the times so far.
+/// Asks every property of the database that is connected to, which has its rows already. `steps` has the times so far.
 ///
 /// # Errors
 /// The first property that does not hold, or why it is not known.
-pub(super) fn run(
-    ground: &Ground,
-    url: &PostgresUrl,
+pub(super) fn run(ground: &Ground, seed: Seed, connections: Connections, steps: Steps) -> Result<Held, Broken> {
+    std::thread::scope(|scope| run_in(scope, ground, seed, connections, steps))
+}
+
+fn run_in<'g>(
+    scope: &'g Scope<'g, '_>,
+    ground: &'g Ground,
     seed: Seed,
     connections: Connections,
     mut steps: Steps,
 ) -> Result<Held, Broken> {
-    let opened = steps.time("open", || Case::open(ground, url, seed, connections));
+    let opened = steps.time("open", || Case::open(ground, seed, connections));
     let mut case = opened.map_err(|error| Broken::by(&error))?;
     let mut not_asked = Vec::new();
     for property in properties::ALL {
@@ -110,6 +117,7 @@ pub(super) fn run(
                 return Err(broken(format!("it could not be asked: {}", told.found), told.kind));
             }
         }
+        case.migrate_again_in(scope);
     }
     let rows = case.outcome.iter().flat_map(|outcome| &outcome.copied).map(|copied| copied.digest.rows).sum();
     let mutations = std::mem::take(&mut case.mutations);
@@ -118,12 +126,12 @@ pub(super) fn run(
 }
 
 impl<'g> Case<'g> {
-    fn open(ground: &'g Ground, url: &PostgresUrl, seed: Seed, connections: Connections) -> Result<Self> {
-        let Connections { mut client, asker } = connections;
+    fn open(ground: &'g Ground, seed: Seed, connections: Connections) -> Result<Self> {
+        let Connections { mut client, asker, engine } = connections;
         // Both only read, and each waits for a process of the server of its own.
         let (before, source) = std::thread::scope(|scope| {
             let before = scope.spawn(|| fingerprint(&mut client));
-            let source = PostgresSource::connect(url, &Cancel::new());
+            let source = engine.snapshot();
             (before.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), source)
         });
         let (before, source) = (before?, source?);
@@ -138,7 +146,9 @@ impl<'g> Case<'g> {
             seed,
             client,
             asker,
-            source,
+            source: Some(source),
+            second: None,
+            second_began: false,
             folder,
             target,
             old,
@@ -155,31 +165,56 @@ impl<'g> Case<'g> {
     pub fn migrate_first(&mut self) -> Result<()> {
         let target = self.target.clone();
         let ground = self.ground;
-        let outcome = self.migrate_to(&target, &|path| ground.settings.apply_schema(path))?;
+        let outcome = migrate_to(ground, self.source()?, &target, &|path| ground.settings.apply_schema(path))?;
         outcome.ensure_published()?;
         self.outcome = Some(outcome);
         Ok(())
     }
 
-    /// Migrates the same source into a second target, and returns its path. A given schema is not applied again,
-    /// statement by statement, but copied from a file where it has been applied: it takes half of the time, and the
-    /// first migration of each case has just done it.
+    /// The engine's connection, when the second migration has given it back.
+    ///
+    /// # Errors
+    /// When that failed.
+    fn source(&mut self) -> Result<&mut PostgresSource> {
+        if let Some(second) = self.second.take() {
+            let (source, ended) = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            self.source = Some(source);
+            ended?;
+        }
+        self.source.as_mut().ok_or_else(|| Error::could_not("ask", "the source", "its connection is gone"))
+    }
+
+    /// Begins to migrate the same source into a second target, once the first migration is done: beside the properties
+    /// that do without the engine's connection. A given schema is not applied again, statement by statement, but copied
+    /// from a file where it has been applied: it takes half of the time, and the first migration has just done it.
+    fn migrate_again_in(&mut self, scope: &'g Scope<'g, '_>) {
+        if self.outcome.is_none() || std::mem::replace(&mut self.second_began, true) {
+            return;
+        }
+        let Some(mut source) = self.source.take() else { return };
+        let (ground, target) = (self.ground, self.second_target());
+        self.second = Some(scope.spawn(move || {
+            let copy = |path: &Path| match &ground.schema_file {
+                Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
+                None => Ok(()),
+            };
+            let outcome = migrate_to(ground, &mut source, &target, &copy);
+            (source, outcome.and_then(|outcome| outcome.ensure_published()))
+        }));
+    }
+
+    /// Where the second migration goes.
+    fn second_target(&self) -> PathBuf {
+        self.folder.path().join("second.db")
+    }
+
+    /// The second target, when it is there.
     ///
     /// # Errors
     /// As [`Case::migrate_first`].
-    pub fn migrate_again(&mut self) -> Result<PathBuf> {
-        let target = self.folder.path().join("second.db");
-        let ground = self.ground;
-        let copy = |path: &Path| match &ground.schema_file {
-            Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
-            None => Ok(()),
-        };
-        self.migrate_to(&target, &copy)?.ensure_published()?;
-        Ok(target)
-    }
-
-    fn migrate_to(&mut self, target: &Path, apply: &ApplySchema<'_>) -> Result<Outcome> {
-        migrate(&mut self.source, &self.ground.settings.job(target, apply), &Cancel::new(), &nobody)
+    pub fn migrated_again(&mut self) -> Result<PathBuf> {
+        self.source()?;
+        Ok(self.second_target())
     }
 
     /// What the first migration did.
@@ -195,9 +230,10 @@ impl<'g> Case<'g> {
     /// # Errors
     /// When it has not run.
     pub fn parts(&mut self) -> Result<(&Outcome, &mut PostgresSource)> {
-        match &self.outcome {
-            Some(outcome) => Ok((outcome, &mut self.source)),
-            None => Err(Error::could_not("ask", "the migration", "it has not run")),
+        self.source()?;
+        match (&self.outcome, &mut self.source) {
+            (Some(outcome), Some(source)) => Ok((outcome, source)),
+            _ => Err(Error::could_not("ask", "the migration", "it has not run")),
         }
     }
 
@@ -257,6 +293,10 @@ impl<'g> Case<'g> {
     pub fn fingerprint(&mut self) -> Result<Fingerprint> {
         fingerprint(&mut self.client)
     }
+}
+
+fn migrate_to(ground: &Ground, source: &mut PostgresSource, target: &Path, apply: &ApplySchema<'_>) -> Result<Outcome> {
+    migrate(source, &ground.settings.job(target, apply), &Cancel::new(), &nobody)
 }
 
 /// Opens a file so that nothing of it can change. (A read-only connection would leave the log files of WAL mode.)

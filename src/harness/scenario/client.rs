@@ -1,7 +1,8 @@
 //! The harness' own connection to PostgreSQL: apart from everything that is tested, and kept open for a whole case.
 
+use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::explain;
+use crate::endpoint::postgres::{PostgresSource, Reached, explain};
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
@@ -53,11 +54,12 @@ impl Client {
     }
 }
 
-/// What a case asks its database through, beside the connection of the engine that is tested: that one takes its
-/// snapshot when it connects, so it comes after the rows; these are opened ahead.
+/// What a case asks its database through, opened ahead. The engine that is tested takes its snapshot when the rows are
+/// there.
 pub(super) struct Connections {
     pub client: Client,
     pub asker: Asker,
+    pub engine: Reached,
 }
 
 impl Connections {
@@ -66,7 +68,8 @@ impl Connections {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn open(url: &PostgresUrl) -> Result<Self> {
-        Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)? })
+        let engine = PostgresSource::reach(url, &Cancel::new())?;
+        Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
     }
 }
 

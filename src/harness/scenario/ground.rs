@@ -13,6 +13,7 @@ use crate::error::{Context, Error, Result};
 use crate::harness::latency::{Query, queries};
 use crate::plan::choices::Choices;
 use crate::project::{self, Project};
+use crate::provision::storage::{MEMORY, free_bytes};
 use crate::provision::{Server, Template, TemplateKey};
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::{ApplySchema, Job};
@@ -171,7 +172,6 @@ pub(super) fn schema_sql(path: &Path) -> Result<String> {
 /// Where the files of cases are: memory where the machine has a file system there with room for them, because each
 /// migration waits for the disk several times (as it should), and a case has nothing to lose.
 pub(super) fn scratch_folder() -> Result<tempfile::TempDir> {
-    const MEMORY: &str = "/dev/shm";
     const ROOM_BYTES_MIN: u64 = 256 << 20;
     let prefix = format!("{CASE_PREFIX}{}-", std::process::id());
     let mut builder = tempfile::Builder::new();
@@ -192,7 +192,7 @@ const CASE_PREFIX: &str = "whimbrel-case-";
 pub(super) fn remove_what_killed_runs_left() {
     use std::os::unix::fs::MetadataExt;
     let mine = std::fs::metadata("/proc/self").map(|metadata| metadata.uid()).ok();
-    for entry in std::fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(MEMORY).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(CASE_PREFIX)?.split('-').next()?.parse().ok());
         let Some(process): Option<u32> = process else { continue };
@@ -200,20 +200,6 @@ pub(super) fn remove_what_killed_runs_left() {
         if is_mine && mine.is_some() && !Path::new(&format!("/proc/{process}")).exists() {
             // Left again, it is there for the next run.
             let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// How many bytes this process may still write there; 0 where that is not known.
-fn free_bytes(path: &Path) -> u64 {
-    let Ok(path) = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()) else { return 0 };
-    // SAFETY: statvfs is plain numbers, for which zero is a value; `path` ends in NUL and lives through the call.
-    unsafe {
-        let mut facts: libc::statvfs = std::mem::zeroed();
-        match libc::statvfs(path.as_ptr(), &mut facts) {
-            #[allow(clippy::unnecessary_cast)] // Their widths differ between systems.
-            0 => facts.f_bavail as u64 * facts.f_frsize as u64,
-            _ => 0,
         }
     }
 }

@@ -187,7 +187,7 @@ impl Run<'_> {
                 attempt.dataset = Some(dataset);
             }
         }
-        case::run(ground, url, seed, connections, steps)
+        case::run(ground, seed, connections, steps)
     }
 
     /// Whether a smaller dataset has a value that the whole one did not have, in a column that a hint speaks about: no

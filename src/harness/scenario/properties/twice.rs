@@ -16,7 +16,7 @@ pub(super) const PROPERTY: Property =
     Property { name: "twice", says: "migrating twice gives the same file content", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let second = case.migrate_again()?;
+    let second = case.migrated_again()?;
     let connection = case.open_target()?;
     let (mut first, second) = (content(&connection)?, content(&open(&second)?)?);
     let plan = &case.outcome()?.plan;
