@@ -45,7 +45,9 @@ pub(super) fn start(binaries: &Path, memory_bytes: Option<u64>) -> Result<Local>
         false => None,
     };
     let binaries_text = binaries.to_string_lossy();
-    let in_memory = memory_bytes.is_some_and(|bytes| free_bytes(Path::new(MEMORY)) >= bytes);
+    // Whoever says where temporary files go means these, too.
+    let in_memory = std::env::var_os("TMPDIR").is_none()
+        && memory_bytes.is_some_and(|bytes| free_bytes(Path::new(MEMORY)) >= bytes);
     let temporary = if in_memory { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
     let temporary_text = temporary.to_string_lossy();
     let ports = free_ports()?;
