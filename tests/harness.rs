@@ -2,11 +2,15 @@
 //! awkward rows, and a bound on how long one case takes.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tempfile::TempDir;
+use whimbrel::error::Kind;
 use whimbrel::harness::scenario::Passed;
 use whimbrel::harness::{Scenario, Seed};
+use whimbrel::report::message::Message;
 use whimbrel::report::scenario as report;
 
 /// As many as the promise says.
@@ -47,6 +51,14 @@ fn project(name: &str) {
     for property in passed.properties.iter().filter(|property| property.name != "mutations") {
         assert_eq!(property.held, CASES, "`{}`: {:?}", property.name, property.not_asked);
     }
+    // Every query was run in every case that had a row for it, and is held against each target of the project.
+    let queries =
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name).join("queries"));
+    assert_eq!(passed.latencies.len(), queries.unwrap().count());
+    for latency in &passed.latencies {
+        assert!(latency.samples >= 100 && latency.rows_max > 0, "{latency:?}");
+        assert_eq!((&latency.held[..], &latency.too_few_samples[..]), (&["P50", "P95", "P99"][..], &[][..]));
+    }
 }
 
 #[test]
@@ -77,4 +89,111 @@ fn deespec() {
 #[test]
 fn random_schemas() {
     run(Scenario::random_schemas().cases(CASES).seed(SEED));
+}
+
+/// A project of one table, of which only the key has an index.
+struct Planted {
+    folder: TempDir,
+}
+
+impl Planted {
+    /// `header` has the target of the query that reads the whole table.
+    fn new(header: &str) -> Planted {
+        let planted = Planted { folder: tempfile::tempdir().unwrap() };
+        for (name, text) in [
+            (
+                "project.toml",
+                "name = 'planted'\n[source]\nschema = 'source'\n[latency]\np50_ms = 60000\np95_ms = 60000\np99_ms = 60000\n",
+            ),
+            ("source/0001_initial.up.sql", "CREATE TABLE orders (id integer PRIMARY KEY, city text NOT NULL);"),
+            (
+                "queries/by_id.sql",
+                "-- one order\n-- :id integer, from orders.id\nSELECT city FROM orders WHERE id = :id",
+            ),
+            ("queries/nowhere.sql", "-- nothing to draw\n-- :id integer, from orders.id where 0\nSELECT :id"),
+            (
+                "queries/by_city.sql",
+                &format!(
+                    "-- the orders of a city\n-- :city text, from orders.city\n{header}\
+                     SELECT id FROM orders WHERE city = :city"
+                ),
+            ),
+        ] {
+            let path = planted.path(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        planted
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn scenario(&self) -> Scenario {
+        Scenario::project(self.folder.path()).unwrap().cases(5).rows(20).seed(SEED).regressions(self.path("kept"))
+    }
+
+    fn test(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.arg("test").arg(self.folder.path()).args(["--cases", "5", "--rows", "20", "--seed", "1"]);
+        command.arg("--regressions").arg(self.path("kept")).args(words);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    fn messages(&self) -> (Option<i32>, Vec<Message>) {
+        let output = self.test(&["--json"]);
+        let lines = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    }
+}
+
+#[test]
+fn a_query_that_misses_its_target_fails_the_run_and_no_case() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // Faster than any computer.
+    let planted = Planted::new("-- target: P50 < 0.001 us\n");
+    let failed = planted.scenario().run().unwrap_err();
+    assert_eq!((failed.property, failed.kind), (Some("latencies"), Kind::Differs), "{failed}");
+    assert!(failed.found.starts_with("`by_city`: P50 is "), "{failed}");
+    assert!(failed.found.contains("has to be below 1ns, in 25 runs at 20 rows per case\n"), "{failed}");
+    assert!(failed.found.contains("by_city.sql, whose plan in the slowest case is\n    SCAN orders"), "{failed}");
+    assert_eq!(failed.found.matches("has to be below").count(), 1, "{failed}");
+    let hint = failed.hint.clone().unwrap();
+    assert!(hint.contains(&format!("`whimbrel latency {}`", planted.folder.path().display())), "{failed}");
+    assert!(failed.replay.contains(" --seed 1 --cases 5 --rows 20 "), "{failed}");
+    assert!(failed.shrunk.is_none() && failed.kept.is_none() && !planted.path("kept").exists(), "{failed}");
+
+    let (code, messages) = planted.messages();
+    assert_eq!(code, Some(1));
+    let [Message::TestFailed(failed), Message::Error(error)] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!((failed.property.as_deref(), error.exit_code), (Some("latencies"), 1));
+    assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("`whimbrel latency ")), "{error:?}");
+    assert!(!planted.path("kept").exists());
+}
+
+#[test]
+fn latencies_are_reported_and_a_figure_with_too_few_runs_is_not_held() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // 25 runs are not enough for P99, so nothing is missed.
+    let planted = Planted::new("-- target: P99 < 0.001 us\n");
+    let passed = planted.scenario().run().unwrap_or_else(|failed| panic!("{failed}"));
+    let [by_city, by_id, nowhere] = passed.latencies.as_slice() else { panic!("{:?}", passed.latencies) };
+    for (latency, name) in [(by_city, "by_city"), (by_id, "by_id")] {
+        let figures = latency.figures.unwrap();
+        assert_eq!((latency.query.as_str(), latency.samples), (name, 25));
+        assert!(latency.rows_max > 0 && figures.p50 > Duration::ZERO && figures.p50 <= figures.max, "{latency:?}");
+        assert_eq!((&latency.held[..], &latency.too_few_samples[..]), (&["P50", "P95"][..], &["P99"][..]));
+    }
+    assert_eq!((nowhere.samples, nowhere.figures, nowhere.held.len()), (0, None, 0));
+    let text = report::text(&passed);
+    assert!(text.contains("latencies of the queries, in all cases together\n"), "{text}");
+    assert!(text.contains("P50, P95 held, too few runs for P99\n"), "{text}");
+    assert!(text.contains("not measured: no case has a row for its parameters\n"), "{text}");
+
+    let (code, messages) = planted.messages();
+    let [Message::TestPassed(message)] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!((code, message.latencies.len(), message.latencies[0].samples), (Some(0), 3, 25));
+    assert!(message.latencies[0].p50_ms.is_some_and(|ms| ms > 0.0) && message.latencies[2].p50_ms.is_none());
+    assert_eq!(message.latencies[0].target.p99_ms, Some(1e-6));
 }

@@ -42,12 +42,14 @@ fn every_query_is_fast(name: &str, queries_min: usize) {
     // What a scenario does in each of its cases.
     let connection = Connection::open(prepared.path()).unwrap();
     let queries = latency::queries(&project).unwrap();
-    let once = latency::run_each_once(&connection, &queries, Seed(2)).unwrap();
-    assert_eq!(once.len(), queries.len());
-    assert!(once.iter().all(|once| once.rows.is_some()), "{once:?}");
+    let few = |seed| Options { runs: 3, warm_up: 1, seed, ..options.clone() };
+    let times = latency::time_each(&connection, &queries, &few(Seed(2))).unwrap();
+    assert_eq!(times.len(), queries.len());
+    assert!(times.iter().all(|times| times.runs.len() == 3 && times.longest() > Duration::ZERO), "{times:?}");
     // The seed decides which rows the parameters are drawn from.
     let rows = |seed| {
-        latency::run_each_once(&connection, &queries, seed).unwrap().iter().map(|once| once.rows).collect::<Vec<_>>()
+        let times = latency::time_each(&connection, &queries, &few(seed)).unwrap();
+        times.iter().flat_map(|times| &times.runs).map(|run| run.rows).collect::<Vec<_>>()
     };
     assert_eq!(rows(Seed(2)), rows(Seed(2)));
 }

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 ///
 /// Uses the PostgreSQL server in WHIMBREL_POSTGRES; else a Docker engine; else server binaries of this machine. Each
 /// case has a database and a folder of its own, which are removed. A case that fails is made as small as it can be,
-/// printed as SQL, and kept; kept cases run before all others. Ends with 1 where a property does not hold.
+/// printed as SQL, and kept; kept cases run before all others. Ends with 1 where a property does not hold, or a query of
+/// the project misses its latency target in all cases together.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -83,7 +84,7 @@ fn as_error(failed: &Failed) -> Error {
         None if failed.kind == crate::error::Kind::Usage => Error::usage("test", object, &failed.found),
         None => Error::could_not("test", object, &failed.found),
     };
-    error.hint(format!("run it again: {}", failed.replay))
+    error.hint(failed.hint.clone().unwrap_or_else(|| format!("run it again: {}", failed.replay)))
 }
 
 /// A seed that nobody chose: of the moment and this process, mixed.

@@ -124,7 +124,7 @@ fn targets_text(targets: &Targets) -> String {
 }
 
 /// A time of three digits, in the largest unit of which it has one; round ones are short.
-fn span(value: Duration) -> String {
+pub(super) fn span(value: Duration) -> String {
     let (number, unit) = match value.as_nanos() {
         0..1_000 => (value.as_secs_f64() * 1e9, "ns"),
         1_000..1_000_000 => (value.as_secs_f64() * 1e6, "µs"),
@@ -160,6 +160,17 @@ fn ms(span: Duration) -> f64 {
     span.as_nanos() as f64 / 1e6
 }
 
+impl From<&Targets> for LatencyTarget {
+    fn from(targets: &Targets) -> Self {
+        LatencyTarget {
+            p50_ms: targets.p50.map(ms),
+            p95_ms: targets.p95.map(ms),
+            p99_ms: targets.p99.map(ms),
+            max_ms: targets.max.map(ms),
+        }
+    }
+}
+
 impl From<&QueryLatency> for MeasuredQuery {
     fn from(query: &QueryLatency) -> Self {
         let measured = query.outcome.as_ref().ok();
@@ -176,12 +187,7 @@ impl From<&QueryLatency> for MeasuredQuery {
             p95_ms: figure(|measured| measured.p95),
             p99_ms: figure(|measured| measured.p99),
             max_ms: figure(|measured| measured.max),
-            target: LatencyTarget {
-                p50_ms: query.targets.p50.map(ms),
-                p95_ms: query.targets.p95.map(ms),
-                p99_ms: query.targets.p99.map(ms),
-                max_ms: query.targets.max.map(ms),
-            },
+            target: (&query.targets).into(),
             missed: measured.map_or_else(Vec::new, |measured| {
                 let missed = measured.missed.iter();
                 missed

@@ -1,12 +1,14 @@
 //! What the cases of a scenario showed, as text and as messages.
 
-use super::message::{KillRate, Property, Spread, Step, TestFailed, TestPassed};
+use super::latency::span;
+use super::message::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestPassed};
 use super::text::{Align, columns, count, duration, number};
+use crate::harness::latency::Figures;
 use crate::harness::scenario::{self, Failed, Passed};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Every property with the cases that it held in, the kill rate, and where the time went.
+/// Every property with the cases that it held in, the kill rate, how fast queries are, and where the time went.
 pub fn text(passed: &Passed) -> String {
     let mut text = format!(
         "{}: {} passed, {} in all, seed {}\n",
@@ -48,6 +50,7 @@ pub fn text(passed: &Passed) -> String {
         }
         text.push_str(&columns("  ", &[Align::Left, Align::Right, Align::Right], &rows));
     }
+    text.push_str(&latencies(&passed.latencies));
     let mut rows = vec![["step", "median", "P95", "longest"].map(str::to_owned).to_vec()];
     let spread = |name: &str, spread: &scenario::Spread| {
         let times = [spread.median, spread.p95, spread.longest].map(|time| format!("{:.1} ms", ms(time)));
@@ -58,6 +61,36 @@ pub fn text(passed: &Passed) -> String {
     let _ = write!(text, "\n{}", columns("  ", &[Align::Left, Align::Right, Align::Right, Align::Right], &rows));
     let _ = writeln!(text, "\nit took {}", duration(passed.duration));
     text
+}
+
+/// How fast each query was in all cases together; empty where there are no queries.
+fn latencies(latencies: &[scenario::QueryLatency]) -> String {
+    if latencies.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![["query", "rows", "runs", "P50", "P95", "P99", "max", "target"].map(str::to_owned).to_vec()];
+    for latency in latencies {
+        let mut line = vec![latency.query.clone(), number(latency.rows_max), number(latency.samples)];
+        match latency.figures {
+            Some(figures) => line.extend([figures.p50, figures.p95, figures.p99, figures.max].map(span)),
+            None => line.extend(["", "", "", ""].map(str::to_owned)),
+        }
+        line.push(state(latency));
+        rows.push(line);
+    }
+    let right = Align::Right;
+    let aligned = [Align::Left, right, right, right, right, right, right, Align::Left];
+    format!("\nlatencies of the queries, in all cases together\n{}", columns("  ", &aligned, &rows))
+}
+
+fn state(latency: &scenario::QueryLatency) -> String {
+    match (latency.held.as_slice(), latency.too_few_samples.as_slice()) {
+        ([], []) => "none".to_owned(),
+        (_, _) if latency.samples == 0 => "not measured: no case has a row for its parameters".to_owned(),
+        (_, []) => "held".to_owned(),
+        ([], few) => format!("too few runs for {}", few.join(", ")),
+        (held, few) => format!("{} held, too few runs for {}", held.join(", "), few.join(", ")),
+    }
 }
 
 /// What failed, with everything that is needed to see it again.
@@ -72,6 +105,25 @@ fn ms(span: Duration) -> f64 {
 impl From<&scenario::Spread> for Spread {
     fn from(spread: &scenario::Spread) -> Self {
         Spread { median_ms: ms(spread.median), p95_ms: ms(spread.p95), longest_ms: ms(spread.longest) }
+    }
+}
+
+impl From<&scenario::QueryLatency> for QueryLatency {
+    fn from(latency: &scenario::QueryLatency) -> Self {
+        let figure = |of: fn(&Figures) -> Duration| latency.figures.as_ref().map(|figures| ms(of(figures)));
+        let names = |figures: &[&str]| figures.iter().map(|figure| (*figure).to_owned()).collect();
+        QueryLatency {
+            query: latency.query.clone(),
+            samples: latency.samples,
+            rows_max: latency.rows_max,
+            p50_ms: figure(|figures| figures.p50),
+            p95_ms: figure(|figures| figures.p95),
+            p99_ms: figure(|figures| figures.p99),
+            max_ms: figure(|figures| figures.max),
+            target: (&latency.targets).into(),
+            held: names(&latency.held),
+            too_few_samples: names(&latency.too_few_samples),
+        }
     }
 }
 
@@ -104,6 +156,7 @@ impl From<&Passed> for TestPassed {
                     noticed: mutation.noticed,
                 })
                 .collect(),
+            latencies: passed.latencies.iter().map(QueryLatency::from).collect(),
             case_time: (&passed.case_time).into(),
             steps: passed
                 .steps
@@ -129,6 +182,7 @@ impl From<&Failed> for TestFailed {
             regression: failed.regression.as_ref().map(shown),
             kept: failed.kept.as_ref().map(shown),
             replay: failed.replay.clone(),
+            hint: failed.hint.clone(),
             notes: failed.notes.clone(),
         }
     }

@@ -1,28 +1,23 @@
 //! Runs queries, and keeps how long each run took.
 
-use super::draw::{Drawn, draw, message};
-use super::outcome::{Latencies, Measured, Once, QueryLatency, Warning};
+use super::draw::{Drawn, draw};
+use super::outcome::{Latencies, Measured, QueryLatency, Warning};
 use super::query::{Query, Targets, queries};
+use super::runner::Runner;
+use super::samples::Samples;
 use super::scans::{full_scans, query_plan, row_count, tables};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::read::{open, told};
-use crate::error::{Context, Error, Result};
+use crate::endpoint::sqlite::read::open;
+use crate::error::{Error, Result};
 use crate::harness::Seed;
 use crate::project::Project;
-use hdrhistogram::Histogram;
+use rusqlite::Connection;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Statement, StatementStatus};
-use std::hint::black_box;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-const OPERATION: &str = "measure the query";
+pub(super) const OPERATION: &str = "measure the query";
 /// Parameters are drawn from at most so many rows; more runs use them again.
 const SETS_MAX: usize = 1_000;
-/// Three digits of every figure are exact.
-const DIGITS: u8 = 3;
-/// The slowest run that the histogram can hold in nanoseconds, an hour; a slower one counts as that, but for `max`.
-const SLOWEST_NS: u64 = 3_600_000_000_000;
 
 /// How queries are measured.
 #[derive(Debug, Clone)]
@@ -52,6 +47,11 @@ impl Options {
             large_table_rows: project.latency.large_table_rows,
             cancel: Cancel::new(),
         }
+    }
+
+    /// From how many rows, at most, the parameters of one query are drawn.
+    pub(super) fn sets_max(&self) -> usize {
+        SETS_MAX.min(self.runs.max(1) as usize)
     }
 }
 
@@ -105,31 +105,6 @@ pub fn measure_on(connection: &Connection, project: &str, queries: &[Query], opt
     })
 }
 
-/// Runs each query once, with parameters drawn with the seed: cheap enough for every case of a test, where it shows
-/// that each query can be answered from any rows.
-///
-/// # Errors
-/// As [`measure_on`].
-pub fn run_each_once(connection: &Connection, queries: &[Query], seed: Seed) -> Result<Vec<Once>> {
-    queries
-        .iter()
-        .map(|query| {
-            let started = Instant::now();
-            let rows = match draw(connection, query, seed, 1)? {
-                Drawn::Nothing(_) => {
-                    Runner::prepare(connection, query)?;
-                    None
-                }
-                Drawn::Sets(sets) => match sets.first() {
-                    Some(values) => Some(Runner::prepare(connection, query)?.run(values)?.1),
-                    None => None,
-                },
-            };
-            Ok(Once { name: query.name.clone(), rows, elapsed: started.elapsed() })
-        })
-        .collect()
-}
-
 fn measure_query(
     connection: &Connection,
     query: &Query,
@@ -137,48 +112,35 @@ fn measure_query(
     options: &Options,
 ) -> Result<std::result::Result<Measured, String>> {
     let mut runner = Runner::prepare(connection, query)?;
-    let runs = options.runs.max(1);
-    let sets = match draw(connection, query, options.seed, SETS_MAX.min(runs as usize))? {
+    let sets = match draw(connection, query, options.seed, options.sets_max())? {
         Drawn::Sets(sets) => sets,
         Drawn::Nothing(why) => return Ok(Err(why)),
     };
-    let in_turn = || sets.iter().cycle();
-    for values in in_turn().take(options.warm_up as usize) {
-        options.cancel.check(OPERATION)?;
-        runner.run(values)?;
-    }
-    // SQLite counts them over all runs.
-    runner.take_scan_steps();
-    let mut histogram =
-        Histogram::<u64>::new_with_bounds(1, SLOWEST_NS, DIGITS).could_not(OPERATION, runner.shown())?;
-    let (mut max, mut rows_max, mut empty_runs, mut steps_max) = (Duration::ZERO, 0, 0, 0);
-    for values in in_turn().take(runs as usize) {
-        options.cancel.check(OPERATION)?;
-        let (elapsed, rows) = runner.run(values)?;
-        histogram.saturating_record(u64::try_from(elapsed.as_nanos()).unwrap_or(SLOWEST_NS));
-        max = max.max(elapsed);
-        rows_max = rows_max.max(rows);
-        empty_runs += u64::from(rows == 0);
-        steps_max = steps_max.max(runner.take_scan_steps());
-    }
-    let quantile = |share: f64| Duration::from_nanos(histogram.value_at_quantile(share)).min(max);
+    let mut samples = Samples::new()?;
+    let (mut rows_max, mut empty_runs, mut steps_max) = (0, 0, 0);
+    runner.run_in_turn(&sets, options, |run| {
+        samples.add(run.elapsed);
+        rows_max = rows_max.max(run.rows);
+        empty_runs += u64::from(run.rows == 0);
+        steps_max = steps_max.max(run.scan_steps);
+    })?;
+    let figures = samples.figures();
     let plan = query_plan(connection, query, sets.first().map_or(&[], Vec::as_slice))?;
     let mut measured = Measured {
         parameter_sets: sets.len() as u64,
         rows_max,
         empty_runs,
-        p50: quantile(0.50),
-        p95: quantile(0.95),
-        p99: quantile(0.99),
-        max,
-        missed: Vec::new(),
+        p50: figures.p50,
+        p95: figures.p95,
+        p99: figures.p99,
+        max: figures.max,
+        missed: figures.missed(targets),
         warnings: scan_warnings(connection, query, &plan, steps_max, options.large_table_rows)?,
         plan,
     };
     if rows_max == 0 {
         measured.warnings.push(Warning::MeasuresNothing);
     }
-    measured.missed = measured.missed_of(targets);
     Ok(Ok(measured))
 }
 
@@ -236,73 +198,6 @@ impl<'c> PreparedQuery<'c> {
     pub fn run_next(&mut self) -> Result<u64> {
         let values = self.sets.get(self.next).map_or(&[][..], Vec::as_slice);
         self.next = (self.next + 1) % self.sets.len().max(1);
-        Ok(self.runner.run(values)?.1)
-    }
-}
-
-/// One prepared query.
-struct Runner<'c> {
-    statement: Statement<'c>,
-    query: &'c Query,
-    /// The place of each parameter of the header in the statement.
-    places: Vec<usize>,
-    columns: usize,
-}
-
-impl<'c> Runner<'c> {
-    fn prepare(connection: &'c Connection, query: &'c Query) -> Result<Runner<'c>> {
-        let shown = format!("`{}`", query.file.display());
-        let statement = connection
-            .prepare(&query.sql)
-            .map_err(|error| Error::usage("prepare the query", &shown, message(&error)))?;
-        if !statement.readonly() || statement.column_count() == 0 || statement.is_explain() != 0 {
-            return Err(Error::usage("prepare the query", &shown, "it does something else than read rows"));
-        }
-        let mut places = Vec::new();
-        for parameter in &query.parameters {
-            let place = statement.parameter_index(&format!(":{}", parameter.name)).could_not(OPERATION, &shown)?;
-            places.push(place.ok_or_else(|| query.refused_at(parameter, "SQLite sees no such parameter"))?);
-        }
-        if statement.parameter_count() != places.len() {
-            return Err(Error::usage(
-                "prepare the query",
-                &shown,
-                "it has a parameter that the header says nothing of",
-            ));
-        }
-        let columns = statement.column_count();
-        Ok(Runner { statement, query, places, columns })
-    }
-
-    fn shown(&self) -> String {
-        format!("`{}`", self.query.file.display())
-    }
-
-    /// How long it took, and how many rows there were.
-    fn run(&mut self, values: &[Value]) -> Result<(Duration, u64)> {
-        self.timed(values).map_err(|error| told(OPERATION, self.shown(), &error))
-    }
-
-    fn timed(&mut self, values: &[Value]) -> rusqlite::Result<(Duration, u64)> {
-        let started = Instant::now();
-        for (place, value) in self.places.iter().zip(values) {
-            self.statement.raw_bind_parameter(*place, value)?;
-        }
-        let mut count = 0;
-        let mut rows = self.statement.raw_query();
-        while let Some(row) = rows.next()? {
-            count += 1;
-            // A long value stays on the disk until somebody asks for it.
-            for column in 0..self.columns {
-                black_box(row.get_ref(column)?);
-            }
-        }
-        let elapsed = started.elapsed();
-        Ok((elapsed, count))
-    }
-
-    /// How many rows the runs since the last call read one after the other, not looking anything up.
-    fn take_scan_steps(&self) -> u64 {
-        u64::try_from(self.statement.reset_status(StatementStatus::FullscanStep)).unwrap_or(0)
+        Ok(self.runner.run(values)?.rows)
     }
 }

@@ -11,6 +11,8 @@
 //!   bound parameter to the last row, every value read, by a monotonic clock.
 //! - The file is only read.
 //! - The same file, seed and number of runs give the same parameters in the same order.
+//! - A case of a scenario runs each query a few times only ([`time_each`]); the times of all cases make one histogram
+//!   ([`Samples`]), by the same clock around the same statement.
 //! - A query without a row to draw its parameters from is told as not measured, one that never returns a row as
 //!   measuring nothing; neither passes in silence.
 //!
@@ -22,9 +24,15 @@ mod measure;
 mod outcome;
 mod prepare;
 mod query;
+mod runner;
+mod samples;
 mod scans;
+mod times;
 
-pub use measure::{Options, PreparedQuery, measure, measure_on, run_each_once};
-pub use outcome::{Latencies, Measured, Miss, Once, QueryLatency, Warning};
+pub use measure::{Options, PreparedQuery, measure, measure_on};
+pub use outcome::{Latencies, Measured, Miss, QueryLatency, Warning};
 pub use prepare::{Prepared, prepare};
 pub use query::{Kind, Parameter, Query, Source, Targets, queries};
+pub use runner::TimedRun;
+pub use samples::{Figures, Samples};
+pub use times::{Times, time_each};

@@ -104,33 +104,6 @@ pub enum Warning {
     MeasuresNothing,
 }
 
-/// One query that was run once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
-    /// The file's name without its ending.
-    pub name: String,
-    /// How many rows it returned; `None` where no row has a value for its parameters, and it was not run.
-    pub rows: Option<u64>,
-    /// How long it took, preparing included.
-    pub elapsed: Duration,
-}
-
-impl Measured {
-    /// Which targets the figures miss. A target is missed where the figure is not below it.
-    pub(super) fn missed_of(&self, targets: &Targets) -> Vec<Miss> {
-        let figures = [
-            ("P50", self.p50, targets.p50),
-            ("P95", self.p95, targets.p95),
-            ("P99", self.p99, targets.p99),
-            ("max", self.max, targets.max),
-        ];
-        let missed = figures.into_iter().filter_map(|(figure, measured, target)| {
-            target.filter(|target| measured >= *target).map(|target| Miss { figure, measured, target })
-        });
-        missed.collect()
-    }
-}
-
 impl Latencies {
     /// Whether every measured query is faster than its targets ask, and at least one was measured where there are any.
     pub fn is_held(&self) -> bool {

@@ -7,6 +7,7 @@ use crate::error::{Context, Error, Result};
 use crate::project::{LatencyOptions, Project};
 use crate::schema::tokens::{Class, Dialect, Statement, scan};
 use rusqlite::types::Value;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ pub enum Clock {
 }
 
 /// What a query's runs have to stay below; nothing is asked where there is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Targets {
     /// Half of the runs.
     pub p50: Option<Duration>,

@@ -13,6 +13,7 @@ use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
+use crate::harness::latency::Times;
 use crate::harness::second_opinion::{Asker, Opinion};
 use crate::quote::quote;
 use crate::transfer::run::{ApplySchema, Outcome, migrate};
@@ -46,6 +47,8 @@ pub(super) struct Case<'g> {
     outcome: Option<Outcome>,
     /// Mutations of the finished file: name, and whether the checker noticed.
     pub mutations: Vec<(String, bool)>,
+    /// The times of the project's queries on the published file.
+    pub latencies: Vec<Times>,
 }
 
 /// What a database looks like from outside, by object.
@@ -59,6 +62,7 @@ pub(super) struct Held {
     /// Each property that was not asked, and why.
     pub not_asked: Vec<(&'static str, &'static str)>,
     pub mutations: Vec<(String, bool)>,
+    pub latencies: Vec<Times>,
     pub steps: Steps,
 }
 
@@ -121,8 +125,9 @@ fn run_in<'g>(
     }
     let rows = case.outcome.iter().flat_map(|outcome| &outcome.copied).map(|copied| copied.digest.rows).sum();
     let mutations = std::mem::take(&mut case.mutations);
+    let latencies = std::mem::take(&mut case.latencies);
     steps.time("clean up", || drop(case));
-    Ok(Held { rows, not_asked, mutations, steps })
+    Ok(Held { rows, not_asked, mutations, latencies, steps })
 }
 
 impl<'g> Case<'g> {
@@ -155,6 +160,7 @@ impl<'g> Case<'g> {
             before,
             outcome: None,
             mutations: Vec::new(),
+            latencies: Vec::new(),
         })
     }
 

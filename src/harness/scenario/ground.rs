@@ -10,9 +10,9 @@ use crate::endpoint::PostgresUrl;
 use crate::endpoint::Source;
 use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Result};
-use crate::harness::latency::{Query, queries};
+use crate::harness::latency::{Query, Targets, queries};
 use crate::plan::choices::Choices;
-use crate::project::{self, Project};
+use crate::project::{self, ConnectionOptions, Project};
 use crate::provision::storage::{MEMORY, free_bytes};
 use crate::provision::{Server, Template, TemplateKey};
 use crate::transfer::publish::JournalMode;
@@ -29,6 +29,10 @@ pub(super) struct Settings {
     pub schema: Option<PathBuf>,
     pub checks: Option<PathBuf>,
     pub queries: Vec<Query>,
+    /// What a query has to stay below that names no target itself.
+    pub targets: Targets,
+    /// The options of a connection that runs queries.
+    pub connection: ConnectionOptions,
     pub journal_mode: JournalMode,
     pub page_size_bytes: u32,
     pub metadata: bool,
@@ -50,6 +54,8 @@ impl Settings {
             schema: project.target_schema.clone(),
             checks: project.checks.clone(),
             queries: queries(project)?,
+            targets: Targets::of(&project.latency),
+            connection: project.connection.clone(),
             journal_mode: project.journal_mode,
             page_size_bytes: project.page_size_bytes,
             metadata: project.metadata,

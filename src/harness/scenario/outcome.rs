@@ -1,5 +1,6 @@
 //! What a run of a scenario found: plain structs, rendered elsewhere.
 
+use super::latencies::QueryLatency;
 use super::properties;
 use crate::harness::Seed;
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub struct Passed {
     pub properties: Vec<PropertyCount>,
     /// What the checker noticed of what was done to finished files.
     pub mutations: Vec<MutationCount>,
+    /// How fast the project's queries were in all cases together.
+    pub latencies: Vec<QueryLatency>,
     /// How long one case took.
     pub case_time: Spread,
     /// Where the time went: each step with its share in one case, in the order of their first use.
@@ -92,18 +95,19 @@ impl Spread {
     }
 }
 
-/// A property that did not hold, or a case that could not be run.
+/// A property that did not hold, queries that missed their targets, or a case that could not be run.
 #[derive(Debug, Serialize)]
 pub struct Failed {
     /// The project's name, or what stands in its place.
     pub scenario: String,
-    /// The property that does not hold; `None` where the case could not be run.
+    /// The property that does not hold, `latencies` where queries missed their targets in all cases together; `None`
+    /// where the case could not be run.
     pub property: Option<&'static str>,
     /// What the property says.
     pub says: Option<&'static str>,
     /// What was found instead.
     pub found: String,
-    /// The seed of the case; `None` for a kept case and where no case ran.
+    /// The seed of the case, or of the first one where all together failed; `None` where no case ran.
     pub seed: Option<Seed>,
     /// How many rows the case had before it was shrunk.
     pub rows: u64,
@@ -111,8 +115,10 @@ pub struct Failed {
     pub shrunk: Option<Shrunk>,
     /// The kept case that failed again.
     pub regression: Option<PathBuf>,
-    /// The command that runs the case again.
+    /// The command that runs the case again, or all of them where all together failed.
     pub replay: String,
+    /// Where another command tells more: which, and what it tells.
+    pub hint: Option<String>,
     /// The file that keeps the case from now on.
     pub kept: Option<PathBuf>,
     /// Why the case could not be shrunk or kept.
@@ -170,6 +176,9 @@ impl fmt::Display for Failed {
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "hint: {hint}")?;
         }
         if let Some(kept) = &self.kept {
             writeln!(f, "kept as `{}`; it runs first from now on", kept.display())?;

@@ -3,6 +3,7 @@
 use super::case::{self, Broken, Held};
 use super::client::{Client, Connections};
 use super::ground::{self, Ground};
+use super::latencies::{self, Latencies};
 use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
 use super::regression::{self, Kept};
 use super::rows;
@@ -25,8 +26,14 @@ use std::time::{Duration, Instant};
 /// How often a failing case is tried again with less, at most: each try is a whole case.
 const SHRINK_TRIES_MAX: usize = 300;
 
-/// The cases that held, each with its time; and those that there were not, with the reason.
-type Cases = (Vec<(Held, Duration)>, Vec<String>);
+/// The cases of a run in which every property holds.
+struct Cases {
+    /// Each with its time.
+    held: Vec<(Held, Duration)>,
+    /// Those that there were not, with the reason.
+    discarded: Vec<String>,
+    latencies: Latencies,
+}
 
 /// A run while it lasts.
 struct Run<'r> {
@@ -71,7 +78,12 @@ pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Fa
     let kept = regression::all(&scenario.regressions).map_err(failed)?;
     let world = World::prepare(server, scenario).map_err(failed)?;
     let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock }.all(&kept, cancel))?;
-    Ok(summary(scenario, kept.len() as u32, cases, started.elapsed()))
+    let latencies = match cases.latencies.held(scenario.rows) {
+        Ok(latencies) => latencies,
+        Err(missed) => return Err(Box::new(too_slow(scenario, missed))),
+    };
+    let (held, discarded) = (cases.held, cases.discarded);
+    Ok(Passed { latencies, discarded, ..summary(scenario, kept.len() as u32, held, started.elapsed()) })
 }
 
 /// The seed of the `place`-th case: the first has the scenario's own, so that one number runs any case again.
@@ -91,6 +103,7 @@ impl Run<'_> {
                 return Err(Box::new(failed));
             }
         }
+        let mut latencies = Latencies::new(self.world.settings()).map_err(stopped)?;
         let mut held = Vec::new();
         let mut place = 0;
         let mut discarded = Vec::new();
@@ -102,7 +115,10 @@ impl Run<'_> {
             let sample = Sample { schema: schema.as_ref().map(rows::OwnSchema::sql), rows: RowsOf::Seed };
             let attempt = self.attempt(seed, sample);
             match attempt.ended {
-                Ok(case) => held.push((case, attempt.time)),
+                Ok(mut case) => {
+                    latencies.add(std::mem::take(&mut case.latencies));
+                    held.push((case, attempt.time));
+                }
                 // One of four, at most, and each is told: more would be a generator that knows too little.
                 Err(broken) if broken.refused && discarded.len() < self.scenario.cases as usize / 4 => {
                     discarded.push(format!("seed {seed}: {}", broken.found));
@@ -112,7 +128,7 @@ impl Run<'_> {
                 }
             }
         }
-        Ok((held, discarded))
+        Ok(Cases { held, discarded, latencies })
     }
 
     fn schema_of(&self, seed: Seed) -> Option<rows::OwnSchema> {
@@ -285,7 +301,8 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
         rows: scenario.rows,
         shrunk: None,
         regression: None,
-        replay: scenario.replay_command(seed.unwrap_or(scenario.seed)),
+        replay: scenario.replay_command(seed.unwrap_or(scenario.seed), 1),
+        hint: None,
         kept: None,
         notes: Vec::new(),
         // A property that does not hold is data that differs, whatever error told of it.
@@ -293,7 +310,23 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
     }
 }
 
-fn summary(scenario: &Scenario, regressions: u32, (cases, discarded): Cases, duration: Duration) -> Passed {
+/// The failure of a run whose queries miss their targets. It belongs to no case, so there is none to shrink or to keep.
+fn too_slow(scenario: &Scenario, missed: String) -> Failed {
+    let broken = Broken { property: None, found: missed, kind: Kind::Differs, refused: false };
+    Failed {
+        property: Some(latencies::NAME),
+        says: Some(latencies::SAYS),
+        replay: scenario.replay_command(scenario.seed, scenario.cases),
+        hint: Some(format!(
+            "`whimbrel latency {}` measures them alone and on more rows; a `SCAN` of a large table asks for an index",
+            scenario.argument
+        )),
+        ..failure(scenario, Some(scenario.seed), &broken)
+    }
+}
+
+/// What the cases say that held, without what was collected beside them.
+fn summary(scenario: &Scenario, regressions: u32, cases: Vec<(Held, Duration)>, duration: Duration) -> Passed {
     let mut properties: Vec<PropertyCount> = properties::ALL
         .iter()
         .map(|property| PropertyCount { name: property.name, says: property.says, held: 0, not_asked: BTreeMap::new() })
@@ -322,9 +355,10 @@ fn summary(scenario: &Scenario, regressions: u32, (cases, discarded): Cases, dur
         rows_per_case: scenario.rows,
         rows,
         regressions,
-        discarded,
+        discarded: Vec::new(),
         properties,
         mutations: mutations.into_values().collect(),
+        latencies: Vec::new(),
         case_time: Spread::of(times),
         steps: steps::spread(&steps),
         duration,

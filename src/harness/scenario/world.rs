@@ -81,6 +81,14 @@ impl World {
         Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
     }
 
+    /// What the project says; nothing where each case has a schema of its own.
+    pub fn settings(&self) -> Option<&Settings> {
+        match self {
+            World::Fixed(fixed) => Some(&fixed.ground.settings),
+            World::Random => None,
+        }
+    }
+
     /// A database for one case.
     fn database(&self, server: &Server) -> Result<Database> {
         match self {

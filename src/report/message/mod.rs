@@ -11,7 +11,7 @@ mod convert;
 mod test;
 
 pub use convert::phase_name;
-pub use test::{KillRate, Property, Spread, Step, TestFailed, TestPassed};
+pub use test::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestPassed};
 
 /// One line of output for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

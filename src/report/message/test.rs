@@ -1,5 +1,6 @@
 //! The messages of `whimbrel test`.
 
+use super::LatencyTarget;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub struct TestPassed {
     pub properties: Vec<Property>,
     /// What the checker noticed of what was done to finished files.
     pub mutations: Vec<KillRate>,
+    /// How fast each query of the project was in all cases together, its targets held.
+    pub latencies: Vec<QueryLatency>,
     /// How long one case took.
     pub case_time: Spread,
     /// Where the time went.
@@ -57,6 +60,32 @@ pub struct KillRate {
     pub noticed: u32,
 }
 
+/// How fast a query was in all cases together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryLatency {
+    /// Its name.
+    pub query: String,
+    /// How many runs were timed; none where no case had a row for its parameters.
+    pub samples: u64,
+    /// The most rows that a run returned.
+    pub rows_max: u64,
+    /// Half of the runs were at most this slow; `null` where there are none.
+    pub p50_ms: Option<f64>,
+    /// 95 of 100 were at most this slow.
+    pub p95_ms: Option<f64>,
+    /// 99 of 100 were at most this slow.
+    pub p99_ms: Option<f64>,
+    /// The slowest.
+    pub max_ms: Option<f64>,
+    /// What it had to stay below.
+    pub target: LatencyTarget,
+    /// The figures (`P50`, `P95`, `P99`, `max`) that are below their targets.
+    pub held: Vec<String>,
+    /// The figures that have a target, and too few runs to be held against it: P50 needs 2, P95 20, P99 100.
+    pub too_few_samples: Vec<String>,
+}
+
 /// Times of the same thing in several cases.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,17 +108,18 @@ pub struct Step {
     pub time: Spread,
 }
 
-/// A property that does not hold, or a case that could not be run.
+/// A property that does not hold, queries that missed their targets, or a case that could not be run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestFailed {
     /// The project's name, or what stands in its place.
     pub scenario: String,
-    /// The property; `null` where the case could not be run.
+    /// The property; `latencies` where queries missed their targets in all cases together; `null` where the case could
+    /// not be run.
     pub property: Option<String>,
     /// What was found.
     pub found: String,
-    /// The seed of the case; `null` where no case ran.
+    /// The seed of the case, or of the first one where all together failed; `null` where no case ran.
     pub seed: Option<u64>,
     /// How many rows the case had before it was shrunk.
     pub rows: u64,
@@ -103,8 +133,10 @@ pub struct TestFailed {
     pub regression: Option<String>,
     /// The file that keeps the case from now on.
     pub kept: Option<String>,
-    /// The command that runs the case again.
+    /// The command that runs the case again, or all of them where all together failed.
     pub replay: String,
+    /// Where another command tells more: which, and what it tells.
+    pub hint: Option<String>,
     /// Why the case could not be shrunk or kept.
     pub notes: Vec<String>,
 }

@@ -1,30 +1,39 @@
 //! Every query of the project runs on the migrated file.
 //!
-//! Steps: run each file of the project's `queries/` once on the published file, with the project's connection options
-//! and parameters drawn from the rows, and read every row that it returns.
+//! Steps: prepare each file of the project's `queries/` once on the published file, with the project's connection
+//! options; run it with parameters drawn from the rows, reading every value that it returns: once to warm up, then a few
+//! times with the clock on it.
 //! Constraints: a project without queries is not asked; a query whose parameters no row has a value for is only
-//! prepared. How fast they are is not held against anything here, with so few rows: `whimbrel latency` does that, at a
-//! stated number of rows.
+//! prepared. The times are held against the targets at the end of the run, when those of all cases are there: see
+//! `scenario::latencies`.
 
 use super::super::case::Case;
 use super::{Property, Verdict};
-use crate::error::{Context, Result};
-use crate::harness::latency::run_each_once;
+use crate::cancel::Cancel;
+use crate::error::Result;
+use crate::harness::latency::{Options, time_each};
 
 pub(super) const PROPERTY: Property = Property { name: "queries", says: "every query of the project runs", ask };
 
+/// How often a case times each query: with 64 cases, 320 times in a run.
+const RUNS: u32 = 5;
+
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let queries = &case.ground.settings.queries;
-    if queries.is_empty() {
+    let settings = &case.ground.settings;
+    if settings.queries.is_empty() {
         return Ok(Verdict::NotAsked("the project has no queries"));
     }
     let connection = case.open_target()?;
-    for once in run_each_once(&connection, queries, case.seed.of("queries"))? {
-        if once.rows.is_none()
-            && let Some(query) = queries.iter().find(|query| query.name == once.name)
-        {
-            connection.prepare(&query.sql).could_not("prepare query", format!("`{}`", once.name))?;
-        }
-    }
+    settings.connection.apply(&connection)?;
+    let options = Options {
+        runs: RUNS,
+        warm_up: 1,
+        seed: case.seed.of("queries"),
+        targets: settings.targets,
+        // With so few rows no table is.
+        large_table_rows: u64::MAX,
+        cancel: Cancel::new(),
+    };
+    case.latencies = time_each(&connection, &settings.queries, &options)?;
     Ok(Verdict::Holds)
 }
