@@ -45,6 +45,7 @@ synchronous_commit = off
 wal_level = minimal
 max_wal_senders = 0
 logging_collector = off
+jit = off
 log_destination = 'stderr'
 SETTINGS
       return 0
