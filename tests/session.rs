@@ -287,10 +287,12 @@ fn a_table_that_stays_locked_is_told_with_whoever_holds_it() {
         });
     });
     is_locked.recv().unwrap();
-    let error = Session::connect(&PostgresUrl::parse(&scratch.url).unwrap(), &Cancel::new()).unwrap_err();
+    let separator = if scratch.url.contains('?') { '&' } else { '?' };
+    let hasty = format!("{}{separator}options=-c%20lock_timeout%3D1500", scratch.url);
+    let error = Session::connect(&PostgresUrl::parse(&hasty).unwrap(), &Cancel::new()).unwrap_err();
     release.send(()).unwrap();
     holder.join().unwrap();
     let told = error.to_string();
-    assert!(told.contains("stayed locked by another session for 30 s") && told.contains("(holder) holds"), "{told}");
+    assert!(told.contains("stayed locked by another session for 1.5 s") && told.contains("(holder) holds"), "{told}");
     assert!(error.way_out().is_some_and(|hint| hint.contains("pg_terminate_backend")));
 }

@@ -182,10 +182,12 @@ fn a_server_that_nobody_uses_is_removed_before_its_shell_ends() {
         return;
     };
     let temporary = temporary();
-    let mut run = Run::start(on(footing, runner(&format!("{}; sleep 600", process("run::member")), temporary.path())));
+    let mut command = on(footing, runner(&format!("{}; sleep 600", process("run::member")), temporary.path()));
+    command.env("WHIMBREL_POSTGRES_KEEP_SECONDS", "5");
+    let mut run = Run::start(command);
     let member = member_of(&mut run);
     let used = Instant::now();
-    std::thread::sleep(Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(3));
     assert!(!member.traces.remaining().is_empty(), "the next test binary would find it");
     soon("the unused server is gone", || member.traces.remaining().is_empty() && entries(temporary.path()).is_empty());
     println!("{footing}: gone {} s after its last use", used.elapsed().as_secs());

@@ -22,8 +22,8 @@ const CONNECT_TIMEOUT_SECONDS_DEFAULT: u64 = 15;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the tables are listed again when one of them is dropped between being listed and being locked.
 const LOCK_ATTEMPTS_MAX: usize = 5;
-/// How long to wait for a table that another session keeps even from readers.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait for a table that another session keeps even from readers, where no `lock_timeout` is set.
+const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const OLDEST_VERSION: u32 = 130_000;
 
 /// One connection, one snapshot.
@@ -37,13 +37,15 @@ pub struct Session {
     cancel: Cancel,
     label: String,
     version: u32,
+    lock_timeout: Duration,
 }
 
 impl Session {
     /// Connects, locks every readable table of a user schema in the mode of a reader, and takes the snapshot.
     ///
     /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL is
-    /// in seconds, 15 without it, and 0 waits for ever.
+    /// in seconds, 15 without it, and 0 waits for ever. A table that is locked even for readers is waited for 30 seconds,
+    /// or as long as the session's own `lock_timeout` says (in the URL: `options=-c lock_timeout=5s`).
     ///
     /// # Errors
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
@@ -91,7 +93,14 @@ impl Session {
             Some(Ok(Err(error))) => return Err(explain("connect to", &label, &error)),
             Some(Ok(Ok(connection))) => connection,
         };
-        Ok(Session { connection: Some(connection), runtime, cancel: cancel.clone(), label, version: 0 })
+        Ok(Session {
+            connection: Some(connection),
+            runtime,
+            cancel: cancel.clone(),
+            label,
+            version: 0,
+            lock_timeout: LOCK_TIMEOUT_DEFAULT,
+        })
     }
 
     /// The server's version as a number, for example 150018 for 15.18.
@@ -200,8 +209,11 @@ impl Session {
             let mut names = Vec::new();
             for row in rows {
                 match row.as_slice() {
-                    [Some(version), name] => {
+                    [Some(version), Some(lock_timeout_ms), name] => {
                         self.version = version.parse().unwrap_or(0);
+                        // Zero waits for ever, which nobody should without a word.
+                        let chosen = lock_timeout_ms.parse().ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+                        self.lock_timeout = chosen.unwrap_or(LOCK_TIMEOUT_DEFAULT);
                         names.extend(name.clone());
                     }
                     _ => return Err(Error::could_not(OPERATION, &self.label, "the server does not tell its version")),
@@ -215,7 +227,7 @@ impl Session {
             // The locks come before the snapshot, and a list of tables before the locks: whoever drops a table
             // between the two makes us begin anew.
             let label = self.label.clone();
-            let began = self.run_statements(&begin_statements(self.version, &names));
+            let began = self.run_statements(&begin_statements(self.version, &names, self.lock_timeout));
             match began {
                 None => return Err(Error::interrupted(OPERATION)),
                 Some(Ok(())) => break,
@@ -239,7 +251,7 @@ impl Session {
             .and_then(|_| self.query_rows(operation, label, include_str!("sql/lock_holders.sql")));
         let holders = holders.ok().and_then(|rows| rows.into_iter().flatten().flatten().next());
         self.connection = None;
-        let seconds = LOCK_TIMEOUT.as_secs();
+        let seconds = self.lock_timeout.as_secs_f64();
         let told = holders.map_or_else(String::new, |holders| format!(": {holders}"));
         Error::could_not(operation, label, format!("a table stayed locked by another session for {seconds} s{told}"))
             .hint("wait until its transaction ends, or end it with `SELECT pg_terminate_backend(PROCESS)`; then run again")
@@ -296,7 +308,7 @@ impl fmt::Debug for Session {
 }
 
 /// The statements that begin the snapshot, for a server of that version. None of them takes a snapshot by itself.
-fn begin_statements(version: u32, tables: &[String]) -> String {
+fn begin_statements(version: u32, tables: &[String], lock_timeout: Duration) -> String {
     let mut sql = String::from(include_str!("sql/begin_snapshot.sql"));
     if version >= 140_000 {
         sql.push_str("SET LOCAL idle_session_timeout = 0;\n");
@@ -306,7 +318,7 @@ fn begin_statements(version: u32, tables: &[String]) -> String {
     }
     if !tables.is_empty() {
         // Only an ALTER, a TRUNCATE or the like keeps a reader out; nobody should wait for one without a word.
-        sql.push_str(&format!("SET LOCAL lock_timeout = {};\n", LOCK_TIMEOUT.as_millis()));
+        sql.push_str(&format!("SET LOCAL lock_timeout = {};\n", lock_timeout.as_millis()));
         sql.push_str(&format!("LOCK TABLE {} IN ACCESS SHARE MODE;\n", tables.join(", ")));
         sql.push_str("SET LOCAL lock_timeout = 0;\n");
     }
@@ -366,7 +378,7 @@ mod tests {
     #[test]
     fn each_version_gets_the_settings_that_it_knows_and_no_other() {
         let settings = |version| {
-            let sql = begin_statements(version, &[]);
+            let sql = begin_statements(version, &[], LOCK_TIMEOUT_DEFAULT);
             (sql.contains("idle_session_timeout"), sql.contains("transaction_timeout"))
         };
         assert_eq!(settings(130_000), (false, false));
@@ -374,12 +386,16 @@ mod tests {
         assert_eq!(settings(160_009), (true, false));
         assert_eq!(settings(170_000), (true, true));
         assert_eq!(settings(180_001), (true, true));
-        assert!(!begin_statements(150_000, &[]).contains("LOCK TABLE"));
+        assert!(!begin_statements(150_000, &[], LOCK_TIMEOUT_DEFAULT).contains("LOCK TABLE"));
     }
 
     #[test]
     fn the_locks_come_last_and_are_not_waited_for_for_ever() {
-        let sql = begin_statements(150_000, &["ONLY public.film".to_owned(), "\"a b\".\"c\"\"d\"".to_owned()]);
+        let sql = begin_statements(
+            150_000,
+            &["ONLY public.film".to_owned(), "\"a b\".\"c\"\"d\"".to_owned()],
+            LOCK_TIMEOUT_DEFAULT,
+        );
         assert_eq!(
             sql.lines().find(|line| !line.starts_with("--")),
             Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")

@@ -32,9 +32,12 @@ use folder::Folder;
 /// How long somebody else's start of the server is waited for: two pulls of an image, and then some.
 const JOIN_LIMIT: Duration = Duration::from_secs(300);
 
-/// For how many half seconds nobody may use the server before the keeper removes it, where the run's own end would
-/// come late or cannot be seen: a test binary that somebody started from a shell.
-const UNUSED_LOOKS: u32 = 50;
+/// For how many seconds nobody may use the server before the keeper removes it, where the run's own end would come late
+/// or cannot be seen: a test binary that somebody started from a shell. `WHIMBREL_POSTGRES_KEEP_SECONDS` says otherwise.
+const UNUSED_SECONDS_DEFAULT: u32 = 25;
+
+/// The keeper looks so often a second.
+const LOOKS_PER_SECOND: u32 = 2;
 
 const KEEPER: &str = concat!(include_str!("../process.sh"), include_str!("keeper.sh"));
 
@@ -158,7 +161,7 @@ fn start(options: &Options, run: &Run, folder: &Folder) -> Result<Running> {
 fn keep(run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner> {
     let (parent, since) =
         run.runner.as_ref().map_or_else(Default::default, |process| (process.id.to_string(), process.started.clone()));
-    let looks = if run.is_brief && run.runner.is_some() { 0 } else { UNUSED_LOOKS };
+    let looks = if run.is_brief && run.runner.is_some() { 0 } else { unused_looks()? };
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "whimbrel-keeper"]).arg(folder.path()).args([parent, since, looks.to_string()]);
     command.process_group(0).current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
@@ -172,6 +175,19 @@ fn keep(run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner>
         .ok_or_else(|| Error::could_not("start the keeper", "`sh`", "it ended at once"))?;
     folder.announce(&keeper.to_string())?;
     Ok(keeper)
+}
+
+fn unused_looks() -> Result<u32> {
+    const NAME: &str = "WHIMBREL_POSTGRES_KEEP_SECONDS";
+    let text = std::env::var(NAME).unwrap_or_default();
+    let seconds = match text.as_str() {
+        "" => Some(UNUSED_SECONDS_DEFAULT),
+        text => text.parse::<u32>().ok().filter(|seconds| *seconds > 0),
+    };
+    seconds.and_then(|seconds| seconds.checked_mul(LOOKS_PER_SECOND)).ok_or_else(|| {
+        Error::usage("read", NAME, format!("`{text}` is no number of seconds above 0"))
+            .hint("set it to 25, or unset it")
+    })
 }
 
 /// Removes the folders of runs whose keeper was killed; their servers ended with it.

@@ -1,6 +1,7 @@
--- The server's version, with every table of a user schema that this role may read; one row without a table where
+-- The server's version and the session's limit on waiting for locks in milliseconds, with every table of a user schema that this role may read; one row without a table where
 -- there is none. A partitioned table is locked with its partitions, whose own privileges then do not count. Understood by versions that are too old as well, so that they can be told so.
 SELECT pg_catalog.current_setting('server_version_num'),
+       coalesce((SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'), '0'),
        (SELECT CASE t.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.relname))
 FROM (SELECT 1) AS one
 LEFT JOIN (
@@ -14,4 +15,4 @@ LEFT JOIN (
  AND NOT EXISTS (
      SELECT FROM pg_catalog.pg_depend e
      WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = t.oid AND e.deptype = 'e')
-ORDER BY 2
+ORDER BY 3
