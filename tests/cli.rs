@@ -110,6 +110,8 @@ fn errors_that_need_no_server() {
     let project = path("project");
     std::fs::create_dir(&project).unwrap();
     std::fs::write(path("project/project.toml"), "name = 'app'\n[target]\npath = 'app.db'\npagesize = 4096\n").unwrap();
+    std::fs::create_dir(path("bare")).unwrap();
+    std::fs::write(path("bare/project.toml"), "name = 'app'\n").unwrap();
     let schema = path("schema");
     std::fs::create_dir(&schema).unwrap();
     std::fs::write(path("schema/0001_a.up.sql"), "CREATE TABLE a (id INTEGER PRIMARY KEY)").unwrap();
@@ -151,13 +153,22 @@ fn errors_that_need_no_server() {
         ("check_column", &["check", &sound, "--checks", &path("schema/column")]),
         ("check_table", &["check", &sound, "--checks", &path("schema/table")]),
         ("usage_json", &["schema", "up", "--json"]),
+        ("test_missing", &["test", &path("nowhere.sql")]),
+        ("test_without_schema", &["test", &path("bare")]),
+        ("test_seed", &["test", "--random-schemas", "--seed", "seven"]),
+        ("generate_unreachable", &["generate", nobody, "--rows", "5"]),
+        ("generate_missing", &["generate", &path("missing.db"), "--rows", "5"]),
+        ("generate_not_sqlite", &["generate", &text, "--rows", "5"]),
+        ("generate_awkward", &["generate", nobody, "--rows", "5", "--awkward", "2"]),
+        ("latency_missing", &["latency", &path("nowhere")]),
+        ("latency_without_queries", &["latency", &path("bare")]),
     ];
     for (name, words) in cases {
         let output = run(words);
         assert!(!told(&output).contains("secret"), "{name}: {}", told(&output));
         assert_told(&format!("error_{name}"), &output, Some(folder.path()));
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4, "nothing is left behind");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5, "nothing is left behind");
 }
 
 #[test]

@@ -21,7 +21,9 @@ const HISTORY_TABLE: &str = "schema_migrations";
 /// # Errors
 /// When the file cannot be read.
 pub fn sqlite_catalog(connection: &Connection) -> Result<Catalog> {
-    read(connection).could_not("read the schema of", "the SQLite file")
+    // A database in memory has no name.
+    let path = connection.path().filter(|path| !path.is_empty()).map(|path| format!("`{path}`"));
+    read(connection).could_not("read the schema of", path.unwrap_or_else(|| "the SQLite database".to_owned()))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
