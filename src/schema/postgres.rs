@@ -25,6 +25,7 @@ use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::connect;
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -122,7 +123,7 @@ impl Session {
 
     /// A connection on which the server notices soon that its client is gone.
     async fn connect_quietly(&self) -> Result<PgConnection> {
-        let mut connection = self.connect.connect().await.could_not("connect to", self.object())?;
+        let mut connection = connect(&self.connect).await.could_not("connect to", self.object())?;
         sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
         Ok(connection)
     }

@@ -3,12 +3,14 @@
 //! Everything is read in one transaction that cannot write, under settings that do not depend on the server's or
 //! the role's configuration.
 
+mod connect;
 mod copy;
 mod failure;
 mod introspect;
 mod session;
 mod source;
 
+pub(crate) use connect::connect;
 pub(crate) use failure::explain;
 pub use introspect::introspect;
 pub use session::Session;

@@ -4,6 +4,7 @@
 //! (`TRUNCATE` and `ALTER TABLE` do not respect older snapshots); nothing is ever written; after a failure or an
 //! interruption the session answers with an error only, because the stream may stand in the middle of a message.
 
+use super::connect::connect;
 use super::failure::explain;
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
@@ -79,9 +80,9 @@ impl Session {
         };
         let connecting = async {
             if seconds == 0 {
-                return Ok(options.connect().await);
+                return Ok(connect(&options).await);
             }
-            tokio::time::timeout(Duration::from_secs(seconds), options.connect()).await
+            tokio::time::timeout(Duration::from_secs(seconds), connect(&options)).await
         };
         let connection = match runtime.block_on(unless_cancelled(cancel, connecting)) {
             None => return Err(Error::interrupted("connect")),

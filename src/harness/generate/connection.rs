@@ -5,7 +5,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::explain;
+use crate::endpoint::postgres::{connect, explain};
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, ValueRef};
@@ -157,7 +157,7 @@ impl Worker {
             }
         };
         runtime.block_on(async {
-            let connecting = tokio::time::timeout(CONNECT_LIMIT, options.connect());
+            let connecting = tokio::time::timeout(CONNECT_LIMIT, connect(options));
             let connected = match self.unless_cancelled(connecting).await {
                 Ok(connected) => connected,
                 Err(interrupted) => {

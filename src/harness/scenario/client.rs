@@ -2,7 +2,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{PostgresSource, Reached, explain};
+use crate::endpoint::postgres::{PostgresSource, Reached, connect, explain};
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
@@ -27,7 +27,7 @@ impl Client {
         let options = PgConnectOptions::from_str(url.secret()).could_not("connect to", &object)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not("connect to", "")?;
         let connecting = options.disable_statement_logging();
-        let connection = runtime.block_on(connecting.connect()).could_not("connect to", &object)?;
+        let connection = runtime.block_on(connect(&connecting)).could_not("connect to", &object)?;
         Ok(Client { connection: Some(connection), runtime })
     }
 

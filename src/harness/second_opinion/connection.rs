@@ -8,7 +8,7 @@ use super::stored::{self, Foreign, Ledger, Told};
 use super::{Disagreement, DisagreementKind, Opinion};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::explain;
+use crate::endpoint::postgres::{connect, explain};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
@@ -62,7 +62,7 @@ impl Asker {
             .enable_all()
             .build()
             .map_err(|error| Error::could_not("start the runtime of", &label, error))?;
-        let connecting = async { tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await };
+        let connecting = async { tokio::time::timeout(CONNECT_TIMEOUT, connect(&options)).await };
         let connection = match runtime.block_on(connecting) {
             Ok(outcome) => outcome.map_err(|error| told(&error))?,
             Err(_) => {
