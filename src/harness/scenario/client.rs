@@ -68,7 +68,7 @@ impl Connections {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn open(url: &PostgresUrl) -> Result<Self> {
-        let engine = PostgresSource::reach(url, &Cancel::new())?;
+        let engine = PostgresSource::reach(url, &Cancel::new())?.acquaint()?;
         Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
     }
 }
