@@ -332,6 +332,7 @@ fn name_of(folder: &Path) -> String {
 }
 
 /// Applies a project's target schema to a new, empty file, with its history, so that later migrations go on from it.
+/// Nothing is synced: who publishes the file does that, once.
 ///
 /// # Errors
 /// When the folder has no migration, a file is not as it has to be, or SQLite refuses a statement; it is named.
@@ -345,7 +346,10 @@ pub fn apply_schema(folder: &Path, target: &Path, page_size_bytes: u32) -> Resul
     let shown = format!("`{}`", target.display());
     let connection = Connection::open(target).could_not(OPERATION, &shown)?;
     connection
-        .execute_batch(&format!("PRAGMA page_size = {page_size_bytes}; PRAGMA foreign_keys = ON"))
+        .execute_batch(&format!(
+            "PRAGMA page_size = {page_size_bytes}; PRAGMA foreign_keys = ON;
+             PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"
+        ))
         .could_not(OPERATION, &shown)?;
     let mut runner = Runner::on_connection(connection, migrations, Options::default());
     runner.up(To::Newest)?;

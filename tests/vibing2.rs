@@ -732,7 +732,7 @@ fn verify_notices_what_is_gone_from_the_given_schema() {
         )
         .unwrap();
     drop(connection);
-    let found = objects::compare(&path, &migrated().outcome.plan, true, &Cancel::new()).unwrap();
+    let found = objects::compare(&Connection::open(&path).unwrap(), &migrated().outcome.plan, true).unwrap();
     assert_eq!(found.len(), 3, "{found:?}");
     for (found, name) in found.iter().zip(["idx_messages_role", "idx_users_plan", "projects_fts_delete"]) {
         assert!(found.contains(name), "{found} is not about {name}");

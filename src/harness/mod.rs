@@ -16,6 +16,7 @@ pub mod mutation;
 pub mod random_schema;
 mod reduce;
 pub mod scenario;
+mod scratch;
 pub mod second_opinion;
 mod seed;
 pub mod shrink;

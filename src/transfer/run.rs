@@ -117,21 +117,27 @@ pub struct Outcome {
 /// When the source's schema cannot be read, or the given target schema cannot be applied to an empty file.
 pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Catalog, Plan)> {
     let catalog = source.catalog()?;
-    let mut plan = match job.schema {
-        Some(apply) => plan::onto(&catalog, &job.choices, &schema_from_nothing(apply)?),
-        None => plan::plan(&catalog, &job.choices),
-    };
-    preflight::settle(&mut plan)?;
+    let given = job.schema.map(|apply| {
+        let directory = tempfile::tempdir().could_not("try the target schema", "")?;
+        applied(apply, &directory.path().join("schema.db"))
+    });
+    let plan = settled(&catalog, job, given.transpose()?.as_ref())?;
     Ok((catalog, plan))
 }
 
-/// What the given schema is once it has been applied to an empty file.
-fn schema_from_nothing(apply: &ApplySchema<'_>) -> Result<TargetSchema> {
-    let directory = tempfile::tempdir().could_not("try the target schema", "")?;
-    let path = directory.path().join("schema.db");
-    apply(&path)?;
-    let connection = Connection::open(&path).could_not("read the target schema", "")?;
-    read_schema(&connection)
+/// What the given schema is once it has been applied to the empty file at that path.
+fn applied(apply: &ApplySchema<'_>, empty: &Path) -> Result<TargetSchema> {
+    apply(empty)?;
+    read_schema(&Connection::open(empty).could_not("read the target schema", "")?)
+}
+
+fn settled(catalog: &Catalog, job: &Job<'_>, given: Option<&TargetSchema>) -> Result<Plan> {
+    let mut plan = match given {
+        Some(schema) => plan::onto(catalog, &job.choices, schema),
+        None => plan::plan(catalog, &job.choices),
+    };
+    preflight::settle(&mut plan)?;
+    Ok(plan)
 }
 
 /// Migrates: plans, copies, finishes, verifies, publishes.
@@ -147,20 +153,19 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     let target = TargetFile::inspect(&job.target)?;
     target.refuse_unusable()?;
     listener(Event::PhaseStarted { phase: Phase::Introspect });
-    let (catalog, plan) = plan(source, job)?;
+    let catalog = source.catalog()?;
+    let staging = Staging::create(&job.target)?;
+    let given = job.schema.map(|apply| applied(apply, staging.path())).transpose()?;
+    let plan = settled(&catalog, job, given.as_ref())?;
     plan.ensure_runnable()?;
     listener(Event::PlanReady {
         tables: plan.tables.len() as u64,
         row_estimate: plan.tables.iter().map(|table| table.row_estimate.max(0).unsigned_abs()).sum(),
     });
-    let staging = Staging::create(&job.target)?;
     durations.plan = start.elapsed();
 
     listener(Event::PhaseStarted { phase: Phase::Copy });
     let start = Instant::now();
-    if let Some(apply) = job.schema {
-        apply(staging.path())?;
-    }
     let loader = Loader::create(staging.path(), job.page_size_bytes)?;
     let aside = if job.schema.is_some() { finish::set_aside(&loader)? } else { SetAside::default() };
     loader.begin()?;

@@ -44,6 +44,15 @@ pub struct CheckOutcome {
 ///
 /// When the folder or the database cannot be read, when somebody asks to stop, and when a file is not one query.
 pub fn run_folder(path: &Path, folder: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<CheckOutcome>> {
+    run_folder_on(&open(path, cancel)?, folder, shown_max)
+}
+
+/// The same on a connection that is open already and only reads.
+///
+/// # Errors
+///
+/// As [`run_folder`].
+pub fn run_folder_on(connection: &Connection, folder: &Path, shown_max: usize) -> Result<Vec<CheckOutcome>> {
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).could_not("list checks in", quoted(folder))? {
         let file = entry.could_not("list checks in", quoted(folder))?.path();
@@ -52,9 +61,11 @@ pub fn run_folder(path: &Path, folder: &Path, shown_max: usize, cancel: &Arc<Ato
         }
     }
     files.sort();
-    let connection = open(path, cancel)?;
-    connection.authorizer(Some(authorize)).could_not("open", quoted(path))?;
-    files.iter().map(|file| run_file(&connection, file, shown_max)).collect()
+    connection.authorizer(Some(authorize)).could_not("run checks of", quoted(folder))?;
+    let outcomes = files.iter().map(|file| run_file(connection, file, shown_max)).collect();
+    // An authorizer is asked whenever a statement is prepared, so it would refuse what its owner does next.
+    connection.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).could_not("run checks of", quoted(folder))?;
+    outcomes
 }
 
 fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<CheckOutcome> {

@@ -24,6 +24,8 @@ const RANGES: i64 = 64;
 const DIVIDED_FROM_ROWIDS: i64 = 20_000;
 /// More threads than this read no faster than the disk.
 const THREADS_MAX: usize = 8;
+/// A smaller file is read before a second thread would have opened it.
+const SHARED_FROM_BYTES: u64 = 4 << 20;
 
 /// One piece of work: a table's place and a range of its rowids.
 type Piece = (usize, Option<(i64, i64)>);
@@ -42,38 +44,54 @@ pub struct ReadBack {
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop.
 pub fn of_tables(path: &Path, tables: &[TablePlan], cancel: &Cancel, listener: &Listener<'_>) -> Result<Vec<ReadBack>> {
-    let connection = open(path, &cancel.flag())?;
-    let scans = tables.iter().map(|table| Scan::new(&connection, table)).collect::<Result<Vec<_>>>()?;
+    of_tables_on(&open(path, &cancel.flag())?, path, tables, cancel, listener)
+}
+
+/// The same where a connection to the file is open already.
+///
+/// # Errors
+/// As [`of_tables`].
+pub fn of_tables_on(
+    connection: &Connection,
+    path: &Path,
+    tables: &[TablePlan],
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Vec<ReadBack>> {
+    let scans = tables.iter().map(|table| Scan::new(connection, table)).collect::<Result<Vec<_>>>()?;
     let mut pieces: Vec<Piece> = Vec::new();
     for (place, scan) in scans.iter().enumerate() {
-        match scan.extent(&connection)? {
+        match scan.extent(connection)? {
             Some((low, high)) => pieces.extend(ranges(low, high).into_iter().map(|range| (place, Some(range)))),
             None => pieces.push((place, None)),
         }
     }
-    drop(connection);
     let digests = Mutex::new(vec![TableDigest::default(); tables.len()]);
     let next = AtomicUsize::new(0);
-    let work = || -> Result<()> {
-        let connection = open(path, &cancel.flag())?;
+    let work = |connection: &Connection| -> Result<()> {
         let mut hasher = RowHasher::default();
         while let Some((place, range)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digest = of_piece(&scans[*place], &connection, *range, &mut hasher, listener)?;
+            let digest = of_piece(&scans[*place], connection, *range, &mut hasher, listener)?;
             let mut digests = digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             digests[*place].merge(digest);
         }
         Ok(())
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(pieces.len().max(1));
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker.join().unwrap_or_else(|_| Err(Error::could_not("read back", "", "a reader panicked")))
-        })
-    })?;
+    let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() < SHARED_FROM_BYTES);
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(pieces.len());
+    if is_small || threads < 2 {
+        work(connection)?;
+    } else {
+        let work = || work(&open(path, &cancel.flag())?);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().try_for_each(|worker| {
+                worker.join().unwrap_or_else(|_| Err(Error::could_not("read back", "", "a reader panicked")))
+            })
+        })?;
+    }
     let digests = digests.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let connection = open(path, &cancel.flag())?;
-    let surplus = |scan: &Scan<'_>| scan.ledger_surplus(&connection);
+    let surplus = |scan: &Scan<'_>| scan.ledger_surplus(connection);
     digests
         .into_iter()
         .zip(&scans)

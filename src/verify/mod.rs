@@ -13,6 +13,7 @@ pub mod structure;
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::Source;
+use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
@@ -89,6 +90,21 @@ pub struct TableCheck {
 }
 
 impl TableCheck {
+    /// Before anything was read back.
+    fn unread(table: &TablePlan, source: &TableDigest) -> Self {
+        TableCheck {
+            source: table.source.clone(),
+            target: table.target.clone(),
+            source_rows: source.rows,
+            target_rows: None,
+            same_values: None,
+            digests: None,
+            ledger_surplus: 0,
+            differences: None,
+            failure: None,
+        }
+    }
+
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
         self.failure.is_none()
@@ -168,20 +184,26 @@ pub fn verify(
     fault::injected()?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
     let Request { path, plan, level, .. } = request;
-    let source_digests = match request.source_digests {
-        Some(digests) => digests,
+    let source_digests = match &request.source_digests {
+        Some(digests) => digests.clone(),
         None => {
             plan.tables.iter().map(|table| digest_of_source(source, table, request.metadata)).collect::<Result<_>>()?
         }
     };
-    let objects = match objects::compare(path, plan, request.metadata, cancel) {
+    // One connection for everything, because each reads the whole schema anew.
+    let connection = match open(path, &cancel.flag()) {
+        Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&request, &source_digests, &error)),
+        opened => opened?,
+    };
+    let objects = match objects::compare(&connection, plan, request.metadata) {
         Err(error) if error.kind() == Kind::Differs => vec![error.to_string()],
         outcome => outcome?,
     };
-    let mut tables = check_tables(path, plan, &source_digests, level, cancel, listener)?;
+    let file = File { connection: &connection, path };
+    let mut tables = check_tables(file, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
     if level != Level::Counts {
-        show_differences(path, plan, source, request.metadata, &mut tables, cancel, listener)?;
+        show_differences(&connection, plan, source, request.metadata, &mut tables, listener)?;
     }
     let mut verification = Verification {
         level,
@@ -193,16 +215,42 @@ pub fn verify(
         not_checked: not_checked(level, request.metadata, plan),
     };
     if level == Level::Full {
-        verification.foreign_keys = Some(structure::foreign_keys(path, SHOWN_MAX, &cancel.flag())?);
-        verification.integrity = Some(structure::integrity(path, Depth::Full, SHOWN_MAX, &cancel.flag())?);
+        verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
+        verification.integrity = Some(structure::integrity_of(&connection, quoted(path), Depth::Full, SHOWN_MAX)?);
         if let Some(folder) = request.checks {
-            match checks::run_folder(path, folder, SHOWN_MAX, &cancel.flag()) {
+            match checks::run_folder_on(&connection, folder, SHOWN_MAX) {
                 Err(error) if error.kind() == Kind::Differs => verification.objects.push(error.to_string()),
                 outcome => verification.checks = outcome?,
             }
         }
     }
     Ok(verification)
+}
+
+/// The finished file while it is verified.
+#[derive(Clone, Copy)]
+struct File<'f> {
+    connection: &'f Connection,
+    /// For threads that open it once more.
+    path: &'f Path,
+}
+
+/// What verification says of a file of which SQLite cannot even read the schema.
+fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Error) -> Verification {
+    let told = error.to_string();
+    let tables = request.plan.tables.iter().zip(source_digests);
+    let full = request.level == Level::Full;
+    Verification {
+        level: request.level,
+        tables: tables
+            .map(|(table, source)| TableCheck { failure: Some(told.clone()), ..TableCheck::unread(table, source) })
+            .collect(),
+        objects: vec![told.clone()],
+        foreign_keys: full.then(|| ForeignKeys { orphans: Vec::new(), total: 0, unusable: vec![error.cause().into()] }),
+        integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
+        checks: Vec::new(),
+        not_checked: not_checked(request.level, request.metadata, request.plan),
+    }
 }
 
 fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
@@ -229,7 +277,7 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
 
 /// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.
 fn check_tables(
-    path: &Path,
+    file: File<'_>,
     plan: &Plan,
     source_digests: &[TableDigest],
     level: Level,
@@ -239,30 +287,21 @@ fn check_tables(
     let together = match level {
         Level::Counts => None,
         // All tables at once is the fast way; if one cannot be read, each is tried alone.
-        _ => digest::of_tables(path, &plan.tables, cancel, listener).ok(),
+        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, cancel, listener).ok(),
     };
     cancel.check("verify")?;
     let mut checks = Vec::with_capacity(plan.tables.len());
-    let mut counting = None;
     for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
-        let mut check = TableCheck {
-            source: table.source.clone(),
-            target: table.target.clone(),
-            source_rows: source.rows,
-            target_rows: None,
-            same_values: None,
-            digests: None,
-            ledger_surplus: 0,
-            differences: None,
-            failure: None,
-        };
+        let mut check = TableCheck::unread(table, source);
         let digest = match (&together, level) {
             (Some(digests), _) => Ok(Some(digests[place])),
             (None, Level::Counts) => Ok(None),
-            (None, _) => digest::of_tables(path, std::slice::from_ref(table), cancel, listener)
-                .map(|digests| digests.first().copied()),
+            (None, _) => {
+                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), cancel, listener)
+                    .map(|digests| digests.first().copied())
+            }
         };
-        match digest.and_then(|digest| Ok((digest, count_of(path, table, &mut counting, cancel)?))) {
+        match digest.and_then(|digest| Ok((digest, count_of(file.connection, table)?))) {
             Ok((digest, rows)) => {
                 check.target_rows = Some(rows);
                 check.digests = digest.map(|target| (*source, target.digest));
@@ -280,12 +319,7 @@ fn check_tables(
 }
 
 /// The number of rows as SQLite itself counts them, apart from our own reading.
-fn count_of(path: &Path, table: &TablePlan, counting: &mut Option<Connection>, cancel: &Cancel) -> Result<u64> {
-    // One connection for all tables, because each reads the whole schema anew.
-    let connection = match counting {
-        Some(connection) => connection,
-        None => counting.insert(open(path, &cancel.flag())?),
-    };
+fn count_of(connection: &Connection, table: &TablePlan) -> Result<u64> {
     let count: i64 = connection
         .query_row(&format!("SELECT count(*) FROM {}", quote(&table.target)), [], |row| row.get(0))
         .map_err(|error| told("count rows of", format!("`{}`", table.target), &error))?;
@@ -293,12 +327,11 @@ fn count_of(path: &Path, table: &TablePlan, counting: &mut Option<Connection>, c
 }
 
 fn show_differences(
-    path: &Path,
+    connection: &Connection,
     plan: &Plan,
     source: &mut dyn Source,
     ledger: bool,
     tables: &mut [TableCheck],
-    cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<()> {
     for (check, table) in tables.iter_mut().zip(&plan.tables) {
@@ -306,8 +339,7 @@ fn show_differences(
             continue;
         }
         listener(Event::PhaseStarted { phase: Phase::Compare });
-        let connection = open(path, &cancel.flag())?;
-        match diff::rows(source, &connection, table, ledger, SHOWN_MAX) {
+        match diff::rows(source, connection, table, ledger, SHOWN_MAX) {
             Err(error) if error.kind() == Kind::Differs => check.failure = Some(error.to_string()),
             outcome => check.differences = Some(outcome?),
         }

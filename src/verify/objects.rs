@@ -1,14 +1,12 @@
 //! The schema read back: every planned table, index and view is there, as it was planned, and nothing else.
 
-use crate::cancel::Cancel;
 use crate::endpoint::sqlite::loader::LEDGER_TABLE;
-use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::sqlite::read::told;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::plan::names::METADATA_PREFIX;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 const MANIFEST_TABLE: &str = "_whimbrel_manifest";
 /// What a file with metadata has besides the plan's tables.
@@ -18,11 +16,10 @@ const METADATA_TABLES: [&str; 3] = [LEDGER_TABLE, MANIFEST_TABLE, "_whimbrel_tab
 /// in the file's manifest; what the application has added to them since is its own business.
 ///
 /// # Errors
-/// When the file cannot be opened, or somebody asks to stop.
-pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Result<Vec<String>> {
-    let connection = open(path, &cancel.flag())?;
+/// When the file cannot be read, or somebody asks to stop.
+pub fn compare(connection: &Connection, plan: &Plan, metadata: bool) -> Result<Vec<String>> {
     let failed = |error: rusqlite::Error| told("read the schema of", "the target", &error);
-    let mut found = definitions(&connection).map_err(failed)?;
+    let mut found = definitions(connection).map_err(failed)?;
     let mut differences = Vec::new();
     if metadata {
         let missing = METADATA_TABLES.iter().filter(|name| !found.contains_key(**name));
@@ -31,12 +28,12 @@ pub fn compare(path: &Path, plan: &Plan, metadata: bool, cancel: &Cancel) -> Res
     if plan.given_schema {
         // The manifest has the definitions; without it there is nothing to compare with, and that is told already.
         if metadata && found.contains_key(MANIFEST_TABLE) {
-            differences.extend(compare_given(&connection).map_err(failed)?);
+            differences.extend(compare_given(connection).map_err(failed)?);
         }
         return Ok(differences);
     }
     found.retain(|name, _| !name.starts_with(METADATA_PREFIX));
-    check_numbers(&connection, plan, &mut differences).map_err(failed)?;
+    check_numbers(connection, plan, &mut differences).map_err(failed)?;
     let tables =
         plan.tables.iter().filter_map(|table| table.ddl.as_ref().map(|ddl| ("table", ddl.name.clone(), ddl.sql())));
     let indexes = plan.tables.iter().flat_map(|table| &table.indexes).map(|i| ("index", i.name.clone(), i.sql.clone()));

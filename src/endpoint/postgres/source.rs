@@ -13,6 +13,8 @@ use crate::value::{Cell, recycle};
 pub struct PostgresSource {
     session: Session,
     label: String,
+    /// What the snapshot's catalog says, when it has been asked.
+    catalog: Option<Catalog>,
 }
 
 impl PostgresSource {
@@ -66,7 +68,7 @@ impl Reached {
             format!("`{label}`"),
             "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0",
         )?;
-        Ok(PostgresSource { session, label })
+        Ok(PostgresSource { session, label, catalog: None })
     }
 }
 
@@ -76,7 +78,11 @@ impl Source for PostgresSource {
     }
 
     fn catalog(&mut self) -> Result<Catalog> {
-        introspect(&mut self.session)
+        if let Some(catalog) = &self.catalog {
+            return Ok(catalog.clone());
+        }
+        let catalog = introspect(&mut self.session)?;
+        Ok(self.catalog.insert(catalog).clone())
     }
 
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {

@@ -6,6 +6,7 @@ use crate::endpoint::Source;
 use crate::error::{Context, Kind, Result};
 use crate::event::nobody;
 use crate::harness::Random;
+use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
 use crate::value::TableDigest;
 use crate::verify::{self, Level, Verification};
@@ -54,7 +55,7 @@ pub fn kill(
     source: &mut dyn Source,
     random: &mut Random,
 ) -> Result<Option<Kill>> {
-    let directory = tempfile::tempdir().could_not("copy", "the target")?;
+    let directory = scratch_folder()?;
     let copy = directory.path().join("mutated.db");
     std::fs::copy(subject.target, &copy).could_not("copy", format!("`{}`", subject.target.display()))?;
     let Some(applied) = mutation.apply(&copy, subject.plan, random)? else { return Ok(None) };

@@ -4,7 +4,7 @@
 //! (before the migration) and its own folder, and to nothing else.
 
 use super::client::{Client, Connections};
-use super::ground::{Ground, scratch_folder};
+use super::ground::Ground;
 use super::old::Old;
 use super::properties::{self, Property, Verdict};
 use super::steps::Steps;
@@ -14,6 +14,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
 use crate::harness::latency::Times;
+use crate::harness::scratch::scratch_folder;
 use crate::harness::second_opinion::{Asker, Opinion};
 use crate::quote::quote;
 use crate::transfer::run::{ApplySchema, Outcome, migrate};

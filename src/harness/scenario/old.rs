@@ -3,6 +3,7 @@
 use super::content::{Content, content};
 use crate::error::{Context, Result};
 use crate::harness::Seed;
+use crate::harness::scratch::scratch_folder;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -112,7 +113,7 @@ fn log_of(path: &Path) -> std::path::PathBuf {
 /// What a database with these bytes holds; `None` where that is no database.
 fn content_of(main: &[u8], log: &[u8]) -> Result<Option<Content>> {
     const OPERATION: &str = "look at an older database";
-    let folder = tempfile::tempdir().could_not(OPERATION, "")?;
+    let folder = scratch_folder()?;
     let path = folder.path().join("old.db");
     std::fs::write(&path, main).could_not(OPERATION, "")?;
     if !log.is_empty() {

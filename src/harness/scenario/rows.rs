@@ -6,7 +6,7 @@
 //! unique and foreign keys.
 
 use super::client::Client;
-use super::ground::{Settings, scratch_folder};
+use super::ground::Settings;
 use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
@@ -15,6 +15,7 @@ use crate::harness::generate::{
     sqlite_catalog,
 };
 use crate::harness::random_schema::SchemaTree;
+use crate::harness::scratch::scratch_folder;
 use crate::harness::{RandomSchema, SchemaSize, Seed};
 use crate::plan::Plan;
 use crate::quote::{quote, quote_all};

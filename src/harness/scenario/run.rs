@@ -2,7 +2,7 @@
 
 use super::case::{self, Broken, Held};
 use super::client::{Client, Connections};
-use super::ground::{self, Ground};
+use super::ground::Ground;
 use super::latencies::{self, Latencies};
 use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
 use super::regression::{self, Kept};
@@ -16,6 +16,7 @@ use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Kind, Result};
 use crate::harness::Seed;
 use crate::harness::generate::{Cell, Dataset, Options};
+use crate::harness::scratch;
 use crate::harness::shrink::shrink;
 use crate::plan::plan;
 use crate::provision;
@@ -73,7 +74,7 @@ struct Attempt {
 pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Failed>> {
     let started = Instant::now();
     let failed = |error: Error| Box::new(failure(scenario, None, &Broken::by(&error)));
-    ground::remove_what_killed_runs_left();
+    scratch::remove_what_killed_runs_left();
     let server = provision::shared().map_err(failed)?;
     let kept = regression::all(&scenario.regressions).map_err(failed)?;
     let world = World::prepare(server, scenario).map_err(failed)?;

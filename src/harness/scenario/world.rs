@@ -1,7 +1,7 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
 use super::client::Connections;
-use super::ground::{Ground, Settings, catalog, schema_sql, scratch_folder, template};
+use super::ground::{Ground, Settings, catalog, schema_sql, template};
 use super::rows::{Twin, without_stops};
 use super::{Scenario, Subject};
 use crate::cancel::Cancel;
@@ -10,6 +10,7 @@ use crate::endpoint::postgres::PostgresSource;
 use crate::error::{Context, Error, Result};
 use crate::event::nobody;
 use crate::harness::generate::Hints;
+use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
 use crate::project::Project;
 use crate::provision::{Database, Server, Template};
