@@ -198,11 +198,12 @@ fn a_project_says_what_values_there_are() {
         folder.path().join("project.toml"),
         "name = 'app'\n[target]\npath = 'app.db'\n[generate]\nrows = 120\n[generate.tables]\negg = { rows = 0 }\n\
          [generate.columns]\n'users.name' = { values = ['Ada', 'Ida'], null_share = 0.0 }\n\
-         'orders.total' = { minimum = '5', maximum = '6' }\n",
+         'orders.total' = { minimum = '5', maximum = '6' }\n'users.nmae' = { null_share = 1.0 }\n",
     )
     .unwrap();
     let done = generated(&[&database.url(), "--project", &project]);
     assert_eq!(done.rows, 120);
+    assert_eq!(done.notes, ["the hint for `users.nmae` names no table or column here"]);
     let names = one(&database, "SELECT string_agg(DISTINCT coalesce(name, '-'), ',') FROM users");
     assert_eq!(names, "Ada,Ida");
     assert_eq!(one(&database, "SELECT bool_and(total BETWEEN 5 AND 6)::text FROM orders"), "true");

@@ -9,8 +9,12 @@ use whimbrel::catalog::{
 };
 use whimbrel::endpoint::postgres::introspect;
 
+/// Read by two server processes, it is the same: a run over the same schema plans the same.
 fn catalog_of(sql: &str) -> Catalog {
-    introspect(&mut Scratch::new(sql).session()).unwrap()
+    let scratch = Scratch::new(sql);
+    let catalog = introspect(&mut scratch.session()).unwrap();
+    assert_eq!(introspect(&mut scratch.session()).unwrap(), catalog);
+    catalog
 }
 
 fn public(name: &str) -> QualifiedName {

@@ -35,7 +35,7 @@ pub struct Filled {
     pub generated: Generated,
     /// Names of the triggers of the tables that were filled: they fired as for any other row.
     pub triggers: Vec<String>,
-    /// What went wrong after the rows were there: statistics that could not be gathered.
+    /// Hints that name nothing, and statistics that could not be gathered when the rows were there.
     pub notes: Vec<String>,
 }
 
@@ -214,6 +214,8 @@ fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Er
         .filter(|other| other.kind == "trigger" && is_filled(&other.name))
         .map(|other| other.name.clone())
         .collect();
-    let notes = without_statistics.into_iter().map(|error| format!("the rows are there without statistics: {error}"));
-    Filled { generated, triggers, notes: notes.collect() }
+    let idle = generated.idle_hints.iter().map(|key| format!("the hint for `{key}` names no table or column here"));
+    let unread = without_statistics.map(|error| format!("the rows are there without statistics: {error}"));
+    let notes = idle.chain(unread).collect();
+    Filled { generated, triggers, notes }
 }

@@ -636,7 +636,7 @@ pub struct Generated {
     pub tables: Vec<GeneratedTable>,
     /// Triggers of these tables, which fired as for any other row.
     pub triggers: Vec<String>,
-    /// What went wrong after the rows were there.
+    /// Hints that name nothing, and statistics that could not be gathered when the rows were there.
     pub notes: Vec<String>,
 }
 
