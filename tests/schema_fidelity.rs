@@ -6,8 +6,12 @@ mod whole_run;
 
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::path::Path;
+use tempfile::TempDir;
+use whimbrel::endpoint::PostgresUrl;
+use whimbrel::harness::inventory;
 use whimbrel::plan::{Plan, TablePlan};
-use whimbrel::provision::shared;
+use whimbrel::provision::{Database, shared};
 use whimbrel::transfer::run::{Job, Outcome};
 use whole_run::{Server, findings, migrate};
 
@@ -289,7 +293,7 @@ fn kinds() -> BTreeMap<&'static str, Kind> {
     ])
 }
 
-fn migrated(sql: &str) -> (Outcome, Connection, Server, impl Sized) {
+fn migrated(sql: &str) -> (Outcome, Connection, Server, (TempDir, Database)) {
     let database = shared().expect("a PostgreSQL server").create_database("fidelity").expect("a database");
     let mut server = Server::connect(&database.url());
     server.run(sql);
@@ -341,6 +345,47 @@ fn every_object_of_the_source_is_carried_or_named_as_lost() {
     assert_eq!(lost("comment"), 1);
     assert!(outcome.plan.losses.iter().any(|loss| loss.kind == "comment" && loss.object.starts_with("3 ")));
     assert!(lost("large object") > 0, "large objects are not named");
+}
+
+/// The harness' own inventory finds everything of this schema, and each thing that somebody takes out of the file.
+#[test]
+fn the_inventory_notices_whatever_is_taken_out() {
+    let (outcome, connection, _server, (_directory, database)) = migrated(SOURCE);
+    let path = outcome.target.clone();
+    drop(connection);
+    let url = PostgresUrl::parse(&database.url()).expect("a URL");
+    let missing = |path: &Path| inventory::missing(&url, path, &outcome.plan).expect("an inventory");
+    assert_eq!(missing(&path), Vec::<String>::new());
+    let gone = path.with_file_name("gone.db");
+    for (taken, instead, told) in [
+        ("CONSTRAINT \"positive\" CHECK", "CHECK", "check `positive` of table `shop.orders`"),
+        ("ON DELETE CASCADE", "ON DELETE NO ACTION", "foreign key `orders_customer_fkey` of table `shop.orders`"),
+        ("DEFAULT 'nobody'", "", "default `name` of table `shop.customers`"),
+        ("\"email\" TEXT NOT NULL", "\"email\" TEXT", "not null `email` of table `shop.customers`"),
+        (
+            "GENERATED ALWAYS AS ((\"name\" || '!')) STORED",
+            "",
+            "generated column `full_name` of table `shop.customers`",
+        ),
+        ("CREATE VIEW \"shop__open_orders\"", "", "view `shop.open_orders`"),
+    ] {
+        std::fs::copy(&path, &gone).expect("a copy");
+        let connection = Connection::open(&gone).expect("the copy");
+        let changed = match instead.is_empty() && taken.starts_with("CREATE") {
+            true => {
+                connection.execute(&format!("DROP VIEW {}", taken.trim_start_matches("CREATE VIEW ")), []).map(|_| 1)
+            }
+            false => connection.execute_batch("PRAGMA writable_schema = ON").and_then(|()| {
+                let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'table' AND instr(sql, ?1)";
+                connection.execute(sql, [taken, instead])
+            }),
+        };
+        let sql: String =
+            connection.query_row("SELECT group_concat(sql) FROM sqlite_schema", [], |row| row.get(0)).expect("sql");
+        assert_eq!(changed.expect("the copy can be changed"), 1, "{taken} is not in {sql}");
+        connection.close().expect("closed");
+        assert_eq!(missing(&gone), [format!("{told} is neither carried nor listed")]);
+    }
 }
 
 #[test]

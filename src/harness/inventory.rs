@@ -1,5 +1,6 @@
-//! "Nothing disappears silently", asked again: each table, row, column, key, foreign key and index that the server
-//! itself lists is in the finished file, or named by the plan among what is not carried.
+//! "Nothing disappears silently", asked again: each table, view, row, column, key, foreign key with its actions, index,
+//! check, default, NOT NULL and generated column that the server itself lists is in the finished file, or named by the
+//! plan among what is not carried. What a check, a default or a view says is not compared, only that there is one.
 //!
 //! The verification of a run compares the file with the plan; what the plan forgot, it cannot miss. So this takes
 //! nothing from the plan but names (source to target) and its list of losses, and neither the source's catalog nor the
@@ -29,25 +30,46 @@ const TABLES: &str = "
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
                         AND d.deptype = 'e'))";
 
-/// What belongs to each table: `[schema, table, kind, name, columns, other table's schema, other table, its columns]`,
-/// columns as JSON. An expression in an index is a NULL among its columns.
+/// Views of user schemas; those of extensions left out.
+const VIEWS: &str = "
+    SELECT n.nspname, c.relname, 'v' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'v' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                      AND d.deptype = 'e')";
+
+/// What belongs to each table: `[schema, table, kind, name, columns, other table's schema, other table, its columns,
+/// actions]`, columns as JSON. An expression in an index is a NULL among its columns. A default that draws from a
+/// sequence is no part of its own (a key counts up by itself), and one that is NULL is none.
 const PARTS: &str = "
-    SELECT t.schema, t.name, 'column', a.attname, '[]', '', '', '[]'
+    SELECT t.schema, t.name, k.kind, a.attname, '[]', '', '', '[]', ''
     FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+    CROSS JOIN LATERAL (
+      SELECT 'column' AS kind
+      UNION ALL SELECT 'not null' WHERE a.attnotnull AND NOT EXISTS (
+        SELECT FROM pg_constraint c
+        WHERE c.conrelid = t.oid AND c.contype = 'n' AND NOT c.convalidated AND c.conkey[1] = a.attnum)
+      UNION ALL SELECT 'generated column' WHERE a.attgenerated <> ''
+      UNION ALL SELECT 'default' FROM pg_attrdef d
+        WHERE d.adrelid = t.oid AND d.adnum = a.attnum AND a.attgenerated = ''
+          AND pg_get_expr(d.adbin, d.adrelid) !~ '^(nextval\\(|NULL(::|$))') k
+    UNION ALL
+    SELECT t.schema, t.name, 'check', c.conname, '[]', '', '', '[]', ''
+    FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype = 'c'
     UNION ALL
     SELECT t.schema, t.name, CASE c.contype WHEN 'f' THEN 'foreign key' ELSE 'key' END, c.conname,
            (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.conkey) WITH ORDINALITY k(number, place)
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number)::text,
            coalesce(n.nspname, ''), coalesce(r.relname, ''),
            coalesce((SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(number, place)
-            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]')
+            JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]'),
+           c.confdeltype::text || c.confupdtype::text
     FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
     LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
     UNION ALL
     SELECT t.schema, t.name, CASE WHEN i.indisunique THEN 'unique index' ELSE 'index' END, x.relname,
            (SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY k(number, place)
             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
-            WHERE k.place <= i.indnkeyatts)::text, '', '', '[]'
+            WHERE k.place <= i.indnkeyatts)::text, '', '', '[]', ''
     FROM t JOIN pg_index i ON i.indrelid = t.oid JOIN pg_class x ON x.oid = i.indexrelid
     WHERE NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
     ORDER BY 1, 2, 3, 4";
@@ -73,10 +95,17 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
     let file = open(target, &Cancel::new().flag())?;
     let mut missing = Vec::new();
     let mut counts = Vec::new();
-    let tables = format!("{TABLES} SELECT schema, name, kind FROM t ORDER BY 1, 2");
+    let tables = format!("{TABLES} SELECT schema, name, kind::text FROM t UNION ALL {VIEWS} ORDER BY 1, 2");
     for row in ask(&tables)? {
         let [Some(schema), Some(name), Some(kind)] = row.as_slice() else { continue };
         let table = QualifiedName::new(schema, name);
+        if kind == "v" {
+            let is_there = is_carried_view(plan, &table, &file).could_not(OPERATION, format!("view `{table}`"))?;
+            if !is_there && !is_listed(plan, &[table.to_string()]) {
+                missing.push(format!("view `{table}` is neither carried nor listed"));
+            }
+            continue;
+        }
         match plan.tables.iter().find(|planned| planned.source == table) {
             Some(planned) => {
                 let only = if kind == "r" { "ONLY " } else { "" };
@@ -131,6 +160,12 @@ fn is_listed(plan: &Plan, names: &[String]) -> bool {
     plan.losses.iter().any(|loss| names.contains(&loss.object))
 }
 
+fn is_carried_view(plan: &Plan, view: &QualifiedName, file: &Connection) -> rusqlite::Result<bool> {
+    let Some(planned) = plan.views.iter().find(|planned| planned.source == *view) else { return Ok(false) };
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'view' AND lower(name) = lower(?1))";
+    file.query_row(sql, [&planned.target], |row| row.get(0))
+}
+
 /// Something that belongs to a table of the server.
 struct Part {
     kind: String,
@@ -138,6 +173,8 @@ struct Part {
     columns: Vec<Option<String>>,
     other: QualifiedName,
     other_columns: Vec<Option<String>>,
+    /// Of a foreign key: what its table does when a row that is referred to is deleted, and when its key changes.
+    actions: [&'static str; 2],
 }
 
 impl Part {
@@ -149,7 +186,10 @@ impl Part {
         let table = QualifiedName::new(next(), next());
         let (kind, name, columns) = (next(), next(), list(next())?);
         let other = QualifiedName::new(next(), next());
-        Ok((table, Part { kind, name, columns, other, other_columns: list(next())? }))
+        let other_columns = list(next())?;
+        let mut codes = next().chars().map(action).collect::<Vec<_>>().into_iter();
+        let actions = [(); 2].map(|()| codes.next().unwrap_or_default());
+        Ok((table, Part { kind, name, columns, other, other_columns, actions }))
     }
 
     fn is_listed(&self, plan: &Plan, table: &QualifiedName) -> bool {
@@ -178,7 +218,37 @@ impl Part {
                 let mut wanted: Vec<_> =
                     pairs.map(|(from, to)| [from, to].map(|name| name.unwrap_or_default().to_lowercase())).collect();
                 wanted.sort();
-                foreign_keys(file, &table.target)?.contains(&(parent.target.to_lowercase(), wanted))
+                let wanted = KeyOfFile {
+                    parent: parent.target.to_lowercase(),
+                    pairs: wanted,
+                    actions: self.actions.map(str::to_owned),
+                };
+                foreign_keys(file, &table.target)?.contains(&wanted)
+            }
+            "not null" | "default" | "generated column" => {
+                let Some(Some(target)) = target_columns(table, &[Some(self.name.clone())]).map(|mut one| one.remove(0))
+                else {
+                    return Ok(false);
+                };
+                // The key that is the rowid is never NULL and counts up, and what is computed has its own rules.
+                let sql = match self.kind.as_str() {
+                    "not null" => {
+                        "\"notnull\" OR hidden IN (2, 3)
+                       OR pk = 1 AND lower(type) = 'integer' AND (SELECT max(pk) = 1 FROM pragma_table_xinfo(?1))"
+                    }
+                    "default" => "dflt_value IS NOT NULL OR hidden IN (2, 3)",
+                    _ => "hidden IN (2, 3)",
+                };
+                let sql = format!(
+                    "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE lower(name) = lower(?2) AND ({sql}))"
+                );
+                file.query_row(&sql, params![table.target, target], |row| row.get(0))?
+            }
+            "check" => {
+                let sql =
+                    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1) AND instr(sql, ?2))";
+                let constraint = format!("CONSTRAINT {} CHECK", quote(&self.name));
+                file.query_row(sql, params![table.target, constraint], |row| row.get(0))?
             }
             _ => {
                 let unique = self.kind == "unique index";
@@ -229,28 +299,48 @@ fn indexes(file: &Connection, table: &str, unique_only: bool) -> rusqlite::Resul
         .collect()
 }
 
-/// A foreign key: its parent, and pairs of columns.
-type KeyOfFile = (String, Vec<[String; 2]>);
+/// A foreign key of the file, all its names in lower case, its pairs of columns in a fixed order.
+#[derive(PartialEq)]
+struct KeyOfFile {
+    parent: String,
+    pairs: Vec<[String; 2]>,
+    /// On deletion, and on a change.
+    actions: [String; 2],
+}
 
-/// The foreign keys of a table: the parent and pairs of columns in a fixed order, all in lower case.
+/// An action as SQLite tells it, from the letter by which PostgreSQL's `pg_constraint` has it.
+fn action(letter: char) -> &'static str {
+    match letter {
+        'r' => "RESTRICT",
+        'c' => "CASCADE",
+        'n' => "SET NULL",
+        'd' => "SET DEFAULT",
+        _ => "NO ACTION",
+    }
+}
+
+/// The foreign keys of a table.
 fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<KeyOfFile>> {
     let sql = "SELECT lower(f.\"table\"), f.id, lower(f.\"from\"), lower(
-                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), ''))
+                 coalesce(f.\"to\", (SELECT p.name FROM pragma_table_xinfo(f.\"table\") p WHERE p.pk = f.seq + 1), '')), f.on_delete, f.on_update
                FROM pragma_foreign_key_list(?1) f ORDER BY f.id, f.\"from\"";
     let mut statement = file.prepare(sql)?;
     let mut rows = statement.query([table])?;
     let mut keys: Vec<(i64, KeyOfFile)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let (parent, id, pair) = (row.get(0)?, row.get(1)?, [row.get(2)?, row.get(3)?]);
+        let (id, pair) = (row.get(1)?, [row.get(2)?, row.get(3)?]);
         match keys.last_mut().filter(|(last, _)| *last == id) {
-            Some((_, (_, pairs))) => pairs.push(pair),
-            None => keys.push((id, (parent, vec![pair]))),
+            Some((_, key)) => key.pairs.push(pair),
+            None => {
+                let actions = [row.get(4)?, row.get(5)?];
+                keys.push((id, KeyOfFile { parent: row.get(0)?, pairs: vec![pair], actions }));
+            }
         }
     }
     Ok(keys
         .into_iter()
         .map(|(_, mut key)| {
-            key.1.sort();
+            key.pairs.sort();
             key
         })
         .collect())

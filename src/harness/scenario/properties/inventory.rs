@@ -1,4 +1,5 @@
-//! Nothing has disappeared silently: every table, column, key, foreign key and index of the server is in the file, or
+//! Nothing has disappeared silently: every table, view, column, key, foreign key, index, check, default, NOT NULL and
+//! generated column of the server is in the file, or
 //! listed by the plan as not carried.
 //!
 //! Steps: `harness::inventory` asks `pg_catalog` on one side and SQLite's pragmas on the other.
