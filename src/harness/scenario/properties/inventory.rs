@@ -1,6 +1,5 @@
 //! Nothing has disappeared silently: every table, view, column, key, foreign key, index, check, default, NOT NULL and
-//! generated column of the server is in the file, or
-//! listed by the plan as not carried.
+//! generated column of the server is in the file, or listed by the plan as not carried.
 //!
 //! Steps: `harness::inventory` asks `pg_catalog` on one side and SQLite's pragmas on the other.
 //! Constraints: names are taken from the plan, and so is the list of what is not carried.
