@@ -294,12 +294,17 @@ fn kinds() -> BTreeMap<&'static str, Kind> {
 }
 
 fn migrated(sql: &str) -> (Outcome, Connection, Server, (TempDir, Database)) {
+    migrated_with(sql, NULLS_NOT_DISTINCT)
+}
+
+/// As [`migrated`]; `since_15` is what only PostgreSQL 15 and later understand.
+fn migrated_with(sql: &str, since_15: &str) -> (Outcome, Connection, Server, (TempDir, Database)) {
     let database = shared().expect("a PostgreSQL server").create_database("fidelity").expect("a database");
     let mut server = Server::connect(&database.url());
     server.run(sql);
     let version: u32 = server.value("SELECT current_setting('server_version_num')").parse().expect("a number");
     if version >= 150_000 {
-        server.run(NULLS_NOT_DISTINCT);
+        server.run(since_15);
     }
     let directory = tempfile::tempdir().expect("a directory");
     let job = Job::new(directory.path().join("shop.db"));
@@ -385,6 +390,66 @@ fn the_inventory_notices_whatever_is_taken_out() {
         assert_eq!(changed.expect("the copy can be changed"), 1, "{taken} is not in {sql}");
         connection.close().expect("closed");
         assert_eq!(missing(&gone), [format!("{told} is neither carried nor listed")]);
+    }
+}
+
+const WITHOUT_PLACE: &str = "
+CREATE DOMAIN filled AS text NOT NULL DEFAULT 'x' CONSTRAINT not_empty CHECK (VALUE <> '');
+CREATE DOMAIN brief AS filled CONSTRAINT in_capitals CHECK (VALUE ~ '^(A|BC)*$');
+CREATE TABLE parents (a integer, b integer, PRIMARY KEY (a, b));
+CREATE TABLE children (id serial PRIMARY KEY, a integer, b integer, name brief DEFAULT 'Y', counted serial,
+  identified integer GENERATED ALWAYS AS IDENTITY, at int4range, EXCLUDE USING gist (at WITH &&));
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER touch BEFORE UPDATE ON children FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE POLICY everybody ON children USING (true); CREATE RULE quiet AS ON DELETE TO parents DO INSTEAD NOTHING;";
+
+const SOME_COLUMNS: &str = "ALTER TABLE children ADD CONSTRAINT some_columns
+    FOREIGN KEY (a, b) REFERENCES parents ON DELETE SET NULL (b);";
+
+/// What SQLite has no place for has to be on the list of the plan, each under its own name and kind.
+#[test]
+fn the_inventory_notices_what_the_plan_does_not_list() {
+    let (outcome, connection, mut server, (_directory, database)) = migrated_with(WITHOUT_PLACE, SOME_COLUMNS);
+    let is_new = server.value("SELECT current_setting('server_version_num')::integer >= 150000") == "t";
+    drop(connection);
+    let url = PostgresUrl::parse(&database.url()).expect("a URL");
+    let missing = |plan: &Plan| inventory::missing(&url, &outcome.target, plan).expect("an inventory");
+    assert_eq!(missing(&outcome.plan), Vec::<String>::new());
+    let mut without_place = vec![
+        ("default", "counted", "counting default `counted` of table `public.children`"),
+        ("identity", "identified", "identity `identified` of table `public.children`"),
+        ("check", "in_capitals", "domain check `name` of table `public.children`"),
+        ("trigger", "touch on", "trigger `touch` of table `public.children`"),
+        ("policy", "everybody", "policy `everybody` of table `public.children`"),
+        ("rule", "quiet", "rule `quiet` of table `public.parents`"),
+        (
+            "exclusion constraint",
+            "children_at_excl",
+            "exclusion constraint `children_at_excl` of table `public.children`",
+        ),
+    ];
+    if is_new {
+        without_place.push(("foreign key", "some_columns", "foreign key `some_columns` of table `public.children`"));
+    }
+    for (kind, name, told) in without_place {
+        let mut plan = outcome.plan.clone();
+        plan.losses.retain(|loss| loss.kind != kind || !loss.object.contains(name));
+        assert_eq!(plan.losses.len() + 1, outcome.plan.losses.len(), "{name}: {:?}", outcome.plan.losses);
+        assert_eq!(missing(&plan), [format!("{told} is neither carried nor listed")]);
+    }
+    let gone = outcome.target.with_file_name("gone.db");
+    for (taken, instead, told) in [
+        ("CONSTRAINT \"not_empty\" CHECK", "CHECK", "domain check `name` of table `public.children`"),
+        ("\"name\" TEXT NOT NULL", "\"name\" TEXT", "not null `name` of table `public.children`"),
+    ] {
+        std::fs::copy(&outcome.target, &gone).expect("a copy");
+        let connection = Connection::open(&gone).expect("the copy");
+        connection.execute_batch("PRAGMA writable_schema = ON").expect("the copy can be changed");
+        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'table' AND instr(sql, ?1)";
+        assert_eq!(connection.execute(sql, [taken, instead]).expect("the copy can be changed"), 1, "{taken}");
+        connection.close().expect("closed");
+        let found = inventory::missing(&url, &gone, &outcome.plan).expect("an inventory");
+        assert_eq!(found, [format!("{told} is neither carried nor listed")]);
     }
 }
 

@@ -1,6 +1,8 @@
 //! "Nothing disappears silently", asked again: each table, view, row, column, key, foreign key with its actions, index,
-//! check, default, NOT NULL and generated column that the server itself lists is in the finished file, or named by the
-//! plan among what is not carried. What a check, a default or a view says is not compared, only that there is one.
+//! check (a domain's too), default, identity, NOT NULL (a domain's too) and generated column that the server itself lists
+//! is in the finished file, or named by the plan among what is not carried; so is each trigger, policy, rule and exclusion
+//! constraint. What a check, a default or a view says is not compared, only that there is one, nor whether a constraint is
+//! deferred or MATCH FULL.
 //!
 //! The verification of a run compares the file with the plan; what the plan forgot, it cannot miss. So this takes
 //! nothing from the plan but names (source to target) and its list of losses, and neither the source's catalog nor the
@@ -38,9 +40,16 @@ const VIEWS: &str = "
                       AND d.deptype = 'e')";
 
 /// What belongs to each table: `[schema, table, kind, name, columns, other table's schema, other table, its columns,
-/// actions]`, columns as JSON. An expression in an index is a NULL among its columns. A default that draws from a
-/// sequence is no part of its own (a key counts up by itself), and one that is NULL is none.
+/// actions]`, columns as JSON. An expression in an index is a NULL among its columns. A default that is NULL is none. An
+/// action of some columns only has the letter `?`, which no action of SQLite has.
 const PARTS: &str = "
+    , domain (column_of, number, type, base, not_null) AS (
+      SELECT a.attrelid, a.attnum, y.oid, y.typbasetype, y.typnotnull
+      FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+      JOIN pg_type y ON y.oid = a.atttypid AND y.typtype = 'd'
+      UNION ALL
+      SELECT d.column_of, d.number, y.oid, y.typbasetype, y.typnotnull
+      FROM domain d JOIN pg_type y ON y.oid = d.base AND y.typtype = 'd')
     SELECT t.schema, t.name, k.kind, a.attname, '[]', '', '', '[]', ''
     FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
     CROSS JOIN LATERAL (
@@ -48,10 +57,29 @@ const PARTS: &str = "
       UNION ALL SELECT 'not null' WHERE a.attnotnull AND NOT EXISTS (
         SELECT FROM pg_constraint c
         WHERE c.conrelid = t.oid AND c.contype = 'n' AND NOT c.convalidated AND c.conkey[1] = a.attnum)
+        OR EXISTS (SELECT FROM domain d WHERE (d.column_of, d.number) = (t.oid, a.attnum) AND d.not_null)
+      UNION ALL SELECT 'identity' WHERE a.attidentity <> ''
       UNION ALL SELECT 'generated column' WHERE a.attgenerated <> ''
-      UNION ALL SELECT 'default' FROM pg_attrdef d
-        WHERE d.adrelid = t.oid AND d.adnum = a.attnum AND a.attgenerated = ''
-          AND pg_get_expr(d.adbin, d.adrelid) !~ '^(nextval\\(|NULL(::|$))') k
+      UNION ALL SELECT CASE WHEN v.value ~ '^nextval\\(' THEN 'counting default' ELSE 'default' END
+        FROM (SELECT coalesce((SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+                               WHERE d.adrelid = t.oid AND d.adnum = a.attnum),
+                              (SELECT pg_get_expr(y.typdefaultbin, 0) FROM pg_type y
+                               WHERE y.oid = a.atttypid AND y.typtype = 'd')) AS value) v
+        WHERE a.attgenerated = '' AND a.attidentity = '' AND v.value !~ '^NULL(::|$)') k
+    UNION ALL
+    SELECT t.schema, t.name, 'domain check', a.attname, to_json(ARRAY[c.conname])::text, n.nspname, y.typname, '[]', ''
+    FROM t JOIN domain d ON d.column_of = t.oid JOIN pg_attribute a ON (a.attrelid, a.attnum) = (t.oid, d.number)
+    JOIN pg_type y ON y.oid = d.type JOIN pg_namespace n ON n.oid = y.typnamespace
+    JOIN pg_constraint c ON c.contypid = d.type AND c.contype = 'c'
+    UNION ALL
+    SELECT t.schema, t.name, x.kind, x.name, '[]', '', '', '[]', ''
+    FROM t CROSS JOIN LATERAL (
+      SELECT 'trigger' AS kind, g.tgname AS name FROM pg_trigger g
+        WHERE g.tgrelid = t.oid AND NOT g.tgisinternal AND g.tgparentid = 0
+      UNION ALL SELECT 'policy', p.polname FROM pg_policy p WHERE p.polrelid = t.oid
+      UNION ALL SELECT 'rule', w.rulename FROM pg_rewrite w WHERE w.ev_class = t.oid AND w.rulename <> '_RETURN'
+      UNION ALL SELECT 'exclusion constraint', c.conname FROM pg_constraint c
+        WHERE c.conrelid = t.oid AND c.contype = 'x' AND c.conparentid = 0) x
     UNION ALL
     SELECT t.schema, t.name, 'check', c.conname, '[]', '', '', '[]', ''
     FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype = 'c'
@@ -62,7 +90,7 @@ const PARTS: &str = "
            coalesce(n.nspname, ''), coalesce(r.relname, ''),
            coalesce((SELECT json_agg(a.attname ORDER BY k.place) FROM unnest(c.confkey) WITH ORDINALITY k(number, place)
             JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.number)::text, '[]'),
-           c.confdeltype::text || c.confupdtype::text
+           CASE WHEN to_jsonb(c) ->> 'confdelsetcols' IS NULL THEN c.confdeltype::text ELSE '?' END || c.confupdtype::text
     FROM t JOIN pg_constraint c ON c.conrelid = t.oid AND c.contype IN ('p', 'u', 'f') AND c.conparentid = 0
     LEFT JOIN pg_class r ON r.oid = c.confrelid LEFT JOIN pg_namespace n ON n.oid = r.relnamespace
     UNION ALL
@@ -126,7 +154,7 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
             missing.push(format!("table `{}` has {there} rows on the server and {found} in the file", planned.source));
         }
     }
-    for row in ask(&format!("{TABLES} {PARTS}"))? {
+    for row in ask(&format!("{} {PARTS}", TABLES.replacen("WITH t", "WITH RECURSIVE t", 1)))? {
         let (table, part) = Part::read(row)?;
         let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else { continue };
         if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, &error))?
@@ -193,10 +221,29 @@ impl Part {
     }
 
     fn is_listed(&self, plan: &Plan, table: &QualifiedName) -> bool {
-        is_listed(plan, &[format!("{table}.{}", self.name), format!("{} on {table}", self.name)])
+        let of_table = format!("{table}.{}", self.name);
+        let kind = match self.kind.as_str() {
+            // What a column has besides its values is listed under its name, by kind.
+            "counting default" => "default",
+            "not null" | "default" | "identity" | "generated column" => self.kind.as_str(),
+            "domain check" => {
+                let check = self.columns.iter().flatten().next().map_or("", String::as_str);
+                return is_listed(plan, &[format!("{}.{check} on {of_table}", self.other)])
+                    || plan.losses.iter().any(|loss| loss.object == of_table && loss.kind == "column");
+            }
+            _ => return is_listed(plan, &[of_table, format!("{} on {table}", self.name)]),
+        };
+        plan.losses.iter().any(|loss| loss.object == of_table && [kind, "column"].contains(&loss.kind.as_str()))
     }
 
     fn is_carried(&self, plan: &Plan, table: &TablePlan, file: &Connection) -> rusqlite::Result<bool> {
+        if matches!(self.kind.as_str(), "trigger" | "policy" | "rule" | "exclusion constraint") {
+            return Ok(false);
+        }
+        if self.kind == "domain check" {
+            let check = self.columns.iter().flatten().next().map_or("", String::as_str);
+            return has_check(table, check, file);
+        }
         let Some(columns) = target_columns(table, &self.columns) else { return Ok(false) };
         Ok(match self.kind.as_str() {
             "column" => {
@@ -225,31 +272,26 @@ impl Part {
                 };
                 foreign_keys(file, &table.target)?.contains(&wanted)
             }
-            "not null" | "default" | "generated column" => {
+            "not null" | "default" | "counting default" | "identity" | "generated column" => {
                 let Some(Some(target)) = target_columns(table, &[Some(self.name.clone())]).map(|mut one| one.remove(0))
                 else {
                     return Ok(false);
                 };
                 // The key that is the rowid is never NULL and counts up, and what is computed has its own rules.
+                const IS_ROWID: &str =
+                    "pk = 1 AND lower(type) = 'integer' AND (SELECT max(pk) = 1 FROM pragma_table_xinfo(?1))";
                 let sql = match self.kind.as_str() {
-                    "not null" => {
-                        "\"notnull\" OR hidden IN (2, 3)
-                       OR pk = 1 AND lower(type) = 'integer' AND (SELECT max(pk) = 1 FROM pragma_table_xinfo(?1))"
-                    }
-                    "default" => "dflt_value IS NOT NULL OR hidden IN (2, 3)",
-                    _ => "hidden IN (2, 3)",
+                    "not null" => format!("\"notnull\" OR hidden IN (2, 3) OR {IS_ROWID}"),
+                    "default" => "dflt_value IS NOT NULL OR hidden IN (2, 3)".to_owned(),
+                    "counting default" | "identity" => format!("{IS_ROWID} OR dflt_value IS NOT NULL"),
+                    _ => "hidden IN (2, 3)".to_owned(),
                 };
                 let sql = format!(
                     "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1) WHERE lower(name) = lower(?2) AND ({sql}))"
                 );
                 file.query_row(&sql, params![table.target, target], |row| row.get(0))?
             }
-            "check" => {
-                let sql =
-                    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1) AND instr(sql, ?2))";
-                let constraint = format!("CONSTRAINT {} CHECK", quote(&self.name));
-                file.query_row(sql, params![table.target, constraint], |row| row.get(0))?
-            }
+            "check" => has_check(table, &self.name, file)?,
             _ => {
                 let unique = self.kind == "unique index";
                 let there = indexes(file, &table.target, unique)?;
@@ -268,6 +310,13 @@ impl Part {
             }
         })
     }
+}
+
+/// Whether the table has a check of that name.
+fn has_check(table: &TablePlan, name: &str, file: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1) AND instr(sql, ?2))";
+    let constraint = format!("CONSTRAINT {} CHECK", quote(name));
+    file.query_row(sql, params![table.target, constraint], |row| row.get(0))
 }
 
 /// The columns' names in the target; `None` where one of them has none there.
@@ -315,6 +364,7 @@ fn action(letter: char) -> &'static str {
         'c' => "CASCADE",
         'n' => "SET NULL",
         'd' => "SET DEFAULT",
+        '?' => "an action of some columns only",
         _ => "NO ACTION",
     }
 }

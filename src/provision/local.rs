@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::storage::{MEMORY, free_bytes};
 use super::supervisor::Supervisor;
 use super::{address, client, database, process, user};
 use crate::error::{Context, Error, Result};
@@ -29,8 +28,8 @@ pub(super) struct Local {
     pub(super) description: String,
 }
 
-/// Starts a server from the binaries in `binaries`; its data is in memory where that has room for so many bytes.
-pub(super) fn start(binaries: &Path, memory_bytes: Option<u64>) -> Result<Local> {
+/// Starts a server from the binaries in `binaries`; its data is in a new folder in `folder`.
+pub(super) fn start(binaries: &Path, folder: &Path) -> Result<Local> {
     let deadline = Instant::now() + START_LIMIT;
     let password = database::random_hex(16)?;
     let user = match user::is_root() {
@@ -45,14 +44,10 @@ pub(super) fn start(binaries: &Path, memory_bytes: Option<u64>) -> Result<Local>
         false => None,
     };
     let binaries_text = binaries.to_string_lossy();
-    // Whoever says where temporary files go means these, too.
-    let in_memory = std::env::var_os("TMPDIR").is_none()
-        && memory_bytes.is_some_and(|bytes| free_bytes(Path::new(MEMORY)) >= bytes);
-    let temporary = if in_memory { PathBuf::from(MEMORY) } else { std::env::temp_dir() };
-    let temporary_text = temporary.to_string_lossy();
+    let folder_text = folder.to_string_lossy();
     let ports = free_ports()?;
     let machine = process::machine();
-    let mut arguments: Vec<&str> = vec![&binaries_text, &temporary_text, &machine];
+    let mut arguments: Vec<&str> = vec![&binaries_text, &folder_text, &machine];
     arguments.extend(ports.iter().map(String::as_str));
     let supervisor = Supervisor::start(SCRIPT, &arguments, &password, user)?;
 

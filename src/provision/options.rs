@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use super::server::Running;
 use super::storage::Storage;
@@ -33,6 +34,18 @@ impl Footing {
     }
 }
 
+const KEEP_SECONDS: &str = "WHIMBREL_POSTGRES_KEEP_SECONDS";
+
+/// A day: whoever wants a server for longer starts one.
+const KEEP_SECONDS_MAX: u32 = 24 * 60 * 60;
+
+fn keep_seconds(text: &str) -> Result<NonZeroU32> {
+    text.parse().ok().filter(|seconds: &NonZeroU32| seconds.get() <= KEEP_SECONDS_MAX).ok_or_else(|| {
+        let cause = format!("`{text}` is no number of seconds from 1 to {KEEP_SECONDS_MAX}");
+        Error::usage("read", KEEP_SECONDS, cause).hint("set it to 25, or unset it")
+    })
+}
+
 impl fmt::Display for Footing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -50,16 +63,20 @@ pub struct Options {
     pub image: String,
     /// Where a private server keeps its data (`WHIMBREL_POSTGRES_STORAGE`); the machine decides where nobody says.
     pub storage: Option<Storage>,
+    /// For how many seconds nobody may use a server before it is removed, where the run's own end cannot be seen
+    /// (`WHIMBREL_POSTGRES_KEEP_SECONDS`); half a minute where nobody says.
+    pub keep_seconds: Option<NonZeroU32>,
     /// Where programs are looked for (`PATH`).
     pub path: Option<OsString>,
 }
 
 impl Options {
-    /// Reads the five variables; an empty one counts as missing.
+    /// Reads the variables; an empty one counts as missing.
     ///
     /// # Errors
     ///
-    /// When `WHIMBREL_PROVISION` or `WHIMBREL_POSTGRES_STORAGE` is none of its words.
+    /// When `WHIMBREL_PROVISION` or `WHIMBREL_POSTGRES_STORAGE` is none of its words, or
+    /// `WHIMBREL_POSTGRES_KEEP_SECONDS` no number of seconds.
     pub fn from_environment() -> Result<Self> {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let footing = match text("WHIMBREL_PROVISION") {
@@ -74,6 +91,7 @@ impl Options {
             footing,
             image: text("WHIMBREL_POSTGRES_IMAGE").unwrap_or_else(|| container::DEFAULT_IMAGE.to_owned()),
             storage: text("WHIMBREL_POSTGRES_STORAGE").map(|word| Storage::parse(&word)).transpose()?,
+            keep_seconds: text(KEEP_SECONDS).map(|text| keep_seconds(&text)).transpose()?,
             path: std::env::var_os("PATH"),
         })
     }
@@ -112,7 +130,7 @@ impl Options {
             Error::could_not("reach", "a Docker engine", cause)
                 .hint("start one (`systemctl start docker`, or Docker Desktop); where `docker context ls` shows another address, set DOCKER_HOST to it")
         })?;
-        Running::in_container(&self.image, Storage::memory_bytes(self.storage))
+        Running::in_container(&self.image, Storage::container_bytes(self.storage)?)
     }
 
     fn start_local(&self) -> Result<Running> {
@@ -120,7 +138,7 @@ impl Options {
             let cause = format!("no directory with initdb, pg_ctl and postgres {}", discovery::SEARCHED);
             Error::could_not("find", "PostgreSQL's server binaries", cause).hint(install_hint::for_this_system())
         })?;
-        Running::from_binaries(&binaries, Storage::memory_bytes(self.storage))
+        Running::from_binaries(&binaries, &Storage::local_folder(self.storage)?)
     }
 
     /// Tries the footings in their order. A URL is somebody's explicit wish, so its failure is final; an engine
@@ -130,7 +148,7 @@ impl Options {
             return self.start_url();
         }
         let (no_container, note) = match engine::version() {
-            Ok(_) => match Running::in_container(&self.image, Storage::memory_bytes(self.storage)) {
+            Ok(_) => match Running::in_container(&self.image, Storage::container_bytes(self.storage)?) {
                 Ok(running) => return Ok(running),
                 Err(error) => (
                     format!("a Docker engine answers but could not {error}"),
@@ -142,7 +160,7 @@ impl Options {
         let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
             return Err(nothing_found(&no_container));
         };
-        let mut running = Running::from_binaries(&binaries, Storage::memory_bytes(self.storage))?;
+        let mut running = Running::from_binaries(&binaries, &Storage::local_folder(self.storage)?)?;
         running.place.description.push_str(&note);
         Ok(running)
     }
@@ -161,7 +179,8 @@ mod tests {
 
     #[test]
     fn in_ci_a_missing_choice_is_an_error_that_names_the_variables() {
-        let none = Options { url: None, footing: None, image: String::new(), storage: None, path: None };
+        let none =
+            Options { url: None, footing: None, image: String::new(), storage: None, keep_seconds: None, path: None };
         for ci in [None, Some(""), Some("0"), Some("false")] {
             assert!(none.clone().chosen_in_ci(ci).is_ok(), "{ci:?}");
         }
@@ -181,5 +200,15 @@ mod tests {
         assert!(told.starts_with("find a PostgreSQL server: WHIMBREL_POSTGRES is not set, no Docker engine"), "{told}");
         assert!(told.contains("/usr/lib/postgresql"), "{told}");
         assert!(error.way_out().is_some_and(|hint| hint.contains("install") && hint.contains("Docker")), "{error:?}");
+    }
+
+    #[test]
+    fn a_server_is_kept_for_a_second_to_a_day() {
+        assert_eq!(keep_seconds("90").unwrap().get(), 90);
+        for wrong in ["0", "-1", "soon", "1.5", "86401", "4294967296"] {
+            let error = keep_seconds(wrong).unwrap_err();
+            assert!(error.to_string().contains(&format!("`{wrong}`")), "{error}");
+            assert!(error.to_string().contains(KEEP_SECONDS), "{error}");
+        }
     }
 }

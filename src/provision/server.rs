@@ -140,10 +140,10 @@ impl Running {
         Ok(Running::new(place, started.supervisor))
     }
 
-    /// Runs the server binaries in `directory`.
-    pub(super) fn from_binaries(directory: &Path, memory_bytes: Option<u64>) -> Result<Self> {
+    /// Runs the server binaries in `directory`; its data is in a new folder in `folder`.
+    pub(super) fn from_binaries(directory: &Path, folder: &Path) -> Result<Self> {
         sweep::directories();
-        let started = local::start(directory, memory_bytes)?;
+        let started = local::start(directory, folder)?;
         let place = Place {
             footing: Footing::Local,
             admin_url: started.admin_url,

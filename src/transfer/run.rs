@@ -154,10 +154,17 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     target.refuse_unusable()?;
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = source.catalog()?;
-    let staging = Staging::create(&job.target)?;
-    let given = job.schema.map(|apply| applied(apply, staging.path())).transpose()?;
-    let plan = settled(&catalog, job, given.as_ref())?;
+    // A plan that is refused is told before a directory that cannot be written. A given schema needs the file first.
+    let (plan, staging) = match job.schema {
+        Some(apply) => {
+            let staging = Staging::create(&job.target)?;
+            let given = applied(apply, staging.path())?;
+            (settled(&catalog, job, Some(&given))?, Some(staging))
+        }
+        None => (settled(&catalog, job, None)?, None),
+    };
     plan.ensure_runnable()?;
+    let staging = staging.map_or_else(|| Staging::create(&job.target), Ok)?;
     listener(Event::PlanReady {
         tables: plan.tables.len() as u64,
         row_estimate: plan.tables.iter().map(|table| table.row_estimate.max(0).unsigned_abs()).sum(),

@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT_SECONDS_DEFAULT: u64 = 15;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often the tables are listed again when one of them is dropped between being listed and being locked.
 const LOCK_ATTEMPTS_MAX: usize = 5;
-/// How long to wait for a table that another session keeps even from readers, where no `lock_timeout` is set.
+/// How long to wait for a table that another session keeps even from readers, where the URL sets no `lock_timeout`.
 const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 const OLDEST_VERSION: u32 = 130_000;
 
@@ -46,7 +46,7 @@ impl Session {
     ///
     /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL is
     /// in seconds, 15 without it, and 0 waits for ever. A table that is locked even for readers is waited for 30 seconds,
-    /// or as long as the session's own `lock_timeout` says (in the URL: `options=-c lock_timeout=5s`).
+    /// or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever).
     ///
     /// # Errors
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
@@ -212,8 +212,9 @@ impl Session {
                 match row.as_slice() {
                     [Some(version), Some(lock_timeout_ms), name] => {
                         self.version = version.parse().unwrap_or(0);
-                        // Zero waits for ever, which nobody should without a word.
-                        let chosen = lock_timeout_ms.parse().ok().filter(|ms| *ms > 0).map(Duration::from_millis);
+                        // A role's or a database's limit is meant for an application. Zero waits for ever, which
+                        // nobody should who has not said so.
+                        let chosen = lock_timeout_ms.parse().ok().map(Duration::from_millis);
                         self.lock_timeout = chosen.unwrap_or(LOCK_TIMEOUT_DEFAULT);
                         names.extend(name.clone());
                     }

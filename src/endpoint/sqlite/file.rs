@@ -1,9 +1,9 @@
 //! Facts about the path of a SQLite target, read before anything is locked or written.
 //!
 //! Invariants: inspecting changes nothing. `path` is where the file really is (a symbolic link is followed, so that
-//! publishing replaces the file and keeps the link). The header is read here and nowhere later: while a database is
-//! locked by this process, opening and closing the same file by other means would silently drop SQLite's locks
-//! (POSIX advisory locks belong to the process, not to the descriptor).
+//! publishing replaces the file and keeps the link). The header is read through SQLite, because a connection of this
+//! process may have the same file open: closing a descriptor of our own would silently drop its locks (POSIX advisory
+//! locks belong to the process and not to the descriptor), and SQLite keeps a descriptor until they are gone.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -11,8 +11,10 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
+use crate::endpoint::sqlite::header::{HEADER_BYTES, OpenFile};
 use crate::error::{Context, Error, Result};
 
 /// The first 16 bytes of every SQLite database that is not empty (<https://sqlite.org/fileformat2.html>, 1.3.1).
@@ -21,8 +23,8 @@ pub const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The longest file name, in bytes, that the usual file systems take.
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// The longest suffix that SQLite appends to a database's name, in bytes (`-journal`).
-pub const SIDE_SUFFIX_BYTES: usize = 8;
+/// The longest suffix that is appended to a database's name, in bytes: SQLite's is `-journal`, ours `-schema-lock`.
+pub const SIDE_SUFFIX_BYTES: usize = 12;
 
 /// What the content of a file is, as far as its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -98,7 +100,7 @@ impl TargetFile {
         let name = path.file_name().unwrap_or_default();
         if name.len() + SIDE_SUFFIX_BYTES > NAME_BYTES_MAX {
             let cause = format!(
-                "the name has {} bytes; SQLite adds {SIDE_SUFFIX_BYTES}, and a file name holds {NAME_BYTES_MAX}",
+                "the name has {} bytes; files beside it have {SIDE_SUFFIX_BYTES} more, and a file name holds {NAME_BYTES_MAX}",
                 name.len()
             );
             return Err(Error::usage("use target", quoted(&path), cause).hint("choose a shorter name"));
@@ -205,21 +207,29 @@ pub fn side_files(path: &Path) -> SideFiles {
     SideFiles { wal_bytes: bytes("wal"), shm_bytes: bytes("shm"), journal_bytes: bytes("journal") }
 }
 
-/// What the first bytes of an existing file say. Opens and closes the file: never call this on a locked database.
+/// What the first bytes of an existing file say. No lock is asked for, and none of another connection is lost.
 ///
 /// # Errors
 ///
 /// When the file cannot be read.
 pub fn content(path: &Path) -> Result<Content> {
-    let mut first = Vec::with_capacity(100);
-    let file = File::open(path).map_err(|error| {
-        Error::could_not("read", quoted(path), &error).hint("this user needs permission to read and write the file")
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| {
+        // The operating system says more. Nobody here has a lock on a file that SQLite cannot open.
+        let cause = File::open(path).map_or_else(|refused| refused.to_string(), |_| error.to_string());
+        Error::could_not("read", quoted(path), cause).hint("this user needs permission to read and write the file")
     })?;
-    file.take(100).read_to_end(&mut first).could_not("read", quoted(path))?;
-    Ok(match first.len() {
-        0 => Content::Empty,
-        100 if first.starts_with(MAGIC) => Content::Database { wal: first[18] == 2 || first[19] == 2 },
-        _ => Content::Foreign,
+    let file = OpenFile::of(&connection)?;
+    match file.size_bytes()? {
+        0 => return Ok(Content::Empty),
+        bytes if bytes < HEADER_BYTES as u64 => return Ok(Content::Foreign),
+        _ => {}
+    }
+    let mut first = [0; HEADER_BYTES];
+    file.read(&mut first, 0)?;
+    Ok(match first.starts_with(MAGIC) {
+        true => Content::Database { wal: first[18] == 2 || first[19] == 2 },
+        false => Content::Foreign,
     })
 }
 
@@ -283,6 +293,37 @@ mod tests {
 
     fn directory() -> tempfile::TempDir {
         tempfile::tempdir().expect("a temporary directory")
+    }
+
+    /// Whether any process has a lock on the bytes that SQLite locks in the main file
+    /// (<https://sqlite.org/fileformat2.html>, 1.3.2: the page at 1 GiB).
+    #[cfg(target_os = "linux")]
+    fn is_locked(file: &File) -> bool {
+        use std::os::fd::AsRawFd;
+        // SAFETY: all-zero is a valid `flock`; the descriptor is open, and the structure outlives the call.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = libc::F_WRLCK as libc::c_short;
+        (lock.l_start, lock.l_len) = (0x4000_0000, 512);
+        let code = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+        assert_eq!(code, 0, "{}", std::io::Error::last_os_error());
+        lock.l_type != libc::F_UNLCK as libc::c_short
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_of_this_process_keeps_its_locks() {
+        let directory = directory();
+        let path = directory.path().join("app.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        // Closed after the connection, because closing it is what must not happen before.
+        let watching = File::open(&path).unwrap();
+        connection.execute_batch("BEGIN; SELECT a FROM t").unwrap();
+        assert!(is_locked(&watching), "there is nothing to lose");
+        assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Database { wal: false });
+        assert!(is_locked(&watching), "the locks are gone");
+        drop(connection);
+        assert!(!is_locked(&watching));
     }
 
     #[test]

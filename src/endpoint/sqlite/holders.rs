@@ -1,8 +1,9 @@
 //! Who else has a file open, as far as the operating system tells.
 //!
-//! On Linux the kernel is asked first, by a lease that it grants only where nobody else has the file open, in whatever
-//! user's process or container. Where it does not grant one, every process' descriptors are compared with the file's
-//! device and inode to say who it is. A process' arguments are never shown: they may hold a password.
+//! On Linux the kernel is asked first, by a lease that it grants only where the file is open once: a process of another
+//! user or in another container counts, one that inherited our own descriptor does not, nor does one that has the file
+//! open below an overlay. Where it does not grant one, every process' descriptors are compared with the file's device and
+//! inode to say who it is. A process' arguments are never shown: they may hold a password.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +56,7 @@ impl Holders {
             // One descriptor is that of the connection that asks.
             return match (self.own_descriptors > 1, self.incomplete || self.hidden) {
                 (true, _) => "another connection of this process".into(),
-                (false, true) => "a process that this user cannot see".into(),
+                (false, true) => "a process that this user cannot see, or that has just let go".into(),
                 (false, false) => "a process that has just let go".into(),
             };
         }
@@ -101,12 +102,35 @@ fn lease(identity: (u64, u64)) -> Lease {
                 libc::fcntl(descriptor, libc::F_SETLEASE, libc::F_UNLCK);
                 Lease::Granted
             }
-            _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN) => Lease::Refused,
+            _ if std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN) && is_local(descriptor) => {
+                Lease::Refused
+            }
             _ => Lease::Unknown,
         };
         libc::fcntl(descriptor, F_SETSIG, 0);
         answer
     }
+}
+
+/// Whether a refused lease means that somebody has the file open: on the kernel's own file systems it does. One that is
+/// another machine's may refuse because it has been promised nothing: NFS without a delegation, SMB without an oplock.
+/// The numbers are those of statfs(2).
+#[cfg(target_os = "linux")]
+fn is_local(descriptor: i32) -> bool {
+    const LOCAL: [i64; 9] = [
+        0xEF53,      // ext2, ext3, ext4
+        0x5846_5342, // XFS
+        0x9123_683E, // Btrfs
+        0x0102_1994, // tmpfs
+        0x8584_58F6, // ramfs
+        0x794C_7630, // overlay
+        0x2FC1_2FC1, // ZFS
+        0xF2F5_2010, // F2FS
+        0xCA45_1A4E, // bcachefs
+    ];
+    // SAFETY: every bit pattern is a `statfs`, zeros among them, and it has room for the answer.
+    let mut facts: libc::statfs = unsafe { std::mem::zeroed() };
+    unsafe { libc::fstatfs(descriptor, &raw mut facts) == 0 && LOCAL.contains(&(facts.f_type as i64 & 0xFFFF_FFFF)) }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -6,7 +6,7 @@
 //!   as it lives. The kernel drops that lock with the process, so a later run knows a left-over without guessing
 //!   from process ids, which are reused. (The lock is an open-file-description lock, far from the bytes that SQLite
 //!   locks; it needs Linux or macOS.)
-//! - Dropping removes it with its `-journal`, `-wal` and `-shm`; publishing is the only way out.
+//! - Dropping removes it with its `-journal`, `-wal`, `-shm` and `-schema-lock`; publishing is the only way out.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -197,7 +197,7 @@ pub fn cannot_write(directory: &Path, error: &io::Error) -> Error {
 
 /// The side files go first: a left-over is recognised by its main file.
 fn remove_with_side_files(path: &Path) {
-    for suffix in ["journal", "wal", "shm"] {
+    for suffix in ["journal", "wal", "shm", "schema-lock"] {
         let _ = fs::remove_file(side_path(path, suffix));
     }
     let _ = fs::remove_file(path);
@@ -307,21 +307,22 @@ mod tests {
         let alive = Staging::create(&target).unwrap();
         let dead = directory.path().join(".app.db.whimbrel-1-00.tmp");
         let other = directory.path().join(".app.db.bak.whimbrel-1-00.tmp");
-        for path in [&dead, &side_path(&dead, "journal"), &other] {
+        for path in [&dead, &side_path(&dead, "journal"), &side_path(&dead, "schema-lock"), &other] {
             fs::write(path, "x").unwrap();
         }
         assert_eq!(remove_left_overs(&target).unwrap(), vec![dead.clone()]);
         assert!(alive.path().exists() && other.exists());
-        assert!(!dead.exists() && !side_path(&dead, "journal").exists());
+        assert!(!dead.exists());
+        assert!(!side_path(&dead, "journal").exists() && !side_path(&dead, "schema-lock").exists());
     }
 
     #[test]
     fn long_names_are_cut_and_stay_apart() {
         let directory = tempfile::tempdir().unwrap();
-        let (one, two) = ("x".repeat(247), format!("{}y", "x".repeat(246)));
+        let (one, two) = ("x".repeat(243), format!("{}y", "x".repeat(242)));
         assert_ne!(temporary_prefix(OsStr::new(&one)), temporary_prefix(OsStr::new(&two)));
         let staging = Staging::create(&directory.path().join(one)).unwrap();
-        assert!(fs::write(side_path(staging.path(), "journal"), "x").is_ok());
+        assert!(fs::write(side_path(staging.path(), "schema-lock"), "x").is_ok());
     }
 
     #[test]

@@ -62,7 +62,11 @@ impl Samples {
 
     /// The figures; zero where no run was noted.
     pub fn figures(&self) -> Figures {
-        let quantile = |share: f64| Duration::from_nanos(self.histogram.value_at_quantile(share)).min(self.max);
+        // The lower end of the bucket: what was below a target is not held against it.
+        let quantile = |share: f64| {
+            let bucket = self.histogram.lowest_equivalent(self.histogram.value_at_quantile(share));
+            Duration::from_nanos(bucket).min(self.max)
+        };
         Figures { p50: quantile(0.50), p95: quantile(0.95), p99: quantile(0.99), max: self.max }
     }
 }
@@ -136,8 +140,11 @@ mod tests {
             samples.add(Duration::from_millis(milliseconds));
         }
         let figures = samples.figures();
-        assert_eq!((samples.count(), figures.p50.as_millis(), figures.p95.as_millis()), (100, 50, 95));
-        assert_eq!((figures.p99.as_millis(), figures.max), (99, Duration::from_millis(100)));
+        assert_eq!((samples.count(), figures.max), (100, Duration::from_millis(100)));
+        for (figure, milliseconds) in [(figures.p50, 50.0), (figures.p95, 95.0), (figures.p99, 99.0)] {
+            let share = figure.as_secs_f64() * 1e3 / milliseconds;
+            assert!((0.999..=1.0).contains(&share), "{figure:?} of {milliseconds} ms");
+        }
         let limit = |milliseconds| Some(Duration::from_millis(milliseconds));
         let targets = Targets { p50: limit(60), p95: limit(90), p99: None, max: limit(100) };
         let missed = figures.missed(&targets);

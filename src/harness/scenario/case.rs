@@ -37,6 +37,8 @@ pub(super) struct Case<'g> {
     /// The second migration while it runs; it gives the connection back.
     second: Option<ScopedJoinHandle<'g, (PostgresSource, Result<()>)>>,
     second_began: bool,
+    /// Why it failed, until somebody has been told.
+    second_error: Option<Error>,
     /// Everything that the case writes.
     pub folder: TempDir,
     /// The target, in a folder of its own: its backups are beside it.
@@ -155,6 +157,7 @@ impl<'g> Case<'g> {
             source: Some(source),
             second: None,
             second_began: false,
+            second_error: None,
             folder,
             target,
             old,
@@ -183,10 +186,9 @@ impl<'g> Case<'g> {
     /// # Errors
     /// When that failed.
     fn source(&mut self) -> Result<&mut PostgresSource> {
-        if let Some(second) = self.second.take() {
-            let (source, ended) = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            self.source = Some(source);
-            ended?;
+        self.wait_for_second();
+        if let Some(error) = self.second_error.take() {
+            return Err(error);
         }
         self.source.as_mut().ok_or_else(|| Error::could_not("ask", "the source", "its connection is gone"))
     }
@@ -208,6 +210,15 @@ impl<'g> Case<'g> {
             let outcome = migrate_to(ground, &mut source, &target, &copy);
             (source, outcome.and_then(|outcome| outcome.ensure_published()))
         }));
+    }
+
+    /// Waits until the second migration has ended; whoever needs what it gives back is told how.
+    pub fn wait_for_second(&mut self) {
+        if let Some(second) = self.second.take() {
+            let (source, ended) = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            self.source = Some(source);
+            self.second_error = ended.err();
+        }
     }
 
     /// Where the second migration goes.
@@ -299,6 +310,16 @@ impl<'g> Case<'g> {
     /// When the server cannot be asked.
     pub fn fingerprint(&mut self) -> Result<Fingerprint> {
         fingerprint(&mut self.client)
+    }
+}
+
+impl Drop for Case<'_> {
+    /// The second migration writes into the folder that goes away with the case.
+    fn drop(&mut self) {
+        if let Some(second) = self.second.take() {
+            // A panic of it is not worth a second one.
+            let _ = second.join();
+        }
     }
 }
 

@@ -18,6 +18,7 @@
 mod folder;
 
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -97,7 +98,8 @@ impl Run {
         let footing = options.footing.map_or("any", |footing| footing.name());
         let url = options.url.as_deref().unwrap_or_default();
         let version = env!("CARGO_PKG_VERSION");
-        let identity = [version, &user.to_string(), &self.key, footing, url, &options.image].join("\0");
+        let storage = format!("{:?}", options.storage);
+        let identity = [version, &user.to_string(), &self.key, footing, url, &options.image, &storage].join("\0");
         let digest = xxhash_rust::xxh3::xxh3_64(identity.as_bytes());
         std::env::temp_dir().join(format!("{}{digest:016x}", folder::PREFIX))
     }
@@ -152,16 +154,17 @@ fn start(options: &Options, run: &Run, folder: &Folder) -> Result<Running> {
     }
     let (place, supervisor) = running.split();
     folder.lease()?;
-    let keeper = keep(run, folder, supervisor.and_then(super::supervisor::Supervisor::hand_over))?;
+    let keeper = keep(options, run, folder, supervisor.and_then(super::supervisor::Supervisor::hand_over))?;
     folder.write(&place, &keeper)?;
     Ok(Running::member(place, folder.membership(keeper)))
 }
 
 /// Starts the keeper, and gives it the pipe that the server's supervisor waits at.
-fn keep(run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner> {
+fn keep(options: &Options, run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner> {
     let (parent, since) =
         run.runner.as_ref().map_or_else(Default::default, |process| (process.id.to_string(), process.started.clone()));
-    let looks = if run.is_brief && run.runner.is_some() { 0 } else { unused_looks()? };
+    let seconds = options.keep_seconds.map_or(UNUSED_SECONDS_DEFAULT, NonZeroU32::get);
+    let looks = if run.is_brief && run.runner.is_some() { 0 } else { seconds * LOOKS_PER_SECOND };
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "whimbrel-keeper"]).arg(folder.path()).args([parent, since, looks.to_string()]);
     command.process_group(0).current_dir("/").stdin(Stdio::null()).stderr(Stdio::null());
@@ -175,19 +178,6 @@ fn keep(run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner>
         .ok_or_else(|| Error::could_not("start the keeper", "`sh`", "it ended at once"))?;
     folder.announce(&keeper.to_string())?;
     Ok(keeper)
-}
-
-fn unused_looks() -> Result<u32> {
-    const NAME: &str = "WHIMBREL_POSTGRES_KEEP_SECONDS";
-    let text = std::env::var(NAME).unwrap_or_default();
-    let seconds = match text.as_str() {
-        "" => Some(UNUSED_SECONDS_DEFAULT),
-        text => text.parse::<u32>().ok().filter(|seconds| *seconds > 0),
-    };
-    seconds.and_then(|seconds| seconds.checked_mul(LOOKS_PER_SECOND)).ok_or_else(|| {
-        Error::usage("read", NAME, format!("`{text}` is no number of seconds above 0"))
-            .hint("set it to 25, or unset it")
-    })
 }
 
 /// Removes the folders of runs whose keeper was killed; their servers ended with it.

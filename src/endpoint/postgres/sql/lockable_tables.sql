@@ -1,9 +1,9 @@
--- The server's version and the session's limit on waiting for locks in milliseconds, with every table of a user schema
--- that this role may read; one row without a table where there is none. A partitioned table is locked with its
--- partitions, whose own privileges then do not count. Understood by versions that are too old as well, so that they can
--- be told so.
+-- The server's version and the limit on waiting for locks that this client asked for in milliseconds, with every table
+-- of a user schema that this role may read; one row without a table where there is none. A partitioned table is locked
+-- with its partitions, whose own privileges then do not count. Understood by versions that are too old as well, so that
+-- they can be told so.
 SELECT pg_catalog.current_setting('server_version_num'),
-       coalesce((SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'), '0'),
+       coalesce((SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND source = 'client'), ''),
        (SELECT CASE t.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.relname))
 FROM (SELECT 1) AS one
 LEFT JOIN (

@@ -23,6 +23,9 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
     if settings.queries.is_empty() {
         return Ok(Verdict::NotAsked("the project has no queries"));
     }
+    // It would be in the times.
+    case.wait_for_second();
+    let settings = &case.ground.settings;
     let connection = case.open_target()?;
     settings.connection.apply(&connection)?;
     let options = Options {
@@ -35,5 +38,8 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
         cancel: Cancel::new(),
     };
     case.latencies = time_each(&connection, &settings.queries, &options)?;
-    Ok(Verdict::Holds)
+    match case.latencies.iter().all(|times| times.runs.is_empty()) {
+        true => Ok(Verdict::NotAsked("no row has values for the parameters of any query")),
+        false => Ok(Verdict::Holds),
+    }
 }
