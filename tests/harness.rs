@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use whimbrel::error::Kind;
 use whimbrel::harness::scenario::Passed;
@@ -134,11 +134,15 @@ impl Planted {
         Scenario::project(self.folder.path()).unwrap().cases(5).rows(20).seed(SEED).regressions(self.path("kept"))
     }
 
-    fn test(&self, words: &[&str]) -> Output {
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
         command.arg("test").arg(self.folder.path()).args(["--cases", "5", "--rows", "20", "--seed", "1"]);
-        command.arg("--regressions").arg(self.path("kept")).args(words);
-        command.stdin(Stdio::null()).output().unwrap()
+        command.arg("--regressions").arg(self.path("kept")).args(words).stdin(Stdio::null());
+        command
+    }
+
+    fn test(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
     }
 
     fn messages(&self) -> (Option<i32>, Vec<Message>) {
@@ -196,4 +200,36 @@ fn latencies_are_reported_and_a_figure_with_too_few_runs_is_not_held() {
     assert_eq!((code, message.latencies.len(), message.latencies[0].samples), (Some(0), 3, 25));
     assert!(message.latencies[0].p50_ms.is_some_and(|ms| ms > 0.0) && message.latencies[2].p50_ms.is_none());
     assert_eq!(message.latencies[0].target.p99_ms, Some(1e-6));
+}
+
+#[test]
+fn a_case_that_does_not_end_can_be_stopped() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let planted = Planted::new("");
+    let endless = "-- numbers without end\nWITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0";
+    std::fs::write(planted.path("queries/endless.sql"), endless).unwrap();
+    let mut child = planted.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Far longer than what comes before the query; it never ends by itself.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(child.try_wait().unwrap().is_none(), "the query has an end");
+    let asked = Instant::now();
+    // SAFETY: the child has not been waited for, so the number is its own.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("interrupted") && asked.elapsed() < Duration::from_secs(20), "{told}");
+    assert!(!planted.path("kept").exists(), "{told}");
+}
+
+#[test]
+fn a_mistake_in_the_files_is_told_before_there_is_a_server() {
+    let planted = Planted::new("");
+    std::fs::write(planted.path("queries/untitled.sql"), "SELECT 1").unwrap();
+    let output =
+        planted.command(&[]).env("WHIMBREL_PROVISION", "url").env_remove("WHIMBREL_POSTGRES").output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("untitled.sql`, line 1: it has no title\n"), "{told}");
+    assert!(told.contains("  hint: the first line says what the query is for"), "{told}");
 }

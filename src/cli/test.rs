@@ -68,7 +68,10 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
         Err(failed) => {
-            cancel.check("test")?;
+            // What was found before somebody asked to stop is told all the same.
+            if failed.property.is_none() {
+                cancel.check("test")?;
+            }
             let text = report::failure(&failed);
             output.finding(&text, &text, || Message::TestFailed(Box::new((&*failed).into())));
             Err(as_error(&failed))

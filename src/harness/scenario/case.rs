@@ -10,6 +10,7 @@ use super::properties::{self, Property, Verdict};
 use super::steps::Steps;
 use crate::cancel::Cancel;
 use crate::endpoint::postgres::PostgresSource;
+use crate::endpoint::sqlite::read::stop_when;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
@@ -17,7 +18,7 @@ use crate::harness::latency::Times;
 use crate::harness::scratch::scratch_folder;
 use crate::harness::second_opinion::{Asker, Opinion};
 use crate::quote::quote;
-use crate::transfer::run::{ApplySchema, Outcome, migrate};
+use crate::transfer::run::{Outcome, migrate};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ use tempfile::TempDir;
 pub(super) struct Case<'g> {
     pub ground: &'g Ground,
     pub seed: Seed,
+    /// Somebody may ask to stop.
+    pub cancel: Cancel,
     /// The harness' own connection to the database with the rows.
     pub client: Client,
     /// The second opinion's.
@@ -76,6 +79,8 @@ pub(super) struct Broken {
     pub property: Option<&'static Property>,
     /// What was found.
     pub found: String,
+    /// What to do, where something is known.
+    pub hint: Option<String>,
     /// What it means for the exit code.
     pub kind: Kind,
     /// The source itself did not take the generated rows, so there was no case.
@@ -85,11 +90,8 @@ pub(super) struct Broken {
 impl Broken {
     /// A case that could not be run.
     pub fn by(error: &Error) -> Broken {
-        let found = match error.way_out() {
-            Some(hint) => format!("{error} (hint: {hint})"),
-            None => error.to_string(),
-        };
-        Broken { property: None, found, kind: error.kind(), refused: false }
+        let hint = error.way_out().map(str::to_owned);
+        Broken { property: None, found: error.to_string(), hint, kind: error.kind(), refused: false }
     }
 }
 
@@ -97,31 +99,35 @@ impl Broken {
 ///
 /// # Errors
 /// The first property that does not hold, or why it is not known.
-pub(super) fn run(ground: &Ground, seed: Seed, connections: Connections, steps: Steps) -> Result<Held, Broken> {
-    std::thread::scope(|scope| run_in(scope, ground, seed, connections, steps))
-}
-
-fn run_in<'g>(
-    scope: &'g Scope<'g, '_>,
-    ground: &'g Ground,
+pub(super) fn run(
+    ground: &Ground,
     seed: Seed,
     connections: Connections,
     mut steps: Steps,
+    cancel: &Cancel,
 ) -> Result<Held, Broken> {
-    let opened = steps.time("open", || Case::open(ground, seed, connections));
-    let mut case = opened.map_err(|error| Broken::by(&error))?;
+    std::thread::scope(|scope| {
+        let opened = steps.time("open", || Case::open(ground, seed, connections, cancel));
+        run_in(scope, opened.map_err(|error| Broken::by(&error))?, steps)
+    })
+}
+
+fn run_in<'g>(scope: &'g Scope<'g, '_>, mut case: Case<'g>, mut steps: Steps) -> Result<Held, Broken> {
     let mut not_asked = Vec::new();
     for property in properties::ALL {
-        let broken = |found, kind| Broken { property: Some(property), found, kind, refused: false };
+        let broken = |found, kind| Broken { property: Some(property), found, hint: None, kind, refused: false };
         match steps.time(property.name, || (property.ask)(&mut case)) {
             Ok(Verdict::Holds) => {}
             Ok(Verdict::NotAsked(why)) => not_asked.push((property.name, why)),
             Ok(Verdict::Violated(found)) => return Err(broken(found, Kind::Differs)),
+            // What was interrupted says nothing about the property.
+            Err(_) if case.cancel.is_cancelled() => return Err(Broken::by(&Error::interrupted("test"))),
             // What the engine itself calls a difference is one, whoever asked.
             Err(error) if error.kind() == Kind::Differs => return Err(broken(error.to_string(), Kind::Differs)),
             Err(error) => {
                 let told = Broken::by(&error);
-                return Err(broken(format!("it could not be asked: {}", told.found), told.kind));
+                let found = format!("it could not be asked: {}", told.found);
+                return Err(Broken { property: Some(property), found, ..told });
             }
         }
         case.migrate_again_in(scope);
@@ -134,7 +140,7 @@ fn run_in<'g>(
 }
 
 impl<'g> Case<'g> {
-    fn open(ground: &'g Ground, seed: Seed, connections: Connections) -> Result<Self> {
+    fn open(ground: &'g Ground, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
         let Connections { mut client, asker, engine } = connections;
         // Both only read, and each waits for a process of the server of its own.
         let (before, source) = std::thread::scope(|scope| {
@@ -152,6 +158,7 @@ impl<'g> Case<'g> {
         Ok(Case {
             ground,
             seed,
+            cancel: cancel.clone(),
             client,
             asker,
             source: Some(source),
@@ -175,7 +182,9 @@ impl<'g> Case<'g> {
     pub fn migrate_first(&mut self) -> Result<()> {
         let target = self.target.clone();
         let ground = self.ground;
-        let outcome = migrate_to(ground, self.source()?, &target, &|path| ground.settings.apply_schema(path))?;
+        let cancel = self.cancel.clone();
+        let apply = |path: &Path| ground.settings.apply_schema(path);
+        let outcome = migrate(self.source()?, &ground.settings.job(&target, &apply), &cancel, &nobody)?;
         outcome.ensure_published()?;
         self.outcome = Some(outcome);
         Ok(())
@@ -201,13 +210,13 @@ impl<'g> Case<'g> {
             return;
         }
         let Some(mut source) = self.source.take() else { return };
-        let (ground, target) = (self.ground, self.second_target());
+        let (ground, target, cancel) = (self.ground, self.second_target(), self.cancel.clone());
         self.second = Some(scope.spawn(move || {
             let copy = |path: &Path| match &ground.schema_file {
                 Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
                 None => Ok(()),
             };
-            let outcome = migrate_to(ground, &mut source, &target, &copy);
+            let outcome = migrate(&mut source, &ground.settings.job(&target, &copy), &cancel, &nobody);
             (source, outcome.and_then(|outcome| outcome.ensure_published()))
         }));
     }
@@ -285,12 +294,14 @@ impl<'g> Case<'g> {
         self.old.is_at(&self.target)
     }
 
-    /// Opens the target to read it.
+    /// Opens the target to read it, until somebody asks to stop.
     ///
     /// # Errors
     /// When it is no database.
     pub fn open_target(&self) -> Result<Connection> {
-        open(&self.target)
+        let connection = open(&self.target)?;
+        stop_when(&connection, &self.cancel.flag())?;
+        Ok(connection)
     }
 
     /// The digest of each table as the target itself remembers it; `None` where it has no memory.
@@ -321,10 +332,6 @@ impl Drop for Case<'_> {
             let _ = second.join();
         }
     }
-}
-
-fn migrate_to(ground: &Ground, source: &mut PostgresSource, target: &Path, apply: &ApplySchema<'_>) -> Result<Outcome> {
-    migrate(source, &ground.settings.job(target, apply), &Cancel::new(), &nobody)
 }
 
 /// Opens a file so that nothing of it can change. (A read-only connection would leave the log files of WAL mode.)

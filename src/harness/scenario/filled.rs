@@ -1,7 +1,7 @@
 //! A source as the cases of a scenario have it, to keep and look at: for pictures, and for tests of one's own.
 
 use super::client::Client;
-use super::world::World;
+use super::world::{Draft, World};
 use super::{AWKWARD_SHARE, Scenario, Subject, rows};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
@@ -40,8 +40,8 @@ impl Scenario {
     /// # Errors
     /// When no server is to be had, the schema or the rows cannot be made, or each case has a schema of its own.
     pub fn fill_source(&self) -> Result<FilledSource> {
-        let server = provision::shared()?;
-        let World::Fixed(fixed) = World::prepare(server, self)? else {
+        let draft = Draft::read(self)?;
+        let World::Fixed(fixed) = World::prepare(provision::shared()?, &self.name, draft)? else {
             return Err(Error::usage("fill the source of", format!("`{}`", self.name), "each case has its own schema"));
         };
         let database = fixed.template.create(&self.name)?;

@@ -117,7 +117,7 @@ pub struct Failed {
     pub regression: Option<PathBuf>,
     /// The command that runs the case again, or all of them where all together failed.
     pub replay: String,
-    /// Where another command tells more: which, and what it tells.
+    /// What to do about it, where something is known.
     pub hint: Option<String>,
     /// The file that keeps the case from now on.
     pub kept: Option<PathBuf>,

@@ -8,7 +8,7 @@ use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Sprea
 use super::regression::{self, Kept};
 use super::rows;
 use super::steps::{self, Steps};
-use super::world::{Lot, Stock, World};
+use super::world::{Draft, Lot, Stock, World};
 use super::{AWKWARD_SHARE, Scenario, properties};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -41,6 +41,7 @@ struct Run<'r> {
     scenario: &'r Scenario,
     world: &'r World,
     stock: &'r Stock,
+    cancel: &'r Cancel,
 }
 
 /// What a case consists of.
@@ -74,11 +75,12 @@ struct Attempt {
 pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Failed>> {
     let started = Instant::now();
     let failed = |error: Error| Box::new(failure(scenario, None, &Broken::by(&error)));
+    let draft = Draft::read(scenario).map_err(failed)?;
     scratch::remove_what_killed_runs_left();
     let server = provision::shared().map_err(failed)?;
     let kept = regression::all(&scenario.regressions).map_err(failed)?;
-    let world = World::prepare(server, scenario).map_err(failed)?;
-    let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock }.all(&kept, cancel))?;
+    let world = World::prepare(server, &scenario.name, draft).map_err(failed)?;
+    let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock, cancel }.all(&kept))?;
     let latencies = match cases.latencies.held(scenario.rows) {
         Ok(latencies) => latencies,
         Err(missed) => return Err(Box::new(too_slow(scenario, missed))),
@@ -93,10 +95,10 @@ fn case_seed(seed: Seed, place: u32) -> Seed {
 }
 
 impl Run<'_> {
-    fn all(&self, kept: &[Kept], cancel: &Cancel) -> Result<Cases, Box<Failed>> {
+    fn all(&self, kept: &[Kept]) -> Result<Cases, Box<Failed>> {
         let stopped = |error: Error| Box::new(failure(self.scenario, None, &Broken::by(&error)));
         for kept in kept {
-            cancel.check("test").map_err(stopped)?;
+            self.cancel.check("test").map_err(stopped)?;
             let sample = Sample { schema: kept.schema.as_deref(), rows: RowsOf::Sql(&kept.rows) };
             if let Err(broken) = self.attempt(kept.seed, sample).ended {
                 let mut failed = failure(self.scenario, Some(kept.seed), &broken);
@@ -109,7 +111,7 @@ impl Run<'_> {
         let mut place = 0;
         let mut discarded = Vec::new();
         while held.len() < self.scenario.cases as usize {
-            cancel.check("test").map_err(stopped)?;
+            self.cancel.check("test").map_err(stopped)?;
             let seed = case_seed(self.scenario.seed, place);
             place += 1;
             let schema = self.schema_of(seed);
@@ -123,6 +125,9 @@ impl Run<'_> {
                 // One of four, at most, and each is told: more would be a generator that knows too little.
                 Err(broken) if broken.refused && discarded.len() < self.scenario.cases as usize / 4 => {
                     discarded.push(format!("seed {seed}: {}", broken.found));
+                }
+                Err(broken) if broken.kind == Kind::Interrupted => {
+                    return Err(Box::new(failure(self.scenario, Some(seed), &broken)));
                 }
                 Err(broken) => {
                     return Err(Box::new(self.failed(seed, schema, attempt.dataset, attempt.catalog, broken)));
@@ -204,7 +209,7 @@ impl Run<'_> {
                 attempt.dataset = Some(dataset);
             }
         }
-        case::run(ground, seed, connections, steps)
+        case::run(ground, seed, connections, steps, self.cancel)
     }
 
     /// Whether a smaller dataset has a value that the whole one did not have, in a column that a hint speaks about: no
@@ -251,6 +256,9 @@ impl Run<'_> {
         if let Some(whole) = schema.take() {
             let mut best = (dataset, catalog);
             let smaller = whole.shrink(SHRINK_TRIES_MAX, &mut |candidate| {
+                if self.cancel.is_cancelled() {
+                    return false;
+                }
                 let sample = Sample { schema: Some(candidate.sql()), rows: RowsOf::Seed };
                 let attempt = self.attempt(seed, sample);
                 let Some(told) = fails_alike(&attempt) else { return false };
@@ -266,6 +274,7 @@ impl Run<'_> {
         let whole = dataset.clone();
         let mut smallest = dataset.clone();
         let mut fails = |candidate: &Dataset| {
+            self.cancel.check("shrink the case")?;
             if self.defies_a_hint(&whole, candidate) {
                 return Ok(false);
             }
@@ -303,7 +312,7 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
         shrunk: None,
         regression: None,
         replay: scenario.replay_command(seed.unwrap_or(scenario.seed), 1),
-        hint: None,
+        hint: broken.hint.clone(),
         kept: None,
         notes: Vec::new(),
         // A property that does not hold is data that differs, whatever error told of it.
@@ -313,7 +322,7 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
 
 /// The failure of a run whose queries miss their targets. It belongs to no case, so there is none to shrink or to keep.
 fn too_slow(scenario: &Scenario, missed: String) -> Failed {
-    let broken = Broken { property: None, found: missed, kind: Kind::Differs, refused: false };
+    let broken = Broken { property: None, found: missed, hint: None, kind: Kind::Differs, refused: false };
     Failed {
         property: Some(latencies::NAME),
         says: Some(latencies::SAYS),

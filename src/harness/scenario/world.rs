@@ -12,7 +12,6 @@ use crate::event::nobody;
 use crate::harness::generate::Hints;
 use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
-use crate::project::Project;
 use crate::provision::{Database, Server, Template};
 use crate::transfer::run::migrate;
 use std::sync::Arc;
@@ -35,50 +34,62 @@ pub(super) struct Fixed {
     pub template: Template,
 }
 
+/// What the files of a scenario say, read before there is a server.
+pub(super) enum Draft {
+    Random,
+    Fixed(Box<FixedDraft>),
+}
+
+/// What the files say of a schema that all cases share.
+pub(super) struct FixedDraft {
+    settings: Settings,
+    hints: Hints,
+    twin: Option<Twin>,
+    /// The source's schema.
+    sql: String,
+}
+
+impl Draft {
+    /// Reads the scenario's files.
+    ///
+    /// # Errors
+    /// When one cannot be read, or is not as it has to be.
+    pub fn read(scenario: &Scenario) -> Result<Draft> {
+        let (settings, hints, twin, sql) = match &scenario.subject {
+            Subject::RandomSchemas => return Ok(Draft::Random),
+            Subject::Source(path) => (Settings::without_project(), Hints::default(), None, schema_sql(path)?),
+            Subject::Project(project) => {
+                let settings = Settings::of(project)?;
+                let (twin, sql) = match &project.source_schema {
+                    Some(folder) => (None, schema_sql(folder)?),
+                    None => {
+                        let twin = Twin::new(&settings)?;
+                        let sql = twin.schema_sql();
+                        (Some(twin), sql)
+                    }
+                };
+                (settings, project.generate.clone(), twin, sql)
+            }
+        };
+        Ok(Draft::Fixed(Box::new(FixedDraft { settings, hints, twin, sql })))
+    }
+}
+
 impl World {
     /// Makes the template of a scenario's schema.
     ///
     /// # Errors
-    /// When a schema cannot be read or created.
-    pub fn prepare(server: &Server, scenario: &Scenario) -> Result<World> {
-        match &scenario.subject {
-            Subject::RandomSchemas => Ok(World::Random),
-            Subject::Source(path) => {
-                let (template, catalog) = template(server, &scenario.name, &schema_sql(path)?)?;
-                let settings = Settings::without_project();
-                Self::fixed(scenario, settings, template, catalog, Hints::default(), None)
-            }
-            Subject::Project(project) => Self::of_project(server, scenario, project),
-        }
-    }
-
-    fn of_project(server: &Server, scenario: &Scenario, project: &Project) -> Result<World> {
-        let settings = Settings::of(project)?;
-        let hints = project.generate.clone();
-        if let Some(folder) = &project.source_schema {
-            let (template, catalog) = template(server, &scenario.name, &schema_sql(folder)?)?;
-            return Self::fixed(scenario, settings, template, catalog, hints, None);
-        }
-        let twin = Twin::new(&settings)?;
-        let (template, catalog) = template(server, &scenario.name, &twin.schema_sql())?;
-        Self::fixed(scenario, settings, template, catalog, hints, Some(twin))
-    }
-
-    fn fixed(
-        scenario: &Scenario,
-        settings: Settings,
-        template: Template,
-        catalog: crate::catalog::Catalog,
-        hints: Hints,
-        twin: Option<Twin>,
-    ) -> Result<World> {
-        let empty = template.create(&scenario.name)?;
+    /// When the schema cannot be created, or cannot be migrated without rows.
+    pub fn prepare(server: &Server, name: &str, draft: Draft) -> Result<World> {
+        let Draft::Fixed(draft) = draft else { return Ok(World::Random) };
+        let FixedDraft { settings, mut hints, twin, sql } = *draft;
+        let (template, catalog) = template(server, name, &sql)?;
+        let empty = template.create(name)?;
         let (earlier, plan) = earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?;
-        let mut hints = hints;
         without_stops(&mut hints, &plan, &catalog);
         let earlier = Some(Arc::new(earlier));
         let schema_file = settings.schema_file()?;
-        let ground = Ground { name: scenario.name.clone(), settings, catalog, schema_file, earlier };
+        let ground = Ground { name: name.to_owned(), settings, catalog, schema_file, earlier };
         Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
     }
 

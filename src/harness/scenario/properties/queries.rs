@@ -9,7 +9,6 @@
 
 use super::super::case::Case;
 use super::{Property, Verdict};
-use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::harness::latency::{Options, time_each};
 
@@ -35,7 +34,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
         targets: settings.targets,
         // With so few rows no table is.
         large_table_rows: u64::MAX,
-        cancel: Cancel::new(),
+        cancel: case.cancel.clone(),
     };
     case.latencies = time_each(&connection, &settings.queries, &options)?;
     match case.latencies.iter().all(|times| times.runs.is_empty()) {
