@@ -352,6 +352,23 @@ fn every_object_of_the_source_is_carried_or_named_as_lost() {
     assert!(lost("large object") > 0, "large objects are not named");
 }
 
+/// Copies the file to `gone` and takes something out of the definitions there; a view goes as a whole.
+fn without(path: &Path, gone: &Path, taken: &str, instead: &str) {
+    std::fs::copy(path, gone).expect("a copy");
+    let connection = Connection::open(gone).expect("the copy");
+    let changed = match taken.strip_prefix("CREATE VIEW ") {
+        Some(view) => connection.execute(&format!("DROP VIEW {view}"), []).map(|_| 1),
+        None => connection.execute_batch("PRAGMA writable_schema = ON").and_then(|()| {
+            let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'table' AND instr(sql, ?1)";
+            connection.execute(sql, [taken, instead])
+        }),
+    };
+    let sql: String =
+        connection.query_row("SELECT group_concat(sql) FROM sqlite_schema", [], |row| row.get(0)).expect("sql");
+    assert_eq!(changed.expect("the copy can be changed"), 1, "{taken} is not in {sql}");
+    connection.close().expect("closed");
+}
+
 /// The harness' own inventory finds everything of this schema, and each thing that somebody takes out of the file.
 #[test]
 fn the_inventory_notices_whatever_is_taken_out() {
@@ -374,21 +391,7 @@ fn the_inventory_notices_whatever_is_taken_out() {
         ),
         ("CREATE VIEW \"shop__open_orders\"", "", "view `shop.open_orders`"),
     ] {
-        std::fs::copy(&path, &gone).expect("a copy");
-        let connection = Connection::open(&gone).expect("the copy");
-        let changed = match instead.is_empty() && taken.starts_with("CREATE") {
-            true => {
-                connection.execute(&format!("DROP VIEW {}", taken.trim_start_matches("CREATE VIEW ")), []).map(|_| 1)
-            }
-            false => connection.execute_batch("PRAGMA writable_schema = ON").and_then(|()| {
-                let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'table' AND instr(sql, ?1)";
-                connection.execute(sql, [taken, instead])
-            }),
-        };
-        let sql: String =
-            connection.query_row("SELECT group_concat(sql) FROM sqlite_schema", [], |row| row.get(0)).expect("sql");
-        assert_eq!(changed.expect("the copy can be changed"), 1, "{taken} is not in {sql}");
-        connection.close().expect("closed");
+        without(&path, &gone, taken, instead);
         assert_eq!(missing(&gone), [format!("{told} is neither carried nor listed")]);
     }
 }
@@ -442,12 +445,7 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
         ("CONSTRAINT \"not_empty\" CHECK", "CHECK", "domain check `name` of table `public.children`"),
         ("\"name\" TEXT NOT NULL", "\"name\" TEXT", "not null `name` of table `public.children`"),
     ] {
-        std::fs::copy(&outcome.target, &gone).expect("a copy");
-        let connection = Connection::open(&gone).expect("the copy");
-        connection.execute_batch("PRAGMA writable_schema = ON").expect("the copy can be changed");
-        let sql = "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) WHERE type = 'table' AND instr(sql, ?1)";
-        assert_eq!(connection.execute(sql, [taken, instead]).expect("the copy can be changed"), 1, "{taken}");
-        connection.close().expect("closed");
+        without(&outcome.target, &gone, taken, instead);
         let found = inventory::missing(&url, &gone, &outcome.plan).expect("an inventory");
         assert_eq!(found, [format!("{told} is neither carried nor listed")]);
     }
