@@ -233,3 +233,38 @@ fn a_mistake_in_the_files_is_told_before_there_is_a_server() {
     assert!(told.contains("untitled.sql`, line 1: it has no title\n"), "{told}");
     assert!(told.contains("  hint: the first line says what the query is for"), "{told}");
 }
+
+/// A schema as pg_dump writes it, with what stood in the way of a case: psql's commands, a view without rows, triggers
+/// that write into tables that are filled as well, a table of nothing but computed columns, an integer that refers to
+/// a `numeric`, and a table with more columns than the server is asked about.
+#[test]
+fn a_dump_with_triggers_and_materialized_views_is_a_scenario() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.sql");
+    let wide: Vec<String> = (0..1_550).map(|number| format!("c{number} boolean")).collect();
+    let sql = format!(
+        "\\restrict a1B2c3\n\
+         CREATE TABLE log (id serial PRIMARY KEY, what text, k integer);\n\
+         CREATE TABLE orders (id integer PRIMARY KEY, city text);\n\
+         CREATE FUNCTION written() RETURNS trigger LANGUAGE plpgsql AS\n\
+           'BEGIN INSERT INTO log (what, k) VALUES (tg_op, new.id); RETURN NULL; END';\n\
+         CREATE TRIGGER written AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION written();\n\
+         CREATE MATERIALIZED VIEW filled AS SELECT id, city FROM orders;\n\
+         CREATE MATERIALIZED VIEW empty AS SELECT id FROM orders WITH NO DATA;\n\
+         CREATE TABLE computed (a integer GENERATED ALWAYS AS (1) STORED);\n\
+         CREATE TABLE prices (n numeric PRIMARY KEY);\n\
+         CREATE TABLE priced (n integer REFERENCES prices);\n\
+         CREATE TABLE wide (id integer PRIMARY KEY, {});\n\
+         \\unrestrict a1B2c3\n",
+        wide.join(", ")
+    );
+    std::fs::write(&schema, sql).unwrap();
+    let scenario =
+        Scenario::of_path(&schema).unwrap().cases(2).rows(120).seed(SEED).regressions(folder.path().join("kept"));
+    let passed = scenario.run().unwrap_or_else(|failed| panic!("{failed}"));
+    // The filled view has rows beside those that were generated.
+    assert!(passed.rows > 2 * 120, "{passed}");
+    let opinion = passed.properties.iter().find(|property| property.name == "second opinion").unwrap();
+    assert_eq!((opinion.held, opinion.not_asked.values().sum::<u32>()), (0, 2), "{opinion:?}");
+}

@@ -41,6 +41,10 @@ INSERT INTO events SELECT '2026-01-01'::timestamp + (n / 2) * interval '1 hour',
   FROM generate_series(0, 19) AS n;
 UPDATE events SET weight = 'NaN' WHERE what = 'event 3';
 CREATE TABLE nothing (a integer PRIMARY KEY);
+CREATE TYPE noted AS (author json, words text); CREATE TYPE notes AS (first noted, others noted[]);
+CREATE TABLE noted_down (id integer PRIMARY KEY, one noted, many notes, list json[]);
+INSERT INTO noted_down SELECT 1, n, ROW(n, ARRAY[n, n])::notes, ARRAY['{"a": "\\\u0000"}']::json[]
+  FROM (SELECT ROW('{"a": "\u0000", "a": "\\u0000", "b": "\\\u0000\u0000"}', '\u0000 "x" \\u0000 ue000 \ue001')::noted AS n) AS made;
 "#;
 
 /// The columns that do not take their type's own rule.
@@ -93,7 +97,7 @@ fn the_server_agrees_under_every_rule() {
     let mut asker = Asker::connect(&finished.url).expect("a connection");
     let opinion = asker.ask(&finished.job.target, &finished.outcome.plan).expect("an opinion");
     opinion.ensure_agreement().unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!((opinion.tables, opinion.rows, opinion.source_rows), (4, 73, 73));
+    assert_eq!((opinion.tables, opinion.rows, opinion.source_rows), (5, 74, 74));
     assert_eq!(opinion.values, 50 * 26 + 3 * 3 + 20 * 3);
     assert_eq!(opinion.ledger_values, finished.outcome.ledger_entries());
     assert!(opinion.ledger_values > 100, "{opinion}");
@@ -237,7 +241,7 @@ fn a_target_that_was_never_filled_is_no_agreement_and_errors_show_no_password() 
     Connection::open(&empty).expect("a file").execute_batch("CREATE TABLE other (a)").expect("a table");
     let opinion = second_opinion(&finished.url, &empty, &finished.outcome.plan).expect("an opinion");
     assert!(!opinion.agrees());
-    assert_eq!(opinion.disagreements.len(), 4);
+    assert_eq!(opinion.disagreements.len(), 5);
     assert!(opinion.disagreements.iter().all(|told| told.kind == DisagreementKind::Unreadable));
 
     let url = PostgresUrl::parse("postgres://ann:hush-hush@127.0.0.1:1/none").expect("a URL");

@@ -231,6 +231,11 @@ impl Part {
                 return is_listed(plan, &[format!("{}.{check} on {of_table}", self.other)])
                     || plan.losses.iter().any(|loss| loss.object == of_table && loss.kind == "column");
             }
+            // SQLite has nothing of their kinds, so no other object of that name may vouch for one.
+            "trigger" | "policy" | "rule" | "exclusion constraint" => {
+                let name = format!("{} on {table}", self.name);
+                return plan.losses.iter().any(|loss| loss.object == name && loss.kind == self.kind);
+            }
             _ => return is_listed(plan, &[of_table, format!("{} on {table}", self.name)]),
         };
         plan.losses.iter().any(|loss| loss.object == of_table && [kind, "column"].contains(&loss.kind.as_str()))

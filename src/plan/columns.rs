@@ -120,7 +120,11 @@ impl Builder<'_> {
         }
 
         let mut generated = None;
-        if let Some(source) = &column.generated {
+        let is_in_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
+        if column.generated.is_some() && is_in_key {
+            let reason = "kept as a plain column with its values: SQLite computes no column of a primary key";
+            lost.push(("generated column", object.clone(), reason.to_owned()));
+        } else if let Some(source) = &column.generated {
             match expression::generated(&source.expression, &scope, &form) {
                 // A value that the ledger has to complete, or that SQLite computes otherwise for some rows, cannot be
                 // computed: the column is kept as data.

@@ -2,11 +2,12 @@
 
 use super::build::Builder;
 use super::ddl::{self, Piece, TableDdl};
+use super::equality::may_differ_when_equal;
 use super::expression;
 use super::forms::TableScope;
 use super::names::{quote, quote_all};
 use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
-use crate::catalog::{Check, Deferrable, ForeignKey, Key, QualifiedName, Table};
+use crate::catalog::{Check, DataType, Deferrable, ForeignKey, Key, QualifiedName, Table};
 use crate::fault::{self, Fault};
 use crate::types::Rule;
 
@@ -104,6 +105,7 @@ impl Builder<'_> {
                 text: "checked at once: SQLite cannot defer a unique key".into(),
             });
         }
+        self.tell_of_equal_values(table, &key.columns, &origin);
         if !key.include.is_empty() {
             self.caveats.push(Caveat {
                 object: origin,
@@ -111,6 +113,22 @@ impl Builder<'_> {
             });
         }
         Some(columns)
+    }
+
+    /// Tells of columns in which a key takes values for different that the source takes for equal.
+    pub(super) fn tell_of_equal_values(&mut self, table: &Table, columns: &[String], origin: &str) {
+        for name in columns {
+            let (Some(column), Some(plan)) = (table.column(name), self.planned_column(&table.name, name)) else {
+                continue;
+            };
+            if may_differ_when_equal(&column.data_type, plan.rule) {
+                let text = format!(
+                    "takes values of `{name}` for different whose texts differ; equal values of `{}` can",
+                    column.data_type.name
+                );
+                self.caveats.push(Caveat { object: origin.to_owned(), text });
+            }
+        }
     }
 
     fn check(&mut self, table: &Table, check: &Check, ddl: &mut TableDdl) {
@@ -225,6 +243,13 @@ impl Builder<'_> {
 /// Whether values of the two columns that are equal in the source are equal in the target.
 fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
     let numeric = |rule: Rule| matches!(rule, Rule::Integer | Rule::DecimalInteger | Rule::Real | Rule::DecimalReal);
+    let told = |column: &ColumnPlan| DataType::new(column.type_name.clone(), column.shape.clone());
+    if from.rule != Rule::DecimalText && may_differ_when_equal(&told(from), from.rule) {
+        return Err(format!(
+            "equal values of `{}` can have different texts, and `{}` is compared as text",
+            from.type_name, from.source
+        ));
+    }
     let same = from.rule == to.rule || (numeric(from.rule) && numeric(to.rule));
     // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
     let same_text = from.rule != Rule::DecimalText || from.type_name == to.type_name && from.type_name.contains('(');

@@ -14,6 +14,7 @@ pub fn stored(shape: &Shape, rule: Rule) -> Stored {
     }
     let digits = |number: i32| u32::try_from(number).unwrap_or(0);
     match (rule, shape) {
+        (_, Shape::Composite(_)) => Stored::Composite,
         (Rule::Integer, Shape::SmallInt) => Stored::Integer { bytes: 2 },
         (Rule::Integer, Shape::Integer) => Stored::Integer { bytes: 4 },
         (Rule::Integer, _) => Stored::Integer { bytes: 8 },

@@ -73,6 +73,18 @@ impl Builder<'_> {
             }
             None => None,
         };
+        if index.unique {
+            let origin = format!("{} on {}", index.name, table.name);
+            let columns: Vec<String> = index
+                .parts
+                .iter()
+                .filter_map(|part| match &part.key {
+                    IndexKey::Column(name) => Some(name.clone()),
+                    IndexKey::Expression(_) => None,
+                })
+                .collect();
+            self.tell_of_equal_values(table, &columns, &origin);
+        }
         let name = self.room.take(&index.name);
         if name != index.name {
             caveats.push(format!("named `{name}` in the target: index names share one room in SQLite"));

@@ -11,6 +11,7 @@ pub mod names;
 mod build;
 mod columns;
 mod constraints;
+mod equality;
 mod forms;
 mod indexes;
 mod onto;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, chain};
 use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 use std::fmt;
 use std::io;
 
@@ -59,7 +60,12 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "42P01" | "XX000" => Some("it may have been dropped or changed meanwhile; start again"),
         _ => None,
     };
-    let cause = if code.is_empty() { message.to_owned() } else { format!("{message} (SQLSTATE {code})") };
+    let mut cause = if code.is_empty() { message.to_owned() } else { format!("{message} (SQLSTATE {code})") };
+    // The statement does not show what a trigger or a function did for it.
+    let context = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::r#where).unwrap_or_default();
+    if let Some(function) = context.lines().find(|line| line.starts_with("PL/") || line.starts_with("SQL function")) {
+        cause.push_str(&format!(", in {function}"));
+    }
     (cause, hint)
 }
 

@@ -215,8 +215,8 @@ pub fn side_files(path: &Path) -> SideFiles {
 pub fn content(path: &Path) -> Result<Content> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| {
-        // The operating system says more. Nobody here has a lock on a file that SQLite cannot open.
-        let cause = File::open(path).map_or_else(|refused| refused.to_string(), |_| error.to_string());
+        // The operating system says more, and is asked without opening the file.
+        let cause = refused_by_the_system(path).map_or_else(|| error.to_string(), |refused| refused.to_string());
         Error::could_not("read", quoted(path), cause).hint("this user needs permission to read and write the file")
     })?;
     let file = OpenFile::of(&connection)?;
@@ -231,6 +231,14 @@ pub fn content(path: &Path) -> Result<Content> {
         true => Content::Database { wal: first[18] == 2 || first[19] == 2 },
         false => Content::Foreign,
     })
+}
+
+/// Why this user may not read the file, where the operating system knows.
+fn refused_by_the_system(path: &Path) -> Option<std::io::Error> {
+    let terminated = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).ok()?;
+    // SAFETY: the path is a terminated string that outlives the call.
+    let code = unsafe { libc::access(terminated.as_ptr(), libc::R_OK) };
+    (code != 0).then(std::io::Error::last_os_error)
 }
 
 /// A path for people, in backticks; bytes that are not UTF-8 are shown as replacement characters.

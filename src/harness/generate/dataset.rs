@@ -64,7 +64,12 @@ impl Dataset {
                     false => literal(table, &rows.columns[place], cell, sqlite),
                 });
                 let values: Vec<String> = values.collect();
-                let _ = writeln!(sql, "INSERT INTO {into} ({columns}){overriding} VALUES ({});", values.join(", "));
+                let _ = match values.is_empty() {
+                    true => writeln!(sql, "INSERT INTO {into} DEFAULT VALUES;"),
+                    false => {
+                        writeln!(sql, "INSERT INTO {into} ({columns}){overriding} VALUES ({});", values.join(", "))
+                    }
+                };
                 let set: Vec<String> = (rows.later.iter().filter(|place| row[**place].is_some()))
                     .map(|place| assignment(table, &rows.columns[*place], &row[*place], sqlite))
                     .collect();

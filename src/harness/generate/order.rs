@@ -101,7 +101,8 @@ fn unbreakable(tables: &[&Table], cycle: &[Edge]) -> Error {
     }
     let first = cycle.first().map(|edge| tables[edge.child].name.to_string()).unwrap_or_default();
     Error::could_not("order", "the tables", format!("their foreign keys form a cycle: {told}`{first}`")).hint(
-        "make one of these foreign keys DEFERRABLE, or one of its columns nullable; or leave out one of the tables",
+        "make one of these foreign keys DEFERRABLE, or one of its columns nullable (a column that other foreign keys \
+         refer to does not count); or leave out one of the tables",
     )
 }
 

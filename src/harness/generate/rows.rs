@@ -7,6 +7,7 @@ use super::checks::Verdict;
 use super::dataset::Row;
 use super::keys::{KeyStore, hash_of};
 use super::table_plan::{Foreign, Slot, TablePlan, Way};
+use crate::catalog::Shape;
 use crate::error::{Error, Result};
 use crate::harness::{Random, Seed};
 use std::collections::HashSet;
@@ -388,11 +389,16 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 }
             }
         };
-        match found {
-            Some(key) => {
-                for (place, column) in foreign.columns.iter().enumerate() {
+        let values = found.and_then(|key| {
+            let store = &stores[foreign.store];
+            let spelled = |(place, column): (usize, &usize)| self.spelled(*column, &store.get(key, place));
+            foreign.columns.iter().enumerate().map(spelled).collect::<Option<Vec<String>>>()
+        });
+        match values {
+            Some(values) => {
+                for (column, value) in foreign.columns.iter().zip(values) {
                     if !done[*column] {
-                        row[*column] = Some(stores[foreign.store].get(key, place).into_owned());
+                        row[*column] = Some(value);
                         done[*column] = true;
                     }
                 }
@@ -400,6 +406,20 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             }
             None if self.can_be_null(foreign, done) => self.leave_null(foreign, row, done),
             None => Err(self.no_parent(foreign)),
+        }
+    }
+
+    /// A key of another table as the type of this table's column spells it; `None` where it is no value of that type. A
+    /// foreign key may lead from an integer to a `numeric`.
+    fn spelled(&self, column: usize, value: &str) -> Option<String> {
+        let shape =
+            self.plan.table.column(self.plan.names[column].as_str()).map(|column| &column.data_type.base().shape);
+        let is_whole = matches!(shape, Some(Shape::SmallInt | Shape::Integer | Shape::BigInt));
+        match value.split_once('.') {
+            Some((whole, fraction)) if is_whole => {
+                fraction.bytes().all(|digit| digit == b'0').then(|| whole.to_owned())
+            }
+            _ => Some(value.to_owned()),
         }
     }
 

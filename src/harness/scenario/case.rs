@@ -350,7 +350,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 /// connection of the harness may still have for itself.
 const OBJECTS: &str = "\
     SELECT 'table', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     UNION ALL
     SELECT 'sequence', schemaname, coalesce(last_value::text, 'unused') || ' in ' || sequencename FROM pg_sequences
     UNION ALL SELECT 'number of relations', count(*)::text, '' FROM pg_class WHERE NOT pg_is_other_temp_schema(relnamespace)

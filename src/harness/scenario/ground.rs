@@ -117,16 +117,30 @@ pub(super) struct Ground {
     pub earlier: Option<Arc<Vec<u8>>>,
 }
 
+/// Rows are generated as they are to stand there in the end; a trigger that fires for them changes them or adds others,
+/// which then clash with the next ones. Those that are the server's own (foreign keys) stay on.
+const NO_TRIGGERS: &str = "DO $$ DECLARE t regclass; BEGIN
+    FOR t IN SELECT DISTINCT g.tgrelid FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+             WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND c.relkind IN ('r', 'p') LOOP
+      EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER USER', t);
+    END LOOP; END $$";
+
 /// The template database of a schema's SQL, built where no other test has built it yet, and its catalog. The catalog is
 /// read from a copy: nobody connects to a template.
 ///
 /// # Errors
 /// When the server refuses a statement.
 pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Template, Catalog)> {
-    let key = TemplateKey::new().and("the source schema of a scenario").and(sql);
+    let key = TemplateKey::new().and("the source schema of a scenario").and(sql).and(NO_TRIGGERS);
     let template = server.template(&key, |url| {
         let url = PostgresUrl::parse(url)?;
-        Client::connect(&url)?.execute(sql, "create the source schema of", format!("`{name}`"))
+        let mut client = Client::connect(&url)?;
+        let created = client.execute(sql, "create the source schema of", format!("`{name}`"));
+        created.map_err(|error| match sql.lines().any(|line| line.starts_with('\\')) {
+            true => error.hint("a line that begins with `\\` is a command of psql, and no SQL: take it out"),
+            false => error,
+        })?;
+        client.execute(NO_TRIGGERS, "switch off the triggers of", format!("`{name}`"))
     })?;
     let copy = template.create(name)?;
     let catalog = catalog(&PostgresUrl::parse(&copy.url())?)?;
@@ -142,6 +156,7 @@ pub(super) fn catalog(url: &PostgresUrl) -> Result<Catalog> {
 }
 
 /// The SQL of a source schema: a file, or the `*.up.sql` of a folder in their order (every `*.sql` where it has none).
+/// The two commands of psql that pg_dump writes around a dump, `\restrict` and `\unrestrict`, are left out.
 ///
 /// # Errors
 /// When there is none, or one cannot be read.
@@ -149,7 +164,7 @@ pub(super) fn schema_sql(path: &Path) -> Result<String> {
     const OPERATION: &str = "read the source schema";
     let shown = format!("`{}`", path.display());
     if path.is_file() {
-        return std::fs::read_to_string(path).could_not(OPERATION, shown);
+        return std::fs::read_to_string(path).could_not(OPERATION, shown).map(|text| without_restriction(&text));
     }
     let mut files: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(path).could_not(OPERATION, &shown)? {
@@ -168,9 +183,31 @@ pub(super) fn schema_sql(path: &Path) -> Result<String> {
     }
     let mut sql = String::new();
     for file in files {
-        sql.push_str(&std::fs::read_to_string(&file).could_not(OPERATION, format!("`{}`", file.display()))?);
+        let text = std::fs::read_to_string(&file).could_not(OPERATION, format!("`{}`", file.display()))?;
+        sql.push_str(&without_restriction(&text));
         // A file may end in a comment.
         sql.push('\n');
     }
     Ok(sql)
+}
+
+/// `\restrict KEY` and `\unrestrict KEY`, with the same key: nothing else begins a line like that.
+fn without_restriction(text: &str) -> String {
+    let is_one = |line: &str| {
+        let key = line.strip_prefix("\\restrict ").or_else(|| line.strip_prefix("\\unrestrict "));
+        key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    };
+    // An empty line in its place: the server counts them when it says where a mistake is.
+    text.split_inclusive('\n').map(|line| if is_one(line.trim_end()) { "\n" } else { line }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_restriction_of_a_dump_is_left_out() {
+        let dump = "--\n\\restrict a1B2\r\nSELECT '\n\\restrict me, please\n';\n\\connect x\n\\unrestrict a1B2\n";
+        assert_eq!(without_restriction(dump), "--\n\nSELECT '\n\\restrict me, please\n';\n\\connect x\n\n");
+    }
 }

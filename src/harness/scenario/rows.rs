@@ -7,7 +7,7 @@
 
 use super::client::Client;
 use super::ground::Settings;
-use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table};
+use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table, TableKind};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
 use crate::harness::generate::{
@@ -91,6 +91,25 @@ pub(super) fn load(client: &mut Client, url: &PostgresUrl, catalog: &Catalog, da
         0..=BY_SQL_MAX => client.execute(dataset.to_sql(catalog), "insert", "the rows"),
         _ => load_postgres(url, catalog, dataset),
     }
+}
+
+/// Fills the materialized views from the rows that are there now. Where a view's query fails on them, it keeps what it
+/// had: whether it can be filled is no question of the migration.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub(super) fn refresh(client: &mut Client, catalog: &Catalog) -> Result<()> {
+    if !catalog.tables.iter().any(|table| matches!(table.kind, TableKind::MaterializedView { populated: true, .. })) {
+        return Ok(());
+    }
+    // In the order in which they were made, because one may read another.
+    const REFRESH: &str = "DO $$ DECLARE v regclass; BEGIN
+        FOR v IN SELECT c.oid FROM pg_catalog.pg_class c
+                 WHERE c.relkind = 'm' AND c.relispopulated AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+                 ORDER BY c.oid LOOP
+          BEGIN EXECUTE pg_catalog.format('REFRESH MATERIALIZED VIEW %s', v); EXCEPTION WHEN OTHERS THEN NULL; END;
+        END LOOP; END $$";
+    client.execute(REFRESH, "fill", "the materialized views")
 }
 
 /// A PostgreSQL database with the tables of a SQLite target: the source that a project does not have.

@@ -209,6 +209,7 @@ impl Run<'_> {
                 attempt.dataset = Some(dataset);
             }
         }
+        steps.time("load", || rows::refresh(client, &ground.catalog)).map_err(broken)?;
         case::run(ground, seed, connections, steps, self.cancel)
     }
 

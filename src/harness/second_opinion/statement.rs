@@ -209,7 +209,7 @@ fn back(column: &ColumnPlan) -> Option<String> {
             // JSON's null is no value, and nothing that a rule stores.
             return Some(format!(
                 "CASE WHEN {{}} = 'null' THEN 'JSON null' WHEN {{}} IS NOT NULL
-                  THEN format('%s', pg_temp.back({{}}::json, '{literal}'::regtype)::{name}) END"
+                  THEN format('%s', pg_temp.whole({{}}, '{literal}'::regtype)::{name}) END"
             ));
         }
     };

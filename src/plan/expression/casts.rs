@@ -11,20 +11,27 @@ use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInf
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Wanted {
     Boolean,
-    Integer { bytes: u8 },
+    Integer {
+        bytes: u8,
+    },
     Real,
     SingleReal,
     Numeric(Option<(u32, u32)>),
     Text,
     VarChar(Option<u64>),
-    Char,
+    /// With its length in characters; without one it keeps all of them.
+    Char(Option<u64>),
     Citext,
     Uuid,
     Blob,
-    Timestamp { with_zone: bool },
+    Timestamp {
+        with_zone: bool,
+    },
     Date,
     Interval,
-    Json { binary: bool },
+    Json {
+        binary: bool,
+    },
     Array(Box<DataType>),
     Enum(Vec<String>),
     Other,
@@ -64,7 +71,8 @@ impl Translator<'_> {
             DataType::Varchar(n) | DataType::CharacterVarying(n) | DataType::CharVarying(n) => {
                 Wanted::VarChar(length(n))
             }
-            DataType::Char(_) | DataType::Character(_) => Wanted::Char,
+            // Without a length it is of one character.
+            DataType::Char(n) | DataType::Character(n) => Wanted::Char(Some(length(n).unwrap_or(1))),
             DataType::Uuid => Wanted::Uuid,
             DataType::Bytea => Wanted::Blob,
             DataType::Timestamp(None, zone) => {
@@ -83,7 +91,7 @@ impl Translator<'_> {
                 let (schema, name) = object_name(name)?;
                 match (name.as_str(), modifiers.is_empty()) {
                     ("citext", true) => Wanted::Citext,
-                    ("bpchar", _) => Wanted::Char,
+                    ("bpchar", true) => Wanted::Char(None),
                     ("name", true) => Wanted::Text,
                     ("oid", true) => Wanted::Integer { bytes: 8 },
                     _ => match self.scope.enumeration(schema.as_deref(), &name) {
@@ -121,7 +129,7 @@ impl Translator<'_> {
             Wanted::SingleReal => Kind::SingleReal,
             Wanted::Numeric(_) => Kind::Scaled { digits: 1, scale: 0 },
             Wanted::Text | Wanted::VarChar(_) => Kind::Text,
-            Wanted::Char => Kind::PaddedText,
+            Wanted::Char(_) => Kind::PaddedText,
             Wanted::Citext => Kind::NocaseText,
             Wanted::Enum(labels) => Kind::Enum { labels: labels.clone() },
             Wanted::Uuid => Kind::Uuid,
@@ -150,7 +158,7 @@ impl Translator<'_> {
         if term.kind != Kind::Unknown
             && !matches!(
                 wanted,
-                Wanted::Text | Wanted::VarChar(_) | Wanted::Char | Wanted::Citext | Wanted::Enum(_) | Wanted::Date
+                Wanted::Text | Wanted::VarChar(_) | Wanted::Char(_) | Wanted::Citext | Wanted::Enum(_) | Wanted::Date
             )
         {
             return Ok(None);
@@ -177,7 +185,11 @@ impl Translator<'_> {
             Wanted::VarChar(Some(length)) => {
                 typed(text.chars().take(usize::try_from(*length).unwrap_or(usize::MAX)).collect(), Kind::Text)
             }
-            Wanted::Char => typed(text.trim_end_matches(' ').to_owned(), Kind::PaddedText),
+            Wanted::Char(length) => {
+                let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+                let text: String = text.chars().take(length).collect();
+                typed(text.trim_end_matches(' ').to_owned(), Kind::PaddedText)
+            }
             Wanted::Citext => typed(text.to_owned(), Kind::NocaseText),
             Wanted::Enum(labels) => labels
                 .iter()
@@ -229,7 +241,7 @@ impl Translator<'_> {
                 Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::DecimalText { .. } | Kind::Approximate,
             )
             | (Wanted::Text | Wanted::VarChar(None), Kind::Text)
-            | (Wanted::Char, Kind::PaddedText)
+            | (Wanted::Char(None), Kind::PaddedText)
             | (Wanted::Citext, Kind::NocaseText)
             | (Wanted::Uuid, Kind::Uuid)
             | (Wanted::Blob, Kind::Blob)
@@ -249,7 +261,10 @@ impl Translator<'_> {
                 Ok(with(format!("substr({}, 1, {length})", term.sql), Kind::Text))
             }
             (Wanted::Citext, Kind::Text) => Ok(Term { kind: Kind::NocaseText, is_column: false, ..term }),
-            (Wanted::Char, Kind::Text) => Ok(with(format!("rtrim({}, ' ')", term.sql), Kind::PaddedText)),
+            (Wanted::Char(None), Kind::Text) => Ok(with(format!("rtrim({}, ' ')", term.sql), Kind::PaddedText)),
+            (Wanted::Char(Some(length)), Kind::Text | Kind::PaddedText) => {
+                Ok(with(format!("rtrim(substr({}, 1, {length}), ' ')", term.sql), Kind::PaddedText))
+            }
             (Wanted::Enum(labels), Kind::Enum { labels: others }) if labels == others => Ok(term),
             (Wanted::Json { binary }, Kind::Json { binary: other }) if binary == other => Ok(term),
             (Wanted::Json { binary: false }, Kind::Json { binary: true }) => {
@@ -468,7 +483,7 @@ fn of_kind(kind: &Kind) -> Wanted {
             Wanted::Numeric(None)
         }
         Kind::Unknown | Kind::Text | Kind::JsonText => Wanted::Text,
-        Kind::PaddedText => Wanted::Char,
+        Kind::PaddedText => Wanted::Char(None),
         Kind::NocaseText => Wanted::Citext,
         Kind::Enum { labels } => Wanted::Enum(labels.clone()),
         Kind::Uuid => Wanted::Uuid,
@@ -479,7 +494,7 @@ fn of_kind(kind: &Kind) -> Wanted {
         Kind::Date => Wanted::Date,
         Kind::Duration { .. } => Wanted::Interval,
         Kind::Json { binary } => Wanted::Json { binary: *binary },
-        Kind::JsonArray | Kind::ServerText | Kind::Clock { .. } | Kind::Moved { .. } => Wanted::Other,
+        Kind::JsonArray | Kind::Composite | Kind::ServerText | Kind::Clock { .. } | Kind::Moved { .. } => Wanted::Other,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::decimal::{self, Decimal};
 use super::kind::{Constant, Kind, Term};
-use super::translate::{Translator, unknown_operator};
+use super::translate::{Purpose, Translator, unknown_operator};
 use super::{EpochUnit, Refusal, literals, render};
 use sqlparser::ast::{BinaryOperator, Expr};
 
@@ -132,6 +132,11 @@ impl Translator<'_> {
 
     /// The two sides in one representation; `ordered` asks for one in which order is kept too.
     pub fn comparable(&mut self, left: Term, right: Term, ordered: bool) -> Result<(Term, Term), Refusal> {
+        // A row that a check or a key of the source has let pass is not judged anew; a view chooses rows, and so does
+        // the condition of an index.
+        if matches!(self.purpose, Purpose::View | Purpose::Index) && (left.may_be_nan || right.may_be_nan) {
+            self.caveat("a NaN, which the target keeps as NULL, compares as NULL");
+        }
         if left.inexact || right.inexact {
             self.caveat_in_view(
                 "it compares a column whose representation drops a part of the value (which is in the ledger)",
@@ -326,7 +331,7 @@ impl Translator<'_> {
                 )?;
                 Ok(self.approximate(term))
             }
-            Kind::Json { .. } | Kind::JsonArray | Kind::ServerText | Kind::JsonText => {
+            Kind::Json { .. } | Kind::JsonArray | Kind::Composite | Kind::ServerText | Kind::JsonText => {
                 self.caveat_in_view("it sorts values that are kept as text by that text")?;
                 Ok(term)
             }

@@ -53,7 +53,7 @@ pub(super) fn default(expression: &Expr, scope: &dyn Scope, target: &ColumnForm)
     let mut translator = Translator::new(scope, Purpose::Default);
     let term = match (inner, &target.stored) {
         // The text is the server's own, and what type it has does not matter.
-        (Expr::Value(value), Stored::ServerText) => server_text(&value.value, expression)?,
+        (Expr::Value(value), Stored::ServerText | Stored::Composite) => server_text(&value.value, expression)?,
         (other, Stored::JsonArray) if array_syntax(other).is_some() && strip(expression) == strip(other) => {
             translator.array_constructor(array_syntax(other).unwrap_or_default(), None)?
         }
@@ -128,7 +128,9 @@ impl Translator<'_> {
                 let sql = self.moved_clock(*unit, *months, *days, *microseconds)?;
                 Ok(Term::new(sql, kind.clone()))
             }
-            (Kind::Unknown | Kind::TimestampLiteral { .. }, Kind::ServerText | Kind::JsonArray) => Err(refusal(&term)),
+            (Kind::Unknown | Kind::TimestampLiteral { .. }, Kind::ServerText | Kind::Composite | Kind::JsonArray) => {
+                Err(refusal(&term))
+            }
             (Kind::Date, Kind::Epoch { with_zone: false, .. }) if term.text().is_some() => {
                 let text = term.text().unwrap_or_default().to_owned();
                 self.constant_as(&Term { kind: Kind::Unknown, ..term.clone() }, &kind).map_err(|_| {

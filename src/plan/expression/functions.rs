@@ -90,7 +90,9 @@ impl Translator<'_> {
             }
             ("length" | "octet_length", [Kind::Blob]) => Ok(Term::from_parts(sql_of("length"), count, &all)),
             ("octet_length", [Kind::Text | Kind::NocaseText]) => {
-                Ok(Term::from_parts(sql_of("octet_length"), count, &all))
+                // `octet_length` is younger than many a program that will read the file: SQLite 3.43.
+                let sql = format!("length(CAST({} AS BLOB))", arguments[0].sql);
+                Ok(Term::from_parts(sql, count, &all))
             }
             ("lower" | "upper", [Kind::Text]) => {
                 self.caveat(format!("{name}() changes only ASCII letters in SQLite"));

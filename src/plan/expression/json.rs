@@ -14,6 +14,10 @@ impl Translator<'_> {
             (Some(text), _) if !text.contains(['"', '\\']) && !text.chars().any(char::is_control) => {
                 render::text(&format!("$.\"{text}\""))
             }
+            // A `jsonb` that is no array is its own first element.
+            (_, Some(number)) if binary && number.scale == 0 && number.unscaled == 0 => {
+                format!("(CASE WHEN json_type({}) IN ('array', 'object') THEN '$[0]' ELSE '$' END)", value.sql)
+            }
             (_, Some(number)) if number.scale == 0 && number.unscaled >= 0 => {
                 render::text(&format!("$[{}]", number.unscaled))
             }

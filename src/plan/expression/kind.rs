@@ -76,6 +76,7 @@ pub(super) enum Kind {
     /// What `->>` takes out of a JSON text.
     JsonText,
     JsonArray,
+    Composite,
     ServerText,
 }
 
@@ -106,6 +107,7 @@ impl Kind {
             Stored::Date => Kind::Date,
             Stored::Json { binary } => Kind::Json { binary: *binary },
             Stored::JsonArray => Kind::JsonArray,
+            Stored::Composite => Kind::Composite,
             Stored::ServerText => Kind::ServerText,
         }
     }
@@ -137,6 +139,7 @@ impl Kind {
             Kind::Date => Stored::Date,
             Kind::Json { binary } => Stored::Json { binary: *binary },
             Kind::JsonArray => Stored::JsonArray,
+            Kind::Composite => Stored::Composite,
             Kind::Duration { .. }
             | Kind::TimestampLiteral { .. }
             | Kind::Clock { .. }
@@ -170,6 +173,7 @@ impl Kind {
             Kind::Json { .. } => "a JSON value",
             Kind::JsonText => "a text out of a JSON value",
             Kind::JsonArray => "an array",
+            Kind::Composite => "a composite value",
             Kind::ServerText => "a value kept as the server's text",
         }
     }
@@ -243,10 +247,12 @@ impl Term {
         Term {
             not_null: form.not_null,
             is_column: true,
-            may_be_nan: matches!(
-                form.stored,
-                Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
-            ),
+            // A NaN where no NULL may be stops the run.
+            may_be_nan: !form.not_null
+                && matches!(
+                    form.stored,
+                    Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
+                ),
             inexact: !form.exact,
             ..Term::new(sql, Kind::of(&form.stored))
         }

@@ -111,6 +111,8 @@ pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translate
 pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Translated, Refusal> {
     let mut translator = Translator::new(scope, Purpose::Generated);
     let term = translator.expression(&parse(expression)?)?;
+    // Of a NaN, PostgreSQL computes something; of the NULL in its place, SQLite computes NULL.
+    translator.nan_counts(&term);
     let term = translator.assign(term, &target.stored)?;
     Ok(translator.finish(term))
 }

@@ -528,6 +528,7 @@ fn groups(kind: &Kind) -> bool {
             | Kind::Approximate
             | Kind::Json { .. }
             | Kind::JsonArray
+            | Kind::Composite
             | Kind::ServerText
             | Kind::Clock { .. }
             | Kind::Moved { .. }

@@ -93,6 +93,8 @@ pub enum Stored {
     },
     /// An array as JSON text.
     JsonArray,
+    /// A composite value as text, whatever its form.
+    Composite,
     /// Anything else as the server's own text.
     ServerText,
 }

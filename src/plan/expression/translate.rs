@@ -221,6 +221,9 @@ impl<'a> Translator<'a> {
 
     fn null_test(&mut self, inner: &Expr, test: &str) -> Result<Term, Refusal> {
         let term = self.expression(inner)?;
+        if term.kind == Kind::Composite {
+            return Err(Refusal::new(format!("it asks whether a composite value {test}, which depends on its fields")));
+        }
         self.nan_counts(&term);
         Ok(Term { not_null: true, ..Term::new(format!("({} {test})", term.sql), Kind::Boolean) })
     }

@@ -46,10 +46,8 @@ impl Judge for PostgresJudge {
             let partitions = partition_conditions(connection, &name, &object)?;
             let listed: Vec<String> = columns.iter().filter_map(|name| table.column(name)).map(definition).collect();
             let query = query(table, &temporary, &partitions);
-            connection.query(
-                format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer, {})", listed.join(", ")),
-                &object,
-            )?;
+            let listed: String = listed.iter().map(|column| format!(", {column}")).collect();
+            connection.query(format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer{listed})"), &object)?;
             self.known.insert(name.clone(), (temporary, query));
         }
         let (temporary, query) = &self.known[&name];
