@@ -645,3 +645,32 @@ fn what_would_mean_something_else_is_exact_or_named() {
     assert_eq!(value("SELECT group_concat(first) FROM (SELECT first FROM scalars ORDER BY id)"), "0,1,1,0");
     connection.execute_batch("INSERT INTO scalars (id, w) VALUES (5, '{}')").expect_err("the check");
 }
+
+/// A constraint that is known to mean a little less in the target refuses a row: the error says what the plan knows.
+#[test]
+fn what_refuses_a_row_says_what_is_known_of_it() {
+    for (sql, object, known) in [
+        (
+            "CREATE TABLE t (v text CONSTRAINT shouted CHECK (upper(v) = 'É')); INSERT INTO t VALUES ('é');",
+            "table `public.t`",
+            "upper() changes only ASCII letters",
+        ),
+        (
+            "CREATE TABLE t (v text, w integer); CREATE UNIQUE INDEX whispered ON t (w) WHERE lower(v) = v;
+             INSERT INTO t VALUES ('É', 1), ('é', 1);",
+            "index `whispered` of table `public.t`",
+            "lower() changes only ASCII letters",
+        ),
+    ] {
+        let database = shared().expect("a PostgreSQL server").create_database("known").expect("a database");
+        Server::connect(&database.url()).run(sql);
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut job = Job::new(directory.path().join("known.db"));
+        let error = migrate(&database.url(), &job).expect_err(sql);
+        assert!(error.to_string().contains(object), "{error}");
+        let hint = error.way_out().unwrap_or_default();
+        assert!(hint.contains(known) && hint.contains("`tables.exclude_objects`"), "{error}: {hint}");
+        job.choices.tables.exclude_objects = vec!["shouted".into(), "whispered".into()];
+        migrate(&database.url(), &job).expect("a file").ensure_published().expect("the same rows");
+    }
+}

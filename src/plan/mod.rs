@@ -149,6 +149,21 @@ pub struct Refusal {
     pub way_out: String,
 }
 
+impl Plan {
+    /// What to do about an object that refuses a row of the source, where the plan knows that the object means something
+    /// else in the target.
+    pub(crate) fn known_difference(&self, object: &str) -> Option<String> {
+        let told: Vec<&str> =
+            self.caveats.iter().filter(|caveat| caveat.object == object).map(|caveat| caveat.text.as_str()).collect();
+        (!told.is_empty()).then(|| {
+            let told = told.join("; ");
+            format!(
+                "in the target it is not quite the same: {told}; leave it out by name under `tables.exclude_objects`"
+            )
+        })
+    }
+}
+
 /// How many refusals an error tells.
 const REFUSALS_TOLD_MAX: usize = 5;
 

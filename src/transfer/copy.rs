@@ -216,7 +216,7 @@ fn write(
                 Ok(Message::Rows(mut batch)) => {
                     rows.take(&batch).map_err(|refused| {
                         let key = refused_key(table, &batch, refused.row);
-                        refused_row(table, &key, &refused, loader.shown())
+                        refused_row(plan, table, &key, &refused, loader.shown())
                     })?;
                     if metadata && !batch.ledger.is_empty() {
                         loader.file_ledger(&table.target, &batch)?;
@@ -243,7 +243,7 @@ fn refused_key(table: &TablePlan, batch: &Batch, row: usize) -> String {
     row_key(places.into_iter().map(|place| batch.value(row, place, inserted.len())))
 }
 
-fn refused_row(table: &TablePlan, key: &str, refused: &RowRefused, file: &str) -> Error {
+fn refused_row(plan: &Plan, table: &TablePlan, key: &str, refused: &RowRefused, file: &str) -> Error {
     let object = format!("table `{}`, row {key}", table.source);
     if !refused.constraint {
         let object = format!("{object}, to {file}");
@@ -259,7 +259,12 @@ fn refused_row(table: &TablePlan, key: &str, refused: &RowRefused, file: &str) -
             table.source.name, column.source
         ));
     }
-    if refused.message.contains("CHECK") || refused.message.contains("UNIQUE") {
+    if let Some(check) = refused.message.strip_prefix("CHECK constraint failed: ")
+        && let Some(hint) = plan.known_difference(&format!("{}.{check}", table.source))
+    {
+        return error.hint(hint);
+    }
+    if !refused.message.contains("NOT NULL") && !refused.message.contains("datatype") {
         return error.hint("leave the constraint out by its name under `tables.exclude_objects`, or choose another rule for the column");
     }
     error.hint("choose another rule for the column under `rules.columns`")

@@ -100,9 +100,13 @@ fn is_index(sql: &str) -> bool {
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
 pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
     keys::build(loader, plan, listener)?;
-    for index in plan.tables.iter().flat_map(|table| &table.indexes) {
+    for (table, index) in plan.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index))) {
         listener(Event::IndexStarted { index: index.name.clone() });
-        loader.execute(&index.sql, &format!("index `{}`", index.name))?;
+        let object = format!("index `{}` of table `{}`", index.name, table.source);
+        loader.execute(&index.sql, &object).map_err(|error| match plan.known_difference(&index.origin) {
+            Some(hint) if error.cause().contains("constraint failed") => error.hint(hint),
+            _ => error,
+        })?;
     }
     // The full text comes before the triggers that keep it: they must not see it being built.
     for table in &aside.full_text {

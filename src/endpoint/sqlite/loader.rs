@@ -37,7 +37,7 @@ pub struct RowRefused {
     pub row: usize,
     /// SQLite's message, for example `UNIQUE constraint failed: t.a`.
     pub message: String,
-    /// Whether the row breaks a constraint of the target; else the file could not be written.
+    /// Whether a constraint of the target is broken, or could not be computed; else the file could not be written.
     pub constraint: bool,
 }
 
@@ -173,6 +173,7 @@ impl RowsInto<'_> {
 }
 
 fn refused(row: usize, error: StepError) -> RowRefused {
-    let constraint = error.code & 0xff == rusqlite::ffi::SQLITE_CONSTRAINT;
+    // An expression that ends in an error, such as the overflow of an integer, is told by the code for anything.
+    let constraint = [rusqlite::ffi::SQLITE_CONSTRAINT, rusqlite::ffi::SQLITE_ERROR].contains(&(error.code & 0xff));
     RowRefused { row, message: error.message, constraint }
 }
