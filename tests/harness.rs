@@ -137,7 +137,8 @@ impl Planted {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
         command.arg("test").arg(self.folder.path()).args(["--cases", "5", "--rows", "20", "--seed", "1"]);
-        command.arg("--regressions").arg(self.path("kept")).args(words).stdin(Stdio::null());
+        command.arg("--regressions").arg(self.path("kept")).stdin(Stdio::null());
+        command.args(words);
         command
     }
 
@@ -232,6 +233,23 @@ fn a_mistake_in_the_files_is_told_before_there_is_a_server() {
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("untitled.sql`, line 1: it has no title\n"), "{told}");
     assert!(told.contains("  hint: the first line says what the query is for"), "{told}");
+    assert!(output.stdout.is_empty() && !told.contains("run it again"), "no case was run: {told}");
+
+    let planted = Planted::new("");
+    let output = Command::new(env!("CARGO_BIN_EXE_whimbrel"))
+        .arg("test")
+        .arg(planted.folder.path())
+        .args(["--rows", "18446744073709551615"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+
+    std::fs::write(planted.path("source/0001_initial.up.sql"), "CREATE TABLE a ();\n\nCREATE TABEL b ();\n").unwrap();
+    let output = planted.test(&[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("line 3 (`CREATE TABEL b ();`): syntax error at or near \"TABEL\""), "{told}");
 }
 
 /// A schema as pg_dump writes it, with what stood in the way of a case: psql's commands, a view without rows, triggers

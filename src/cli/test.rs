@@ -38,7 +38,7 @@ pub struct Args {
     /// The seed of the first case; the same seed gives the same rows on every machine [default: another one each time]
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// How many rows each case has, in all tables together
+    /// How many rows each case has, in all tables together; at most 1,000,000
     #[arg(long, value_name = "N", default_value_t = ROWS_DEFAULT)]
     rows: u64,
     /// Where failing cases are kept and looked for [default: fixtures/regressions/NAME]
@@ -72,6 +72,9 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             if failed.property.is_none() {
                 cancel.check("test")?;
             }
+            if !failed.is_of_a_case() {
+                return Err(as_error(&failed));
+            }
             let text = report::failure(&failed);
             output.finding(&text, &text, || Message::TestFailed(Box::new((&*failed).into())));
             Err(as_error(&failed))
@@ -87,7 +90,11 @@ fn as_error(failed: &Failed) -> Error {
         None if failed.kind == crate::error::Kind::Usage => Error::usage("test", object, &failed.found),
         None => Error::could_not("test", object, &failed.found),
     };
-    error.hint(failed.hint.clone().unwrap_or_else(|| format!("run it again: {}", failed.replay)))
+    match &failed.hint {
+        Some(hint) => error.hint(hint),
+        None if failed.is_of_a_case() => error.hint(format!("run it again: {}", failed.replay)),
+        None => error,
+    }
 }
 
 /// A seed that nobody chose: of the moment and this process, mixed.

@@ -5,7 +5,7 @@ use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{PostgresSource, Reached, connect, explain};
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, ValueRef};
 use std::fmt::Display;
 use std::str::FromStr;
@@ -37,9 +37,13 @@ impl Client {
     /// Whatever the server says.
     pub fn execute(&mut self, sql: impl Into<String>, operation: &str, object: impl Display) -> Result<()> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
-        let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        let sql = sql.into();
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql.as_str()));
         let done = self.runtime.block_on(connection.execute(statement));
-        done.map(|_| ()).map_err(|error| explain(operation, object, &error))
+        done.map(|_| ()).map_err(|error| match place(&error, &sql) {
+            Some(place) => explain(operation, format!("{object}, {place}"), &error),
+            None => explain(operation, object, &error),
+        })
     }
 
     /// The rows of a query, each value as the server writes it, `None` for NULL.
@@ -71,6 +75,17 @@ impl Connections {
         let engine = PostgresSource::reach(url, &Cancel::new())?.acquaint()?;
         Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
     }
+}
+
+/// Where in the statements a mistake is, where the server says so.
+fn place(error: &sqlx::Error, sql: &str) -> Option<String> {
+    const SHOWN_CHARS_MAX: usize = 80;
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let PgErrorPosition::Original(character) = error.position()? else { return None };
+    let before = sql.char_indices().nth(character.saturating_sub(1)).map_or(sql.len(), |(at, _)| at);
+    let line = sql[..before].matches('\n').count();
+    let text: String = sql.lines().nth(line)?.trim().chars().take(SHOWN_CHARS_MAX).collect();
+    Some(format!("line {} (`{text}`)", line + 1))
 }
 
 /// One row as the server's text.

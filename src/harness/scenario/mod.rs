@@ -68,6 +68,9 @@ use std::path::{Path, PathBuf};
 
 /// How many cases a scenario has, if nobody says.
 pub const CASES_DEFAULT: u32 = 64;
+/// How many rows a case can ask for in all tables together.
+pub const ROWS_MAX: u64 = 1_000_000;
+
 /// How many rows a case asks for in all tables together, if nobody says.
 pub const ROWS_DEFAULT: u64 = 200;
 /// The share of values that are drawn from the awkward ones. It is part of what a seed means.
@@ -166,7 +169,7 @@ impl Scenario {
         self
     }
 
-    /// How many rows each case asks for, in all tables together.
+    /// How many rows each case asks for, in all tables together; at most [`ROWS_MAX`].
     pub fn rows(mut self, rows: u64) -> Self {
         self.rows = rows;
         self

@@ -141,6 +141,13 @@ pub struct Shrunk {
     pub found: String,
 }
 
+impl Failed {
+    /// Whether a case failed; else it did not come to one.
+    pub fn is_of_a_case(&self) -> bool {
+        self.seed.is_some() || self.regression.is_some()
+    }
+}
+
 impl fmt::Display for Failed {
     /// What `unwrap()` and an assertion print: everything that is needed to see the failure again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,6 +157,7 @@ impl fmt::Display for Failed {
             }
             (Some(path), None) => write!(f, "{}: the kept case `{}` cannot be run", self.scenario, path.display())?,
             (None, Some(property)) => write!(f, "{}: the property `{property}` does not hold", self.scenario)?,
+            (None, None) if self.seed.is_none() => write!(f, "{}: no case was run", self.scenario)?,
             (None, None) => write!(f, "{}: a case cannot be run", self.scenario)?,
         }
         if let Some(says) = self.says {
@@ -183,7 +191,10 @@ impl fmt::Display for Failed {
         if let Some(kept) = &self.kept {
             writeln!(f, "kept as `{}`; it runs first from now on", kept.display())?;
         }
-        write!(f, "run it again: {}", self.replay)
+        match self.is_of_a_case() {
+            true => write!(f, "run it again: {}", self.replay),
+            false => Ok(()),
+        }
     }
 }
 

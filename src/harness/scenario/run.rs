@@ -9,7 +9,7 @@ use super::regression::{self, Kept};
 use super::rows;
 use super::steps::{self, Steps};
 use super::world::{Draft, Lot, Stock, World};
-use super::{AWKWARD_SHARE, Scenario, properties};
+use super::{AWKWARD_SHARE, ROWS_MAX, Scenario, properties};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
@@ -75,6 +75,7 @@ struct Attempt {
 pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Failed>> {
     let started = Instant::now();
     let failed = |error: Error| Box::new(failure(scenario, None, &Broken::by(&error)));
+    ensure_bearable(scenario).map_err(failed)?;
     let draft = Draft::read(scenario).map_err(failed)?;
     scratch::remove_what_killed_runs_left();
     let server = provision::shared().map_err(failed)?;
@@ -87,6 +88,16 @@ pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Fa
     };
     let (held, discarded) = (cases.held, cases.discarded);
     Ok(Passed { latencies, discarded, ..summary(scenario, kept.len() as u32, held, started.elapsed()) })
+}
+
+/// The rows of a case are in memory, and each case is made anew.
+fn ensure_bearable(scenario: &Scenario) -> Result<()> {
+    if scenario.rows > ROWS_MAX {
+        let cause = format!("a case of {} rows is too large: at most {ROWS_MAX}", scenario.rows);
+        return Err(Error::usage("test", format!("`{}`", scenario.name), cause)
+            .hint("`whimbrel generate` fills a database with as many rows as you like, `whimbrel migrate` moves it"));
+    }
+    Ok(())
 }
 
 /// The seed of the `place`-th case: the first has the scenario's own, so that one number runs any case again.
