@@ -286,3 +286,23 @@ fn a_dump_with_triggers_and_materialized_views_is_a_scenario() {
     let opinion = passed.properties.iter().find(|property| property.name == "second opinion").unwrap();
     assert_eq!((opinion.held, opinion.not_asked.values().sum::<u32>()), (0, 2), "{opinion:?}");
 }
+
+/// What a failing check found is in the failure, row by row, and the case is kept.
+#[test]
+fn a_check_that_finds_a_row_says_which() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let planted = Planted::new("");
+    std::fs::create_dir(planted.path("checks")).unwrap();
+    std::fs::write(planted.path("checks/none.sql"), "-- no orders\nSELECT 'an order', id FROM orders").unwrap();
+    let failed = planted.scenario().run().unwrap_err();
+    assert_eq!((failed.property, failed.kind), (Some("published"), Kind::Differs), "{failed}");
+    assert!(failed.found.starts_with("check `none.sql` found 20 rows, the first: 'an order', "), "{failed}");
+    let shrunk = failed.shrunk.as_ref().unwrap();
+    assert_eq!(shrunk.rows, 1, "{failed}");
+    assert!(shrunk.found.starts_with("check `none.sql` found 1 row, the first: 'an order', "), "{failed}");
+    let kept = failed.kept.clone().unwrap();
+    assert_eq!(planted.scenario().run().unwrap_err().regression, Some(kept));
+    std::fs::write(planted.path("checks/none.sql"), "-- nothing\nSELECT 1 WHERE 0").unwrap();
+    let passed = planted.scenario().run().unwrap_or_else(|failed| panic!("{failed}"));
+    assert_eq!(passed.regressions, 1);
+}
