@@ -283,6 +283,14 @@ fn spawn_child(footing: Footing, url: Option<&str>) -> (Child, Traces, String) {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(CHILD_FOOTING, footing.name()).process_group(0).stdout(Stdio::piped());
+    // Whoever runs the tests in the background of a shell without job control has Ctrl-C ignored, and so would the child.
+    // SAFETY: signal(2) may be called between fork and exec, and touches no memory.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+            Ok(())
+        });
+    }
     if let Some(url) = url {
         command.env("WHIMBREL_POSTGRES", url);
     }
