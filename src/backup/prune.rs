@@ -48,10 +48,13 @@ pub fn prune(target: &Path, directory: Option<&Path>, keep: usize) -> Result<Pru
         )
         .hint("put the file back first (`whimbrel rollback`), or keep more backups"));
     }
+    let mut copies = 0;
     for entry in entries {
         if entry.state != State::Intact {
             pruned.broken.push(entry.id);
-        } else if pruned.kept.len() < keep {
+        } else if copies < keep {
+            // That there was no file is remembered beside the copies, and takes the place of none.
+            copies += usize::from(is_database(&entry));
             pruned.kept.push(entry.id);
         } else {
             // The manifest goes last: if this is interrupted, the list still says what is missing.
