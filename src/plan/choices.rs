@@ -86,11 +86,38 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a key of `rules.types` names a type by its spelling: `timestamp(3)` and `timestamp` both name
-/// `timestamp(3) without time zone`; `timestamp with time zone` has to be said in full.
+/// `timestamp(3) without time zone`. The short names count as well: `int4`, `timestamptz`, `varchar`.
 pub fn names_type(key: &str, spelling: &str) -> bool {
     let key = key.trim();
+    let long = in_full(key);
+    let key = long.as_deref().unwrap_or(key);
     let plain = spelling.strip_suffix(" without time zone").unwrap_or(spelling);
     key == spelling || key == plain || key == without_modifier(spelling) || key == without_modifier(plain)
+}
+
+/// A short name of a type as the catalog spells it, its modifier and brackets kept; `None` for any other.
+fn in_full(key: &str) -> Option<String> {
+    let end = key.find(['(', '[', ' ']).unwrap_or(key.len());
+    let (name, rest) = key.split_at(end);
+    let long = match name.to_ascii_lowercase().as_str() {
+        "int2" => "smallint",
+        "int" | "int4" => "integer",
+        "int8" => "bigint",
+        "float4" => "real",
+        "float8" => "double precision",
+        "bool" => "boolean",
+        "decimal" => "numeric",
+        "varchar" => "character varying",
+        "char" | "bpchar" if !key.starts_with('"') => "character",
+        "varbit" => "bit varying",
+        zoned @ ("timestamptz" | "timetz") => {
+            let plain = zoned.trim_end_matches("tz");
+            let (modifier, brackets) = rest.split_at(rest.find('[').unwrap_or(rest.len()));
+            return Some(format!("{plain}{modifier} with time zone{brackets}"));
+        }
+        _ => return None,
+    };
+    Some(format!("{long}{rest}"))
 }
 
 /// The spelling without what stands in parentheses.
@@ -124,6 +151,11 @@ mod tests {
         assert!(!names_type("timestamp", "timestamp(3) with time zone"));
         assert!(names_type("timestamp with time zone", "timestamp(3) with time zone"));
         assert!(names_type("numeric", "numeric(10,2)"));
+        assert!(names_type("timestamptz", "timestamp(3) with time zone"));
+        assert!(names_type("timestamptz(3)", "timestamp(3) with time zone"));
+        assert!(!names_type("timestamptz(2)", "timestamp(3) with time zone"));
+        assert!(names_type("varchar(20)", "character varying(20)") && names_type("varchar", "character varying(20)"));
+        assert!(names_type("int4", "integer") && names_type("int4[]", "integer[]") && !names_type("int8", "integer"));
     }
 
     #[test]
