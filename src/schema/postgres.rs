@@ -240,7 +240,8 @@ impl Session {
         // A new database has the schema `public` and the extension `plpgsql`.
         if let Some(object) = there.iter().find(|object| object.kind != "schema" && object.kind != "extension") {
             let cause = format!("it is not empty: it has {} `{}`", object.kind, object.name);
-            return Err(Error::could_not("build schema in", self.object(), cause));
+            return Err(Error::could_not("build schema in", self.object(), cause)
+                .hint("give `--scratch` a database made for this; the schema stays there, so drop it afterwards"));
         }
         for step in steps {
             self.run(step, &mut |_| {}).await?;

@@ -193,7 +193,7 @@ fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, cell: &Cell<
     let value = text::write(cell).unwrap_or_default();
     let cause = format!("SQLite has no {value}, and NULL, which would stand for it, is not allowed there (NOT NULL)");
     Error::could_not("copy", object, cause).hint(format!(
-        "keep the column as text: `rules.columns.\"{}.{}\" = \"server-text\"`",
+        "keep the column as text: `--rule {0}.{1}=server-text`, or `rules.columns.\"{0}.{1}\" = \"server-text\"`",
         table.source.name, column.source
     ))
 }

@@ -41,7 +41,10 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "42501" if message.contains("row-level security") => {
             Some("a policy would hide rows: connect as the table's owner or as a role with BYPASSRLS")
         }
-        "42501" => Some("grant SELECT on it to this role, connect as another role, or exclude it"),
+        "42501" => Some(
+            "grant SELECT on it to this role (to fill it INSERT, and USAGE on its schema), connect as another role, or \
+             exclude it",
+        ),
         "53300" => Some("the server has no connection left; try again later or raise max_connections"),
         "53200" if message.contains("shared memory") => {
             Some("every table is locked against being emptied while it is read: raise max_locks_per_transaction")
