@@ -120,9 +120,11 @@ fn run_in<'g>(scope: &'g Scope<'g, '_>, mut case: Case<'g>, mut steps: Steps) ->
         match steps.time(property.name, || (property.ask)(&mut case)) {
             Ok(Verdict::Holds) => {}
             Ok(Verdict::NotAsked(why)) => not_asked.push((property.name, why)),
+            // What was interrupted says nothing about the property; the same seed shows it again.
+            Ok(Verdict::Violated(_)) | Err(_) if case.cancel.is_cancelled() => {
+                return Err(Broken::by(&Error::interrupted("test")));
+            }
             Ok(Verdict::Violated(found)) => return Err(broken(found, Kind::Differs)),
-            // What was interrupted says nothing about the property.
-            Err(_) if case.cancel.is_cancelled() => return Err(Broken::by(&Error::interrupted("test"))),
             // What the engine itself calls a difference is one, whoever asked.
             Err(error) if error.kind() == Kind::Differs => return Err(broken(error.to_string(), Kind::Differs)),
             Err(error) => {
@@ -354,6 +356,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 const OBJECTS: &str = "\
     SELECT 'table', n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+      AND NOT pg_is_other_temp_schema(n.oid)
     UNION ALL
     SELECT 'sequence', schemaname, coalesce(last_value::text, 'unused') || ' in ' || sequencename FROM pg_sequences
     UNION ALL SELECT 'number of relations', count(*)::text, '' FROM pg_class WHERE NOT pg_is_other_temp_schema(relnamespace)

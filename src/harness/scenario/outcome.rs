@@ -96,7 +96,7 @@ impl Spread {
 }
 
 /// A property that did not hold, queries that missed their targets, or a case that could not be run.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Failed {
     /// The project's name, or what stands in its place.
     pub scenario: String,
@@ -145,6 +145,13 @@ impl Failed {
     /// Whether a case failed; else it did not come to one.
     pub fn is_of_a_case(&self) -> bool {
         self.seed.is_some() || self.regression.is_some()
+    }
+}
+
+impl fmt::Debug for Failed {
+    /// As for people: `unwrap()` in a test shows this, and nothing else.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -113,7 +113,7 @@ impl Run<'_> {
             let sample = Sample { schema: kept.schema.as_deref(), rows: RowsOf::Sql(&kept.rows) };
             if let Err(broken) = self.attempt(kept.seed, sample).ended {
                 let mut failed = failure(self.scenario, Some(kept.seed), &broken);
-                failed.regression = Some(kept.path.clone());
+                failed.regression = (broken.kind != Kind::Interrupted).then(|| kept.path.clone());
                 return Err(Box::new(failed));
             }
         }
@@ -204,7 +204,12 @@ impl Run<'_> {
         };
         match sample.rows {
             RowsOf::Sql(sql) => {
-                steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(broken)?;
+                steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(|error| {
+                    let folder = self.scenario.regressions.display();
+                    broken(error.hint(format!(
+                        "if the source's schema has changed since they were kept: correct the file in `{folder}`, or delete it"
+                    )))
+                })?;
             }
             RowsOf::Dataset(dataset) => match twin {
                 Some(twin) => load(&twin.settle(dataset).map_err(broken)?, &mut steps, client)?,
