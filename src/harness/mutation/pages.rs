@@ -204,7 +204,8 @@ fn entry_missing(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
         let Some((place, values)) = bench.row(&table, "1", rowid)? else { continue };
         let rusqlite::types::Value::Integer(row) = values[0] else { continue };
         // A partial index may not speak of the row id by that name, but of the column that is it.
-        let own = "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND upper(type) = 'INTEGER'";
+        let own = "SELECT name FROM pragma_table_xinfo(?1) WHERE pk = 1 AND upper(type) = 'INTEGER'
+                   AND (SELECT max(pk) FROM pragma_table_xinfo(?1)) = 1";
         let column: Option<String> =
             bench.connection.prepare(own)?.query([&table])?.next()?.map(|r| r.get(0)).transpose()?;
         let column = column.map_or_else(|| rowid.clone(), |name| quote(&name));

@@ -40,7 +40,11 @@ impl Maker<'_> {
 
     /// Adds a foreign key over new columns.
     fn edge(&mut self, table: &mut Table, parent: &Table, not_null: bool, deferred: bool) {
-        let keys: Vec<_> = parent.referable_keys().cloned().collect();
+        let mut keys: Vec<_> = parent.referable_keys().cloned().collect();
+        keys.retain(|key| {
+            let mut columns = key.columns.iter().filter_map(|id| parent.column(*id));
+            columns.all(|column| self.schema.can_be_referred_to(&column.data_type))
+        });
         if keys.is_empty() {
             return;
         }

@@ -416,6 +416,17 @@ impl RandomSchema {
         self.types.iter().find(|user_type| user_type.id == id)
     }
 
+    /// Whether a foreign key may lead to a column of the type. PostgreSQL finds no operator for a domain over an enum,
+    /// a composite type or an array.
+    pub fn can_be_referred_to(&self, data_type: &Type) -> bool {
+        let is_domain =
+            |id: Id| self.user_type(id).is_some_and(|user_type| matches!(user_type.kind, UserTypeKind::Domain { .. }));
+        match data_type {
+            Type::User(id) if is_domain(*id) => matches!(self.base(data_type), Type::BuiltIn(..)),
+            _ => true,
+        }
+    }
+
     /// The type below all domains.
     pub fn base<'t>(&'t self, data_type: &'t Type) -> &'t Type {
         match data_type {
