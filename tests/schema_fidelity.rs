@@ -401,7 +401,7 @@ CREATE DOMAIN filled AS text NOT NULL DEFAULT 'x' CONSTRAINT not_empty CHECK (VA
 CREATE DOMAIN brief AS filled CONSTRAINT in_capitals CHECK (VALUE ~ '^(A|BC)*$');
 CREATE TABLE parents (a integer, b integer, PRIMARY KEY (a, b));
 CREATE TABLE children (id serial PRIMARY KEY, a integer, b integer, name brief DEFAULT 'Y', counted serial,
-  identified integer GENERATED ALWAYS AS IDENTITY, at int4range, EXCLUDE USING gist (at WITH &&));
+  other filled, identified integer GENERATED ALWAYS AS IDENTITY, at int4range, EXCLUDE USING gist (at WITH &&));
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 CREATE TRIGGER touch BEFORE UPDATE ON children FOR EACH ROW EXECUTE FUNCTION touch();
 CREATE POLICY everybody ON children USING (true); CREATE RULE quiet AS ON DELETE TO parents DO INSTEAD NOTHING;";
@@ -442,7 +442,16 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
     }
     let gone = outcome.target.with_file_name("gone.db");
     for (taken, instead, told) in [
-        ("CONSTRAINT \"not_empty\" CHECK", "CHECK", "domain check `name` of table `public.children`"),
+        (
+            "CONSTRAINT \"not_empty\" CHECK ((\"name\"",
+            "CHECK ((\"name\"",
+            "domain check `name` of table `public.children`",
+        ),
+        (
+            "CONSTRAINT \"not_empty\" CHECK ((\"other\"",
+            "CHECK ((\"other\"",
+            "domain check `other` of table `public.children`",
+        ),
         ("\"name\" TEXT NOT NULL", "\"name\" TEXT", "not null `name` of table `public.children`"),
     ] {
         without(&outcome.target, &gone, taken, instead);

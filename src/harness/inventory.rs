@@ -247,7 +247,8 @@ impl Part {
         }
         if self.kind == "domain check" {
             let check = self.columns.iter().flatten().next().map_or("", String::as_str);
-            return has_check(table, check, file);
+            let column = table.columns.iter().find(|column| column.source == self.name);
+            return column.map_or(Ok(false), |column| has_check(table, check, Some(&column.target), file));
         }
         let Some(columns) = target_columns(table, &self.columns) else { return Ok(false) };
         Ok(match self.kind.as_str() {
@@ -296,7 +297,7 @@ impl Part {
                 );
                 file.query_row(&sql, params![table.target, target], |row| row.get(0))?
             }
-            "check" => has_check(table, &self.name, file)?,
+            "check" => has_check(table, &self.name, None, file)?,
             _ => {
                 let unique = self.kind == "unique index";
                 let there = indexes(file, &table.target, unique)?;
@@ -317,11 +318,35 @@ impl Part {
     }
 }
 
-/// Whether the table has a check of that name.
-fn has_check(table: &TablePlan, name: &str, file: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE lower(name) = lower(?1) AND instr(sql, ?2))";
-    let constraint = format!("CONSTRAINT {} CHECK", quote(name));
-    file.query_row(sql, params![table.target, constraint], |row| row.get(0))
+/// Whether the table has a check of that name, about the column where one is given: two columns of a domain have checks
+/// of the same name.
+fn has_check(table: &TablePlan, name: &str, column: Option<&str>, file: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?1)";
+    let definition: String = file.query_row(sql, [&table.target], |row| row.get(0))?;
+    let constraint = format!("CONSTRAINT {} CHECK ", quote(name));
+    let mut checks =
+        definition.match_indices(&constraint).map(|(at, found)| condition(&definition[at + found.len()..]));
+    Ok(checks.any(|condition| column.is_none_or(|column| condition.contains(&quote(column)))))
+}
+
+/// The text from the parenthesis at its start to the one that closes it.
+fn condition(text: &str) -> &str {
+    let (mut depth, mut quoted) = (0_i32, None);
+    for (at, character) in text.char_indices() {
+        match (quoted, character) {
+            (Some(mark), _) => quoted = (mark != character).then_some(mark),
+            (None, '\'' | '"') => quoted = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') => {
+                depth -= 1;
+                if depth <= 0 {
+                    return &text[..=at];
+                }
+            }
+            _ => {}
+        }
+    }
+    text
 }
 
 /// The columns' names in the target; `None` where one of them has none there.
