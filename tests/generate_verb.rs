@@ -133,6 +133,53 @@ fn rows_are_added_only_where_that_is_asked_for() {
     assert_code(&run(&[&url, "--tables", "none"]), 2);
 }
 
+/// Keys of few values, and of values that a cast to text spells otherwise, come no second time.
+#[test]
+fn what_is_added_repeats_no_key() {
+    let database = database(
+        "CREATE TYPE e AS ENUM ('a', 'b', 'c');
+         CREATE TABLE one (singleton boolean PRIMARY KEY CHECK (singleton));
+         CREATE TABLE few (e e, b boolean, PRIMARY KEY (e, b));
+         CREATE TABLE spelled (m money UNIQUE, i inet UNIQUE, c cidr UNIQUE, b bit(3) UNIQUE, t boolean UNIQUE);
+         CREATE TABLE partly (a integer, active boolean NOT NULL);
+         CREATE UNIQUE INDEX ON partly (a) WHERE active;
+         CREATE TABLE computed (a integer NOT NULL, m integer GENERATED ALWAYS AS (abs(a % 7)) STORED UNIQUE)",
+    );
+    let url = database.url();
+    let rows = |awkward: &str, seed: &str| {
+        let done = generated(&[&url, "--rows", "400", "--append", "--awkward", awkward, "--seed", seed]);
+        done.tables.into_iter().map(|table| (table.table.clone(), table)).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let first = rows("0", "1");
+    assert_eq!((first["public.one"].rows, first["public.few"].rows, first["public.computed"].rows), (1, 6, 7));
+    for (awkward, seed) in [("0", "2"), ("0.4", "3")] {
+        let more = rows(awkward, seed);
+        for (table, name) in
+            [("public.one", "one_pkey"), ("public.few", "few_pkey"), ("public.computed", "computed_m_key")]
+        {
+            assert_eq!(more[table].rows, 0, "{more:?}");
+            let why = more[table].why_fewer.as_deref().unwrap_or_default();
+            assert!(why.starts_with(&format!("its key `{name}`")) && why.ends_with("allows no more"), "{why}");
+        }
+        assert!(more["public.partly"].rows > 50 && more["public.spelled"].rows > 50, "{more:?}");
+    }
+}
+
+/// Nothing that was asked for can be made: that is no success.
+#[test]
+fn a_database_that_gets_no_row_is_an_error() {
+    let empty = database("CREATE SCHEMA nothing");
+    let output = run(&[&empty.url(), "--rows", "10"]);
+    assert_code(&output, 2);
+    assert!(text(&output.stderr).contains("it has no tables"), "{}", text(&output.stderr));
+    let database =
+        database("CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE c (p integer PRIMARY KEY REFERENCES p)");
+    let output = run(&[&database.url(), "--rows", "10", "--tables", "c"]);
+    assert_code(&output, 3);
+    let told = text(&output.stderr);
+    assert!(told.contains("no row can be made: there is nothing that they could refer to"), "{told}");
+}
+
 #[test]
 fn a_load_that_fails_leaves_everything_as_it_was() {
     let database = database(SCHEMA);

@@ -4,13 +4,14 @@ use super::checks;
 use super::column::ColumnPlan;
 use super::dataset::is_sqlite;
 use super::expressions;
+use super::judge::asked;
 use super::order::{is_set_later, order};
 use super::referrers;
 use super::share::share;
-use super::table_plan::{Foreign, TablePlan, UniqueKey, Way};
+use super::table_plan::{AskedOf, Foreign, TablePlan, UniqueKey, Way};
 use super::values::{Bound, Limits};
 use super::{Generator, Options};
-use crate::catalog::{Catalog, Column, IndexKey, QualifiedName, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Column, IndexKey, IndexPart, QualifiedName, Shape, Table, TableKind};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,7 @@ pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator
     let tables: Vec<&Table> =
         (catalog.tables.iter()).filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. })).collect();
     // A table that is to stay empty needs no values, and breaks no cycle.
-    let asked: Vec<Option<u64>> = tables.iter().map(|table| asked(table, &options)).collect();
+    let asked: Vec<Option<u64>> = tables.iter().map(|table| rows_asked(table, &options)).collect();
     let order = order(catalog, &tables, &asked)?;
     let mut stores = Stores::default();
     let mut plans: Vec<TablePlan<'_>> = Vec::with_capacity(tables.len());
@@ -94,7 +95,7 @@ fn idle_hints(catalog: &Catalog, options: &Options) -> Vec<String> {
     tables.chain(columns).cloned().collect()
 }
 
-fn asked(table: &Table, options: &Options) -> Option<u64> {
+fn rows_asked(table: &Table, options: &Options) -> Option<u64> {
     if matches!(&table.kind, TableKind::Partitioned { partitions, .. } if partitions.is_empty()) {
         // Nothing takes a row.
         return Some(0);
@@ -129,6 +130,7 @@ fn plan<'c>(
         conditions: Vec::new(),
         orderings: Vec::new(),
         judged: Vec::new(),
+        asked: Vec::new(),
         feeds: Vec::new(),
         wanted: rows,
         names: names.clone(),
@@ -182,6 +184,12 @@ fn plan<'c>(
     }
     plan.deferred.sort_unstable();
     plan.later = plan.deferred.iter().copied().filter(|column| later.contains(column)).collect();
+    let demanded: BTreeSet<usize> = demanded_by_others(catalog, table).iter().filter_map(at).collect();
+    for foreign in plan.groups.iter_mut().flatten().chain(&mut plan.selves).chain(&mut plan.broken) {
+        if foreign.columns.iter().any(|column| demanded.contains(column)) {
+            foreign.null_share = 0.0;
+        }
+    }
     let sqlite = is_sqlite(catalog);
     plan.keys = unique_keys(table, &names, &inserted, sqlite);
     let mut found = checks::find(table, &inserted, sqlite, &|column| plan.is_foreign(column));
@@ -234,7 +242,7 @@ fn plan<'c>(
             planned.null_share = 0.0;
             planned.nullable = false;
         }
-        if plan.is_foreign(number) || column.sequence.is_some() {
+        if plan.is_foreign(number) || column.sequence.is_some() || demanded.contains(&number) {
             plan.columns[number].null_share = 0.0;
         }
     }
@@ -250,7 +258,24 @@ fn plan<'c>(
         // What is computed from random numbers may not fit its type; the server computes it before the insert.
         let computed = table.columns.iter().filter(|column| column.generated.is_some());
         plan.judged.extend(computed.map(|column| format!("generated column {}", column.name)));
+        let is_expression = |part: &IndexPart| matches!(part.key, IndexKey::Expression(_));
+        let computed = table.indexes.iter().filter(|index| index.unique && index.parts.iter().any(is_expression));
+        plan.judged.extend(computed.map(|index| index.name.clone()));
+        if plan.judged.is_empty() && matches!(table.kind, TableKind::Partitioned { .. }) {
+            // What a partition asks for besides its bounds, only the server knows.
+            plan.judged.push(format!("partitions of {}", table.name));
+        }
     }
+    plan.asked = asked(table)
+        .into_iter()
+        .map(|condition| AskedOf {
+            columns: match condition.column.as_ref().and_then(at) {
+                Some(column) => vec![column],
+                None => checks::columns_of(&condition.expression, &inserted, sqlite),
+            },
+            name: condition.name,
+        })
+        .collect();
     no_null_where_keys_count_it(&mut plan);
     Ok(plan)
 }
@@ -299,6 +324,20 @@ fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
     let keys = catalog.tables.iter().flat_map(|other| other.foreign_keys_of_any_part());
     let referenced = keys.filter(|key| key.references == table.name).flat_map(|key| key.referenced_columns.clone());
     table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
+}
+
+/// The columns that some other table cannot do without: with a NULL in them, no row of it had anything to refer to.
+fn demanded_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
+    let mut demanded = Vec::new();
+    for other in catalog.tables.iter().filter(|other| other.name != table.name) {
+        let never_null = |name: &String| other.column(name).is_some_and(|column| column.not_null);
+        for key in other.foreign_keys_of_any_part().filter(|key| key.references == table.name) {
+            if key.columns.iter().all(never_null) {
+                demanded.extend(key.referenced_columns.iter().cloned());
+            }
+        }
+    }
+    demanded
 }
 
 fn unique_keys(table: &Table, names: &[String], inserted: &[&Column], sqlite: bool) -> Vec<UniqueKey> {

@@ -1,6 +1,6 @@
 //! One column's values: what its type, its checks and the project's hints together leave.
 
-use super::checks::is_plain_moment;
+use super::checks::{Family, is_plain_moment, tighten};
 use super::values::{Bound, Limits, Pattern, ValueSource};
 use crate::catalog::{Column, DataType, Shape};
 use crate::error::Result;
@@ -40,7 +40,7 @@ impl ColumnPlan {
     ) -> Result<ColumnPlan> {
         let form = hint.and_then(|hint| hint.form).or(form);
         if let Some(hint) = hint {
-            narrow(&mut limits, hint);
+            narrow(&mut limits, hint, Family::of(column, false));
         }
         let data_type = match form {
             Some(Form::Json | Form::JsonArray | Form::JsonObject) => DataType::new("json", Shape::Json),
@@ -142,15 +142,15 @@ impl ColumnPlan {
 }
 
 /// Adds what a hint says to what the checks say.
-fn narrow(limits: &mut Limits, hint: &ColumnHint) {
+fn narrow(limits: &mut Limits, hint: &ColumnHint, family: Family) {
     if let Some(values) = &hint.values {
         limits.allowed = Some(values.clone());
     }
     if let Some(minimum) = &hint.minimum {
-        limits.minimum = Some(Bound::inclusive(minimum.clone()));
+        tighten(&mut limits.minimum, Bound::inclusive(minimum.clone()), family, true);
     }
     if let Some(maximum) = &hint.maximum {
-        limits.maximum = Some(Bound::inclusive(maximum.clone()));
+        tighten(&mut limits.maximum, Bound::inclusive(maximum.clone()), family, false);
     }
     if let Some(pattern) = &hint.pattern {
         let text = format!("^(?:{pattern})$");

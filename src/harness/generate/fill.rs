@@ -86,11 +86,19 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
     };
     let mut connection = Connection::open_until(url, watch.cancel)?;
     connection.query(
-        "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off",
+        "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off; \
+         SET lc_monetary = 'C'",
         format!("`{url}`"),
     )?;
     let mut read = |table: &QualifiedName, columns: &[String], limit: Option<u32>| -> Result<Vec<Row>> {
-        let columns: Vec<String> = columns.iter().map(|column| format!("{}::text", quote(column))).collect();
+        // As COPY writes them, so as the generator writes them: a cast to text says `true` for `t`, and a host's length.
+        let is_money = |name: &String| {
+            let column = catalog.table(table).and_then(|table| table.column(name));
+            column.is_some_and(|column| column.data_type.base().name == "money")
+        };
+        let columns: Vec<String> = (columns.iter())
+            .map(|column| format!("{}{}", quote(column), if is_money(column) { "::numeric" } else { "" }))
+            .collect();
         let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
         let only = match catalog.table(table).map(|table| &table.kind) {
             Some(TableKind::Ordinary) => "ONLY ",
@@ -103,6 +111,7 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
     drop(connection);
     let mut sink = PostgresSink::open_until(url, &catalog, watch.cancel)?;
     let generated = watch.stream(&generator, &mut PostgresJudge::new(url), &mut sink)?;
+    ensure_some(&catalog, &generated, filling.options.rows)?;
     let without_statistics = sink.commit()?;
     Ok(filled(&catalog, generated, without_statistics))
 }
@@ -122,6 +131,7 @@ fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Fille
     let mut judge = SqliteJudge::new(&file)?;
     let mut sink = SqliteSink::open(&file)?;
     let generated = watch.stream(&generator, &mut judge, &mut sink)?;
+    ensure_some(&catalog, &generated, filling.options.rows)?;
     sink.commit()?;
     let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown).err();
     Ok(filled(&catalog, generated, without_statistics))
@@ -204,6 +214,26 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
         generator.existing(&table.name, widened.collect());
     }
     Ok(generator)
+}
+
+/// An error where rows were asked for and none could be made.
+fn ensure_some(catalog: &Catalog, generated: &Generated, asked_for: u64) -> Result<()> {
+    if catalog.tables.is_empty() {
+        return Err(Error::usage("fill", "the database", "it has no tables").hint("create its schema first"));
+    }
+    if generated.row_count() > 0 || asked_for == 0 {
+        return Ok(());
+    }
+    let why = generated.tables.iter().find_map(|table| Some((table, table.why_fewer.as_ref()?)));
+    Err(match why {
+        Some((table, why)) => {
+            Error::could_not("fill", format!("`{}`", table.table), format!("no row can be made: {why}"))
+        }
+        None => {
+            Error::could_not("fill", "the database", "no row can be made: there is nothing that they could refer to")
+                .hint("fill the tables that those chosen refer to as well")
+        }
+    })
 }
 
 fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Error>) -> Filled {

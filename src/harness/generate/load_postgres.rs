@@ -84,7 +84,8 @@ impl PostgresSink {
         )?;
         connection.query(
             "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
-             SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; BEGIN; \
+             SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; \
+             SET array_nulls = on; BEGIN; \
              SET CONSTRAINTS ALL DEFERRED",
             label,
         )?;

@@ -151,7 +151,16 @@ impl Sink for SqliteSink<'_> {
 }
 
 fn told(object: &str, error: &rusqlite::Error) -> Error {
-    Error::could_not("fill", object, chain(error))
+    let told = Error::could_not("fill", object, chain(error));
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) => {
+            told.hint("free space on that disk, or put the file on another")
+        }
+        Some(
+            rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied,
+        ) => told.hint("the file and its folder have to be writable"),
+        _ => told,
+    }
 }
 
 /// A cell as the column's storage class.

@@ -10,6 +10,7 @@
 //! table whose keys allow fewer rows than asked for gets those, and [`Generated`] says so.
 
 mod build;
+mod candidates;
 mod checks;
 mod column;
 mod connection;
@@ -20,6 +21,7 @@ mod judge;
 mod keys;
 mod load_postgres;
 mod load_sqlite;
+mod mend;
 mod order;
 mod referrers;
 mod rows;
@@ -32,21 +34,19 @@ mod watched;
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
 pub use fill::{Filled, Filling, fill};
-pub use judge::{Judge, Nobody, PostgresJudge, SqliteJudge};
+pub use judge::{Asked, Judge, Nobody, PostgresJudge, Ruling, SqliteJudge, asked, computed_keys};
 pub use load_postgres::{PostgresSink, load_postgres};
 pub use load_sqlite::{SqliteSink, load_sqlite};
 pub use sqlite_catalog::sqlite_catalog;
 
 use crate::catalog::{Catalog, QualifiedName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::harness::Seed;
+use candidates::Candidates;
 use keys::KeyStore;
-use rows::{CONDITION_TRIES_MAX, Made, RowMaker};
+use rows::RowMaker;
 use std::collections::BTreeMap;
 use table_plan::TablePlan;
-
-/// How many candidates a judge is asked about at once.
-const CANDIDATES: usize = 250;
 
 /// How many rows, which, and from what.
 #[derive(Debug, Clone)]
@@ -132,6 +132,12 @@ impl<'c> Generator<'c> {
     /// Rows that are there already, with a cell for each of [`Generator::columns`]: new rows refer to them, too, and
     /// do not repeat their keys.
     pub fn existing(&mut self, table: &QualifiedName, rows: Vec<Row>) {
+        if let Some(plan) = self.plans.iter_mut().find(|plan| plan.table.name == *table)
+            && !rows.is_empty()
+        {
+            // Only the server can say which of its values are equal to new ones.
+            plan.judged.extend(computed_keys(plan.table));
+        }
         self.existing.insert(table.clone(), rows);
     }
 
@@ -211,27 +217,18 @@ impl<'c> Generator<'c> {
             sink.table(plan.table, &plan.names, &plan.later)?;
         }
         let mut done = GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
-        let mut refused: u64 = 0;
-        while done.rows < plan.wanted && done.why_fewer.is_none() {
-            let mut candidates = Vec::new();
-            let count = if plan.judged.is_empty() { 1 } else { CANDIDATES };
-            while candidates.len() < count && done.why_fewer.is_none() {
-                match maker.make(stores)? {
-                    Made::Row(row) => candidates.push(row),
-                    Made::Full(why) => done.why_fewer = Some(why),
-                }
+        let mut candidates = Candidates::new(plan);
+        while done.rows < plan.wanted {
+            let rows = candidates.next(&mut maker, stores, judge)?;
+            if rows.is_empty() {
+                done.why_fewer = candidates.why_full();
+                break;
             }
-            let accepted = match plan.judged.is_empty() {
-                true => vec![true; candidates.len()],
-                false => judge.accepts(plan.table, &plan.names, &candidates)?,
-            };
-            for (mut row, accepted) in candidates.into_iter().zip(accepted) {
-                if !accepted || done.rows == plan.wanted {
+            for mut row in rows {
+                if done.rows == plan.wanted {
                     maker.release(&row);
-                    refused += u64::from(!accepted);
                     continue;
                 }
-                refused = 0;
                 done.rows += 1;
                 match &mut pass {
                     Pass::RowsOfKnownKeys(sink) => {
@@ -246,15 +243,6 @@ impl<'c> Generator<'c> {
                     Pass::Keys => feed(plan, &row, stores, &mut |store| maker.stored(store)),
                 }
             }
-            if refused >= u64::from(CONDITION_TRIES_MAX) {
-                return Err(unsatisfied(plan, refused));
-            }
-        }
-        if done.rows == 0 && done.wanted > 0 && refused > 0 {
-            return Err(unsatisfied(plan, refused));
-        }
-        if done.rows == done.wanted {
-            done.why_fewer = None;
         }
         if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
             sink.end()?;
@@ -284,15 +272,4 @@ fn feed(plan: &TablePlan<'_>, row: &Row, stores: &mut [KeyStore], stored: &mut d
             stored(*store);
         }
     }
-}
-
-fn unsatisfied(plan: &TablePlan<'_>, tries: u64) -> Error {
-    let checks: Vec<String> = plan.judged.iter().map(|name| format!("`{name}`")).collect();
-    let which = if checks.len() == 1 { "the check" } else { "all of the checks" };
-    Error::could_not(
-        "generate rows of",
-        format!("`{}`", plan.table.name),
-        format!("no row satisfied {which} {} in {tries} tries", checks.join(", ")),
-    )
-    .hint("say under `[generate.columns]` what values its columns have")
 }

@@ -3,9 +3,10 @@
 //! Invariants: the same random numbers give the same rows; what is drawn for a row does not depend on how the rows
 //! before it were taken; a row that is handed out satisfies every key and every condition that is decided here.
 
-use super::checks::Verdict;
-use super::dataset::Row;
+use super::checks::{Condition, Verdict};
+use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
+use super::mend::{Mender, Progress};
 use super::table_plan::{Foreign, Slot, TablePlan, Way};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
@@ -16,6 +17,8 @@ use std::collections::HashSet;
 const KEY_TRIES_MAX: u32 = 300;
 /// How often a row is tried again when a condition stands against it, before that is an error.
 pub(super) const CONDITION_TRIES_MAX: u32 = 20_000;
+/// How often conditions may be missed before the same error, rows that were mended counted each time.
+const MISSES_MAX: u64 = 200_000;
 /// How often one combination of an enumerated key is tried with other values elsewhere.
 const COMBINATION_TRIES_MAX: u32 = 20;
 
@@ -46,8 +49,10 @@ pub(super) struct RowMaker<'p, 'c> {
     visible: Vec<(usize, usize)>,
     /// How many rows there were before: each may stand against one attempt more.
     before: u32,
-    /// Conditions that were not met, by place.
-    refused: Vec<u64>,
+    mender: Mender,
+    /// How often each condition was missed, and all of them since the last row.
+    missed: Vec<u64>,
+    misses: u64,
 }
 
 #[derive(Debug)]
@@ -120,7 +125,7 @@ fn multiply_modulo(mut a: u128, mut b: u128, modulus: u128) -> u128 {
 /// Why a row was not taken.
 enum Refused {
     Key(usize),
-    Condition(usize),
+    Condition,
     /// Rows of two tables referred to do not go together.
     Foreign(String),
     Full(String),
@@ -141,7 +146,9 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             enumeration,
             visible: plan.selves.iter().map(|key| (key.store, 0)).collect(),
             before: 0,
-            refused: vec![0; plan.conditions.len()],
+            mender: Mender::new(plan, plan.conditions.iter().map(Condition::columns)),
+            missed: vec![0; plan.conditions.len()],
+            misses: 0,
         }
     }
 
@@ -171,6 +178,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             match self.attempt(stores) {
                 Ok(row) => {
                     self.advance();
+                    self.misses = 0;
                     return Ok(Made::Row(row));
                 }
                 Err(Refused::Full(why)) => return Ok(Made::Full(why)),
@@ -188,11 +196,10 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                         return Ok(Made::Full(why));
                     }
                 }
-                Err(Refused::Condition(condition)) => {
-                    self.refused[condition] += 1;
+                Err(Refused::Condition) => {
                     condition_tries += 1;
-                    if condition_tries >= CONDITION_TRIES_MAX {
-                        return Err(self.unsatisfied(condition_tries));
+                    if condition_tries >= CONDITION_TRIES_MAX || self.misses >= MISSES_MAX {
+                        return Err(self.unsatisfied());
                     }
                 }
             }
@@ -201,18 +208,28 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     }
 
     fn key_is_full(&self, key: usize) -> String {
+        let empty = self.enumeration.as_ref().filter(|enumeration| enumeration.key == key).and_then(|enumeration| {
+            let mut slots = enumeration.slots.iter().zip(&enumeration.sizes);
+            slots.find_map(|(slot, size)| match slot {
+                Slot::Group(group) if *size == 0 => self.plan.groups[*group].first(),
+                _ => None,
+            })
+        });
+        if let Some(foreign) = empty {
+            return self.nothing_to_refer_to(foreign);
+        }
         let key = &self.plan.keys[key];
         let columns: Vec<&str> = key.columns.iter().map(|column| self.plan.names[*column].as_str()).collect();
         format!("its key `{}` ({}) allows no more", key.name, columns.join(", "))
     }
 
-    fn unsatisfied(&self, tries: u32) -> Error {
-        let worst = (0..self.refused.len()).max_by_key(|place| self.refused[*place]).unwrap_or_default();
+    fn unsatisfied(&self) -> Error {
+        let worst = (0..self.missed.len()).max_by_key(|place| self.missed[*place]).unwrap_or_default();
         let name = self.plan.conditions.get(worst).map(|condition| condition.name.as_str()).unwrap_or_default();
         Error::could_not(
             "generate rows of",
             format!("`{}`", self.plan.table.name),
-            format!("no row satisfied the check `{name}` in {tries} tries"),
+            format!("no row satisfied the check `{name}` in {} tries", self.misses),
         )
         .hint("say under `[generate.columns]` what values its columns have")
     }
@@ -268,31 +285,63 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             if done[place] || plan.deferred.contains(&place) || owned_by_self(place) {
                 continue;
             }
-            let column = &plan.columns[place];
             done[place] = true;
-            if column.null_share > 0.0 && self.random.chance(column.null_share) {
-                continue;
-            }
-            let awkward = self.awkward > 0.0 && self.random.chance(self.awkward);
-            row[place] = Some(column.draw(&mut self.random, awkward));
+            row[place] = draw(plan, self.awkward, place, &mut self.random);
         }
         for foreign in &plan.selves {
             self.refer_to_self(foreign, stores, &mut row, &mut done)?;
         }
-        for (first, second) in &plan.orderings {
-            if let (Some(a), Some(b)) = (&row[*first], &row[*second])
-                && plan.columns[*first].compare(a, b).is_some_and(|order| order.is_gt())
-            {
-                row.swap(*first, *second);
-            }
-        }
-        for (place, condition) in plan.conditions.iter().enumerate() {
-            if !condition.touches(&plan.deferred) && condition.verdict(&row) == Verdict::False {
-                return Err(Refused::Condition(place));
-            }
-        }
+        self.settle(&mut row)?;
         self.claim(&row, false)?;
         Ok(row)
+    }
+
+    /// Mends a row until it meets every condition that is decided here.
+    fn settle(&mut self, row: &mut Row) -> Result<(), Refused> {
+        let plan = self.plan;
+        let mut progress = Progress::default();
+        let mut mended = None;
+        loop {
+            // What makes a row unique stays where it is.
+            let may_change = |column: usize| {
+                !plan.columns[column].distinct
+                    && self.enumeration.as_ref().is_none_or(|own| !plan.keys[own.key].columns.contains(&column))
+            };
+            for (first, second) in plan.orderings.iter().filter(|(a, b)| may_change(*a) && may_change(*b)) {
+                if let (Some(a), Some(b)) = (&row[*first], &row[*second])
+                    && plan.columns[*first].compare(a, b).is_some_and(|order| order.is_gt())
+                {
+                    row.swap(*first, *second);
+                }
+            }
+            let misses =
+                |condition: &Condition| !condition.touches(&plan.deferred) && condition.verdict(row) == Verdict::False;
+            let missed = plan.conditions.iter().position(misses);
+            if let Some(mended) = mended.filter(|mended| missed.is_none_or(|missed| missed > *mended)) {
+                self.mender.learn(mended, row);
+            }
+            let Some(place) = missed else { return Ok(()) };
+            self.missed[place] += 1;
+            self.misses += 1;
+            let vain = progress.missed(place);
+            let awkward = self.awkward;
+            if vain >= self.mender.patience(place, false)
+                || !self.mender.mend(place, row, &mut self.random, |column, random| draw(plan, awkward, column, random))
+            {
+                return Err(Refused::Condition);
+            }
+            mended = Some(place);
+        }
+    }
+
+    /// Changes a row that misses a condition of a judge; `None` where that cannot be, or stands against the rest of it.
+    pub(super) fn mend(&mut self, mut row: Row, mender: &mut Mender, place: usize) -> Option<Row> {
+        self.release(&row);
+        let (plan, awkward) = (self.plan, self.awkward);
+        let changed =
+            mender.mend(place, &mut row, &mut self.random, |column, random| draw(plan, awkward, column, random));
+        self.misses = 0;
+        (changed && self.settle(&mut row).is_ok() && self.claim(&row, false).is_ok()).then_some(row)
     }
 
     /// A value that no other row has in this column.
@@ -424,8 +473,12 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     }
 
     fn no_parent(&self, foreign: &Foreign) -> Refused {
+        Refused::Foreign(self.nothing_to_refer_to(foreign))
+    }
+
+    fn nothing_to_refer_to(&self, foreign: &Foreign) -> String {
         let columns: Vec<&str> = foreign.columns.iter().map(|column| self.plan.names[*column].as_str()).collect();
-        Refused::Foreign(format!("its foreign key ({}) finds no row to refer to", columns.join(", ")))
+        format!("its foreign key ({}) finds no row to refer to", columns.join(", "))
     }
 
     fn can_be_null(&self, foreign: &Foreign, done: &[bool]) -> bool {
@@ -593,6 +646,16 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             }
         }
     }
+}
+
+/// A value of a column that nothing else decides.
+fn draw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random) -> Cell {
+    let column = &plan.columns[column];
+    if column.null_share > 0.0 && random.chance(column.null_share) {
+        return None;
+    }
+    let awkward = awkward > 0.0 && random.chance(awkward);
+    Some(column.draw(random, awkward))
 }
 
 /// One of `count` rows: a fifth of them is preferred, none is left out.

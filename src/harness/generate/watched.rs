@@ -1,6 +1,6 @@
 //! A sink and a judge that pass on what they get, tell how far the rows are, and stop when somebody asks for it.
 
-use super::{Cell, Generator, Judge, Row, Sink};
+use super::{Cell, Generator, Judge, Row, Ruling, Sink};
 use crate::cancel::Cancel;
 use crate::catalog::{QualifiedName, Table};
 use crate::error::Result;
@@ -73,8 +73,13 @@ pub(super) struct WatchedJudge<'j> {
 }
 
 impl Judge for WatchedJudge<'_> {
-    fn accepts(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<bool>> {
+    fn rule(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<Ruling>> {
         self.cancel.check(OPERATION)?;
-        self.judge.accepts(table, columns, rows)
+        self.judge.rule(table, columns, rows)
+    }
+
+    fn computed(&mut self, table: &Table) -> Result<Vec<Vec<String>>> {
+        self.cancel.check(OPERATION)?;
+        self.judge.computed(table)
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::harness::generate) enum Family {
 
 impl Family {
     /// The family of a column's values.
-    pub(super) fn of(column: &Column, sqlite: bool) -> Family {
+    pub(in crate::harness::generate) fn of(column: &Column, sqlite: bool) -> Family {
         match &column.data_type.base().shape {
             Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => Family::Number,
             Shape::Real | Shape::Double | Shape::Numeric { .. } => Family::Number,

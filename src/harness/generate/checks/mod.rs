@@ -9,11 +9,10 @@ mod partitions;
 mod solve;
 
 use super::dataset::Row;
-use evaluate::Family;
-pub(super) use evaluate::is_plain_moment;
+pub(super) use evaluate::{Family, is_plain_moment};
 use node::Node;
 
-pub(super) use solve::{columns_of, domain_limits, find, predicate};
+pub(super) use solve::{columns_of, domain_limits, find, predicate, tighten};
 
 /// What is known about a condition on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

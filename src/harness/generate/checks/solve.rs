@@ -4,10 +4,9 @@ use super::Condition;
 use super::evaluate::{Family, order};
 use super::node::{Comparison, Node, Reader};
 use crate::catalog::{Column, DataType, Shape, Table, TableKind};
-use crate::harness::generate::judge::{domain_checks, with_value};
+use crate::harness::generate::judge::{asked, domain_checks, with_value};
 use crate::harness::generate::values::{Bound, Limits, Pattern};
 use crate::project::Form;
-use crate::quote::quote;
 use std::collections::BTreeSet;
 
 /// What the checks of a table say.
@@ -56,14 +55,8 @@ pub(in crate::harness::generate) fn find(
         shapes: columns.iter().map(|column| column.data_type.base().shape.clone()).collect(),
         sqlite,
     };
-    for check in &table.checks {
-        findings.check(&check.name, reader.read(&check.expression), is_foreign);
-    }
-    for column in columns {
-        for check in domain_checks(&column.data_type) {
-            let condition = with_value(&check, &quote(&column.name));
-            findings.check(&format!("{} of `{}`", check, column.data_type), reader.read(&condition), is_foreign);
-        }
+    for condition in asked(table) {
+        findings.check(&condition.name, reader.read(&condition.expression), is_foreign);
     }
     if let TableKind::Partitioned { conditions, .. } = &table.kind {
         let leaves = conditions.iter().map(|condition| reader.read(condition)).collect();
@@ -527,7 +520,7 @@ fn literal(node: &Node) -> Option<String> {
 }
 
 /// Keeps the narrower of two bounds.
-pub(super) fn tighten(bound: &mut Option<Bound>, other: Bound, family: Family, is_minimum: bool) {
+pub(in crate::harness::generate) fn tighten(bound: &mut Option<Bound>, other: Bound, family: Family, is_minimum: bool) {
     let narrower = match bound {
         None => true,
         Some(bound) => match order(&other.value, &bound.value, family) {

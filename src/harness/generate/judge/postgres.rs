@@ -1,8 +1,8 @@
-//! A PostgreSQL server as the judge: candidates go into a temporary table without constraints, and a query asks which
-//! of them satisfy the checks.
+//! A PostgreSQL server as the judge: candidates go into a temporary table without constraints, and a query asks of each
+//! which condition it misses first.
 
-use super::Judge;
-use crate::catalog::{DataType, Shape, Table};
+use super::{Judge, Ruling, asked};
+use crate::catalog::{Column, DataType, IndexKey, Shape, Table, TableKind};
 use crate::endpoint::PostgresUrl;
 use crate::error::Result;
 use crate::harness::generate::connection::{Connection, copy_text};
@@ -15,8 +15,17 @@ use std::collections::BTreeMap;
 pub struct PostgresJudge {
     url: PostgresUrl,
     connection: Option<Connection>,
-    /// The temporary tables that are there, and the query for each.
-    known: BTreeMap<String, (String, String)>,
+    /// What there is for each table.
+    known: BTreeMap<String, Asking>,
+}
+
+/// How a table's candidates are asked about.
+#[derive(Debug)]
+struct Asking {
+    temporary: String,
+    query: String,
+    /// A function that asks about one candidate, once it was needed; none where the server has no PL/pgSQL.
+    function: Option<Option<String>>,
 }
 
 impl PostgresJudge {
@@ -24,21 +33,30 @@ impl PostgresJudge {
     pub fn new(url: &PostgresUrl) -> PostgresJudge {
         PostgresJudge { url: url.clone(), connection: None, known: BTreeMap::new() }
     }
+
+    fn connection(&mut self) -> Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let mut connection = Connection::open(&self.url)?;
+                let label = connection.label().to_owned();
+                connection.query(
+                    "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
+                     SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; \
+                     SET array_nulls = on; SET lc_monetary = 'C'; SET client_min_messages = warning",
+                    label,
+                )?;
+                connection
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
 }
 
 impl Judge for PostgresJudge {
-    fn accepts(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<bool>> {
-        if self.connection.is_none() {
-            let mut connection = Connection::open(&self.url)?;
-            let label = connection.label().to_owned();
-            connection.query(
-                "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
-                 SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET client_min_messages = warning",
-                label,
-            )?;
-            self.connection = Some(connection);
-        }
-        let Some(connection) = &mut self.connection else { return Ok(vec![true; rows.len()]) };
+    fn rule(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<Ruling>> {
+        self.connection()?;
+        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
         let object = format!("the checks of `{}`", table.name);
         let name = table_name(&table.name, false);
         if !self.known.contains_key(&name) {
@@ -48,9 +66,10 @@ impl Judge for PostgresJudge {
             let query = query(table, &temporary, &partitions);
             let listed: String = listed.iter().map(|column| format!(", {column}")).collect();
             connection.query(format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer{listed})"), &object)?;
-            self.known.insert(name.clone(), (temporary, query));
+            self.known.insert(name.clone(), Asking { temporary, query, function: None });
         }
-        let (temporary, query) = &self.known[&name];
+        let Some(asking) = self.known.get_mut(&name) else { return Ok(Vec::new()) };
+        let temporary = &asking.temporary;
         let mut text = Vec::new();
         for (number, row) in rows.iter().enumerate() {
             let number = number.to_string();
@@ -60,44 +79,134 @@ impl Judge for PostgresJudge {
         connection.copy(format!("COPY {temporary} FROM STDIN"), &object)?;
         connection.chunk(text)?;
         connection.copy_end()?;
-        let mut accepted = vec![false; rows.len()];
-        decide(connection, query, &object, 0, rows.len(), &mut accepted)?;
-        Ok(accepted)
+        let mut rulings = vec![Ruling::Unfit; rows.len()];
+        asking.decide(connection, &object, &mut rulings)?;
+        let conditions = asked(table).len();
+        for ruling in &mut rulings {
+            // Behind the conditions of the table comes what no column alone can mend.
+            if matches!(ruling, Ruling::Misses(place) if *place >= conditions) {
+                *ruling = Ruling::Unfit;
+            }
+        }
+        Ok(rulings)
+    }
+
+    fn computed(&mut self, table: &Table) -> Result<Vec<Vec<String>>> {
+        let object = format!("the keys of `{}`", table.name);
+        let only = if matches!(table.kind, TableKind::Ordinary) { "ONLY " } else { "" };
+        let name = table_name(&table.name, false);
+        let connection = self.connection()?;
+        computed_keys(table)
+            .into_iter()
+            .map(|(_, key)| {
+                let sql =
+                    format!("SELECT key FROM (SELECT {key} AS key FROM {only}{name}) AS own WHERE key IS NOT NULL");
+                Ok(connection.query(sql, &object)?.into_iter().flatten().flatten().collect())
+            })
+            .collect()
     }
 }
 
-/// Asks about the candidates from `first` on, `end` not included. A condition that raises an error for some candidate (a
-/// division by zero, a number out of range) is asked again for each half, until that candidate is alone: it is refused.
-fn decide(
+impl Asking {
+    /// Asks about all candidates at once. A condition that raises an error for some candidate (a division by zero, a
+    /// number out of range) is asked about each of them: those that it is raised for are refused.
+    fn decide(&mut self, connection: &mut Connection, object: &str, rulings: &mut [Ruling]) -> Result<()> {
+        if decide_range(connection, &self.query, object, 0, rulings.len(), rulings).is_ok() {
+            return Ok(());
+        }
+        // Anything else than a condition's own error comes again at the next request.
+        connection.query("SELECT 1", object)?;
+        if self.function.is_none() {
+            let name = format!("pg_temp.{}", self.temporary);
+            let query = in_range(&self.query, "$1", "$1");
+            let body = format!(
+                "#variable_conflict use_column\nBEGIN RETURN (SELECT to_jsonb(ruled)::text FROM ({query}) AS ruled); \
+                 EXCEPTION WHEN OTHERS THEN RETURN 'error'; END"
+            );
+            let create = format!(
+                "CREATE FUNCTION {name}(integer) RETURNS text LANGUAGE plpgsql AS '{}'",
+                body.replace('\'', "''")
+            );
+            self.function = Some(connection.query(create, object).is_ok().then_some(name));
+        }
+        match self.function.clone().flatten() {
+            Some(name) => {
+                let sql = format!("SELECT whimbrel_row::text, {name}(whimbrel_row) FROM {}", self.temporary);
+                for row in connection.query(sql, object)? {
+                    let [Some(number), Some(told)] = row.as_slice() else { continue };
+                    let Some(ruling) = number.parse::<usize>().ok().and_then(|number| rulings.get_mut(number)) else {
+                        continue;
+                    };
+                    // Not an object: the error of this one.
+                    let Ok(told) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(told) else {
+                        continue;
+                    };
+                    let text = |name: String| match told.get(&name) {
+                        None | Some(serde_json::Value::Null) => None,
+                        Some(serde_json::Value::String(text)) => Some(text.clone()),
+                        Some(other) => Some(other.to_string()),
+                    };
+                    let keys = (0..).map(|place| format!("key_{place}")).take_while(|name| told.contains_key(name));
+                    *ruling = ruled(text("missed".to_owned()).as_deref(), keys.map(text).collect());
+                }
+                Ok(())
+            }
+            None => halve(connection, &self.query, object, 0, rulings.len(), rulings),
+        }
+    }
+}
+
+/// Without a function: each half alone, until one candidate is alone.
+fn halve(
     connection: &mut Connection,
     query: &str,
     object: &str,
     first: usize,
     end: usize,
-    accepted: &mut [bool],
+    rulings: &mut [Ruling],
 ) -> Result<()> {
-    let last = end.saturating_sub(1);
-    let sql = query.replace(FIRST, &first.to_string()).replace(LAST, &last.to_string());
-    match connection.query(sql, object) {
-        Ok(answer) => {
-            for number in answer.iter().filter_map(|row| row.first()?.as_ref()?.parse::<usize>().ok()) {
-                if let Some(accepted) = accepted.get_mut(number) {
-                    *accepted = true;
-                }
-            }
-            Ok(())
-        }
-        // Anything else than a condition's own error comes again at the next request.
-        Err(error) if end - first <= 1 => match connection.query("SELECT 1", object) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(error),
-        },
-        Err(_) => {
-            let middle = first + (end - first) / 2;
-            decide(connection, query, object, first, middle, accepted)?;
-            decide(connection, query, object, middle, end, accepted)
+    if end - first <= 1 {
+        return connection.query("SELECT 1", object).map(|_| ());
+    }
+    let middle = first + (end - first) / 2;
+    for (first, end) in [(first, middle), (middle, end)] {
+        if decide_range(connection, query, object, first, end, rulings).is_err() {
+            halve(connection, query, object, first, end, rulings)?;
         }
     }
+    Ok(())
+}
+
+fn decide_range(
+    connection: &mut Connection,
+    query: &str,
+    object: &str,
+    first: usize,
+    end: usize,
+    rulings: &mut [Ruling],
+) -> Result<()> {
+    let sql = in_range(query, &first.to_string(), &end.saturating_sub(1).to_string());
+    for row in connection.query(sql, object)? {
+        let mut cells = row.into_iter();
+        let number = cells.next().flatten().and_then(|text| text.parse::<usize>().ok());
+        let missed = cells.next().flatten();
+        if let Some(ruling) = number.and_then(|number| rulings.get_mut(number)) {
+            *ruling = ruled(missed.as_deref(), cells.collect());
+        }
+    }
+    Ok(())
+}
+
+fn ruled(missed: Option<&str>, keys: Vec<Option<String>>) -> Ruling {
+    match missed.map(str::parse) {
+        None => Ruling::Holds(keys),
+        Some(Ok(place)) => Ruling::Misses(place),
+        Some(Err(_)) => Ruling::Unfit,
+    }
+}
+
+fn in_range(query: &str, first: &str, last: &str) -> String {
+    query.replace(FIRST, first).replace(LAST, last)
 }
 
 /// What stands in a query for the numbers of the first and the last candidate.
@@ -111,42 +220,93 @@ fn definition(column: &crate::catalog::Column) -> String {
     format!("{} {}{}", quote(&column.name), column.data_type.base().name, collate.unwrap_or_default())
 }
 
+/// Asks for each candidate which condition it misses first, NULL for none. One after another, as an insert does it: a
+/// condition may only be computed where those before it hold.
 fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
-    let mut conditions: Vec<String> = table.checks.iter().map(|check| check.expression.clone()).collect();
-    for column in table.columns.iter().filter(|column| column.generated.is_none()) {
-        for check in domain_checks(&column.data_type) {
-            conditions.push(with_value(&check, &quote(&column.name)));
-        }
-    }
-    let mut conditions: Vec<String> =
-        conditions.into_iter().map(|condition| format!("({condition}) IS NOT FALSE")).collect();
+    let mut misses: Vec<String> =
+        asked(table).into_iter().map(|condition| format!("({}) IS FALSE", condition.expression)).collect();
     if !partitions.is_empty() {
-        conditions.push(format!("({})", partitions.join(" OR ")));
+        misses.push(format!("({}) IS NOT TRUE", partitions.join(" OR ")));
     }
     // Computed even where no condition asks for it: a value that does not fit is found here and not by the insert.
-    conditions.extend(table.columns.iter().filter(|column| column.generated.is_some()).map(|column| {
+    misses.extend(table.columns.iter().filter(|column| column.generated.is_some()).map(|column| {
         let (name, type_name) = (quote(&column.name), &column.data_type.base().name);
-        format!("pg_catalog.num_nonnulls(({name})::{type_name}) >= 0")
+        format!("pg_catalog.num_nonnulls(({name})::{type_name}) < 0")
     }));
     let generated = table.columns.iter().filter_map(|column| {
         let generated = column.generated.as_ref()?;
         Some(format!(", ({}) AS {}", generated.expression, quote(&column.name)))
     });
     let generated: String = generated.collect();
-    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let cases: String = misses.iter().enumerate().map(|(place, miss)| format!(" WHEN {miss} THEN {place}")).collect();
+    let missed = if cases.is_empty() { "NULL".to_owned() } else { format!("CASE{cases} END") };
+    let keys = computed_keys(table).into_iter().enumerate();
+    // Computed only for what the table would take.
+    let keys: String =
+        keys.map(|(place, (_, key))| format!(", CASE WHEN missed IS NULL THEN {key} END AS key_{place}")).collect();
     format!(
-        "SELECT whimbrel_row FROM (SELECT *{generated} FROM \
+        "SELECT whimbrel_row, missed{keys} FROM (SELECT *, {missed} AS missed FROM (SELECT *{generated} FROM \
          (SELECT * FROM {temporary} WHERE whimbrel_row BETWEEN {FIRST} AND {LAST} OFFSET 0) AS asked) AS candidate \
-         WHERE {condition}"
+         OFFSET 0) AS judged"
     )
+}
+
+/// Whether values are equal exactly if the texts are that they were generated as.
+fn is_its_text(column: &Column) -> bool {
+    let shape = &column.data_type.base().shape;
+    let text = matches!(shape, Shape::Text | Shape::VarChar { .. }) && column.collation.is_none();
+    text || matches!(
+        shape,
+        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid | Shape::Boolean | Shape::Uuid | Shape::Enum(_)
+    )
+}
+
+/// The unique keys over generated columns, expressions and values that can be spelled in several ways: the name of each,
+/// and an expression that is the same text for rows that it does not let stand beside each other, and NULL for a row
+/// that it is not about.
+pub(super) fn computed_keys(table: &Table) -> Vec<(String, String)> {
+    let is_computed =
+        |name: &String| table.column(name).is_some_and(|column| column.generated.is_some() || !is_its_text(column));
+    let key = |parts: Vec<String>, nulls_equal: bool, predicate: Option<&String>| {
+        let parts = parts.join(", ");
+        let mut conditions: Vec<String> = predicate.into_iter().map(|predicate| format!("({predicate})")).collect();
+        if !nulls_equal {
+            conditions.push(format!("pg_catalog.num_nulls({parts}) = 0"));
+        }
+        let text = format!("pg_catalog.md5(ROW({parts})::text)");
+        match conditions.is_empty() {
+            true => text,
+            false => format!("CASE WHEN {} THEN {text} END", conditions.join(" AND ")),
+        }
+    };
+    let constraints = (table.primary_key.iter().chain(&table.unique_keys))
+        .filter(|own| own.columns.iter().any(is_computed))
+        .map(|own| {
+            let parts = own.columns.iter().map(|column| quote(column)).collect();
+            (own.name.clone(), key(parts, own.nulls_not_distinct, None))
+        });
+    let indexes = table.indexes.iter().filter(|index| index.unique).filter_map(|index| {
+        let computed = index.parts.iter().any(|part| match &part.key {
+            IndexKey::Column(name) => is_computed(name),
+            IndexKey::Expression(_) => true,
+        });
+        let parts = index.parts.iter().map(|part| match &part.key {
+            IndexKey::Column(name) => quote(name),
+            IndexKey::Expression(expression) => format!("({expression})"),
+        });
+        computed.then(|| (index.name.clone(), key(parts.collect(), index.nulls_not_distinct, index.predicate.as_ref())))
+    });
+    constraints.chain(indexes).collect()
 }
 
 /// The conditions under which some partition takes a row; none for a table without partitions, or with a default one.
 fn partition_conditions(connection: &mut Connection, name: &str, object: &str) -> Result<Vec<String>> {
     let name = name.replace('\'', "''");
     let sql = format!(
-        "SELECT pg_catalog.pg_get_partition_constraintdef(relid) FROM pg_catalog.pg_partition_tree('{name}'::regclass) \
-         WHERE isleaf AND relid <> '{name}'::regclass"
+        "SELECT concat_ws(' AND ', pg_catalog.pg_get_partition_constraintdef(relid), (SELECT string_agg( \
+         '((' || pg_catalog.pg_get_expr(conbin, conrelid) || ') IS NOT FALSE)', ' AND ') \
+         FROM pg_catalog.pg_constraint WHERE conrelid = relid AND contype = 'c' AND conislocal)) \
+         FROM pg_catalog.pg_partition_tree('{name}'::regclass) WHERE isleaf AND relid <> '{name}'::regclass"
     );
     let rows = connection.query(sql, object)?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(|text| format!("({text})")).collect())

@@ -1,6 +1,6 @@
 //! A SQLite database in memory as the judge: the same table without its keys and triggers takes a row or does not.
 
-use super::Judge;
+use super::{Asked, Judge, Ruling, asked};
 use crate::catalog::Table;
 use crate::error::{Context, Result};
 use crate::harness::generate::dataset::{Row, table_name};
@@ -41,14 +41,15 @@ impl SqliteJudge {
 }
 
 impl Judge for SqliteJudge {
-    fn accepts(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<bool>> {
+    fn rule(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<Ruling>> {
         const OPERATION: &str = "decide the checks of";
         let object = format!("`{}`", table.name.name);
         let name = table_name(&table.name, true);
         let marks = vec!["?"; columns.len()].join(", ");
         let listed = quote_all(columns.iter().map(String::as_str));
         let sql = format!("INSERT INTO {name} ({listed}) VALUES ({marks})");
-        let mut accepted = Vec::with_capacity(rows.len());
+        let mut rulings = Vec::with_capacity(rows.len());
+        let conditions = asked(table);
         let mut statement = self.scratch.prepare_cached(&sql).could_not(OPERATION, &object)?;
         for row in rows {
             // One row at a time: the keys of candidates may clash, and are not what is asked for.
@@ -59,12 +60,27 @@ impl Judge for SqliteJudge {
                     None => Err(format!("there is no column `{name}`")),
                 })
                 .collect();
-            accepted.push(match values {
-                Ok(values) => statement.execute(params_from_iter(values)).is_ok(),
-                Err(_) => false,
+            rulings.push(match values.map(|values| statement.execute(params_from_iter(values))) {
+                Ok(Ok(_)) => Ruling::Holds(Vec::new()),
+                Ok(Err(error)) => missed(&conditions, &error.to_string()),
+                Err(_) => Ruling::Unfit,
             });
             self.scratch.execute_batch("ROLLBACK TO candidate; RELEASE candidate").could_not(OPERATION, &object)?;
         }
-        Ok(accepted)
+        Ok(rulings)
+    }
+}
+
+/// Which condition an error of SQLite is about: it tells a check by its name, or where it has none by its text.
+fn missed(conditions: &[Asked], error: &str) -> Ruling {
+    let Some((_, told)) = error.split_once("CHECK constraint failed: ") else { return Ruling::Unfit };
+    let plain =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let told = plain(told);
+    let mut places = (0..conditions.len())
+        .filter(|place| plain(&conditions[*place].name) == told || plain(&conditions[*place].expression) == told);
+    match (places.next(), places.next()) {
+        (Some(place), None) => Ruling::Misses(place),
+        _ => Ruling::Unfit,
     }
 }

@@ -4,8 +4,10 @@ use super::Limits;
 use super::digits::push_padded;
 use super::kind::{self, Limit, Values};
 use super::ordinal::{Form, Ordinal, Row, Special};
+use super::phrases::{Phrases, ZONED_TIMES};
 use crate::catalog::{DataType, Shape};
 use crate::error::Result;
+use crate::harness::Random;
 use crate::value::calendar::{civil_from_days, parse_date};
 use std::sync::Arc;
 
@@ -198,6 +200,54 @@ pub(super) fn times(data_type: &DataType, precision: u8, limits: &Limits) -> Res
         unique: true,
     };
     Ok(Arc::new(Ordinal::new(data_type, row, limits)?))
+}
+
+/// `time with time zone`: distinct are the times of one zone.
+#[derive(Debug)]
+pub(super) struct ZonedTimes {
+    phrases: Phrases,
+    times: Arc<dyn Values>,
+}
+
+impl ZonedTimes {
+    /// Of as many digits after the second.
+    ///
+    /// # Errors
+    /// None that is known: nothing is asked of the values.
+    pub(super) fn new(data_type: &DataType, precision: u8) -> Result<ZonedTimes> {
+        Ok(ZonedTimes { phrases: Phrases::new(&ZONED_TIMES), times: times(data_type, precision, &Limits::default())? })
+    }
+}
+
+impl Values for ZonedTimes {
+    fn ordinary(&self, random: &mut Random, text: &mut String) {
+        self.phrases.ordinary(random, text);
+    }
+
+    fn awkward(&self, random: &mut Random, text: &mut String) {
+        self.phrases.awkward(random, text);
+    }
+
+    fn capacity(&self) -> u64 {
+        self.times.capacity()
+    }
+
+    fn nth(&self, index: u64, text: &mut String) {
+        self.times.nth(index, text);
+        text.push_str("+00");
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        self.phrases.accepts(value)
+    }
+
+    fn simplest(&self) -> Vec<String> {
+        self.phrases.simplest()
+    }
+
+    fn reductions(&self, value: &str) -> Vec<String> {
+        self.phrases.reductions(value)
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,10 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
     let range = [Limit::Range];
     match name.as_str() {
         "time" | "time without time zone" => return moments::times(data_type, precision, limits),
+        "timetz" | "time with time zone" => {
+            kind::only(data_type, limits, &[])?;
+            return Ok(Arc::new(moments::ZonedTimes::new(data_type, precision)?));
+        }
         "money" => return ordinal::money(data_type, limits),
         "xid" | "cid" => {
             kind::only(data_type, limits, &range)?;

@@ -77,21 +77,6 @@ pub(super) const TABLE: &[Phrase] = &[
         awkward: &["0", "-1 minutes", "05:06"],
     },
     Phrase {
-        names: &["timetz", "time with time zone"],
-        forms: &["1#:0$:00+0$"],
-        below: 9,
-        distinct: 0,
-        awkward: &[
-            "00:00:00+00",
-            "24:00:00-15:59",
-            "23:59:60+00",
-            "23:59:59.999999+15:59",
-            "12:00:00+05:30:15",
-            "12:00:00-00:00:01",
-            "12:00:00.25+05:30:15",
-        ],
-    },
-    Phrase {
         names: &["point"],
         forms: &["(#.5,$)"],
         below: 1_000,
@@ -335,6 +320,23 @@ pub(super) const TABLE: &[Phrase] = &[
     Phrase { names: &["regdictionary"], forms: &["pg_catalog.simple"], below: 1, distinct: 1, awkward: &["-"] },
     Phrase { names: &["regcollation"], forms: &["\"C\""], below: 1, distinct: 1, awkward: &["-", "\"POSIX\""] },
 ];
+
+/// `time with time zone`, whose distinct values are told elsewhere.
+pub(super) static ZONED_TIMES: Phrase = Phrase {
+    names: &["timetz", "time with time zone"],
+    forms: &["1#:0$:00+0$"],
+    below: 9,
+    distinct: 0,
+    awkward: &[
+        "00:00:00+00",
+        "24:00:00-15:59",
+        "23:59:60+00",
+        "23:59:59.999999+15:59",
+        "12:00:00+05:30:15",
+        "12:00:00-00:00:01",
+        "12:00:00.25+05:30:15",
+    ],
+};
 
 /// The table's entry for a name.
 pub(super) fn find(name: &str) -> Option<&'static Phrase> {
