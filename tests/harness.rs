@@ -203,6 +203,26 @@ fn latencies_are_reported_and_a_figure_with_too_few_runs_is_not_held() {
     assert_eq!(message.latencies[0].target.p99_ms, Some(1e-6));
 }
 
+/// A stop at any moment is a stop, and never a case that has failed.
+#[test]
+fn a_stop_is_no_failure_of_a_property() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let planted = Planted::new("");
+    for place in 0..10 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.arg("test").arg(planted.folder.path()).args(["--cases", "5000", "--rows", "300", "--seed", "1"]);
+        command.arg("--regressions").arg(planted.path("kept")).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(400 + 97 * place));
+        // SAFETY: the child has not been waited for, so the number is its own.
+        assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        assert!(!planted.path("kept").exists(), "{told}");
+    }
+}
+
 #[test]
 fn a_case_that_does_not_end_can_be_stopped() {
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -285,6 +305,24 @@ fn a_dump_with_triggers_and_materialized_views_is_a_scenario() {
     assert!(passed.rows > 2 * 120, "{passed}");
     let opinion = passed.properties.iter().find(|property| property.name == "second opinion").unwrap();
     assert_eq!((opinion.held, opinion.not_asked.values().sum::<u32>()), (0, 2), "{opinion:?}");
+}
+
+/// Numbers that a file has no place for are not drawn, and what checks and domains say of the others holds all the same.
+#[test]
+fn numbers_within_bounds_are_tested_within_them() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.sql");
+    let sql = "CREATE DOMAIN amount AS numeric(12,2);
+        CREATE TABLE places (id integer PRIMARY KEY, lat double precision NOT NULL CHECK (lat BETWEEN -90 AND 90),
+            rate numeric(5,3) NOT NULL CHECK (rate >= 0 AND rate <= 0.3), below real NOT NULL CHECK (below < 0), due amount NOT NULL);
+        CREATE TABLE asked (a real CHECK (a IS NOT NULL), b float8, c amount, CHECK (num_nonnulls(b, c) = 1));
+        CREATE TABLE late (id timetz PRIMARY KEY, a timestamptz, b timestamptz, CHECK (b > a));";
+    std::fs::write(&schema, sql).unwrap();
+    let scenario =
+        Scenario::of_path(&schema).unwrap().cases(8).rows(150).seed(SEED).regressions(folder.path().join("kept"));
+    let passed = scenario.run().unwrap_or_else(|failed| panic!("{failed}"));
+    assert_eq!(passed.rows, 8 * 150, "{passed}");
 }
 
 /// What a failing check found is in the failure, row by row, and the case is kept.

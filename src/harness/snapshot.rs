@@ -100,6 +100,17 @@ pub fn stale(folder: &Path, pictures: &[Picture]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Removes what an earlier run left for review beside the snapshots of these pictures, where they are to be accepted as
+/// they are (`INSTA_UPDATE=always`): it is out of date then.
+pub fn forget_unreviewed(folder: &Path, pictures: &[Picture]) {
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        for picture in pictures {
+            // Mostly there is none.
+            let _ = std::fs::remove_file(folder.join(format!("{}.snap.new", picture.name)));
+        }
+    }
+}
+
 /// Compares pictures with the snapshots in a folder of the calling crate, and fails for each that differs, that is
 /// new, or that has no picture any more. The folder is relative to the crate's root.
 #[macro_export]
@@ -113,6 +124,7 @@ macro_rules! assert_pictures {
                 $crate::harness::insta::assert_snapshot!(&*picture.name, &*picture.text);
             }
         });
+        $crate::harness::snapshot::forget_unreviewed(&folder, &pictures);
         let stale = $crate::harness::snapshot::stale(&folder, &pictures).unwrap();
         assert!(stale.is_empty(), "snapshots without a picture, or not reviewed: {stale:?}");
     }};

@@ -34,17 +34,28 @@ pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -
 }
 
 /// Keeps values out at which a run stops by design, with an error that names the column and its way out; a case would
-/// end before it began. They are NaN in a column that may not be NULL and whose representation has no room for it, and
-/// times after the year 294246 in a unique key: as microseconds they are one and the same number.
+/// end before it began. They are NaN in a column that may not be NULL, or of which a check asks whether it is, and whose
+/// representation has no room for it; and times after the year 294246 in a unique key, or in a check that compares: as
+/// microseconds they are one and the same number.
 pub(super) fn without_stops(hints: &mut Hints, plan: &Plan, catalog: &Catalog) {
     const LAST_OF_MICROSECONDS: &str = "294246-12-31 23:59:59";
     for table in &plan.tables {
-        let is_unique = |column: &str| catalog.table(&table.source).is_some_and(|table| in_unique_key(table, column));
+        let own = catalog.table(&table.source);
+        let is_unique = |column: &str| own.is_some_and(|table| in_unique_key(table, column));
+        let checks = |column: &str| {
+            let checks = own.map_or(&[][..], |table| &table.checks).iter().map(|check| check.expression.to_lowercase());
+            let column = column.to_lowercase();
+            checks.filter(move |check| check.contains(&column)).collect::<Vec<String>>()
+        };
+        let asks_for_null = |check: &String| check.contains("null") || check.contains("coalesce");
+        let compares = |check: &String| check.contains(['<', '>']);
         for column in &table.columns {
             let remainder = column.remainder.unwrap_or_default();
-            if column.not_null && remainder.contains("NaN") {
+            if remainder.contains("NaN") && (column.not_null || checks(&column.source).iter().any(asks_for_null)) {
                 bound(hints, &table.source, &column.source, largest_number(&column.shape));
-            } else if remainder.contains("294246") && is_unique(&column.source) {
+            } else if remainder.contains("294246")
+                && (is_unique(&column.source) || checks(&column.source).iter().any(compares))
+            {
                 bound(hints, &table.source, &column.source, LAST_OF_MICROSECONDS.to_owned());
             }
         }
@@ -65,6 +76,7 @@ fn in_unique_key(table: &Table, column: &str) -> bool {
 /// The largest number of a type; NaN is above it.
 fn largest_number(shape: &Shape) -> String {
     match shape {
+        Shape::Domain(domain) => largest_number(&domain.base.shape),
         Shape::Numeric { precision_and_scale: Some((precision, scale)) } => {
             let (digits, scale) = (i64::from(*precision) - i64::from(*scale), i64::from(*scale).max(0));
             let whole = if digits > 0 { "9".repeat(digits as usize) } else { "0".to_owned() };
