@@ -317,6 +317,8 @@ fn numbers_within_bounds_are_tested_within_them() {
         CREATE TABLE places (id integer PRIMARY KEY, lat double precision NOT NULL CHECK (lat BETWEEN -90 AND 90),
             rate numeric(5,3) NOT NULL CHECK (rate >= 0 AND rate <= 0.3), below real NOT NULL CHECK (below < 0), due amount NOT NULL);
         CREATE TABLE asked (a real CHECK (a IS NOT NULL), b float8, c amount, CHECK (num_nonnulls(b, c) = 1));
+        CREATE TABLE rates (id integer, of numeric(10,1), UNIQUE (of, id));
+        CREATE TABLE rated (of numeric(10,1) NOT NULL, id integer, FOREIGN KEY (of, id) REFERENCES rates (of, id));
         CREATE TABLE late (id timetz PRIMARY KEY, a timestamptz, b timestamptz, CHECK (b > a));";
     std::fs::write(&schema, sql).unwrap();
     let scenario =

@@ -2,7 +2,7 @@
 
 use super::checks;
 use super::column::ColumnPlan;
-use super::dataset::is_sqlite;
+use super::dataset::{identifying, is_sqlite};
 use super::expressions;
 use super::judge::asked;
 use super::order::{is_set_later, order};
@@ -140,6 +140,7 @@ fn plan<'c>(
         return empty_plan(plan, &inserted);
     }
     let mut later = BTreeSet::new();
+    let mut left_null = Vec::new();
     for (number, key) in table.foreign_keys_of_any_part().enumerate() {
         let Some(parent) = tables.iter().position(|other| other.name == key.references) else { continue };
         let Some(columns) = key.columns.iter().map(at).collect::<Option<Vec<_>>>() else {
@@ -164,6 +165,11 @@ fn plan<'c>(
             plan.selves.push(foreign);
         } else if broken.contains(&(place, number)) {
             if is_set_later(table, key) {
+                if identifying(Some(table), &names).is_empty() {
+                    // Nothing by which a row could be found again.
+                    left_null.extend(foreign.columns.iter().copied().filter(|column| !inserted[*column].not_null));
+                    continue;
+                }
                 later.extend(foreign.columns.iter().copied().filter(|column| !inserted[*column].not_null));
             }
             plan.broken.push(foreign);
@@ -176,7 +182,7 @@ fn plan<'c>(
         group.sort_by_key(|key| std::cmp::Reverse(key.columns.len()));
     }
     let needed: BTreeSet<usize> = needed_by_others(catalog, table).iter().filter_map(at).collect();
-    for column in plan.broken.iter().flat_map(|key| &key.columns) {
+    for column in plan.broken.iter().flat_map(|key| &key.columns).chain(&left_null) {
         let taken = plan.groups.iter().flatten().chain(&plan.selves).any(|key| key.columns.contains(column));
         if !taken && !needed.contains(column) && !plan.deferred.contains(column) {
             plan.deferred.push(*column);
@@ -326,10 +332,10 @@ fn needed_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
     table.primary_key.iter().flat_map(|key| key.columns.clone()).chain(referenced).collect()
 }
 
-/// The columns that some other table cannot do without: with a NULL in them, no row of it had anything to refer to.
+/// The columns that a table cannot do without, this one or another: with a NULL in them, no row had anything to refer to.
 fn demanded_by_others(catalog: &Catalog, table: &Table) -> Vec<String> {
     let mut demanded = Vec::new();
-    for other in catalog.tables.iter().filter(|other| other.name != table.name) {
+    for other in &catalog.tables {
         let never_null = |name: &String| other.column(name).is_some_and(|column| column.not_null);
         for key in other.foreign_keys_of_any_part().filter(|key| key.references == table.name) {
             if key.columns.iter().all(never_null) {

@@ -6,6 +6,7 @@ use crate::catalog::{Column, DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
 use crate::project::{ColumnHint, Form};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// How often an awkward time is drawn before an ordinary one has to do.
@@ -77,6 +78,11 @@ impl ColumnPlan {
             null_share,
             distinct: false,
         })
+    }
+
+    /// The same text for values that are equal to the server.
+    pub(super) fn key<'v>(&self, value: &'v str) -> Cow<'v, str> {
+        if self.text_tells_apart || self.form.is_some() { Cow::Borrowed(value) } else { self.source.key(value) }
     }
 
     /// How many distinct values there are.

@@ -11,6 +11,7 @@ use super::table_plan::{Foreign, Slot, TablePlan, Way};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
 use crate::harness::{Random, Seed};
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How often a row is tried again when a unique key stands against it, before the table counts as full.
@@ -608,9 +609,12 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         if any_null && !key.nulls_equal {
             return None;
         }
+        let cells: Vec<Option<Cow<'_, str>>> = (key.columns.iter())
+            .map(|column| row[*column].as_deref().map(|value| self.plan.columns[*column].key(value)))
+            .collect();
         // A NULL is told from any text by a length that no text has with it.
-        Some(hash_of(key.columns.iter().flat_map(|column| match &row[*column] {
-            Some(value) => ["value", value.as_str()],
+        Some(hash_of(cells.iter().flat_map(|cell| match cell {
+            Some(value) => ["value", value.as_ref()],
             None => ["null", ""],
         })))
     }

@@ -36,30 +36,48 @@ pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -
 /// Keeps values out at which a run stops by design, with an error that names the column and its way out; a case would
 /// end before it began. They are NaN in a column that may not be NULL, or of which a check asks whether it is, and whose
 /// representation has no room for it; and times after the year 294246 in a unique key, or in a check that compares: as
-/// microseconds they are one and the same number.
+/// microseconds they are one and the same number. What such a column refers to is kept from them as well.
 pub(super) fn without_stops(hints: &mut Hints, plan: &Plan, catalog: &Catalog) {
     const LAST_OF_MICROSECONDS: &str = "294246-12-31 23:59:59";
+    let mut bounded: Vec<(&QualifiedName, &str, String)> = Vec::new();
     for table in &plan.tables {
         let own = catalog.table(&table.source);
         let is_unique = |column: &str| own.is_some_and(|table| in_unique_key(table, column));
-        let checks = |column: &str| {
-            let checks = own.map_or(&[][..], |table| &table.checks).iter().map(|check| check.expression.to_lowercase());
-            let column = column.to_lowercase();
-            checks.filter(move |check| check.contains(&column)).collect::<Vec<String>>()
-        };
-        let asks_for_null = |check: &String| check.contains("null") || check.contains("coalesce");
-        let compares = |check: &String| check.contains(['<', '>']);
         for column in &table.columns {
             let remainder = column.remainder.unwrap_or_default();
-            if remainder.contains("NaN") && (column.not_null || checks(&column.source).iter().any(asks_for_null)) {
-                bound(hints, &table.source, &column.source, largest_number(&column.shape));
-            } else if remainder.contains("294246")
-                && (is_unique(&column.source) || checks(&column.source).iter().any(compares))
-            {
-                bound(hints, &table.source, &column.source, LAST_OF_MICROSECONDS.to_owned());
+            let checks = own.map(|table| checks_of(table, &column.source)).unwrap_or_default();
+            let asks_for_null = || checks.iter().any(|check| check.contains("null") || check.contains("coalesce"));
+            let compares = || checks.iter().any(|check| check.contains(['<', '>']));
+            if remainder.contains("NaN") && (column.not_null || asks_for_null()) {
+                bounded.push((&table.source, &column.source, largest_number(&column.shape)));
+            } else if remainder.contains("294246") && (is_unique(&column.source) || compares()) {
+                bounded.push((&table.source, &column.source, LAST_OF_MICROSECONDS.to_owned()));
             }
         }
     }
+    let mut next = 0;
+    while let Some((table, column, largest)) = bounded.get(next).cloned() {
+        next += 1;
+        let keys = catalog.table(table).into_iter().flat_map(|table| table.foreign_keys_of_any_part());
+        for key in keys {
+            let pairs = key.columns.iter().zip(&key.referenced_columns).filter(|(own, _)| *own == column);
+            for (_, referenced) in pairs {
+                if !bounded.iter().any(|(table, column, _)| *table == &key.references && *column == referenced) {
+                    bounded.push((&key.references, referenced, largest.clone()));
+                }
+            }
+        }
+    }
+    for (table, column, largest) in bounded {
+        bound(hints, table, column, largest);
+    }
+}
+
+/// The checks that may be about a column, in lower case.
+fn checks_of(table: &Table, column: &str) -> Vec<String> {
+    let column = column.to_lowercase();
+    let checks = table.checks.iter().map(|check| check.expression.to_lowercase());
+    checks.filter(|check| check.contains(&column)).collect()
 }
 
 /// Whether no two rows may have the same value there, alone or with others.

@@ -149,6 +149,11 @@ impl ValueSource {
         found
     }
 
+    /// The same text for values that are equal to the server.
+    pub fn key<'v>(&self, value: &'v str) -> std::borrow::Cow<'v, str> {
+        self.values.key(value)
+    }
+
     fn is_allowed(&self, value: &str) -> bool {
         value.len() <= self.octets_max
             && (self.excluded.is_empty() || !self.excluded.contains_key(self.values.key(value).as_ref()))
