@@ -22,7 +22,7 @@ pub fn text(passed: &Passed) -> String {
             writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
     }
     for discarded in &passed.discarded {
-        let _ = writeln!(text, "not a case, the source refused its rows: {discarded}");
+        let _ = writeln!(text, "not a case: {discarded}");
     }
     let mut rows = vec![["property", "held", "says"].map(str::to_owned).to_vec()];
     for property in &passed.properties {

@@ -593,7 +593,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             format!("`{}`", plan.table.name),
             "its foreign key that closes a cycle finds no row to refer to",
         )
-        .hint("ask for as many rows of both tables"))
+        .hint("ask for more rows, or say `rows = 0` under `[generate.tables]` for a table of the cycle"))
     }
 
     /// The hash of a row's values under a key; `None` where the key does not count for the row.

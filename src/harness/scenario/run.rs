@@ -220,8 +220,14 @@ impl Run<'_> {
                     Some(twin) => twin.generate(options),
                     None => rows::generate(&ground.catalog, options, url),
                 });
-                let dataset = generated.map_err(broken)?;
-                load(&dataset, &mut steps, client).map_err(|broken| Broken { refused: true, ..broken })?;
+                // A random schema may ask for rows that the generator cannot find; a user's schema has to be told so.
+                let is_random = matches!(self.world, World::Random);
+                let dataset = generated.map_err(|error| {
+                    let refused = is_random && error.kind() == Kind::CouldNotRun;
+                    Broken { refused, ..broken(error) }
+                })?;
+                let refused = |broken: Broken| Broken { refused: broken.kind != Kind::Interrupted, ..broken };
+                load(&dataset, &mut steps, client).map_err(refused)?;
                 attempt.dataset = Some(dataset);
             }
         }
