@@ -11,6 +11,8 @@ use std::collections::HashSet;
 
 /// How many candidates a judge is asked about at once.
 const BATCH: usize = 250;
+/// The same at first, for a table that refers to itself.
+const FIRST_BATCH: usize = 4;
 /// How many candidates in a row may have a computed key that was there, before the table counts as full.
 const REPEATED_MAX: u64 = 5_000;
 
@@ -24,7 +26,7 @@ pub(super) struct Candidates<'p, 'c> {
     mender: Mender,
     /// Why there can be no more.
     full: Option<String>,
-    any_taken: bool,
+    taken: usize,
     /// What was there in each of the keys that the judge computes, and how often in a row a candidate had the same.
     computed: Option<Vec<HashSet<String>>>,
     repeated: u64,
@@ -42,7 +44,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
             progress: Vec::new(),
             mender: Mender::new(plan, plan.asked.iter().map(|asked| asked.columns.as_slice())),
             full: None,
-            any_taken: false,
+            taken: 0,
             computed: None,
             repeated: 0,
             furthest: 0,
@@ -65,7 +67,12 @@ impl<'p, 'c> Candidates<'p, 'c> {
         stores: &mut [KeyStore],
         judge: &mut dyn Judge,
     ) -> Result<Vec<Row>> {
-        let batch = if self.plan.judged.is_empty() { 1 } else { BATCH };
+        let batch = match (self.plan.judged.is_empty(), self.plan.selves.is_empty()) {
+            (true, _) => 1,
+            (false, true) => BATCH,
+            // Rows can refer to those of batches before theirs only.
+            (false, false) => self.taken.clamp(FIRST_BATCH, BATCH),
+        };
         loop {
             while self.rows.len() < batch && self.full.is_none() {
                 match maker.make(stores)? {
@@ -77,7 +84,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 return Ok(std::mem::take(&mut self.rows));
             }
             if self.rows.is_empty() {
-                let in_vain = !self.any_taken && self.refused.iter().any(|count| *count > 0);
+                let in_vain = self.taken == 0 && self.refused.iter().any(|count| *count > 0);
                 return if in_vain { Err(self.unsatisfied()) } else { Ok(Vec::new()) };
             }
             if self.computed.is_none() {
@@ -88,7 +95,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
             let rulings = judge.rule(self.plan.table, &self.plan.names, &self.rows)?;
             let taken = self.sort_out(rulings, maker);
             if !taken.is_empty() {
-                self.any_taken = true;
+                self.taken += taken.len();
                 self.repeated = 0;
                 self.refused.fill(0);
                 return Ok(taken);
