@@ -286,6 +286,19 @@ fn pruning_keeps_the_newest_and_leaves_broken_ones() {
     assert_eq!(listing(&backups).len(), 8);
 }
 
+/// That there was no file takes the place of no copy.
+#[test]
+fn pruning_counts_copies_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("app.db");
+    let first = publish_new(&target).unwrap().backup.id;
+    let copy = publish_new(&target).unwrap().backup.id;
+    fs::remove_file(&target).unwrap();
+    let last = publish_new(&target).unwrap().backup.id;
+    let pruned = prune(&target, None, 1).unwrap();
+    assert_eq!((pruned.kept, pruned.removed), (vec![last, copy], vec![first]));
+}
+
 /// What another process does with the target, for `Holder`; it waits to be killed.
 #[test]
 #[ignore = "run by the tests that need another process"]

@@ -165,7 +165,7 @@ fn partitions_exclusions_and_indexes_on_expressions_are_kept() {
         let scratch = Scratch::new(PARTITIONS_AND_INDEXES);
         let (catalog, url) = (catalog_of(&scratch), scratch.postgres_url());
         let awkward = if seed % 2 == 0 { 0.0 } else { 0.3 };
-        let generator = Generator::new(&catalog, options(500, seed, awkward)).unwrap();
+        let generator = Generator::new(&catalog, options(600, seed, awkward)).unwrap();
         let dataset = generator.dataset(&mut PostgresJudge::new(&url)).unwrap();
         load_postgres(&url, &catalog, &dataset).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         for rows in &dataset.tables {
@@ -205,6 +205,8 @@ const HARD: &str = "
     CREATE TABLE parts (a integer NOT NULL) PARTITION BY LIST (a);
     CREATE TABLE few_of_them PARTITION OF parts (CHECK (a < 100)) FOR VALUES IN (1, 2, 200);
     CREATE TABLE rest PARTITION OF parts DEFAULT;
+    CREATE TABLE whole (a integer) PARTITION BY LIST (a);
+    CREATE TABLE all_of_it PARTITION OF whole DEFAULT;
     CREATE TABLE in_order (a integer PRIMARY KEY, v double precision NOT NULL UNIQUE, w date, x date UNIQUE,
         CHECK (v >= a), CHECK (x > w));
     CREATE TABLE staff (id integer PRIMARY KEY, boss integer REFERENCES staff, name text NOT NULL CHECK (md5(name) LIKE 'a%'));";
@@ -219,7 +221,7 @@ fn checks_that_are_each_hardly_ever_met_are_met_together() {
             generator.dataset(&mut PostgresJudge::new(&url)).unwrap_or_else(|error| panic!("{seed}: {error}"));
         load_postgres(&url, &catalog, &dataset).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         for rows in &dataset.tables {
-            assert!(rows.rows.len() >= 80, "seed {seed}, {}: {}", rows.table, rows.rows.len());
+            assert!(rows.rows.len() >= 60, "seed {seed}, {}: {}", rows.table, rows.rows.len());
         }
         let boss = dataset.tables.iter().find(|rows| rows.table.name == "staff").unwrap();
         assert!(boss.rows.iter().filter(|row| row[1].is_some()).count() > 40, "seed {seed}");

@@ -25,8 +25,8 @@ pub struct Pruned {
     pub broken: Vec<String>,
 }
 
-/// Keeps the newest `keep` intact backups of `target` and removes the older intact ones. A broken one is neither
-/// counted nor removed; each is read to tell.
+/// Keeps the newest `keep` intact copies of `target` and removes what is older and intact. That there was no file counts
+/// as no copy; a broken one is neither counted nor removed; each is read to tell.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn prune(target: &Path, directory: Option<&Path>, keep: usize) -> Result<Pru
     let intact = || entries.iter().filter(|entry| entry.state == State::Intact);
     let is_database = |entry: &Entry| entry.manifest.as_ref().is_some_and(|manifest| manifest.kind == Kind::Database);
     let missing = matches!(facts.content, Content::Missing | Content::Empty);
-    if missing && !intact().take(keep).any(is_database) && intact().skip(keep).any(is_database) {
+    if missing && keep == 0 && intact().any(is_database) {
         return Err(Error::could_not(
             "prune backups of",
             quoted(&facts.path),

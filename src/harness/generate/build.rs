@@ -4,11 +4,11 @@ use super::checks;
 use super::column::ColumnPlan;
 use super::dataset::{identifying, is_sqlite};
 use super::expressions;
-use super::judge::asked;
+use super::judge::row_conditions;
 use super::order::{is_set_later, order};
 use super::referrers;
 use super::share::share;
-use super::table_plan::{AskedOf, Foreign, TablePlan, UniqueKey, Way};
+use super::table_plan::{Foreign, JudgedCondition, TablePlan, UniqueKey, Way};
 use super::values::{Bound, Limits};
 use super::{Generator, Options};
 use crate::catalog::{Catalog, Column, IndexKey, IndexPart, QualifiedName, Shape, Table, TableKind};
@@ -130,7 +130,7 @@ fn plan<'c>(
         conditions: Vec::new(),
         orderings: Vec::new(),
         judged: Vec::new(),
-        asked: Vec::new(),
+        judged_conditions: Vec::new(),
         feeds: Vec::new(),
         wanted: rows,
         names: names.clone(),
@@ -272,9 +272,9 @@ fn plan<'c>(
             plan.judged.push(format!("partitions of {}", table.name));
         }
     }
-    plan.asked = asked(table)
+    plan.judged_conditions = row_conditions(table)
         .into_iter()
-        .map(|condition| AskedOf {
+        .map(|condition| JudgedCondition {
             columns: match condition.column.as_ref().and_then(at) {
                 Some(column) => vec![column],
                 None => checks::columns_of(&condition.expression, &inserted, sqlite),

@@ -42,13 +42,13 @@ impl<'p, 'c> Candidates<'p, 'c> {
             plan,
             rows: Vec::new(),
             progress: Vec::new(),
-            mender: Mender::new(plan, plan.asked.iter().map(|asked| asked.columns.as_slice())),
+            mender: Mender::new(plan, plan.judged_conditions.iter().map(|condition| condition.columns.as_slice())),
             full: None,
             taken: 0,
             computed: None,
             repeated: 0,
             furthest: 0,
-            refused: vec![0; plan.asked.len() + 1],
+            refused: vec![0; plan.judged_conditions.len() + 1],
         }
     }
 
@@ -125,7 +125,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
                     maker.release(&row);
                     continue;
                 }
-                Ruling::Holds(_) => self.plan.asked.len(),
+                Ruling::Holds(_) => self.plan.judged_conditions.len(),
                 Ruling::Misses(place) => place,
                 Ruling::Unfit => {
                     if let Some(refused) = self.refused.last_mut() {
@@ -136,7 +136,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 }
             };
             (0..missed).for_each(|place| self.mender.learn(place, &row));
-            if missed == self.plan.asked.len() {
+            if missed == self.plan.judged_conditions.len() {
                 taken.push(row);
                 continue;
             }
@@ -173,9 +173,9 @@ impl<'p, 'c> Candidates<'p, 'c> {
 
     fn unsatisfied(&self) -> Error {
         let tries: u64 = self.refused.iter().sum();
-        let worst = (0..self.plan.asked.len()).find(|place| self.refused[*place] * 10 >= tries * 9);
+        let worst = (0..self.plan.judged_conditions.len()).find(|place| self.refused[*place] * 10 >= tries * 9);
         let which = match (worst, self.plan.judged.as_slice()) {
-            (Some(place), _) => format!("the check `{}`", self.plan.asked[place].name),
+            (Some(place), _) => format!("the check `{}`", self.plan.judged_conditions[place].name),
             (None, [one]) => format!("the check `{one}`"),
             (None, several) => {
                 let checks: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();

@@ -111,7 +111,7 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
     drop(connection);
     let mut sink = PostgresSink::open_until(url, &catalog, watch.cancel)?;
     let generated = watch.stream(&generator, &mut PostgresJudge::new(url), &mut sink)?;
-    ensure_some(&catalog, &generated, filling.options.rows)?;
+    ensure_some(&generated, filling.options.rows)?;
     let without_statistics = sink.commit()?;
     Ok(filled(&catalog, generated, without_statistics))
 }
@@ -131,7 +131,7 @@ fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Fille
     let mut judge = SqliteJudge::new(&file)?;
     let mut sink = SqliteSink::open(&file)?;
     let generated = watch.stream(&generator, &mut judge, &mut sink)?;
-    ensure_some(&catalog, &generated, filling.options.rows)?;
+    ensure_some(&generated, filling.options.rows)?;
     sink.commit()?;
     let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown).err();
     Ok(filled(&catalog, generated, without_statistics))
@@ -175,6 +175,9 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
     let mut options = filling.options.clone();
     let tables: Vec<_> =
         catalog.tables.iter().filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. })).collect();
+    if tables.is_empty() {
+        return Err(Error::usage("fill", "the database", "it has no tables").hint("create its schema first"));
+    }
     for pattern in &filling.tables {
         if !tables.iter().any(|table| names_table(pattern, &table.name)) {
             return Err(Error::usage("choose tables", format!("`{pattern}`"), "no table matches `--tables`"));
@@ -217,10 +220,7 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
 }
 
 /// An error where rows were asked for and none could be made.
-fn ensure_some(catalog: &Catalog, generated: &Generated, asked_for: u64) -> Result<()> {
-    if catalog.tables.is_empty() {
-        return Err(Error::usage("fill", "the database", "it has no tables").hint("create its schema first"));
-    }
+fn ensure_some(generated: &Generated, asked_for: u64) -> Result<()> {
     if generated.row_count() > 0 || asked_for == 0 {
         return Ok(());
     }

@@ -34,7 +34,7 @@ mod watched;
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
 pub use fill::{Filled, Filling, fill};
-pub use judge::{Asked, Judge, Nobody, PostgresJudge, Ruling, SqliteJudge, asked, computed_keys};
+pub use judge::{Judge, Nobody, PostgresJudge, RowCondition, Ruling, SqliteJudge, computed_keys, row_conditions};
 pub use load_postgres::{PostgresSink, load_postgres};
 pub use load_sqlite::{SqliteSink, load_sqlite};
 pub use sqlite_catalog::sqlite_catalog;

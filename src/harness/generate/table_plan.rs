@@ -27,10 +27,10 @@ pub(super) struct TablePlan<'c> {
     pub(super) conditions: Vec<Condition>,
     /// Pairs of columns of which the first has to come before the second; values are exchanged where they do not.
     pub(super) orderings: Vec<(usize, usize)>,
-    /// Checks that a judge has to decide, by name; with none, no judge is asked.
+    /// Why a judge has to be asked, by the names of checks, keys and generated columns; with none, no judge is.
     pub(super) judged: Vec<String>,
     /// What a judge is asked, in its order.
-    pub(super) asked: Vec<AskedOf>,
+    pub(super) judged_conditions: Vec<JudgedCondition>,
     /// The stores of keys that its rows go to, with the places of the columns.
     pub(super) feeds: Vec<(usize, Vec<usize>)>,
     /// How many rows it is to have.
@@ -39,7 +39,7 @@ pub(super) struct TablePlan<'c> {
 
 /// A condition that a judge decides.
 #[derive(Debug)]
-pub(super) struct AskedOf {
+pub(super) struct JudgedCondition {
     pub(super) name: String,
     pub(super) columns: Vec<usize>,
 }

@@ -37,7 +37,9 @@ impl RunLock {
         let mut told = Duration::ZERO;
         loop {
             let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-            let file = file.could_not("lock database with", &object)?;
+            let file = file.could_not("lock database with", &object).map_err(|error| {
+                error.hint("the folder of the database has to be there and writable: the lock is a file beside it")
+            })?;
             match file.try_lock() {
                 Ok(()) if still_there(&file, &path) => return Ok(RunLock { path, _file: file }),
                 Ok(()) => continue,

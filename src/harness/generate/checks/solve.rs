@@ -4,7 +4,7 @@ use super::Condition;
 use super::evaluate::{Family, order};
 use super::node::{Comparison, Node, Reader};
 use crate::catalog::{Column, DataType, Shape, Table, TableKind};
-use crate::harness::generate::judge::{asked, domain_checks, with_value};
+use crate::harness::generate::judge::{domain_checks, row_conditions, with_value};
 use crate::harness::generate::values::{Bound, Limits, Pattern};
 use crate::project::Form;
 use std::collections::BTreeSet;
@@ -55,7 +55,7 @@ pub(in crate::harness::generate) fn find(
         shapes: columns.iter().map(|column| column.data_type.base().shape.clone()).collect(),
         sqlite,
     };
-    for condition in asked(table) {
+    for condition in row_conditions(table) {
         findings.check(&condition.name, reader.read(&condition.expression), is_foreign);
     }
     if let TableKind::Partitioned { conditions, .. } = &table.kind {

@@ -14,7 +14,7 @@ pub use sqlite::SqliteJudge;
 
 /// A condition that the rows of a table have to meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct RowCondition {
     /// The check's name; of a domain's check its condition and the type.
     pub name: String,
     /// The condition over the table's columns, in the SQL of the source.
@@ -24,14 +24,14 @@ pub struct Asked {
 }
 
 /// What a judge is asked about the rows of a table: its checks, then those of its columns' domains.
-pub fn asked(table: &Table) -> Vec<Asked> {
-    let own = table.checks.iter().map(|check| Asked {
+pub fn row_conditions(table: &Table) -> Vec<RowCondition> {
+    let own = table.checks.iter().map(|check| RowCondition {
         name: check.name.clone(),
         expression: check.expression.clone(),
         column: None,
     });
     let of_domains = table.columns.iter().filter(|column| column.generated.is_none()).flat_map(|column| {
-        domain_checks(&column.data_type).into_iter().map(|check| Asked {
+        domain_checks(&column.data_type).into_iter().map(|check| RowCondition {
             name: format!("{check} of `{}`", column.data_type),
             expression: with_value(&check, &quote(&column.name)),
             column: Some(column.name.clone()),
@@ -46,7 +46,7 @@ pub enum Ruling {
     /// Every condition holds, or is NULL. For each of [`computed_keys`] a text that no other row may have; `None` where
     /// the key does not count.
     Holds(Vec<Option<String>>),
-    /// The first of [`asked`] that does not hold, by place; those before it do.
+    /// The first of [`row_conditions`] that does not hold, by place; those before it do.
     Misses(usize),
     /// Something else stands against it: a partition, a value that a generated column cannot have, an error.
     Unfit,
@@ -60,7 +60,7 @@ pub fn computed_keys(table: &Table) -> Vec<String> {
 
 /// Decides checks that were not solved, over candidate rows.
 pub trait Judge {
-    /// Whether each row meets what is [`asked`] of it.
+    /// Whether each row meets the [`row_conditions`] of its table.
     ///
     /// # Errors
     /// When the judge cannot be asked, or does not know the table.

@@ -1,7 +1,7 @@
 //! A PostgreSQL server as the judge: candidates go into a temporary table without constraints, and a query asks of each
 //! which condition it misses first.
 
-use super::{Judge, Ruling, asked};
+use super::{Judge, Ruling, row_conditions};
 use crate::catalog::{Column, DataType, IndexKey, Shape, Table, TableKind};
 use crate::endpoint::PostgresUrl;
 use crate::error::Result;
@@ -9,6 +9,7 @@ use crate::harness::generate::connection::{Connection, copy_text};
 use crate::harness::generate::dataset::{Row, table_name};
 use crate::quote::quote;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A connection of its own that decides checks; it writes nothing but a temporary table.
 #[derive(Debug)]
@@ -24,8 +25,18 @@ pub struct PostgresJudge {
 struct Asking {
     temporary: String,
     query: String,
-    /// A function that asks about one candidate, once it was needed; none where the server has no PL/pgSQL.
-    function: Option<Option<String>>,
+    one_by_one: OneByOne,
+}
+
+/// How candidates are asked about where asking about all of them at once is an error.
+#[derive(Debug, Clone)]
+enum OneByOne {
+    /// It was not needed yet.
+    Unknown,
+    /// By a function of this name.
+    Function(String),
+    /// By halves: the server has no PL/pgSQL.
+    Halves,
 }
 
 impl PostgresJudge {
@@ -33,30 +44,30 @@ impl PostgresJudge {
     pub fn new(url: &PostgresUrl) -> PostgresJudge {
         PostgresJudge { url: url.clone(), connection: None, known: BTreeMap::new() }
     }
+}
 
-    fn connection(&mut self) -> Result<&mut Connection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = Connection::open(&self.url)?;
-                let label = connection.label().to_owned();
-                connection.query(
-                    "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
-                     SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; \
-                     SET array_nulls = on; SET lc_monetary = 'C'; SET client_min_messages = warning",
-                    label,
-                )?;
-                connection
-            }
-        };
-        Ok(self.connection.insert(connection))
-    }
+/// The connection, opened when it is first needed.
+fn connected<'c>(connection: &'c mut Option<Connection>, url: &PostgresUrl) -> Result<&'c mut Connection> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => {
+            let mut open = Connection::open(url)?;
+            let label = open.label().to_owned();
+            open.query(
+                "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
+                 SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; \
+                 SET array_nulls = on; SET lc_monetary = 'C'; SET client_min_messages = warning",
+                label,
+            )?;
+            open
+        }
+    };
+    Ok(connection.insert(open))
 }
 
 impl Judge for PostgresJudge {
     fn rule(&mut self, table: &Table, columns: &[String], rows: &[Row]) -> Result<Vec<Ruling>> {
-        self.connection()?;
-        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+        let connection = connected(&mut self.connection, &self.url)?;
         let object = format!("the checks of `{}`", table.name);
         let name = table_name(&table.name, false);
         if !self.known.contains_key(&name) {
@@ -66,7 +77,7 @@ impl Judge for PostgresJudge {
             let query = query(table, &temporary, &partitions);
             let listed: String = listed.iter().map(|column| format!(", {column}")).collect();
             connection.query(format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer{listed})"), &object)?;
-            self.known.insert(name.clone(), Asking { temporary, query, function: None });
+            self.known.insert(name.clone(), Asking { temporary, query, one_by_one: OneByOne::Unknown });
         }
         let Some(asking) = self.known.get_mut(&name) else { return Ok(Vec::new()) };
         let temporary = &asking.temporary;
@@ -81,7 +92,7 @@ impl Judge for PostgresJudge {
         connection.copy_end()?;
         let mut rulings = vec![Ruling::Unfit; rows.len()];
         asking.decide(connection, &object, &mut rulings)?;
-        let conditions = asked(table).len();
+        let conditions = row_conditions(table).len();
         for ruling in &mut rulings {
             // Behind the conditions of the table comes what no column alone can mend.
             if matches!(ruling, Ruling::Misses(place) if *place >= conditions) {
@@ -95,7 +106,7 @@ impl Judge for PostgresJudge {
         let object = format!("the keys of `{}`", table.name);
         let only = if matches!(table.kind, TableKind::Ordinary) { "ONLY " } else { "" };
         let name = table_name(&table.name, false);
-        let connection = self.connection()?;
+        let connection = connected(&mut self.connection, &self.url)?;
         computed_keys(table)
             .into_iter()
             .map(|(_, key)| {
@@ -111,90 +122,96 @@ impl Asking {
     /// Asks about all candidates at once. A condition that raises an error for some candidate (a division by zero, a
     /// number out of range) is asked about each of them: those that it is raised for are refused.
     fn decide(&mut self, connection: &mut Connection, object: &str, rulings: &mut [Ruling]) -> Result<()> {
-        if decide_range(connection, &self.query, object, 0, rulings.len(), rulings).is_ok() {
+        if self.ask(connection, object, 0..rulings.len(), rulings).is_ok() {
             return Ok(());
         }
         // Anything else than a condition's own error comes again at the next request.
         connection.query("SELECT 1", object)?;
-        if self.function.is_none() {
+        if matches!(self.one_by_one, OneByOne::Unknown) {
             let name = format!("pg_temp.{}", self.temporary);
-            let query = in_range(&self.query, "$1", "$1");
-            let body = format!(
-                "#variable_conflict use_column\nBEGIN RETURN (SELECT to_jsonb(ruled)::text FROM ({query}) AS ruled); \
-                 EXCEPTION WHEN OTHERS THEN RETURN 'error'; END"
-            );
-            let create = format!(
-                "CREATE FUNCTION {name}(integer) RETURNS text LANGUAGE plpgsql AS '{}'",
-                body.replace('\'', "''")
-            );
-            self.function = Some(connection.query(create, object).is_ok().then_some(name));
+            let is_there = connection.query(self.function(&name), object).is_ok();
+            self.one_by_one = if is_there { OneByOne::Function(name) } else { OneByOne::Halves };
         }
-        match self.function.clone().flatten() {
-            Some(name) => {
-                let sql = format!("SELECT whimbrel_row::text, {name}(whimbrel_row) FROM {}", self.temporary);
-                for row in connection.query(sql, object)? {
-                    let [Some(number), Some(told)] = row.as_slice() else { continue };
-                    let Some(ruling) = number.parse::<usize>().ok().and_then(|number| rulings.get_mut(number)) else {
-                        continue;
-                    };
-                    // Not an object: the error of this one.
-                    let Ok(told) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(told) else {
-                        continue;
-                    };
-                    let text = |name: String| match told.get(&name) {
-                        None | Some(serde_json::Value::Null) => None,
-                        Some(serde_json::Value::String(text)) => Some(text.clone()),
-                        Some(other) => Some(other.to_string()),
-                    };
-                    let keys = (0..).map(|place| format!("key_{place}")).take_while(|name| told.contains_key(name));
-                    *ruling = ruled(text("missed".to_owned()).as_deref(), keys.map(text).collect());
-                }
-                Ok(())
+        match &self.one_by_one {
+            OneByOne::Function(name) => self.ask_function(connection, object, name, rulings),
+            OneByOne::Unknown | OneByOne::Halves => self.ask_halves(connection, object, 0..rulings.len(), rulings),
+        }
+    }
+
+    /// Asks about some candidates in one query.
+    fn ask(
+        &self,
+        connection: &mut Connection,
+        object: &str,
+        candidates: Range<usize>,
+        rulings: &mut [Ruling],
+    ) -> Result<()> {
+        let last = candidates.end.saturating_sub(1);
+        let sql = in_range(&self.query, &candidates.start.to_string(), &last.to_string());
+        for row in connection.query(sql, object)? {
+            let mut cells = row.into_iter();
+            let number = cells.next().flatten().and_then(|text| text.parse::<usize>().ok());
+            let missed = cells.next().flatten();
+            if let Some(ruling) = number.and_then(|number| rulings.get_mut(number)) {
+                *ruling = ruled(missed.as_deref(), cells.collect());
             }
-            None => halve(connection, &self.query, object, 0, rulings.len(), rulings),
         }
+        Ok(())
     }
-}
 
-/// Without a function: each half alone, until one candidate is alone.
-fn halve(
-    connection: &mut Connection,
-    query: &str,
-    object: &str,
-    first: usize,
-    end: usize,
-    rulings: &mut [Ruling],
-) -> Result<()> {
-    if end - first <= 1 {
-        return connection.query("SELECT 1", object).map(|_| ());
-    }
-    let middle = first + (end - first) / 2;
-    for (first, end) in [(first, middle), (middle, end)] {
-        if decide_range(connection, query, object, first, end, rulings).is_err() {
-            halve(connection, query, object, first, end, rulings)?;
+    /// Each half alone, until one candidate is alone.
+    fn ask_halves(
+        &self,
+        connection: &mut Connection,
+        object: &str,
+        candidates: Range<usize>,
+        rulings: &mut [Ruling],
+    ) -> Result<()> {
+        if candidates.len() <= 1 {
+            return connection.query("SELECT 1", object).map(|_| ());
         }
+        let middle = candidates.start + candidates.len() / 2;
+        for half in [candidates.start..middle, middle..candidates.end] {
+            if self.ask(connection, object, half.clone(), rulings).is_err() {
+                self.ask_halves(connection, object, half, rulings)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn decide_range(
-    connection: &mut Connection,
-    query: &str,
-    object: &str,
-    first: usize,
-    end: usize,
-    rulings: &mut [Ruling],
-) -> Result<()> {
-    let sql = in_range(query, &first.to_string(), &end.saturating_sub(1).to_string());
-    for row in connection.query(sql, object)? {
-        let mut cells = row.into_iter();
-        let number = cells.next().flatten().and_then(|text| text.parse::<usize>().ok());
-        let missed = cells.next().flatten();
-        if let Some(ruling) = number.and_then(|number| rulings.get_mut(number)) {
-            *ruling = ruled(missed.as_deref(), cells.collect());
-        }
+    /// Makes a function that gives the query's answer about one candidate as JSON, or a word that is none for an error.
+    fn function(&self, name: &str) -> String {
+        let query = in_range(&self.query, "$1", "$1");
+        let body = format!(
+            "#variable_conflict use_column\nBEGIN RETURN (SELECT to_jsonb(ruled)::text FROM ({query}) AS ruled); \
+             EXCEPTION WHEN OTHERS THEN RETURN 'error'; END"
+        );
+        format!("CREATE FUNCTION {name}(integer) RETURNS text LANGUAGE plpgsql AS '{}'", body.replace('\'', "''"))
     }
-    Ok(())
+
+    fn ask_function(
+        &self,
+        connection: &mut Connection,
+        object: &str,
+        name: &str,
+        rulings: &mut [Ruling],
+    ) -> Result<()> {
+        let sql = format!("SELECT whimbrel_row::text, {name}(whimbrel_row) FROM {}", self.temporary);
+        for row in connection.query(sql, object)? {
+            let [Some(number), Some(told)] = row.as_slice() else { continue };
+            let ruling = number.parse::<usize>().ok().and_then(|number| rulings.get_mut(number));
+            let told = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(told);
+            let (Some(ruling), Ok(told)) = (ruling, told) else { continue };
+            let text = |name: String| match told.get(&name) {
+                None | Some(serde_json::Value::Null) => None,
+                Some(serde_json::Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            };
+            let keys = (0..).map(|place| format!("key_{place}")).take_while(|name| told.contains_key(name));
+            *ruling = ruled(text("missed".to_owned()).as_deref(), keys.map(text).collect());
+        }
+        Ok(())
+    }
 }
 
 fn ruled(missed: Option<&str>, keys: Vec<Option<String>>) -> Ruling {
@@ -224,7 +241,7 @@ fn definition(column: &crate::catalog::Column) -> String {
 /// condition may only be computed where those before it hold.
 fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
     let mut misses: Vec<String> =
-        asked(table).into_iter().map(|condition| format!("({}) IS FALSE", condition.expression)).collect();
+        row_conditions(table).into_iter().map(|condition| format!("({}) IS FALSE", condition.expression)).collect();
     if !partitions.is_empty() {
         misses.push(format!("({}) IS NOT TRUE", partitions.join(" OR ")));
     }
@@ -299,13 +316,14 @@ pub(super) fn computed_keys(table: &Table) -> Vec<(String, String)> {
     constraints.chain(indexes).collect()
 }
 
-/// The conditions under which some partition takes a row; none for a table without partitions, or with a default one.
+/// The conditions under which some partition takes a row, with what it asks for itself; none for a table without
+/// partitions.
 fn partition_conditions(connection: &mut Connection, name: &str, object: &str) -> Result<Vec<String>> {
     let name = name.replace('\'', "''");
     let sql = format!(
-        "SELECT concat_ws(' AND ', pg_catalog.pg_get_partition_constraintdef(relid), (SELECT string_agg( \
+        "SELECT coalesce(nullif(concat_ws(' AND ', pg_catalog.pg_get_partition_constraintdef(relid), (SELECT string_agg( \
          '((' || pg_catalog.pg_get_expr(conbin, conrelid) || ') IS NOT FALSE)', ' AND ') \
-         FROM pg_catalog.pg_constraint WHERE conrelid = relid AND contype = 'c' AND conislocal)) \
+         FROM pg_catalog.pg_constraint WHERE conrelid = relid AND contype = 'c')), ''), 'true') \
          FROM pg_catalog.pg_partition_tree('{name}'::regclass) WHERE isleaf AND relid <> '{name}'::regclass"
     );
     let rows = connection.query(sql, object)?;

@@ -1,6 +1,6 @@
 //! A SQLite database in memory as the judge: the same table without its keys and triggers takes a row or does not.
 
-use super::{Asked, Judge, Ruling, asked};
+use super::{Judge, RowCondition, Ruling, row_conditions};
 use crate::catalog::Table;
 use crate::error::{Context, Result};
 use crate::harness::generate::dataset::{Row, table_name};
@@ -49,7 +49,7 @@ impl Judge for SqliteJudge {
         let listed = quote_all(columns.iter().map(String::as_str));
         let sql = format!("INSERT INTO {name} ({listed}) VALUES ({marks})");
         let mut rulings = Vec::with_capacity(rows.len());
-        let conditions = asked(table);
+        let conditions = row_conditions(table);
         let mut statement = self.scratch.prepare_cached(&sql).could_not(OPERATION, &object)?;
         for row in rows {
             // One row at a time: the keys of candidates may clash, and are not what is asked for.
@@ -72,7 +72,7 @@ impl Judge for SqliteJudge {
 }
 
 /// Which condition an error of SQLite is about: it tells a check by its name, or where it has none by its text.
-fn missed(conditions: &[Asked], error: &str) -> Ruling {
+fn missed(conditions: &[RowCondition], error: &str) -> Ruling {
     let Some((_, told)) = error.split_once("CHECK constraint failed: ") else { return Ruling::Unfit };
     let plain =
         |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
