@@ -299,10 +299,12 @@ fn what_is_excluded_is_not_carried_and_named() {
     assert!(people.contains("PRIMARY KEY") && !people.contains("UNIQUE"), "{people}");
 }
 
-/// Everything that this database has, as its catalogs and tables tell it, the transactions that wrote it included.
+/// Everything that this database has, as its catalogs and tables tell it, the transactions that wrote it included. Of the
+/// catalogs themselves only that they are there: autovacuum looks after them whenever it likes.
 fn fingerprint(server: &mut Server) -> Vec<String> {
     let mut parts = server.column(
-        "SELECT concat_ws(' ', oid, relname, relfilenode, relpages, reltuples, xmin) FROM pg_class ORDER BY oid",
+        "SELECT concat_ws(' ', oid, relname, relfilenode,
+           CASE WHEN oid >= 16384 THEN concat_ws(' ', relpages, reltuples, xmin) END) FROM pg_class ORDER BY oid",
     );
     for table in ["people", "pets", "odd"] {
         parts.extend(
@@ -357,7 +359,8 @@ fn a_plan_writes_nothing_and_says_the_same_as_text_and_as_data() {
     let told = plan(&["plan", &url, "app.db"], 0);
     let data = message(&plan(&["plan", &url, "app.db", "--json"], 0), "plan");
     plan(&["migrate", &url, "app.db", "--dry-run"], 0);
-    assert_eq!(before, (fingerprint(&mut server), files(folder.path())), "a plan has written something");
+    assert_eq!(before.0, fingerprint(&mut server), "a plan has written something");
+    assert!(before.1 == files(folder.path()), "a plan has written a file");
 
     let told = flat(&told);
     let says = |part: String| assert!(told.contains(&flat(&part)), "`{part}` is not in {told}");
