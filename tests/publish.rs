@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use common::{
-    Holder, Mode, can_run_as_root, crashed_with_log, database, dump, is_root, listing, publish_new, publish_options,
+    Holder, Mode, can_mount, can_run_as_root, crashed_with_log, database, dump, is_root, listing, publish_new, publish_options,
     snapshot, staged, test_binary,
 };
 use rusqlite::Connection;
@@ -178,7 +178,7 @@ fn a_connection_that_was_opened_before_cannot_write_to_the_new_file() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_rename_that_fails_leaves_the_content_and_nothing_else() {
-    if !can_run_as_root("a_rename_that_fails_leaves_the_content_and_nothing_else") {
+    if !can_mount("a_rename_that_fails_leaves_the_content_and_nothing_else") {
         return;
     }
     for log in [false, true] {
@@ -442,7 +442,7 @@ impl Drop for SmallDisk {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_fills_up_during_the_backup_changes_nothing() {
-    if !can_run_as_root("a_disk_that_fills_up_during_the_backup_changes_nothing") {
+    if !can_mount("a_disk_that_fills_up_during_the_backup_changes_nothing") {
         return;
     }
     for log in [false, true] {
@@ -481,7 +481,7 @@ fn a_disk_that_fills_up_during_the_backup_changes_nothing() {
 #[test]
 #[cfg(target_os = "linux")]
 fn whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one() {
-    if !can_run_as_root("whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one") {
+    if !can_mount("whatever_room_the_disk_has_the_target_is_the_old_or_the_new_one") {
         return;
     }
     let mut outcomes = [0, 0];

@@ -103,12 +103,25 @@ pub fn publish_new(target: &Path) -> Result<Published> {
     publish(staging, target, publish_options())
 }
 
-/// Mounting and changing owners need root. A test that cannot run says so and is not silent.
+/// Changing owners needs root. A test that cannot run says so and is not silent.
 pub fn can_run_as_root(test: &str) -> bool {
     if !is_root() {
-        eprintln!("NOT RUN: `{test}` needs root (a mount, or a second user)");
+        eprintln!("NOT RUN: `{test}` needs root, for a second user");
     }
     is_root()
+}
+
+/// Mounting needs root, and in a container a right that few of them have.
+pub fn can_mount(test: &str) -> bool {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |command: &mut Command| command.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let mounted = run(Command::new("mount").args(["-t", "tmpfs", "whimbrel-test"]).arg(directory.path()));
+    if mounted {
+        assert!(run(Command::new("umount").arg("-l").arg(directory.path())), "what was mounted is unmounted");
+    } else {
+        eprintln!("NOT RUN: `{test}` needs to mount a file system");
+    }
+    mounted
 }
 
 pub fn is_root() -> bool {

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use whimbrel::provision::{Footing, Server, TemplateKey, shared, template};
 
-use super::support::{Run, TASK, entries, guardians, kill, private_footings, process, runner, soon, tell, temporary};
+use super::support::{
+    Run, TASK, entries, guardians, kill, private_footings, process, runner, signal, soon, tell, temporary,
+};
 use super::{Traces, answers, ask};
 
 /// A process of a run: it joins the run's server, uses the run's template, tells what it found, and does its task.
@@ -96,7 +98,7 @@ fn the_processes_of_a_run_share_one_server_and_one_template_and_it_ends_with_the
         soon("the run's folder is gone", || entries(temporary.path()).is_empty());
         println!("{footing}: gone {} ms after the end of the run", killed.elapsed().as_millis());
         // Its own last command may still be there.
-        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", run.child.id())]).status();
+        let _ = signal(-i64::from(run.child.id()), libc::SIGKILL);
         for extension in ["go", "built"] {
             std::fs::remove_file(temporary.path().with_extension(extension)).expect("there");
         }

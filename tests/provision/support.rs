@@ -74,7 +74,7 @@ impl Run {
 
     /// Ends the runner and everything in its process group at once, and waits for the runner.
     pub fn kill(&mut self) {
-        kill(&format!("-{}", self.child.id()));
+        assert!(signal(-i64::from(self.child.id()), libc::SIGKILL), "the runner is there to be killed");
         self.child.wait().expect("the runner ends");
     }
 }
@@ -93,10 +93,17 @@ pub fn tell(fields: &[&str]) {
     writeln!(out, "{}", fields.join("\t")).and_then(|()| out.flush()).expect("told");
 }
 
-/// SIGKILL for a process, or with a minus for a process group.
-pub fn kill(target: &str) {
-    let status = Command::new("kill").args(["-KILL", "--", target]).status().expect("kill runs");
-    assert!(status.success(), "{target} is there to be killed");
+/// A signal for a process, or for the process group of a negative number; whether there was one. The `kill` command is
+/// not on every machine.
+pub fn signal(target: i64, signal: libc::c_int) -> bool {
+    let target = libc::pid_t::try_from(target).expect("the number of a process");
+    // SAFETY: kill takes plain numbers.
+    unsafe { libc::kill(target, signal) == 0 }
+}
+
+/// SIGKILL for a process that told its number.
+pub fn kill(process: &str) {
+    assert!(signal(process.parse().expect("a number"), libc::SIGKILL), "{process} is there to be killed");
 }
 
 /// The processes that a process started and that look after its server: supervisor and keeper.
