@@ -10,8 +10,8 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use common::{
-    Holder, Mode, can_mount, can_run_as_root, crashed_with_log, database, dump, is_root, listing, publish_new, publish_options,
-    snapshot, staged, test_binary,
+    Holder, Mode, can_mount, can_run_as_root, crashed_with_log, database, dump, is_root, listing, publish_new,
+    publish_options, snapshot, staged, test_binary,
 };
 use rusqlite::Connection;
 use whimbrel::backup::list::{Check, list};
