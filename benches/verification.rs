@@ -25,7 +25,9 @@ fn verification(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("verification");
     group.sample_size(10).throughput(Throughput::Elements(EVENTS));
-    for (name, level) in [("counts", Level::Counts), ("digests", Level::Digest), ("full", Level::Full)] {
+    let levels =
+        [("counts", Level::Counts), ("digests", Level::Digest), ("full", Level::Full), ("paranoid", Level::Paranoid)];
+    for (name, level) in levels {
         group.bench_function(name, |bencher| {
             let mut source = support::source(&database.url());
             bencher.iter(|| {

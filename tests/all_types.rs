@@ -14,9 +14,11 @@ use whimbrel::harness::Seed;
 use whimbrel::harness::mutation::{self, KillRate, Subject};
 use whimbrel::harness::second_opinion::second_opinion;
 use whimbrel::plan::choices::{Choices, RuleName};
+use whimbrel::plan::{ColumnPlan, Plan};
 use whimbrel::provision::shared;
 use whimbrel::transfer::run::{Job, Outcome};
 use whimbrel::types::Rule;
+use whimbrel::verify::Level;
 use whole_run::{Server, findings, migrate, source, verify};
 
 /// One section of `fixtures/all_types/values.txt`.
@@ -174,6 +176,35 @@ fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillR
     rate
 }
 
+/// The same values under each rule that their types may take besides their own: the server's own digest is the file's.
+fn under_every_other_rule(url: &str, plan: &Plan) {
+    let columns =
+        || plan.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (&table.source, column)));
+    let rules = |column: &ColumnPlan| Rule::choices_for(&column.shape);
+    let most = columns().map(|(_, column)| rules(column).len()).max().unwrap_or(0);
+    let mut tried = BTreeSet::new();
+    for place in 1..most {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut job = Job { level: Level::Paranoid, ..Job::new(directory.path().join("other.db")) };
+        for (table, column) in columns() {
+            if let Some(rule) = rules(column).get(place) {
+                job.choices.rules.columns.insert(format!("{table}.{}", column.source), RuleName(*rule));
+                tried.insert(rule.name());
+            }
+        }
+        let outcome = migrate(url, &job).unwrap_or_else(|error| panic!("{place}: {error} ({:?})", error.way_out()));
+        assert!(outcome.verification.is_sound(), "{place}: {}", findings(&outcome.verification));
+        assert!(outcome.verification.tables.iter().all(|table| table.source_agrees() == Some(true)));
+        let url = PostgresUrl::parse(url).expect("a URL");
+        let opinion = second_opinion(&url, &job.target, &outcome.plan).expect("an opinion");
+        let disagreements: Vec<_> = opinion.disagreements.iter().map(ToString::to_string).collect();
+        assert!(opinion.agrees(), "{place}: {}", disagreements.join("\n"));
+    }
+    let defaults: BTreeSet<_> = columns().map(|(_, column)| column.rule.name()).collect();
+    let all: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    assert_eq!(tried.union(&defaults).copied().collect::<BTreeSet<_>>(), all, "rules that no column takes");
+}
+
 #[test]
 fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     let server = shared().expect("a PostgreSQL server");
@@ -190,10 +221,11 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     let rows = create(&mut server, &columns);
 
     let directory = tempfile::tempdir().expect("a directory");
-    let job = Job::new(directory.path().join("all_types.db"));
+    let job = Job { level: Level::Paranoid, ..Job::new(directory.path().join("all_types.db")) };
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error} ({:?})", error.way_out()));
     assert!(outcome.verification.is_sound(), "{}", findings(&outcome.verification));
     assert!(outcome.published.is_some());
+    assert!(outcome.verification.tables.iter().all(|table| table.source_agrees() == Some(true)));
     let again = verify(&database.url(), &job.target, &job).expect("a verification");
     assert!(again.is_sound(), "{}", findings(&again));
 
@@ -230,6 +262,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     for rule in ["real", "decimal-integer", "decimal-real", "json-array", "json-object"] {
         assert!(ledger_columns.contains(rule), "no value of a `{rule}` column is in the ledger");
     }
+    under_every_other_rule(&database.url(), &outcome.plan);
     let killed = every_change_is_noticed(&database.url(), &job, &outcome);
     let _ = writeln!(std::io::stderr(), "all_types: {killed}");
     let _ = writeln!(std::io::stderr(), "all_types: {} columns, {rows} rows; {opinion}", columns.len());

@@ -102,6 +102,9 @@ pub enum LevelWord {
     Digest,
     /// Also foreign keys, structural integrity and the project's checks
     Full,
+    /// Also the digest that the server computes of each table by itself, and its schema read a second time: finds what
+    /// an unprotected connection damaged
+    Paranoid,
 }
 
 impl From<LevelWord> for Level {
@@ -110,6 +113,7 @@ impl From<LevelWord> for Level {
             LevelWord::Counts => Level::Counts,
             LevelWord::Digest => Level::Digest,
             LevelWord::Full => Level::Full,
+            LevelWord::Paranoid => Level::Paranoid,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, QualifiedName};
 use crate::error::Result;
 use crate::types::Codec;
-use crate::value::Cell;
+use crate::value::{Cell, TextDigest};
 
 /// One column that is read.
 pub struct ReadColumn<'p> {
@@ -37,9 +37,27 @@ pub trait Source {
     /// When the schema cannot be read.
     fn catalog(&mut self) -> Result<Catalog>;
 
+    /// Its schema, read once more from the source itself.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    fn catalog_again(&mut self) -> Result<Catalog> {
+        self.catalog()
+    }
+
     /// Hands over every row of a table, each as its cells in the order of the request.
     ///
     /// # Errors
     /// When the rows cannot be read to the last one, a value does not have its type's form, or `row` fails.
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()>;
+
+    /// The digest of the requested columns' texts, computed where the rows are: no value comes here. `None` for a
+    /// source that cannot compute one.
+    ///
+    /// # Errors
+    /// When the source refuses to.
+    fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {
+        let _ = request;
+        Ok(None)
+    }
 }

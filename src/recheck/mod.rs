@@ -109,6 +109,7 @@ pub fn verify(
         metadata: remembered,
     };
     let mut verification = verify::verify(request, source, cancel, listener)?;
+    verification.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
     // What the plan would refuse today, the file cannot hold: the source has changed since.
     let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason));
     verification.objects.extend(refused);

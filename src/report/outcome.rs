@@ -65,6 +65,9 @@ pub fn level(level: Level) -> &'static str {
         Level::Counts => "counts: the number of rows of each table",
         Level::Digest => "digest: the number of rows and every value",
         Level::Full => "full: every value, foreign keys, structural integrity, the project's checks",
+        Level::Paranoid => {
+            "paranoid: all of full, and the source's own digest of each table, and its schema read twice"
+        }
     }
 }
 

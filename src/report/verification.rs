@@ -30,10 +30,11 @@ fn tables(tables: &[TableCheck]) -> String {
 
 /// What verification says of a table in a word or two.
 pub fn verified(table: &TableCheck) -> &'static str {
-    match (table.is_sound(), table.same_values) {
-        (false, _) => "DIFFERENT",
-        (true, Some(true)) => "same",
-        (true, _) => "counted only",
+    match (table.is_sound(), table.same_values, table.source_agrees()) {
+        (false, ..) => "DIFFERENT",
+        (true, Some(true), Some(true)) => "same, by the source too",
+        (true, Some(true), _) => "same",
+        (true, ..) => "counted only",
     }
 }
 
@@ -95,7 +96,15 @@ fn table_findings(table: &TableCheck) -> String {
         "table `{name}` differs: {} in the source, {rows} in the target\n",
         count(table.source_rows, "row", "rows")
     );
+    if table.source_agrees() == Some(false) {
+        text.push_str("  the digest that the source computed by itself is another one\n");
+    }
     match &table.differences {
+        Some(differences) if differences.total() == 0 => {
+            text.push_str(
+                "  no row differs when the source is read again: the wire or the program misread it, or still does\n",
+            );
+        }
         Some(differences) => text.push_str(&differing_rows(differences)),
         None if table.same_values == Some(false) => text.push_str("  its digests differ\n"),
         None => {}

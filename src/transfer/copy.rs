@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
-use crate::types::{Codec, Placed, text};
+use crate::types::{Codec, Placed};
 use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key, rowid_key};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -131,7 +131,12 @@ impl Reader {
                 continue;
             }
             if !placed.exact && column.not_null && placed.stored == Stored::Null {
-                return Err(no_room_for(table, column, cell, &key_of(table, codecs, cells, copied.digest.rows)));
+                return Err(no_room_for(
+                    table,
+                    column,
+                    &codec.text(cell).unwrap_or_default(),
+                    &key_of(table, codecs, cells, copied.digest.rows),
+                ));
             }
             self.batch.push(&placed.stored);
         }
@@ -151,7 +156,8 @@ impl Reader {
                 continue;
             }
             copied.inexact_values += 1;
-            if let Some(exact) = text::write(cell).filter(|_| self.metadata) {
+            if let Some(exact) = codec.text(cell).filter(|_| self.metadata) {
+                let exact = exact.into_owned();
                 self.batch.push_ledger(LedgerEntry { row_key: key.clone(), column: column.target.clone(), exact });
             }
         }
@@ -188,9 +194,8 @@ fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: 
     row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
-fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, cell: &Cell<'_>, key: &str) -> Error {
+fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, value: &str, key: &str) -> Error {
     let object = format!("table `{}`, row {key}, column `{}`", table.source, column.source);
-    let value = text::write(cell).unwrap_or_default();
     let cause = format!("SQLite has no {value}, and NULL, which would stand for it, is not allowed there (NOT NULL)");
     Error::could_not("copy", object, cause).hint(format!(
         "keep the column as text: `--rule {0}.{1}=server-text`, or `rules.columns.\"{0}.{1}\" = \"server-text\"`",

@@ -200,7 +200,8 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         checks: job.checks.as_deref(),
         metadata: job.metadata,
     };
-    let verification = verify::verify(request, source, cancel, listener)?;
+    let mut verification = verify::verify(request, source, cancel, listener)?;
+    verification.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
     durations.verify = start.elapsed();
     cancel.check("publish")?;
 

@@ -58,6 +58,11 @@ impl Codec {
         self.rule
     }
 
+    /// The column's type below all domains.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
     /// The form in which the column's values arrive.
     pub fn wire(&self) -> Wire {
         self.wire
@@ -92,7 +97,7 @@ impl Codec {
             (Rule::UuidText, Cell::Uuid(value)) => Placed::exactly(owned_text(text::uuid(value))),
             (Rule::UuidBlob, Cell::Uuid(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
             (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, _) => self.place_epoch(cell),
-            (Rule::Iso8601, Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Date(_)) => as_text(cell),
+            (Rule::Iso8601, Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Date(_)) => self.as_text(cell),
             (Rule::Iso8601T, Cell::Timestamp(micros)) => {
                 Placed::exactly(owned_text(calendar::timestamp_text(*micros, 'T', "")))
             }
@@ -106,7 +111,22 @@ impl Codec {
                     None => Placed::nearly(owned_text(serde_json::Value::from(value.as_ref()).to_string())),
                 }
             }
-            _ => as_text(cell),
+            _ => self.as_text(cell),
+        }
+    }
+
+    /// The very text that the source gives for a cell of the column; `None` for NULL.
+    pub fn text<'c>(&self, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
+        text::write(&self.shape, cell)
+    }
+
+    /// Any cell under a rule that keeps text: the source's own text of it.
+    fn as_text<'c>(&self, cell: &'c Cell<'_>) -> Placed<'c> {
+        match (cell, self.text(cell)) {
+            (Cell::Foreign(value), _) => Placed::nearly(value.clone().into_owned()),
+            (_, None) => Placed::exactly(Stored::Null),
+            (_, Some(Cow::Borrowed(text))) => Placed::exactly(Stored::Text(Cow::Borrowed(text.as_bytes()))),
+            (_, Some(Cow::Owned(text))) => Placed::exactly(owned_text(text)),
         }
     }
 
@@ -138,7 +158,7 @@ impl Codec {
             }
             Cell::Timestamp(micros) | Cell::TimestampTz(micros) => i128::from(*micros),
             Cell::Date(days) => i128::from(*days) * i128::from(MICROS_PER_DAY),
-            _ => return as_text(cell).into_owned(),
+            _ => return self.as_text(cell).into_owned(),
         };
         let micros = since_2000 + i128::from(MICROS_1970_TO_2000);
         let (count, rest) = (micros.div_euclid(i128::from(unit)), micros.rem_euclid(i128::from(unit)));
@@ -216,7 +236,7 @@ impl Codec {
             }
             // Text that means the same but is not what the rule writes was not written by it.
             (Rule::DecimalText | Rule::Iso8601 | Rule::ServerText, _) => text::read(&self.shape, value)
-                .filter(|cell| matches!(cell, Cell::Native(_)) || text::write(cell).as_deref() == Some(value))
+                .filter(|cell| matches!(cell, Cell::Native(_)) || self.text(cell).as_deref() == Some(value))
                 .map(own),
             _ => None,
         };
@@ -289,17 +309,6 @@ fn own(cell: Cell<'_>) -> Cell<'static> {
 
 fn owned_text(text: String) -> Stored<'static> {
     Stored::Text(Cow::Owned(text.into_bytes()))
-}
-
-/// Any cell under a rule that keeps text: the source's own text of it.
-fn as_text<'c>(cell: &'c Cell<'_>) -> Placed<'c> {
-    match cell {
-        Cell::Text(value) | Cell::Json(value) | Cell::Native(value) => {
-            Placed::exactly(Stored::Text(Cow::Borrowed(value.as_bytes())))
-        }
-        Cell::Foreign(value) => Placed::nearly(value.clone().into_owned()),
-        other => Placed::exactly(text::write(other).map_or(Stored::Null, owned_text)),
-    }
 }
 
 /// SQLite turns NaN into NULL and stores -0.0 as 0.0.

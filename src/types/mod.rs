@@ -6,6 +6,7 @@
 //! kept in the ledger as the source's exact text, which [`text`] reads and writes.
 
 mod codec;
+mod float_text;
 mod rule;
 mod structured;
 pub mod text;

@@ -1,5 +1,6 @@
 //! Cells as the source's own text and back: the form in which the ledger keeps a value, and in which a report shows it.
 
+use super::float_text;
 use crate::catalog::Shape;
 use crate::value::{Cell, Stored, calendar};
 use std::borrow::Cow;
@@ -7,22 +8,45 @@ use std::borrow::Cow;
 /// The zone that PostgreSQL prints behind a timestamp with time zone when `TimeZone` is UTC.
 const UTC: &str = "+00";
 
-/// The text that the source's output function gives for the cell; `None` for NULL.
-pub fn write(cell: &Cell<'_>) -> Option<String> {
-    Some(match cell {
+/// The very text that the source's output function gives for a cell of that type, under the settings that every
+/// session pins; `None` for NULL.
+pub fn write<'c>(shape: &Shape, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
+    Some(Cow::Owned(match cell {
         Cell::Null => return None,
-        Cell::Bool(value) => if *value { "t" } else { "f" }.to_owned(),
+        Cell::Bool(value) => return Some(Cow::Borrowed(if *value { "t" } else { "f" })),
         Cell::Int(value) => value.to_string(),
-        Cell::Float(value) => float(*value),
+        Cell::Float(value) => match base(shape) {
+            // A widened `real` is narrowed to what it was.
+            Shape::Real => float_text::real(*value as f32),
+            _ => float_text::double(*value),
+        },
         Cell::Decimal(value) => value.to_string(),
-        Cell::Text(value) | Cell::Json(value) | Cell::Native(value) => value.clone().into_owned(),
+        Cell::Text(value) => match base(shape) {
+            Shape::Char { length: Some(length) } => padded(value, *length),
+            _ => return Some(Cow::Borrowed(value)),
+        },
+        Cell::Json(value) | Cell::Native(value) => return Some(Cow::Borrowed(value)),
         Cell::Bytes(value) => format!("\\x{}", hex(value)),
         Cell::Uuid(value) => uuid(value),
         Cell::Date(value) => calendar::date_text(*value),
         Cell::Timestamp(value) => calendar::timestamp_text(*value, ' ', ""),
         Cell::TimestampTz(value) => calendar::timestamp_text(*value, ' ', UTC),
         Cell::Foreign(value) => stored(value),
-    })
+    }))
+}
+
+fn base(shape: &Shape) -> &Shape {
+    match shape {
+        Shape::Domain(domain) => base(&domain.base.shape),
+        _ => shape,
+    }
+}
+
+/// A text with the blanks that make it so many characters long.
+fn padded(text: &str, length: i32) -> String {
+    let length = usize::try_from(length).unwrap_or(0);
+    let blanks = length.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(blanks))
 }
 
 /// A stored value as SQLite would print it in a literal.
@@ -30,7 +54,7 @@ pub fn stored(value: &Stored<'_>) -> String {
     match value {
         Stored::Null => "NULL".to_owned(),
         Stored::Integer(value) => value.to_string(),
-        Stored::Real(value) => float(*value),
+        Stored::Real(value) => float_text::double(*value),
         Stored::Text(value) => format!("'{}'", String::from_utf8_lossy(value).replace('\'', "''")),
         Stored::Blob(value) => format!("x'{}'", hex(value)),
     }
@@ -45,13 +69,11 @@ pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
             _ => return None,
         }),
         Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => Cell::Int(text.parse().ok()?),
-        Shape::Real | Shape::Double => Cell::Float(match text {
-            "NaN" => f64::NAN,
-            "Infinity" => f64::INFINITY,
-            "-Infinity" => f64::NEG_INFINITY,
-            _ => text.parse().ok()?,
-        }),
+        // Rust reads the words for what is no number, too.
+        Shape::Real => Cell::Float(f64::from(text.parse::<f32>().ok()?)),
+        Shape::Double => Cell::Float(text.parse().ok()?),
         Shape::Numeric { .. } => Cell::Decimal(text.parse().ok()?),
+        Shape::Char { length: Some(_) } => Cell::Text(Cow::Borrowed(text.trim_end_matches(' '))),
         Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name | Shape::Enum(_) => {
             Cell::Text(Cow::Borrowed(text))
         }
@@ -64,18 +86,6 @@ pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
         Shape::Domain(domain) => return read(&domain.base.shape, text),
         Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Other => Cell::Native(Cow::Borrowed(text)),
     })
-}
-
-fn float(value: f64) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-    } else {
-        // `{:?}` gives the shortest digits that read back; `{}` would print 1e300 with three hundred zeros.
-        let text = format!("{value:?}");
-        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-    }
 }
 
 /// Bytes in lower-case hexadecimal.
@@ -162,6 +172,8 @@ mod tests {
             (Shape::Double, Cell::Float(f64::INFINITY)),
             (Shape::Double, Cell::Float(5e-324)),
             (Shape::Double, Cell::Float(1.7976931348623157e308)),
+            (Shape::Real, Cell::Float(f64::from(0.1_f32))),
+            (Shape::Char { length: Some(5) }, Cell::Text(Cow::Borrowed("aé"))),
             (Shape::Numeric { precision_and_scale: None }, Cell::Decimal("-1.500".parse().unwrap())),
             (Shape::Bytea, Cell::Bytes(Cow::Borrowed(b"\x00\xff"))),
             (Shape::Uuid, Cell::Uuid(*b"0123456789abcdef")),
@@ -170,13 +182,23 @@ mod tests {
             (Shape::TimestampTz { precision: 6 }, Cell::TimestampTz(i64::MAX)),
         ];
         for (shape, cell) in cases {
-            let text = write(&cell).unwrap();
+            let text = write(&shape, &cell).unwrap();
             let mut left = Vec::new();
             let mut right = Vec::new();
             read(&shape, &text).unwrap().encode(&mut left);
             cell.encode(&mut right);
             assert_eq!(left, right, "{text}");
         }
+    }
+
+    #[test]
+    fn a_type_says_how_its_values_read() {
+        let real = Cell::Float(f64::from(0.1_f32));
+        assert_eq!(write(&Shape::Real, &real).as_deref(), Some("0.1"));
+        assert_eq!(write(&Shape::Double, &real).as_deref(), Some("0.10000000149011612"));
+        let text = Cell::Text(Cow::Borrowed("aé"));
+        assert_eq!(write(&Shape::Char { length: Some(4) }, &text).as_deref(), Some("aé  "));
+        assert_eq!(write(&Shape::Char { length: None }, &text).as_deref(), Some("aé"));
     }
 
     #[test]

@@ -8,12 +8,14 @@ pub mod calendar;
 mod decimal;
 mod digest;
 mod row_key;
+mod text_digest;
 #[cfg(test)]
 mod vectors;
 
 pub use decimal::{Decimal, Sign};
 pub use digest::{RowHasher, TableDigest};
 pub use row_key::{row_key, rowid_key};
+pub use text_digest::{TextDigest, TextHasher};
 
 use std::borrow::Cow;
 

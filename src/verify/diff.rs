@@ -9,10 +9,11 @@ use crate::catalog::TableKind;
 use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
-use crate::types::{Codec, text};
+use crate::types::Codec;
 use crate::value::{Cell, RowHasher, row_key};
 use rusqlite::{Connection, params};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Longer values are cut when they are shown, in characters.
@@ -29,6 +30,13 @@ pub struct Differences {
     pub changed: u64,
     /// The first of them.
     pub rows: Vec<RowDifference>,
+}
+
+impl Differences {
+    /// How many rows differ.
+    pub fn total(&self) -> u64 {
+        self.missing + self.surplus + self.changed
+    }
 }
 
 /// One row that differs.
@@ -158,8 +166,8 @@ pub(super) fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest
 /// The key that both sides can tell: the key's stored values, or for a table without a key all values as text.
 fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String {
     if table.key.is_empty() {
-        let values: Vec<_> =
-            cells.iter().map(|cell| serde_json::Value::from(text::write(cell).map(shortened))).collect();
+        let texts = codecs.iter().zip(cells).map(|(codec, cell)| codec.text(cell));
+        let values: Vec<_> = texts.map(|text| serde_json::Value::from(text.map(shortened))).collect();
         return serde_json::Value::from(values).to_string();
     }
     let placed: Vec<_> = table.key.iter().map(|place| codecs[*place].place(&cells[*place])).collect();
@@ -220,7 +228,8 @@ fn show_columns(
     }
     let mut note = |side: usize, cells: &[Cell<'_>]| {
         if let Some(sides) = wanted.get_mut(&common_key(table, &codecs, cells)) {
-            sides[side] = Some(cells.iter().map(text::write).collect());
+            let texts = codecs.iter().zip(cells).map(|(codec, cell)| codec.text(cell));
+            sides[side] = Some(texts.map(|text| text.map(Cow::into_owned)).collect());
         }
     };
     source.read(&request(table, &codecs), &mut |cells| {
@@ -237,8 +246,8 @@ fn show_columns(
             if source[place] != target[place] {
                 row.columns.push(ColumnDifference {
                     column: column.source.clone(),
-                    source: source[place].clone().map(shortened),
-                    target: target[place].clone().map(shortened),
+                    source: source[place].as_deref().map(|text| shortened(text.into())),
+                    target: target[place].as_deref().map(|text| shortened(text.into())),
                 });
             }
         }
@@ -246,9 +255,9 @@ fn show_columns(
     Ok(())
 }
 
-fn shortened(value: String) -> String {
+fn shortened(value: Cow<'_, str>) -> String {
     match value.char_indices().nth(VALUE_CHARS_MAX) {
         Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
-        None => value,
+        None => value.into_owned(),
     }
 }

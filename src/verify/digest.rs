@@ -9,7 +9,8 @@ use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::TablePlan;
-use crate::value::{RowHasher, TableDigest};
+use crate::types::Codec;
+use crate::value::{Cell, RowHasher, TableDigest, TextDigest, TextHasher};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Mutex;
@@ -35,8 +36,17 @@ type Piece = (usize, Option<(i64, i64)>);
 pub struct ReadBack {
     /// The digest of its rows.
     pub digest: TableDigest,
+    /// The digest of its values' texts, where it was asked for.
+    pub texts: Option<TextDigest>,
     /// Entries of the ledger for it that said nothing about any value.
     pub ledger_surplus: u64,
+}
+
+/// The digests of some of a table's rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Piecewise {
+    values: TableDigest,
+    texts: TextDigest,
 }
 
 /// The digest of each table of the file, in the order of the tables.
@@ -44,10 +54,10 @@ pub struct ReadBack {
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop.
 pub fn of_tables(path: &Path, tables: &[TablePlan], cancel: &Cancel, listener: &Listener<'_>) -> Result<Vec<ReadBack>> {
-    of_tables_on(&open(path, &cancel.flag())?, path, tables, cancel, listener)
+    of_tables_on(&open(path, &cancel.flag())?, path, tables, false, cancel, listener)
 }
 
-/// The same where a connection to the file is open already.
+/// The same where a connection to the file is open already; on demand also the digest of the values' texts.
 ///
 /// # Errors
 /// As [`of_tables`].
@@ -55,6 +65,7 @@ pub fn of_tables_on(
     connection: &Connection,
     path: &Path,
     tables: &[TablePlan],
+    texts: bool,
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<Vec<ReadBack>> {
@@ -66,14 +77,15 @@ pub fn of_tables_on(
             None => pieces.push((place, None)),
         }
     }
-    let digests = Mutex::new(vec![TableDigest::default(); tables.len()]);
+    let digests = Mutex::new(vec![Piecewise::default(); tables.len()]);
     let next = AtomicUsize::new(0);
     let work = |connection: &Connection| -> Result<()> {
         let mut hasher = RowHasher::default();
         while let Some((place, range)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let digest = of_piece(&scans[*place], connection, *range, &mut hasher, listener)?;
+            let piece = of_piece(&scans[*place], connection, *range, &mut hasher, texts, listener)?;
             let mut digests = digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            digests[*place].merge(digest);
+            digests[*place].values.merge(piece.values);
+            digests[*place].texts.merge(piece.texts);
         }
         Ok(())
     };
@@ -95,7 +107,10 @@ pub fn of_tables_on(
     digests
         .into_iter()
         .zip(&scans)
-        .map(|(digest, scan)| Ok(ReadBack { digest, ledger_surplus: surplus(scan)? }))
+        .map(|(sum, scan)| {
+            let texts = texts.then_some(sum.texts);
+            Ok(ReadBack { digest: sum.values, texts, ledger_surplus: surplus(scan)? })
+        })
         .collect()
 }
 
@@ -104,13 +119,19 @@ fn of_piece(
     connection: &Connection,
     range: Option<(i64, i64)>,
     hasher: &mut RowHasher,
+    texts: bool,
     listener: &Listener<'_>,
-) -> Result<TableDigest> {
-    let mut digest = TableDigest::default();
+) -> Result<Piecewise> {
+    let Piecewise { values: mut digest, texts: mut text_digest } = Piecewise::default();
+    let mut text_hasher = TextHasher::default();
     let mut told = 0;
     scan.rows(connection, range, &mut |row| {
         row.cells.iter().for_each(|cell| hasher.cell(cell));
         digest.add(hasher.finish());
+        if texts {
+            hash_texts(&mut text_hasher, row.cells, scan.codecs());
+            text_digest.add(text_hasher.finish());
+        }
         if digest.rows - told == ROWS_PER_EVENT {
             listener(Event::RowsVerified { rows: ROWS_PER_EVENT });
             told = digest.rows;
@@ -118,7 +139,24 @@ fn of_piece(
         Ok(())
     })?;
     listener(Event::RowsVerified { rows: digest.rows - told });
-    Ok(digest)
+    Ok(Piecewise { values: digest, texts: text_digest })
+}
+
+/// Adds the texts of a row's cells, as the source would print them.
+pub(super) fn hash_texts<'c>(
+    hasher: &mut TextHasher,
+    cells: impl IntoIterator<Item = &'c Cell<'c>>,
+    codecs: impl IntoIterator<Item = &'c Codec>,
+) {
+    for (cell, codec) in cells.into_iter().zip(codecs) {
+        match cell {
+            Cell::Bytes(bytes) => hasher.bytes(bytes),
+            // The blanks that pad a `char(n)` are counted in bytes where a database has no encoding.
+            Cell::Text(text) => hasher.text(Some(text)),
+            Cell::Foreign(_) => hasher.foreign(),
+            _ => hasher.text(codec.text(cell).as_deref()),
+        }
+    }
 }
 
 /// Ranges that together hold every rowid from `low` to `high` once.

@@ -1,12 +1,13 @@
 //! Proving that a target holds what its source holds.
 //!
-//! The order is counts, digests, differing rows, foreign keys, structural integrity, the user's checks. Every figure
+//! The order is counts, digests, the source's own digests, differing rows, foreign keys, structural integrity, the user's checks. Every figure
 //! is read back from the closed and reopened file. What a level leaves out, the report says.
 
 pub mod checks;
 pub mod diff;
 pub mod digest;
 pub mod objects;
+mod own_digest;
 pub mod scan;
 pub mod structure;
 
@@ -20,16 +21,17 @@ use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
-use crate::value::{RowHasher, TableDigest};
+use crate::value::{RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
+pub use own_digest::schema_read_twice;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use structure::{Depth, ForeignKeys, Integrity};
 
 /// How much is checked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The number of rows of each table.
@@ -39,6 +41,9 @@ pub enum Level {
     /// Also foreign keys, structural integrity, and the project's checks.
     #[default]
     Full,
+    /// Also the source's own digest of each table, and its schema a second time: what neither the wire nor our own
+    /// reading has touched.
+    Paranoid,
 }
 
 /// How many findings of each kind are shown; the totals are always told.
@@ -81,6 +86,9 @@ pub struct TableCheck {
     pub same_values: Option<bool>,
     /// The digest of the source's rows, and of the target's.
     pub digests: Option<(TableDigest, TableDigest)>,
+    /// The digest that the source computed by itself, and the same of the target's values; `None` where the level leaves
+    /// it out or the source computes none.
+    pub own_digests: Option<(TextDigest, TextDigest)>,
     /// Entries of the ledger for the table that say nothing about any of its values; none should.
     pub ledger_surplus: u64,
     /// The rows that differ, where they were looked for.
@@ -99,6 +107,7 @@ impl TableCheck {
             target_rows: None,
             same_values: None,
             digests: None,
+            own_digests: None,
             ledger_surplus: 0,
             differences: None,
             failure: None,
@@ -110,7 +119,13 @@ impl TableCheck {
         self.failure.is_none()
             && self.target_rows == Some(self.source_rows)
             && self.same_values != Some(false)
+            && self.source_agrees() != Some(false)
             && self.ledger_surplus == 0
+    }
+
+    /// Whether the digest that the source computed by itself is the target's; `None` where there is none.
+    pub fn source_agrees(&self) -> Option<bool> {
+        self.own_digests.map(|(own, target)| own == target)
     }
 }
 
@@ -200,21 +215,19 @@ pub fn verify(
         outcome => outcome?,
     };
     let file = File { connection: &connection, path };
-    let mut tables = check_tables(file, plan, &source_digests, level, cancel, listener)?;
+    let (mut tables, texts) = check_tables(file, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
+    let mut not_checked = not_checked(level, request.metadata, plan);
+    if level >= Level::Paranoid {
+        let (tables, ledger) = (&mut tables, request.metadata);
+        not_checked.extend(own_digest::compare(source, &connection, &plan.tables, &texts, ledger, tables)?);
+    }
     if level != Level::Counts {
         show_differences(&connection, plan, source, request.metadata, &mut tables, listener)?;
     }
-    let mut verification = Verification {
-        level,
-        tables,
-        objects,
-        foreign_keys: None,
-        integrity: None,
-        checks: Vec::new(),
-        not_checked: not_checked(level, request.metadata, plan),
-    };
-    if level == Level::Full {
+    let mut verification =
+        Verification { level, tables, objects, foreign_keys: None, integrity: None, checks: Vec::new(), not_checked };
+    if level >= Level::Full {
         verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
         verification.integrity = Some(structure::integrity_of(&connection, quoted(path), Depth::Full, SHOWN_MAX)?);
         if let Some(folder) = request.checks {
@@ -239,7 +252,7 @@ struct File<'f> {
 fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Error) -> Verification {
     let told = error.to_string();
     let tables = request.plan.tables.iter().zip(source_digests);
-    let full = request.level == Level::Full;
+    let full = request.level >= Level::Full;
     Verification {
         level: request.level,
         tables: tables
@@ -258,7 +271,7 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
     if level == Level::Counts {
         list.push("values (`--verify digest` compares them)".to_owned());
     }
-    if level != Level::Full {
+    if level < Level::Full {
         list.push(
             "foreign keys, structural integrity and the project's checks (`--verify full` checks them)".to_owned(),
         );
@@ -283,21 +296,23 @@ fn check_tables(
     level: Level,
     cancel: &Cancel,
     listener: &Listener<'_>,
-) -> Result<Vec<TableCheck>> {
+) -> Result<(Vec<TableCheck>, Vec<Option<TextDigest>>)> {
+    let texts = level >= Level::Paranoid;
     let together = match level {
         Level::Counts => None,
         // All tables at once is the fast way; if one cannot be read, each is tried alone.
-        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, cancel, listener).ok(),
+        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, texts, cancel, listener).ok(),
     };
     cancel.check("verify")?;
     let mut checks = Vec::with_capacity(plan.tables.len());
+    let mut read_back = vec![None; plan.tables.len()];
     for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
         let mut check = TableCheck::unread(table, source);
         let digest = match (&together, level) {
             (Some(digests), _) => Ok(Some(digests[place])),
             (None, Level::Counts) => Ok(None),
             (None, _) => {
-                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), cancel, listener)
+                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), texts, cancel, listener)
                     .map(|digests| digests.first().copied())
             }
         };
@@ -307,6 +322,7 @@ fn check_tables(
                 check.digests = digest.map(|target| (*source, target.digest));
                 check.same_values = digest.map(|target| *source == target.digest);
                 check.ledger_surplus = digest.map_or(0, |target| target.ledger_surplus);
+                read_back[place] = digest.and_then(|target| target.texts);
             }
             Err(error) => {
                 cancel.check("verify")?;
@@ -315,7 +331,7 @@ fn check_tables(
         }
         checks.push(check);
     }
-    Ok(checks)
+    Ok((checks, read_back))
 }
 
 /// The number of rows as SQLite itself counts them, apart from our own reading.
@@ -335,7 +351,7 @@ fn show_differences(
     listener: &Listener<'_>,
 ) -> Result<()> {
     for (check, table) in tables.iter_mut().zip(&plan.tables) {
-        if check.same_values != Some(false) {
+        if check.same_values != Some(false) && check.source_agrees() != Some(false) {
             continue;
         }
         listener(Event::PhaseStarted { phase: Phase::Compare });

@@ -5,7 +5,7 @@ use crate::endpoint::sqlite::read::told;
 use crate::error::{Error, Result};
 use crate::plan::TablePlan;
 use crate::quote::quote;
-use crate::types::{Codec, text};
+use crate::types::Codec;
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Statement, params};
@@ -67,6 +67,11 @@ impl<'p> Scan<'p> {
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
         let rowid = rowid_name(connection, &table.target).map_err(failed)?;
         Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
+    }
+
+    /// The codecs of the table's columns.
+    pub fn codecs(&self) -> &[Codec] {
+        &self.codecs
     }
 
     /// The lowest and highest rowid; `None` for an empty table or one without rowids.
@@ -145,7 +150,7 @@ impl<'p> Scan<'p> {
                 let column = &self.table.columns[index].target;
                 let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
                 let cell = codec.load_with_ledger(stored, exact);
-                if exact.is_some() && text::write(&cell).as_deref() == exact {
+                if exact.is_some() && codec.text(&cell).as_deref() == exact {
                     self.ledger_used.fetch_add(1, Ordering::Relaxed);
                 }
                 cells.push(cell);

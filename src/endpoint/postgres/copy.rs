@@ -34,7 +34,7 @@ pub fn statement(request: &ReadRequest<'_>) -> String {
     format!("COPY (SELECT {} FROM {only}{}) TO STDOUT (FORMAT binary)", columns.join(", "), quote_name(request.table))
 }
 
-fn quote_name(name: &QualifiedName) -> String {
+pub(super) fn quote_name(name: &QualifiedName) -> String {
     format!("{}.{}", quote(&name.schema), quote(&name.name))
 }
 

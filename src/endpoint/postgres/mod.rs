@@ -7,6 +7,7 @@ mod connect;
 mod copy;
 mod failure;
 mod introspect;
+mod own_digest;
 mod session;
 mod source;
 

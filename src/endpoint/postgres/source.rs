@@ -1,13 +1,13 @@
 //! PostgreSQL as a source of rows.
 
 use super::copy::{self, Frames};
-use super::{Session, introspect};
+use super::{Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
-use crate::value::{Cell, recycle};
+use crate::value::{Cell, TextDigest, recycle};
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
@@ -85,6 +85,10 @@ impl Source for PostgresSource {
         Ok(self.catalog.insert(catalog).clone())
     }
 
+    fn catalog_again(&mut self) -> Result<Catalog> {
+        introspect(&mut self.session)
+    }
+
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
         let statement = copy::statement(request);
         let mut frames = Frames::new(request.columns.len());
@@ -105,6 +109,10 @@ impl Source for PostgresSource {
             })
         })?;
         frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))
+    }
+
+    fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {
+        own_digest::ask(&mut self.session, request).map(Some)
     }
 }
 

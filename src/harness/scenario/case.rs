@@ -19,7 +19,7 @@ use crate::harness::scratch::scratch_folder;
 use crate::harness::second_opinion::{Asker, Opinion};
 use crate::quote::quote;
 use crate::transfer::run::{Outcome, migrate};
-use crate::verify::Verification;
+use crate::verify::{Level, Verification};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -187,7 +187,7 @@ impl<'g> Case<'g> {
         let ground = self.ground;
         let cancel = self.cancel.clone();
         let apply = |path: &Path| ground.settings.apply_schema(path);
-        let outcome = migrate(self.source()?, &ground.settings.job(&target, &apply), &cancel, &nobody)?;
+        let outcome = migrate(self.source()?, &ground.settings.job(&target, Level::Full, &apply), &cancel, &nobody)?;
         if !outcome.verification.is_sound() {
             return Ok(Some(outcome.verification));
         }
@@ -221,7 +221,9 @@ impl<'g> Case<'g> {
                 Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
                 None => Ok(()),
             };
-            let outcome = migrate(&mut source, &ground.settings.job(&target, &copy), &cancel, &nobody);
+            // Nobody waits for it, so it has the time to ask the server for digests of its own.
+            let job = ground.settings.job(&target, Level::Paranoid, &copy);
+            let outcome = migrate(&mut source, &job, &cancel, &nobody);
             (source, outcome.and_then(|outcome| outcome.ensure_published()))
         }));
     }

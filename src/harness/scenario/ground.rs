@@ -44,7 +44,7 @@ impl Settings {
         Settings { page_size_bytes: project::DEFAULT_PAGE_SIZE_BYTES, metadata: true, ..Settings::default() }
     }
 
-    /// What `project` says. Everything is verified in full, whatever level it asks for.
+    /// What `project` says. The level of verification is not its own.
     ///
     /// # Errors
     /// When one of its queries is not as it has to be.
@@ -87,13 +87,13 @@ impl Settings {
         std::fs::read(&path).could_not("read", "the target schema").map(Some)
     }
 
-    /// The job of a migration to `target`; `apply` is [`Settings::apply_schema`] of these settings.
-    pub fn job<'j>(&self, target: &Path, apply: &'j ApplySchema<'j>) -> Job<'j> {
+    /// The job of a migration to `target`, verified at that level; `apply` is [`Settings::apply_schema`] of these settings.
+    pub fn job<'j>(&self, target: &Path, level: Level, apply: &'j ApplySchema<'j>) -> Job<'j> {
         Job {
             choices: self.choices.clone(),
             schema: self.schema.is_some().then_some(apply),
             checks: self.checks.clone(),
-            level: Level::Full,
+            level,
             metadata: self.metadata,
             journal_mode: self.journal_mode,
             page_size_bytes: self.page_size_bytes,

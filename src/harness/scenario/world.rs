@@ -14,6 +14,7 @@ use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
 use crate::provision::{Database, Server, Template};
 use crate::transfer::run::migrate;
+use crate::verify::Level;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
@@ -127,7 +128,7 @@ fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<(Vec<u8>, Pl
     let target = folder.path().join("earlier.db");
     let apply = |path: &std::path::Path| settings.apply_schema(path);
     let mut source = PostgresSource::connect(url, &Cancel::new())?;
-    let outcome = migrate(&mut source, &settings.job(&target, &apply), &Cancel::new(), &nobody)?;
+    let outcome = migrate(&mut source, &settings.job(&target, Level::Full, &apply), &Cancel::new(), &nobody)?;
     outcome.ensure_published()?;
     Ok((std::fs::read(&target).could_not("read", "the earlier target")?, outcome.plan))
 }

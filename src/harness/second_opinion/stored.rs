@@ -1,7 +1,7 @@
 //! The values of a file as they stand there, read with plain SQL, and the rows that the ledger's entries name.
 //!
-//! Invariant: a value is handed over as text that says exactly what is stored: digits, the shortest decimal digits
-//! that read back as the same double, the text itself, or `\x` and hexadecimal.
+//! Invariant: a value is handed over as text that says exactly what is stored: digits, for a double with a fraction the
+//! shortest decimal digits that read back as it, the text itself, or `\x` and hexadecimal.
 
 use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::plan::TablePlan;
@@ -139,6 +139,8 @@ pub fn told<'v>(value: ValueRef<'v>, declared: &str) -> Result<Told<'v>, (String
         ValueRef::Real(value) if value.is_infinite() => {
             ("REAL", Told::Made(if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()))
         }
+        // A whole number beyond 2^53 is more than its shortest digits say.
+        ValueRef::Real(value) if value.fract() == 0.0 => ("REAL", Told::Made(format!("{value:.0}"))),
         ValueRef::Real(value) => ("REAL", Told::Made(format!("{value:e}"))),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) if !bytes.contains(&0) => ("TEXT", Told::Text(text)),

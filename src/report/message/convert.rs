@@ -211,6 +211,8 @@ impl From<&verify::TableCheck> for VerifiedTable {
             target_rows: table.target_rows,
             source_digest: table.digests.map(|(source, _)| source.to_string()),
             target_digest: table.digests.map(|(_, target)| target.to_string()),
+            own_digest: table.own_digests.map(|(own, _)| own.to_string()),
+            own_digest_of_target: table.own_digests.map(|(_, target)| target.to_string()),
             changed: differences.map(|differences| differences.changed),
             missing: differences.map(|differences| differences.missing),
             surplus: differences.map(|differences| differences.surplus),

@@ -297,7 +297,7 @@ pub struct Durations {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
-    /// `counts`, `digest` or `full`.
+    /// `counts`, `digest`, `full` or `paranoid`.
     pub level: Value,
     /// Nothing was found.
     pub sound: bool,
@@ -333,6 +333,12 @@ pub struct VerifiedTable {
     pub source_digest: Option<String>,
     /// The digest of the target's rows; `null` where values were not compared.
     pub target_digest: Option<String>,
+    /// The digest that the source computed by itself; not there where it was not asked (`paranoid` asks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_digest: Option<String>,
+    /// The same of the target's rows; not there where the source was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_digest_of_target: Option<String>,
     /// Rows with the same key and other values; `null` where they were not looked for.
     pub changed: Option<u64>,
     /// Rows that the target lacks.

@@ -1,0 +1,144 @@
+//! The digest of a table that the server computes by itself, in the snapshot that the rows are read in.
+//!
+//! Only three numbers come here. What the wire did to the rows, and what our decoders make of them, has no part in it.
+//! Every function and operator is the server's own by its full name; [`TextDigest`] says what is hashed.
+
+use super::Session;
+use super::copy::quote_name;
+use crate::catalog::Shape;
+use crate::endpoint::{ReadColumn, ReadRequest};
+use crate::error::{Error, Kind, Result};
+use crate::quote::quote;
+use crate::types::Wire;
+use crate::value::TextDigest;
+
+/// A function of the server takes so many arguments at most.
+const ARGUMENTS_MAX: usize = 100;
+
+/// Asks for the digest of the requested columns.
+///
+/// # Errors
+/// What the server says: a row whose texts together are longer than 1 GB, or a server that has no MD5.
+pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDigest> {
+    const OPERATION: &str = "ask the server for its own digest of";
+    let object = format!("table `{}`", request.table);
+    let encoding =
+        session.query_rows(OPERATION, &object, "SELECT pg_catalog.current_setting('server_encoding')")?.concat();
+    // What has no encoding arrives here as it stands there.
+    let is_utf8 = matches!(encoding.first().and_then(Option::as_deref), Some("UTF8" | "SQL_ASCII"));
+    let rows = session.query_rows(OPERATION, &object, &statement(request, is_utf8)).map_err(|error| {
+        match (error.kind(), error.way_out()) {
+            (Kind::CouldNotRun, None) => error.hint("`--verify full` does without the server's own digest"),
+            _ => error,
+        }
+    })?;
+    digest(&rows).ok_or_else(|| {
+        Error::could_not(OPERATION, &object, "its answer is no digest")
+            .hint("the server or the connection is at fault; run again")
+    })
+}
+
+fn digest(rows: &[Vec<Option<String>>]) -> Option<TextDigest> {
+    let [row] = rows else { return None };
+    let [Some(rows), first, second] = row.as_slice() else { return None };
+    // A table without rows has no sum.
+    let sum = |text: &Option<String>| text.as_deref().map_or(Some(0), |text| text.parse::<i128>().ok());
+    Some(TextDigest { rows: rows.parse().ok()?, first: sum(first)?, second: sum(second)? })
+}
+
+fn statement(request: &ReadRequest<'_>, is_utf8: bool) -> String {
+    let texts: Vec<_> = request.columns.iter().enumerate().map(|(place, column)| text_of(place, column)).collect();
+    let mut parts: Vec<String> = Vec::with_capacity(3 * texts.len());
+    for place in 0..texts.len() {
+        let bytes = if is_utf8 { format!("t{place}") } else { format!("pg_catalog.convert_to(t{place}, 'UTF8')") };
+        parts.extend([format!("pg_catalog.octet_length({bytes})"), "':'".to_owned(), format!("t{place}")]);
+    }
+    let row = concat(parts);
+    let row = if is_utf8 { row } else { format!("pg_catalog.convert_to({row}, 'UTF8')") };
+    let half = |from: usize| {
+        format!(
+            "pg_catalog.sum(pg_catalog.concat('x', pg_catalog.substr(hash, {from}, 16))::pg_catalog.bit(64)::pg_catalog.int8)"
+        )
+    };
+    // OFFSET 0 keeps the planner from writing an inner expression out wherever it is used: each text is made once.
+    format!(
+        "SELECT pg_catalog.count(*), {}, {} FROM (SELECT pg_catalog.md5({row}) AS hash FROM (SELECT {} FROM {}{} OFFSET 0) AS texts OFFSET 0) AS hashes",
+        half(1),
+        half(17),
+        texts.join(", "),
+        if request.only { "ONLY " } else { "" },
+        quote_name(request.table)
+    )
+}
+
+/// One column's text under a name of its own. The output function's text is what `concat` takes; a cast goes through a
+/// function of its own for some types (inet, boolean, name).
+fn text_of(place: usize, column: &ReadColumn<'_>) -> String {
+    let name = quote(column.name);
+    let text = match column.codec.wire() {
+        Wire::Bytes => format!("pg_catalog.md5({name})"),
+        Wire::Text if matches!(column.codec.shape(), Shape::Text | Shape::VarChar { .. }) => name,
+        Wire::PaddedText => {
+            format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.rtrim(pg_catalog.concat({name}), ' ') END")
+        }
+        // A composite value whose fields are all NULL is not NULL, but `IS NULL` says so.
+        Wire::ServerText => format!(
+            "CASE WHEN pg_catalog.num_nulls({name}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.concat({name}) END"
+        ),
+        _ => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
+    };
+    format!("{text} AS t{place}")
+}
+
+/// All parts in one text.
+fn concat(mut parts: Vec<String>) -> String {
+    while parts.len() > ARGUMENTS_MAX {
+        parts = parts.chunks(ARGUMENTS_MAX).map(|chunk| format!("pg_catalog.concat({})", chunk.join(", "))).collect();
+    }
+    match parts.len() {
+        0 => "''::pg_catalog.text".to_owned(),
+        _ => format!("pg_catalog.concat({})", parts.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::QualifiedName;
+    use crate::types::{Codec, Rule};
+
+    #[test]
+    fn an_answer_that_is_no_digest_is_none() {
+        let row = |texts: &[&str]| vec![texts.iter().map(|text| Some((*text).to_owned())).collect::<Vec<_>>()];
+        let expected = TextDigest { rows: 2, first: -3, second: 4 };
+        assert_eq!(digest(&row(&["2", "-3", "4"])), Some(expected));
+        assert_eq!(digest(&[vec![Some("0".into()), None, None]]), Some(TextDigest::default()));
+        for wrong in [row(&["2", "-3"]), row(&["2", "x", "4"]), row(&["-2", "3", "4"]), Vec::new()] {
+            assert_eq!(digest(&wrong), None);
+        }
+    }
+
+    #[test]
+    fn no_call_has_more_arguments_than_the_server_takes() {
+        let name = QualifiedName::new("public", "wide");
+        let codec = Codec::new(&Shape::Integer, Rule::Integer);
+        let columns = (0..1600).map(|_| ReadColumn { name: "c", codec: codec.clone() }).collect();
+        let sql = statement(&ReadRequest { table: &name, only: true, columns }, true);
+        assert!(sql.contains("FROM ONLY \"public\".\"wide\" OFFSET 0"), "{sql}");
+        for call in sql.split("pg_catalog.concat(").skip(1) {
+            let mut depth = 1;
+            let commas = call.chars().take_while(|character| {
+                depth += i32::from(*character == '(') - i32::from(*character == ')');
+                depth > 0
+            });
+            let mut depth = 1;
+            let arguments = commas
+                .filter(|character| {
+                    depth += i32::from(*character == '(') - i32::from(*character == ')');
+                    *character == ',' && depth == 1
+                })
+                .count();
+            assert!(arguments < ARGUMENTS_MAX, "{arguments}");
+        }
+    }
+}
