@@ -1,9 +1,12 @@
 //! One error type for the whole crate: operation, object, cause, hint.
 //!
 //! Every failure is told in one line, `operation object: cause`, followed by a hint that names the way out. The
-//! kind decides the exit code of the command line and nothing else. No error carries a password: endpoints print
-//! themselves without one.
+//! kind decides the exit code of the command line and nothing else.
+//!
+//! What an error tells is fit to be printed, whoever prints it: its texts are made so when it is made. None has a
+//! password of a URL (`redact`), a line end, or a character that a terminal would obey (`printable`).
 
+use crate::{printable, redact};
 use std::fmt;
 
 /// What every fallible function of this crate returns.
@@ -39,9 +42,9 @@ impl Error {
     fn new(kind: Kind, operation: impl Into<String>, object: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Error(Box::new(Inner {
             kind,
-            operation: operation.into(),
-            object: object.to_string(),
-            cause: cause.to_string(),
+            operation: fit(&operation.into()),
+            object: fit(&object.to_string()),
+            cause: fit(&cause.to_string()),
             hint: None,
         }))
     }
@@ -70,14 +73,15 @@ impl Error {
     /// Adds the way out, one sentence in lower case without a full stop.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.hint = Some(hint.into());
+        let hint = hint.into();
+        self.0.hint = Some(printable::one_line(&redact::redact_urls(&hint)).into_owned());
         self
     }
 
     /// The same failure under the name of what the caller was doing.
     #[must_use]
     pub fn while_doing(mut self, operation: impl Into<String>) -> Self {
-        self.0.operation = operation.into();
+        self.0.operation = fit(&operation.into());
         self
     }
 
@@ -105,6 +109,11 @@ impl Error {
     pub fn way_out(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
+}
+
+/// Without passwords, on one line.
+fn fit(text: &str) -> String {
+    printable::one_line(redact::redact(text).trim_end()).into_owned()
 }
 
 impl fmt::Display for Error {
@@ -156,5 +165,16 @@ mod tests {
         assert_eq!(error.to_string(), "open target `app.db`: permission denied");
         assert_eq!(error.way_out(), Some("choose another directory"));
         assert_eq!(error.kind(), Kind::CouldNotRun);
+    }
+
+    #[test]
+    fn whatever_an_error_repeats_can_be_printed() {
+        let name = "a\u{1b}]0;owned\u{7}\nwhimbrel: all is well\u{202e} postgres://ann:secret@host/app password=secret";
+        let error = Error::differs(name, name, name).hint(name).while_doing(name);
+        for text in [error.to_string(), format!("{error:?}"), error.way_out().unwrap_or_default().to_owned()] {
+            assert!(!text.contains(printable::is_hidden), "{text}");
+            assert!(!text.contains("ann:secret"), "{text}");
+        }
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 }

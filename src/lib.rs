@@ -48,6 +48,8 @@
 //! | [`cancel`] | the one way to ask a running job to stop |
 //! | [`fault`] | ten deliberate bugs for the tests of the tests; nothing in a release build |
 //! | [`error`] | one error: operation, object, cause, hint |
+//! | [`redact`] | text without secrets: what of a URL is known to be harmless |
+//! | [`printable`] | text of others, made fit to be printed |
 
 pub mod apps;
 pub mod backup;
@@ -65,6 +67,7 @@ pub mod migration;
 #[cfg(feature = "harness")]
 pub mod pictures;
 pub mod plan;
+pub mod printable;
 pub mod project;
 #[cfg(feature = "harness")]
 pub mod provision;

@@ -273,7 +273,7 @@ impl Migrated {
 
     /// What was carried, how it was checked, and what was not, as text.
     pub fn report(&self) -> String {
-        report::outcome::text(&self.outcome, &self.how)
+        report::outcome::text(&self.outcome, &self.how).into()
     }
 
     /// Puts back what was there before. What is replaced is backed up first.

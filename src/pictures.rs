@@ -8,6 +8,7 @@ use crate::event::nobody;
 use crate::harness::Scenario;
 use crate::harness::snapshot::Picture;
 use crate::migration::Migration;
+use crate::printable::{self, Lines};
 use crate::report::message::{self, Message};
 use crate::report::{outcome, plan};
 use rusqlite::Connection;
@@ -42,12 +43,12 @@ pub fn of_migration(group: &str, migration: Migration) -> Result<Vec<Picture>> {
 
     let planned = migration.plan(&cancel)?;
     let engine = planned.catalog.engine.as_str();
-    let plan_text = plan::text(&planned.source, engine, "app.db", &planned.plan);
+    let plan_text = plan::text(&planned.source, engine, "app.db", &planned.plan).into();
     let plan_message = message::Plan::new(&planned.source, engine, Some("app.db".into()), &planned.plan);
 
     let done = migration.attempt(&cancel, &nobody)?;
     let how = migration.how(&done);
-    let report_text = outcome::text(&done, &how);
+    let report_text = outcome::text(&done, &how).into();
     let report_message = Message::Outcome(Box::new(message::Outcome::new(&done, &how)));
     let verification = Message::Verification(message::Verification::from(&done.verification));
     done.ensure_published()?;
@@ -78,13 +79,16 @@ pub fn schema_of(file: &Path) -> Result<String> {
     let mut statement = connection.prepare(sql).could_not(OPERATION, &shown)?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).could_not(OPERATION, &shown)?;
     let statements: Vec<String> = rows.collect::<rusqlite::Result<_>>().could_not(OPERATION, &shown)?;
-    Ok(statements.iter().map(|statement| format!("{statement};\n")).collect())
+    let mut text = Lines::new();
+    statements.iter().for_each(|statement| text.sql("", &format!("{statement};")));
+    Ok(text.into())
 }
 
 /// A message on many lines, so that a diff shows what changed.
 fn indented(message: &Message) -> Result<String> {
     let broken = |error| Error::could_not(OPERATION, "a message", error);
-    serde_json::to_string_pretty(message).map_err(broken)
+    let text = serde_json::to_string_pretty(message).map_err(broken)?;
+    Ok(text.lines().map(|line| printable::json(line).into_owned()).collect::<Vec<_>>().join("\n"))
 }
 
 fn without_folder(text: String, folder: &Path) -> String {

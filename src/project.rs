@@ -229,11 +229,18 @@ struct File {
     generate: Hints,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SourceSection {
     url: Option<String>,
     schema: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for SourceSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = self.url.as_deref().map(crate::redact::url);
+        f.debug_struct("SourceSection").field("url", &url).field("schema", &self.schema).finish()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,27 +1,233 @@
-//! Taking passwords out of text that others wrote: error messages that repeat what was typed.
+//! Text without secrets: only what is known to be harmless of a URL is shown, everything else of it is `***`.
+//!
+//! Harmless are the scheme, the user, the host, the port and the database, each where it is made of ordinary signs, and
+//! the parameters in [`is_harmless`] with values of their kind. A password that was not percent-encoded can reach into
+//! any part, and a part with other signs may be such a password, percent-encoded or not; so nothing of it is shown.
+//!
+//! `crate::error::Error` sends what it tells through [`redact`], so a message that repeats what was typed has no
+//! password either.
 
-use crate::endpoint::{Endpoint, PostgresUrl, resembles_url};
+use std::borrow::Cow;
 
-/// The text with every URL in it shown without its password. A URL behind a quote ends at the next such quote, any
-/// other at white space or a quote.
-pub fn redact(text: &str) -> String {
+/// What stands for a part that is not shown.
+const HIDDEN: &str = "***";
+
+/// Schemes that may be repeated; what stands before another `://` may be anything.
+const SCHEMES: [&str; 14] = [
+    "postgres",
+    "postgresql",
+    "sqlite",
+    "mysql",
+    "mariadb",
+    "mssql",
+    "sqlserver",
+    "oracle",
+    "mongodb",
+    "redis",
+    "libsql",
+    "file",
+    "http",
+    "https",
+];
+
+/// Words of a connection string whose values are secret, or can hold what is.
+const SECRET_WORDS: [&str; 8] =
+    ["password", "passwd", "sslpassword", "pwd", "passfile", "sslkey", "sslcert", "options"];
+
+/// A URL cut as RFC 3986 cuts it.
+struct Parts<'t> {
+    scheme: &'t str,
+    user: Option<&'t str>,
+    password: Option<&'t str>,
+    host: &'t str,
+    port: Option<&'t str>,
+    path: &'t str,
+    query: Option<&'t str>,
+    fragment: Option<&'t str>,
+}
+
+impl<'t> Parts<'t> {
+    fn of(text: &'t str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
+        let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (user_information, place) =
+            authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
+        let (user, password) = match user_information.map(|user| user.split_once(':').ok_or(user)) {
+            Some(Ok((user, password))) => (Some(user), Some(password)),
+            Some(Err(user)) => (Some(user), None),
+            None => (None, None),
+        };
+        // Brackets hold the colons of an IPv6 address.
+        let colon = place.rfind(':').filter(|colon| !place[*colon..].contains(']'));
+        let (host, port) = colon.map_or((place, None), |colon| (&place[..colon], Some(&place[colon + 1..])));
+        Some(Parts { scheme, user, password, host, port, path, query, fragment })
+    }
+
+    /// Whether an `@` behind the authority says that a password may have been cut in pieces.
+    fn is_ambiguous(&self) -> bool {
+        [Some(self.path), self.query, self.fragment].into_iter().flatten().any(|part| part.contains('@'))
+    }
+
+    fn path_is_harmless(&self) -> bool {
+        let name = self.path.strip_prefix('/').unwrap_or(self.path);
+        match self.scheme.to_ascii_lowercase().as_str() {
+            "postgres" | "postgresql" => is_name(name),
+            _ => name.split('/').all(is_name),
+        }
+    }
+
+    /// Everything that is not shown, as it stands there.
+    fn hidden(&self) -> Vec<&'t str> {
+        let mut hidden: Vec<&str> = self.password.into_iter().chain(self.fragment).collect();
+        hidden.extend(self.user.filter(|user| !is_name(user)));
+        hidden.extend((!is_host(self.host)).then_some(self.host));
+        hidden.extend(self.port.filter(|port| !is_port(port)));
+        hidden.extend((!self.path_is_harmless()).then(|| self.path.trim_start_matches('/')));
+        for pair in self.query.into_iter().flat_map(|query| query.split('&')) {
+            match pair.split_once('=') {
+                Some((key, value)) if is_harmless(key, value) => {}
+                Some((key, value)) => hidden.extend([key, value].into_iter().filter(|part| !is_word(part))),
+                None => hidden.push(pair),
+            }
+        }
+        hidden
+    }
+}
+
+/// A URL without what may be secret.
+pub fn url(text: &str) -> String {
+    let Some(parts) = Parts::of(text) else { return HIDDEN.to_owned() };
+    let is_known = |scheme: &str| scheme.is_empty() || SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    let scheme = match is_known(parts.scheme) {
+        true => parts.scheme,
+        false => HIDDEN,
+    };
+    let mut shown = format!("{scheme}://");
+    if text.ends_with("://…") || text.ends_with("://") {
+        shown.push_str(text.rsplit_once("://").map_or("", |(_, rest)| rest));
+        return shown;
+    }
+    if parts.is_ambiguous() {
+        shown.push_str(HIDDEN);
+        return shown;
+    }
+    let or_hidden = |harmless: bool, part: &str| if harmless { part.to_owned() } else { HIDDEN.to_owned() };
+    if let Some(user) = parts.user {
+        shown.push_str(&or_hidden(is_name(user), user));
+        shown.push_str(if parts.password.is_some() { ":***@" } else { "@" });
+    }
+    shown.push_str(&or_hidden(is_host(parts.host), parts.host));
+    if let Some(port) = parts.port {
+        shown.push_str(&format!(":{}", or_hidden(is_port(port), port)));
+    }
+    if !parts.path.is_empty() {
+        shown.push_str(&or_hidden(parts.path_is_harmless(), parts.path).replacen(HIDDEN, "/***", 1));
+    }
+    for (place, pair) in parts.query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        shown.push(if place == 0 { '?' } else { '&' });
+        shown.push_str(&match pair.split_once('=') {
+            Some((key, value)) if is_harmless(key, value) => pair.to_owned(),
+            Some((key, _)) if is_word(key) => format!("{key}={HIDDEN}"),
+            _ => HIDDEN.to_owned(),
+        });
+    }
+    if parts.fragment.is_some() {
+        shown.push_str("#***");
+    }
+    shown
+}
+
+/// A user, a database, the name of an application: letters, digits, `_`, `-` and `.`.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// A name, an address, several of them; or the folder of a socket, whose slashes are percent-encoded.
+pub(crate) fn is_host(text: &str) -> bool {
+    let text = text.replace("%2F", "/").replace("%2f", "/");
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '[' | ']' | ',' | '/'))
+}
+
+/// A number; or the word for it, as hints spell it.
+fn is_port(text: &str) -> bool {
+    text == "port" || text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a parameter's name is one of those whose values are secret.
+fn is_word(key: &str) -> bool {
+    SECRET_WORDS.contains(&key)
+}
+
+/// Whether a parameter and its value may be shown. Names are compared as they are written: one that is
+/// percent-encoded is not known.
+fn is_harmless(key: &str, value: &str) -> bool {
+    match key {
+        "sslmode" | "ssl-mode" => {
+            ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].contains(&value)
+        }
+        "host" => is_host(value),
+        "hostaddr" => value.parse::<std::net::IpAddr>().is_ok(),
+        "port" => is_port(value),
+        "user" | "dbname" | "application_name" => is_name(value),
+        "target_session_attrs" => {
+            ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"].contains(&value)
+        }
+        "connect_timeout"
+        | "statement-cache-capacity"
+        | "keepalives"
+        | "keepalives_idle"
+        | "keepalives_interval"
+        | "keepalives_count"
+        | "tcp_user_timeout" => is_number(value),
+        _ => false,
+    }
+}
+
+/// The text with every URL in it, and every word of a connection string, shown without what may be secret. A URL behind
+/// a quote ends at the next such quote, any other at white space or a quote.
+pub fn redact(text: &str) -> Cow<'_, str> {
+    match redact_urls(text) {
+        Cow::Borrowed(text) if secret_value(text).is_none() => Cow::Borrowed(text),
+        shown => Cow::Owned(without_values_of_secret_words(&shown)),
+    }
+}
+
+/// As [`redact`], but for sentences of our own: words stay, as the names of columns can be among them.
+pub fn redact_urls(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") && !text.contains(['@', '?']) && find_ignoring_case(text, "postgres").is_none() {
+        return Cow::Borrowed(text);
+    }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
-        let scheme = rest[..at]
-            .rfind(|c: char| !c.is_ascii_alphanumeric())
-            .map_or(0, |before| before + rest[before..].chars().next().map_or(1, char::len_utf8));
+        let scheme = start_of_scheme(&rest[..at]);
         let length = match rest[..scheme].chars().next_back() {
             Some(quote @ ('"' | '\'' | '`')) => rest[scheme..].find(quote),
             _ => rest[scheme..].find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')),
         };
         let length = length.unwrap_or(rest.len() - scheme);
+        let found = &rest[scheme..scheme + length];
+        // What ends a sentence is no part of the URL.
+        let found = found.trim_end_matches(['.', ',', ':', ';', ')']);
+        let found = if found.ends_with("//") { &rest[scheme..scheme + length] } else { found };
         shown.push_str(&words(&rest[..scheme]));
-        shown.push_str(&url(&rest[scheme..scheme + length]));
-        rest = &rest[scheme + length..];
+        shown.push_str(&url(found));
+        rest = &rest[scheme + found.len()..];
     }
     shown.push_str(&words(rest));
-    shown
+    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
+}
+
+fn start_of_scheme(before: &str) -> usize {
+    before
+        .rfind(|c: char| !c.is_ascii_alphanumeric())
+        .map_or(0, |last| last + before[last..].chars().next().map_or(1, char::len_utf8))
 }
 
 /// Masks each word that looks like a URL whose `://` was mistyped.
@@ -35,52 +241,223 @@ fn words(text: &str) -> String {
         .collect()
 }
 
-/// What follows the last `@` of a mistyped URL, up to its parameters; any other text as it is.
+/// What follows the last `@` of a mistyped URL where it is a place, any other text as it is.
 fn masked(text: &str) -> String {
-    if !resembles_url(text) {
+    if let Some(parameters) = parameters_of_a_file(text) {
+        return format!("{}?{HIDDEN}", &text[..parameters]);
+    }
+    if !resembles_url(text) || matches!(text, "postgres:" | "postgresql:") {
         return text.to_owned();
     }
     let (before, place) = text.rsplit_once('@').map_or(("", text), |(_, place)| ("***@", place));
-    match place.split_once(['?', '=']) {
-        Some((place, _)) => format!("{before}{place}…"),
-        None => format!("{before}{place}"),
+    let end = place.find(['?', '=', '/', '#']).unwrap_or(place.len());
+    let (place, after) = place.split_at(end);
+    match before.is_empty() || !is_host(place) {
+        true => HIDDEN.to_owned(),
+        false if after.is_empty() => format!("{before}{place}"),
+        false => format!("{before}{place}…"),
     }
 }
 
-/// Whether an argument is a URL, or looks like one that was mistyped.
+/// `password = …`, `PWD=…;`, `--password=…`: the value, in quotes or up to a blank or a separator, is not shown.
+fn without_values_of_secret_words(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(value) = secret_value(rest) {
+        shown.push_str(&rest[..value]);
+        rest = &rest[value..];
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
+        let end = match quote {
+            Some(quote) => rest[1..].find(quote).map_or(rest.len(), |end| end + 2),
+            None => rest
+                .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '"' | '\'' | '`'))
+                .unwrap_or(rest.len()),
+        };
+        if end > 0 {
+            shown.push_str(HIDDEN);
+        }
+        rest = &rest[end..];
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Where the value of the first secret word starts.
+fn secret_value(text: &str) -> Option<usize> {
+    let equals = text.match_indices('=').map(|(at, _)| at);
+    equals.into_iter().find_map(|at| {
+        let before = text[..at].trim_end();
+        let start = before
+            .rfind(|c: char| !c.is_alphanumeric() && c != '_')
+            .map_or(0, |last| last + before[last..].chars().next().map_or(1, char::len_utf8));
+        let word = before[start..].to_ascii_lowercase();
+        let secret = SECRET_WORDS.contains(&word.as_str()) || word.ends_with("password") || word == "pgoptions";
+        let after = &text[at + 1..];
+        secret.then(|| at + 1 + (after.len() - after.trim_start_matches(' ').len()))
+    })
+}
+
+/// Whether a text without `://` is most likely a URL that was mistyped: `postgres:…`, `postgres//…`, `…:password@…`.
+pub(crate) fn resembles_url(text: &str) -> bool {
+    if text.contains("://") {
+        return false;
+    }
+    let after_scheme = ["postgresql", "postgres"].iter().find_map(|word| strip_prefix_ignoring_case(text, word));
+    let mistyped =
+        after_scheme.is_some_and(|rest| rest.starts_with([':', ';']) || rest.starts_with("//") || rest.contains('@'));
+    mistyped || text.rsplit_once('@').is_some_and(|(before, _)| before.contains([':', ';', '=']))
+}
+
+/// Whether a text is a connection string of `key=value` words, as libpq, JDBC or ADO.NET write them.
+pub(crate) fn resembles_connection_words(text: &str) -> bool {
+    secret_value(text).is_some()
+        || ["host", "hostaddr", "dbname"].iter().any(|word| {
+            text.match_indices('=').any(|(at, _)| {
+                let before = text[..at].trim_end();
+                before.len() >= word.len()
+                    && before.is_char_boundary(before.len() - word.len())
+                    && before[before.len() - word.len()..].eq_ignore_ascii_case(word)
+            })
+        })
+}
+
+/// Where the parameters of `file:…?…` and `sqlite:…?…` begin, which hold a key for some drivers.
+fn parameters_of_a_file(text: &str) -> Option<usize> {
+    let is_file = ["file:", "sqlite:"].iter().any(|scheme| strip_prefix_ignoring_case(text, scheme).is_some());
+    text.find(['?', '#']).filter(|_| is_file && !text.contains("://"))
+}
+
+/// Whether an argument is a URL, looks like one that was mistyped, or is a connection string of words.
 pub fn may_hold_password(argument: &str) -> bool {
-    argument.contains("://") || resembles_url(argument)
+    argument.contains("://")
+        || parameters_of_a_file(argument).is_some()
+        || resembles_url(argument)
+        || resembles_connection_words(argument)
 }
 
 /// One argument as it was typed, without a password: for repeating it in a message.
 pub fn argument(text: &str) -> String {
     let Some(at) = text.find("://") else {
         // `--option=URL`: the name of the option may be told.
-        return match text.split_once('=').filter(|(name, _)| name.starts_with("--")) {
-            Some((name, value)) => format!("{name}={}", masked(value)),
-            None => masked(text),
+        return match text.split_once('=').filter(|(name, _)| name.starts_with("--") && is_name(name)) {
+            Some((name, value)) if secret_value(text).is_none() => {
+                format!("{name}={}", without_values_of_secret_words(&masked(value)))
+            }
+            _ => without_values_of_secret_words(&masked(text)),
         };
     };
-    let scheme = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
-    match text.get(scheme..) {
-        Some(whole) => format!("{}{}", &text[..scheme], url(whole)),
-        None => "…".to_owned(),
-    }
+    let scheme = start_of_scheme(&text[..at]);
+    format!("{}{}", without_values_of_secret_words(&words(&text[..scheme])), url(&text[scheme..]))
 }
 
-/// A PostgreSQL URL knows how to show itself; of any other only the scheme and the place are kept.
-fn url(text: &str) -> String {
-    if let Ok(Endpoint::Postgres(url)) = Endpoint::parse(text) {
-        return url.to_string();
+/// What a server or a library says about connecting to `url`, without what the URL and the environment hide. Where they
+/// send words of somebody's own, the server's message can hold any of them in its own spelling, so what it quotes is
+/// shown only where it is a harmless part of the URL.
+pub fn about_connecting(url: &str, environment: &[(String, String)], message: &str) -> String {
+    let parts = Parts::of(url);
+    let mut hidden: Vec<String> = Vec::new();
+    let mut sends_words = false;
+    for part in parts.iter().flat_map(Parts::hidden) {
+        hidden.extend([part.to_owned(), percent_decode(part), percent_decode(&part.replace('+', " "))]);
     }
-    // Read as if it were one, so that user information and parameters are treated alike.
-    match text.split_once("://") {
-        Some((scheme, rest)) => match PostgresUrl::parse(&format!("postgres://{rest}")) {
-            Ok(shown) => shown.to_string().replacen("postgres", scheme, 1),
-            Err(_) => format!("{scheme}://…"),
-        },
-        None => text.to_owned(),
+    if let Some(parts) = &parts {
+        let query = parts.query.unwrap_or_default();
+        sends_words = query.split('&').any(|pair| percent_decode(pair).starts_with("options"))
+            || parts.user.is_some_and(|user| !is_name(user))
+            || !parts.path_is_harmless();
     }
+    for (name, value) in environment {
+        match name.as_str() {
+            "PGPASSWORD" | "PGSSLKEY" | "PGSSLCERT" => hidden.push(value.clone()),
+            "PGOPTIONS" => {
+                sends_words = true;
+                hidden.push(value.clone());
+            }
+            "PGUSER" | "PGDATABASE" | "PGAPPNAME" if !is_name(value) => {
+                sends_words = true;
+                hidden.push(value.clone());
+            }
+            _ => {}
+        }
+    }
+    // The words of `-c name=value` come back one by one.
+    let apart = |c: char| c.is_whitespace() || matches!(c, '=' | '\\' | ',');
+    let pieces: Vec<String> = hidden.iter().flat_map(|part| part.split(apart)).map(str::to_owned).collect();
+    hidden.extend(pieces.iter().map(|piece| piece.trim_start_matches("--").to_owned()));
+    hidden.extend(pieces);
+    hidden.retain(|part| part.chars().count() >= SAID_MIN);
+    hidden.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    let mut shown = message.to_owned();
+    for part in &hidden {
+        shown = shown.replace(part.as_str(), HIDDEN);
+    }
+    if !sends_words {
+        return shown;
+    }
+    let harmless = |quoted: &str| {
+        is_name(quoted)
+            && parts.as_ref().is_some_and(|parts| {
+                parts.user == Some(quoted) || parts.path.strip_prefix('/') == Some(quoted) || parts.host == quoted
+            })
+    };
+    without_quoted(&shown, harmless)
+}
+
+/// Shorter parts are not looked for in messages, in which they would stand by chance.
+const SAID_MIN: usize = 3;
+
+/// The text with everything in quotation marks masked, but for what is harmless.
+fn without_quoted(text: &str, harmless: impl Fn(&str) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    let closing = |opening: char| match opening {
+        '«' => '»',
+        '„' | '“' => {
+            if opening == '„' {
+                '“'
+            } else {
+                '”'
+            }
+        }
+        same => same,
+    };
+    while let Some(at) = rest.find(['"', '«', '„', '“']) {
+        let opening = rest[at..].chars().next().unwrap_or('"');
+        let inside = at + opening.len_utf8();
+        // The last one: a name can hold the mark itself.
+        let end = rest[inside..].find(closing(opening)).map_or(rest.len(), |end| inside + end);
+        shown.push_str(&rest[..inside]);
+        shown.push_str(if harmless(&rest[inside..end]) { &rest[inside..end] } else { HIDDEN });
+        rest = &rest[end..];
+        if let Some(mark) = rest.chars().next() {
+            shown.push(mark);
+            rest = &rest[mark.len_utf8()..];
+        }
+    }
+    shown.push_str(rest);
+    shown
+}
+
+pub(crate) fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
+    let head = text.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+}
+
+fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+    text.as_bytes().windows(word.len()).position(|window| window.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Decodes `%41` and the like; what is no such escape is kept as it is.
+pub(crate) fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
+        let decoded = escaped.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -88,27 +465,78 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_is_harmless_of_a_url_is_shown() {
+        for harmless in [
+            "postgres://ann@db.example.org:5432/app",
+            "postgres://ann@%2Fvar%2Frun%2Fpostgresql/app",
+            "postgresql://[::1]:5432/app?sslmode=verify-full&connect_timeout=3&application_name=nightly",
+            "postgres:///app?host=/var/run/postgresql&user=ann",
+            "https://example.org/a/b.html",
+        ] {
+            assert_eq!(url(harmless), harmless);
+        }
+        for (text, shown) in [
+            ("postgres://ann:secret@host/app", "postgres://ann:***@host/app"),
+            ("postgres://ann%3Asecret@host/app", "postgres://***@host/app"),
+            ("postgres://ann;password=secret@host/app", "postgres://***@host/app"),
+            ("postgres://ann:se/cret@host/app", "postgres://***"),
+            ("postgres://host/app?x=me@secret", "postgres://***"),
+            ("postgres://host/app;password=secret#secret", "postgres://host/***#***"),
+            ("postgres://host:secret/app/secret", "postgres://host:***/***"),
+            ("postgres://ho;secret/a?secret&secret=1&password=secret", "postgres://***/a?***&***&password=***"),
+            ("postgres://h/a?options=-c%20x%3Dsecret&sslmode=secret", "postgres://h/a?options=***&***"),
+            ("secret://host/app", "***://host/app"),
+        ] {
+            assert_eq!(url(text), shown);
+            assert_eq!(url(shown), shown, "what is shown stays as it is");
+        }
+    }
+
+    #[test]
     fn a_url_inside_a_sentence_loses_its_password_only() {
         let told = redact("invalid type: string \"postgres://ann:se@cret@host/app\", expected a table");
         assert_eq!(told, "invalid type: string \"postgres://ann:***@host/app\", expected a table");
         assert_eq!(
-            redact("see https://example.org/x and `mysql://a:b@c`"),
-            "see https://example.org/x and `mysql://a:***@c`"
+            redact("see https://example.org/x and `mysql://a:b@c`."),
+            "see https://example.org/x and `mysql://a:***@c`."
         );
         assert_eq!(redact("a string \"postgres://ann:my pass@host\"!"), "a string \"postgres://ann:***@host\"!");
         assert_eq!(redact("nothing here"), "nothing here");
-        assert_eq!(
-            redact("'postgres:/ann:secret@host' and `postgres//h?password=secret`"),
-            "'***@host' and `postgres//h…`"
-        );
+        assert_eq!(redact("'postgres:/ann:secret@host' and `postgres//h?password=secret`"), "'***@host' and `***`");
         assert_eq!(redact("postgres: it is 12:30, `a.b@c`"), "postgres: it is 12:30, `a.b@c`");
+        for ours in ["write `postgres://user@host:port/database`", "`mysql://…`", "at postgres://localhost/app."] {
+            assert_eq!(redact(ours), ours);
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_secret_word_is_not_shown() {
+        assert_eq!(redact("host=db Password = secret; PWD='my secret' x=1"), "host=db Password = ***; PWD=*** x=1");
+        assert_eq!(redact("PGPASSWORD=secret and options=secret"), "PGPASSWORD=*** and options=***");
+        assert_eq!(redact("--rule a.b=text, password"), "--rule a.b=text, password");
+        assert!(resembles_connection_words("dbname = app") && resembles_connection_words("x SSLPASSWORD=y"));
+        assert!(!resembles_connection_words("a=b.db"));
     }
 
     #[test]
     fn an_argument_may_hold_blanks_in_its_password() {
         assert_eq!(argument("postgres://ann:my secret@host/app"), "postgres://ann:***@host/app");
         assert_eq!(argument("--sorce=postgres://ann:secret@host/app"), "--sorce=postgres://ann:***@host/app");
-        assert_eq!(argument("--sorce=postgres//ann:my secret@host/app"), "--sorce=***@host/app");
+        assert_eq!(argument("--sorce=postgres//ann:my secret@host/app"), "--sorce=***@host…");
+        assert_eq!(argument("--password=my-secret"), "--password=***");
+        assert_eq!(argument("file:app.db?key=secret"), "file:app.db?***");
         assert_eq!(argument("app.db"), "app.db");
+    }
+
+    #[test]
+    fn what_a_server_repeats_is_not_shown() {
+        let url = "postgres://ann:hush@host/app?options=-c%20colour%3Dsec%5C%20ret";
+        let told = about_connecting(url, &[], "invalid value for parameter \"colour\": \"sec ret\", user \"ann\"");
+        assert_eq!(told, "invalid value for parameter \"***\": \"***\", user \"ann\"");
+        let told = about_connecting("postgres://ann@host/app", &[], "role \"bob\" does not exist");
+        assert_eq!(told, "role \"bob\" does not exist");
+        let environment = [("PGOPTIONS".to_owned(), "secret".to_owned())];
+        let told = about_connecting("postgres://host/app", &environment, "invalid command-line argument: secret");
+        assert_eq!(told, "invalid command-line argument: ***");
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "cli",
     "pictures",
     "migration",
@@ -22,7 +22,6 @@ const LAYERS: [&str; 24] = [
     "backup",
     "plan",
     "provision",
-    "redact",
     "endpoint",
     "types",
     "value",
@@ -32,6 +31,8 @@ const LAYERS: [&str; 24] = [
     "cancel",
     "fault",
     "error",
+    "redact",
+    "printable",
 ];
 
 const LINES_MAX: usize = 800;

@@ -6,7 +6,11 @@
 //! | 1 | data differs | the job ran, and the data is not what it should be: verification, a check, or the target of a query's latency that it misses |
 //! | 2 | bad usage | the request is wrong: an argument, an option, a project file, a decision that the plan needs |
 //! | 3 | could not run | the job could not be done; the target is what it was before |
+//! | 4 | report lost | the job is done, as for 0, and standard output did not take its report: a full disk, a closed descriptor, a reader that has gone away |
 //! | 130 | interrupted | somebody asked the job to stop; the target is what it was before |
+//!
+//! A job that ends with 1, 2, 3 or 130 keeps that code where its report is lost, too: it says more, and it is no success
+//! either. With `--quiet`, a success has no report, so nothing can be lost. What is lost on standard error changes no code.
 
 use crate::error::Kind;
 use std::process::ExitCode;
@@ -22,6 +26,8 @@ pub enum Exit {
     BadUsage,
     /// The job could not be done; the target is what it was before.
     CouldNotRun,
+    /// The job is done, and its report could not be written.
+    ReportLost,
     /// Somebody asked the job to stop; the target is what it was before.
     Interrupted,
 }
@@ -34,6 +40,7 @@ impl Exit {
             Exit::DataDiffers => 1,
             Exit::BadUsage => 2,
             Exit::CouldNotRun => 3,
+            Exit::ReportLost => 4,
             Exit::Interrupted => 130,
         }
     }
@@ -63,4 +70,5 @@ Exit codes:
   1    data differs: the job ran, and the data is not what it should be, or slower than its target
   2    bad usage: an argument, an option, a project file, a decision that the plan needs
   3    could not run; the target is what it was before
+  4    report lost: the job is done, and standard output did not take its report
   130  interrupted; the target is what it was before";

@@ -65,7 +65,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let differences = latency::differences(&latencies);
     match differences.is_empty() {
         true => output.result(&text, message),
-        false => output.finding(&text, differences.trim_start(), message),
+        false => output.finding(&text, &differences.alone(), message),
     }
     latencies.ensure_held()?;
     Ok(Exit::Success)

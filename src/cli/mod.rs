@@ -19,12 +19,14 @@ mod progress;
 mod rollback;
 mod schema;
 mod signals;
+mod stream;
 mod test;
 mod verify;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
+use crate::printable::{Lines, one_line};
 use crate::redact::{self, redact};
 use crate::report::message::{Failure, Message};
 use clap::{Parser, Subcommand};
@@ -110,49 +112,88 @@ impl Verb {
 
 /// Runs the command line `words`, the program's name first, and returns how the program ends.
 pub fn run(words: &[OsString]) -> Exit {
-    let args = match Args::try_parse_from(words) {
-        Ok(args) => args,
-        Err(error) => return not_parsed(words, &error),
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |location| format!(" at {location}"));
+        stream::complain(&own_fault(&place, panic.payload_as_str().unwrap_or("no message")));
+    }));
+    let exit = match Args::try_parse_from(words) {
+        Ok(args) => run_verb(&args.verb),
+        Err(error) => not_parsed(words, &error),
     };
-    let output = Output::new(args.verb.output());
+    stream::conclude(exit)
+}
+
+fn run_verb(verb: &Verb) -> Exit {
+    let output = Output::new(verb.output());
     let cancel = Cancel::new();
     let begun = fault::injected().map(|injected| {
         if let Some(name) = injected {
-            output::complain(&format!("whimbrel: the fault `{name}` is switched on\n"));
+            stream::complain(&format!("whimbrel: the fault `{name}` is switched on\n"));
         }
     });
-    let done = begun.and_then(|()| signals::listen(&cancel)).and_then(|()| args.verb.run(&output, &cancel));
-    done.unwrap_or_else(|error| output.failure(&args.verb.explained(error)))
+    let done = begun.and_then(|()| signals::listen(&cancel)).and_then(|()| verb.run(&output, &cancel));
+    done.unwrap_or_else(|error| output.failure(&verb.explained(error)))
+}
+
+/// What is said of a fault of the program itself: as little of others' text as in any error.
+fn own_fault(place: &str, cause: &str) -> Lines {
+    let mut text = Lines::of(format_args!("whimbrel: a fault of the program itself{place}: {}", redact(cause)));
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        trace.to_string().lines().for_each(|frame| text.line(frame));
+    }
+    text
 }
 
 /// Help and version go to standard output; anything else is bad usage, told without a password.
 fn not_parsed(words: &[OsString], error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        output::print(&error.to_string());
+        stream::print(&error.to_string());
         return Exit::Success;
     }
-    let text = without_passwords(words, error.to_string());
+    let text = in_printable_words(words, error);
     if words.iter().any(|word| word == "--json") {
         // The first paragraph: what is wrong, and what is missing where that is a list.
         let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         let told = lines.join(" ");
         let cause = told.strip_prefix("error: ").unwrap_or(&told);
         let error = Error::usage("read the arguments", "", cause);
-        output::print_message(&Message::Error(Failure::new(&error, Exit::BadUsage.code())));
+        stream::print_json(&Message::Error(Failure::new(&error, Exit::BadUsage.code())).line());
     }
-    output::complain(&text);
+    stream::complain(&text);
     Exit::BadUsage
 }
 
-/// What clap says, which repeats what was typed.
-fn without_passwords(words: &[OsString], told: String) -> String {
-    let mut text = told;
-    for word in words.iter().map(|word| word.to_string_lossy()) {
-        // clap repeats a word as a whole, or the value behind its `=`.
-        let value = word.split_once('=').map_or("", |(_, value)| value);
-        for part in [&*word, value].into_iter().filter(|part| redact::may_hold_password(part)) {
-            text = text.replace(part, &redact::argument(part));
+/// What clap says, which repeats what was typed: without passwords, and each word on one line. clap says it of words that
+/// were made so before; in its own text they could not be found again.
+fn in_printable_words(words: &[OsString], error: &clap::Error) -> String {
+    let printable = words.iter().map(|word| {
+        let word = word.to_string_lossy();
+        if !redact::may_hold_password(&word) {
+            return one_line(&word).into_owned();
         }
+        let shown = redact::argument(&word);
+        // What clap took for an option is one still.
+        let dashes = if word.starts_with("--") && !shown.starts_with("--") { "--" } else { "" };
+        format!("{dashes}{}", one_line(&shown))
+    });
+    match Args::try_parse_from(printable) {
+        Err(error) if error.use_stderr() => redact(&error.to_string()).into_owned(),
+        // The words were wrong only as they were typed.
+        _ => format!("error: {}\n\nFor more information, try '--help'.\n", error.kind()),
     }
-    redact(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::printable::is_hidden;
+
+    #[test]
+    fn a_panic_repeats_nothing_that_a_terminal_obeys_and_no_password() {
+        let said =
+            own_fault(" at src/x.rs:1:2", "called `unwrap()` on `Err(\"\u{1b}[2J\nforged postgres://a:secret@h/d\")`");
+        assert!(said.lines().all(|line| !line.contains(is_hidden) && !line.starts_with("forged")), "{said}");
+        assert!(said.contains(" at src/x.rs:1:2") && !said.contains("secret"), "{said}");
+    }
 }

@@ -2,11 +2,11 @@
 
 use super::exit::Exit;
 use super::progress::Progress;
+use super::stream::{self, complain, print, print_json};
 use crate::error::Error;
-use crate::redact::redact;
+use crate::printable::Lines;
 use crate::report::message::{Failure, Message};
 use clap::Args;
-use std::io::{IsTerminal, Write};
 
 /// How the program talks.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -36,76 +36,64 @@ impl Output {
     }
 
     /// Says a result: as text, or as a message for programs.
-    pub fn result(&self, text: &str, message: impl FnOnce() -> Message) {
-        if self.options.json {
-            print_message(&message());
-        } else if !self.options.quiet {
-            print(text);
-        }
+    pub fn result(&self, text: &Lines, message: impl FnOnce() -> Message) {
+        self.rendered(text, || message().line());
     }
 
     /// Says a result that is rendered both ways already.
-    pub fn rendered(&self, text: &str, json: impl FnOnce() -> String) {
+    pub fn rendered(&self, text: &Lines, json: impl FnOnce() -> String) {
         if self.options.json {
-            print(&format!("{}\n", json().trim_end()));
+            print_json(&json());
         } else if !self.options.quiet {
             print(text);
         }
     }
 
     /// Says how far the job is, one line each, for whoever wants to follow it.
-    pub fn progress_line(&self, text: &str, json: impl FnOnce() -> String) {
+    pub fn progress_line(&self, text: &Lines, json: impl FnOnce() -> String) {
         if self.options.json {
-            print(&format!("{}\n", json().trim_end()));
+            print_json(&json());
         } else if !self.options.quiet && !self.options.no_progress {
-            complain(&format!("{}\n", text.trim_end()));
+            complain(text);
         }
     }
 
     /// Says to programs only how far the job is.
     pub fn progress_json(&self, json: impl FnOnce() -> String) {
         if self.options.json {
-            print(&format!("{}\n", json().trim_end()));
+            print_json(&json());
         }
     }
 
     /// Says something that is wrong and is rendered both ways already: not even `--quiet` leaves it out.
-    pub fn rendered_finding(&self, text: &str, json: impl FnOnce() -> String) {
+    pub fn rendered_finding(&self, text: &Lines, json: impl FnOnce() -> String) {
         if self.options.json {
-            print(&format!("{}\n", json().trim_end()));
+            print_json(&json());
         } else {
             print(text);
         }
     }
 
     /// Says something that is wrong: with `--quiet`, `differences` is what stays of the text.
-    pub fn finding(&self, text: &str, differences: &str, message: impl FnOnce() -> Message) {
-        if self.options.json {
-            print_message(&message());
-        } else {
-            print(if self.options.quiet { differences } else { text });
-        }
+    pub fn finding(&self, text: &Lines, differences: &Lines, message: impl FnOnce() -> Message) {
+        self.rendered_finding(if self.options.quiet { differences } else { text }, || message().line());
     }
 
     /// Says something that only programs want to know.
     pub fn message(&self, message: impl FnOnce() -> Message) {
-        if self.options.json {
-            print_message(&message());
-        }
+        self.progress_json(|| message().line());
     }
 
     /// Says why the program ends without success, and returns how it ends.
     pub fn failure(&self, error: &Error) -> Exit {
         let exit = Exit::from(error.kind());
         if self.options.json {
-            let mut failure = Failure::new(error, exit.code());
-            failure.object = redact(&failure.object);
-            failure.cause = redact(&failure.cause);
-            print_message(&Message::Error(failure));
+            print_json(&Message::Error(Failure::new(error, exit.code())).line());
         }
-        let mut text = format!("whimbrel: {}\n", redact(&error.to_string()));
+        let mut text = Lines::new();
+        text.line(format_args!("whimbrel: {error}"));
         if let Some(hint) = error.way_out() {
-            text.push_str(&format!("  hint: {}\n", redact(hint)));
+            text.line(format_args!("  hint: {hint}"));
         }
         complain(&text);
         exit
@@ -113,7 +101,7 @@ impl Output {
 
     /// Whoever shows the progress of a run.
     pub fn progress(&self) -> Progress {
-        self.progress_on(std::io::stderr().is_terminal())
+        self.progress_on(stream::errors_go_to_a_terminal())
     }
 
     /// As [`Output::progress`], for a standard error that is a terminal or is not.
@@ -126,20 +114,4 @@ impl Output {
         }
         if is_terminal { Progress::bar() } else { Progress::lines() }
     }
-}
-
-/// Prints to standard output. A reader that has gone away (`| head`) is no failure of the job.
-pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-/// Prints one message on one line.
-pub fn print_message(message: &Message) {
-    print(&message.line());
-}
-
-/// Prints to standard error. Nobody reading it is no reason to fail once more.
-pub fn complain(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

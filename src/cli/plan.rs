@@ -58,7 +58,8 @@ pub(super) fn show(
     let path = route.target.as_deref().map(|path| path.display().to_string());
     let mut text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
     if let Some(file) = &file {
-        text.push_str(&format!("\n{}", plan::target(file)));
+        text.blank();
+        text.append(&plan::target(file));
     }
     let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
     match plan.refusals.is_empty() {
@@ -86,8 +87,8 @@ pub(super) fn list_refusals(
     route.in_typed_words(&mut plan, choosing);
     let path = route.target.as_deref().map(|path| path.display().to_string());
     let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
-    let text = plan::refusals(&plan.refusals);
-    output.finding(text.trim_start(), text.trim_start(), message);
+    let text = plan::refusals(&plan.refusals).alone();
+    output.finding(&text, &text, message);
     let error = plan.ensure_runnable().err().unwrap_or(error);
     plan::undecided(error, &plan.refusals)
 }

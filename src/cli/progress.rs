@@ -1,11 +1,11 @@
 //! Progress of a run: a bar on a terminal, plain lines every few seconds elsewhere, messages for programs.
 
-use super::output::print_message;
+use super::stream::{complain, print_json};
 use crate::event::{Event, Phase};
+use crate::printable::one_line;
 use crate::report::message::{self, Message};
 use crate::report::{bytes, count, duration, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -95,20 +95,21 @@ impl Progress {
             Style::Lines => {
                 if state.told.elapsed() >= LINE_INTERVAL {
                     state.told = Instant::now();
-                    let _ = writeln!(std::io::stderr().lock(), "{}", state.line(state.phase_started.elapsed()));
+                    complain(&format!("{}\n", state.line(state.phase_started.elapsed())));
                 }
             }
             Style::Messages => {
                 if let Some(message) = Message::of_event(&event) {
-                    print_message(&message);
+                    print_json(&message.line());
                 } else if !told && state.told.elapsed() >= MESSAGE_INTERVAL {
                     state.told = Instant::now();
-                    print_message(&Message::Progress(message::Progress {
+                    let message = Message::Progress(message::Progress {
                         phase: state.phase.map_or("start", message::phase_name).to_owned(),
                         rows: state.rows,
                         bytes: state.bytes,
                         rows_expected: (state.rows_expected > 0).then_some(state.rows_expected),
-                    }));
+                    });
+                    print_json(&message.line());
                 }
             }
         }
@@ -177,7 +178,7 @@ impl State {
         };
         let mut line = phase.to_owned();
         if !self.subject.is_empty() {
-            line.push_str(&format!(" {}", self.subject));
+            line.push_str(&format!(" {}", one_line(&self.subject)));
         }
         if self.rows > 0 {
             let seconds = elapsed.as_secs_f64().max(0.001);

@@ -5,6 +5,7 @@ use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
+use crate::printable::Lines;
 use crate::project::{self, Project};
 use crate::report::count;
 use crate::report::schema as report;
@@ -254,7 +255,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     // Every statement boundary is a safe place to die at: an open transaction is rolled back, and the history says
     // what was committed.
     let _registration = cancel.on_cancel(|| {
-        super::output::complain(
+        super::stream::complain(
             "whimbrel: schema: interrupted; what was not committed is rolled back, `schema status` says where it stands\n",
         );
         std::process::exit(i32::from(Exit::Interrupted.code()));
@@ -286,9 +287,12 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         }
         Action::Status(args) => {
             let found = Found::new(&args.place)?;
-            let note = if found.is_missing() { "the file does not exist yet\n" } else { "" };
+            let is_missing = found.is_missing();
             let status = found.runner(args.place.options(), output)?.status()?;
-            let text = format!("{}{note}", report::status_table(&status));
+            let mut text = report::status_table(&status);
+            if is_missing {
+                text.line("the file does not exist yet");
+            }
             output.rendered(&text, || report::status_json(&status));
             Ok(Exit::Success)
         }
@@ -317,7 +321,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         Action::Repair(args) => {
             let options = args.waiting.options(&args.place);
             Found::existing(&args.place, "repair migration of")?.runner(options, output)?.repair(args.version)?;
-            let told = format!("the file of version {} is accepted as it is now\n", args.version);
+            let told = Lines::of(format_args!("the file of version {} is accepted as it is now", args.version));
             output.rendered(&told, || report::note_json("schema_repaired", &[args.version]));
             Ok(Exit::Success)
         }
@@ -326,15 +330,14 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             let versions =
                 Found::existing(&args.place, "adopt `_sqlx_migrations` of")?.runner(options, output)?.adopt_sqlx()?;
             let migrations = count(versions.len() as u64, "migration", "migrations");
-            let told = format!("adopted {migrations} from `_sqlx_migrations`; nothing was run\n");
+            let told = Lines::of(format_args!("adopted {migrations} from `_sqlx_migrations`; nothing was run"));
             output.rendered(&told, || report::note_json("schema_adopted", &versions));
             Ok(Exit::Success)
         }
         Action::New(args) => {
             let folder = migrations_folder(&args.folder)?;
             let files = new_migration(&folder, &args.name)?;
-            let told = format!("{}\n{}\n", files.up.display(), files.down.display());
-            output.rendered(&told, || report::files_json(&files));
+            output.rendered(&report::files(&files), || report::files_json(&files));
             Ok(Exit::Success)
         }
     }

@@ -7,6 +7,7 @@ use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::migration::connect;
+use crate::printable::Lines;
 use crate::recheck;
 use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
@@ -65,18 +66,17 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let checked = recheck::verify(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;
-    let text = format!(
-        "source   {} ({})\ntarget   {}\nverify   {}\n\n{}",
-        checked.source,
-        checked.engine,
-        target.display(),
-        outcome::level(level),
-        verification::text(&checked.verification)
-    );
+    let mut text = Lines::of(format_args!("source   {} ({})", checked.source, checked.engine));
+    text.line(format_args!("target   {}", target.display()));
+    text.line(format_args!("verify   {}", outcome::level(level)));
+    text.blank();
+    text.append(&verification::text(&checked.verification));
     let message = || Message::Verification(Verification::from(&checked.verification));
     match checked.verification.ensure_sound() {
         Ok(()) => {
-            output.result(&format!("{text}\nthe target holds what its source holds\n"), message);
+            text.blank();
+            text.line("the target holds what its source holds");
+            output.result(&text, message);
             Ok(Exit::Success)
         }
         Err(error) => {

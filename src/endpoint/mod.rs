@@ -1,6 +1,7 @@
 //! Where rows come from and where they go: an endpoint is recognised by its form.
 //!
-//! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands.
+//! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands:
+//! `redact` decides what of a URL is harmless.
 
 pub mod postgres;
 mod read;
@@ -9,6 +10,7 @@ pub mod sqlite;
 pub use read::{ReadColumn, ReadRequest, Source, TakeRow};
 
 use crate::error::{Error, Result};
+use crate::redact::{self, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -51,7 +53,14 @@ impl Endpoint {
             };
         }
         if let Some(path) = strip_prefix_ignoring_case(text, "sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
+            let path = match path.strip_prefix("//") {
+                // No part of it is repeated: the parameters of some drivers hold a key.
+                Some(path) if path.contains(['?', '#']) => {
+                    return refuse("sqlite://…", "a SQLite file has no parameters here");
+                }
+                Some(path) => path,
+                None => path,
+            };
             return match path {
                 "" => refuse(text, "it names no file"),
                 ":memory:" => refuse(text, "a database in memory is gone when the run ends"),
@@ -62,10 +71,10 @@ impl Endpoint {
             return refuse(text, "a database in memory is gone when the run ends");
         }
         if let Some((scheme, _)) = text.split_once("://") {
-            // Only the scheme is told: what follows it may hold a password.
-            return refuse(&format!("{scheme}://…"), "this scheme is not known");
+            // Only the scheme is told, and only a known one: any other part may be a password.
+            return refuse(&redact::url(&format!("{scheme}://…")), "this scheme is not known");
         }
-        if ["host=", "hostaddr=", "dbname=", "password="].iter().any(|word| text.contains(word)) {
+        if resembles_connection_words(text) {
             return refuse("", "a connection string of `key=value` words is not known");
         }
         if resembles_url(text) {
@@ -101,7 +110,9 @@ pub fn file_name(path: &Path) -> Result<()> {
     let shown = path.display().to_string();
     let refuse = |cause: String, hint: &str| Err(Error::usage("use file", format!("`{shown}`"), cause).hint(hint));
     if strip_prefix_ignoring_case(&shown, "file:").is_some() {
-        return refuse("SQLite reads `file:` as the start of a URI".into(), "write the plain path, as in `app.db`");
+        // Not repeated: a URI's parameters can hold a key.
+        return Err(Error::usage("use file", "`file:…`", "SQLite reads `file:` as the start of a URI")
+            .hint("write the plain path, as in `app.db`"));
     }
     match ["-wal", "-shm", "-journal"].iter().find(|suffix| shown.ends_with(*suffix)) {
         Some(suffix) => refuse(
@@ -110,17 +121,6 @@ pub fn file_name(path: &Path) -> Result<()> {
         ),
         None => Ok(()),
     }
-}
-
-/// Whether a text without `://` is most likely a URL that was mistyped: `postgres:…`, `postgres//…`, `…:password@…`.
-pub(crate) fn resembles_url(text: &str) -> bool {
-    if text.contains("://") {
-        return false;
-    }
-    let after_scheme = ["postgresql", "postgres"].iter().find_map(|word| strip_prefix_ignoring_case(text, word));
-    let mistyped =
-        after_scheme.is_some_and(|rest| rest.starts_with([':', ';']) || rest.starts_with("//") || rest.contains('@'));
-    mistyped || text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
 impl FromStr for Endpoint {
@@ -186,6 +186,17 @@ impl PostgresUrl {
         &self.0
     }
 
+    /// What a server or a library says about connecting, without what this URL or the environment hides.
+    pub(crate) fn without_secrets(&self, message: &str) -> String {
+        const READ_BY_SQLX: [&str; 7] =
+            ["PGPASSWORD", "PGSSLKEY", "PGSSLCERT", "PGOPTIONS", "PGUSER", "PGDATABASE", "PGAPPNAME"];
+        let environment = READ_BY_SQLX.iter().filter_map(|name| {
+            let value = std::env::var_os(name)?;
+            Some(((*name).to_owned(), value.to_string_lossy().into_owned()))
+        });
+        redact::about_connecting(&self.0, &environment.collect::<Vec<_>>(), message)
+    }
+
     /// The value of the last query parameter of that name, percent-decoded.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.0.split_once('?')?;
@@ -196,36 +207,9 @@ impl PostgresUrl {
 }
 
 impl fmt::Display for PostgresUrl {
+    /// What of it is known to be harmless.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rest = self.0.strip_prefix("postgres://").unwrap_or(&self.0);
-        f.write_str("postgres://")?;
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        let shown = match rest.rsplit_once('@') {
-            None => rest,
-            // One `@` inside the authority: the form is what it should be, and the user may be told.
-            Some((user_information, shown)) if user_information.len() < authority.len() => {
-                match user_information.split_once(':') {
-                    Some((user, _)) => write!(f, "{user}:***@")?,
-                    None => write!(f, "{user_information}@")?,
-                }
-                shown
-            }
-            // A password that was not percent-encoded may reach to the last `@`.
-            Some((_, shown)) => {
-                f.write_str("***@")?;
-                shown
-            }
-        };
-        let Some((before, query)) = shown.split_once('?') else { return f.write_str(shown) };
-        f.write_str(before)?;
-        for (index, pair) in query.split('&').enumerate() {
-            f.write_str(if index == 0 { "?" } else { "&" })?;
-            match pair.split_once('=') {
-                Some((key, _)) if percent_decode(key).to_lowercase().contains("pass") => write!(f, "{key}=***")?,
-                _ => f.write_str(pair)?,
-            }
-        }
-        Ok(())
+        f.write_str(&redact::url(&self.0))
     }
 }
 
@@ -233,24 +217,6 @@ impl fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgresUrl({self})")
     }
-}
-
-fn strip_prefix_ignoring_case<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
-    let head = text.get(..prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
-}
-
-/// Decodes `%41` and the like; what is no such escape is kept as it is.
-fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
-        let decoded = escaped.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        bytes.push(decoded.unwrap_or(first));
-        rest = if decoded.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -333,7 +299,7 @@ mod tests {
         assert_eq!(shown("postgres://ann:secret@host:5432/app"), "postgres://ann:***@host:5432/app");
         assert_eq!(shown("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
         assert_eq!(shown("postgres://host/app?user=ann&password=secret"), "postgres://host/app?user=ann&password=***");
-        assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?p%61ssword=***");
+        assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
         for password in ["secret", "se@secret", "s/secret", "s?secret", "s#secret", "s:secret", "s&secret", "s@/secret"]
         {
             let text = format!("postgres://ann:{password}@host/app");

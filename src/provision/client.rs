@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
+use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
+use crate::redact;
 
 /// How long one attempt to connect may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -44,20 +46,30 @@ pub(super) fn place(url: &str) -> Result<String> {
     let options = options(url)?;
     Ok(match options.get_socket() {
         Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
+        None if redact::is_host(options.get_host()) => format!("{}:{}", options.get_host(), options.get_port()),
+        None => format!("***:{}", options.get_port()),
     })
 }
 
 fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| Error::usage("read the connection URL of", "PostgreSQL", crate::error::chain(&error)))?;
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
+        let cause = without_secrets(url, &crate::error::chain(&error));
+        Error::usage("read the connection URL of", "PostgreSQL", cause)
+    })?;
     Ok(options.disable_statement_logging())
+}
+
+/// What is said about connecting to `url`, without what the URL hides.
+fn without_secrets(url: &str, said: &str) -> String {
+    PostgresUrl::parse(url).map_or_else(|_| "the URL is not valid".to_owned(), |url| url.without_secrets(said))
 }
 
 async fn connect(url: &str) -> Result<PgConnection> {
     let place = place(url)?;
     match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&options(url)?)).await {
-        Ok(connection) => connection.could_not("connect to PostgreSQL at", place),
+        Ok(connection) => connection.map_err(|error| {
+            Error::could_not("connect to PostgreSQL at", place, without_secrets(url, &crate::error::chain(&error)))
+        }),
         Err(_) => {
             let cause = format!("no answer within {} seconds", CONNECT_LIMIT.as_secs());
             Err(Error::could_not("connect to PostgreSQL at", place, cause))

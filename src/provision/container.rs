@@ -35,7 +35,6 @@ const VOLUME: &str = "/whimbrel";
 const PRIVATE: &str = "127.0.0.1";
 
 /// A started container.
-#[derive(Debug)]
 pub(super) struct Container {
     /// None where this machine has no program that could remove the container after our end.
     pub(super) supervisor: Option<Supervisor>,
@@ -43,6 +42,13 @@ pub(super) struct Container {
     pub(super) admin_url: String,
     pub(super) version: String,
     pub(super) description: String,
+}
+
+impl std::fmt::Debug for Container {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL has the password.
+        write!(f, "Container({})", self.description)
+    }
 }
 
 /// Removes a container through the engine's API when it is dropped: where there is no supervisor, and while it starts.

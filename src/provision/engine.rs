@@ -97,8 +97,8 @@ pub(super) fn log_tail(name: &str) -> String {
         let lines: Vec<_> = client.logs(name, Some(options)).collect().await;
         Ok(lines.into_iter().flatten().map(|line| line.to_string()).collect::<String>())
     });
-    let text = answer.unwrap_or_default().trim().replace('\n', "\n  ");
-    if text.is_empty() { text } else { format!("; its log ends with:\n  {text}") }
+    let text = answer.unwrap_or_default().trim().replace('\n', " / ");
+    if text.is_empty() { text } else { format!("; its log ends with: {text}") }
 }
 
 /// Removes a container with its volumes, running or not.

@@ -19,13 +19,19 @@ const PORTS_TRIED: usize = 5;
 const SCRIPT: &str = concat!(include_str!("process.sh"), include_str!("local.sh"));
 
 /// A started private server.
-#[derive(Debug)]
 pub(super) struct Local {
     pub(super) supervisor: Supervisor,
     pub(super) directory: PathBuf,
     pub(super) admin_url: String,
     pub(super) version: String,
     pub(super) description: String,
+}
+
+impl std::fmt::Debug for Local {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL has the password.
+        write!(f, "Local({})", self.description)
+    }
 }
 
 /// Starts a server from the binaries in `binaries`; its data is in a new folder in `folder`.
@@ -99,7 +105,7 @@ fn with_log(cause: String, directory: Option<&PathBuf>) -> String {
     match lines.len() {
         0 => cause,
         count => {
-            format!("{cause}; the server's log ends with:\n  {}", lines[count.saturating_sub(LINES)..].join("\n  "))
+            format!("{cause}; the server's log ends with: {}", lines[count.saturating_sub(LINES)..].join(" / "))
         }
     }
 }

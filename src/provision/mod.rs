@@ -54,6 +54,7 @@ pub use storage::Storage;
 pub use template::{Template, TemplateKey};
 
 use crate::error::{Error, Kind, Result};
+use crate::printable::one_line;
 use server::Running;
 
 /// A PostgreSQL server to create databases on. A private one stops, and everything it wrote is removed, when this
@@ -165,7 +166,7 @@ pub fn shared() -> Result<&'static Server> {
         let options = Options::from_environment()?.chosen_in_ci(std::env::var("CI").ok().as_deref())?;
         let server = Server(Arc::new(run::join(&options)?));
         // Not eprintln!, which a test runner captures. Nobody reading it is no reason to fail.
-        let _ = writeln!(std::io::stderr().lock(), "whimbrel: {}", server.describe());
+        let _ = writeln!(std::io::stderr().lock(), "whimbrel: {}", one_line(server.describe()));
         Ok(server)
     });
     started.as_ref().map_err(|error| {

@@ -8,6 +8,7 @@ use super::server::Running;
 use super::storage::Storage;
 use super::{container, discovery, engine, install_hint};
 use crate::error::{Error, Result};
+use crate::redact;
 
 /// What a provisioned server stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl fmt::Display for Footing {
 }
 
 /// What decides which server is used. [`Options::from_environment`] is what everybody but a test of this module wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Options {
     /// The URL of a server that somebody else runs (`WHIMBREL_POSTGRES`).
     pub url: Option<String>,
@@ -68,6 +69,20 @@ pub struct Options {
     pub keep_seconds: Option<NonZeroU32>,
     /// Where programs are looked for (`PATH`).
     pub path: Option<OsString>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Options { url, footing, image, storage, keep_seconds, path } = self;
+        f.debug_struct("Options")
+            .field("url", &url.as_deref().map(redact::url))
+            .field("footing", footing)
+            .field("image", image)
+            .field("storage", storage)
+            .field("keep_seconds", keep_seconds)
+            .field("path", path)
+            .finish()
+    }
 }
 
 impl Options {

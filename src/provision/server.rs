@@ -21,7 +21,7 @@ const LATER_MAX: usize = 4;
 const CREATIONS_FIRST: Duration = Duration::from_secs(1);
 
 /// The description of a server that another process can use, too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) footing: Footing,
     /// Password included, so this value is not for printing.
@@ -32,6 +32,12 @@ pub(super) struct Place {
     pub(super) directory: Option<PathBuf>,
     /// The container's name on the footing of a Docker engine, else none.
     pub(super) container: Option<String>,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Place({})", self.description)
+    }
 }
 
 /// What the public [`super::Server`] and every [`super::Database`] on it share.

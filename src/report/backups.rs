@@ -5,15 +5,15 @@ use crate::backup::list::{Entry, State};
 use crate::backup::manifest::{Kind, Manifest, Reason};
 use crate::backup::prune::Pruned;
 use crate::backup::restore::Restored;
+use crate::printable::Lines;
 use crate::transfer::optimize::Optimized;
-use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
 /// The backups of a target, newest first.
-pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> String {
+pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> Lines {
     if entries.is_empty() {
-        return format!("there is no backup of {}\n", target.display());
+        return Lines::of(format_args!("there is no backup of {}", target.display()));
     }
     let mut rows = vec![["backup", "taken", "size", "before", "state"].map(str::to_owned).to_vec()];
     for entry in entries {
@@ -30,11 +30,12 @@ pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> Strin
     let mut text = columns("", &[Left, Left, Right, Left, Left], &rows);
     let place = place(directory);
     if entries.iter().any(|entry| entry.state == State::NotRead) {
-        let _ = writeln!(text, "\nto read them all: whimbrel backups {} --check{place}", shell(target));
+        text.blank();
+        text.line(format_args!("to read them all: whimbrel backups {} --check{place}", shell(target)));
     } else {
-        text.push('\n');
+        text.blank();
     }
-    let _ = writeln!(text, "to go back to one: whimbrel rollback {} --to BACKUP{place}", shell(target));
+    text.line(format_args!("to go back to one: whimbrel rollback {} --to BACKUP{place}", shell(target)));
     text
 }
 
@@ -72,25 +73,25 @@ pub fn state(state: &State) -> String {
 }
 
 /// What a rollback did; `directory` is where the backups are, if not in the usual place.
-pub fn restored(restored: &Restored, directory: Option<&Path>) -> String {
+pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
     let target = restored.target.display();
-    let mut text = match restored.restored.kind {
+    let mut text = Lines::of(match restored.restored.kind {
         Kind::Database => format!(
-            "{target} is backup {} again, {}, digest {}\n",
+            "{target} is backup {} again, {}, digest {}",
             restored.restored.id,
             bytes(restored.restored.size_bytes),
             restored.digest.as_deref().unwrap_or("none"),
         ),
-        Kind::Empty => format!("{target} is an empty file again, as backup {} says\n", restored.restored.id),
+        Kind::Empty => format!("{target} is an empty file again, as backup {} says", restored.restored.id),
         Kind::Absent => {
-            format!("{target} is gone again: there was no file before, as backup {} says\n", restored.restored.id)
+            format!("{target} is gone again: there was no file before, as backup {} says", restored.restored.id)
         }
-    };
+    });
     for note in &restored.notes {
-        let _ = writeln!(text, "note: {note}");
+        text.line(format_args!("note: {note}"));
     }
     if !restored.durable {
-        text.push_str("note: the directory could not be synced: a power failure now may undo this\n");
+        text.line("note: the directory could not be synced: a power failure now may undo this");
     }
     let id = &restored.replaced.id;
     let kept = match (restored.restored.kind, restored.replaced.kind) {
@@ -101,40 +102,40 @@ pub fn restored(restored: &Restored, directory: Option<&Path>) -> String {
         _ => format!("backup {id} keeps what it replaced; to undo this"),
     };
     let (target, place) = (shell(&restored.target), place(directory));
-    let _ = writeln!(text, "{kept}: whimbrel rollback {target} --to {id}{place}");
+    text.line(format_args!("{kept}: whimbrel rollback {target} --to {id}{place}"));
     text
 }
 
 /// What a clean-up of backups did.
-pub fn pruned(pruned: &Pruned) -> String {
-    let mut text = format!(
-        "removed {} ({}), kept {}\n",
+pub fn pruned(pruned: &Pruned) -> Lines {
+    let mut text = Lines::of(format_args!(
+        "removed {} ({}), kept {}",
         count(pruned.removed.len() as u64, "backup", "backups"),
         bytes(pruned.removed_bytes),
         pruned.kept.len()
-    );
+    ));
     for id in &pruned.removed {
-        let _ = writeln!(text, "  removed {id}");
+        text.line(format_args!("  removed {id}"));
     }
     for id in &pruned.broken {
-        let _ = writeln!(text, "  left alone: {id} is broken");
+        text.line(format_args!("  left alone: {id} is broken"));
     }
     text
 }
 
 /// What an optimization did.
-pub fn optimized(optimized: &Optimized, took: Duration) -> String {
-    let mut text = format!(
-        "{}: {} before, {} after, {} of statistics, in {}{}\n",
+pub fn optimized(optimized: &Optimized, took: Duration) -> Lines {
+    let mut text = Lines::of(format_args!(
+        "{}: {} before, {} after, {} of statistics, in {}{}",
         optimized.path.display(),
         bytes(optimized.size_bytes_before),
         bytes(optimized.size_bytes_after),
         count(optimized.statistics, "row", "rows"),
         duration(took),
         if optimized.vacuumed { ", pages packed again" } else { "" }
-    );
+    ));
     for index in &optimized.rebuilt {
-        let _ = writeln!(text, "  full-text index `{index}` was rebuilt and checked");
+        text.line(format_args!("  full-text index `{index}` was rebuilt and checked"));
     }
     text
 }

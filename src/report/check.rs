@@ -1,57 +1,58 @@
 //! What a finished file looks like on its own, as text.
 
-use super::text::{count, number, one_line};
+use super::text::{count, number};
 use super::verification::{check_text, foreign_keys, integrity};
+use crate::printable::Lines;
 use crate::recheck::file::FileCheck;
-use std::fmt::Write;
 
 /// Everything that was checked, and what was found.
-pub fn text(check: &FileCheck) -> String {
+pub fn text(check: &FileCheck) -> Lines {
     let mut text = integrity(&check.integrity);
-    text.push_str(&foreign_keys(&check.foreign_keys));
+    text.append(&foreign_keys(&check.foreign_keys));
     let columns = check.json.len() as u64;
     let invalid: u64 = check.json.iter().map(|column| column.invalid).sum();
     match (columns, invalid) {
-        (0, _) => text.push_str("JSON: no column has to hold it\n"),
+        (0, _) => text.line("JSON: no column has to hold it"),
         (_, 0) => {
-            let _ = writeln!(text, "JSON: every value of {} is valid", count(columns, "column", "columns"));
+            text.line(format_args!("JSON: every value of {} is valid", count(columns, "column", "columns")));
         }
         _ => {
-            let _ = writeln!(text, "JSON: {} not valid", count(invalid, "value is", "values are"));
+            text.line(format_args!("JSON: {} not valid", count(invalid, "value is", "values are")));
         }
     }
-    text.push_str(&invalid_json(check));
+    text.append(&invalid_json(check));
     for check in &check.checks {
-        text.push_str(&check_text(check));
+        text.append(&check_text(check));
     }
     text
 }
 
 /// What is wrong, and nothing else.
-pub fn differences(check: &FileCheck) -> String {
-    let mut text = String::new();
+pub fn differences(check: &FileCheck) -> Lines {
+    let mut text = Lines::new();
     if !check.integrity.is_sound() {
-        text.push_str(&integrity(&check.integrity));
+        text.append(&integrity(&check.integrity));
     }
     if !check.foreign_keys.is_sound() {
-        text.push_str(&foreign_keys(&check.foreign_keys));
+        text.append(&foreign_keys(&check.foreign_keys));
     }
     let columns = invalid_json(check);
     if !columns.is_empty() {
-        let _ = write!(text, "JSON: not valid:\n{columns}");
+        text.line("JSON: not valid:");
+        text.append(&columns);
     }
     for check in check.checks.iter().filter(|check| check.violations > 0) {
-        text.push_str(&check_text(check));
+        text.append(&check_text(check));
     }
     text
 }
 
-fn invalid_json(check: &FileCheck) -> String {
-    let mut text = String::new();
+fn invalid_json(check: &FileCheck) -> Lines {
+    let mut text = Lines::new();
     for column in check.json.iter().filter(|column| column.invalid > 0) {
-        let _ = writeln!(text, "  `{}.{}`: {}", column.table, column.column, number(column.invalid));
+        text.line(format_args!("  `{}.{}`: {}", column.table, column.column, number(column.invalid)));
         for example in &column.examples {
-            let _ = writeln!(text, "    {}", one_line(example));
+            text.line(format_args!("    {}", example));
         }
     }
     text

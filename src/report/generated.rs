@@ -4,6 +4,7 @@ use super::message::{Generated, GeneratedTable};
 use super::text::number;
 use crate::harness::Seed;
 use crate::harness::generate::Filled;
+use crate::printable::{Lines, one_line};
 use std::time::Duration;
 
 /// The message for a database that was filled.
@@ -28,32 +29,32 @@ pub fn message(filled: &Filled, database: &str, seed: Seed, took: Duration) -> G
 }
 
 /// The same for people.
-pub fn text(done: &Generated) -> String {
-    let mut told = format!("filled {} with seed {}\n\n", done.database, done.seed);
+pub fn text(done: &Generated) -> Lines {
+    let mut text = Lines::of(format_args!("filled {} with seed {}", done.database, done.seed));
+    text.blank();
+    let name = |table: &GeneratedTable| one_line(&table.table).into_owned();
     let width = |length: &dyn Fn(&GeneratedTable) -> usize| done.tables.iter().map(length).max().unwrap_or(0);
-    let name_width = width(&|table| table.table.chars().count());
+    let name_width = width(&|table| name(table).chars().count());
     let rows_width = width(&|table| number(table.rows).len());
     for table in &done.tables {
-        told.push_str(&format!("  {:<name_width$}  {:>rows_width$}", table.table, number(table.rows)));
-        if let Some(why) = &table.why_fewer {
-            told.push_str(&format!("  of {}: {why}", number(table.rows_wanted)));
-        }
-        told.push('\n');
+        let fewer = table.why_fewer.as_ref();
+        let fewer = fewer.map_or_else(String::new, |why| format!("  of {}: {why}", number(table.rows_wanted)));
+        text.line(format_args!("  {:<name_width$}  {:>rows_width$}{fewer}", name(table), number(table.rows)));
     }
     if !done.tables.is_empty() {
-        told.push('\n');
+        text.blank();
     }
     if !done.triggers.is_empty() {
-        told.push_str(&format!("triggers that fired: {}\n", done.triggers.join(", ")));
+        text.line(format_args!("triggers that fired: {}", done.triggers.join(", ")));
     }
     for note in &done.notes {
-        told.push_str(&format!("note: {note}\n"));
+        text.line(format_args!("note: {note}"));
     }
     let seconds = done.took_ms as f64 / 1000.0;
-    told.push_str(&format!(
-        "{} rows in {seconds:.2} s, {} rows a second\n",
+    text.line(format_args!(
+        "{} rows in {seconds:.2} s, {} rows a second",
         number(done.rows),
         number(done.rows_per_second)
     ));
-    told
+    text
 }

@@ -3,22 +3,22 @@
 use super::message::{Latency, LatencyTarget, MeasuredQuery, MissedTarget};
 use super::text::{Align, columns, count, number};
 use crate::harness::latency::{Latencies, Measured, QueryLatency, Targets, Warning};
-use std::fmt::Write;
+use crate::printable::Lines;
 use std::time::Duration;
 
 /// Every figure, what was missed, and what to look at. `measured_on` says what the rows are.
-pub fn text(latencies: &Latencies, measured_on: &str) -> String {
-    let mut text = format!(
-        "project  {}\nrows     {} in {}: {measured_on}\nruns     {} of each query after {} to warm up; parameters drawn \
-         with seed {}\ntarget   {}, where a query names none itself\n\n",
-        latencies.project,
-        number(latencies.rows),
-        count(latencies.tables, "table", "tables"),
+pub fn text(latencies: &Latencies, measured_on: &str) -> Lines {
+    let mut text = Lines::of(format_args!("project  {}", latencies.project));
+    let tables = count(latencies.tables, "table", "tables");
+    text.line(format_args!("rows     {} in {tables}: {measured_on}", number(latencies.rows)));
+    text.line(format_args!(
+        "runs     {} of each query after {} to warm up; parameters drawn with seed {}",
         number(u64::from(latencies.runs)),
         number(u64::from(latencies.warm_up)),
         latencies.seed,
-        targets_text(&latencies.targets),
-    );
+    ));
+    text.line(format_args!("target   {}, where a query names none itself", targets_text(&latencies.targets)));
+    text.blank();
     let mut table = vec![["query", "rows", "P50", "P95", "P99", "max", "target"].map(str::to_owned).to_vec()];
     for query in &latencies.queries {
         let mut line = vec![query.name.clone()];
@@ -36,54 +36,58 @@ pub fn text(latencies: &Latencies, measured_on: &str) -> String {
         table.push(line);
     }
     let right = Align::Right;
-    text.push_str(&columns("", &[Align::Left, right, right, right, right, right, Align::Left], &table));
-    text.push_str(&differences(latencies));
+    text.append(&columns("", &[Align::Left, right, right, right, right, right, Align::Left], &table));
+    text.append(&differences(latencies));
     let missed = latencies.missed().len() as u64;
     let measured = (latencies.queries.len() - latencies.not_measured().len()) as u64;
-    let _ = match missed {
-        0 => writeln!(text, "\n{} measured, every target held", count(measured, "query", "queries")),
-        _ => writeln!(text, "\n{} measured, {}", count(measured, "query", "queries"), missed_text(missed)),
-    };
+    text.blank();
+    let measured = count(measured, "query", "queries");
+    match missed {
+        0 => text.line(format_args!("{measured} measured, every target held")),
+        _ => text.line(format_args!("{measured} measured, {}", missed_text(missed))),
+    }
     text
 }
 
 /// What was missed, with the plans, and what to look at; empty where there is nothing.
-pub fn differences(latencies: &Latencies) -> String {
-    let mut text = String::new();
+pub fn differences(latencies: &Latencies) -> Lines {
+    let mut text = Lines::new();
     let missed = latencies.missed();
     if !missed.is_empty() {
-        let _ = writeln!(text, "\nmissed ({}):", missed.len());
+        text.blank();
+        text.line(format_args!("missed ({}):", missed.len()));
     }
     for query in missed {
         let Ok(measured) = &query.outcome else { continue };
         for miss in &measured.missed {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "  {}: {} is {}, and has to be below {}",
                 query.name,
                 miss.figure,
                 span(miss.measured),
                 span(miss.target)
-            );
+            ));
         }
-        let _ = writeln!(text, "    {}, whose plan is", query.file.display());
+        text.line(format_args!("    {}, whose plan is", query.file.display()));
         for step in &measured.plan {
-            let _ = writeln!(text, "      {step}");
+            text.line(format_args!("      {step}"));
         }
     }
     let warnings = latencies.warnings();
     if !warnings.is_empty() {
-        let _ = writeln!(text, "\nwarnings ({}):", warnings.len());
+        text.blank();
+        text.line(format_args!("warnings ({}):", warnings.len()));
     }
     for (query, warning) in warnings {
-        let _ = writeln!(text, "  {}: {}", query.name, warning_text(warning));
+        text.line(format_args!("  {}: {}", query.name, warning_text(warning)));
     }
     let not_measured = latencies.not_measured();
     if !not_measured.is_empty() {
-        let _ = writeln!(text, "\nnot measured ({}):", not_measured.len());
+        text.blank();
+        text.line(format_args!("not measured ({}):", not_measured.len()));
     }
     for (query, why) in not_measured {
-        let _ = writeln!(text, "  {}: {why}", query.name);
+        text.line(format_args!("  {}: {why}", query.name));
     }
     text
 }

@@ -1,25 +1,25 @@
 //! What a run did, as text in three parts: before, per table, after.
 
-use super::text::{Align, bytes, columns, count, duration, number, one_line};
+use super::text::{Align, bytes, columns, count, duration, number};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
+use crate::printable::Lines;
 use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::Outcome;
 use crate::verify::Level;
-use std::fmt::Write;
 
 /// The whole report.
-pub fn text(outcome: &Outcome, how: &How) -> String {
-    let mut text = String::new();
-    let _ = writeln!(text, "source   {} ({})", outcome.source, outcome.engine);
-    let _ = writeln!(text, "target   {}{}", how.target.display(), published(outcome));
-    let _ = writeln!(text, "verify   {}", level(outcome.verification.level));
-    text.push('\n');
-    text.push_str(&per_table(outcome));
-    text.push('\n');
-    text.push_str(&totals(outcome));
-    text.push_str(&verification::findings(&outcome.verification));
+pub fn text(outcome: &Outcome, how: &How) -> Lines {
+    let mut text = Lines::new();
+    text.line(format_args!("source   {} ({})", outcome.source, outcome.engine));
+    text.line(format_args!("target   {}{}", how.target.display(), published(outcome)));
+    text.line(format_args!("verify   {}", level(outcome.verification.level)));
+    text.blank();
+    text.append(&per_table(outcome));
+    text.blank();
+    text.append(&totals(outcome));
+    text.append(&verification::findings(&outcome.verification));
     if how.metadata {
         let entries = count(
             outcome.ledger_entries(),
@@ -27,22 +27,22 @@ pub fn text(outcome: &Outcome, how: &How) -> String {
             "values that their columns cannot hold",
         );
         match outcome.ledger_entries() {
-            0 => text.push_str("ledger: empty: every value is held by its column\n"),
+            0 => text.line("ledger: empty: every value is held by its column"),
             _ => {
-                let _ = writeln!(text, "ledger: {entries}, kept exactly in `_whimbrel_ledger`");
+                text.line(format_args!("ledger: {entries}, kept exactly in `_whimbrel_ledger`"));
             }
         }
     } else {
-        text.push_str("no metadata: no ledger, no manifest; the way back to the source is not kept in the file\n");
+        text.line("no metadata: no ledger, no manifest; the way back to the source is not kept in the file");
         if outcome.inexact_values > 0 {
             let values = count(outcome.inexact_values, "value holds", "values hold");
-            let _ = writeln!(text, "NOT EXACT: {values} less than the source, and no ledger keeps the rest");
+            text.line(format_args!("NOT EXACT: {values} less than the source, and no ledger keeps the rest"));
         }
     }
-    text.push_str(&plan::losses(&outcome.plan.losses));
-    text.push_str(&plan::caveats(&outcome.plan.caveats));
-    text.push('\n');
-    text.push_str(&ending(outcome, how));
+    text.append(&plan::losses(&outcome.plan.losses));
+    text.append(&plan::caveats(&outcome.plan.caveats));
+    text.blank();
+    text.append(&ending(outcome, how));
     text
 }
 
@@ -71,14 +71,14 @@ pub fn level(level: Level) -> &'static str {
     }
 }
 
-fn per_table(outcome: &Outcome) -> String {
+fn per_table(outcome: &Outcome) -> Lines {
     let mut rows =
         vec![["table", "target", "rows", "text and blobs", "exact", "ledger", "verified"].map(str::to_owned).to_vec()];
     let tables = outcome.plan.tables.iter().zip(&outcome.copied).zip(&outcome.verification.tables);
     for ((table, copied), check) in tables {
         rows.push(vec![
-            one_line(&table.source.to_string()),
-            one_line(&table.target),
+            table.source.to_string(),
+            table.target.clone(),
             check.target_rows.map_or_else(|| "?".to_owned(), number),
             bytes(copied.bytes),
             exact(copied, outcome.ledger).to_owned(),
@@ -99,19 +99,21 @@ fn exact(copied: &Copied, ledger: bool) -> &'static str {
     }
 }
 
-fn totals(outcome: &Outcome) -> String {
+fn totals(outcome: &Outcome) -> Lines {
     let rows = outcome.copied.iter().map(|one| one.digest.rows).sum();
     let size_bytes = outcome.copied.iter().map(|one| one.bytes).sum();
     let times = &outcome.durations;
     let all = times.plan + times.copy + times.finish + times.verify + times.publish;
     let rate = (rows as f64 / times.copy.as_secs_f64().max(0.001)) as u64;
-    format!(
-        "{} in {}, {} of text and blobs, {}\n\
-         time: plan {}, copy {} ({} rows a second), indexes {}, verify {}, publish {}; {} in all\n",
+    let mut text = Lines::of(format_args!(
+        "{} in {}, {} of text and blobs, {}",
         count(rows, "row", "rows"),
         count(outcome.plan.tables.len() as u64, "table", "tables"),
         bytes(size_bytes),
         objects(outcome),
+    ));
+    text.line(format_args!(
+        "time: plan {}, copy {} ({} rows a second), indexes {}, verify {}, publish {}; {} in all",
         duration(times.plan),
         duration(times.copy),
         number(rate),
@@ -119,7 +121,8 @@ fn totals(outcome: &Outcome) -> String {
         duration(times.verify),
         duration(times.publish),
         duration(all),
-    )
+    ));
+    text
 }
 
 /// What there is besides tables; the plan knows that only of a schema that it has derived.
@@ -133,22 +136,22 @@ fn objects(outcome: &Outcome) -> String {
     format!("{}, {}", count(indexes, "index", "indexes"), count(views, "view", "views"))
 }
 
-fn ending(outcome: &Outcome, how: &How) -> String {
+fn ending(outcome: &Outcome, how: &How) -> Lines {
     let Some(published) = &outcome.published else {
-        return "NOT PUBLISHED: the copy differs from its source; the target is what it was before\n".to_owned();
+        return Lines::of("NOT PUBLISHED: the copy differs from its source; the target is what it was before");
     };
-    let mut text = String::new();
+    let mut text = Lines::new();
     for note in &published.notes {
-        let _ = writeln!(text, "note: {note}");
+        text.line(format_args!("note: {note}"));
     }
     if !published.durable {
-        text.push_str("note: the directory could not be synced: a power failure now may bring back the old file\n");
+        text.line("note: the directory could not be synced: a power failure now may bring back the old file");
     }
     let before = match published.backup.kind {
         Kind::Database => format!("the old file ({})", bytes(published.backup.size_bytes)),
         Kind::Empty => "the old, empty file".to_owned(),
         Kind::Absent => "that there was no file before".to_owned(),
     };
-    let _ = writeln!(text, "backup {} keeps {before}; to go back: {}", published.backup.id, how.way_back());
+    text.line(format_args!("backup {} keeps {before}; to go back: {}", published.backup.id, how.way_back()));
     text
 }

@@ -5,24 +5,27 @@ use super::message::{KillRate, Property, QueryLatency, Spread, Step, TestFailed,
 use super::text::{Align, columns, count, duration, number};
 use crate::harness::latency::Figures;
 use crate::harness::scenario::{self, Failed, Passed};
+use crate::printable::Lines;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// Every property with the cases that it held in, the kill rate, how fast queries are, and where the time went.
-pub fn text(passed: &Passed) -> String {
-    let mut text = format!(
-        "{}: {} passed, {} in all, seed {}\n",
+pub fn text(passed: &Passed) -> Lines {
+    let mut text = Lines::of(format_args!(
+        "{}: {} passed, {} in all, seed {}",
         passed.scenario,
         count(u64::from(passed.cases), "case", "cases"),
         count(passed.rows, "row", "rows"),
         passed.seed
-    );
+    ));
     if passed.regressions > 0 {
-        let _ =
-            writeln!(text, "before them, {} passed", count(u64::from(passed.regressions), "kept case", "kept cases"));
+        text.line(format_args!(
+            "before them, {} passed",
+            count(u64::from(passed.regressions), "kept case", "kept cases")
+        ));
     }
     for discarded in &passed.discarded {
-        let _ = writeln!(text, "not a case: {discarded}");
+        text.line(format_args!("not a case: {discarded}"));
     }
     let mut rows = vec![["property", "held", "says"].map(str::to_owned).to_vec()];
     for property in &passed.properties {
@@ -32,25 +35,26 @@ pub fn text(passed: &Passed) -> String {
         }
         rows.push(vec![property.name.to_owned(), number(u64::from(property.held)), says]);
     }
-    let _ = write!(text, "\n{}", columns("  ", &[Align::Left, Align::Right, Align::Left], &rows));
+    text.blank();
+    text.append(&columns("  ", &[Align::Left, Align::Right, Align::Left], &rows));
     if !passed.mutations.is_empty() {
         let (tried, noticed) = passed.mutations.iter().fold((0, 0), |(tried, noticed), mutation| {
             (tried + u64::from(mutation.tried), noticed + u64::from(mutation.noticed))
         });
-        let _ = writeln!(
-            text,
-            "\nkill rate: the checker noticed {} of {} in finished files",
+        text.blank();
+        text.line(format_args!(
+            "kill rate: the checker noticed {} of {} in finished files",
             number(noticed),
             count(tried, "mutation", "mutations")
-        );
+        ));
         let mut rows = vec![["mutation", "tried", "noticed"].map(str::to_owned).to_vec()];
         for mutation in &passed.mutations {
             let figures = [mutation.tried, mutation.noticed].map(|figure| number(u64::from(figure)));
             rows.push([vec![mutation.name.clone()], figures.to_vec()].concat());
         }
-        text.push_str(&columns("  ", &[Align::Left, Align::Right, Align::Right], &rows));
+        text.append(&columns("  ", &[Align::Left, Align::Right, Align::Right], &rows));
     }
-    text.push_str(&latencies(&passed.latencies));
+    text.append(&latencies(&passed.latencies));
     let mut rows = vec![["step", "median", "P95", "longest"].map(str::to_owned).to_vec()];
     let spread = |name: &str, spread: &scenario::Spread| {
         let times = [spread.median, spread.p95, spread.longest].map(|time| format!("{:.1} ms", ms(time)));
@@ -58,15 +62,18 @@ pub fn text(passed: &Passed) -> String {
     };
     rows.extend(passed.steps.iter().map(|step| spread(&step.step, &step.time)));
     rows.push(spread("one case", &passed.case_time));
-    let _ = write!(text, "\n{}", columns("  ", &[Align::Left, Align::Right, Align::Right, Align::Right], &rows));
-    let _ = writeln!(text, "\nit took {}", duration(passed.duration));
+    text.blank();
+    text.append(&columns("  ", &[Align::Left, Align::Right, Align::Right, Align::Right], &rows));
+    text.blank();
+    text.line(format_args!("it took {}", duration(passed.duration)));
     text
 }
 
 /// How fast each query was in all cases together; empty where there are no queries.
-fn latencies(latencies: &[scenario::QueryLatency]) -> String {
+fn latencies(latencies: &[scenario::QueryLatency]) -> Lines {
+    let mut text = Lines::new();
     if latencies.is_empty() {
-        return String::new();
+        return text;
     }
     let mut rows = vec![["query", "rows", "runs", "P50", "P95", "P99", "max", "target"].map(str::to_owned).to_vec()];
     for latency in latencies {
@@ -80,7 +87,10 @@ fn latencies(latencies: &[scenario::QueryLatency]) -> String {
     }
     let right = Align::Right;
     let aligned = [Align::Left, right, right, right, right, right, right, Align::Left];
-    format!("\nlatencies of the queries, in all cases together\n{}", columns("  ", &aligned, &rows))
+    text.blank();
+    text.line("latencies of the queries, in all cases together");
+    text.append(&columns("  ", &aligned, &rows));
+    text
 }
 
 fn state(latency: &scenario::QueryLatency) -> String {
@@ -94,8 +104,8 @@ fn state(latency: &scenario::QueryLatency) -> String {
 }
 
 /// What failed, with everything that is needed to see it again.
-pub fn failure(failed: &Failed) -> String {
-    format!("{failed}\n")
+pub fn failure(failed: &Failed) -> Lines {
+    failed.lines()
 }
 
 fn ms(span: Duration) -> f64 {

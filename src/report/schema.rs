@@ -7,31 +7,24 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::count;
+use super::text::{Align, columns, count};
+use crate::printable::{self, Lines};
 use crate::schema::Scaffold;
 use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
 
 /// The status as a table: one line per migration, then one that counts them.
-pub fn status_table(status: &Status) -> String {
-    let header = ["version", "name", "state", "way back", "applied at", "ms", "note"].map(str::to_owned);
-    let rows: Vec<[String; 7]> = std::iter::once(header).chain(status.migrations.iter().map(row)).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..7).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text.push_str(&summary(status));
-    text.push('\n');
+pub fn status_table(status: &Status) -> Lines {
+    let header = ["version", "name", "state", "way back", "applied at", "ms", "note"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(status.migrations.iter().map(row)).collect();
+    let mut text = columns("", &[Align::Left; 7], &rows);
+    text.line(summary(status));
     text
 }
 
-fn row(line: &Line) -> [String; 7] {
+fn row(line: &Line) -> Vec<String> {
     let remark = line.remarks.lines().last().unwrap_or_default();
     let note = if line.detail.is_empty() { remark } else { &line.detail };
-    [
+    vec![
         line.version.to_string(),
         line.name.clone(),
         line.state.word().to_owned(),
@@ -55,19 +48,19 @@ fn summary(status: &Status) -> String {
 }
 
 /// What a run did, one line per migration, then one that sums up.
-pub fn run(report: &Report) -> String {
-    let mut text: String = report.steps.iter().map(|step| format!("{}\n", step_line(step))).collect();
+pub fn run(report: &Report) -> Lines {
+    let mut text = Lines::new();
+    report.steps.iter().for_each(|step| text.line(step_line(step)));
     for name in &report.not_executed {
-        text.push_str(&format!("not executed: {name} (it runs without a transaction, or comes after one that does)\n"));
+        text.line(format_args!("not executed: {name} (it runs without a transaction, or comes after one that does)"));
     }
-    let all = report.steps.len();
-    text.push_str(&match (all, report.dry_run) {
-        (0, _) => format!("{}: nothing to do\n", report.endpoint),
-        (_, true) => {
-            format!("{}: dry run of {}, rolled back\n", report.endpoint, count(all as u64, "migration", "migrations"))
-        }
-        (_, false) => format!("{}: {} run\n", report.endpoint, count(all as u64, "migration", "migrations")),
-    });
+    let (endpoint, all) = (&report.endpoint, report.steps.len() as u64);
+    let migrations = count(all, "migration", "migrations");
+    match (all, report.dry_run) {
+        (0, _) => text.line(format_args!("{endpoint}: nothing to do")),
+        (_, true) => text.line(format_args!("{endpoint}: dry run of {migrations}, rolled back")),
+        (_, false) => text.line(format_args!("{endpoint}: {migrations} run")),
+    }
     text
 }
 
@@ -81,31 +74,34 @@ fn step_line(step: &StepReport) -> String {
 }
 
 /// What `validate` found, one line per problem.
-pub fn findings(findings: &Findings) -> String {
+pub fn findings(findings: &Findings) -> Lines {
+    let mut text = Lines::of(summary(&findings.status));
     let problems = findings.problems();
     if problems.is_empty() {
-        return format!(
-            "{}\nhistory, integrity, foreign keys and schema are as they should be\n",
-            summary(&findings.status)
-        );
+        text.line("history, integrity, foreign keys and schema are as they should be");
     }
-    let mut text = format!("{}\n", summary(&findings.status));
-    problems.iter().for_each(|problem| text.push_str(&format!("  {problem}\n")));
+    problems.iter().for_each(|problem| text.line(format_args!("  {problem}")));
     text
 }
 
 /// One event as a line for people; nothing for those that only matter to progress and tests.
-pub fn event(event: &Event) -> Option<String> {
-    match event {
-        Event::Waiting { waited_ms } => Some(format!("another runner is at work; waited {waited_ms} ms so far")),
-        Event::Retrying { version: 0, attempt, cause } => {
-            Some(format!("attempt {attempt} failed, trying again: {cause}"))
-        }
+pub fn event(event: &Event) -> Option<Lines> {
+    let text = match event {
+        Event::Waiting { waited_ms } => format!("another runner is at work; waited {waited_ms} ms so far"),
+        Event::Retrying { version: 0, attempt, cause } => format!("attempt {attempt} failed, trying again: {cause}"),
         Event::Retrying { version, attempt, cause } => {
-            Some(format!("attempt {attempt} of version {version} failed, trying again: {cause}"))
+            format!("attempt {attempt} of version {version} failed, trying again: {cause}")
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Lines::of(text))
+}
+
+/// The files of a new migration.
+pub fn files(files: &Scaffold) -> Lines {
+    let mut text = Lines::of(files.up.display());
+    text.line(files.down.display());
+    text
 }
 
 /// The status as JSON.
@@ -131,7 +127,7 @@ pub fn findings_json(findings: &Findings) -> String {
 }
 
 fn envelope(kind: &str, data: &impl Serialize) -> String {
-    json!({ "type": kind, "data": data }).to_string()
+    printable::json(&json!({ "type": kind, "data": data }).to_string()).into_owned()
 }
 
 /// Versions that something was done to, under that type.
@@ -141,7 +137,7 @@ pub fn note_json(kind: &str, versions: &[i64]) -> String {
 
 /// The files of a new migration.
 pub fn files_json(files: &Scaffold) -> String {
-    envelope("schema_new", &json!({ "up": files.up, "down": files.down }))
+    envelope("schema_new", &json!({ "up": files.up.display().to_string(), "down": files.down.display().to_string() }))
 }
 
 #[cfg(test)]
@@ -162,7 +158,7 @@ mod tests {
     fn a_status_is_a_table_and_a_sum() {
         let mut runner = runner();
         assert_eq!(
-            status_table(&runner.status().unwrap()),
+            &*status_table(&runner.status().unwrap()),
             "version  name    state    way back      applied at  ms  note\n\
              1        notes   pending  lossy\n\
              2        search  pending  irreversible                  it has no down script\n\
@@ -195,7 +191,7 @@ mod tests {
             text.contains("up   1_notes (1 statement,") && text.ends_with(":memory:: 2 migrations run\n"),
             "{text}"
         );
-        assert_eq!(run(&runner.up(To::Newest).unwrap()), ":memory:: nothing to do\n");
+        assert_eq!(&*run(&runner.up(To::Newest).unwrap()), ":memory:: nothing to do\n");
         let files = [("1_a.sql", "CREATE TABLE a(b);"), ("2_b.sql", "-- whimbrel: no-transaction\nVACUUM;")];
         let options = Options { dry_run: true, ..Options::default() };
         let migrations = Migrations::from_files("test", files).unwrap();

@@ -1,5 +1,6 @@
 //! Numbers, sizes, times and columns as people read them.
 
+use crate::printable::{Lines, one_line};
 pub use crate::quote::shell;
 use std::time::Duration;
 
@@ -56,11 +57,13 @@ pub enum Align {
 }
 
 /// Rows in columns, two blanks between them, each line behind `indent`. The first row is the head.
-pub fn columns(indent: &str, align: &[Align], rows: &[Vec<String>]) -> String {
+pub fn columns(indent: &str, align: &[Align], rows: &[Vec<String>]) -> Lines {
+    let shown = |row: &Vec<String>| row.iter().map(|cell| one_line(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(shown).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..align.len()).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
+    let mut text = Lines::new();
+    for row in &rows {
         let mut line = String::from(indent);
         for ((cell, align), width) in row.iter().zip(align).zip(&widths) {
             match align {
@@ -68,15 +71,9 @@ pub fn columns(indent: &str, align: &[Align], rows: &[Vec<String>]) -> String {
                 Align::Right => line.push_str(&format!("{cell:>width$}  ")),
             }
         }
-        text.push_str(line.trim_end());
-        text.push('\n');
+        text.line(line.trim_end());
     }
     text
-}
-
-/// A value on one line.
-pub fn one_line(value: &str) -> String {
-    value.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t")
 }
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
 //! What a verification found, as text: bounded lists, exact totals.
 
-use super::text::{Align, columns, count, number, one_line};
+use super::text::{Align, columns, count, number};
+use crate::printable::Lines;
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
 use crate::verify::structure::{ForeignKeys, Integrity};
 use crate::verify::{SHOWN_MAX, TableCheck, Verification};
-use std::fmt::Write;
 
 /// What was checked of each table, and what was found.
-pub fn text(verification: &Verification) -> String {
+pub fn text(verification: &Verification) -> Lines {
     let mut text = tables(&verification.tables);
-    text.push('\n');
-    text.push_str(&findings(verification));
+    text.blank();
+    text.append(&findings(verification));
     text
 }
 
-fn tables(tables: &[TableCheck]) -> String {
+fn tables(tables: &[TableCheck]) -> Lines {
     let mut rows = vec![["table", "source rows", "target rows", "values"].map(str::to_owned).to_vec()];
     for table in tables {
         rows.push(vec![
-            one_line(&table.source.to_string()),
+            table.source.to_string(),
             number(table.source_rows),
             table.target_rows.map_or_else(|| "?".to_owned(), number),
             verified(table).to_owned(),
@@ -39,173 +39,171 @@ pub fn verified(table: &TableCheck) -> &'static str {
 }
 
 /// Everything that was found, and what was not checked.
-pub fn findings(verification: &Verification) -> String {
+pub fn findings(verification: &Verification) -> Lines {
     let mut text = tables_and_schema(verification);
     if let Some(keys) = &verification.foreign_keys {
-        text.push_str(&foreign_keys(keys));
+        text.append(&foreign_keys(keys));
     }
     if let Some(found) = &verification.integrity {
-        text.push_str(&integrity(found));
+        text.append(&integrity(found));
     }
     for check in &verification.checks {
-        text.push_str(&check_text(check));
+        text.append(&check_text(check));
     }
     for left_out in &verification.not_checked {
-        let _ = writeln!(text, "not checked: {left_out}");
+        text.line(format_args!("not checked: {left_out}"));
     }
     text
 }
 
 /// What is wrong, and nothing else.
-pub fn differences(verification: &Verification) -> String {
+pub fn differences(verification: &Verification) -> Lines {
     let mut text = tables_and_schema(verification);
     if let Some(keys) = verification.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
-        text.push_str(&foreign_keys(keys));
+        text.append(&foreign_keys(keys));
     }
     if let Some(found) = verification.integrity.as_ref().filter(|found| !found.is_sound()) {
-        text.push_str(&integrity(found));
+        text.append(&integrity(found));
     }
     for check in verification.checks.iter().filter(|check| check.violations > 0) {
-        text.push_str(&check_text(check));
+        text.append(&check_text(check));
     }
     text
 }
 
-fn tables_and_schema(verification: &Verification) -> String {
-    let mut text = String::new();
+fn tables_and_schema(verification: &Verification) -> Lines {
+    let mut text = Lines::new();
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
-        text.push_str(&table_findings(table));
+        text.append(&table_findings(table));
     }
     if !verification.objects.is_empty() {
-        let _ = writeln!(text, "the schema differs ({}):", number(verification.objects.len() as u64));
+        text.line(format_args!("the schema differs ({}):", number(verification.objects.len() as u64)));
         for object in verification.objects.iter().take(SHOWN_MAX) {
-            let _ = writeln!(text, "  {}", one_line(object));
+            text.line(format_args!("  {}", object));
         }
         more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
     }
     text
 }
 
-fn table_findings(table: &TableCheck) -> String {
-    let name = one_line(&table.source.to_string());
+fn table_findings(table: &TableCheck) -> Lines {
+    let name = table.source.to_string();
     if let Some(failure) = &table.failure {
-        return format!("table `{name}` cannot be read back: {failure}\n");
+        return Lines::of(format_args!("table `{name}` cannot be read back: {failure}"));
     }
     let rows = table.target_rows.map_or_else(|| "?".to_owned(), number);
-    let mut text = format!(
-        "table `{name}` differs: {} in the source, {rows} in the target\n",
+    let mut text = Lines::of(format_args!(
+        "table `{name}` differs: {} in the source, {rows} in the target",
         count(table.source_rows, "row", "rows")
-    );
+    ));
     if table.source_agrees() == Some(false) {
-        text.push_str("  the digest that the source computed by itself is another one\n");
+        text.line("  the digest that the source computed by itself is another one");
     }
     match &table.differences {
         Some(differences) if differences.total() == 0 => {
-            text.push_str(
-                "  no row differs when the source is read again: the wire or the program misread it, or still does\n",
+            text.line(
+                "  no row differs when the source is read again: the wire or the program misread it, or still does",
             );
         }
-        Some(differences) => text.push_str(&differing_rows(differences)),
-        None if table.same_values == Some(false) => text.push_str("  its digests differ\n"),
+        Some(differences) => text.append(&differing_rows(differences)),
+        None if table.same_values == Some(false) => text.line("  its digests differ"),
         None => {}
     }
     if table.ledger_surplus > 0 {
         let entries = count(table.ledger_surplus, "entry", "entries");
-        let _ = writeln!(text, "  the ledger has {entries} that say nothing about any of its values");
+        text.line(format_args!("  the ledger has {entries} that say nothing about any of its values"));
     }
     text
 }
 
-fn differing_rows(differences: &Differences) -> String {
+fn differing_rows(differences: &Differences) -> Lines {
     let Differences { missing, surplus, changed, rows } = differences;
-    let mut text = format!(
-        "  {} changed, {} missing from the target, {} in the target only\n",
+    let mut text = Lines::of(format_args!(
+        "  {} changed, {} missing from the target, {} in the target only",
         number(*changed),
         number(*missing),
         number(*surplus)
-    );
+    ));
     for row in rows {
-        let key = one_line(&row.key);
+        let key = &row.key;
         match row.kind {
-            RowDifferenceKind::Missing => text.push_str(&format!("  row {key}: missing from the target\n")),
-            RowDifferenceKind::Surplus => text.push_str(&format!("  row {key}: in the target only\n")),
+            RowDifferenceKind::Missing => text.line(format_args!("  row {key}: missing from the target")),
+            RowDifferenceKind::Surplus => text.line(format_args!("  row {key}: in the target only")),
             RowDifferenceKind::Changed => {
-                let _ = writeln!(text, "  row {key}:");
+                text.line(format_args!("  row {key}:"));
             }
         }
         for column in &row.columns {
-            let value = |side: &Option<String>| {
-                side.as_deref().map_or_else(|| "NULL".to_owned(), |v| format!("`{}`", one_line(v)))
-            };
-            let _ = writeln!(
-                text,
+            let value =
+                |side: &Option<String>| side.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("`{value}`"));
+            text.line(format_args!(
                 "    column `{}`: source {}, target {}",
-                one_line(&column.column),
+                column.column,
                 value(&column.source),
                 value(&column.target)
-            );
+            ));
         }
     }
     let total = missing + surplus + changed;
     let shown = rows.len() as u64;
     if total > shown {
-        let _ = writeln!(text, "  … and {} more", number(total - shown));
+        text.line(format_args!("  … and {} more", number(total - shown)));
     }
     text
 }
 
 /// Foreign keys in one line, and what is wrong with them.
-pub fn foreign_keys(keys: &ForeignKeys) -> String {
+pub fn foreign_keys(keys: &ForeignKeys) -> Lines {
     if keys.is_sound() {
-        return "foreign keys: every row has its parent\n".to_owned();
+        return Lines::of("foreign keys: every row has its parent");
     }
-    let mut text = format!("foreign keys: {} without parent\n", count(keys.total, "row", "rows"));
+    let mut text = Lines::of(format_args!("foreign keys: {} without parent", count(keys.total, "row", "rows")));
     for orphan in &keys.orphans {
         let row = orphan.rowid.map_or_else(String::new, |rowid| format!(", rowid {rowid}"));
         let key = orphan.columns.join(", ");
-        let _ = writeln!(text, "  table `{}`{row}: column `{key}` has no parent in `{}`", orphan.table, orphan.parent);
+        text.line(format_args!("  table `{}`{row}: column `{key}` has no parent in `{}`", orphan.table, orphan.parent));
     }
     for unusable in &keys.unusable {
-        let _ = writeln!(text, "  cannot be checked: {unusable}");
+        text.line(format_args!("  cannot be checked: {unusable}"));
     }
     more(&mut text, keys.total, keys.orphans.len());
     text
 }
 
 /// Structural integrity in one line, and what is wrong with it.
-pub fn integrity(integrity: &Integrity) -> String {
+pub fn integrity(integrity: &Integrity) -> Lines {
     if integrity.is_sound() {
-        return "integrity: every page, row and index entry is in order\n".to_owned();
+        return Lines::of("integrity: every page, row and index entry is in order");
     }
     let stopped = if integrity.stopped { " at least" } else { "" };
-    let mut text = format!("integrity:{stopped} {}\n", count(integrity.total, "finding", "findings"));
+    let mut text = Lines::of(format_args!("integrity:{stopped} {}", count(integrity.total, "finding", "findings")));
     for message in &integrity.messages {
-        let _ = writeln!(text, "  {}", one_line(message));
+        text.line(format_args!("  {}", message));
     }
     more(&mut text, integrity.total, integrity.messages.len());
     text
 }
 
 /// One check of the project in one line, and the rows that it returned.
-pub fn check_text(check: &CheckOutcome) -> String {
+pub fn check_text(check: &CheckOutcome) -> Lines {
     let title =
         if check.title == check.file { check.file.clone() } else { format!("{} ({})", check.file, check.title) };
     if check.violations == 0 {
-        return format!("check {title}: passed\n");
+        return Lines::of(format_args!("check {title}: passed"));
     }
-    let mut text = format!("check {title}: {}\n", count(check.violations, "violation", "violations"));
+    let mut text = Lines::of(format_args!("check {title}: {}", count(check.violations, "violation", "violations")));
     for row in &check.rows {
         let values: Vec<_> =
-            check.columns.iter().zip(row).map(|(column, value)| format!("{column} = {}", one_line(value))).collect();
-        let _ = writeln!(text, "  {}", values.join(", "));
+            check.columns.iter().zip(row).map(|(column, value)| format!("{column} = {value}")).collect();
+        text.line(format_args!("  {}", values.join(", ")));
     }
     more(&mut text, check.violations, check.rows.len());
     text
 }
 
-fn more(text: &mut String, total: u64, shown: usize) {
+fn more(text: &mut Lines, total: u64, shown: usize) {
     let rest = total.saturating_sub(shown as u64);
     if rest > 0 {
-        let _ = writeln!(text, "  … and {} more", number(rest));
+        text.line(format_args!("  … and {} more", number(rest)));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) enum Outcome {
 }
 
 /// How a runner behaves. The defaults suit an application's start.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Execute, then roll back.
     pub dry_run: bool,
@@ -43,6 +43,31 @@ pub struct Options {
     /// PostgreSQL: the URL of an empty database in which `validate` builds the schema that the migrations produce.
     /// Without it, one is created beside the database and dropped again, which needs the right to.
     pub scratch_url: Option<String>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Options {
+            dry_run,
+            runner_timeout,
+            lock_timeout,
+            lock_retries,
+            allow_out_of_order,
+            allow_pending,
+            history_table,
+            scratch_url,
+        } = self;
+        f.debug_struct("Options")
+            .field("dry_run", dry_run)
+            .field("runner_timeout", runner_timeout)
+            .field("lock_timeout", lock_timeout)
+            .field("lock_retries", lock_retries)
+            .field("allow_out_of_order", allow_out_of_order)
+            .field("allow_pending", allow_pending)
+            .field("history_table", history_table)
+            .field("scratch_url", &scratch_url.as_deref().map(crate::redact::url))
+            .finish()
+    }
 }
 
 impl Default for Options {

@@ -25,7 +25,7 @@ use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::connect;
+use crate::endpoint::postgres::{connect, explain_connecting};
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -49,6 +49,8 @@ pub(crate) struct Postgres {
 /// Everything but the runtime that drives it.
 struct Session {
     connect: PgConnectOptions,
+    /// Of the server: what it says about connecting is shown without what this hides.
+    url: PostgresUrl,
     endpoint: String,
     options: Options,
     connection: Option<PgConnection>,
@@ -62,26 +64,28 @@ struct Session {
 impl Postgres {
     /// Reads the URL; connects to nothing.
     pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
-        let (connect, endpoint) = read_url("PostgreSQL URL", url)?;
-        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, endpoint, options) })
+        let (connect, url) = read_url("PostgreSQL URL", url)?;
+        let endpoint = url.to_string();
+        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, url, endpoint, options) })
     }
 }
 
-/// How to connect to the database of a URL, and the URL for people.
-fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, String)> {
+/// How to connect to the database of a URL, and its URL.
+fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
     let read = PostgresUrl::parse(url)?;
     // The parser's own message may repeat the URL with its password.
     let connect = PgConnectOptions::from_str(read.secret()).map_err(|_| {
         Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`")
             .hint("percent-encode special characters in the user and the password, for example `@` as `%40`")
     })?;
-    Ok((connect.application_name(APPLICATION).disable_statement_logging(), read.to_string()))
+    Ok((connect.application_name(APPLICATION).disable_statement_logging(), read))
 }
 
 impl Session {
-    fn new(connect: PgConnectOptions, endpoint: String, options: Options) -> Session {
+    fn new(connect: PgConnectOptions, url: PostgresUrl, endpoint: String, options: Options) -> Session {
         Session {
             connect,
+            url,
             endpoint,
             options,
             connection: None,
@@ -123,7 +127,7 @@ impl Session {
 
     /// A connection on which the server notices soon that its client is gone.
     async fn connect_quietly(&self) -> Result<PgConnection> {
-        let mut connection = connect(&self.connect).await.could_not("connect to", self.object())?;
+        let mut connection = connect(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
         sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
         Ok(connection)
     }
@@ -177,8 +181,9 @@ impl Session {
     async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Vec<Object>> {
         let quiet = Options { dry_run: false, ..self.options.clone() };
         if let Some(url) = self.options.scratch_url.clone() {
-            let (connect, endpoint) = read_url("URL of the scratch database", &url)?;
-            return Session::new(connect, endpoint, quiet).build(steps).await;
+            let (connect, url) = read_url("URL of the scratch database", &url)?;
+            let endpoint = url.to_string();
+            return Session::new(connect, url, endpoint, quiet).build(steps).await;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -195,7 +200,8 @@ impl Session {
             .map_err(|error| {
                 error.hint("name an empty database with `scratch_url`, or grant the right to create one")
             })?;
-        let built = Session::new(self.connect.clone().database(&name), name.clone(), quiet).build(steps).await;
+        let connect = self.connect.clone().database(&name);
+        let built = Session::new(connect, self.url.clone(), name.clone(), quiet).build(steps).await;
         let (connection, _) = self.open().await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
         let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;

@@ -21,7 +21,7 @@ use super::postgres::Postgres;
 use super::script::{Reversal, Script};
 use super::sqlite::Sqlite;
 use super::status::{State, Status, status};
-use crate::endpoint::resembles_url;
+use crate::redact::resembles_url;
 use crate::{Error, Result};
 
 /// Brings one database to a version of its schema.

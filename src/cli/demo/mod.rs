@@ -6,7 +6,8 @@
 mod source;
 
 use super::exit::Exit;
-use super::output::{Output, OutputOptions, print};
+use super::output::{Output, OutputOptions};
+use super::stream::print;
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
 use crate::provision::Server;

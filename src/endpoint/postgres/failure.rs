@@ -1,5 +1,6 @@
 //! What a failure of the connection or of the server means for people: a cause in plain words, and the way out.
 
+use crate::endpoint::PostgresUrl;
 use crate::error::{Error, chain};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -22,6 +23,16 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
     match hint {
         Some(hint) => told.hint(hint),
         None => told,
+    }
+}
+
+/// As [`explain`], for an attempt to connect: the server repeats what it was sent, which nobody else has to see.
+pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Error {
+    let told = explain("connect to", format!("`{url}`"), error);
+    let without_secrets = Error::could_not("connect to", told.object(), url.without_secrets(told.cause()));
+    match told.way_out() {
+        Some(hint) => without_secrets.hint(hint),
+        None => without_secrets,
     }
 }
 

@@ -12,7 +12,7 @@ mod session;
 mod source;
 
 pub(crate) use connect::connect;
-pub(crate) use failure::explain;
+pub(crate) use failure::{explain, explain_connecting};
 pub use introspect::introspect;
 pub use session::Session;
 pub use source::{PostgresSource, Reached};

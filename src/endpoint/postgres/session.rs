@@ -5,7 +5,7 @@
 //! interruption the session answers with an error only, because the stream may stand in the middle of a message.
 
 use super::connect::connect;
-use super::failure::explain;
+use super::failure::{explain, explain_connecting};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
@@ -64,8 +64,7 @@ impl Session {
     pub(super) fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
         refuse_async_context("connect")?;
         let label = format!("`{url}`");
-        let options =
-            PgConnectOptions::from_str(url.secret()).map_err(|error| explain("connect to", &label, &error))?;
+        let options = PgConnectOptions::from_str(url.secret()).map_err(|error| explain_connecting(url, &error))?;
         let options = options.application_name("whimbrel").extra_float_digits(1).disable_statement_logging();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -74,9 +73,11 @@ impl Session {
 
         let seconds = match url.parameter("connect_timeout") {
             None => CONNECT_TIMEOUT_SECONDS_DEFAULT,
-            Some(text) => text.trim().parse().map_err(|_| {
-                Error::usage("connect to", &label, format!("`connect_timeout={text}` is no number of seconds"))
-            })?,
+            // Its value is not repeated, as that of any other parameter that is not what it should be.
+            Some(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| Error::usage("connect to", &label, "`connect_timeout` is no number of seconds"))?,
         };
         let connecting = async {
             if seconds == 0 {
@@ -91,7 +92,7 @@ impl Session {
                 return Err(Error::could_not("connect to", &label, cause)
                     .hint("check host and port in the URL, the network and the firewall"));
             }
-            Some(Ok(Err(error))) => return Err(explain("connect to", &label, &error)),
+            Some(Ok(Err(error))) => return Err(explain_connecting(url, &error)),
             Some(Ok(Ok(connection))) => connection,
         };
         Ok(Session {

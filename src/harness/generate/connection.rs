@@ -5,7 +5,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{connect, explain};
+use crate::endpoint::postgres::{connect, explain, explain_connecting};
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, ValueRef};
@@ -60,15 +60,21 @@ impl Connection {
     pub(super) fn open_until(url: &PostgresUrl, cancel: &Cancel) -> Result<Connection> {
         let label = format!("`{url}`");
         let options = PgConnectOptions::from_str(url.secret())
-            .map_err(|error| explain("connect to", &label, &error))?
+            .map_err(|error| explain_connecting(url, &error))?
             .application_name("whimbrel generate")
             .extra_float_digits(1)
             .disable_statement_logging();
         let (requests, incoming) = sync_channel(QUEUE);
         let (outgoing, answers) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let worker =
-            Worker { incoming, outgoing, failed: Arc::clone(&failed), label: label.clone(), cancel: cancel.clone() };
+        let worker = Worker {
+            incoming,
+            outgoing,
+            failed: Arc::clone(&failed),
+            url: url.clone(),
+            label: label.clone(),
+            cancel: cancel.clone(),
+        };
         let thread = std::thread::spawn(move || worker.run(&options));
         let connection = Connection { requests: Some(requests), answers, failed, thread: Some(thread), label };
         // The first answer says whether there is a connection at all.
@@ -143,6 +149,7 @@ struct Worker {
     incoming: Receiver<Request>,
     outgoing: SyncSender<Result<Answer>>,
     failed: Arc<AtomicBool>,
+    url: PostgresUrl,
     label: String,
     cancel: Cancel,
 }
@@ -168,7 +175,7 @@ impl Worker {
             let mut connection = match connected {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(error)) => {
-                    let _ = self.outgoing.send(Err(explain("connect to", &self.label, &error)));
+                    let _ = self.outgoing.send(Err(explain_connecting(&self.url, &error)));
                     return;
                 }
                 Err(_) => {

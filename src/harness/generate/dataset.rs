@@ -5,7 +5,8 @@
 
 use crate::catalog::{Catalog, QualifiedName, Table};
 use crate::error::Result;
-use crate::quote::{quote, quote_all};
+use crate::printable::is_hidden;
+use crate::quote::{postgres_literal, quote, quote_all};
 use std::fmt::Write;
 
 /// PostgreSQL's input text of a value; `None` is NULL. For a SQLite catalog the same text, blobs as `\x…`.
@@ -133,10 +134,8 @@ fn assignment(table: Option<&Table>, column: &str, cell: &Cell, sqlite: bool) ->
 
 fn literal(table: Option<&Table>, column: &str, cell: &Cell, sqlite: bool) -> String {
     let Some(text) = cell else { return "NULL".to_owned() };
-    let quoted = format!("'{}'", text.replace('\'', "''"));
     if !sqlite {
-        // A backslash means itself in a standard string; only a zero byte cannot be in one, nor in a value.
-        return quoted;
+        return postgres_literal(text);
     }
     use crate::catalog::Shape;
     match table.and_then(|table| table.column(column)).map(|column| &column.data_type.shape) {
@@ -147,12 +146,12 @@ fn literal(table: Option<&Table>, column: &str, cell: &Cell, sqlite: bool) -> St
             number => number.to_owned(),
         },
         Some(Shape::Bytea) => format!("x'{}'", text.strip_prefix("\\x").unwrap_or_default()),
-        // A string literal ends at a zero byte.
-        _ if text.contains('\0') => {
+        // A string literal ends at a zero byte, and has no way to write what shows nothing of its own.
+        _ if text.contains(is_hidden) => {
             let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
             format!("CAST(x'{hexadecimal}' AS TEXT)")
         }
-        _ => quoted,
+        _ => format!("'{}'", text.replace('\'', "''")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{PostgresSource, Reached, connect, explain};
+use crate::endpoint::postgres::{PostgresSource, Reached, connect, explain, explain_connecting};
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
@@ -23,11 +23,10 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn connect(url: &PostgresUrl) -> Result<Self> {
-        let object = format!("`{url}`");
-        let options = PgConnectOptions::from_str(url.secret()).could_not("connect to", &object)?;
+        let options = PgConnectOptions::from_str(url.secret()).map_err(|error| explain_connecting(url, &error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not("connect to", "")?;
         let connecting = options.disable_statement_logging();
-        let connection = runtime.block_on(connect(&connecting)).could_not("connect to", &object)?;
+        let connection = runtime.block_on(connect(&connecting)).map_err(|error| explain_connecting(url, &error))?;
         Ok(Client { connection: Some(connection), runtime })
     }
 

@@ -3,6 +3,7 @@
 use super::latencies::QueryLatency;
 use super::properties;
 use crate::harness::Seed;
+use crate::printable::{Lines, one_line};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -146,6 +147,53 @@ impl Failed {
     pub fn is_of_a_case(&self) -> bool {
         self.seed.is_some() || self.regression.is_some()
     }
+
+    /// Everything that is needed to see the failure again.
+    pub fn lines(&self) -> Lines {
+        let Failed { scenario, .. } = self;
+        let mut head = match (&self.regression, self.property) {
+            (Some(path), Some(property)) => {
+                format!("{scenario}: the kept case `{}` fails again: `{property}`", path.display())
+            }
+            (Some(path), None) => format!("{scenario}: the kept case `{}` cannot be run", path.display()),
+            (None, Some(property)) => format!("{scenario}: the property `{property}` does not hold"),
+            (None, None) if self.seed.is_none() => format!("{scenario}: no case was run"),
+            (None, None) => format!("{scenario}: a case cannot be run"),
+        };
+        if let Some(says) = self.says {
+            head.push_str(&format!(" ({says})"));
+        }
+        let mut text = Lines::of(head);
+        self.found.trim_end().lines().for_each(|line| text.line(line));
+        if let Some(seed) = self.seed {
+            text.line(format_args!("seed: {seed}, rows: {}", self.rows));
+        }
+        if let Some(shrunk) = &self.shrunk {
+            let rows = if shrunk.rows == 1 { "row" } else { "rows" };
+            text.line(format_args!("the smallest case found, with {} {rows}:", shrunk.rows));
+            if let Some(schema) = &shrunk.schema {
+                text.sql("", schema.trim_end());
+            }
+            text.sql("", shrunk.sql.trim_end());
+            if shrunk.found != self.found {
+                let found = format!("in which: {}", shrunk.found.trim_end());
+                found.lines().for_each(|line| text.line(line));
+            }
+        }
+        for note in &self.notes {
+            format!("note: {note}").lines().for_each(|line| text.line(line));
+        }
+        if let Some(hint) = &self.hint {
+            text.line(format_args!("hint: {hint}"));
+        }
+        if let Some(kept) = &self.kept {
+            text.line(format_args!("kept as `{}`; it runs first from now on", kept.display()));
+        }
+        if self.is_of_a_case() {
+            text.line(format_args!("run it again: {}", self.replay));
+        }
+        text
+    }
 }
 
 impl fmt::Debug for Failed {
@@ -158,50 +206,7 @@ impl fmt::Debug for Failed {
 impl fmt::Display for Failed {
     /// What `unwrap()` and an assertion print: everything that is needed to see the failure again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.regression, self.property) {
-            (Some(path), Some(property)) => {
-                write!(f, "{}: the kept case `{}` fails again: `{property}`", self.scenario, path.display())?;
-            }
-            (Some(path), None) => write!(f, "{}: the kept case `{}` cannot be run", self.scenario, path.display())?,
-            (None, Some(property)) => write!(f, "{}: the property `{property}` does not hold", self.scenario)?,
-            (None, None) if self.seed.is_none() => write!(f, "{}: no case was run", self.scenario)?,
-            (None, None) => write!(f, "{}: a case cannot be run", self.scenario)?,
-        }
-        if let Some(says) = self.says {
-            write!(f, " ({says})")?;
-        }
-        writeln!(f, "\n{}", self.found.trim_end())?;
-        if let Some(seed) = self.seed {
-            writeln!(f, "seed: {seed}, rows: {}", self.rows)?;
-        }
-        if let Some(shrunk) = &self.shrunk {
-            writeln!(
-                f,
-                "the smallest case found, with {} {}:",
-                shrunk.rows,
-                if shrunk.rows == 1 { "row" } else { "rows" }
-            )?;
-            if let Some(schema) = &shrunk.schema {
-                writeln!(f, "{}", schema.trim_end())?;
-            }
-            writeln!(f, "{}", shrunk.sql.trim_end())?;
-            if shrunk.found != self.found {
-                writeln!(f, "in which: {}", shrunk.found.trim_end())?;
-            }
-        }
-        for note in &self.notes {
-            writeln!(f, "note: {note}")?;
-        }
-        if let Some(hint) = &self.hint {
-            writeln!(f, "hint: {hint}")?;
-        }
-        if let Some(kept) = &self.kept {
-            writeln!(f, "kept as `{}`; it runs first from now on", kept.display())?;
-        }
-        match self.is_of_a_case() {
-            true => write!(f, "run it again: {}", self.replay),
-            false => Ok(()),
-        }
+        f.write_str(self.lines().trim_end())
     }
 }
 
@@ -210,8 +215,7 @@ impl std::error::Error for Failed {}
 impl fmt::Display for Passed {
     /// One line; `report` renders the rest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
+        let told = format!(
             "{}: {} cases passed, {} rows, {} properties; a case took {:.1} ms (median), {:.1} ms (P95)",
             self.scenario,
             self.cases + self.regressions,
@@ -219,7 +223,8 @@ impl fmt::Display for Passed {
             properties::ALL.len(),
             self.case_time.median.as_secs_f64() * 1e3,
             self.case_time.p95.as_secs_f64() * 1e3,
-        )
+        );
+        f.write_str(&one_line(&told))
     }
 }
 

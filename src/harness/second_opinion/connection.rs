@@ -8,7 +8,7 @@ use super::stored::{self, Foreign, Ledger, Told};
 use super::{Disagreement, DisagreementKind, Opinion};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{connect, explain};
+use crate::endpoint::postgres::{connect, explain, explain_connecting};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
@@ -55,7 +55,7 @@ impl Asker {
     pub fn connect(url: &PostgresUrl) -> Result<Self> {
         let label = format!("`{url}`");
         refuse_async_context(&label)?;
-        let told = |error: &sqlx::Error| explain("connect to", &label, error);
+        let told = |error: &sqlx::Error| explain_connecting(url, error);
         let options = PgConnectOptions::from_str(url.secret()).map_err(|error| told(&error))?;
         let options = options.application_name("whimbrel second opinion").disable_statement_logging();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -6,6 +6,7 @@ use crate::backup::{prune, restore};
 use crate::error::{Error, Kind};
 use crate::event::{Event, Phase};
 use crate::plan;
+use crate::printable;
 use crate::recheck::file::FileCheck;
 use crate::report::How;
 use crate::transfer::{optimize, run};
@@ -14,12 +15,11 @@ use crate::verify::diff::RowDifferenceKind;
 use std::time::Duration;
 
 impl Message {
-    /// The message as one line of JSON, its end included.
+    /// The message as one line of JSON, its end included, without a character that a terminal would obey.
     pub fn line(&self) -> String {
         // Every map here has text keys and every number is finite, which is all that can fail.
-        let mut line = serde_json::to_string(self).unwrap_or_default();
-        line.push('\n');
-        line
+        let line = serde_json::to_string(self).unwrap_or_default();
+        format!("{}\n", printable::json(&line))
     }
 
     /// The message for an event; `None` for one that is told through [`Progress`].

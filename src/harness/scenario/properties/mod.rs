@@ -19,6 +19,7 @@ mod twice;
 
 use super::case::Case;
 use crate::error::Result;
+use crate::printable::one_line;
 use std::fmt;
 
 /// Something that has to hold.
@@ -55,7 +56,7 @@ impl Verdict {
             return Verdict::Holds;
         }
         let more = findings.len().saturating_sub(TOLD_MAX);
-        let mut text = findings.into_iter().take(TOLD_MAX).collect::<Vec<_>>().join("\n");
+        let mut text = findings.iter().take(TOLD_MAX).map(|found| one_line(found)).collect::<Vec<_>>().join("\n");
         if more > 0 {
             text.push_str(&format!("\nand {more} more"));
         }

@@ -1,0 +1,124 @@
+//! A report that is lost is no success: exit code 4, on a full device, behind a reader that has gone, without a
+//! descriptor; a failure keeps its code.
+
+use crate::world::{World, program, speaks_json, told, verbs};
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("the device").into()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ends by itself")
+}
+
+fn assert_lost(output: &Output) {
+    assert_eq!(code(output), 4, "{}", told(output));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("write to standard output") && said.contains("the job itself is done"), "{said}");
+    assert!(!said.contains("panicked") && !said.contains("fault"), "{said}");
+}
+
+#[test]
+fn every_verb_notices_that_its_report_is_lost() {
+    let world = World::new("");
+    for verb in verbs() {
+        let words = world.words(&verb);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_lost(&world.command(&words).stdout(full()).output().unwrap());
+        if speaks_json(&verb) {
+            let words = [world.words(&verb), vec!["--json".to_owned()]].concat();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            assert_lost(&world.command(&words).stdout(full()).output().unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_job_is_done_all_the_same() {
+    let world = World::new("");
+    let target = world.fresh("lost.db");
+    let (url, path) = (world.database.url(), world.text(&target));
+    assert_lost(&world.command(&["migrate", &url, &path]).stdout(full()).output().unwrap());
+    let verified = world.run(&["verify", &url, &path]);
+    assert_eq!(code(&verified), 0, "{}", told(&verified));
+}
+
+/// Each way in which standard output can take nothing.
+fn ways() -> Vec<(&'static str, Box<dyn Fn(&mut Command)>)> {
+    vec![
+        ("a full device", Box::new(|command| _ = command.stdout(full()))),
+        (
+            "a reader that has gone",
+            Box::new(|command| {
+                let (reader, writer) = std::io::pipe().unwrap();
+                drop(reader);
+                command.stdout(writer);
+            }),
+        ),
+        (
+            "a closed descriptor",
+            Box::new(|command| {
+                // SAFETY: between fork and exec only a system call is made.
+                unsafe {
+                    command.pre_exec(|| match libc::close(libc::STDOUT_FILENO) {
+                        0 => Ok(()),
+                        _ => Err(std::io::Error::last_os_error()),
+                    })
+                };
+            }),
+        ),
+        ("a descriptor for reading", Box::new(|command| _ = command.stdout(File::open("/dev/null").unwrap()))),
+    ]
+}
+
+#[test]
+fn every_way_to_lose_it_counts_and_a_failure_keeps_its_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let sound = path("sound.db");
+    rusqlite::Connection::open(&sound).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+    std::fs::create_dir(path("checks")).unwrap();
+    std::fs::write(path("checks/a.sql"), "SELECT 1").unwrap();
+    let cases: &[(i32, &[&str])] = &[
+        (4, &["check", &sound]),
+        (4, &["check", &sound, "--json"]),
+        (4, &["--help"]),
+        (4, &["--version"]),
+        (4, &["check", "--help"]),
+        (4, &["help", "check"]),
+        (1, &["check", &sound, "--checks", &path("checks")]),
+        (1, &["check", &sound, "--checks", &path("checks"), "--json"]),
+        (2, &["check", "--nonsense", "--json"]),
+        (3, &["check", &path("missing.db"), "--json"]),
+        // Nothing is printed, so nothing is lost.
+        (0, &["check", &sound, "--quiet"]),
+        (2, &["check", "--nonsense"]),
+        (3, &["check", &path("missing.db")]),
+    ];
+    for (way, lose) in ways() {
+        for (expected, words) in cases {
+            let mut command = program();
+            command.args(*words).stdout(Stdio::null()).stderr(Stdio::piped());
+            lose(&mut command);
+            let output = command.spawn().unwrap().wait_with_output().unwrap();
+            assert_eq!(code(&output), *expected, "{way}, {words:?}: {}", told(&output));
+            let said = String::from_utf8_lossy(&output.stderr);
+            let is_lost = *expected == 4 || *expected == 1 || words.contains(&"--json");
+            assert_eq!(said.contains("write to standard output"), is_lost, "{way}, {words:?}: {said}");
+            // Standard error changes no code.
+            let mut command = program();
+            command.args(*words);
+            lose(&mut command);
+            let status = command.stderr(full()).status().unwrap();
+            assert_eq!(status.code(), Some(*expected), "{way}, {words:?}");
+        }
+    }
+    // Somebody who wants to see nothing has lost nothing, and a terminal that is no longer there is not asked for.
+    let output = program().args(["check", &sound]).stdout(Stdio::null()).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    let status = program().args(["check", &sound]).stdout(Stdio::null()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}

@@ -1,0 +1,123 @@
+//! Secrets in every place in which somebody may have put one: no output, no file and no backup repeats them.
+
+use crate::world::{World, program, told};
+use std::path::Path;
+use std::process::Output;
+
+const SECRET: &str = "hunter2hunter2";
+
+fn assert_silent(what: &str, output: &Output) {
+    assert!(!told(output).contains(SECRET), "{what}: {}", told(output));
+}
+
+/// No file below the folder holds it.
+fn assert_nowhere(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_nowhere(&path);
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+            assert!(!found, "{} holds the secret", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_verb_repeats_a_secret() {
+    let world = World::new("");
+    let url = world.database.url();
+    let (base, _) = url.split_once('?').unwrap_or((&url, ""));
+    let (authority, name) = base.rsplit_once('/').unwrap();
+    let place = authority.rsplit_once('@').unwrap().1;
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    let path = target.to_str().unwrap();
+    let sources = [
+        // These work: the parameter is ignored or obeyed, and then kept nowhere.
+        format!("{base}?sslmode=disable&key={SECRET}"),
+        format!("{base}?sslmode=disable&{SECRET}=1&{SECRET}"),
+        format!("{base}?sslmode=disable&options=-c%20application_name%3D{SECRET}"),
+        format!("{base}?sslmode=disable#{SECRET}"),
+        format!("{base}?sslmode=disable&sslpassword={SECRET}"),
+        // These do not, and the server or the library repeats what it was sent.
+        format!("{base}?sslmode=disable&options=-c%20{SECRET}%3D1"),
+        format!("{base}?sslmode=disable&options=-c%20work_mem%3D{SECRET}"),
+        format!("{base}?sslmode=disable&options={SECRET}"),
+        format!("{base}?sslmode={SECRET}"),
+        format!("{base}?port={SECRET}"),
+        format!("{base}?hostaddr={SECRET}"),
+        format!("{base}?connect_timeout={SECRET}"),
+        format!("{base}?sslmode=verify-ca&sslrootcert=/none/{SECRET}"),
+        format!("{base}?sslmode=require&sslkey=-----BEGIN%20{SECRET}&sslcert={SECRET}"),
+        format!("postgres://ann%3A{SECRET}@{place}/{name}?sslmode=disable"),
+        format!("postgres://ann;password={SECRET}@{place}/{name}?sslmode=disable"),
+        format!("postgres://ann:{SECRET}@{place}/{name}?sslmode=disable"),
+        format!("{authority}/{name};password={SECRET}?sslmode=disable"),
+        format!("postgres://ann:a/{SECRET}@{place}/{name}"),
+        format!("postgres://ann:a?{SECRET}@{place}/{name}"),
+        format!("postgres://ann:a#{SECRET}@{place}/{name}"),
+        format!("postgres://{place};password={SECRET}/{name}"),
+        format!("postgres:/ann:{SECRET}@{place}/{name}"),
+        format!("host=127.0.0.1 dbname={name} password={SECRET}"),
+        format!("dbname = {name} password = {SECRET}"),
+        format!("Server=127.0.0.1;PWD={SECRET}"),
+        format!("user;password={SECRET}"),
+        format!("ann:{SECRET}@{place}"),
+        format!("{SECRET}://host/app"),
+        format!("jdbc:postgresql://host/app?user=ann&password={SECRET}"),
+        format!("sqlite:///{SECRET}?key={SECRET}").replacen(SECRET, "x", 1),
+        format!("file:app.db?key={SECRET}"),
+        format!("mysql://ann:{SECRET}@host/app"),
+    ];
+    let sqlite = world.text(&world.file("CREATE TABLE a (b)"));
+    let migrations = world.text(&world.migrations());
+    for source in &sources {
+        let project = world.fresh("project");
+        let file = format!("[source]\nurl = {}\n", serde_json::to_string(source).unwrap());
+        world.write(&project.join("project.toml"), &file);
+        let project = world.text(&project);
+        let invocations: Vec<Vec<&str>> = vec![
+            vec!["plan", source, path],
+            vec!["migrate", source, path],
+            vec!["migrate", &project, path],
+            vec!["migrate", "--sorce", source, path],
+            vec!["plan", &sqlite, source],
+            vec!["verify", source, path],
+            vec!["check", source],
+            vec!["backups", source],
+            vec!["schema", "status", source, &migrations],
+            vec!["schema", "validate", &sqlite, &migrations, "--scratch", source],
+            vec!["generate", source, "--rows", "1"],
+            vec!["test", "--random-schemas", "--cases", source],
+        ];
+        for words in invocations {
+            for json in [&[][..], &["--json"]] {
+                let output = program().args(&words).args(json).current_dir(folder.path()).output().unwrap();
+                assert_silent(&format!("{words:?}"), &output);
+            }
+        }
+        let sorce = format!("--sorce={source}");
+        assert_silent(&sorce, &program().args(["migrate", &sorce, path]).output().unwrap());
+    }
+    assert!(target.exists(), "some of them migrate");
+    let backups = program().args(["backups", path, "--json"]).output().unwrap();
+    assert!(backups.status.success() && String::from_utf8_lossy(&backups.stdout).contains("\"before-migrate\""));
+    assert_silent("backups", &backups);
+    assert_nowhere(folder.path());
+}
+
+#[test]
+fn no_variable_is_repeated() {
+    let world = World::new("");
+    let url = world.database.url();
+    for variable in ["PGOPTIONS", "PGPASSWORD", "PGSSLKEY", "PGSSLCERT", "PGSSLMODE", "PGAPPNAME"] {
+        for value in [SECRET.to_owned(), format!("-c {SECRET}=1"), format!("-c work_mem={SECRET}")] {
+            for words in [vec!["plan", &url], vec!["generate", &url]] {
+                let output = program().args(&words).env(variable, &value).output().unwrap();
+                assert_silent(&format!("{variable}={value} {words:?}"), &output);
+            }
+        }
+    }
+}
