@@ -206,7 +206,7 @@ fn no_path_of_a_developers_machine() {
             files(&root().join(folder), extension, &mut found);
         }
     }
-    found.extend(["README.md", "DESIGN.md", "CHANGELOG.md", "Cargo.toml"].map(|name| root().join(name)));
+    found.extend(["README.md", "DESIGN.md", "SECURITY.md", "CHANGELOG.md", "Cargo.toml"].map(|name| root().join(name)));
     for path in found {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for (number, line) in text.lines().enumerate() {

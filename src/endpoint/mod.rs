@@ -7,7 +7,7 @@ pub mod postgres;
 mod read;
 pub mod sqlite;
 
-pub use read::{ReadColumn, ReadRequest, Source, TakeRow};
+pub use read::{ReadColumn, ReadRequest, Source, TakeHash, TakeRow};
 
 use crate::error::{Error, Result};
 use crate::redact::{self, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case};

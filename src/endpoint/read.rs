@@ -26,6 +26,9 @@ pub struct ReadRequest<'p> {
 /// Takes one row: its cells in the order of the request, valid until it returns.
 pub type TakeRow<'t> = dyn FnMut(&[Cell<'_>]) -> Result<()> + 't;
 
+/// Takes the halves of a row's hash.
+pub type TakeHash<'t> = dyn FnMut((i64, i64)) -> Result<()> + 't;
+
 /// A place that rows come from. It is only read, in one consistent snapshot from the first call to the last.
 pub trait Source {
     /// The source as reports name it, without a password.
@@ -59,5 +62,15 @@ pub trait Source {
     fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {
         let _ = request;
         Ok(None)
+    }
+
+    /// Hands over the halves of each row's hash as [`Source::own_digest`] sums them, in any order. `false` for a source
+    /// that cannot compute them.
+    ///
+    /// # Errors
+    /// When the source refuses to, or `hash` fails.
+    fn own_hashes(&mut self, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
+        let _ = (request, hash);
+        Ok(false)
     }
 }

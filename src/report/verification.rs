@@ -101,11 +101,16 @@ fn table_findings(table: &TableCheck) -> Lines {
     }
     match &table.differences {
         Some(differences) if differences.total() == 0 => {
-            text.line(
-                "  no row differs when the source is read again: the wire or the program misread it, or still does",
-            );
+            text.line("  no row differs when the source is read again");
         }
-        Some(differences) => text.append(&differing_rows(differences)),
+        Some(differences) => {
+            if differences.misread {
+                text.line(
+                    "  reading the source again gives what the target has: the program or the wire misreads it each time",
+                );
+            }
+            text.append(&differing_rows(differences));
+        }
         None if table.same_values == Some(false) => text.line("  its digests differ"),
         None => {}
     }
@@ -117,7 +122,7 @@ fn table_findings(table: &TableCheck) -> Lines {
 }
 
 fn differing_rows(differences: &Differences) -> Lines {
-    let Differences { missing, surplus, changed, rows } = differences;
+    let Differences { missing, surplus, changed, rows, misread: _ } = differences;
     let mut text = Lines::of(format_args!(
         "  {} changed, {} missing from the target, {} in the target only",
         number(*changed),

@@ -215,6 +215,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::excessive_precision, reason = "the digits that are not printed are what it is about")]
     fn digits_that_stand_for_the_middle_between_two_numbers_are_not_taken() {
         // 1e23 is exactly between two doubles and reads back as the lower one.
         assert_eq!("1e23".parse::<f64>(), Ok(9.999999999999999e22));
@@ -222,6 +223,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::excessive_precision, reason = "the digits that are not printed are what it is about")]
     fn of_two_digits_that_are_equally_near_the_even_one_is_taken() {
         assert_eq!(double(213.350_250_244_140_625), "213.35025024414062");
         assert_eq!(double(1_125_899_906_842_624.25), "1.1258999068426242e+15");

@@ -16,8 +16,8 @@ pub fn write<'c>(shape: &Shape, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
         Cell::Bool(value) => return Some(Cow::Borrowed(if *value { "t" } else { "f" })),
         Cell::Int(value) => value.to_string(),
         Cell::Float(value) => match base(shape) {
-            // A widened `real` is narrowed to what it was.
-            Shape::Real => float_text::real(*value as f32),
+            // A widened `real` is narrowed to what it was; another number is none.
+            Shape::Real if value.is_nan() || f64::from(*value as f32) == *value => float_text::real(*value as f32),
             _ => float_text::double(*value),
         },
         Cell::Decimal(value) => value.to_string(),
@@ -196,6 +196,8 @@ mod tests {
         let real = Cell::Float(f64::from(0.1_f32));
         assert_eq!(write(&Shape::Real, &real).as_deref(), Some("0.1"));
         assert_eq!(write(&Shape::Double, &real).as_deref(), Some("0.10000000149011612"));
+        let no_real = Cell::Float(f64::from(0.1_f32) + 1e-12);
+        assert_eq!(write(&Shape::Real, &no_real).as_deref(), Some("0.10000000149111613"));
         let text = Cell::Text(Cow::Borrowed("aé"));
         assert_eq!(write(&Shape::Char { length: Some(4) }, &text).as_deref(), Some("aé  "));
         assert_eq!(write(&Shape::Char { length: None }, &text).as_deref(), Some("aé"));

@@ -4,13 +4,14 @@
 //! which tells the keys that differ and how many there are; the first of them are then read again on both sides
 //! and shown column by column. Memory does not grow with the rows.
 
+use super::digest::hash_texts;
 use super::scan::Scan;
 use crate::catalog::TableKind;
 use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;
-use crate::value::{Cell, RowHasher, row_key};
+use crate::value::{Cell, RowHasher, TextHasher, row_key};
 use rusqlite::{Connection, params};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -30,6 +31,9 @@ pub struct Differences {
     pub changed: u64,
     /// The first of them.
     pub rows: Vec<RowDifference>,
+    /// Reading the source gives what the target has, and the source itself has something else: the rows were told by
+    /// their hashes alone, and one that was changed is in the target only.
+    pub misread: bool,
 }
 
 impl Differences {
@@ -163,10 +167,74 @@ pub(super) fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest
     }
 }
 
+/// Finds the rows of the target that the source, by its own hashes of its rows, does not have.
+///
+/// # Errors
+/// As [`rows`].
+pub fn misread_rows(
+    source: &mut dyn Source,
+    target: &Connection,
+    table: &TablePlan,
+    shown_max: usize,
+) -> Result<Differences> {
+    const OPERATION: &str = "compare rows of";
+    let object = format!("table `{}`", table.source);
+    let codecs = codecs(table);
+    let spill = Connection::open("").could_not(OPERATION, &object)?;
+    let run = |sql: &str| spill.execute_batch(sql).could_not(OPERATION, &object);
+    run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384; BEGIN;
+         CREATE TABLE source (first INTEGER NOT NULL, second INTEGER NOT NULL);
+         CREATE TABLE target (key TEXT NOT NULL, first INTEGER NOT NULL, second INTEGER NOT NULL);")?;
+    let mut insert = spill.prepare("INSERT INTO source VALUES (?1, ?2)").could_not(OPERATION, &object)?;
+    let is_able = source.own_hashes(&request(table, &codecs), &mut |(first, second)| {
+        insert.execute(params![first, second]).map(drop).could_not(OPERATION, &object)
+    })?;
+    if !is_able {
+        return Ok(Differences::default());
+    }
+    let mut insert = spill.prepare("INSERT INTO target VALUES (?1, ?2, ?3)").could_not(OPERATION, &object)?;
+    let mut hasher = TextHasher::default();
+    Scan::new(target, table)?.rows(target, None, &mut |row| {
+        hash_texts(&mut hasher, row.cells, &codecs);
+        let (first, second) = hasher.finish();
+        let key = common_key(table, &codecs, row.cells);
+        insert.execute(params![key, first, second]).map(drop).could_not(OPERATION, &object)
+    })?;
+    run("COMMIT;
+         CREATE TABLE s AS SELECT first, second, count(*) AS n FROM source GROUP BY first, second;
+         CREATE TABLE t AS SELECT first, second, count(*) AS n, min(key) AS key FROM target GROUP BY first, second;
+         CREATE INDEX s_hash ON s (first, second); CREATE INDEX t_hash ON t (first, second);")?;
+    let surplus =
+        "SELECT t.key, t.n - ifnull(s.n, 0) AS n FROM t LEFT JOIN s USING (first, second) WHERE t.n > ifnull(s.n, 0)";
+    let missing =
+        "SELECT s.n - ifnull(t.n, 0) AS n FROM s LEFT JOIN t USING (first, second) WHERE s.n > ifnull(t.n, 0)";
+    let total = |sql: &str| -> Result<u64> {
+        let sql = format!("SELECT ifnull(sum(n), 0) FROM ({sql})");
+        let total: i64 = spill.query_row(&sql, [], |row| row.get(0)).could_not(OPERATION, &object)?;
+        Ok(total.unsigned_abs())
+    };
+    let sql = format!("SELECT key FROM ({surplus}) ORDER BY key LIMIT ?1");
+    let mut statement = spill.prepare(&sql).could_not(OPERATION, &object)?;
+    let kind = RowDifferenceKind::Surplus;
+    let rows = statement
+        .query_map([shown_max as i64], |row| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() }))
+        .and_then(Iterator::collect)
+        .could_not(OPERATION, &object)?;
+    Ok(Differences { missing: total(missing)?, surplus: total(surplus)?, changed: 0, rows, misread: true })
+}
+
+/// A value as it is shown: blanks that pad a text are left away, so that one too many is seen.
+fn text_of<'c>(codec: &Codec, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
+    match cell {
+        Cell::Text(text) => Some(Cow::Borrowed(text)),
+        _ => codec.text(cell),
+    }
+}
+
 /// The key that both sides can tell: the key's stored values, or for a table without a key all values as text.
 fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String {
     if table.key.is_empty() {
-        let texts = codecs.iter().zip(cells).map(|(codec, cell)| codec.text(cell));
+        let texts = codecs.iter().zip(cells).map(|(codec, cell)| text_of(codec, cell));
         let values: Vec<_> = texts.map(|text| serde_json::Value::from(text.map(shortened))).collect();
         return serde_json::Value::from(values).to_string();
     }
@@ -228,7 +296,7 @@ fn show_columns(
     }
     let mut note = |side: usize, cells: &[Cell<'_>]| {
         if let Some(sides) = wanted.get_mut(&common_key(table, &codecs, cells)) {
-            let texts = codecs.iter().zip(cells).map(|(codec, cell)| codec.text(cell));
+            let texts = codecs.iter().zip(cells).map(|(codec, cell)| text_of(codec, cell));
             sides[side] = Some(texts.map(|text| text.map(Cow::into_owned)).collect());
         }
     };

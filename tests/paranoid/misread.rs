@@ -24,6 +24,9 @@ fn what_is_misread_each_time_is_seen_by_paranoid_alone() {
             if code == 1 {
                 assert!(said.contains(&format!("table `{table}` differs")), "{said}");
                 assert!(said.contains("the digest that the source computed by itself is another one"), "{said}");
+                assert!(said.contains("misreads it each time"), "{said}");
+                assert!(said.contains("1 missing from the target, 1 in the target only"), "{said}");
+                assert!(said.contains("row [2]: in the target only"), "{said}");
             }
         }
     }

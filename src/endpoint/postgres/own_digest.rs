@@ -4,9 +4,9 @@
 //! Every function and operator is the server's own by its full name; [`TextDigest`] says what is hashed.
 
 use super::Session;
-use super::copy::quote_name;
+use super::copy::{Frames, quote_name};
 use crate::catalog::Shape;
-use crate::endpoint::{ReadColumn, ReadRequest};
+use crate::endpoint::{ReadColumn, ReadRequest, TakeHash};
 use crate::error::{Error, Kind, Result};
 use crate::quote::quote;
 use crate::types::Wire;
@@ -15,27 +15,71 @@ use crate::value::TextDigest;
 /// A function of the server takes so many arguments at most.
 const ARGUMENTS_MAX: usize = 100;
 
+const OPERATION: &str = "ask the server for its own digest of";
+
 /// Asks for the digest of the requested columns.
 ///
 /// # Errors
 /// What the server says: a row whose texts together are longer than 1 GB, or a server that has no MD5.
 pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDigest> {
-    const OPERATION: &str = "ask the server for its own digest of";
     let object = format!("table `{}`", request.table);
-    let encoding =
-        session.query_rows(OPERATION, &object, "SELECT pg_catalog.current_setting('server_encoding')")?.concat();
-    // What has no encoding arrives here as it stands there.
-    let is_utf8 = matches!(encoding.first().and_then(Option::as_deref), Some("UTF8" | "SQL_ASCII"));
-    let rows = session.query_rows(OPERATION, &object, &statement(request, is_utf8)).map_err(|error| {
-        match (error.kind(), error.way_out()) {
-            (Kind::CouldNotRun, None) => error.hint("`--verify full` does without the server's own digest"),
-            _ => error,
-        }
+    let is_utf8 = prepare(session, &object)?;
+    let sql = format!("SELECT pg_catalog.count(*), {}, {} FROM {}", half(1), half(17), row_hashes(request, is_utf8));
+    let rows = session.query_rows(OPERATION, &object, &sql).map_err(|error| match (error.kind(), error.way_out()) {
+        (Kind::CouldNotRun, None) => error.hint("`--verify full` does without the server's own digest"),
+        _ => error,
     })?;
     digest(&rows).ok_or_else(|| {
         Error::could_not(OPERATION, &object, "its answer is no digest")
             .hint("the server or the connection is at fault; run again")
     })
+}
+
+/// Asks for the hash of each row.
+///
+/// # Errors
+/// As [`ask`]; also what `hash` returns.
+pub fn hashes(session: &mut Session, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<()> {
+    let object = format!("table `{}`", request.table);
+    let is_utf8 = prepare(session, &object)?;
+    let sql = format!(
+        "COPY (SELECT pg_catalog.decode(hash, 'hex') FROM {}) TO STDOUT (FORMAT binary)",
+        row_hashes(request, is_utf8)
+    );
+    let mut frames = Frames::new(1);
+    session.copy_out(&object, &sql, &mut |message| {
+        frames.take(message, &mut |fields| {
+            let halves = fields.first().copied().flatten().and_then(|field| <[u8; 16]>::try_from(field).ok());
+            let halves = halves.map(u128::from_be_bytes).ok_or_else(|| {
+                Error::could_not(OPERATION, &object, "a row's hash does not have its form")
+                    .hint("the server or the connection is at fault; run again")
+            })?;
+            hash(((halves >> 64) as i64, halves as i64))
+        })
+    })?;
+    frames.finish()
+}
+
+/// Lets the server notice that nobody waits any more, where it can: it says nothing until it has read the whole table.
+/// Returns whether texts are UTF-8 there; what has no encoding arrives here as it stands there.
+fn prepare(session: &mut Session, object: &str) -> Result<bool> {
+    let look = match session.version() >= 140_000 {
+        true => {
+            ", CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~*) 'linux|darwin|apple|bsd'
+               THEN pg_catalog.set_config('client_connection_check_interval', '2s', true) END"
+        }
+        false => "",
+    };
+    let sql = format!("SELECT pg_catalog.current_setting('server_encoding'){look}");
+    let rows = session.query_rows(OPERATION, object, &sql)?;
+    let encoding = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+    Ok(matches!(encoding, Some("UTF8" | "SQL_ASCII")))
+}
+
+/// A half of a row's hash as a signed integer, summed.
+fn half(from: usize) -> String {
+    let digits = format!("pg_catalog.concat('x', pg_catalog.substr(hash, {from}, 16))");
+    format!("pg_catalog.sum({digits}::pg_catalog.bit(64)::pg_catalog.int8)")
 }
 
 fn digest(rows: &[Vec<Option<String>>]) -> Option<TextDigest> {
@@ -46,7 +90,8 @@ fn digest(rows: &[Vec<Option<String>>]) -> Option<TextDigest> {
     Some(TextDigest { rows: rows.parse().ok()?, first: sum(first)?, second: sum(second)? })
 }
 
-fn statement(request: &ReadRequest<'_>, is_utf8: bool) -> String {
+/// The hashes of the rows, in hexadecimal, as something to select `hash` from.
+fn row_hashes(request: &ReadRequest<'_>, is_utf8: bool) -> String {
     let texts: Vec<_> = request.columns.iter().enumerate().map(|(place, column)| text_of(place, column)).collect();
     let mut parts: Vec<String> = Vec::with_capacity(3 * texts.len());
     for place in 0..texts.len() {
@@ -55,16 +100,9 @@ fn statement(request: &ReadRequest<'_>, is_utf8: bool) -> String {
     }
     let row = concat(parts);
     let row = if is_utf8 { row } else { format!("pg_catalog.convert_to({row}, 'UTF8')") };
-    let half = |from: usize| {
-        format!(
-            "pg_catalog.sum(pg_catalog.concat('x', pg_catalog.substr(hash, {from}, 16))::pg_catalog.bit(64)::pg_catalog.int8)"
-        )
-    };
     // OFFSET 0 keeps the planner from writing an inner expression out wherever it is used: each text is made once.
     format!(
-        "SELECT pg_catalog.count(*), {}, {} FROM (SELECT pg_catalog.md5({row}) AS hash FROM (SELECT {} FROM {}{} OFFSET 0) AS texts OFFSET 0) AS hashes",
-        half(1),
-        half(17),
+        "(SELECT pg_catalog.md5({row}) AS hash FROM (SELECT {} FROM {}{} OFFSET 0) AS texts OFFSET 0) AS hashes",
         texts.join(", "),
         if request.only { "ONLY " } else { "" },
         quote_name(request.table)
@@ -123,7 +161,7 @@ mod tests {
         let name = QualifiedName::new("public", "wide");
         let codec = Codec::new(&Shape::Integer, Rule::Integer);
         let columns = (0..1600).map(|_| ReadColumn { name: "c", codec: codec.clone() }).collect();
-        let sql = statement(&ReadRequest { table: &name, only: true, columns }, true);
+        let sql = row_hashes(&ReadRequest { table: &name, only: true, columns }, true);
         assert!(sql.contains("FROM ONLY \"public\".\"wide\" OFFSET 0"), "{sql}");
         for call in sql.split("pg_catalog.concat(").skip(1) {
             let mut depth = 1;

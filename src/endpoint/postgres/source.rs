@@ -4,7 +4,7 @@ use super::copy::{self, Frames};
 use super::{Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeRow};
+use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeHash, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
 use crate::value::{Cell, TextDigest, recycle};
@@ -113,6 +113,10 @@ impl Source for PostgresSource {
 
     fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {
         own_digest::ask(&mut self.session, request).map(Some)
+    }
+
+    fn own_hashes(&mut self, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
+        own_digest::hashes(&mut self.session, request, hash).map(|()| true)
     }
 }
 
