@@ -4,7 +4,7 @@ use super::config::Place;
 use super::exit::Exit;
 use super::options::{BackupPlace, Target};
 use super::output::{Output, OutputOptions};
-use crate::backup::list::{Check, list};
+use crate::backup::list::{Check, list, others};
 use crate::backup::prune::prune;
 use crate::error::{Error, Result};
 use crate::report::backups;
@@ -97,21 +97,23 @@ fn show(args: &Args, target: &str, output: &Output) -> Result<Exit> {
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;
-    if entries.is_empty() && !place.target.exists() {
+    let others = others(&place.target, directory.as_deref())?;
+    if entries.is_empty() && others.is_empty() && !place.target.exists() {
         let shown = format!("`{}`", place.target.display());
         return Err(Error::could_not("list backups of", shown, "there is no such file, and no backup of it")
             .hint("backups in another directory are found with `--backups DIR`"));
     }
-    output.result(&backups::list(&place.target, directory.as_deref(), &entries), || {
+    output.result(&backups::list(&place.target, directory.as_deref(), &entries, &others), || {
         Message::Backups(Backups {
             target: place.target.display().to_string(),
             backups: entries.iter().map(Into::into).collect(),
+            others: others.iter().map(Into::into).collect(),
         })
     });
     let broken: Vec<_> = entries
         .iter()
         .filter(|entry| entry.state.is_broken())
-        .map(|entry| format!("`{}` is {}", entry.id, backups::state(&entry.state)))
+        .map(|entry| format!("`{}` is {}", entry.id, backups::described(entry)))
         .collect();
     if args.check && !broken.is_empty() {
         return Err(Error::differs("check backups of", format!("`{}`", place.target.display()), broken.join(", ")));

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::endpoint::sqlite::access::Access;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_path};
 use crate::endpoint::sqlite::read::{stop_when, told};
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
 /// How to optimize.
@@ -64,7 +65,9 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
     };
     target.refuse_unusable().map_err(as_optimize)?;
     let size_bytes_before = size_with_log(&target.path)?;
-    let mut access = Access::take(&target, options.wait_ms).map_err(as_optimize)?;
+    let lock = TargetLock::take(&target.path, options.wait_ms, &options.cancel).map_err(as_optimize)?;
+    let target = TargetFile::inspect(lock.target())?;
+    let mut access = Access::take(&target, lock.remaining_ms()).map_err(as_optimize)?;
     stop_when(access.connection(), &options.cancel)?;
     let outcome = work(access.connection(), &target, options);
     // What was committed goes into the file even where a later step failed or was stopped, so that no log is left.

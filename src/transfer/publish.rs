@@ -16,6 +16,7 @@ use crate::backup::take::TakeOptions;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
 /// The journal mode that a published file asks of its readers; the only two that last in the file.
@@ -75,7 +76,8 @@ pub fn publish(staged: Staging, target: &Path, options: PublishOptions<'_>) -> R
         source: options.source,
         cancel: options.cancel,
     };
-    let swapped = swap(target, Replacement::File(staged, None), options.wait_ms, take)?;
+    let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;
+    let swapped = swap(&lock, Replacement::File(staged, None), take)?;
     let size_bytes = std::fs::metadata(&swapped.target).could_not("read", quoted(&swapped.target))?.len();
     let journal_mode = match TargetFile::inspect(&swapped.target)?.content {
         Content::Database { wal: true } => JournalMode::Wal,

@@ -27,7 +27,7 @@ use crate::endpoint::sqlite::holders::Holders;
 use crate::error::{Context, Error, Result};
 
 /// How long a process may have the file open without being taken for a user of it.
-const MOMENT: Duration = Duration::from_millis(500);
+pub(crate) const MOMENT: Duration = Duration::from_millis(500);
 
 /// An existing database, held exclusively.
 pub struct Access {

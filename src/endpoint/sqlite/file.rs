@@ -8,6 +8,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -241,9 +242,22 @@ fn refused_by_the_system(path: &Path) -> Option<std::io::Error> {
     (code != 0).then(std::io::Error::last_os_error)
 }
 
-/// A path for people, in backticks; bytes that are not UTF-8 are shown as replacement characters.
+/// A path for people, in backticks.
 pub fn quoted(path: &Path) -> String {
-    format!("`{}`", path.display())
+    format!("`{}`", shown(path))
+}
+
+/// A path as text that no other path has: as it is where it is UTF-8 without a backslash; otherwise each byte that is no
+/// part of UTF-8 is written as `\xff`, and a backslash twice.
+pub fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
 }
 
 /// A rollback journal that SQLite would play back: not empty, and its header not zeroed.
@@ -253,7 +267,7 @@ pub(crate) fn journal_is_hot(path: &Path) -> bool {
 }
 
 /// Follows symbolic links to the file itself; the file need not exist, its directory must.
-fn resolve(path: &Path) -> Result<PathBuf> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     const LINKS_MAX: usize = 40;
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {
@@ -296,7 +310,6 @@ fn kind_of(metadata: &fs::Metadata) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
     fn directory() -> tempfile::TempDir {

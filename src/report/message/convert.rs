@@ -1,8 +1,9 @@
 //! From what engines return to messages.
 
 use super::*;
-use crate::backup::list::{Entry, State};
+use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
+use crate::endpoint::sqlite::file::shown;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Phase};
 use crate::plan;
@@ -273,6 +274,12 @@ impl From<&verify::checks::CheckOutcome> for UserCheck {
     }
 }
 
+impl From<&list::Others> for OtherBackups {
+    fn from(others: &list::Others) -> Self {
+        OtherBackups { target: shown(&others.target), backups: others.backups }
+    }
+}
+
 impl From<&Entry> for Backup {
     fn from(entry: &Entry) -> Self {
         let (state, why) = match &entry.state {
@@ -289,14 +296,15 @@ impl From<&Entry> for Backup {
             why,
             file: entry.file.display().to_string(),
             manifest: entry.manifest.clone(),
+            target_known: entry.target_known,
         }
     }
 }
 
 impl From<prune::Pruned> for Pruned {
     fn from(pruned: prune::Pruned) -> Self {
-        let prune::Pruned { removed, removed_bytes, kept, broken } = pruned;
-        Pruned { removed, removed_bytes, kept, broken }
+        let prune::Pruned { removed, removed_bytes, kept, broken, of_other_targets } = pruned;
+        Pruned { removed, removed_bytes, kept, broken, of_other_targets }
     }
 }
 
