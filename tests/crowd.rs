@@ -80,8 +80,7 @@ fn child_runs_beside_others() {
             let staging = staged(&path, "half");
             fs::remove_file(staging.path()).unwrap();
             let lock = TargetLock::take(&path, wait_ms, &RUNNING).unwrap();
-            let options =
-                TakeOptions { directory: None, reason: Reason::BeforeMigrate, source: "", cancel: &RUNNING };
+            let options = TakeOptions { directory: None, reason: Reason::BeforeMigrate, source: "", cancel: &RUNNING };
             let outcome = swap(&lock, Replacement::File(staging, None), options);
             assert!(outcome.as_ref().is_err_and(|error| error.operation() == "publish to"), "{outcome:?}");
             outcome.map(drop)

@@ -104,8 +104,8 @@ impl Folder {
     /// Whether a backup counts, or is a file that nobody makes or removes at this moment. The folder may change while it is
     /// listed and looked at, so the questions are in the order of the names that a backup goes through.
     fn counts(&self, id: &str) -> bool {
-        let has_manifest = || self.manifest(id).exists();
-        has_manifest() || !self.pending(id).exists() && (has_manifest() || self.data(id).exists())
+        let has_manifest = || is_there(&self.manifest(id));
+        has_manifest() || !is_there(&self.pending(id)) && (has_manifest() || is_there(&self.data(id)))
     }
 
     /// The newest id of all, pending ones included: a new one has to sort behind it.
@@ -144,7 +144,7 @@ impl Folder {
         for id in self.names()?.1 {
             let Some(_held) = abandoned(&self.pending(&id)) else { continue };
             // Somebody copied a backup back under its name: that one is not ours to remove.
-            if !self.manifest(&id).exists() && remove_if_there(&self.data(&id)).is_err() {
+            if !is_there(&self.manifest(&id)) && remove_if_there(&self.data(&id)).is_err() {
                 continue;
             }
             let _ = fs::remove_file(self.pending(&id));
@@ -215,6 +215,11 @@ fn real(path: &Path) -> PathBuf {
         }
     }
     absolute
+}
+
+/// Whether a file is there, or it cannot be told: then whoever reads it says why.
+pub(crate) fn is_there(path: &Path) -> bool {
+    fs::exists(path).unwrap_or(true)
 }
 
 fn own_folder(target: &Path) -> PathBuf {

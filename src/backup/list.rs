@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backup::folder::{Folder, Owner};
+use crate::backup::folder::{Folder, Owner, is_there};
 use crate::backup::manifest::{Kind, Manifest, Provenance, digest_of_file};
 use crate::error::Result;
 
@@ -118,7 +118,7 @@ pub(crate) fn look_at(folder: &Folder, id: String, check: Check) -> Entry {
     let (file, manifest_path) = (folder.data(&id), folder.manifest(&id));
     let target_known = owner_of(folder, &id) == Owner::Asked;
     let entry = |state, file, manifest| Entry { id: id.clone(), state, file, manifest, target_known };
-    if !manifest_path.exists() {
+    if !is_there(&manifest_path) {
         return entry(State::ManifestMissing, file, None);
     }
     match Manifest::read(&manifest_path) {

@@ -129,10 +129,12 @@ fn bytes_of(path: &Path) -> Option<String> {
 fn exact(text: &str, bytes: Option<&str>) -> PathBuf {
     let pairs = bytes.map(|digits| digits.as_bytes().chunks(2));
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes = pairs.and_then(|mut pairs| pairs.try_fold(Vec::new(), |mut bytes, pair| {
-        bytes.push(byte(pair)?);
-        Some(bytes)
-    }));
+    let bytes = pairs.and_then(|mut pairs| {
+        pairs.try_fold(Vec::new(), |mut bytes, pair| {
+            bytes.push(byte(pair)?);
+            Some(bytes)
+        })
+    });
     bytes.map_or_else(|| PathBuf::from(text), |bytes| PathBuf::from(OsString::from_vec(bytes)))
 }
 

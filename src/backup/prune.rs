@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::backup::folder::Folder;
+use crate::backup::folder::{Folder, is_there};
 use crate::backup::list::{Check, Entry, State, is_of_another, list};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
@@ -78,7 +78,7 @@ fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<P
         return Ok(Some(pruned));
     }
     let held = folder.hold()?;
-    if !pruned.kept.iter().all(|id| folder.manifest(id).exists()) {
+    if !pruned.kept.iter().all(|id| is_there(&folder.manifest(id))) {
         return Ok(None);
     }
     let content = TargetFile::inspect(&folder.target)?.content;

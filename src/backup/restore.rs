@@ -127,8 +127,11 @@ fn none_of_it(folder: &Folder, others: &[String]) -> Error {
     match others.last().map(|id| owner_of(folder, id)) {
         Some(Owner::Other(other)) => {
             let cause = format!("there is no backup of it in {path}, only of other targets, as {}", quoted(&other));
-            Error::could_not("roll back", quoted(&folder.target), cause)
-                .hint(format!("to see those: whimbrel backups {} --backups {}", shell(&other), shell(&folder.path)))
+            Error::could_not("roll back", quoted(&folder.target), cause).hint(format!(
+                "to see those: whimbrel backups {} --backups {}",
+                shell(&other),
+                shell(&folder.path)
+            ))
         }
         _ => Error::could_not("roll back", quoted(&folder.target), format!("there is no backup in {path}")),
     }
@@ -137,12 +140,9 @@ fn none_of_it(folder: &Folder, others: &[String]) -> Error {
 /// The only id that starts with what was typed, if there is one.
 fn the_one(folder: &Folder, wanted: &str, ids: &[String], others: &[String]) -> Result<String> {
     let refused = |cause: String| Error::usage("roll back", quoted(&folder.target), cause);
-    let starting = |ids: &[String]| -> Vec<String> {
-        ids.iter().rev().filter(|id| id.starts_with(wanted)).cloned().collect()
-    };
-    let told = |ids: &[String]| {
-        ids.iter().take(TOLD_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
-    };
+    let starting =
+        |ids: &[String]| -> Vec<String> { ids.iter().rev().filter(|id| id.starts_with(wanted)).cloned().collect() };
+    let told = |ids: &[String]| ids.iter().take(TOLD_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
     match starting(ids).as_slice() {
         [id] => return Ok(id.clone()),
         [] => {}

@@ -27,6 +27,7 @@ use crate::backup::manifest::{ALGORITHM, FORMAT, Kind, Manifest, Reason, digest,
 use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
+use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
 use crate::error::{Context, Error, Result};
@@ -193,8 +194,9 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;
     // The copy is synced once, at the end, and thrown away if anything fails before.
-    copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")
-        .map_err(failed)?;
+    for (name, value) in [("journal_mode", "off"), ("synchronous", "0"), ("locking_mode", "exclusive")] {
+        pragma::set(&copy, name, value).map_err(failed)?;
+    }
     let backup = Backup::new(access.connection(), &mut copy).map_err(failed)?;
     loop {
         if cancel.load(Ordering::Relaxed) {

@@ -22,6 +22,7 @@ use super::history::{self, Entry, EntryState, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
+use crate::endpoint::sqlite::pragma;
 use crate::error::Context;
 use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
@@ -141,7 +142,7 @@ impl Sqlite {
     }
 
     fn set_foreign_keys(&self, on: bool) -> Result<()> {
-        self.opened()?.pragma_update(None, "foreign_keys", on).could_not("set foreign keys of", self.object())
+        pragma::set(self.opened()?, "foreign_keys", u8::from(on)).could_not("set foreign keys of", self.object())
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::manifest::{Manifest, Reason};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_files};
+use crate::endpoint::sqlite::file::{Content, TargetFile, content, quoted, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::endpoint::sqlite::target_lock::TargetLock;
@@ -113,7 +113,11 @@ pub fn set_journal_mode(path: &Path, mode: JournalMode) -> Result<()> {
     if got != wanted {
         return Err(Error::could_not("set journal mode of", &object, format!("SQLite kept `{got}`")));
     }
-    let beside = side_files(path);
+    // The answer is not the file: an error while the mode is written into the header is one that SQLite keeps to itself.
+    if content(path)? != (Content::Database { wal: mode == JournalMode::Wal }) {
+        return Err(Error::could_not("set journal mode of", &object, "SQLite did not write it into the file"));
+    }
+    let beside = side_files(path)?;
     if beside.wal_bytes.is_some() || beside.shm_bytes.is_some() || beside.journal_bytes.is_some() {
         return Err(Error::could_not("publish", &object, "another connection to it is still open"));
     }

@@ -106,7 +106,7 @@ impl TargetFile {
             );
             return Err(Error::usage("use target", quoted(&path), cause).hint("choose a shorter name"));
         }
-        let side_files = side_files(&path);
+        let side_files = side_files(&path)?;
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -159,7 +159,7 @@ impl TargetFile {
                 if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) {
                     return Err(self.stray("wal", cause));
                 }
-                if self.content == Content::Missing && journal_is_hot(&self.path) {
+                if self.content == Content::Missing && journal_is_hot(&self.path)? {
                     return Err(self.stray("journal", cause));
                 }
                 Ok(())
@@ -203,9 +203,20 @@ pub fn side_path(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The sizes of what lies beside a database.
-pub fn side_files(path: &Path) -> SideFiles {
-    let bytes = |suffix| fs::symlink_metadata(side_path(path, suffix)).ok().map(|metadata| metadata.len());
-    SideFiles { wal_bytes: bytes("wal"), shm_bytes: bytes("shm"), journal_bytes: bytes("journal") }
+///
+/// # Errors
+///
+/// When it cannot be told whether there is something.
+pub fn side_files(path: &Path) -> Result<SideFiles> {
+    let bytes = |suffix| {
+        let beside = side_path(path, suffix);
+        match fs::symlink_metadata(&beside) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).could_not("inspect", quoted(&beside)),
+        }
+    };
+    Ok(SideFiles { wal_bytes: bytes("wal")?, shm_bytes: bytes("shm")?, journal_bytes: bytes("journal")? })
 }
 
 /// What the first bytes of an existing file say. No lock is asked for, and none of another connection is lost.
@@ -261,9 +272,18 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// A rollback journal that SQLite would play back: not empty, and its header not zeroed.
-pub(crate) fn journal_is_hot(path: &Path) -> bool {
+///
+/// # Errors
+///
+/// When there is one that cannot be read.
+pub(crate) fn journal_is_hot(path: &Path) -> Result<bool> {
     let mut first = [0; 8];
-    File::open(side_path(path, "journal")).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first != [0; 8]
+    let journal = side_path(path, "journal");
+    match File::open(&journal).and_then(|mut file| file.read_exact(&mut first)) {
+        Ok(()) => Ok(first != [0; 8]),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
+        Err(error) => Err(error).could_not("read", quoted(&journal)),
+    }
 }
 
 /// Follows symbolic links to the file itself; the file need not exist, its directory must.

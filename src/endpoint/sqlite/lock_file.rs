@@ -37,7 +37,11 @@ impl LockFile {
     /// # Errors
     ///
     /// When the file cannot be created, something else has its name, or the file system has no locks.
-    pub fn take(path: &Path, patience: Duration, waiting: &mut dyn FnMut(Duration) -> bool) -> Result<Option<LockFile>> {
+    pub fn take(
+        path: &Path,
+        patience: Duration,
+        waiting: &mut dyn FnMut(Duration) -> bool,
+    ) -> Result<Option<LockFile>> {
         let start = Instant::now();
         loop {
             if let Some(lock) = Self::attempt(path, true)? {
@@ -120,8 +124,7 @@ fn refused(path: &Path, error: &io::Error) -> Error {
     match error.kind() {
         _ if is_link => told(&"it is a symbolic link, which is not followed").hint("remove the link"),
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => told(error).hint("free space on that disk"),
-        _ => told(error)
-            .hint("the folder of the database has to be there and writable: the lock is a file beside it"),
+        _ => told(error).hint("the folder of the database has to be there and writable: the lock is a file beside it"),
     }
 }
 

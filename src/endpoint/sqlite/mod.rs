@@ -7,6 +7,7 @@ pub mod header;
 pub mod holders;
 pub mod loader;
 pub mod lock_file;
+pub mod pragma;
 pub mod read;
 pub mod schema;
 pub mod staging;
