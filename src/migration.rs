@@ -7,6 +7,7 @@ use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::postgres::PostgresSource;
+use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
@@ -252,7 +253,7 @@ pub fn connect(source: &str, cancel: &Cancel) -> Result<Box<dyn Source>> {
     match Endpoint::parse(source)? {
         Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::connect(&url, cancel)?)),
         Endpoint::Sqlite(path) => {
-            Err(Error::usage("use source", format!("`{}`", path.display()), "a SQLite file cannot be a source yet")
+            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be a source yet")
                 .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
         }
     }

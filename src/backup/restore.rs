@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -202,7 +203,8 @@ fn usable(folder: &Folder, entry: Entry) -> Result<Manifest> {
 /// Copies the backup's file and proves the bytes that were written.
 fn copy(from: &Path, manifest: &Manifest, staging: &Staging, cancel: &AtomicBool) -> Result<()> {
     let source = File::open(from).could_not("read backup", quoted(from))?;
-    let mut target = OpenOptions::new().write(true).open(staging.path()).could_not("write", quoted(staging.path()))?;
+    let options = |file: &mut OpenOptions| file.write(true).custom_flags(libc::O_NOFOLLOW).open(staging.path());
+    let mut target = options(&mut OpenOptions::new()).could_not("write", quoted(staging.path()))?;
     let mut source = Stoppable { source, cancel };
     io::copy(&mut source, &mut target).map_err(|error| match cancel.load(Ordering::Relaxed) {
         true => Error::interrupted("roll back"),

@@ -15,7 +15,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -173,7 +173,7 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
     }
     let mut file = Staging::create_in(&place, target.name())?;
     let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
-    fs::write(file.path(), text + "\n").map_err(|error| cannot_write(&place, &error))?;
+    file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error))?;
     file.finish(target.attributes.as_ref(), None)?;
     file.move_to_new(&pending.folder.pending(&pending.manifest.id))?;
     pending.file = Some(file);
@@ -211,7 +211,8 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     drop(backup);
     copy.close().map_err(|(_, error)| failed(error))?;
     let header = OpenFile::of(access.connection())?.header(access.path())?;
-    let file = OpenOptions::new().write(true).open(path).could_not("back up", &object)?;
+    let file =
+        OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).could_not("back up", &object)?;
     for range in REWRITTEN {
         file.write_all_at(&header[range.clone()], range.start as u64).could_not("back up", &object)?;
     }

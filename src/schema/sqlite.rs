@@ -22,6 +22,7 @@ use super::history::{self, Entry, EntryState, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
+use crate::endpoint::sqlite::file::{path_of, shown};
 use crate::endpoint::sqlite::pragma;
 use crate::error::Context;
 use crate::verify::structure::{self, Depth};
@@ -57,7 +58,7 @@ impl Sqlite {
     pub(crate) fn new(path: &Path, options: Options) -> Sqlite {
         Sqlite {
             path: path.to_owned(),
-            endpoint: path.display().to_string(),
+            endpoint: shown(path),
             options,
             connection: None,
             lock: None,
@@ -71,8 +72,8 @@ impl Sqlite {
 
     /// Works on a connection that somebody else has opened.
     pub(crate) fn on(connection: Connection, options: Options) -> Sqlite {
-        let path = connection.path().filter(|path| !path.is_empty()).unwrap_or(MEMORY).to_owned();
-        let mut database = Sqlite::new(Path::new(&path), options);
+        let path = path_of(&connection).unwrap_or_else(|| PathBuf::from(MEMORY));
+        let mut database = Sqlite::new(&path, options);
         database.connection = Some(connection);
         database
     }

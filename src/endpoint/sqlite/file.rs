@@ -5,14 +5,14 @@
 //! process may have the same file open: closing a descriptor of our own would silently drop its locks (POSIX advisory
 //! locks belong to the process and not to the descriptor), and SQLite keeps a descriptor until they are gone.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 use serde::Serialize;
 
 use crate::endpoint::sqlite::header::{HEADER_BYTES, OpenFile};
@@ -253,14 +253,30 @@ fn refused_by_the_system(path: &Path) -> Option<std::io::Error> {
     (code != 0).then(std::io::Error::last_os_error)
 }
 
+/// The path of a connection's file, whatever bytes it has; none for a database in memory.
+pub fn path_of(connection: &Connection) -> Option<PathBuf> {
+    // SAFETY: the handle is open, and the text that SQLite returns lives as long as it is.
+    let name = unsafe {
+        let name = ffi::sqlite3_db_filename(connection.handle(), c"main".as_ptr());
+        if name.is_null() {
+            return None;
+        }
+        CStr::from_ptr(name)
+    };
+    (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name.to_bytes())))
+}
+
 /// A path for people, in backticks.
 pub fn quoted(path: &Path) -> String {
     format!("`{}`", shown(path))
 }
 
-/// A path as text that no other path has: as it is where it is UTF-8 without a backslash; otherwise each byte that is no
-/// part of UTF-8 is written as `\xff`, and a backslash twice.
+/// A path as text that no other path has. It is the path itself where that is UTF-8; otherwise each byte that is no part of
+/// UTF-8 is written as `\xff`, and a backslash twice, as it is in a path that spells `\x` itself.
 pub fn shown(path: &Path) -> String {
+    if let Some(text) = path.to_str().filter(|text| !text.contains("\\x")) {
+        return text.to_owned();
+    }
     let mut text = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         text.push_str(&chunk.valid().replace('\\', "\\\\"));
@@ -383,6 +399,15 @@ mod tests {
         connection.execute_batch("CREATE TABLE t(a); PRAGMA journal_mode=WAL").unwrap();
         drop(connection);
         assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Database { wal: true });
+    }
+
+    #[test]
+    fn no_two_paths_are_shown_alike() {
+        let names: [&[u8]; 8] =
+            [b"a\\b", b"a\xff", b"a\\xff", b"a\\\xff", b"a\\\\xff", b"a\xfe", b"a\xc3", "a\u{fffd}".as_bytes()];
+        let texts: Vec<_> = names.iter().map(|name| shown(Path::new(OsStr::from_bytes(name)))).collect();
+        assert_eq!(texts[..3], ["a\\b", "a\\xff", "a\\\\xff"]);
+        assert_eq!(texts.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{texts:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -80,6 +80,15 @@ impl Staging {
     /// Where the file is. Close every connection to it before publishing.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes the whole content, through the descriptor that created the file: whatever has its name by now.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not take it.
+    pub fn write(&self, content: &[u8]) -> io::Result<()> {
+        (&self.lock).write_all(content)
     }
 
     /// Gives the file the permissions and the owner it is to have, and syncs its content to the disk: those of the

@@ -144,7 +144,7 @@ impl Outcome {
         Outcome {
             source: outcome.source.clone(),
             engine: outcome.engine.clone(),
-            target: how.target.display().to_string(),
+            target: shown(&how.target),
             metadata: how.metadata,
             tables: tables
                 .map(|(table, copied)| CopiedTable {
@@ -161,7 +161,7 @@ impl Outcome {
             not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
             caveats: outcome.plan.caveats.iter().map(Caveat::from).collect(),
             published: outcome.published.as_ref().map(|published| Published {
-                target: published.target.display().to_string(),
+                target: shown(&published.target),
                 size_bytes: published.size_bytes,
                 journal_mode: word(&published.journal_mode),
                 backup: published.backup.id.clone(),
@@ -294,7 +294,7 @@ impl From<&Entry> for Backup {
             id: entry.id.clone(),
             state: state.to_owned(),
             why,
-            file: entry.file.display().to_string(),
+            file: shown(&entry.file),
             manifest: entry.manifest.clone(),
             target_known: entry.target_known,
         }
@@ -311,7 +311,7 @@ impl From<prune::Pruned> for Pruned {
 impl From<restore::Restored> for Restored {
     fn from(done: restore::Restored) -> Self {
         let restore::Restored { target, restored, digest, replaced, durable, notes } = done;
-        Restored { target: target.display().to_string(), restored, digest, replaced, durable, notes }
+        Restored { target: shown(&target), restored, digest, replaced, durable, notes }
     }
 }
 
@@ -339,7 +339,7 @@ impl Optimized {
     /// The message for an optimization that took so long.
     pub fn new(done: optimize::Optimized, took: Duration) -> Self {
         Optimized {
-            path: done.path.display().to_string(),
+            path: shown(&done.path),
             size_bytes_before: done.size_bytes_before,
             size_bytes_after: done.size_bytes_after,
             statistics: done.statistics,

@@ -68,4 +68,18 @@ mod tests {
         drop(third);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the lock file is left behind");
     }
+
+    #[test]
+    fn a_link_that_somebody_planted_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, elsewhere) = (folder.path().join("a.db"), folder.path().join("elsewhere"));
+        std::os::unix::fs::symlink(&elsewhere, folder.path().join("a.db-schema-lock")).unwrap();
+        let error = RunLock::take(&database, Duration::ZERO, &mut |_| {}).err().unwrap();
+        assert!(error.cause().contains("symbolic link"), "{error}");
+        assert!(!elsewhere.exists());
+        // Of a link that is the database itself, the lock is beside the file that it leads to.
+        std::os::unix::fs::symlink("real.db", folder.path().join("link.db")).unwrap();
+        let _held = RunLock::take(&folder.path().join("link.db"), Duration::ZERO, &mut |_| {}).unwrap();
+        assert!(folder.path().join("real.db-schema-lock").exists());
+    }
 }
