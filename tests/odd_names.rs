@@ -108,7 +108,7 @@ fn hex(byte: &u8) -> String {
 fn schemas_and_generated_rows_go_into_a_file_of_such_a_name() {
     let root = tempfile::tempdir().unwrap();
     let (file, migrations) = (odd(root.path(), b"na\xffme.db"), odd(root.path(), b"migra\xfftions"));
-    run(&[word("schema"), word("new"), migrations.as_os_str(), word("initial")]);
+    run(&[word("schema"), word("new"), word("initial"), migrations.as_os_str()]);
     let up = migrations.join("0001_initial.up.sql");
     fs::write(&up, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL);").unwrap();
     for verb in ["up", "status", "validate"] {
