@@ -111,6 +111,7 @@ fn schemas_and_generated_rows_go_into_a_file_of_such_a_name() {
     run(&[word("schema"), word("new"), word("initial"), migrations.as_os_str()]);
     let up = migrations.join("0001_initial.up.sql");
     fs::write(&up, "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL);").unwrap();
+    fs::write(migrations.join("0001_initial.down.sql"), "-- whimbrel: lossy\nDROP TABLE t;").unwrap();
     for verb in ["up", "status", "validate"] {
         run(&[word("schema"), word(verb), file.as_os_str(), migrations.as_os_str()]);
     }

@@ -300,6 +300,8 @@ fn names_that_are_not_utf_8_are_kept_exactly() {
     for (number, target) in targets.iter().enumerate() {
         assert_eq!(ids(target, Some(&folder)).len(), 2);
         let entry = list(target, Some(&folder), Check::Size).unwrap().remove(0);
+        let told = serde_json::to_value(&entry).unwrap();
+        assert!(told["file"].as_str().unwrap().contains("back\\xfeups"), "{told}");
         let text = fs::read_to_string(entry.file.with_extension("json")).unwrap();
         assert!(text.contains(["na\\\\xffme.db", "na\\\\xfeme.db"][number]), "{text}");
         roll_back(target, Some(&folder), None).unwrap();

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::backup::folder::{Folder, Owner, is_there};
 use crate::backup::manifest::{Kind, Manifest, Provenance, digest_of_file};
+use crate::endpoint::sqlite::file::serialize_shown;
 use crate::error::Result;
 
 /// How closely a backup is looked at.
@@ -60,6 +61,7 @@ pub struct Entry {
     #[serde(flatten)]
     pub state: State,
     /// Where its file is, or would be.
+    #[serde(serialize_with = "serialize_shown")]
     pub file: PathBuf,
     /// What it says about itself.
     pub manifest: Option<Manifest>,
@@ -71,6 +73,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Others {
     /// The path of that target, links followed, as its manifests say.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// How many there are.
     pub backups: usize,

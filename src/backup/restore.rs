@@ -17,7 +17,7 @@ use crate::backup::list::{Check, Entry, State, is_of_another, look_at, owner_of}
 use crate::backup::manifest::{Kind, Manifest, Reason, digest, digest_of_file};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::staging::{Staging, cannot_write};
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
@@ -50,6 +50,7 @@ pub struct RestoreOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The backup that the target now is.
     pub restored: Manifest,

@@ -34,7 +34,7 @@ use serde::Serialize;
 use crate::backup::manifest::Manifest;
 use crate::backup::take::{TakeOptions, take};
 use crate::endpoint::sqlite::access::Access;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_path};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown, side_path};
 use crate::endpoint::sqlite::staging::{Staging, sync_directory};
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
@@ -53,6 +53,7 @@ pub enum Replacement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Swapped {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The backup of what was there before.
     pub backup: Manifest,

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::endpoint::sqlite::access::Access;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_files};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::{stop_when, told};
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
@@ -34,6 +34,7 @@ pub struct OptimizeOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Optimized {
     /// The path of the file, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub path: PathBuf,
     /// The size of the file and its log in bytes before, read back.
     pub size_bytes_before: u64,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::manifest::{Manifest, Reason};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, content, quoted, side_files};
+use crate::endpoint::sqlite::file::{Content, TargetFile, content, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::endpoint::sqlite::target_lock::TargetLock;
@@ -49,6 +49,7 @@ pub struct PublishOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The size of the published file in bytes, read back.
     pub size_bytes: u64,

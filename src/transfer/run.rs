@@ -10,7 +10,7 @@ use super::publish::{JournalMode, PublishOptions, Published, publish};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::Source;
-use crate::endpoint::sqlite::file::{TargetFile, quoted};
+use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::endpoint::sqlite::staging::Staging;
@@ -93,6 +93,7 @@ pub struct Outcome {
     /// The source's engine and version.
     pub engine: String,
     /// The target's path as it was given.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// What was planned.
     pub plan: Plan,

@@ -287,6 +287,14 @@ pub fn shown(path: &Path) -> String {
     text
 }
 
+/// A path as data: as it is [`shown`].
+pub(crate) fn serialize_shown<S: serde::Serializer>(
+    path: &Path,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown(path))
+}
+
 /// A rollback journal that SQLite would play back: not empty, and its header not zeroed.
 ///
 /// # Errors
