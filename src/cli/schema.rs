@@ -4,7 +4,7 @@ use super::exit::Exit;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
-use crate::endpoint::sqlite::file::{quoted, shown};
+use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::printable::Lines;
 use crate::project::{self, Project};

@@ -3,8 +3,8 @@
 use super::text::{Align, bytes, columns, count, duration, number};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
-use crate::printable::Lines;
 use crate::endpoint::sqlite::file::shown;
+use crate::printable::Lines;
 use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::Outcome;

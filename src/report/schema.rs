@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::text::{Align, columns, count};
-use crate::printable::{self, Lines};
-use super::count;
 use crate::endpoint::sqlite::file::shown;
+use crate::printable::{self, Lines};
 use crate::schema::Scaffold;
 use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
 
