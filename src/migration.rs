@@ -6,8 +6,7 @@
 use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::postgres::PostgresSource;
-use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::postgres::{PostgresSource, STALL_TIMEOUT_DEFAULT};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
@@ -20,6 +19,7 @@ use crate::transfer::run::{self, Job, Outcome};
 use crate::verify::Level;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One migration: from where, to where, and how. Nothing is opened before it runs.
 #[derive(Clone)]
@@ -36,6 +36,7 @@ pub struct Migration {
     page_size_bytes: u32,
     backups: Option<PathBuf>,
     wait_ms: u32,
+    stall_timeout: Option<Duration>,
     listener: Option<Arc<dyn Fn(Event) + Send + Sync>>,
 }
 
@@ -66,6 +67,7 @@ impl Migration {
             page_size_bytes: defaults.page_size_bytes,
             backups: None,
             wait_ms: defaults.wait_ms,
+            stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
             listener: None,
         }
     }
@@ -145,6 +147,13 @@ impl Migration {
         self
     }
 
+    /// How long the server may send nothing while it owes an answer, until the run ends with an error that says how far
+    /// it came; `None` waits for ever. Ten minutes, unless this is called.
+    pub fn stall_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.stall_timeout = limit;
+        self
+    }
+
     /// Who hears what happens; called from the threads that work.
     pub fn on_event(mut self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
@@ -192,7 +201,7 @@ impl Migration {
             if job.target.as_os_str().is_empty() {
                 return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
             }
-            let mut source = connect(&self.source, cancel)?;
+            let mut source = connect_within(&self.source, self.stall_timeout, cancel)?;
             run::migrate(source.as_mut(), job, cancel, listener)
         })
     }
@@ -204,7 +213,7 @@ impl Migration {
     /// set. Refusals are in the plan.
     pub fn plan(&self, cancel: &Cancel) -> Result<Planned> {
         self.with_job(|job| {
-            let mut source = connect(&self.source, cancel)?;
+            let mut source = connect_within(&self.source, self.stall_timeout, cancel)?;
             let (catalog, plan) = run::plan(source.as_mut(), job)?;
             Ok(Planned { source: source.describe(), catalog, plan })
         })
@@ -250,10 +259,20 @@ impl Migration {
 /// # Errors
 /// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
 pub fn connect(source: &str, cancel: &Cancel) -> Result<Box<dyn Source>> {
+    connect_within(source, Some(STALL_TIMEOUT_DEFAULT), cancel)
+}
+
+/// Connects to a source, which may be silent for so long while it owes an answer; `None` is for ever.
+///
+/// # Errors
+/// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
+pub fn connect_within(source: &str, stall_timeout: Option<Duration>, cancel: &Cancel) -> Result<Box<dyn Source>> {
     match Endpoint::parse(source)? {
-        Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::connect(&url, cancel)?)),
+        Endpoint::Postgres(url) => {
+            Ok(Box::new(PostgresSource::reach(&url, cancel)?.stall_timeout(stall_timeout).snapshot()?))
+        }
         Endpoint::Sqlite(path) => {
-            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be a source yet")
+            Err(Error::usage("use source", format!("`{}`", path.display()), "a SQLite file cannot be a source yet")
                 .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
         }
     }

@@ -2,7 +2,7 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{BackupPlace, Choosing, Endpoints, Verifying, Waiting, Writing};
+use super::options::{BackupPlace, Choosing, Endpoints, Silence, Verifying, Waiting, Writing};
 use super::output::{Output, OutputOptions};
 use super::plan;
 use crate::cancel::Cancel;
@@ -36,6 +36,8 @@ pub struct Args {
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
+    silence: Silence,
+    #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
     writing: Writing,
@@ -53,7 +55,10 @@ const PLANNING: &str = "plan the migration";
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     route.require_target()?;
-    let mut migration = route.migration(&args.choosing, &args.writing)?.wait_ms(args.waiting.wait_ms);
+    let mut migration = route
+        .migration(&args.choosing, &args.writing)?
+        .wait_ms(args.waiting.wait_ms)
+        .stall_timeout(args.silence.limit());
     if let Some(level) = args.verifying.verify {
         migration = migration.verify(level.into());
     }

@@ -24,6 +24,7 @@ mod test;
 mod verify;
 
 use crate::cancel::Cancel;
+use crate::endpoint::postgres::silence_caught_panics;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
 use crate::printable::{Lines, one_line};
@@ -116,6 +117,7 @@ pub fn run(words: &[OsString]) -> Exit {
         let place = panic.location().map_or_else(String::new, |location| format!(" at {location}"));
         stream::complain(&own_fault(&place, panic.payload_as_str().unwrap_or("no message")));
     }));
+    silence_caught_panics();
     let exit = match Args::try_parse_from(words) {
         Ok(args) => run_verb(&args.verb),
         Err(error) => not_parsed(words, &error),

@@ -1,13 +1,14 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
+use crate::endpoint::postgres::STALL_TIMEOUT_DEFAULT;
 use crate::plan::choices::RuleName;
 use crate::redact::may_hold_password;
 use crate::transfer::publish::JournalMode;
 use crate::types::Rule;
 use crate::verify::Level;
 use clap::{Args, ValueEnum};
-use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where from, where to.
 #[derive(Debug, Clone, Args)]
@@ -15,7 +16,7 @@ pub struct Endpoints {
     /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
     /// with a `project.toml`, and a SOURCE or a TARGET that override what it says
     #[arg(required = true, num_args = 1..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
-    pub endpoints: Vec<OsString>,
+    pub endpoints: Vec<String>,
 }
 
 /// A finished file.
@@ -23,7 +24,7 @@ pub struct Endpoints {
 pub struct Target {
     /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
     #[arg(value_name = "TARGET")]
-    pub target: OsString,
+    pub target: String,
 }
 
 /// What is carried, and how.
@@ -93,6 +94,24 @@ pub struct Waiting {
     #[arg(long, value_name = "MS", default_value_t = 2_000)]
     pub wait_ms: u32,
 }
+
+/// How long a server may be silent.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Silence {
+    /// End the run when nothing has come from the server for so many seconds while it owes an answer; 0 waits for ever
+    #[arg(long, value_name = "SECONDS", default_value_t = STALL_TIMEOUT_DEFAULT.as_secs())]
+    stall_timeout: u64,
+}
+
+impl Silence {
+    /// The limit; `None` for ever.
+    pub fn limit(self) -> Option<Duration> {
+        (self.stall_timeout > 0).then(|| Duration::from_secs(self.stall_timeout.min(SECONDS_MAX)))
+    }
+}
+
+/// More than a clock may be asked for is for ever, or near it: thirty years.
+const SECONDS_MAX: u64 = 30 * 366 * 24 * 3600;
 
 /// A level as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

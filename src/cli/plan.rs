@@ -2,10 +2,10 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{Choosing, Endpoints};
+use super::options::{Choosing, Endpoints, Silence};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::{TargetFile, shown};
+use crate::endpoint::sqlite::file::TargetFile;
 use crate::error::{Error, Result};
 use crate::migration::{Migration, Planned};
 use crate::report::{message, plan};
@@ -28,6 +28,8 @@ pub struct Args {
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
+    silence: Silence,
+    #[command(flatten)]
     pub(super) output: OutputOptions,
 }
 
@@ -37,7 +39,7 @@ pub struct Args {
 /// When the source cannot be read, or the plan has refusals.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
-    let migration = route.migration(&args.choosing, &Default::default())?;
+    let migration = route.migration(&args.choosing, &Default::default())?.stall_timeout(args.silence.limit());
     show(&route, &args.choosing, &migration, output, cancel)
 }
 
@@ -55,7 +57,7 @@ pub(super) fn show(
     }
     let Planned { source, catalog, mut plan } = migration.plan(cancel)?;
     route.in_typed_words(&mut plan, choosing);
-    let path = route.target.as_deref().map(shown);
+    let path = route.target.as_deref().map(|path| path.display().to_string());
     let mut text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
     if let Some(file) = &file {
         text.blank();
@@ -85,7 +87,7 @@ pub(super) fn list_refusals(
         return error;
     }
     route.in_typed_words(&mut plan, choosing);
-    let path = route.target.as_deref().map(shown);
+    let path = route.target.as_deref().map(|path| path.display().to_string());
     let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
     let text = plan::refusals(&plan.refusals).alone();
     output.finding(&text, &text, message);

@@ -4,7 +4,6 @@ use super::exit::Exit;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
-use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::printable::Lines;
 use crate::project::{self, Project};
@@ -12,7 +11,6 @@ use crate::report::count;
 use crate::report::schema as report;
 use crate::schema::{Event, Migrations, Options, Report, Runner, To, new_migration};
 use clap::{Args as ClapArgs, Subcommand};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,7 +49,7 @@ struct Where {
     /// DATABASE (a SQLite file or a `postgres://` URL) and FOLDER (of `NNNN_name.up.sql` files); or PROJECT, a folder
     /// with a `project.toml`, whose target is the database unless another one follows
     #[arg(required = true, num_args = 1..=2, value_name = "DATABASE FOLDER | PROJECT [DATABASE]")]
-    places: Vec<OsString>,
+    places: Vec<String>,
     /// The name of the history table
     #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
     history_table: String,
@@ -406,10 +404,7 @@ impl Found {
     fn runner(self, options: Options, output: &Output) -> Result<Runner> {
         let migrations = Migrations::from_dir(&self.folder)?;
         let output = *output;
-        let runner = match &self.database {
-            Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
-            Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,
-        };
+        let runner = Runner::open_with(&secret(&self.database), migrations, options)?;
         Ok(runner.on_event(move |event| {
             // What a migration did is in the report at the end, too; people are told once.
             match report::event(event) {
@@ -422,9 +417,8 @@ impl Found {
 }
 
 /// The database, and the folder of migrations.
-fn find(places: &[OsString]) -> Result<(Endpoint, PathBuf)> {
-    let (folders, databases): (Vec<&OsString>, Vec<&OsString>) =
-        places.iter().partition(|place| Path::new(place).is_dir());
+fn find(places: &[String]) -> Result<(Endpoint, PathBuf)> {
+    let (folders, databases): (Vec<&String>, Vec<&String>) = places.iter().partition(|place| Path::new(place).is_dir());
     let [folder] = folders[..] else {
         return Err(Error::usage(
             "read the arguments",
@@ -436,7 +430,7 @@ fn find(places: &[OsString]) -> Result<(Endpoint, PathBuf)> {
     let folder = Path::new(folder);
     let schema = migrations_folder(folder)?;
     let database = match databases.first() {
-        Some(database) => Endpoint::parse_word(database)?,
+        Some(database) => Endpoint::parse(database)?,
         None => of_project(folder)?,
     };
     Ok((database, schema))
@@ -449,7 +443,7 @@ fn migrations_folder(folder: &Path) -> Result<PathBuf> {
     }
     let project = Project::load(folder)?;
     project.target_schema.ok_or_else(|| {
-        Error::usage("use project", quoted(folder), "it has no target schema of its own")
+        Error::usage("use project", format!("`{}`", folder.display()), "it has no target schema of its own")
             .hint("set `target.schema` in its `project.toml` to the folder of migrations")
     })
 }
@@ -463,4 +457,11 @@ fn of_project(folder: &Path) -> Result<Endpoint> {
         return Err(missing());
     }
     Project::load(folder)?.target.map(Endpoint::Sqlite).ok_or_else(missing)
+}
+
+fn secret(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Postgres(url) => url.secret().to_owned(),
+        Endpoint::Sqlite(path) => path.to_string_lossy().into_owned(),
+    }
 }

@@ -2,12 +2,11 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{Choosing, Endpoints, Verifying};
+use super::options::{Choosing, Endpoints, Silence, Verifying};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::error::{Error, Result};
-use crate::migration::connect;
+use crate::migration::connect_within;
 use crate::printable::Lines;
 use crate::recheck;
 use crate::report::message::{Message, Verification};
@@ -37,6 +36,8 @@ pub struct Args {
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
+    silence: Silence,
+    #[command(flatten)]
     pub(super) output: OutputOptions,
 }
 
@@ -62,13 +63,13 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         checks: checks.as_deref(),
     };
     let level = options.level;
-    let mut source = connect(route.secret_source(), cancel)?;
+    let mut source = connect_within(route.secret_source(), args.silence.limit(), cancel)?;
     let progress = output.progress();
     let checked = recheck::verify(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;
     let mut text = Lines::of(format_args!("source   {} ({})", checked.source, checked.engine));
-    text.line(format_args!("target   {}", shown(target)));
+    text.line(format_args!("target   {}", target.display()));
     text.line(format_args!("verify   {}", outcome::level(level)));
     text.blank();
     text.append(&verification::text(&checked.verification));
@@ -82,7 +83,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         }
         Err(error) => {
             output.finding(&text, &verification::differences(&checked.verification), message);
-            Err(Error::differs("verify", quoted(target), error.cause()))
+            Err(Error::differs("verify", format!("`{}`", target.display()), error.cause()))
         }
     }
 }

@@ -11,9 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::{Access, close, connect as reach, fenced_wait};
 use crate::error::{Context, Error, Result};
 use crate::redact;
 
@@ -66,7 +67,7 @@ fn without_secrets(url: &str, said: &str) -> String {
 
 async fn connect(url: &str) -> Result<PgConnection> {
     let place = place(url)?;
-    match tokio::time::timeout(CONNECT_LIMIT, PgConnection::connect_with(&options(url)?)).await {
+    match tokio::time::timeout(CONNECT_LIMIT, reach(&options(url)?, Access::Writes)).await {
         Ok(connection) => connection.map_err(|error| {
             Error::could_not("connect to PostgreSQL at", place, without_secrets(url, &crate::error::chain(&error)))
         }),
@@ -84,11 +85,9 @@ pub(super) fn server_version(url: &str) -> Result<String> {
 
 async fn ask_version(url: &str) -> Result<String> {
     let mut connection = connect(url).await?;
-    let version: String = sqlx::query_scalar("SELECT current_setting('server_version')")
-        .fetch_one(&mut connection)
-        .await
-        .could_not("ask for the version of", "PostgreSQL")?;
-    connection.close().await.could_not("leave", "PostgreSQL")?;
+    let asking = sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut connection);
+    let version: String = fenced_wait(asking).await.could_not("ask for the version of", "PostgreSQL")?;
+    close(connection).await;
     // `15.18 (Debian 15.18-0+deb12u1)`: the package's name for it tells nothing more.
     Ok(version.split_whitespace().next().unwrap_or_default().to_owned())
 }
@@ -154,7 +153,7 @@ fn work(url: &str, jobs: &Receiver<Job>) {
             let mut rows: Vec<PgRow> = Vec::new();
             for statement in statements {
                 // Audited: the statements are fixed but for names made of safe characters and quoted text.
-                match sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut connection).await {
+                match fenced_wait(sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut connection)).await {
                     Ok(found) => rows = found,
                     Err(error) => {
                         // After a refusal by the server the connection is whole; after anything else it may not be.
@@ -175,7 +174,7 @@ fn work(url: &str, jobs: &Receiver<Job>) {
     }
     if let Some(connection) = kept {
         // The server may be gone already.
-        let _ = runtime.block_on(connection.close());
+        runtime.block_on(close(connection));
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::message::{Latency, LatencyTarget, MeasuredQuery, MissedTarget};
 use super::text::{Align, columns, count, number};
-use crate::endpoint::sqlite::file::shown;
 use crate::harness::latency::{Latencies, Measured, QueryLatency, Targets, Warning};
 use crate::printable::Lines;
 use std::time::Duration;
@@ -69,7 +68,7 @@ pub fn differences(latencies: &Latencies) -> Lines {
                 span(miss.target)
             ));
         }
-        text.line(format_args!("    {}, whose plan is", shown(&query.file)));
+        text.line(format_args!("    {}, whose plan is", query.file.display()));
         for step in &measured.plan {
             text.line(format_args!("      {step}"));
         }
@@ -182,7 +181,7 @@ impl From<&QueryLatency> for MeasuredQuery {
         let figure = |of: fn(&Measured) -> Duration| measured.map(|measured| ms(of(measured)));
         MeasuredQuery {
             name: query.name.clone(),
-            file: shown(&query.file),
+            file: query.file.display().to_string(),
             title: query.title.clone(),
             not_measured: query.outcome.as_ref().err().cloned(),
             parameter_sets: measured.map(|measured| measured.parameter_sets),

@@ -2,7 +2,9 @@
 //!
 //! Invariants: the lock connection is never in a transaction and never waits inside the server, so a waiting runner
 //! holds no snapshot that `CREATE INDEX CONCURRENTLY` would wait for; closing that connection, or dying, releases the
-//! lock; a transaction that begins here is committed with its history row or rolled back before the function returns.
+//! lock; a transaction that begins here is committed with its history row or rolled back before the function returns;
+//! what the runner asks for itself is found by the pinned search path, and only a script's statements, and what a COMMIT
+//! still runs for them, see the path that the role, the database or the script has chosen.
 
 mod apply;
 mod bridge;
@@ -25,7 +27,7 @@ use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{connect, explain_connecting};
+use crate::endpoint::postgres::{Access, ChosenPath, PIN, connect, connect_beside, explain_connecting, leave};
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -57,6 +59,10 @@ struct Session {
     /// Held by its session alone; closing it lets go.
     lock: Option<PgConnection>,
     place: Option<Place>,
+    /// The search path with which each script begins.
+    chosen: ChosenPath,
+    /// The search path that the script which runs has reached.
+    path: ChosenPath,
     has_history: bool,
     known: Vec<(i64, EntryState)>,
 }
@@ -91,6 +97,8 @@ impl Session {
             connection: None,
             lock: None,
             place: None,
+            chosen: ChosenPath(String::new()),
+            path: ChosenPath(String::new()),
             has_history: false,
             known: Vec::new(),
         }
@@ -103,7 +111,11 @@ impl Session {
     /// The connection that works, and where the history is.
     async fn open(&mut self) -> Result<(&mut PgConnection, Place)> {
         if self.connection.is_none() {
-            self.connection = Some(self.connect_quietly().await?);
+            let (mut connection, path) =
+                connect_beside(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
+            sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
+            (self.chosen, self.path) = (path.clone(), path);
+            self.connection = Some(connection);
             self.place = None;
         }
         let object = self.object();
@@ -113,11 +125,17 @@ impl Session {
         let place = match &self.place {
             Some(place) => place.clone(),
             None => {
+                // Where the history is depends on the chosen path; the query finds what it needs in spite of it.
+                sqlx::raw_sql(AssertSqlSafe(self.chosen.enter()))
+                    .execute(&mut *connection)
+                    .await
+                    .could_not("ask", &object)?;
                 let schema: Option<String> = sqlx::query_scalar(include_str!("postgres/place.sql"))
                     .bind(&self.options.history_table)
                     .fetch_one(&mut *connection)
                     .await
                     .could_not("ask", &object)?;
+                leave(connection).await.could_not("ask", &object)?;
                 let schema = schema.unwrap_or_else(|| "public".to_owned());
                 self.place.insert(Place { schema, table: self.options.history_table.clone() }).clone()
             }
@@ -125,9 +143,34 @@ impl Session {
         Ok((connection, place))
     }
 
-    /// A connection on which the server notices soon that its client is gone.
+    /// Makes the script's search path the session's.
+    async fn enter(&mut self) -> Result<()> {
+        let (sql, object) = (self.path.enter(), self.object());
+        let (connection, _) = self.open().await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
+        Ok(())
+    }
+
+    /// Pins the path again, and notes where the script has left it.
+    async fn leave(&mut self) -> Result<()> {
+        let object = self.object();
+        let (connection, _) = self.open().await?;
+        self.path = leave(connection).await.could_not("prepare", object)?;
+        Ok(())
+    }
+
+    /// Commits. Triggers that were put off until then run by the script's search path.
+    async fn commit(&mut self) -> Result<()> {
+        let (sql, object) = (format!("{}; COMMIT; {PIN}", self.path.enter()), self.object());
+        let (connection, _) = self.open().await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("run `COMMIT` on", object)?;
+        Ok(())
+    }
+
+    /// A connection for the lock, on which the server notices soon that its client is gone.
     async fn connect_quietly(&self) -> Result<PgConnection> {
-        let mut connection = connect(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
+        let mut connection =
+            connect(&self.connect, Access::Writes).await.map_err(|error| explain_connecting(&self.url, &error))?;
         sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
         Ok(connection)
     }
@@ -162,8 +205,9 @@ impl Session {
     }
 
     async fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+        let enter = self.chosen.enter();
         let (connection, _) = self.open().await?;
-        let rows = history::postgres::read_sqlx(connection).await?;
+        let rows = history::postgres::read_sqlx(connection, &enter).await?;
         Ok(rows.map(|rows| {
             rows.into_iter()
                 .map(|(version, applied_at, success, checksum, nanoseconds)| Foreign {
@@ -276,43 +320,43 @@ impl Database for Postgres {
     }
 
     fn history(&mut self) -> Result<Vec<Entry>> {
-        self.bridge.wait(self.session.history())
+        self.bridge.talk(self.session.history())
     }
 
     fn lock(&mut self, observe: &mut Observer<'_>) -> Result<()> {
-        self.bridge.wait(self.session.take_lock(observe))
+        self.bridge.talk(self.session.take_lock(observe))
     }
 
     fn unlock(&mut self) -> Result<()> {
-        self.bridge.wait(self.session.release_lock())
+        self.bridge.talk(self.session.release_lock())
     }
 
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
-        self.bridge.wait(self.session.run(step, observe))
+        self.bridge.talk(self.session.run(step, observe))
     }
 
     fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
-        self.bridge.wait(self.session.rehearse(steps, observe))
+        self.bridge.talk(self.session.rehearse(steps, observe))
     }
 
     fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
         let entry = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
-        self.bridge.wait(async {
+        self.bridge.talk(async {
             let (connection, place) = self.session.open().await?;
             history::postgres::settle(connection, &place, &entry).await
         })
     }
 
     fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
-        self.bridge.wait(self.session.sqlx_history())
+        self.bridge.talk(self.session.sqlx_history())
     }
 
     fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
-        self.bridge.wait(self.session.record_adopted(rows, remark))
+        self.bridge.talk(self.session.record_adopted(rows, remark))
     }
 
     fn objects(&mut self) -> Result<Vec<Object>> {
-        self.bridge.wait(async {
+        self.bridge.talk(async {
             let (connection, place) = self.session.open().await?;
             drift::postgres::objects(connection, &place).await
         })
@@ -321,11 +365,11 @@ impl Database for Postgres {
     fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
         let facts = Facts { history: &[], migrations, dialect: Dialect::Postgres, allow_out_of_order: true };
         let steps = plan(Request::Up(To::Newest), &facts)?;
-        self.bridge.wait(self.session.objects_from_nothing(&steps))
+        self.bridge.talk(self.session.objects_from_nothing(&steps))
     }
 
     fn integrity(&mut self) -> Result<Vec<String>> {
-        self.bridge.wait(async {
+        self.bridge.talk(async {
             let object = self.session.object();
             let (connection, _) = self.session.open().await?;
             sqlx::query_scalar(include_str!("postgres/integrity.sql"))

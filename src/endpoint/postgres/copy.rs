@@ -4,7 +4,7 @@
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
 use crate::catalog::QualifiedName;
-use crate::endpoint::ReadRequest;
+use crate::endpoint::{ReadColumn, ReadRequest};
 use crate::error::{Error, Result};
 use crate::quote::quote;
 use crate::types::Wire;
@@ -13,25 +13,29 @@ const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
 
-/// The COPY statement that reads the requested columns of a table.
-pub fn statement(request: &ReadRequest<'_>) -> String {
+/// The COPY statement that reads the requested columns of a table; one that `is_plain` is copied without a query, so
+/// that nothing is planned.
+pub fn statement(request: &ReadRequest<'_>, is_plain: bool) -> String {
+    let is_text = |column: &ReadColumn<'_>| column.codec.wire() == Wire::ServerText;
     let columns: Vec<_> = request
         .columns
         .iter()
         .map(|column| {
             let name = quote(column.name);
-            match column.codec.wire() {
+            match is_text(column) {
                 // The output function's own text: a cast to text goes through a function of its own for some types
                 // (inet, boolean, name). num_nulls tells NULL from a composite value whose fields are all NULL.
-                Wire::ServerText => {
-                    format!("CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END")
-                }
-                _ => name,
+                true => format!("CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END"),
+                false => name,
             }
         })
         .collect();
+    let (columns, table) = (columns.join(", "), quote_name(request.table));
+    if is_plain && request.only && !request.columns.is_empty() && !request.columns.iter().any(is_text) {
+        return format!("COPY {table} ({columns}) TO STDOUT (FORMAT binary)");
+    }
     let only = if request.only { "ONLY " } else { "" };
-    format!("COPY (SELECT {} FROM {only}{}) TO STDOUT (FORMAT binary)", columns.join(", "), quote_name(request.table))
+    format!("COPY (SELECT {columns} FROM {only}{table}) TO STDOUT (FORMAT binary)")
 }
 
 pub(super) fn quote_name(name: &QualifiedName) -> String {

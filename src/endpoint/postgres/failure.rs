@@ -17,6 +17,12 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
             format!("the URL is not valid: {error}"),
             Some("percent-encode special characters in the user and the password, for example `@` as `%40`"),
         ),
+        sqlx::Error::Protocol(what) => (
+            format!("the server sent a message that is not of its protocol: {what}"),
+            Some(
+                "the connection damages what it carries, or no PostgreSQL answers there: `?sslmode=require` guards it; run again",
+            ),
+        ),
         error => (chain(error), None),
     };
     let told = Error::could_not(operation, object, cause);

@@ -6,13 +6,18 @@
 mod connect;
 mod copy;
 mod failure;
+mod fence;
 mod introspect;
 mod own_digest;
 mod session;
+mod snapshot;
 mod source;
+mod wait;
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{Access, ChosenPath, PIN, close, connect, connect_beside, leave};
 pub(crate) use failure::{explain, explain_connecting};
+pub use fence::silence_caught_panics;
+pub(crate) use fence::{fenced, fenced_wait};
 pub use introspect::introspect;
-pub use session::Session;
+pub use session::{STALL_TIMEOUT_DEFAULT, Session};
 pub use source::{PostgresSource, Reached};

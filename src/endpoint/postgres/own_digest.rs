@@ -22,12 +22,15 @@ const OPERATION: &str = "ask the server for its own digest of";
 /// # Errors
 /// What the server says: a row whose texts together are longer than 1 GB, or a server that has no MD5.
 pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDigest> {
+    session.ensure_held(request.table)?;
     let object = format!("table `{}`", request.table);
     let is_utf8 = prepare(session, &object)?;
     let sql = format!("SELECT pg_catalog.count(*), {}, {} FROM {}", half(1), half(17), row_hashes(request, is_utf8));
-    let rows = session.query_rows(OPERATION, &object, &sql).map_err(|error| match (error.kind(), error.way_out()) {
-        (Kind::CouldNotRun, None) => error.hint("`--verify full` does without the server's own digest"),
-        _ => error,
+    let rows = session.query_rows_at_length(OPERATION, &object, &sql).map_err(|error| {
+        match (error.kind(), error.way_out()) {
+            (Kind::CouldNotRun, None) => error.hint("`--verify full` does without the server's own digest"),
+            _ => error,
+        }
     })?;
     digest(&rows).ok_or_else(|| {
         Error::could_not(OPERATION, &object, "its answer is no digest")
@@ -40,6 +43,7 @@ pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDiges
 /// # Errors
 /// As [`ask`]; also what `hash` returns.
 pub fn hashes(session: &mut Session, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<()> {
+    session.ensure_held(request.table)?;
     let object = format!("table `{}`", request.table);
     let is_utf8 = prepare(session, &object)?;
     let sql = format!(

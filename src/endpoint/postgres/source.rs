@@ -8,6 +8,7 @@ use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeHash, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
 use crate::value::{Cell, TextDigest, recycle};
+use std::time::Duration;
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
@@ -42,6 +43,14 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// How long the server may send nothing while it owes an answer; `None` for as long as it likes. Ten minutes, unless
+    /// this is called.
+    #[must_use]
+    pub fn stall_timeout(mut self, limit: Option<Duration>) -> Self {
+        self.session.set_stall_timeout(limit);
+        self
+    }
+
     /// Reads the catalog and forgets it: the server's process then has at hand what it takes twice as long to look up
     /// for the first time.
     ///
@@ -90,7 +99,8 @@ impl Source for PostgresSource {
     }
 
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
-        let statement = copy::statement(request);
+        let held = self.session.ensure_held(request.table)?;
+        let statement = copy::statement(request, held.is_plain);
         let mut frames = Frames::new(request.columns.len());
         let mut rows_read: u64 = 0;
         // The cells of a row borrow its message; the vector's memory goes from row to row.
@@ -108,7 +118,9 @@ impl Source for PostgresSource {
                 Ok(())
             })
         })?;
-        frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))
+        frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))?;
+        // What was true before the first row has to be true behind the last one.
+        self.session.ensure_held(request.table).map(|_| ())
     }
 
     fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {

@@ -1,14 +1,15 @@
 //! A connection to PostgreSQL that writes, driven by a thread of its own: callable from blocking and from asynchronous
 //! code alike, and rows are sent while the next ones are made.
 //!
-//! Invariant: after a failure every further call but the drop returns an error; what was not committed is gone.
+//! Invariants: after a failure every further call but the drop returns an error; what was not committed is gone; the
+//! search path is the pinned one but between [`Connection::enter`] and [`Connection::leave`].
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{connect, explain, explain_connecting};
+use crate::endpoint::postgres::{ChosenPath, PIN, close, connect_beside, explain, explain_connecting, fenced_wait};
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, Row, ValueRef};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, ValueRef};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +49,7 @@ pub(super) struct Connection {
     failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     label: String,
+    path: ChosenPath,
 }
 
 impl Connection {
@@ -76,15 +78,36 @@ impl Connection {
             cancel: cancel.clone(),
         };
         let thread = std::thread::spawn(move || worker.run(&options));
-        let connection = Connection { requests: Some(requests), answers, failed, thread: Some(thread), label };
-        // The first answer says whether there is a connection at all.
-        connection.answer()?;
+        let path = ChosenPath(String::new());
+        let mut connection =
+            Connection { requests: Some(requests), answers, failed, thread: Some(thread), label, path };
+        // The first answer says whether there is a connection at all, and which path was chosen.
+        let path = connection.answer()?.into_iter().flatten().flatten().next();
+        connection.path = ChosenPath(path.unwrap_or_default());
         Ok(connection)
     }
 
     /// The endpoint in backticks, without a password.
     pub(super) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// Lets what the database's owner has written (triggers, functions in checks) find things by the path that was
+    /// chosen for it.
+    pub(super) fn enter(&mut self) -> Result<()> {
+        self.query(self.path.enter(), self.label.clone()).map(|_| ())
+    }
+
+    /// As [`Connection::enter`], for expressions as the server prints them, which name by themselves only what the
+    /// server's own schema does not have: that one comes first.
+    pub(super) fn enter_behind_the_servers_own(&mut self) -> Result<()> {
+        let path = ChosenPath(format!("pg_catalog, {}", self.path.0).trim_end_matches([',', ' ']).to_owned());
+        self.query(path.enter(), self.label.clone()).map(|_| ())
+    }
+
+    /// Pins the path again.
+    pub(super) fn leave(&mut self) -> Result<()> {
+        self.query(PIN, self.label.clone()).map(|_| ())
     }
 
     /// Runs statements and returns the rows of the last that has any; `object` is what a failure names.
@@ -164,7 +187,7 @@ impl Worker {
             }
         };
         runtime.block_on(async {
-            let connecting = tokio::time::timeout(CONNECT_LIMIT, connect(options));
+            let connecting = tokio::time::timeout(CONNECT_LIMIT, connect_beside(options));
             let connected = match self.unless_cancelled(connecting).await {
                 Ok(connected) => connected,
                 Err(interrupted) => {
@@ -172,8 +195,8 @@ impl Worker {
                     return;
                 }
             };
-            let mut connection = match connected {
-                Ok(Ok(connection)) => connection,
+            let (mut connection, path) = match connected {
+                Ok(Ok(connected)) => connected,
                 Ok(Err(error)) => {
                     let _ = self.outgoing.send(Err(explain_connecting(&self.url, &error)));
                     return;
@@ -184,12 +207,12 @@ impl Worker {
                     return;
                 }
             };
-            if self.outgoing.send(Ok(Vec::new())).is_ok() {
+            if self.outgoing.send(Ok(vec![vec![Some(path.0)]])).is_ok() {
                 self.serve(&mut connection).await;
             }
             // Nobody waits for this connection any more; one that was left in the middle of something is just cut.
             if !self.cancel.is_cancelled() {
-                let _ = connection.close().await;
+                close(connection).await;
             }
         });
     }
@@ -231,13 +254,13 @@ impl Worker {
         const OPERATION: &str = "fill";
         self.failed.store(false, Ordering::Relaxed);
         let told = |error: &sqlx::Error| explain(OPERATION, object, error);
-        let started = self.unless_cancelled(connection.copy_in_raw(sql)).await;
+        let started = self.unless_cancelled(fenced_wait(connection.copy_in_raw(sql))).await;
         let mut outcome = started.and_then(|copy| copy.map_err(|error| told(&error)));
         loop {
             match self.incoming.recv() {
                 Ok(Request::Chunk(rows)) => {
                     if let Ok(copy) = &mut outcome {
-                        let sent = self.unless_cancelled(copy.send(rows)).await;
+                        let sent = self.unless_cancelled(fenced_wait(copy.send(rows))).await;
                         if let Err(error) = sent.and_then(|sent| sent.map_err(|error| told(&error))) {
                             outcome = Err(error);
                         }
@@ -249,7 +272,7 @@ impl Worker {
                 Ok(Request::CopyEnd) => {
                     return match outcome {
                         Ok(copy) => {
-                            let finished = self.unless_cancelled(copy.finish()).await;
+                            let finished = self.unless_cancelled(fenced_wait(copy.finish())).await;
                             finished.and_then(|finished| finished.map(|_| ()).map_err(|error| told(&error)))
                         }
                         Err(error) => Err(error),
@@ -259,7 +282,7 @@ impl Worker {
                     if let Ok(copy) = outcome
                         && !self.cancel.is_cancelled()
                     {
-                        let _ = copy.abort("the rows end here").await;
+                        let _ = fenced_wait(copy.abort("the rows end here")).await;
                     }
                     return Err(Error::could_not(OPERATION, object, "the rows ended too early"));
                 }
@@ -271,7 +294,7 @@ impl Worker {
 async fn query(connection: &mut PgConnection, sql: &str, object: &str) -> Result<Answer> {
     const OPERATION: &str = "write to";
     // Audited: names in these statements are quoted, values are literals made by this program.
-    let rows = connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
+    let rows = fenced_wait(connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))).await;
     let rows = rows.map_err(|error| explain(OPERATION, object, &error))?;
     let text = |row: &sqlx::postgres::PgRow, place: usize| -> Result<Option<String>> {
         let value = row.try_get_raw(place).map_err(|error| explain(OPERATION, object, &error))?;

@@ -122,11 +122,15 @@ impl PostgresSink {
             self.connection.copy(copy, &update.object)?;
             self.connection.chunk(update.rows)?;
             self.connection.copy_end()?;
+            self.connection.enter()?;
             self.connection.query(set, &update.object)?;
+            self.connection.leave()?;
         }
         // Setting a sequence is the one thing that no rollback undoes, so whatever can fail has to fail before it.
         let label = self.connection.label().to_owned();
+        self.connection.enter()?;
         self.connection.query("SET CONSTRAINTS ALL IMMEDIATE", &label)?;
+        self.connection.leave()?;
         for (table, column, sequence, counts_up) in &self.sequences {
             if !self.filled.contains(table) {
                 continue;
@@ -142,6 +146,7 @@ impl PostgresSink {
             );
             self.connection.query(sql, format!("the sequence `{sequence}`"))?;
         }
+        self.connection.enter()?;
         self.connection.query_to_its_end("COMMIT", &label)?;
         let tables: Vec<String> = self.filled.iter().map(|table| table_name(table, false)).collect();
         if tables.is_empty() {
@@ -170,9 +175,10 @@ impl Sink for PostgresSink {
             true => format!("COPY {name} FROM STDIN"),
             false => format!("COPY {name} ({listed}) FROM STDIN"),
         };
+        self.connection.enter()?;
         self.connection.copy(sql, &object)?;
         let key = identifying(Some(table), columns);
-        let update = update(&name, &object, columns, &key, later, self.updates.len());
+        let update = update(table, columns, &key, later, self.updates.len());
         self.current = Some(Current { later: later.to_vec(), key, update });
         self.filled.push(table.name.clone());
         Ok(())
@@ -200,6 +206,7 @@ impl Sink for PostgresSink {
             self.send()?;
         }
         self.connection.copy_end()?;
+        self.connection.leave()?;
         if let Some(current) = self.current.take()
             && !current.update.rows.is_empty()
         {
@@ -210,15 +217,15 @@ impl Sink for PostgresSink {
 }
 
 /// The statements that set the columns that were left for later, by way of a temporary table.
-fn update(name: &str, object: &str, columns: &[String], key: &[usize], later: &[usize], number: usize) -> Update {
+fn update(table: &Table, columns: &[String], key: &[usize], later: &[usize], number: usize) -> Update {
+    let name = table_name(&table.name, false);
     let temporary = quote(&format!("whimbrel_later_{number}"));
     let places: Vec<String> = key.iter().chain(later).map(|place| quote(&columns[*place])).collect();
     let set: Vec<String> =
         (later.iter().map(|place| quote(&columns[*place]))).map(|column| format!("{column} = l.{column}")).collect();
-    let found: Vec<String> =
-        (key.iter().map(|place| quote(&columns[*place]))).map(|column| format!("t.{column} = l.{column}")).collect();
+    let found: Vec<String> = key.iter().map(|place| equality(table, &columns[*place])).collect();
     Update {
-        object: object.to_owned(),
+        object: format!("`{}`", table.name),
         statements: [
             format!(
                 "CREATE TEMP TABLE {temporary} ON COMMIT DROP AS SELECT {} FROM {name} WITH NO DATA",
@@ -229,4 +236,15 @@ fn update(name: &str, object: &str, columns: &[String], key: &[usize], later: &[
         ],
         rows: Vec::new(),
     }
+}
+
+/// That two rows have the same key, whatever the search path is. Only the type of an extension or of a user has an
+/// equality that is not the server's own.
+fn equality(table: &Table, column: &str) -> String {
+    let type_name = table.column(column).map(|column| column.data_type.base().name.as_str()).unwrap_or_default();
+    // As the catalog spells types, what is not the server's own has its schema before a point.
+    let is_own = !type_name.split('(').next().unwrap_or_default().contains('.');
+    let equals = if is_own { "OPERATOR(pg_catalog.=)" } else { "=" };
+    let column = quote(column);
+    format!("t.{column} {equals} l.{column}")
 }

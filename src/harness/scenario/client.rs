@@ -2,11 +2,13 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{PostgresSource, Reached, connect, explain, explain_connecting};
+use crate::endpoint::postgres::{
+    PostgresSource, Reached, close, connect_beside, explain, explain_connecting, fenced_wait,
+};
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, ValueRef};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, ValueRef};
 use std::fmt::Display;
 use std::str::FromStr;
 use tokio::runtime::Runtime;
@@ -26,7 +28,13 @@ impl Client {
         let options = PgConnectOptions::from_str(url.secret()).map_err(|error| explain_connecting(url, &error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not("connect to", "")?;
         let connecting = options.disable_statement_logging();
-        let connection = runtime.block_on(connect(&connecting)).map_err(|error| explain_connecting(url, &error))?;
+        // What this runs is somebody else's schema and rows, in a database of the harness' own.
+        let connection = runtime.block_on(async {
+            let (mut connection, path) = connect_beside(&connecting).await?;
+            fenced_wait(connection.execute(sqlx::raw_sql(AssertSqlSafe(path.enter())))).await?;
+            Ok::<_, sqlx::Error>(connection)
+        });
+        let connection = connection.map_err(|error| explain_connecting(url, &error))?;
         Ok(Client { connection: Some(connection), runtime })
     }
 
@@ -38,7 +46,7 @@ impl Client {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let sql = sql.into();
         let statement = sqlx::raw_sql(AssertSqlSafe(sql.as_str()));
-        let done = self.runtime.block_on(connection.execute(statement));
+        let done = self.runtime.block_on(fenced_wait(connection.execute(statement)));
         done.map(|_| ()).map_err(|error| match place(&error, &sql) {
             Some(place) => explain(operation, format!("{object}, {place}"), &error),
             None => explain(operation, object, &error),
@@ -51,8 +59,10 @@ impl Client {
     /// Whatever the server says.
     pub fn rows(&mut self, sql: impl Into<String>, operation: &str, object: impl Display) -> Result<Vec<TextRow>> {
         let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
-        let statement = sqlx::raw_sql(AssertSqlSafe(sql.into()));
-        let rows = self.runtime.block_on(connection.fetch_all(statement)).could_not(operation, &object)?;
+        // Until the end of the message, which is one transaction.
+        let sql = format!("SET LOCAL search_path = pg_catalog, pg_temp; {}", sql.into());
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql));
+        let rows = self.runtime.block_on(fenced_wait(connection.fetch_all(statement))).could_not(operation, &object)?;
         rows.iter().map(texts).collect::<Result<_, _>>().could_not(operation, object)
     }
 }
@@ -105,7 +115,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // The database is dropped next, whether the server has heard the goodbye or not.
-            let _ = self.runtime.block_on(connection.close());
+            let _ = self.runtime.block_on(close(connection));
         }
     }
 }

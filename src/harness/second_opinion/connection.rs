@@ -8,12 +8,12 @@ use super::stored::{self, Foreign, Ledger, Told};
 use super::{Disagreement, DisagreementKind, Opinion};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{connect, explain, explain_connecting};
+use crate::endpoint::postgres::{Access, close, connect, explain, explain_connecting, fenced_wait};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgCopyIn, PgRow};
-use sqlx::{ConnectOptions, Connection as _, Row as _};
+use sqlx::{ConnectOptions, Row as _};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
@@ -62,7 +62,7 @@ impl Asker {
             .enable_all()
             .build()
             .map_err(|error| Error::could_not("start the runtime of", &label, error))?;
-        let connecting = async { tokio::time::timeout(CONNECT_TIMEOUT, connect(&options)).await };
+        let connecting = async { tokio::time::timeout(CONNECT_TIMEOUT, connect(&options, Access::Writes)).await };
         let connection = match runtime.block_on(connecting) {
             Ok(outcome) => outcome.map_err(|error| told(&error))?,
             Err(_) => {
@@ -157,12 +157,13 @@ impl Asker {
         let label = self.label.clone();
         let told = |error: &sqlx::Error| explain("send values to", &label, error);
         let sql = statement::copy_stored(width);
-        let mut copy = self.runtime.block_on(connection.copy_in_raw(&sql)).map_err(|error| told(&error))?;
+        let mut copy =
+            self.runtime.block_on(fenced_wait(connection.copy_in_raw(&sql))).map_err(|error| told(&error))?;
         let mut asked = BTreeMap::new();
         let mut bytes = COPY_HEADER.to_vec();
         for (number, table) in tables.iter().enumerate() {
             let send = |bytes: &mut Vec<u8>, copy: &mut PgCopyIn<&mut PgConnection>| {
-                self.runtime.block_on(copy.send(bytes.as_slice())).map_err(|error| told(&error))?;
+                self.runtime.block_on(fenced_wait(copy.send(bytes.as_slice()))).map_err(|error| told(&error))?;
                 bytes.clear();
                 Ok(())
             };
@@ -184,8 +185,8 @@ impl Asker {
         bytes.extend_from_slice(COPY_TRAILER);
         self.runtime
             .block_on(async {
-                copy.send(bytes.as_slice()).await?;
-                copy.finish().await
+                fenced_wait(copy.send(bytes.as_slice())).await?;
+                fenced_wait(copy.finish()).await
             })
             .map_err(|error| told(&error))?;
         self.connection = Some(connection);
@@ -195,7 +196,7 @@ impl Asker {
     fn run(&mut self, operation: &str, sql: &str) -> Result<()> {
         let mut connection = self.take(operation)?;
         let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let outcome = self.runtime.block_on(statement.execute(&mut connection));
+        let outcome = self.runtime.block_on(fenced_wait(statement.execute(&mut connection)));
         self.connection = Some(connection);
         outcome.map(drop).map_err(|error| explain(operation, &self.label, &error))
     }
@@ -203,7 +204,7 @@ impl Asker {
     fn fetch(&mut self, sql: &str) -> Result<Vec<PgRow>, sqlx::Error> {
         let Some(connection) = self.connection.as_mut() else { return Err(sqlx::Error::WorkerCrashed) };
         let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        self.runtime.block_on(statement.fetch_all(connection))
+        self.runtime.block_on(fenced_wait(statement.fetch_all(connection)))
     }
 
     /// The connection for one exchange; whoever ends it well puts it back.
@@ -218,7 +219,7 @@ impl Drop for Asker {
         let Some(connection) = self.connection.take() else { return };
         if Handle::try_current().is_err() {
             // Whether the server heard the goodbye changes nothing: there is nothing to commit.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await });
+            let _ = self.runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, close(connection)).await });
         }
     }
 }

@@ -1,6 +1,6 @@
 -- One snapshot, and every setting pinned that the text of a value depends on.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SET LOCAL search_path = pg_catalog;
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL "TimeZone" = 'UTC';
 SET LOCAL "DateStyle" = 'ISO, YMD';
 SET LOCAL "IntervalStyle" = 'postgres';

@@ -4,6 +4,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::super::postgres::Explained;
 use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table};
+use crate::endpoint::postgres::leave;
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -206,19 +207,29 @@ pub(crate) async fn state(connection: &mut PgConnection, place: &Place, version:
 /// One row of sqlx's history: version, moment, success, checksum, nanoseconds.
 pub(crate) type SqlxRow = (i64, String, bool, Vec<u8>, i64);
 
-/// Reads `_sqlx_migrations`; nothing where it does not exist.
-pub(crate) async fn read_sqlx(connection: &mut PgConnection) -> Result<Option<Vec<SqlxRow>>> {
+/// Reads `_sqlx_migrations`, which is found by the path that `enter` sets; nothing where it does not exist.
+pub(crate) async fn read_sqlx(connection: &mut PgConnection, enter: &str) -> Result<Option<Vec<SqlxRow>>> {
     const SQLX: &str = "`_sqlx_migrations`";
-    let there: bool = sqlx::query_scalar("SELECT pg_catalog.to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .could_not("read", SQLX)?;
-    if !there {
-        return Ok(None);
-    }
+    sqlx::raw_sql(AssertSqlSafe(enter.to_owned())).execute(&mut *connection).await.could_not("read", SQLX)?;
+    let oid: Option<i64> =
+        sqlx::query_scalar("SELECT pg_catalog.to_regclass('_sqlx_migrations')::pg_catalog.oid::bigint")
+            .fetch_one(&mut *connection)
+            .await
+            .could_not("read", SQLX)?;
+    leave(connection).await.could_not("read", SQLX)?;
+    let Some(oid) = oid else { return Ok(None) };
+    let name: Option<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid::bigint = $1",
+    )
+    .bind(oid)
+    .fetch_optional(&mut *connection)
+    .await
+    .could_not("read", SQLX)?;
+    let Some(name) = name else { return Ok(None) };
     let sql = format!(
         "SELECT version, pg_catalog.to_char(installed_on AT TIME ZONE 'UTC', {RFC_3339}), success, checksum, \
-         execution_time FROM _sqlx_migrations ORDER BY version"
+         execution_time FROM {name} ORDER BY version"
     );
     sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.could_not("read", SQLX).map(Some)
 }

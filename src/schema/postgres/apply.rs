@@ -24,6 +24,12 @@ const ACTIVE_SQL_TRANSACTION: &str = "25001";
 /// A procedure that commits was called in a transaction.
 const INVALID_TRANSACTION_TERMINATION: &str = "2D000";
 
+/// An index that a concurrent build has left: as people and as statements name it.
+struct InvalidIndex {
+    shown: String,
+    quoted: String,
+}
+
 /// A failure, and the code that the server gave it.
 struct Failure {
     error: Error,
@@ -76,7 +82,7 @@ impl Session {
             let failure = match ran {
                 Ok(report) => {
                     observe(&Event::Committing { version: step.version });
-                    match self.simple("COMMIT").await {
+                    match self.commit().await {
                         Ok(()) => {
                             self.has_history = true;
                             self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
@@ -138,11 +144,16 @@ impl Session {
         let has_history = self.has_history;
         let (connection, place) = self.open().await?;
         let begun = transaction_id(connection).await?;
+        self.path = self.chosen.clone();
+        self.enter().await?;
+        let (connection, _) = self.open().await?;
         for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
             run_statement(connection, step, number, statement).await?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
         }
+        self.leave().await?;
+        let (connection, _) = self.open().await?;
         // The scanner refuses transaction control where it sees it; what it might not see is noticed here.
         if transaction_id(connection).await? != begun {
             let cause = "a statement of it ended the transaction, so that some of it is committed without a history";
@@ -212,7 +223,8 @@ impl Session {
         for (index, statement) in step.script.statements.iter().enumerate().skip(step.resume_after.unwrap_or(0)) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
             if let Err(failure) = self.run_recorded(step, running, index, statement, observe).await {
-                let remains = self.invalid_index(statement).await.unwrap_or_default();
+                let remains =
+                    self.invalid_index(statement).await.ok().flatten().map(|index| index.shown).unwrap_or_default();
                 return Err(stopped(step, index, &remains, give_up(failure)));
             }
             observe(&Event::StatementFinished { version: step.version, statement: index + 1 });
@@ -230,7 +242,7 @@ impl Session {
 
     async fn end(&mut self, result: Result<()>) -> Result<()> {
         match result {
-            Ok(()) => self.simple("COMMIT").await,
+            Ok(()) => self.commit().await,
             Err(error) => {
                 self.abandon().await;
                 Err(error)
@@ -311,13 +323,18 @@ impl Session {
         statement: &Statement,
     ) -> Result<(), Failure> {
         self.simple("BEGIN").await?;
-        let (connection, place) = self.open().await?;
+        self.enter().await?;
+        let (connection, _) = self.open().await?;
         let mut ran = run_statement(connection, step, index + 1, statement).await;
         if ran.is_ok() {
+            ran = self.leave().await.map_err(Failure::from);
+        }
+        if ran.is_ok() {
+            let (connection, place) = self.open().await?;
             ran = mark(connection, &place, step, running, index + 1, index + 1).await.map_err(Failure::from);
         }
         match ran {
-            Ok(()) => Ok(self.simple("COMMIT").await?),
+            Ok(()) => Ok(self.commit().await?),
             Err(failure) => {
                 self.abandon().await;
                 Err(failure)
@@ -339,23 +356,36 @@ impl Session {
         mark(connection, &place, step, running, index + 1, index).await?;
         let sql = |sql: &'static str| sqlx::raw_sql(sql);
         sql("SET lock_timeout = 0").execute(&mut *connection).await.could_not("prepare", step.label())?;
-        run_statement(connection, step, index + 1, statement).await?;
+        self.enter().await?;
+        let (connection, _) = self.open().await?;
+        let ran = run_statement(connection, step, index + 1, statement).await;
+        let left = self.leave().await;
+        ran?;
+        left?;
+        let (connection, _) = self.open().await?;
         mark(connection, &place, step, running, index + 1, index + 1).await?;
         Ok(())
     }
 
-    /// The invalid index that a failed concurrent build of this very statement has left, as a name to be dropped.
-    async fn invalid_index(&mut self, statement: &Statement) -> Result<String> {
-        let Some(name) = concurrent_index_name(statement) else { return Ok(String::new()) };
+    /// The invalid index that a failed concurrent build of this very statement has left.
+    async fn invalid_index(&mut self, statement: &Statement) -> Result<Option<InvalidIndex>> {
+        let Some(name) = concurrent_index_name(statement) else { return Ok(None) };
+        self.enter().await?;
         let (connection, _) = self.open().await?;
-        let sql = "SELECT c.oid::regclass::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-                   WHERE NOT i.indisvalid AND c.relname = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
-        let found: Option<String> = sqlx::query_scalar(sql)
+        // It is looked for where the script would find it, and by nothing that the path could replace.
+        let sql = "SELECT c.oid::pg_catalog.regclass::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname) \
+                   FROM pg_catalog.pg_index i \
+                   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
+                   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+                   WHERE NOT i.indisvalid AND c.relname OPERATOR(pg_catalog.=) $1 \
+                     AND pg_catalog.pg_table_is_visible(c.oid)";
+        let found: Option<(String, String)> = sqlx::query_as(sql)
             .bind(&name)
             .fetch_optional(connection)
             .await
             .could_not("look for", "invalid indexes")?;
-        Ok(found.unwrap_or_default())
+        self.leave().await?;
+        Ok(found.map(|(shown, quoted)| InvalidIndex { shown, quoted }))
     }
 
     /// Before a concurrent build is tried again: what the build that failed has left would be in its way.
@@ -363,14 +393,11 @@ impl Session {
         if step.resume_after.is_none() {
             return Ok(());
         }
-        let name = self.invalid_index(statement).await?;
-        if name.is_empty() {
-            return Ok(());
-        }
+        let Some(index) = self.invalid_index(statement).await? else { return Ok(()) };
         let (connection, _) = self.open().await?;
-        execute(connection, format!("DROP INDEX CONCURRENTLY {name}"))
+        execute(connection, format!("DROP INDEX CONCURRENTLY {}", index.quoted))
             .await
-            .could_not("drop invalid index", format!("`{name}`"))
+            .could_not("drop invalid index", format!("`{}`", index.shown))
     }
 }
 

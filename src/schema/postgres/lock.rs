@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::database::Observer;
 use super::super::event::Event;
-use super::{Explained, NOTICE_A_DEAD_CLIENT, Session};
+use super::{Explained, NOTICE_A_DEAD_CLIENT, PIN, Session};
 use crate::{Error, Result};
 
 /// How often a waiting runner tries again.
@@ -57,9 +57,10 @@ impl Session {
     pub(super) async fn prepare_connection(&mut self) -> Result<()> {
         let milliseconds = self.options.lock_timeout.as_millis().clamp(1, 2_147_483_647);
         let object = self.object();
+        self.path = self.chosen.clone();
         let (connection, _) = self.open().await?;
         let sql = format!(
-            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; SET lock_timeout = {milliseconds}; \
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {PIN}; SET lock_timeout = {milliseconds}; \
              SET idle_in_transaction_session_timeout = 0; {NOTICE_A_DEAD_CLIENT}"
         );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;

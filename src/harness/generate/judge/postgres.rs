@@ -53,6 +53,7 @@ fn connected<'c>(connection: &'c mut Option<Connection>, url: &PostgresUrl) -> R
         None => {
             let mut open = Connection::open(url)?;
             let label = open.label().to_owned();
+            open.enter_behind_the_servers_own()?;
             open.query(
                 "SET client_encoding = 'UTF8'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; \
                  SET TimeZone = 'UTC'; SET standard_conforming_strings = on; SET xmloption = content; \
@@ -72,11 +73,13 @@ impl Judge for PostgresJudge {
         let name = table_name(&table.name, false);
         if !self.known.contains_key(&name) {
             let temporary = quote(&format!("whimbrel_judge_{}", self.known.len()));
+            connection.leave()?;
             let partitions = partition_conditions(connection, &name, &object)?;
             let listed: Vec<String> = columns.iter().filter_map(|name| table.column(name)).map(definition).collect();
             let query = query(table, &temporary, &partitions);
             let listed: String = listed.iter().map(|column| format!(", {column}")).collect();
             connection.query(format!("CREATE TEMP TABLE {temporary} (whimbrel_row integer{listed})"), &object)?;
+            connection.enter_behind_the_servers_own()?;
             self.known.insert(name.clone(), Asking { temporary, query, one_by_one: OneByOne::Unknown });
         }
         let Some(asking) = self.known.get_mut(&name) else { return Ok(Vec::new()) };

@@ -1,0 +1,6 @@
+//! A source that means harm, or is changed while it is read, and a wire that cannot be trusted.
+
+mod path;
+mod snapshot;
+mod support;
+mod wire;
