@@ -19,7 +19,12 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
 
 /// The checksum of a file's text, as `xxh3-128:` and 32 hexadecimal digits of its canonical form.
 pub fn checksum(text: &str) -> String {
-    format!("xxh3-128:{:032x}", xxh3_128(canonical(text).as_bytes()))
+    named(xxh3_128(canonical(text).as_bytes()))
+}
+
+/// A digest with the name of its algorithm.
+pub(crate) fn named(digest: u128) -> String {
+    format!("xxh3-128:{digest:032x}")
 }
 
 /// Whether `recorded` is the SHA-384 that sqlx takes over the raw file, with any line ending that Git may have given

@@ -115,6 +115,9 @@ pub(crate) trait Database: Send {
     /// Runs one step and commits it with its history row.
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome>;
 
+    /// Fails where the history is not what the steps have left, as it is committed now.
+    fn confirm(&mut self) -> Result<()>;
+
     /// Runs the steps in one transaction and rolls it back. None of them is without a transaction.
     fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>>;
 

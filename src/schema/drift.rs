@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::tokens::{self, Class, Dialect};
+use super::tokens::{Dialect, same_definition};
 
 /// One object of a schema: a table, an index, a trigger, a view, a column, a constraint, …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -76,7 +76,7 @@ pub fn compare(expected: &[Object], found: &[Object], dialect: Dialect) -> Vec<D
     for (key, expected) in expected {
         match found.remove(&key) {
             None => differences.push(Difference::Missing { expected }),
-            Some(found) if normal(&expected.definition, dialect) != normal(&found.definition, dialect) => {
+            Some(found) if !same_definition(&expected.definition, &found.definition, dialect) => {
                 differences.push(Difference::Changed { expected, found });
             }
             Some(_) => {}
@@ -84,18 +84,6 @@ pub fn compare(expected: &[Object], found: &[Object], dialect: Dialect) -> Vec<D
     }
     differences.extend(found.into_values().map(|found| Difference::Unexpected { found }));
     differences
-}
-
-/// A definition without what does not matter: one entry per token, words and names in lower case without quotes.
-fn normal(definition: &str, dialect: Dialect) -> Vec<(bool, String)> {
-    let Ok(scan) = tokens::scan(definition, dialect) else { return vec![(true, definition.to_owned())] };
-    let tokens = scan.statements.iter().flat_map(|statement| &statement.tokens);
-    tokens
-        .map(|token| match token.class {
-            Class::Text => (true, token.text.clone()),
-            _ => (false, token.unquoted().to_lowercase()),
-        })
-        .collect()
 }
 
 #[cfg(test)]

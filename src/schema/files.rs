@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::checksum::{canonical, checksum};
 use super::script::{Header, Reversal};
@@ -23,11 +24,11 @@ pub struct Migration {
     /// The file that holds `up`, for messages.
     pub file: String,
     /// The SQL that goes up, canonical.
-    pub up: String,
+    pub up: Arc<str>,
     /// The SQL that goes back down, canonical; without it the migration is irreversible.
-    pub down: Option<String>,
+    pub down: Option<Arc<str>>,
     /// The text of `up` byte for byte, where it differs from the canonical one.
-    pub(crate) raw_up: Option<String>,
+    pub(crate) raw_up: Option<Arc<str>>,
     /// The checksum of `up`.
     pub up_checksum: String,
     /// The checksum of `down`.
@@ -103,7 +104,7 @@ impl Migrations {
         T: Into<Cow<'static, str>>,
     {
         let mut ups: BTreeMap<i64, Migration> = BTreeMap::new();
-        let mut downs: BTreeMap<i64, (String, String, String)> = BTreeMap::new();
+        let mut downs: BTreeMap<i64, (String, String, Arc<str>)> = BTreeMap::new();
         for (file, text) in files {
             let file = file.as_ref();
             let Some(name) = FileName::read(file)? else {
@@ -112,7 +113,7 @@ impl Migrations {
             let text: Cow<'static, str> = text.into();
             Header::read(file, &text)?;
             let earlier = if name.is_down {
-                let down = (name.name.to_owned(), file.to_owned(), canonical(&text).into_owned());
+                let down = (name.name.to_owned(), file.to_owned(), shared(text).0);
                 downs.insert(name.version, down).map(|(_, file, _)| file)
             } else {
                 ups.insert(name.version, migration(&name, file, text)).map(|earlier| earlier.file)
@@ -210,11 +211,18 @@ impl<'m> IntoIterator for &'m Migrations {
 }
 
 fn migration(name: &FileName<'_>, file: &str, text: Cow<'static, str>) -> Migration {
-    let up = canonical(&text).into_owned();
-    let raw_up = (up != text).then(|| text.into_owned());
+    let (up, raw_up) = shared(text);
     let up_checksum = checksum(&up);
     let (version, name, file) = (name.version, name.name.to_owned(), file.to_owned());
     Migration { version, name, file, up, down: None, raw_up, up_checksum, down_checksum: None }
+}
+
+/// The canonical text, and the text as it was where that is another one.
+fn shared(text: Cow<'static, str>) -> (Arc<str>, Option<Arc<str>>) {
+    match canonical(&text) {
+        Cow::Borrowed(same) if same.len() == text.len() => (text.into(), None),
+        canonical => (canonical.into(), Some(text.into())),
+    }
 }
 
 /// The parts of a migration's file name.

@@ -2,20 +2,27 @@
 //!
 //! Invariants: the row of a transactional migration is written by the transaction that ran it; the row of one
 //! without a transaction is there before its first statement, and `state` is `applied` only after its last. The text
-//! of the down script is in the row, so that a program which never saw the migration can take it back.
+//! of the down script is in the row, so that a program which never saw the migration can take it back. Every change is
+//! a [`Change`] of one row: what the row says afterwards follows from what it said before, and is read back.
 
+mod change;
+mod known;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
 use serde::Serialize;
+use xxhash_rust::xxh3::Xxh3;
 
-use super::checksum::checksum;
+use super::checksum::named;
 use super::script::Reversal;
 use super::tokens::Statement;
 use crate::{Error, Result};
 
+pub(crate) use change::{Change, Progress, expect_row};
+pub(crate) use known::Known;
+
 /// What `schema_migrations` says about a migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntryState {
     /// It ran to its end.
@@ -45,7 +52,7 @@ impl EntryState {
 }
 
 /// One row of the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The migration's version.
     pub version: i64,
@@ -98,9 +105,33 @@ pub(crate) const COLUMNS: [&str; 14] = [
 /// The version of this program, as rows record it.
 pub(crate) const TOOL_VERSION: &str = concat!("whimbrel ", env!("CARGO_PKG_VERSION"));
 
-/// The checksum of the first statements of a script, for [`Entry::finished_checksum`].
-pub(crate) fn checksum_of(statements: &[Statement]) -> String {
-    checksum(&statements.iter().map(|statement| statement.text.as_str()).collect::<Vec<_>>().join("\n;\n"))
+/// The checksum of the first statements of a script, for [`Entry::finished_checksum`]; grows with each statement.
+#[derive(Clone, Default)]
+pub(crate) struct StatementSum {
+    hasher: Xxh3,
+    is_begun: bool,
+}
+
+impl StatementSum {
+    /// The sum of these statements.
+    pub(crate) fn of(statements: &[Statement]) -> StatementSum {
+        let mut sum = StatementSum::default();
+        statements.iter().for_each(|statement| sum.add(statement));
+        sum
+    }
+
+    /// One statement more.
+    pub(crate) fn add(&mut self, statement: &Statement) {
+        if std::mem::replace(&mut self.is_begun, true) {
+            self.hasher.update(b"\n;\n");
+        }
+        self.hasher.update(statement.text().as_bytes());
+    }
+
+    /// The checksum, as [`checksum`] writes it.
+    pub(crate) fn checksum(&self) -> String {
+        named(self.hasher.digest128())
+    }
 }
 
 /// What a new row says; the database adds the time.
@@ -118,6 +149,15 @@ pub(crate) struct NewEntry<'s> {
     /// RFC 3339; nothing for now.
     pub applied_at: Option<&'s str>,
     pub remarks: &'s str,
+}
+
+/// Who may write the history, as a hint.
+pub(crate) const KEEPER: &str = "only the runner writes it: take out what changes it, a statement, a trigger or a rule";
+
+/// The error for a table that has the history's name and is not one that this program makes.
+pub(crate) fn unfit_table(table: &str, why: &str) -> Error {
+    Error::could_not("read history", table, why)
+        .hint("put the table back as the runner made it, or name another one with `--history-table`")
 }
 
 /// The error for a table that has the history's name and another tool's columns.

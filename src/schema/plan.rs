@@ -4,9 +4,11 @@
 //! may be run as its header asks; no step crosses an irreversible, missing or unlabelled down; no step is taken from
 //! a history that contradicts the files, is interrupted, or would run out of order without being told to.
 
+use std::sync::Arc;
+
 use super::checksum::checksum;
 use super::files::{Migration, Migrations};
-use super::history::{Entry, EntryState, checksum_of};
+use super::history::{Entry, EntryState, StatementSum};
 use super::script::{Reversal, Script};
 use super::tokens::Dialect;
 use crate::{Error, Result};
@@ -56,7 +58,7 @@ pub(crate) struct Step {
     pub reversal: Reversal,
     pub up_checksum: String,
     pub down_checksum: Option<String>,
-    pub down_script: Option<String>,
+    pub down_script: Option<Arc<str>>,
     /// The statements that an interrupted run has finished already; nothing for a step that begins.
     pub resume_after: Option<usize>,
 }
@@ -141,7 +143,7 @@ impl Facts<'_> {
     }
 
     fn step_up(&self, migration: &Migration) -> Result<Step> {
-        let script = Script::parse(&migration.file, &migration.up, self.dialect)?;
+        let script = Script::parse(&migration.file, Arc::clone(&migration.up), self.dialect)?;
         let reversal = migration.reversal()?;
         if reversal == Reversal::Unlabelled {
             return Err(Error::usage("migrate up", format!("`{}`", migration.down_file()), "its header has no label")
@@ -151,7 +153,7 @@ impl Facts<'_> {
         }
         if let Some(down) = &migration.down {
             // A way back that could never be run is not one: say so before there is something to take back.
-            Script::parse(&migration.down_file(), down, self.dialect)?;
+            Script::parse(&migration.down_file(), Arc::clone(down), self.dialect)?;
         }
         Ok(Step {
             direction: Direction::Up,
@@ -213,7 +215,8 @@ impl Facts<'_> {
             .hint(format!("put the row back as it was, or record the file with `schema repair {}`", entry.version)));
         }
         let name = file.map_or_else(|| format!("{}_{}.down.sql", entry.version, entry.name), Migration::down_file);
-        let script = Script::parse(&name, down, self.dialect)?;
+        let down: Arc<str> = down.as_str().into();
+        let script = Script::parse(&name, Arc::clone(&down), self.dialect)?;
         let reversal = script.header.reversal.unwrap_or(Reversal::Unlabelled);
         match reversal {
             Reversal::Irreversible => return refusal("it is irreversible: its down script says so"),
@@ -234,7 +237,7 @@ impl Facts<'_> {
             reversal,
             up_checksum: entry.up_checksum.clone(),
             down_checksum: entry.down_checksum.clone(),
-            down_script: entry.down_script.clone(),
+            down_script: Some(down),
             resume_after: None,
         })
     }
@@ -271,7 +274,7 @@ impl Facts<'_> {
             },
         };
         let finished = usize::try_from(entry.statements_finished).unwrap_or(usize::MAX);
-        let same = step.script.statements.get(..finished).map(checksum_of);
+        let same = step.script.statements.get(..finished).map(|ended| StatementSum::of(ended).checksum());
         if finished > 0 && (same.is_none() || same != entry.finished_checksum) {
             return Err(Error::could_not(
                 "resume migration",
@@ -367,7 +370,7 @@ mod tests {
             applied_at: String::new(),
             up_checksum: migration.up_checksum.clone(),
             down_checksum: migration.down_checksum.clone(),
-            down_script: migration.down.clone(),
+            down_script: migration.down.as_deref().map(str::to_owned),
             reversal: migration.reversal().unwrap().word().to_owned(),
             duration_ms: 0,
             tool_version: String::new(),

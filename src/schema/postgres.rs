@@ -10,6 +10,7 @@ mod apply;
 mod bridge;
 mod failure;
 mod lock;
+mod record;
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +23,7 @@ use super::drift::{self, Object};
 use super::event::StepReport;
 use super::files::Migrations;
 use super::history::postgres::Place;
-use super::history::{self, Entry, EntryState, NewEntry};
+use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
@@ -64,7 +65,7 @@ struct Session {
     /// The search path that the script which runs has reached.
     path: ChosenPath,
     has_history: bool,
-    known: Vec<(i64, EntryState)>,
+    known: Known,
 }
 
 impl Postgres {
@@ -100,7 +101,7 @@ impl Session {
             chosen: ChosenPath(String::new()),
             path: ChosenPath(String::new()),
             has_history: false,
-            known: Vec::new(),
+            known: Known::default(),
         }
     }
 
@@ -180,28 +181,38 @@ impl Session {
         let entries = history::postgres::read(connection, &place).await?;
         self.has_history = entries.is_some();
         let entries = entries.unwrap_or_default();
-        self.known = entries.iter().map(|entry| (entry.version, entry.state)).collect();
+        self.known = Known::of(&entries);
         Ok(entries)
     }
 
     async fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
-        let has_history = self.has_history;
-        let object = self.object();
-        let (connection, place) = self.open().await?;
-        // Dropping the transaction on an error rolls it back before the connection is used again.
-        let mut transaction = connection.begin().await.could_not("begin transaction on", &object)?;
-        if !has_history {
-            history::postgres::create(&mut transaction, &place).await?;
-        }
+        self.simple("BEGIN").await?;
+        let mut written = Ok(());
         for (step, foreign) in rows {
             let entry = NewEntry {
                 applied_at: Some(&foreign.applied_at),
                 remarks: remark,
                 ..row(step, EntryState::Applied, foreign.duration_ms)
             };
-            history::postgres::insert(&mut transaction, &place, &entry).await?;
+            written = self.record(step.version, &Change::Insert(entry), None).await;
+            if written.is_err() {
+                break;
+            }
         }
-        transaction.commit().await.could_not("commit to", object)
+        self.end(written).await
+    }
+
+    async fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
+        let entry = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
+        self.simple("BEGIN").await?;
+        let settled = self.record(step.version, &Change::Settle(entry), None).await;
+        self.end(settled).await
+    }
+
+    async fn confirm(&mut self) -> Result<()> {
+        let (connection, place) = self.open().await?;
+        let entries = history::postgres::read(connection, &place).await?.unwrap_or_default();
+        self.known.expect(&place.told(), &entries)
     }
 
     async fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
@@ -340,11 +351,11 @@ impl Database for Postgres {
     }
 
     fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
-        let entry = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
-        self.bridge.talk(async {
-            let (connection, place) = self.session.open().await?;
-            history::postgres::settle(connection, &place, &entry).await
-        })
+        self.bridge.talk(self.session.record_repair(step, remark))
+    }
+
+    fn confirm(&mut self) -> Result<()> {
+        self.bridge.talk(self.session.confirm())
     }
 
     fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {

@@ -3,7 +3,9 @@
 //! Every call blocks and may be made from blocking code and from inside an async runtime alike; [`Runner::spawn`]
 //! is for async code that must not be held up.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -207,7 +209,8 @@ impl Runner {
             let cause = format!("migration `{}_{}` is {}", line.version, line.name, line.state.word());
             return Err(Error::could_not("build schema from nothing", "", cause));
         }
-        let applied = self.migrations.only(|version| history.iter().any(|entry| entry.version == version));
+        let versions: HashSet<i64> = history.iter().map(|entry| entry.version).collect();
+        let applied = self.migrations.only(|version| versions.contains(&version));
         let expected = self.database.objects_from_nothing(&applied)?;
         let found = self.database.objects()?;
         Ok(compare(&expected, &found, self.database.dialect()))
@@ -228,7 +231,7 @@ impl Runner {
                 return Err(Error::could_not("repair migration", repairing, "it was interrupted")
                     .hint("`schema up --resume` runs the rest, `schema down --undo` its down script"));
             }
-            if change(entry, migration).is_none() && entry.down_script == migration.down {
+            if change(entry, migration).is_none() && entry.down_script.as_deref() == migration.down.as_deref() {
                 return Err(Error::usage("repair migration", repairing, "nothing of it has changed"));
             }
             let none = "none".to_owned();
@@ -242,7 +245,8 @@ impl Runner {
                 migration.down_checksum.as_ref().unwrap_or(&none),
             );
             let step = recorded(migration, runner.database.dialect())?;
-            runner.database.record_repair(&step, &remark)
+            runner.database.record_repair(&step, &remark)?;
+            runner.database.confirm()
         })
     }
 
@@ -279,6 +283,7 @@ impl Runner {
                 super::history::TOOL_VERSION
             );
             runner.database.record_adopted(&adopted, &remark)?;
+            runner.database.confirm()?;
             Ok(adopted.iter().map(|(step, _)| step.version).collect())
         })
     }
@@ -333,8 +338,9 @@ impl Runner {
         };
         // Without the lock first: most starts of an application find nothing to do, and most refusals need none. What
         // looks interrupted may be another runner at work; the lock tells the two apart.
-        match self.planned(request) {
-            Ok(steps) if steps.is_empty() => return Ok(self.report.clone()),
+        // The plan itself is dropped: under the lock another one is made, and large scripts are not to be held twice.
+        match self.planned(request).map(|steps| steps.is_empty()) {
+            Ok(true) => return Ok(self.report.clone()),
             Err(error) if !self.looks_interrupted()? => return Err(error),
             _ => self.locked(|runner| runner.run_locked(request))?,
         }
@@ -375,6 +381,7 @@ impl Runner {
                 Outcome::Stale => return Ok(false),
             }
         }
+        self.database.confirm()?;
         Ok(true)
     }
 
@@ -416,7 +423,7 @@ fn sqlite_path(endpoint: &str) -> Result<&str> {
 /// A migration as a row of the history that nothing has to be run for.
 fn recorded(migration: &super::files::Migration, dialect: super::tokens::Dialect) -> Result<Step> {
     let reversal = migration.reversal()?;
-    let script = match Script::parse(&migration.file, &migration.up, dialect) {
+    let script = match Script::parse(&migration.file, Arc::clone(&migration.up), dialect) {
         Ok(script) => script,
         // It ran already, under another runner's rules; only new runs have to keep ours.
         Err(_) => Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new() },

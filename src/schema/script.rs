@@ -16,6 +16,8 @@
 //! sqlx's own `-- no-transaction` is understood too. Invariant: a [`Script`] exists only if every statement of it may
 //! be run in the way that its header asks for, so that nothing has to be refused half-way.
 
+use std::sync::Arc;
+
 use super::tokens::{self, Class, Comment, Dialect, Statement, Token};
 use crate::{Error, Result};
 
@@ -135,8 +137,9 @@ pub struct Script {
 impl Script {
     /// Reads a script and refuses what cannot be run: transaction control, settings of a connection, statements
     /// that need `no-transaction` without it, a directive below the header.
-    pub fn parse(file: &str, text: &str, dialect: Dialect) -> Result<Script> {
-        let header = Header::read(file, text)?;
+    pub fn parse(file: &str, text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Script> {
+        let text = text.into();
+        let header = Header::read(file, &text)?;
         let scan = tokens::scan(text, dialect).map_err(|error| {
             Error::usage("read script", format!("`{file}` {}", error.object()), error.cause().to_owned())
         })?;
@@ -148,7 +151,7 @@ impl Script {
 
     fn refuse(&self, statement: &Statement, dialect: Dialect) -> Result<()> {
         let refusal = |cause: String, hint: &str| {
-            let object = format!("`{}` line {}", self.file, statement.line);
+            let object = format!("`{}` line {}", self.file, statement.line());
             Err(Error::usage("run script", object, cause).hint(hint.to_owned()))
         };
         if let Some(words) = transaction_control(statement, dialect) {
@@ -167,7 +170,7 @@ impl Script {
             return refusal(cause, hint);
         }
         if !self.header.no_transaction && needs_no_transaction(statement, dialect) {
-            let words: Vec<&str> = statement.tokens.iter().take(3).map(|token| token.text.as_str()).collect();
+            let words: Vec<&str> = statement.tokens().take(3).map(|token| token.text).collect();
             return refusal(
                 format!("`{}` cannot run inside a transaction", words.join(" ")),
                 "put it into a migration of its own with `-- whimbrel: no-transaction` in the header",
@@ -193,12 +196,12 @@ fn refuse_late_directive(file: &str, comment: &Comment, header_lines: usize) -> 
 
 /// The words of a statement that begins, ends or marks a transaction.
 fn transaction_control(statement: &Statement, dialect: Dialect) -> Option<String> {
-    let first = statement.tokens.first().filter(|token| token.class == Class::Word)?;
+    let first = statement.token(0).filter(|token| token.class == Class::Word)?;
     let controls = match first.text.to_ascii_uppercase().as_str() {
         "BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" => true,
         "ABORT" => dialect == Dialect::Postgres,
         "START" | "PREPARE" => {
-            dialect == Dialect::Postgres && statement.tokens.get(1).is_some_and(|token| token.is("TRANSACTION"))
+            dialect == Dialect::Postgres && statement.token(1).is_some_and(|token| token.is("TRANSACTION"))
         }
         _ => false,
     };
@@ -246,7 +249,7 @@ fn connection_setting(statement: &Statement, dialect: Dialect) -> Option<(String
     if dialect != Dialect::Sqlite {
         return None;
     }
-    let first = statement.tokens.first()?;
+    let first = statement.token(0)?;
     if first.is("ATTACH") || first.is("DETACH") {
         return Some((
             format!("`{}` changes the connection, not the database", first.text.to_ascii_uppercase()),
@@ -256,7 +259,7 @@ fn connection_setting(statement: &Statement, dialect: Dialect) -> Option<(String
     let name = pragma(statement)?;
     // Asking for the schema version harms nothing; setting it makes other connections read a schema that is not there.
     let sets_version =
-        name == "schema_version" && statement.tokens.iter().any(|token| matches!(token.text.as_str(), "=" | "("));
+        name == "schema_version" && statement.tokens().any(|token| matches!(token.text, "=" | "("));
     if name == "writable_schema" || sets_version {
         return Some((
             format!("`PRAGMA {name}` can corrupt the file"),
@@ -276,12 +279,19 @@ fn connection_setting(statement: &Statement, dialect: Dialect) -> Option<(String
     Some((format!("`PRAGMA {name}` belongs to a connection and would be gone with it"), hint))
 }
 
+/// Whether a pragma, as SQLite itself reads it, sets what a script must leave alone.
+pub(crate) fn forbidden_pragma(name: &str, sets: bool) -> bool {
+    let name = name.to_ascii_lowercase();
+    sets && (["writable_schema", "schema_version"].contains(&name.as_str())
+        || CONNECTION_PRAGMAS.contains(&name.as_str()))
+}
+
 /// The name of the pragma that a statement sets or asks for, in lower case.
 pub(crate) fn pragma(statement: &Statement) -> Option<String> {
     if !statement.starts_with(&["PRAGMA"]) {
         return None;
     }
-    let names: Vec<&Token> = statement.tokens[1..].iter().take(3).collect();
+    let names: Vec<Token<'_>> = statement.tokens().skip(1).take(3).collect();
     let name = match names.as_slice() {
         [_, dot, name] if dot.text == "." => name,
         [name, ..] => name,
@@ -292,8 +302,8 @@ pub(crate) fn pragma(statement: &Statement) -> Option<String> {
 
 /// Whether the database refuses the statement inside a transaction, or ignores it there.
 pub(crate) fn needs_no_transaction(statement: &Statement, dialect: Dialect) -> bool {
-    let second = |words: &[&str]| words.iter().any(|word| statement.tokens.get(1).is_some_and(|token| token.is(word)));
-    let Some(first) = statement.tokens.first().filter(|token| token.class == Class::Word) else { return false };
+    let second = |words: &[&str]| words.iter().any(|word| statement.token(1).is_some_and(|token| token.is(word)));
+    let Some(first) = statement.token(0).filter(|token| token.class == Class::Word) else { return false };
     match (dialect, first.text.to_ascii_uppercase().as_str()) {
         (Dialect::Sqlite, "VACUUM") | (Dialect::Postgres, "VACUUM") => true,
         (Dialect::Sqlite, "PRAGMA") => pragma(statement).is_some_and(|name| {
@@ -317,8 +327,8 @@ pub(crate) fn needs_no_transaction(statement: &Statement, dialect: Dialect) -> b
 }
 
 fn is_concurrent_index(statement: &Statement) -> bool {
-    statement.tokens.iter().take(4).any(|token| token.is("INDEX"))
-        && statement.tokens.iter().take(4).any(|token| token.is("CONCURRENTLY"))
+    statement.tokens().take(4).any(|token| token.is("INDEX"))
+        && statement.tokens().take(4).any(|token| token.is("CONCURRENTLY"))
 }
 
 /// The old and the new name in `ALTER TABLE old RENAME TO new`.
@@ -326,7 +336,8 @@ pub(crate) fn table_rename(statement: &Statement) -> Option<(String, String)> {
     if !statement.starts_with(&["ALTER", "TABLE"]) {
         return None;
     }
-    match statement.tokens[2..].iter().collect::<Vec<_>>().as_slice() {
+    // `ALTER TABLE schema.old RENAME TO new` has the most.
+    match statement.tokens().skip(2).take(7).collect::<Vec<_>>().as_slice() {
         [old, rename, to, new] | [_, _, old, rename, to, new] if rename.is("RENAME") && to.is("TO") => {
             Some((old.unquoted(), new.unquoted()))
         }

@@ -7,9 +7,9 @@
 mod apply;
 mod guard;
 mod lock;
+mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -18,7 +18,7 @@ use super::database::{Database, Foreign, Observer, Options, Outcome};
 use super::drift::{self, Object};
 use super::event::StepReport;
 use super::files::Migrations;
-use super::history::{self, Entry, EntryState, NewEntry};
+use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
@@ -26,8 +26,8 @@ use crate::error::Context;
 use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
 
-use guard::Watch;
 use lock::RunLock;
+use watch::Watch;
 
 /// The file name that means a database in memory.
 const MEMORY: &str = ":memory:";
@@ -42,9 +42,9 @@ pub(crate) struct Sqlite {
     options: Options,
     connection: Option<Connection>,
     lock: Option<RunLock>,
-    watch: Arc<Mutex<Watch>>,
+    watch: Watch,
     /// What the history said when the plan was made, and what steps made of it since.
-    known: Vec<(i64, EntryState)>,
+    known: Known,
     has_history: bool,
     /// SQLite's own counter of other connections' commits, read before `known`.
     data_version: i64,
@@ -60,8 +60,8 @@ impl Sqlite {
             options,
             connection: None,
             lock: None,
-            watch: Arc::default(),
-            known: Vec::new(),
+            watch: Watch::default(),
+            known: Known::default(),
             has_history: false,
             data_version: 0,
             foreign_keys_before: None,
@@ -132,8 +132,7 @@ impl Sqlite {
             return Ok(false);
         }
         let entries = history::sqlite::read(self.opened()?, self.table())?;
-        let found: Vec<_> = entries.unwrap_or_default().iter().map(|entry| (entry.version, entry.state)).collect();
-        let stale = found != self.known;
+        let stale = entries.is_some() != self.has_history || Known::of(&entries.unwrap_or_default()) != self.known;
         if !stale {
             self.data_version = now;
         }
@@ -171,7 +170,7 @@ impl Database for Sqlite {
         self.data_version = version;
         self.has_history = entries.is_some();
         let entries = entries.unwrap_or_default();
-        self.known = entries.iter().map(|entry| (entry.version, entry.state)).collect();
+        self.known = Known::of(&entries);
         Ok(entries)
     }
 
@@ -181,6 +180,7 @@ impl Database for Sqlite {
             self.lock = Some(RunLock::take(&self.path, self.options.runner_timeout, observe)?);
         }
         self.created()?;
+        self.watch.install(self.opened()?, self.table()).could_not("watch statements on", self.object())?;
         let on: bool = self
             .opened()?
             .pragma_query_value(None, "foreign_keys", |row| row.get(0))
@@ -194,8 +194,9 @@ impl Database for Sqlite {
             Some(on) => self.set_foreign_keys(on),
             None => Ok(()),
         };
+        let left = self.connection.as_ref().map_or(Ok(()), Watch::remove);
         self.lock = None;
-        restored
+        restored.and(left.could_not("stop watching statements on", self.object()))
     }
 
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
@@ -206,18 +207,24 @@ impl Database for Sqlite {
         }
     }
 
+    fn confirm(&mut self) -> Result<()> {
+        let entries = history::sqlite::read(self.opened()?, self.table())?.unwrap_or_default();
+        self.known.expect(&format!("`{}`", self.table()), &entries)
+    }
+
     fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
+        let (had_history, known) = (self.has_history, self.known.clone());
         self.begin(observe)?;
         let run = steps.iter().map(|step| self.inside(step, observe)).collect();
         self.roll_back()?;
-        self.has_history = history::sqlite::read(self.opened()?, self.table())?.is_some();
+        (self.has_history, self.known) = (had_history, known);
         run
     }
 
     fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()> {
         let row = NewEntry { duration_ms: 0, remarks: remark, ..row(step, EntryState::Applied, 0) };
         self.begin(&mut |_| {})?;
-        let settled = history::sqlite::settle(self.opened()?, self.table(), &row);
+        let settled = self.record(step.version, &Change::Settle(row));
         self.finish(settled)
     }
 
@@ -239,18 +246,14 @@ impl Database for Sqlite {
 
     fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
         self.begin(&mut |_| {})?;
-        let write = || {
-            history::sqlite::create(self.opened()?, self.table())?;
-            rows.iter().try_for_each(|(step, foreign)| {
-                let row = NewEntry {
-                    applied_at: Some(&foreign.applied_at),
-                    remarks: remark,
-                    ..row(step, EntryState::Applied, foreign.duration_ms)
-                };
-                history::sqlite::insert(self.opened()?, self.table(), &row)
-            })
-        };
-        let written = write();
+        let written = rows.iter().try_for_each(|(step, foreign)| {
+            let row = NewEntry {
+                applied_at: Some(&foreign.applied_at),
+                remarks: remark,
+                ..row(step, EntryState::Applied, foreign.duration_ms)
+            };
+            self.record(step.version, &Change::Insert(row))
+        });
         self.finish(written)
     }
 

@@ -103,7 +103,7 @@ pub(crate) fn status(endpoint: &str, history: &[Entry], migrations: &Migrations)
     let newest = history.last().map_or(0, |entry| entry.version);
     let mut lines: Vec<Line> = history.iter().map(|entry| applied(entry, migrations)).collect();
     for migration in migrations {
-        if history.iter().any(|entry| entry.version == migration.version) {
+        if history.binary_search_by_key(&migration.version, |entry| entry.version).is_ok() {
             continue;
         }
         let late = migration.version < newest;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::database::Observer;
 use super::event::{Event, StepReport};
-use super::history::{EntryState, NewEntry};
+use super::history::{Change, EntryState, NewEntry, Progress, StatementSum};
 use super::plan::Step;
 use super::tokens::Statement;
 use crate::Error;
@@ -28,8 +28,14 @@ pub(crate) fn row(step: &Step, state: EntryState, duration_ms: i64) -> NewEntry<
     }
 }
 
+/// How far a script came, as a change of its row; `sum` is that of the statements that ended.
+pub(crate) fn progress(state: EntryState, started: usize, finished: usize, sum: &StatementSum) -> Change<'static> {
+    let finished_checksum = (finished > 0).then(|| sum.checksum());
+    Change::Mark(Progress { state, started: count(started), finished: count(finished), finished_checksum })
+}
+
 /// A number of statements, as the history has it.
-pub(crate) fn count(statements: usize) -> i64 {
+fn count(statements: usize) -> i64 {
     i64::try_from(statements).unwrap_or(i64::MAX)
 }
 
@@ -62,7 +68,7 @@ pub(crate) fn report(step: &Step, duration_ms: i64) -> StepReport {
 
 /// The error of one statement.
 pub(crate) fn statement_failed(step: &Step, number: usize, statement: &Statement, cause: impl Display) -> Error {
-    let object = format!("`{}` line {}", step.script.file, statement.line);
+    let object = format!("`{}` line {}", step.script.file, statement.line());
     let all = step.script.statements.len();
     Error::could_not("run migration", object, format!("statement {number} of {all} failed: {cause}"))
 }

@@ -8,6 +8,8 @@
 //! Sources: the rule that ends a trigger is that of SQLite's `sqlite3_complete` (`; END ;`), the ones for PostgreSQL
 //! are those of psql's lexer.
 
+use std::sync::Arc;
+
 use crate::{Error, Result};
 
 /// Whose SQL a script is written in.
@@ -35,15 +37,15 @@ pub enum Class {
 }
 
 /// One token of a statement: its class and its text as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'t> {
     /// What it is.
     pub class: Class,
     /// As written, quotes included.
-    pub text: String,
+    pub text: &'t str,
 }
 
-impl Token {
+impl Token<'_> {
     /// Whether this is the unquoted `word`, given in upper case.
     pub fn is(&self, word: &str) -> bool {
         self.class == Class::Word && self.text.eq_ignore_ascii_case(word)
@@ -53,7 +55,7 @@ impl Token {
     /// a name can be.
     pub fn unquoted(&self) -> String {
         if self.class != Class::Name && !self.text.starts_with('\'') {
-            return self.text.clone();
+            return self.text.to_owned();
         }
         let mut characters = self.text.chars();
         let close = match characters.next() {
@@ -66,26 +68,63 @@ impl Token {
     }
 }
 
-/// One statement: its text from the first token to the last, its tokens, and the line it begins on (from 1).
+/// One statement: a piece of a script, from its first token to its last. Neither its text nor its tokens are copied: a
+/// script of many megabytes is in memory once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
-    /// The text without the closing semicolon and without comments before it.
-    pub text: String,
-    /// Every token, comments left out.
-    pub tokens: Vec<Token>,
-    /// The line of the first token, from 1.
-    pub line: usize,
+    script: Arc<Source>,
+    start: u32,
+    end: u32,
+    line: u32,
+}
+
+/// The text that statements are pieces of.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    text: Arc<str>,
+    dialect: Dialect,
 }
 
 impl Statement {
+    /// The text without the closing semicolon and without comments before it.
+    pub fn text(&self) -> &str {
+        &self.script.text[self.start as usize..self.end as usize]
+    }
+
+    /// Every token, comments left out; read anew each time.
+    pub fn tokens(&self) -> impl Iterator<Item = Token<'_>> {
+        let text = self.text();
+        let mut lexer = Lexer { text, at: 0, line: 1, dialect: self.script.dialect };
+        std::iter::from_fn(move || {
+            loop {
+                // No error: the text was read before.
+                match lexer.next().ok()?? {
+                    Piece::Token { class, start, .. } => return Some(Token { class, text: &text[start..lexer.at] }),
+                    Piece::Comment { .. } => {}
+                }
+            }
+        })
+    }
+
+    /// The token at this place, from 0.
+    pub fn token(&self, place: usize) -> Option<Token<'_>> {
+        self.tokens().nth(place)
+    }
+
+    /// The line of the first token, from 1.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
     /// Whether the statement begins with these words, given in upper case.
     pub fn starts_with(&self, words: &[&str]) -> bool {
-        self.tokens.len() >= words.len() && words.iter().zip(&self.tokens).all(|(word, token)| token.is(word))
+        let mut tokens = self.tokens();
+        words.iter().all(|word| tokens.next().is_some_and(|token| token.is(word)))
     }
 
     /// Whether an unquoted word, given in upper case, occurs anywhere in the statement.
     pub fn has_word(&self, word: &str) -> bool {
-        self.tokens.iter().any(|token| token.is(word))
+        self.tokens().any(|token| token.is(word))
     }
 }
 
@@ -111,41 +150,70 @@ pub struct Scan {
 
 /// Splits `text` into statements and line comments. A literal, name or comment that never ends is an error that
 /// names the line it begins on.
-pub fn scan(text: &str, dialect: Dialect) -> Result<Scan> {
+pub fn scan(text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Scan> {
+    let source = Arc::new(Source { text: text.into(), dialect });
+    let text = source.text.as_ref();
     if let Some(at) = text.find('\0') {
         let line = 1 + text[..at].matches('\n').count();
         // Both databases take it for the end of the text, SQLite without a word about the rest.
         return Err(Error::usage("read script", format!("line {line}"), "there is a U+0000 in it")
             .hint("save the file as UTF-8"));
     }
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::usage("read script", "", "it is longer than 4 GiB").hint("split it into several migrations"));
+    }
     let mut lexer = Lexer { text, at: 0, line: 1, dialect };
     let mut scan = Scan::default();
-    let mut open: Option<Open> = None;
+    let mut open: Option<Open<'_>> = None;
     while let Some(piece) = lexer.next()? {
         match piece {
             Piece::Comment { text, line } => {
                 let after_sql = open.is_some() || !scan.statements.is_empty();
-                scan.comments.push(Comment { text, line, after_sql });
+                scan.comments.push(Comment { text: text.to_owned(), line, after_sql });
             }
             Piece::Token { class, start, line } => {
                 let end = lexer.at;
                 let is_end = &text[start..end] == ";" && open.as_ref().is_none_or(|open| open.ends_here(dialect));
                 if is_end {
-                    scan.statements.extend(open.take().map(|open| open.close(text)));
+                    scan.statements.extend(open.take().map(|open| open.close(&source)));
                 } else {
-                    let token = Token { class, text: text[start..end].to_owned() };
+                    let token = Token { class, text: &text[start..end] };
                     open.get_or_insert_with(|| Open::new(start, line)).push(token, end, dialect);
                 }
             }
         }
     }
-    scan.statements.extend(open.take().map(|open| open.close(text)));
+    scan.statements.extend(open.take().map(|open| open.close(&source)));
     Ok(scan)
 }
 
-/// A statement that has begun and not ended.
-struct Open {
-    tokens: Vec<Token>,
+/// Whether two definitions are the same but for white space, comments, the case of words and needless quotes.
+pub(crate) fn same_definition(one: &str, other: &str, dialect: Dialect) -> bool {
+    normal(one, dialect) == normal(other, dialect)
+}
+
+/// A definition without what does not matter: one entry per token, words and names in lower case without quotes.
+fn normal(definition: &str, dialect: Dialect) -> Vec<(bool, String)> {
+    let Ok(scan) = scan(definition, dialect) else { return vec![(true, definition.to_owned())] };
+    let tokens = scan.statements.iter().flat_map(Statement::tokens);
+    tokens
+        .map(|token| match token.class {
+            Class::Text => (true, token.text.to_owned()),
+            _ => (false, token.unquoted().to_lowercase()),
+        })
+        .collect()
+}
+
+/// How many tokens of a statement tell what it is.
+const HEAD: usize = 4;
+
+/// A statement that has begun and not ended: what has to be known of it to see its end.
+struct Open<'t> {
+    head: [Option<Token<'t>>; HEAD],
+    count: usize,
+    /// The last token but one, and the last.
+    before_last: Option<Token<'t>>,
+    last: Option<Token<'t>>,
     start: usize,
     end: usize,
     line: usize,
@@ -153,71 +221,90 @@ struct Open {
     blocks: usize,
 }
 
-impl Open {
+impl<'t> Open<'t> {
     fn new(start: usize, line: usize) -> Self {
-        Open { tokens: Vec::new(), start, end: start, line, parentheses: 0, blocks: 0 }
+        Open {
+            head: [None; HEAD],
+            count: 0,
+            before_last: None,
+            last: None,
+            start,
+            end: start,
+            line,
+            parentheses: 0,
+            blocks: 0,
+        }
     }
 
-    fn push(&mut self, token: Token, end: usize, dialect: Dialect) {
-        match token.text.as_str() {
+    fn push(&mut self, token: Token<'t>, end: usize, dialect: Dialect) {
+        match token.text {
             "(" => self.parentheses += 1,
             ")" => self.parentheses = self.parentheses.saturating_sub(1),
             _ if dialect == Dialect::Postgres => self.count_blocks(&token),
             _ => {}
         }
         self.end = end;
-        self.tokens.push(token);
+        if let Some(place) = self.head.get_mut(self.count) {
+            *place = Some(token);
+        }
+        self.count += 1;
+        self.before_last = self.last.replace(token);
+    }
+
+    /// Whether the token at this place of the head is the word.
+    fn head_is(&self, place: usize, word: &str) -> bool {
+        self.head[place].is_some_and(|token| token.is(word))
     }
 
     /// PostgreSQL's SQL-standard function bodies: `BEGIN ATOMIC … END`, with `CASE … END` inside.
-    fn count_blocks(&mut self, token: &Token) {
+    fn count_blocks(&mut self, token: &Token<'_>) {
         if self.blocks > 0 {
             if token.is("CASE") || token.is("BEGIN") {
                 self.blocks += 1;
             } else if token.is("END") {
                 self.blocks -= 1;
             }
-        } else if token.is("ATOMIC") && self.tokens.last().is_some_and(|last| last.is("BEGIN")) && self.is_routine() {
+        } else if token.is("ATOMIC") && self.last.is_some_and(|last| last.is("BEGIN")) && self.is_routine() {
             self.blocks = 1;
         }
     }
 
     fn is_routine(&self) -> bool {
-        self.tokens.first().is_some_and(|first| first.is("CREATE"))
-            && self.tokens.iter().take(4).any(|token| token.is("FUNCTION") || token.is("PROCEDURE"))
+        self.head_is(0, "CREATE")
+            && self.head.iter().flatten().any(|token| token.is("FUNCTION") || token.is("PROCEDURE"))
     }
 
     fn is_trigger(&self) -> bool {
-        let words: Vec<&Token> = self.tokens.iter().take(3).collect();
-        match words.as_slice() {
-            [create, trigger, ..] if create.is("CREATE") && trigger.is("TRIGGER") => true,
-            [create, temporary, trigger] => {
-                create.is("CREATE") && (temporary.is("TEMP") || temporary.is("TEMPORARY")) && trigger.is("TRIGGER")
-            }
-            _ => false,
-        }
+        let temporary = self.head_is(1, "TEMP") || self.head_is(1, "TEMPORARY");
+        self.head_is(0, "CREATE") && self.head_is(if temporary { 2 } else { 1 }, "TRIGGER")
     }
 
     /// Whether a semicolon here ends the statement.
     fn ends_here(&self, dialect: Dialect) -> bool {
         match dialect {
             Dialect::Postgres => self.parentheses == 0 && self.blocks == 0,
-            Dialect::Sqlite if self.is_trigger() => match self.tokens.as_slice() {
-                [.., before, last] => last.is("END") && before.text == ";",
-                _ => false,
-            },
+            Dialect::Sqlite if self.is_trigger() => {
+                self.last.is_some_and(|last| last.is("END")) && self.before_last.is_some_and(|token| token.text == ";")
+            }
             Dialect::Sqlite => true,
         }
     }
 
-    fn close(self, text: &str) -> Statement {
-        Statement { text: text[self.start..self.end].to_owned(), tokens: self.tokens, line: self.line }
+    fn close(self, source: &Arc<Source>) -> Statement {
+        // What is longer was refused before.
+        let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Statement {
+            script: Arc::clone(source),
+            start: short(self.start),
+            end: short(self.end),
+            line: short(self.line),
+        }
     }
 }
 
-enum Piece {
+enum Piece<'t> {
     Token { class: Class, start: usize, line: usize },
-    Comment { text: String, line: usize },
+    Comment { text: &'t str, line: usize },
 }
 
 struct Lexer<'t> {
@@ -227,8 +314,8 @@ struct Lexer<'t> {
     dialect: Dialect,
 }
 
-impl Lexer<'_> {
-    fn rest(&self) -> &str {
+impl<'t> Lexer<'t> {
+    fn rest(&self) -> &'t str {
         &self.text[self.at..]
     }
 
@@ -238,7 +325,7 @@ impl Lexer<'_> {
         self.at += length;
     }
 
-    fn next(&mut self) -> Result<Option<Piece>> {
+    fn next(&mut self) -> Result<Option<Piece<'t>>> {
         loop {
             let rest = self.rest();
             let Some(first) = rest.chars().next() else { return Ok(None) };
@@ -247,7 +334,7 @@ impl Lexer<'_> {
             } else if rest.starts_with("--") {
                 let line = self.line;
                 let comment = rest.lines().next().unwrap_or(rest);
-                let (length, text) = (comment.len(), comment[2..].trim().to_owned());
+                let (length, text) = (comment.len(), comment[2..].trim());
                 if text.contains('\r') {
                     // PostgreSQL ends the comment there and SQLite does not: the rest would run, or be skipped unseen.
                     let object = format!("line {line}");
@@ -504,7 +591,7 @@ mod tests {
                 if let Ok(found) = scan(&text, dialect) {
                     let mut rest = text.as_str();
                     for token in found.statements.iter().flat_map(|statement| &statement.tokens) {
-                        let at = rest.find(&token.text);
+                        let at = rest.find(token.text);
                         prop_assert!(at.is_some(), "{:?} of {:?}", token, text);
                         rest = &rest[at.unwrap() + token.text.len()..];
                     }

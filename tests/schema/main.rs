@@ -5,6 +5,7 @@ mod comparison;
 mod cost;
 mod crowd;
 mod history;
+mod hostile;
 mod killed;
 mod library;
 mod postgres;

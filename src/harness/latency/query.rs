@@ -213,7 +213,7 @@ impl Query {
             name: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             file: file.to_owned(),
             title: title.text.clone(),
-            sql: statement.text.clone(),
+            sql: statement.text().to_owned(),
             parameters: Vec::new(),
             targets: Targets::default(),
             statement: statement.clone(),
@@ -243,15 +243,15 @@ impl Query {
 
     fn check_parameters(&self, text: &str) -> Result<()> {
         let line_of = |name: &str| text.lines().position(|line| !line.starts_with("--") && line.contains(name));
-        let tokens = &self.statement.tokens;
+        let tokens: Vec<_> = self.statement.tokens().collect();
         let mut used = Vec::new();
         for (token, next) in tokens.iter().zip(tokens.iter().skip(1).map(Some).chain([None])) {
-            if token.class != Class::Symbol || !matches!(token.text.as_str(), ":" | "?" | "@" | "$") {
+            if token.class != Class::Symbol || !matches!(token.text, ":" | "?" | "@" | "$") {
                 continue;
             }
-            let name = next.map_or("", |next| next.text.as_str());
+            let name = next.map_or("", |next| next.text);
             if token.text != ":" {
-                let line = line_of(&token.text).map(|line| line + 1);
+                let line = line_of(token.text).map(|line| line + 1);
                 return Err(refused(&self.file, line, &format!("a parameter begins with `{}`", token.text))
                     .hint("give it a name behind a colon, `:name`, and a line in the header"));
             }

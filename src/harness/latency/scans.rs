@@ -84,7 +84,7 @@ fn table_of(connection: &Connection, query: &Query, name: &str) -> Result<Option
             .map(|count| count > 0)
             .map_err(|error| Error::could_not("look for the table", format!("`{name}`"), error))
     };
-    for (table, alias) in aliases(&query.statement.tokens) {
+    for (table, alias) in aliases(&query.statement.tokens().collect::<Vec<_>>()) {
         if alias.eq_ignore_ascii_case(name) && is_table(&table)? {
             return Ok(Some(table));
         }
@@ -93,8 +93,8 @@ fn table_of(connection: &Connection, query: &Query, name: &str) -> Result<Option
 }
 
 /// Every `name alias` and `name AS alias` of a statement; more than there are tables, so the names have to be looked up.
-fn aliases(tokens: &[Token]) -> Vec<(String, String)> {
-    let is_name = |token: &&Token| matches!(token.class, Class::Word | Class::Name);
+fn aliases(tokens: &[Token<'_>]) -> Vec<(String, String)> {
+    let is_name = |token: &&Token<'_>| matches!(token.class, Class::Word | Class::Name);
     let mut found = Vec::new();
     for (place, token) in tokens.iter().enumerate().filter(|(_, token)| is_name(token)) {
         let mut behind = tokens[place + 1..].iter().skip_while(|token| token.is("AS"));

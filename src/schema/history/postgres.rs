@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::super::postgres::Explained;
-use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table};
+use super::{COLUMNS, Change, Entry, EntryState, KEEPER, expect_row, foreign_table, unfit_table};
 use crate::endpoint::postgres::leave;
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -21,7 +21,8 @@ impl Place {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
     }
 
-    fn told(&self) -> String {
+    /// Both names, for people.
+    pub(crate) fn told(&self) -> String {
         format!("`{}.{}`", self.schema, self.table)
     }
 }
@@ -29,34 +30,124 @@ impl Place {
 /// How a moment is written: RFC 3339 in UTC, milliseconds.
 const RFC_3339: &str = "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'";
 
-/// Reads the whole history, ascending; nothing where there is no table.
-pub(crate) async fn read(connection: &mut PgConnection, place: &Place) -> Result<Option<Vec<Entry>>> {
-    let columns: Vec<String> = sqlx::query_scalar(
-        "SELECT a.attname::text FROM pg_catalog.pg_attribute a \
-         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
-    )
-    .bind(&place.schema)
-    .bind(&place.table)
-    .fetch_all(&mut *connection)
-    .await
-    .could_not("read history", place.told())?;
-    if columns.is_empty() {
-        return Ok(None);
+/// What the table is as a whole, beside its rows: another one of its name, or a rewritten one, is not the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity(String);
+
+/// The object identifiers of `bigint`, `text` and `timestamptz`, which are the same in every server.
+const TYPES: [(&str, u32); 3] = [("version", 20), ("duration_ms", 20), ("applied_at", 1184)];
+
+/// Looks at the table; nothing where there is none. An error where it is not one that [`create`] makes, or where
+/// something hangs on it.
+pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result<Option<Identity>> {
+    let found: Option<(String, String, String, bool, Vec<String>, Vec<String>)> =
+        sqlx::query_as(include_str!("postgres/table.sql"))
+            .persistent(false)
+            .bind(&place.schema)
+            .bind(&place.table)
+            .fetch_optional(connection)
+            .await
+            .could_not("read history", place.told())?;
+    let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(None) };
+    let unfit = |why: &str| Err(unfit_table(&place.told(), why));
+    match kind.as_str() {
+        "r" => {}
+        "v" => return unfit("it is a view"),
+        "m" => return unfit("it is a materialized view"),
+        "p" => return unfit("it is a partitioned table"),
+        "f" => return unfit("it is a foreign table"),
+        _ => return unfit("it is no table"),
     }
-    if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| there == *column)) {
+    let name = |column: &String| column.split(' ').next().unwrap_or_default().to_owned();
+    if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| name(there) == **column)) {
         return Err(foreign_table(&place.table, missing));
     }
+    if columns != expected_columns() {
+        return unfit("its columns are not those that this program makes");
+    }
+    if persistence != "p" {
+        return unfit("it does not survive a crash: it is unlogged or temporary");
+    }
+    if row_security {
+        return unfit("row-level security may hide rows of it");
+    }
+    match hangs_on.first() {
+        Some(thing) => unfit(&format!("it has {thing}")),
+        None => Ok(Some(Identity(identity))),
+    }
+}
+
+/// Each column as `table.sql` prints it: name, type, NOT NULL, and nothing for neither generated nor identity.
+fn expected_columns() -> Vec<String> {
+    let nullable = ["down_checksum", "down_script", "finished_checksum"];
+    let numbers = ["statements_started", "statements_finished"];
+    let type_of = |column: &str| match TYPES.iter().find(|(name, _)| *name == column) {
+        Some((_, oid)) => *oid,
+        None if numbers.contains(&column) => 20,
+        None => 25,
+    };
+    let column = |column: &&str| format!("{column} {} {}", type_of(column), if nullable.contains(column) { "f" } else { "t" });
+    COLUMNS.iter().map(column).collect()
+}
+
+/// How many rows there are beside that of `version`, and a sum over the places and writers of their row versions. The
+/// server never changes a row version in place, so the same seal means that nobody wrote any of those rows.
+pub(crate) async fn seal_of_others(connection: &mut PgConnection, place: &Place, version: i64) -> Result<(i64, String)> {
+    let sql = format!(
+        "SELECT pg_catalog.count(*), \
+         coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(h.ctid, ' ', h.xmin), 0)), 0)::pg_catalog.text \
+         FROM ONLY {} AS h WHERE h.version OPERATOR(pg_catalog.<>) $1",
+        place.quoted()
+    );
+    sqlx::query_as(AssertSqlSafe(sql))
+        .persistent(false)
+        .bind(version)
+        .fetch_one(connection)
+        .await
+        .could_not("read history", place.told())
+}
+
+/// Reads the whole history, ascending; nothing where there is no table.
+pub(crate) async fn read(connection: &mut PgConnection, place: &Place) -> Result<Option<Vec<Entry>>> {
+    if look(connection, place).await?.is_none() {
+        return Ok(None);
+    }
+    let sql = format!("SELECT {} FROM ONLY {} AS h ORDER BY h.version", columns_as_read(), place.quoted());
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .persistent(false)
+        .fetch_all(connection)
+        .await
+        .could_not("read history", place.told())?;
+    rows.iter().map(|row| entry(row, place)).collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// Reads one row.
+pub(crate) async fn read_one(connection: &mut PgConnection, place: &Place, version: i64) -> Result<Option<Entry>> {
+    let sql = format!(
+        "SELECT {} FROM ONLY {} AS h WHERE h.version OPERATOR(pg_catalog.=) $1",
+        columns_as_read(),
+        place.quoted()
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .persistent(false)
+        .bind(version)
+        .fetch_optional(connection)
+        .await
+        .could_not("read history", place.told())?;
+    row.map(|row| entry(&row, place)).transpose()
+}
+
+fn columns_as_read() -> String {
     let list: Vec<String> = COLUMNS
         .iter()
         .map(|column| match *column {
-            "applied_at" => format!("pg_catalog.to_char(applied_at AT TIME ZONE 'UTC', {RFC_3339})"),
-            other => other.to_owned(),
+            "applied_at" => {
+                format!("pg_catalog.to_char(pg_catalog.timezone('UTC', h.applied_at), {RFC_3339})")
+            }
+            other => format!("h.{other}"),
         })
         .collect();
-    let sql = format!("SELECT {} FROM {} ORDER BY version", list.join(", "), place.quoted());
-    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await.could_not("read history", place.told())?;
-    rows.iter().map(|row| entry(row, place)).collect::<Result<Vec<_>>>().map(Some)
+    list.join(", ")
 }
 
 fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
@@ -100,108 +191,91 @@ pub(crate) async fn create(connection: &mut PgConnection, place: &Place) -> Resu
     Ok(())
 }
 
-/// Adds a row.
-pub(crate) async fn insert(connection: &mut PgConnection, place: &Place, new: &NewEntry<'_>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO {} ({}) VALUES ($1, $2, coalesce($3::timestamptz, pg_catalog.clock_timestamp()), $4, $5, $6, $7, $8, \
-         $9, $10, $11, $11, NULL, $12)",
-        place.quoted(),
-        COLUMNS.join(", ")
-    );
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(new.version)
-        .bind(new.name)
-        .bind(new.applied_at)
-        .bind(new.up_checksum)
-        .bind(new.down_checksum)
-        .bind(new.down_script)
-        .bind(new.reversal.word())
-        .bind(new.duration_ms)
-        .bind(TOOL_VERSION)
-        .bind(new.state.word())
-        .bind(new.statements_finished)
-        .bind(new.remarks)
-        .execute(connection)
-        .await
-        .could_not("write history", place.told())?;
-    Ok(())
-}
-
-/// Takes a row out.
-pub(crate) async fn delete(connection: &mut PgConnection, place: &Place, version: i64) -> Result<()> {
-    let sql = format!("DELETE FROM {} WHERE version = $1", place.quoted());
-    let done = sqlx::query(AssertSqlSafe(sql)).bind(version).execute(connection).await;
-    one(done.could_not("write history", place.told())?.rows_affected(), place)
-}
-
-/// How far the script of a row came.
-pub(crate) struct Progress {
-    pub state: EntryState,
-    pub started: i64,
-    pub finished: i64,
-    pub finished_checksum: Option<String>,
-}
-
-/// Marks a row with a state and how far the script of that state came.
-pub(crate) async fn mark(
+/// Changes the row of one version, which said `before`, and gives what it says now: exactly that row changed, and it
+/// reads back as it was written.
+pub(crate) async fn change(
     connection: &mut PgConnection,
     place: &Place,
     version: i64,
-    progress: &Progress,
-) -> Result<()> {
-    let sql = format!(
-        "UPDATE {} SET state = $2, statements_started = $3, statements_finished = $4, finished_checksum = $5 \
-         WHERE version = $1",
-        place.quoted()
-    );
-    let done = sqlx::query(AssertSqlSafe(sql))
-        .bind(version)
-        .bind(progress.state.word())
-        .bind(progress.started)
-        .bind(progress.finished)
-        .bind(progress.finished_checksum.as_deref())
-        .execute(connection)
-        .await;
-    one(done.could_not("write history", place.told())?.rows_affected(), place)
-}
-
-/// Records what was run in the end: the checksums and the down script of the files, and the time it took.
-pub(crate) async fn settle(connection: &mut PgConnection, place: &Place, new: &NewEntry<'_>) -> Result<()> {
-    let sql = format!(
-        "UPDATE {} SET name = $2, up_checksum = $3, down_checksum = $4, down_script = $5, reversal = $6, \
-         duration_ms = duration_ms + $7, remarks = remarks || $8 WHERE version = $1",
-        place.quoted()
-    );
-    let done = sqlx::query(AssertSqlSafe(sql))
-        .bind(new.version)
-        .bind(new.name)
-        .bind(new.up_checksum)
-        .bind(new.down_checksum)
-        .bind(new.down_script)
-        .bind(new.reversal.word())
-        .bind(new.duration_ms)
-        .bind(new.remarks)
-        .execute(connection)
-        .await;
-    one(done.could_not("write history", place.told())?.rows_affected(), place)
-}
-
-fn one(changed: u64, place: &Place) -> Result<()> {
-    if changed == 1 {
-        return Ok(());
-    }
-    Err(Error::could_not("write history", place.told(), format!("{changed} rows changed where one was expected")))
-}
-
-/// The state of one row; nothing where there is none.
-pub(crate) async fn state(connection: &mut PgConnection, place: &Place, version: i64) -> Result<Option<EntryState>> {
-    let sql = format!("SELECT state FROM {} WHERE version = $1", place.quoted());
-    let word: Option<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(version)
-        .fetch_optional(connection)
+    change: &Change<'_>,
+    before: Option<Entry>,
+) -> Result<Option<Entry>> {
+    let written = change.of(before, &place.told(), version)?;
+    let changed = write(connection, place, version, change, written.as_ref())
         .await
-        .could_not("read history", place.told())?;
-    word.map(|word| EntryState::read(&word)).transpose()
+        .could_not("write history", place.told())?;
+    if changed != 1 {
+        let cause = format!("{changed} rows changed where one was expected");
+        return Err(Error::differs("keep the history", place.told(), cause).hint(KEEPER));
+    }
+    let found = read_one(connection, place, version).await?;
+    expect_row(&place.told(), version, written.as_ref(), found.as_ref())?;
+    Ok(found)
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    place: &Place,
+    version: i64,
+    change: &Change<'_>,
+    written: Option<&Entry>,
+) -> sqlx::Result<u64> {
+    let name = place.quoted();
+    let Some(entry) = written else {
+        let sql = format!("DELETE FROM ONLY {name} AS h WHERE h.version OPERATOR(pg_catalog.=) $1");
+        let done = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(version).execute(connection).await?;
+        return Ok(done.rows_affected());
+    };
+    if let Change::Mark(progress) = change {
+        let sql = format!(
+            "UPDATE ONLY {name} AS h SET state = $2, statements_started = $3, statements_finished = $4, \
+             finished_checksum = $5 WHERE h.version OPERATOR(pg_catalog.=) $1"
+        );
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .persistent(false)
+            .bind(version)
+            .bind(progress.state.word())
+            .bind(progress.started)
+            .bind(progress.finished)
+            .bind(&progress.finished_checksum)
+            .execute(connection)
+            .await?;
+        return Ok(done.rows_affected());
+    }
+    let moment = "coalesce($3::pg_catalog.timestamptz, pg_catalog.clock_timestamp())";
+    let sql = if let Change::Insert(_) = change {
+        format!(
+            "INSERT INTO {name} ({}) VALUES ($1, $2, {moment}, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            COLUMNS.join(", ")
+        )
+    } else {
+        let set = (2..).zip(&COLUMNS[1..]).map(|(at, column)| match *column {
+            "applied_at" => format!("{column} = {moment}"),
+            _ => format!("{column} = ${at}"),
+        });
+        let set = set.collect::<Vec<_>>().join(", ");
+        format!("UPDATE ONLY {name} AS h SET {set} WHERE h.version OPERATOR(pg_catalog.=) $1")
+    };
+    let applied_at = Some(entry.applied_at.as_str()).filter(|moment| !moment.is_empty());
+    let done = sqlx::query(AssertSqlSafe(sql))
+        .persistent(false)
+        .bind(version)
+        .bind(&entry.name)
+        .bind(applied_at)
+        .bind(&entry.up_checksum)
+        .bind(&entry.down_checksum)
+        .bind(&entry.down_script)
+        .bind(&entry.reversal)
+        .bind(entry.duration_ms)
+        .bind(&entry.tool_version)
+        .bind(entry.state.word())
+        .bind(entry.statements_started)
+        .bind(entry.statements_finished)
+        .bind(&entry.finished_checksum)
+        .bind(&entry.remarks)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 /// One row of sqlx's history: version, moment, success, checksum, nanoseconds.

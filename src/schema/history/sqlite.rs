@@ -5,38 +5,66 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::clock::rfc_3339;
-use super::{COLUMNS, Entry, EntryState, NewEntry, TOOL_VERSION, foreign_table};
+use super::super::tokens::{Dialect, same_definition};
+use super::{
+    COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table,
+};
 use crate::error::Context;
 use crate::quote::quote;
 use crate::{Error, Result};
 
-/// Reads the whole history, ascending; nothing where there is no table.
+/// Reads the whole history, ascending; nothing where there is no table. An error where the table is not one that
+/// [`create`] makes, or where something hangs on it.
 pub(crate) fn read(connection: &Connection, table: &str) -> Result<Option<Vec<Entry>>> {
+    if !is_there(connection, table)? {
+        return Ok(None);
+    }
     let sql = format!("SELECT {} FROM main.{} ORDER BY version", COLUMNS.join(", "), quote(table));
-    let mut statement = match connection.prepare(&sql) {
-        Ok(statement) => statement,
-        Err(_) if !is_there(connection, table)? => return Ok(None),
-        // Another process may have created the table between the two looks.
-        Err(_) => connection.prepare(&sql).could_not("read history", quoted(table))?,
-    };
+    let mut statement = connection.prepare(&sql).could_not("read history", quoted(table))?;
     let rows = statement.query_map([], entry).could_not("read history", quoted(table))?;
     let rows: Vec<(Entry, String)> = rows.collect::<rusqlite::Result<_>>().could_not("read history", quoted(table))?;
-    rows.into_iter()
-        .map(|(entry, state)| Ok(Entry { state: EntryState::read(&state)?, ..entry }))
-        .collect::<Result<Vec<_>>>()
-        .map(Some)
+    rows.into_iter().map(|(entry, state)| Ok(Entry { state: EntryState::read(&state)?, ..entry })).collect::<Result<Vec<_>>>().map(Some)
 }
 
-/// Whether there is a table that can be the history; an error where it is another tool's.
+/// Reads one row.
+pub(crate) fn read_one(connection: &Connection, table: &str, version: i64) -> Result<Option<Entry>> {
+    let sql = format!("SELECT {} FROM main.{} WHERE version = ?1", COLUMNS.join(", "), quote(table));
+    let mut statement = connection.prepare_cached(&sql).could_not("read history", quoted(table))?;
+    let row = statement.query_row([version], entry).optional().could_not("read history", quoted(table))?;
+    row.map(|(entry, state)| Ok(Entry { state: EntryState::read(&state)?, ..entry })).transpose()
+}
+
+/// Whether the table is there; an error where it is another tool's, or not exactly what [`create`] makes: a trigger, a
+/// conflict clause or a generated column would let a row of the history change other rows.
 fn is_there(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT name FROM pragma_table_info(?1)";
-    let columns: Vec<String> = connection
+    let sql = "SELECT type, name, sql FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE \
+                 AND NOT (type = 'index' AND sql IS NULL) \
+               UNION ALL SELECT type, name, sql FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE";
+    let objects: Vec<(String, String, String)> = connection
         .prepare(sql)
+        .and_then(|mut statement| {
+            statement.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        })
+        .could_not("read history", quoted(table))?;
+    let Some((kind, _, definition)) = objects.iter().find(|(_, name, _)| name.eq_ignore_ascii_case(table)) else {
+        return Ok(false);
+    };
+    if kind != "table" {
+        return Err(unfit_table(&quoted(table), &format!("it is a {kind}")));
+    }
+    let columns: Vec<String> = connection
+        .prepare("SELECT name FROM pragma_table_info(?1, 'main')")
         .and_then(|mut statement| statement.query_map([table], |row| row.get(0))?.collect())
         .could_not("read history", quoted(table))?;
-    match COLUMNS.iter().find(|column| !columns.iter().any(|there| there.eq_ignore_ascii_case(column))) {
-        Some(missing) if !columns.is_empty() => Err(foreign_table(table, missing)),
-        _ => Ok(!columns.is_empty()),
+    if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| there.eq_ignore_ascii_case(column))) {
+        return Err(foreign_table(table, missing));
+    }
+    if !same_definition(definition, &definition_of(&quote(table)), Dialect::Sqlite) {
+        return Err(unfit_table(&quoted(table), "its definition is not the one that this program makes"));
+    }
+    match objects.iter().find(|(_, name, _)| !name.eq_ignore_ascii_case(table)) {
+        Some((kind, name, _)) => Err(unfit_table(&quoted(table), &format!("it has the {kind} `{name}`"))),
+        None => Ok(true),
     }
 }
 
@@ -60,99 +88,91 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(Entry, String)> {
     Ok((entry, row.get(9)?))
 }
 
-/// Creates the table.
+/// Creates the table; an error where there is something of that name.
 pub(crate) fn create(connection: &Connection, table: &str) -> Result<()> {
-    let sql = format!(
-        "CREATE TABLE IF NOT EXISTS main.{} (\n  version INTEGER PRIMARY KEY NOT NULL,\n  name TEXT NOT NULL,\n  \
+    connection.execute_batch(&definition_of(&format!("main.{}", quote(table)))).could_not("create history", quoted(table))
+}
+
+/// The definition, with the name as it is given.
+fn definition_of(name: &str) -> String {
+    format!(
+        "CREATE TABLE {name} (\n  version INTEGER PRIMARY KEY NOT NULL,\n  name TEXT NOT NULL,\n  \
          applied_at TEXT NOT NULL,\n  up_checksum TEXT NOT NULL,\n  down_checksum TEXT,\n  down_script TEXT,\n  \
          reversal TEXT NOT NULL,\n  \
          duration_ms INTEGER NOT NULL,\n  tool_version TEXT NOT NULL,\n  \
          state TEXT NOT NULL,\n  \
          statements_started INTEGER NOT NULL,\n  statements_finished INTEGER NOT NULL,\n  \
-         finished_checksum TEXT,\n  remarks TEXT NOT NULL\n) STRICT",
-        quote(table)
-    );
-    connection.execute_batch(&sql).could_not("create history", quoted(table))
+         finished_checksum TEXT,\n  remarks TEXT NOT NULL\n) STRICT"
+    )
 }
 
-/// Adds a row.
-pub(crate) fn insert(connection: &Connection, table: &str, new: &NewEntry<'_>) -> Result<()> {
-    let sql = format!(
-        "INSERT INTO main.{} ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, NULL, ?12)",
-        quote(table),
-        COLUMNS.join(", ")
-    );
-    // Everything is bound: a schema that just changed has this statement compiled anew each time.
-    let now = new.applied_at.map_or_else(|| rfc_3339(SystemTime::now()), str::to_owned);
-    let mut statement = connection.prepare_cached(&sql).could_not("write history", quoted(table))?;
-    statement
-        .execute(params![
-            new.version,
-            new.name,
-            now,
-            new.up_checksum,
-            new.down_checksum,
-            new.down_script,
-            new.reversal.word(),
-            new.duration_ms,
-            TOOL_VERSION,
-            new.state.word(),
-            new.statements_finished,
-            new.remarks,
-        ])
-        .could_not("write history", quoted(table))?;
-    Ok(())
+/// Changes the row of one version and gives what it says now: exactly that one row changed, and it reads back as it
+/// was written.
+pub(crate) fn change(connection: &Connection, table: &str, version: i64, change: &Change<'_>) -> Result<Option<Entry>> {
+    let before = read_one(connection, table, version)?;
+    let written = change.of(before, &quoted(table), version)?.map(|entry| match entry.applied_at.is_empty() {
+        true => Entry { applied_at: rfc_3339(SystemTime::now()), ..entry },
+        false => entry,
+    });
+    let changed = connection.total_changes();
+    write(connection, table, version, change, written.as_ref()).could_not("write history", quoted(table))?;
+    let changed = connection.total_changes() - changed;
+    if changed != 1 {
+        let cause = format!("{changed} rows changed where one was expected");
+        return Err(Error::differs("keep the history", quoted(table), cause).hint(KEEPER));
+    }
+    let found = read_one(connection, table, version)?;
+    expect_row(&quoted(table), version, written.as_ref(), found.as_ref())?;
+    Ok(found)
 }
 
-/// Takes a row out.
-pub(crate) fn delete(connection: &Connection, table: &str, version: i64) -> Result<()> {
-    change(connection, table, &format!("DELETE FROM main.{} WHERE version = ?1", quote(table)), params![version])
-}
-
-/// Marks a row with a state and how far the script of that state came.
-pub(crate) fn mark(
+fn write(
     connection: &Connection,
     table: &str,
     version: i64,
-    state: EntryState,
-    started: i64,
-    finished: i64,
-    finished_checksum: Option<&str>,
-) -> Result<()> {
-    let sql = format!(
-        "UPDATE main.{} SET state = ?2, statements_started = ?3, statements_finished = ?4, finished_checksum = ?5 \
-         WHERE version = ?1",
-        quote(table)
-    );
-    change(connection, table, &sql, params![version, state.word(), started, finished, finished_checksum])
-}
-
-/// Records what was run in the end: the checksums and the down script of the files, and the time it took.
-pub(crate) fn settle(connection: &Connection, table: &str, new: &NewEntry<'_>) -> Result<()> {
-    let sql = format!(
-        "UPDATE main.{} SET name = ?2, up_checksum = ?3, down_checksum = ?4, down_script = ?5, reversal = ?6, \
-         duration_ms = duration_ms + ?7, remarks = remarks || ?8 WHERE version = ?1",
-        quote(table)
-    );
-    let values = params![
-        new.version,
-        new.name,
-        new.up_checksum,
-        new.down_checksum,
-        new.down_script,
-        new.reversal.word(),
-        new.duration_ms,
-        new.remarks
-    ];
-    change(connection, table, &sql, values)
-}
-
-fn change(connection: &Connection, table: &str, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<()> {
-    let changed = connection.execute(sql, values).could_not("write history", quoted(table))?;
-    if changed == 1 {
-        return Ok(());
+    change: &Change<'_>,
+    written: Option<&Entry>,
+) -> rusqlite::Result<usize> {
+    let name = quote(table);
+    let Some(entry) = written else {
+        return connection.execute(&format!("DELETE FROM main.{name} WHERE version = ?1"), [version]);
+    };
+    if let Change::Mark(progress) = change {
+        let sql = format!(
+            "UPDATE main.{name} SET state = ?2, statements_started = ?3, statements_finished = ?4, \
+             finished_checksum = ?5 WHERE version = ?1"
+        );
+        let Progress { state, started, finished, finished_checksum } = progress;
+        return connection.prepare_cached(&sql)?.execute(params![version, state.word(), started, finished, finished_checksum]);
     }
-    Err(Error::could_not("write history", quoted(table), format!("{changed} rows changed where one was expected")))
+    // Without OR REPLACE: a row that is there is never lost. Everything is bound: a schema that just changed has this
+    // statement compiled anew each time.
+    let sql = match change {
+        Change::Insert(_) => format!(
+            "INSERT INTO main.{name} ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            COLUMNS.join(", ")
+        ),
+        _ => {
+            let set: Vec<String> = (2..).zip(&COLUMNS[1..]).map(|(at, column)| format!("{column} = ?{at}")).collect();
+            format!("UPDATE main.{name} SET {} WHERE version = ?1", set.join(", "))
+        }
+    };
+    connection.prepare_cached(&sql)?.execute(params![
+        entry.version,
+        entry.name,
+        entry.applied_at,
+        entry.up_checksum,
+        entry.down_checksum,
+        entry.down_script,
+        entry.reversal,
+        entry.duration_ms,
+        entry.tool_version,
+        entry.state.word(),
+        entry.statements_started,
+        entry.statements_finished,
+        entry.finished_checksum,
+        entry.remarks,
+    ])
 }
 
 /// One row of sqlx's history.
@@ -168,7 +188,7 @@ pub(crate) struct SqlxRow {
 pub(crate) fn read_sqlx(connection: &Connection) -> Result<Option<Vec<SqlxRow>>> {
     const SQLX: &str = "`_sqlx_migrations`";
     let there: Option<i64> = connection
-        .query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'", [], |row| {
+        .query_row("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'", [], |row| {
             row.get(0)
         })
         .optional()
@@ -177,7 +197,7 @@ pub(crate) fn read_sqlx(connection: &Connection) -> Result<Option<Vec<SqlxRow>>>
         return Ok(None);
     }
     let sql = "SELECT version, strftime('%Y-%m-%dT%H:%M:%fZ', installed_on), success, checksum, execution_time \
-               FROM _sqlx_migrations ORDER BY version";
+               FROM main._sqlx_migrations ORDER BY version";
     let mut statement = connection.prepare(sql).could_not("read", SQLX)?;
     let rows = statement
         .query_map([], |row| {

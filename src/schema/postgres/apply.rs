@@ -6,12 +6,12 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
-use super::super::history::postgres::{self as history, Place, Progress};
-use super::super::history::{EntryState, checksum_of};
+use super::super::history::{Change, EntryState, StatementSum, postgres as history};
 use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
-use super::super::step::{count, milliseconds, report as step_report, row, started, statement_failed, stopped};
+use super::super::step::{milliseconds, progress, report as step_report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
+use super::record::Ground;
 use super::{Explained, Session};
 use crate::{Error, Result};
 
@@ -69,6 +69,7 @@ impl Session {
     /// One transaction: history locked and read again, the script, the history row. Tried again after a lock timeout.
     async fn run_whole(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
         let mut attempt = 1;
+        let (had_history, known) = (self.has_history, self.known.row(step.version));
         loop {
             self.simple("BEGIN").await?;
             let ran = match self.is_stale(step.version).await {
@@ -84,8 +85,6 @@ impl Session {
                     observe(&Event::Committing { version: step.version });
                     match self.commit().await {
                         Ok(()) => {
-                            self.has_history = true;
-                            self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
                             observe(&Event::Finished(report.clone()));
                             return Ok(Outcome::Done(report));
                         }
@@ -95,6 +94,8 @@ impl Session {
                 Err(failure) => failure,
             };
             self.abandon().await;
+            self.has_history = had_history;
+            self.known.put_back(step.version, known);
             if !failure.is_lock() || attempt > self.options.lock_retries {
                 return Err(give_up(failure));
             }
@@ -109,7 +110,7 @@ impl Session {
         tokio::time::sleep(Duration::from_millis(50) * attempt.min(20)).await;
     }
 
-    async fn simple(&mut self, sql: &'static str) -> Result<()> {
+    pub(super) async fn simple(&mut self, sql: &'static str) -> Result<()> {
         let object = self.object();
         let (connection, _) = self.open().await?;
         sqlx::raw_sql(sql).execute(connection).await.could_not(&format!("run `{sql}` on"), object)?;
@@ -118,31 +119,25 @@ impl Session {
 
     /// Locks the history and looks whether the row of this version is what the plan was made from.
     async fn is_stale(&mut self, version: i64) -> Result<bool, Failure> {
-        let known = self.known.iter().find(|(known, _)| *known == version).map(|(_, state)| *state);
+        self.lock_history()
+            .await
+            .map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
         let has_history = self.has_history;
         let (connection, place) = self.open().await?;
         if !has_history {
             // Two runners that create it at once cannot be: the advisory lock. Another program's row would be news.
-            return Ok(history::read(connection, &place).await?.is_some());
+            return Ok(history::look(connection, &place).await?.is_some());
         }
-        let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", place.quoted());
-        execute(connection, sql)
-            .await
-            .map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
-        Ok(history::state(connection, &place, version).await? != known)
-    }
-
-    fn know(&mut self, version: i64, state: Option<EntryState>) {
-        self.known.retain(|(known, _)| *known != version);
-        self.known.extend(state.map(|state| (version, state)));
+        let row = history::read_one(connection, &place, version).await?;
+        Ok(!self.known.has(version, row.as_ref()))
     }
 
     /// The inside of a transaction: everything but BEGIN and COMMIT.
     async fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport, Failure> {
         let start = Instant::now();
         started(step, observe);
-        let has_history = self.has_history;
-        let (connection, place) = self.open().await?;
+        let ground = self.ground(step.version).await?;
+        let (connection, _) = self.open().await?;
         let begun = transaction_id(connection).await?;
         self.path = self.chosen.clone();
         self.enter().await?;
@@ -152,6 +147,7 @@ impl Session {
             run_statement(connection, step, number, statement).await?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
         }
+        self.run_deferred(step).await?;
         self.leave().await?;
         let (connection, _) = self.open().await?;
         // The scanner refuses transaction control where it sees it; what it might not see is noticed here.
@@ -164,20 +160,16 @@ impl Session {
             ));
         }
         let duration_ms = milliseconds(start);
-        match step.direction {
-            Direction::Up => {
-                if !has_history {
-                    history::create(connection, &place).await?;
-                }
-                history::insert(connection, &place, &row(step, EntryState::Applied, duration_ms)).await?;
-            }
-            Direction::Down => history::delete(connection, &place, step.version).await?,
-        }
+        let change = match step.direction {
+            Direction::Up => Change::Insert(row(step, EntryState::Applied, duration_ms)),
+            Direction::Down => Change::Delete,
+        };
+        self.record(step.version, &change, Some(&ground)).await?;
         Ok(step_report(step, duration_ms))
     }
 
     pub(super) async fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
-        let had_history = self.has_history;
+        let (had_history, known) = (self.has_history, self.known.clone());
         self.simple("BEGIN").await?;
         let mut reports = Vec::new();
         let mut failed = None;
@@ -189,10 +181,9 @@ impl Session {
                     break;
                 }
             }
-            self.has_history = true;
         }
         self.abandon().await;
-        self.has_history = had_history;
+        (self.has_history, self.known) = (had_history, known);
         let prepared = self.prepare_connection().await;
         match failed {
             Some(failure) => Err(give_up(failure)),
@@ -217,12 +208,13 @@ impl Session {
             Err(failure) => Err(failure.error),
         };
         self.end(intent).await?;
-        self.has_history = true;
-        self.know(step.version, Some(running));
         started(step, observe);
-        for (index, statement) in step.script.statements.iter().enumerate().skip(step.resume_after.unwrap_or(0)) {
+        let first = step.resume_after.unwrap_or(0);
+        let mut sum = StatementSum::of(&step.script.statements[..first]);
+        for (index, statement) in step.script.statements.iter().enumerate().skip(first) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
-            if let Err(failure) = self.run_recorded(step, running, index, statement, observe).await {
+            if let Err(failure) = self.run_recorded(step, running, index, &mut sum, observe).await {
+                let statement = &step.script.statements[index];
                 let remains =
                     self.invalid_index(statement).await.ok().flatten().map(|index| index.shown).unwrap_or_default();
                 return Err(stopped(step, index, &remains, give_up(failure)));
@@ -232,17 +224,17 @@ impl Session {
         let duration_ms = milliseconds(start);
         observe(&Event::Committing { version: step.version });
         self.simple("BEGIN").await?;
-        let settled = self.settle(step, duration_ms).await;
+        let settled = self.settle(step, duration_ms, &sum).await;
         self.end(settled).await?;
-        self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
         let report = step_report(step, duration_ms);
         observe(&Event::Finished(report.clone()));
         Ok(Outcome::Done(report))
     }
 
-    async fn end(&mut self, result: Result<()>) -> Result<()> {
+    /// Commits what went well and rolls back what did not.
+    pub(super) async fn end<T>(&mut self, result: Result<T>) -> Result<T> {
         match result {
-            Ok(()) => self.commit().await,
+            Ok(value) => self.commit().await.map(|()| value),
             Err(error) => {
                 self.abandon().await;
                 Err(error)
@@ -259,30 +251,27 @@ impl Session {
     }
 
     async fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<()> {
-        let has_history = self.has_history;
-        let (connection, place) = self.open().await?;
-        match (step.direction, step.resume_after) {
-            (Direction::Up, None) => {
-                if !has_history {
-                    history::create(connection, &place).await?;
-                }
-                history::insert(connection, &place, &row(step, running, 0)).await
-            }
+        let change = match (step.direction, step.resume_after) {
+            (Direction::Up, None) => Change::Insert(row(step, running, 0)),
             (_, finished) => {
                 let finished = finished.unwrap_or(0);
-                mark(connection, &place, step, running, finished, finished).await
+                progress(running, finished, finished, &StatementSum::of(&step.script.statements[..finished]))
             }
-        }
+        };
+        let ground = self.ground(step.version).await?;
+        self.record(step.version, &change, Some(&ground)).await
     }
 
-    async fn settle(&mut self, step: &Step, duration_ms: i64) -> Result<()> {
-        let (connection, place) = self.open().await?;
+    async fn settle(&mut self, step: &Step, duration_ms: i64, sum: &StatementSum) -> Result<()> {
+        self.as_runner().await?;
+        let ground = self.ground(step.version).await?;
         if step.direction == Direction::Down {
-            return history::delete(connection, &place, step.version).await;
+            return self.record(step.version, &Change::Delete, Some(&ground)).await;
         }
-        history::settle(connection, &place, &row(step, EntryState::Applied, duration_ms)).await?;
+        let settled = Change::Settle(row(step, EntryState::Applied, duration_ms));
+        self.record(step.version, &settled, Some(&ground)).await?;
         let all = step.script.statements.len();
-        mark(connection, &place, step, EntryState::Applied, all, all).await
+        self.record(step.version, &progress(EntryState::Applied, all, all, sum), Some(&ground)).await
     }
 
     /// One statement and the note that it ended: in one transaction where the server lets the statement be in one.
@@ -291,16 +280,26 @@ impl Session {
         step: &Step,
         running: EntryState,
         index: usize,
-        statement: &Statement,
+        sum: &mut StatementSum,
         observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
+        let statement = &step.script.statements[index];
         let mut alone = needs_no_transaction(statement, Dialect::Postgres);
+        let mut ended = sum.clone();
+        ended.add(statement);
+        let finished = progress(running, index + 1, index + 1, &ended);
+        let known = self.known.row(step.version);
         let mut attempt = 1;
         loop {
             let ran = if alone {
-                self.run_alone(step, running, index, statement).await
+                let begun = progress(running, index + 1, index, sum);
+                self.run_alone(step, index, &begun, &finished).await
             } else {
-                self.run_together(step, running, index, statement).await
+                let ran = self.run_together(step, index, &finished).await;
+                if ran.is_err() {
+                    self.known.put_back(step.version, known);
+                }
+                ran
             };
             match ran {
                 Err(failure) if !alone && failure.is(&[ACTIVE_SQL_TRANSACTION, INVALID_TRANSACTION_TERMINATION]) => {
@@ -310,30 +309,19 @@ impl Session {
                     self.wait_before_retry(step, attempt, &failure.error, observe).await;
                     attempt += 1;
                 }
-                ended => return ended,
+                Err(failure) => return Err(failure),
+                Ok(()) => {
+                    *sum = ended;
+                    return Ok(());
+                }
             }
         }
     }
 
-    async fn run_together(
-        &mut self,
-        step: &Step,
-        running: EntryState,
-        index: usize,
-        statement: &Statement,
-    ) -> Result<(), Failure> {
+    async fn run_together(&mut self, step: &Step, index: usize, finished: &Change<'_>) -> Result<(), Failure> {
+        let ground = self.ground_by_itself(step.version).await?;
         self.simple("BEGIN").await?;
-        self.enter().await?;
-        let (connection, _) = self.open().await?;
-        let mut ran = run_statement(connection, step, index + 1, statement).await;
-        if ran.is_ok() {
-            ran = self.leave().await.map_err(Failure::from);
-        }
-        if ran.is_ok() {
-            let (connection, place) = self.open().await?;
-            ran = mark(connection, &place, step, running, index + 1, index + 1).await.map_err(Failure::from);
-        }
-        match ran {
+        match self.together(step, index, finished, &ground).await {
             Ok(()) => Ok(self.commit().await?),
             Err(failure) => {
                 self.abandon().await;
@@ -342,18 +330,34 @@ impl Session {
         }
     }
 
+    async fn together(
+        &mut self,
+        step: &Step,
+        index: usize,
+        finished: &Change<'_>,
+        ground: &Ground,
+    ) -> Result<(), Failure> {
+        self.enter().await?;
+        let (connection, _) = self.open().await?;
+        run_statement(connection, step, index + 1, &step.script.statements[index]).await?;
+        self.run_deferred(step).await?;
+        self.leave().await?;
+        Ok(self.record(step.version, finished, Some(ground)).await?)
+    }
+
     /// A statement that waits by its nature, such as a concurrent index, is given the time: it blocks nobody, and
     /// stopping it half-way leaves an invalid index.
     async fn run_alone(
         &mut self,
         step: &Step,
-        running: EntryState,
         index: usize,
-        statement: &Statement,
+        begun: &Change<'_>,
+        finished: &Change<'_>,
     ) -> Result<(), Failure> {
+        let statement = &step.script.statements[index];
         self.drop_invalid_index(step, statement).await?;
-        let (connection, place) = self.open().await?;
-        mark(connection, &place, step, running, index + 1, index).await?;
+        self.record_by_itself(step, begun).await?;
+        let (connection, _) = self.open().await?;
         let sql = |sql: &'static str| sqlx::raw_sql(sql);
         sql("SET lock_timeout = 0").execute(&mut *connection).await.could_not("prepare", step.label())?;
         self.enter().await?;
@@ -362,9 +366,21 @@ impl Session {
         let left = self.leave().await;
         ran?;
         left?;
-        let (connection, _) = self.open().await?;
-        mark(connection, &place, step, running, index + 1, index + 1).await?;
-        Ok(())
+        Ok(self.record_by_itself(step, finished).await?)
+    }
+
+    /// Outside a transaction of the script's the whole history is compared: VACUUM FULL may have moved its rows.
+    async fn record_by_itself(&mut self, step: &Step, change: &Change<'_>) -> Result<()> {
+        self.simple("BEGIN").await?;
+        let as_left = match self.as_runner().await {
+            Ok(()) => self.confirm().await,
+            Err(error) => Err(error),
+        };
+        let written = match as_left {
+            Ok(()) => self.record(step.version, change, None).await,
+            Err(error) => Err(error),
+        };
+        self.end(written).await
     }
 
     /// The invalid index that a failed concurrent build of this very statement has left.
@@ -406,24 +422,12 @@ fn concurrent_index_name(statement: &Statement) -> Option<String> {
     if !statement.starts_with(&["CREATE"]) {
         return None;
     }
-    let at = statement.tokens.iter().take(4).position(|token| token.is("CONCURRENTLY"))?;
-    let rest = &statement.tokens[at + 1..];
+    let at = statement.tokens().take(4).position(|token| token.is("CONCURRENTLY"))?;
+    let rest: Vec<_> = statement.tokens().skip(at + 1).take(4).collect();
+    let rest = rest.as_slice();
     let rest = if rest.first().is_some_and(|token| token.is("IF")) { rest.get(3..)? } else { rest };
     let name = rest.first().filter(|token| !token.is("ON"))?;
     Some(if name.class == super::super::tokens::Class::Name { name.unquoted() } else { name.text.to_lowercase() })
-}
-
-async fn mark(
-    connection: &mut PgConnection,
-    place: &Place,
-    step: &Step,
-    state: EntryState,
-    started: usize,
-    finished: usize,
-) -> Result<()> {
-    let finished_checksum = (finished > 0).then(|| checksum_of(&step.script.statements[..finished]));
-    let progress = Progress { state, started: count(started), finished: count(finished), finished_checksum };
-    history::mark(connection, place, step.version, &progress).await
 }
 
 async fn execute(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
@@ -436,7 +440,7 @@ async fn run_statement(
     number: usize,
     statement: &Statement,
 ) -> Result<(), Failure> {
-    let ran = execute(connection, statement.text.clone()).await;
+    let ran = execute(connection, statement.text().to_owned()).await;
     ran.map_err(|error| failure(&error, statement_failed(step, number, statement, told(&error))))
 }
 

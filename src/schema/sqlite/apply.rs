@@ -1,20 +1,19 @@
 //! Running one step on SQLite, as a whole or statement by statement.
 
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use rusqlite::ErrorCode;
-use rusqlite::hooks::{AuthContext, Authorization};
 
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
-use super::super::history::{EntryState, checksum_of, sqlite as history};
+use super::super::history::{Change, EntryState, StatementSum, sqlite as history};
 use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
-use super::super::step::{count, milliseconds, report, row, started, statement_failed, stopped};
+use super::super::step::{milliseconds, progress, report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
 use super::Sqlite;
 use super::guard::{self, Guard};
+use super::watch::{Phase, Refusal};
 use crate::error::Context;
 use crate::{Error, Result};
 
@@ -81,20 +80,20 @@ impl Sqlite {
             self.roll_back()?;
             return Ok(Outcome::Stale);
         }
-        let had_history = self.has_history;
+        let (had_history, known) = (self.has_history, self.known.row(step.version));
         let ran = self.inside(step, observe).and_then(|report| {
             observe(&Event::Committing { version: step.version });
             self.commit(observe).map(|()| report)
         });
         match ran {
             Ok(report) => {
-                self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
                 observe(&Event::Finished(report.clone()));
                 Ok(Outcome::Done(report))
             }
             Err(error) => {
                 self.roll_back()?;
                 self.has_history = had_history;
+                self.known.put_back(step.version, known);
                 Err(self.explain(error))
             }
         }
@@ -123,87 +122,89 @@ impl Sqlite {
         }
     }
 
-    fn know(&mut self, version: i64, state: Option<EntryState>) {
-        self.known.retain(|(known, _)| *known != version);
-        if let Some(state) = state {
-            let at = self.known.partition_point(|(known, _)| *known < version);
-            self.known.insert(at, (version, state));
-        }
-    }
-
-    /// The inside of a transaction: everything but BEGIN and COMMIT.
+    /// The inside of a transaction: everything but BEGIN and COMMIT. What is counted is counted after the history row
+    /// was written, which is the last thing that happens.
     pub(super) fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport> {
         let start = Instant::now();
         started(step, observe);
-        let mut guard = if Guard::is_needed(&step.script.statements) { Some(self.watched()?) } else { None };
-        let ran = (1..).zip(&step.script.statements).try_for_each(|(number, statement)| {
+        let mut guard = Guard::is_needed(&step.script.statements).then(Guard::default);
+        for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
-            self.execute(step, number, statement, guard.as_mut())?;
+            self.execute(step, number, statement, guard.as_mut(), Phase::Script)?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
-            Ok(())
-        });
-        if guard.is_some() {
-            self.unwatched()?;
         }
-        ran?;
-        let connection = self.opened()?;
-        if connection.is_autocommit() {
+        if self.opened()?.is_autocommit() {
             return Err(Error::could_not("apply migration", step.label(), "a statement of it ended the transaction"));
         }
-        if let Some(guard) = &guard {
-            guard.after(connection, step)?;
-        }
         let duration_ms = milliseconds(start);
-        match step.direction {
-            Direction::Up => {
-                if !self.has_history {
-                    history::create(connection, self.table())?;
-                    self.has_history = true;
-                }
-                history::insert(self.opened()?, self.table(), &row(step, EntryState::Applied, duration_ms))?;
-            }
-            Direction::Down => history::delete(connection, self.table(), step.version)?,
+        let change = match step.direction {
+            Direction::Up => Change::Insert(row(step, EntryState::Applied, duration_ms)),
+            Direction::Down => Change::Delete,
+        };
+        self.record(step.version, &change)?;
+        if let Some(guard) = &guard {
+            guard.after(self.opened()?, step)?;
         }
         Ok(report(step, duration_ms))
     }
 
-    /// Lets SQLite tell, from here on, which tables each statement can write to.
-    fn watched(&self) -> Result<Guard> {
-        let guard = Guard::new(self.opened()?)?;
-        let watch = Arc::clone(&self.watch);
-        let observe = move |context: AuthContext<'_>| {
-            watch.lock().unwrap_or_else(PoisonError::into_inner).note(&context);
-            Authorization::Allow
-        };
-        self.opened()?.authorizer(Some(observe)).could_not("watch statements on", self.object())?;
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner).turn(true);
-        Ok(guard)
-    }
-
-    fn unwatched(&self) -> Result<()> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner).turn(false);
-        let none: Option<fn(AuthContext<'_>) -> Authorization> = None;
-        self.opened()?.authorizer(none).could_not("stop watching statements on", self.object())
+    /// Changes the history, making the table first where there is none.
+    pub(super) fn record(&mut self, version: i64, change: &Change<'_>) -> Result<()> {
+        if !self.has_history {
+            history::create(self.opened()?, self.table())?;
+            self.has_history = true;
+        }
+        self.watch.enter(Phase::Record);
+        let changed = history::change(self.opened()?, self.table(), version, change);
+        if let Some(refusal) = self.watch.leave() {
+            let cause = refusal.cause(self.table());
+            return Err(Error::could_not("write history", format!("`{}`", self.table()), cause).hint(refusal.hint()));
+        }
+        self.known.know(version, changed?.as_ref());
+        Ok(())
     }
 
     /// Prepares a statement, lets the guard count what it can touch, and runs it to its end.
-    fn execute(&self, step: &Step, number: usize, statement: &Statement, guard: Option<&mut Guard>) -> Result<()> {
+    fn execute(
+        &self,
+        step: &Step,
+        number: usize,
+        statement: &Statement,
+        guard: Option<&mut Guard>,
+        phase: Phase,
+    ) -> Result<()> {
+        let ran = self.execute_watched(step, number, statement, guard, phase);
+        match self.watch.leave() {
+            Some(refusal) => Err(self.refused(step, number, statement, &refusal)),
+            None => ran,
+        }
+    }
+
+    fn execute_watched(
+        &self,
+        step: &Step,
+        number: usize,
+        statement: &Statement,
+        guard: Option<&mut Guard>,
+        phase: Phase,
+    ) -> Result<()> {
         let connection = self.opened()?;
         let failed = |error: rusqlite::Error| statement_failed(step, number, statement, &error);
-        let mut prepared = connection.prepare(&statement.text).map_err(failed)?;
+        self.watch.enter(phase);
+        let mut prepared = connection.prepare(statement.text()).map_err(failed)?;
         if let Some(guard) = guard {
-            let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut noted = std::mem::take(&mut *watch);
-            // Released while the guard counts: counting prepares statements, which asks the watch again.
-            drop(watch);
-            let counted = guard.before(connection, statement, &mut noted);
-            noted.turn(true);
-            *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = noted;
-            counted?;
+            let touched = self.watch.pause();
+            guard.before(connection, statement, touched)?;
+            // SQLite prepares more while it runs the statement: for virtual tables, or where the schema changed.
+            self.watch.enter(phase);
         }
         let mut rows = prepared.query([]).map_err(failed)?;
         while rows.next().map_err(failed)?.is_some() {}
         Ok(())
+    }
+
+    fn refused(&self, step: &Step, number: usize, statement: &Statement, refusal: &Refusal) -> Error {
+        statement_failed(step, number, statement, refusal.cause(self.table())).hint(refusal.hint())
     }
 
     /// Each statement committed with its place in the history; the row was there before the first of them.
@@ -224,12 +225,11 @@ impl Sqlite {
         }
         let intent = self.write_intent(step, running);
         self.finish(intent)?;
-        self.has_history = true;
-        self.know(step.version, Some(running));
         started(step, observe);
+        let mut sum = StatementSum::of(&step.script.statements[..first]);
         for (index, statement) in step.script.statements.iter().enumerate().skip(first) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
-            self.run_recorded(step, running, index, statement).map_err(|error| stopped(step, index, "", error))?;
+            self.run_recorded(step, running, index, statement, &mut sum).map_err(|error| stopped(step, index, "", error))?;
             observe(&Event::StatementFinished { version: step.version, statement: index + 1 });
         }
         let broken = guard::foreign_key_violations(self.opened()?)?;
@@ -240,66 +240,73 @@ impl Sqlite {
         let duration_ms = milliseconds(start);
         observe(&Event::Committing { version: step.version });
         self.begin(observe)?;
-        let settled = self.settle(step, duration_ms);
+        let settled = self.settle(step, duration_ms, &sum);
         self.finish(settled)?;
-        self.know(step.version, (step.direction == Direction::Up).then_some(EntryState::Applied));
         let report = report(step, duration_ms);
         observe(&Event::Finished(report.clone()));
         Ok(Outcome::Done(report))
     }
 
-    fn write_intent(&self, step: &Step, running: EntryState) -> Result<()> {
-        let connection = self.opened()?;
-        match (step.direction, step.resume_after) {
-            (Direction::Up, None) => {
-                history::create(connection, self.table())?;
-                history::insert(connection, self.table(), &row(step, running, 0))
+    fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<()> {
+        let change = match (step.direction, step.resume_after) {
+            (Direction::Up, None) => Change::Insert(row(step, running, 0)),
+            (_, finished) => {
+                let finished = finished.unwrap_or(0);
+                progress(running, finished, finished, &StatementSum::of(&step.script.statements[..finished]))
             }
-            (Direction::Down, None) => history::mark(connection, self.table(), step.version, running, 0, 0, None),
-            (_, Some(finished)) => self.mark(step, running, finished, finished),
-        }
-    }
-
-    fn mark(&self, step: &Step, state: EntryState, started: usize, finished: usize) -> Result<()> {
-        let sum = (finished > 0).then(|| checksum_of(&step.script.statements[..finished]));
-        let (started, finished) = (count(started), count(finished));
-        history::mark(self.opened()?, self.table(), step.version, state, started, finished, sum.as_deref())
+        };
+        self.record(step.version, &change)
     }
 
     /// One statement and the note that it ended: in one transaction where SQLite lets the statement be in one.
-    fn run_recorded(&self, step: &Step, running: EntryState, index: usize, statement: &Statement) -> Result<()> {
+    fn run_recorded(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+        sum: &mut StatementSum,
+    ) -> Result<()> {
         let alone = needs_no_transaction(statement, Dialect::Sqlite) || statement.starts_with(&["PRAGMA"]);
         if alone {
-            self.mark(step, running, index + 1, index)?;
-            self.execute(step, index + 1, statement, None)?;
-            return self.mark(step, running, index + 1, index + 1);
+            self.record(step.version, &progress(running, index + 1, index, sum))?;
+            self.execute(step, index + 1, statement, None, Phase::Alone)?;
+            sum.add(statement);
+            return self.record(step.version, &progress(running, index + 1, index + 1, sum));
         }
         self.begin(&mut |_| {})?;
-        let ran = self
-            .execute_guarded(step, index + 1, statement)
-            .and_then(|()| self.mark(step, running, index + 1, index + 1));
-        self.finish(ran)
+        let known = self.known.row(step.version);
+        let ran = self.execute_counted(step, running, index, statement, sum);
+        let ran = self.finish(ran);
+        if ran.is_err() {
+            self.known.put_back(step.version, known);
+        }
+        ran
     }
 
     /// A statement that is a transaction of its own, so that what it loses can still be rolled back.
-    fn execute_guarded(&self, step: &Step, number: usize, statement: &Statement) -> Result<()> {
-        if !Guard::is_needed(std::slice::from_ref(statement)) {
-            return self.execute(step, number, statement, None);
-        }
-        let mut guard = self.watched()?;
-        let ran = self.execute(step, number, statement, Some(&mut guard));
-        self.unwatched()?;
-        ran.and_then(|()| guard.rows_kept(self.opened()?, step))
+    fn execute_counted(
+        &mut self,
+        step: &Step,
+        running: EntryState,
+        index: usize,
+        statement: &Statement,
+        sum: &mut StatementSum,
+    ) -> Result<()> {
+        let mut guard = Guard::is_needed(std::slice::from_ref(statement)).then(Guard::default);
+        self.execute(step, index + 1, statement, guard.as_mut(), Phase::Script)?;
+        sum.add(statement);
+        self.record(step.version, &progress(running, index + 1, index + 1, sum))?;
+        guard.map_or(Ok(()), |guard| guard.rows_kept(self.opened()?, step))
     }
 
-    fn settle(&self, step: &Step, duration_ms: i64) -> Result<()> {
-        let connection = self.opened()?;
+    fn settle(&mut self, step: &Step, duration_ms: i64, sum: &StatementSum) -> Result<()> {
         if step.direction == Direction::Down {
-            return history::delete(connection, self.table(), step.version);
+            return self.record(step.version, &Change::Delete);
         }
-        history::settle(connection, self.table(), &row(step, EntryState::Applied, duration_ms))?;
+        self.record(step.version, &Change::Settle(row(step, EntryState::Applied, duration_ms)))?;
         let all = step.script.statements.len();
-        self.mark(step, EntryState::Applied, all, all)
+        self.record(step.version, &progress(EntryState::Applied, all, all, sum))
     }
 }
 

@@ -4,124 +4,108 @@
 //! while it prepares a statement, which tables the statement (its triggers and cascades included) can write to; only
 //! those are counted, each before the first statement that can touch it. A table that no statement can write to has
 //! as many rows after as before. So every table is compared, and the cost follows the migration, not the schema. A
-//! script that only creates things cannot lose a row and is not watched at all.
+//! script that only creates things cannot lose a row, and nothing is counted. Where a migration touches only tables
+//! that it made itself, only their foreign keys are looked at.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::Connection;
-use rusqlite::hooks::{AuthAction, AuthContext};
 
 use super::super::plan::{Direction, Step};
 use super::super::script::{Reversal, table_rename};
 use super::super::tokens::Statement;
+use super::watch::Touched;
 use crate::error::Context;
 use crate::{Error, Result};
+
+/// What SQLite calls the file that is migrated.
+const MAIN: &str = "main";
 
 /// How many rows of a foreign-key violation a message names.
 const TOLD: usize = 5;
 
-/// Collects, while on, the tables that statements being prepared can write to.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    on: bool,
-    touched: Vec<String>,
-}
-
-impl Watch {
-    /// Takes note of one action that SQLite asks leave for.
-    pub(super) fn note(&mut self, context: &AuthContext<'_>) {
-        if !self.on || context.database_name.is_some_and(|name| !name.eq_ignore_ascii_case("main")) {
-            return;
-        }
-        match context.action {
-            AuthAction::Insert { table_name }
-            | AuthAction::Delete { table_name }
-            | AuthAction::Update { table_name, .. }
-            | AuthAction::DropTable { table_name }
-            | AuthAction::DropVtable { table_name, .. }
-            | AuthAction::AlterTable { database_name: "main", table_name } => {
-                // As SQLite compares names: only ASCII letters have two cases.
-                let name = table_name.to_ascii_lowercase();
-                if !name.starts_with("sqlite_") && self.touched.last() != Some(&name) {
-                    self.touched.push(name);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Begins or stops to collect.
-    pub(super) fn turn(&mut self, on: bool) {
-        self.on = on;
-        self.touched.clear();
-    }
-}
-
 /// The row counts of one migration.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    /// The ordinary tables that were there when the migration began.
-    tables: HashSet<String>,
     before: BTreeMap<String, i64>,
     renamed: HashMap<String, String>,
+    /// The tables that the migration itself made, also by renaming one.
+    made: HashSet<String>,
+    made_virtual: HashSet<String>,
     /// The virtual tables that were touched, by the table that keeps their rows.
     virtual_names: HashMap<String, String>,
-    touched_any: bool,
+    /// Whether a table was touched that was there before.
+    touched_old: bool,
+    touched_made: HashSet<String>,
 }
 
 impl Guard {
-    /// Whether a script has to be watched: it has a statement that does more than create something.
+    /// Whether a script can lose anything: it has a statement that does more than create something.
     pub(super) fn is_needed(statements: &[Statement]) -> bool {
         statements.iter().any(|statement| !statement.starts_with(&["CREATE"]))
     }
 
-    /// Takes down which tables there are, before the first statement.
-    pub(super) fn new(connection: &Connection) -> Result<Guard> {
-        Ok(Guard { tables: ordinary_tables(connection)?, ..Guard::default() })
-    }
-
     /// Counts what the statement, prepared and not yet run, can write to for the first time.
-    pub(super) fn before(&mut self, connection: &Connection, statement: &Statement, watch: &mut Watch) -> Result<()> {
-        let touched = std::mem::take(&mut watch.touched);
-        if let Some((old, new)) = table_rename(statement) {
-            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
-            for suffix in STORES {
-                self.renamed.insert(format!("{old}{suffix}"), format!("{new}{suffix}"));
+    pub(super) fn before(&mut self, connection: &Connection, statement: &Statement, touched: Touched) -> Result<()> {
+        for table in touched.created {
+            // IF NOT EXISTS: one that is there is not made.
+            if !connection.table_exists(Some(MAIN), table.as_str()).could_not("look for", format!("`{table}`"))? {
+                self.made.insert(table);
             }
-            self.renamed.insert(old, new);
         }
-        self.touched_any |= !touched.is_empty();
-        for table in touched {
-            let table = self.store(table);
-            if self.tables.contains(&table) && !self.before.contains_key(&table) {
+        self.made_virtual.extend(touched.created_virtual.into_iter().filter(|table| self.made.contains(table)));
+        for table in touched.tables {
+            if self.is_made(&table) {
+                self.touched_made.insert(table);
+                continue;
+            }
+            self.touched_old = true;
+            if let Some(table) = self.store(connection, table)?
+                && !self.before.contains_key(&table)
+            {
                 let rows = count(connection, &table)?;
                 self.before.insert(table, rows);
+            }
+        }
+        if let Some((old, new)) = table_rename(statement) {
+            let (old, new) = (old.to_ascii_lowercase(), new.to_ascii_lowercase());
+            for suffix in [STORES.as_slice(), &[""]].concat() {
+                let (old, new) = (format!("{old}{suffix}"), format!("{new}{suffix}"));
+                self.made.insert(new.clone());
+                self.renamed.insert(old, new);
             }
         }
         Ok(())
     }
 
+    /// Whether the migration made the table, or the virtual table that it belongs to.
+    fn is_made(&self, table: &str) -> bool {
+        let behind = |owner: &String| table.strip_prefix(owner.as_str()).is_some_and(|rest| rest.starts_with('_'));
+        !self.before.contains_key(table) && (self.made.contains(table) || self.made_virtual.iter().any(behind))
+    }
+
     /// Fails where rows are lost that the migration does not declare, or a foreign key is broken.
     pub(super) fn after(&self, connection: &Connection, step: &Step) -> Result<()> {
-        if !self.touched_any {
-            return Ok(());
-        }
         self.rows_kept(connection, step)?;
-        let broken = foreign_key_violations(connection)?;
+        let broken = if self.touched_old {
+            foreign_key_violations(connection)?
+        } else {
+            // Nobody else can refer to what is new here.
+            violations_of(connection, &self.touched_made)?
+        };
         if broken.is_empty() {
             return Ok(());
         }
         Err(Error::differs("keep the foreign keys of", step.label(), broken.join("; ")))
     }
 
-    /// Fails where a table has fewer rows than before and the migration does not say so.
+/// Fails where a table has fewer rows than before and the migration does not say so.
     pub(super) fn rows_kept(&self, connection: &Connection, step: &Step) -> Result<()> {
-        let tables = ordinary_tables(connection)?;
         let mut lost = Vec::new();
         for (table, before) in self.before.iter().filter(|(_, before)| **before > 0) {
             let mut after = None;
             for name in [Some(table), self.new_name(table).as_ref()].into_iter().flatten() {
-                if tables.contains(name) {
+                if is_ordinary(connection, name)? {
                     after = after.max(Some(count(connection, name)?));
                 }
             }
@@ -144,18 +128,18 @@ impl Guard {
         Ok(())
     }
 
-    /// The table that keeps the rows of this one: itself, or for a virtual table one of its own.
-    fn store(&mut self, table: String) -> String {
-        if self.tables.contains(&table) {
-            return table;
+    /// The table that keeps the rows of this one: itself, or for a virtual table one of its own; none for a view.
+    fn store(&mut self, connection: &Connection, table: String) -> Result<Option<String>> {
+        if is_ordinary(connection, &table)? {
+            return Ok(Some(table));
         }
-        match STORES.iter().map(|suffix| format!("{table}{suffix}")).find(|store| self.tables.contains(store)) {
-            Some(store) => {
+        for store in STORES.map(|suffix| format!("{table}{suffix}")) {
+            if is_ordinary(connection, &store)? {
                 self.virtual_names.insert(store.clone(), table);
-                store
+                return Ok(Some(store));
             }
-            None => table,
         }
+        Ok(None)
     }
 
     /// Where a table's last `ALTER TABLE … RENAME TO` led.
@@ -175,15 +159,15 @@ impl Guard {
 /// content of their own, R*Tree.
 const STORES: [&str; 2] = ["_content", "_rowid"];
 
-/// The tables that hold rows of their own, in lower case: no views, and of virtual tables those in [`STORES`], not
-/// what can be built again from them.
-fn ordinary_tables(connection: &Connection) -> Result<HashSet<String>> {
-    let sql = "SELECT lower(name) FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-               AND (type = 'table' OR (type = 'shadow' AND (name LIKE '%\\_content' ESCAPE '\\' \
-               OR name LIKE '%\\_rowid' ESCAPE '\\')))";
-    let mut statement = connection.prepare(sql).could_not("list tables", "")?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0)).could_not("list tables", "")?;
-    names.collect::<rusqlite::Result<_>>().could_not("list tables", "")
+/// Whether a table holds rows of its own: no view, and of virtual tables those in [`STORES`], not what can be built
+/// again from them.
+fn is_ordinary(connection: &Connection, table: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND (type = 'table' \
+               OR (type = 'shadow' AND (name LIKE '%\\_content' ESCAPE '\\' OR name LIKE '%\\_rowid' ESCAPE '\\'))))";
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.query_row([table], |row| row.get(0)))
+        .could_not("look for", format!("`{table}`"))
 }
 
 fn count(connection: &Connection, table: &str) -> Result<i64> {
@@ -209,22 +193,50 @@ pub(super) fn orphan(connection: &Connection, table: &str, row_id: Option<i64>, 
     })
 }
 
-/// The first rows whose parent is missing, one sentence each, and how many there are.
+/// The first rows of the file whose parent is missing, one sentence each, and how many there are.
 pub(super) fn foreign_key_violations(connection: &Connection) -> Result<Vec<String>> {
-    let checking = "check foreign keys";
-    let mut statement = connection.prepare("PRAGMA foreign_key_check").could_not(checking, "")?;
-    let mut rows = statement.query([]).could_not(checking, "")?;
-    let (mut told, mut total) = (Vec::new(), 0_usize);
-    while let Some(row) = rows.next().could_not(checking, "")? {
-        total += 1;
-        if told.len() < TOLD {
-            let (table, row_id, parent): (String, Option<i64>, String) =
-                row.get(0).and_then(|t| Ok((t, row.get(1)?, row.get(2)?))).could_not(checking, "")?;
-            told.push(orphan(connection, &table, row_id, &parent)?);
+    let mut found = Violations::default();
+    found.collect(connection, "PRAGMA main.foreign_key_check")?;
+    Ok(found.told())
+}
+
+/// The same of these tables.
+fn violations_of(connection: &Connection, tables: &HashSet<String>) -> Result<Vec<String>> {
+    let mut found = Violations::default();
+    for table in tables {
+        if connection.table_exists(Some(MAIN), table.as_str()).could_not("look for", format!("`{table}`"))? {
+            found.collect(connection, &format!("PRAGMA main.foreign_key_check({})", crate::quote::quote(table)))?;
         }
     }
-    if total > told.len() {
-        told.push(format!("{} more such rows", total - told.len()));
+    Ok(found.told())
+}
+
+#[derive(Default)]
+struct Violations {
+    first: Vec<String>,
+    total: usize,
+}
+
+impl Violations {
+    fn collect(&mut self, connection: &Connection, sql: &str) -> Result<()> {
+        let checking = "check foreign keys";
+        let mut statement = connection.prepare(sql).could_not(checking, "")?;
+        let mut rows = statement.query([]).could_not(checking, "")?;
+        while let Some(row) = rows.next().could_not(checking, "")? {
+            self.total += 1;
+            if self.first.len() < TOLD {
+                let (table, row_id, parent): (String, Option<i64>, String) =
+                    row.get(0).and_then(|t| Ok((t, row.get(1)?, row.get(2)?))).could_not(checking, "")?;
+                self.first.push(orphan(connection, &table, row_id, &parent)?);
+            }
+        }
+        Ok(())
     }
-    Ok(told)
+
+    fn told(mut self) -> Vec<String> {
+        if self.total > self.first.len() {
+            self.first.push(format!("{} more such rows", self.total - self.first.len()));
+        }
+        self.first
+    }
 }
