@@ -32,8 +32,12 @@
 //!   statement runs.
 //! - A migration and its history row commit together. Without a transaction, the row is there before the first
 //!   statement and says after each one how far the script came; [`Runner::resume`] and [`Runner::undo`] go on from it.
+//! - The history is the runner's alone. On SQLite a script that would write it, put something on it or change the
+//!   connection is refused before the statement runs; on PostgreSQL the table and every other row of it are compared
+//!   before and after the script. Each row that is written is read back before COMMIT, and a history that is not
+//!   exactly the table that the runner makes (a view, one with a trigger, a rule, another shape) is refused.
 //! - On SQLite foreign keys are off while a script runs, so that rebuilding a table does not delete its children.
-//!   Before COMMIT each table that the script could write to has as many rows as before, unless the script declares
+//!   Before COMMIT, after the history row was written, each table that the script could write to has as many rows as before, unless the script declares
 //!   the loss, and no foreign key is broken.
 //! - One runner works on a database at a time. Its lock ends with its process, however that ends. On SQLite a process
 //!   that was killed leaves the empty file `app.db-schema-lock`, which is harmless; the next run takes and removes it.

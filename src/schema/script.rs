@@ -258,8 +258,7 @@ fn connection_setting(statement: &Statement, dialect: Dialect) -> Option<(String
     }
     let name = pragma(statement)?;
     // Asking for the schema version harms nothing; setting it makes other connections read a schema that is not there.
-    let sets_version =
-        name == "schema_version" && statement.tokens().any(|token| matches!(token.text, "=" | "("));
+    let sets_version = name == "schema_version" && statement.tokens().any(|token| matches!(token.text, "=" | "("));
     if name == "writable_schema" || sets_version {
         return Some((
             format!("`PRAGMA {name}` can corrupt the file"),

@@ -293,12 +293,7 @@ impl<'t> Open<'t> {
     fn close(self, source: &Arc<Source>) -> Statement {
         // What is longer was refused before.
         let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Statement {
-            script: Arc::clone(source),
-            start: short(self.start),
-            end: short(self.end),
-            line: short(self.line),
-        }
+        Statement { script: Arc::clone(source), start: short(self.start), end: short(self.end), line: short(self.line) }
     }
 }
 

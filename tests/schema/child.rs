@@ -48,3 +48,13 @@ fn up_until_killed() {
     });
     runner.up(To::Newest).unwrap();
 }
+
+/// Goes up and tells the most memory that the process has had, in KiB.
+#[test]
+#[ignore = "a process of the tests in cost.rs"]
+fn up_and_tell_its_memory() {
+    runner().up(To::Newest).unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    println!("\nCHILD peak={}", peak.trim().trim_end_matches(" kB"));
+}

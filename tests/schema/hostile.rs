@@ -1,9 +1,9 @@
 //! Scripts and schemas that would change the history, or lose rows through it: each is refused by name and changes
 //! nothing, or it harms nothing.
 
-use whimbrel::schema::{Options, Runner, To};
 use whimbrel::Error;
 use whimbrel::error::Kind;
+use whimbrel::schema::{Options, Runner, To};
 
 use super::support::{Postgres, Project};
 
@@ -117,7 +117,10 @@ const ON_SQLITE: [(&str, Fate); 40] = [
     ("DELETE FROM main.\"Schema_Migrations\" WHERE version = 1;", Refused("delete from the history")),
     ("UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;", Refused("it would update the history")),
     ("UPDATE [schema_migrations] SET version = version + 100;", Refused("it would update the history")),
-    ("INSERT INTO schema_migrations SELECT * FROM schema_migrations WHERE 0;", Refused("it would insert into the history")),
+    (
+        "INSERT INTO schema_migrations SELECT * FROM schema_migrations WHERE 0;",
+        Refused("it would insert into the history"),
+    ),
     ("REPLACE INTO schema_migrations(version) VALUES (1);", Refused("it would insert into the history")),
     ("DROP TABLE schema_migrations;", Refused("the history `schema_migrations`")),
     ("DROP TABLE IF EXISTS main.schema_migrations;", Refused("the history `schema_migrations`")),
@@ -166,7 +169,10 @@ const ON_SQLITE: [(&str, Fate); 40] = [
     ("CREATE TABLE IF NOT EXISTS schema_migrations(version);", Refused("it would create the history")),
     ("DROP TABLE a;\nALTER TABLE c RENAME TO a;", Refused("table `a` had 3 rows")),
     ("DELETE FROM a;", Refused("table `a` had 3 rows and has 0")),
-    ("CREATE TRIGGER t AFTER UPDATE ON c BEGIN DELETE FROM a; END;\nUPDATE c SET a = a;", Refused("table `a` had 3 rows and has 0")),
+    (
+        "CREATE TRIGGER t AFTER UPDATE ON c BEGIN DELETE FROM a; END;\nUPDATE c SET a = a;",
+        Refused("table `a` had 3 rows and has 0"),
+    ),
     ("CREATE TABLE IF NOT EXISTS a(id);\nDELETE FROM a;", Refused("table `a` had 3 rows and has 0")),
     ("PRAGMA writable_schema = ON;", Refused("writable_schema")),
     ("EXPLAIN PRAGMA writable_schema = ON;", Refused("`PRAGMA writable_schema` would change the connection")),
@@ -215,7 +221,10 @@ const UNFIT_ON_SQLITE: [(&str, &str); 9] = [
     ("CREATE TRIGGER t BEFORE DELETE ON schema_migrations BEGIN SELECT RAISE(IGNORE); END", "it has the trigger `t`"),
     ("CREATE INDEX i ON schema_migrations(name)", "it has the index `i`"),
     ("ALTER TABLE schema_migrations ADD COLUMN note TEXT", "its definition is not"),
-    ("ALTER TABLE schema_migrations ADD COLUMN g TEXT GENERATED ALWAYS AS (name || version) VIRTUAL", "its definition is not"),
+    (
+        "ALTER TABLE schema_migrations ADD COLUMN g TEXT GENERATED ALWAYS AS (name || version) VIRTUAL",
+        "its definition is not",
+    ),
     ("ALTER TABLE schema_migrations RENAME TO h; CREATE VIEW schema_migrations AS SELECT * FROM h", "it is a view"),
     (
         "ALTER TABLE schema_migrations RENAME TO h; CREATE VIRTUAL TABLE schema_migrations USING fts5(version, name, \
@@ -304,12 +313,21 @@ fn a_first_script_cannot_make_the_history_itself() {
 const ON_POSTGRES: [(&str, Fate); 38] = [
     ("DELETE FROM schema_migrations;", Refused("keep the history")),
     ("DELETE FROM schema_migrations WHERE version = 1;", Refused("rows of other migrations were changed")),
-    ("UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;", Refused("rows of other migrations were changed")),
-    ("UPDATE schema_migrations SET remarks = remarks WHERE version = 1;", Refused("rows of other migrations were changed")),
+    (
+        "UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;",
+        Refused("rows of other migrations were changed"),
+    ),
+    (
+        "UPDATE schema_migrations SET remarks = remarks WHERE version = 1;",
+        Refused("rows of other migrations were changed"),
+    ),
     ("TRUNCATE schema_migrations;", Refused("the table is not the one that was there before")),
     ("DROP TABLE schema_migrations;", Refused("keep the history")),
     ("ALTER TABLE schema_migrations RENAME TO gone;", Refused("keep the history")),
-    ("ALTER TABLE schema_migrations RENAME TO gone;\nCREATE TABLE schema_migrations(LIKE gone INCLUDING ALL);\nINSERT INTO schema_migrations SELECT * FROM gone;", Refused("history")),
+    (
+        "ALTER TABLE schema_migrations RENAME TO gone;\nCREATE TABLE schema_migrations(LIKE gone INCLUDING ALL);\nINSERT INTO schema_migrations SELECT * FROM gone;",
+        Refused("history"),
+    ),
     ("ALTER TABLE schema_migrations ADD COLUMN note text;", Refused("its columns are not those")),
     ("ALTER TABLE schema_migrations ALTER COLUMN name TYPE varchar(100);", Refused("its columns are not those")),
     ("ALTER TABLE schema_migrations SET UNLOGGED;", Refused("it does not survive a crash")),
@@ -352,7 +370,10 @@ const ON_POSTGRES: [(&str, Fate); 38] = [
         "DO $$ BEGIN DELETE FROM schema_migrations WHERE version = 1; EXCEPTION WHEN division_by_zero THEN NULL; END $$;",
         Refused("rows of other migrations were changed"),
     ),
-    ("CREATE VIEW v AS SELECT * FROM schema_migrations;\nDELETE FROM v WHERE version = 1;", Refused("rows of other migrations")),
+    (
+        "CREATE VIEW v AS SELECT * FROM schema_migrations;\nDELETE FROM v WHERE version = 1;",
+        Refused("rows of other migrations"),
+    ),
     ("COMMIT;", Refused("controls the transaction")),
     (
         "CREATE TEMP TABLE schema_migrations(version bigint);\nINSERT INTO schema_migrations VALUES (1);\nDROP TABLE schema_migrations;",
@@ -367,7 +388,10 @@ const ON_POSTGRES: [(&str, Fate); 38] = [
     ("SET session_replication_role = replica;", Harmless),
     ("DEALLOCATE ALL;", Harmless),
     ("SELECT pg_advisory_unlock_all();", Harmless),
-    ("DO $$ BEGIN DELETE FROM schema_migrations; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$;", Harmless),
+    (
+        "DO $$ BEGIN DELETE FROM schema_migrations; RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN NULL; END $$;",
+        Harmless,
+    ),
 ];
 
 #[test]

@@ -86,13 +86,18 @@ fn expected_columns() -> Vec<String> {
         None if numbers.contains(&column) => 20,
         None => 25,
     };
-    let column = |column: &&str| format!("{column} {} {}", type_of(column), if nullable.contains(column) { "f" } else { "t" });
+    let column =
+        |column: &&str| format!("{column} {} {}", type_of(column), if nullable.contains(column) { "f" } else { "t" });
     COLUMNS.iter().map(column).collect()
 }
 
 /// How many rows there are beside that of `version`, and a sum over the places and writers of their row versions. The
 /// server never changes a row version in place, so the same seal means that nobody wrote any of those rows.
-pub(crate) async fn seal_of_others(connection: &mut PgConnection, place: &Place, version: i64) -> Result<(i64, String)> {
+pub(crate) async fn seal_of_others(
+    connection: &mut PgConnection,
+    place: &Place,
+    version: i64,
+) -> Result<(i64, String)> {
     let sql = format!(
         "SELECT pg_catalog.count(*), \
          coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(h.ctid, ' ', h.xmin), 0)), 0)::pg_catalog.text \
@@ -201,9 +206,8 @@ pub(crate) async fn change(
     before: Option<Entry>,
 ) -> Result<Option<Entry>> {
     let written = change.of(before, &place.told(), version)?;
-    let changed = write(connection, place, version, change, written.as_ref())
-        .await
-        .could_not("write history", place.told())?;
+    let changed =
+        write(connection, place, version, change, written.as_ref()).await.could_not("write history", place.told())?;
     if changed != 1 {
         let cause = format!("{changed} rows changed where one was expected");
         return Err(Error::differs("keep the history", place.told(), cause).hint(KEEPER));

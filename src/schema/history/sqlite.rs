@@ -6,9 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::clock::rfc_3339;
 use super::super::tokens::{Dialect, same_definition};
-use super::{
-    COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table,
-};
+use super::{COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table};
 use crate::error::Context;
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -23,7 +21,10 @@ pub(crate) fn read(connection: &Connection, table: &str) -> Result<Option<Vec<En
     let mut statement = connection.prepare(&sql).could_not("read history", quoted(table))?;
     let rows = statement.query_map([], entry).could_not("read history", quoted(table))?;
     let rows: Vec<(Entry, String)> = rows.collect::<rusqlite::Result<_>>().could_not("read history", quoted(table))?;
-    rows.into_iter().map(|(entry, state)| Ok(Entry { state: EntryState::read(&state)?, ..entry })).collect::<Result<Vec<_>>>().map(Some)
+    rows.into_iter()
+        .map(|(entry, state)| Ok(Entry { state: EntryState::read(&state)?, ..entry }))
+        .collect::<Result<Vec<_>>>()
+        .map(Some)
 }
 
 /// Reads one row.
@@ -56,7 +57,8 @@ fn is_there(connection: &Connection, table: &str) -> Result<bool> {
         .prepare("SELECT name FROM pragma_table_info(?1, 'main')")
         .and_then(|mut statement| statement.query_map([table], |row| row.get(0))?.collect())
         .could_not("read history", quoted(table))?;
-    if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| there.eq_ignore_ascii_case(column))) {
+    if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| there.eq_ignore_ascii_case(column)))
+    {
         return Err(foreign_table(table, missing));
     }
     if !same_definition(definition, &definition_of(&quote(table)), Dialect::Sqlite) {
@@ -90,7 +92,9 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(Entry, String)> {
 
 /// Creates the table; an error where there is something of that name.
 pub(crate) fn create(connection: &Connection, table: &str) -> Result<()> {
-    connection.execute_batch(&definition_of(&format!("main.{}", quote(table)))).could_not("create history", quoted(table))
+    connection
+        .execute_batch(&definition_of(&format!("main.{}", quote(table))))
+        .could_not("create history", quoted(table))
 }
 
 /// The definition, with the name as it is given.
@@ -143,7 +147,13 @@ fn write(
              finished_checksum = ?5 WHERE version = ?1"
         );
         let Progress { state, started, finished, finished_checksum } = progress;
-        return connection.prepare_cached(&sql)?.execute(params![version, state.word(), started, finished, finished_checksum]);
+        return connection.prepare_cached(&sql)?.execute(params![
+            version,
+            state.word(),
+            started,
+            finished,
+            finished_checksum
+        ]);
     }
     // Without OR REPLACE: a row that is there is never lost. Everything is bound: a schema that just changed has this
     // statement compiled anew each time.

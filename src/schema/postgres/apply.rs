@@ -119,9 +119,7 @@ impl Session {
 
     /// Locks the history and looks whether the row of this version is what the plan was made from.
     async fn is_stale(&mut self, version: i64) -> Result<bool, Failure> {
-        self.lock_history()
-            .await
-            .map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
+        self.lock_history().await.map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
         let has_history = self.has_history;
         let (connection, place) = self.open().await?;
         if !has_history {

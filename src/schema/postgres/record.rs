@@ -82,7 +82,9 @@ impl Session {
         } else if let Some(ground) = ground
             && history::look(connection, &place).await? != ground.identity
         {
-            return touched("the table is not the one that was there before the script: dropped, rewritten or given away");
+            return touched(
+                "the table is not the one that was there before the script: dropped, rewritten or given away",
+            );
         }
         let before = history::read_one(connection, &place, version).await?;
         if !self.known.has(version, before.as_ref()) {

@@ -229,7 +229,8 @@ impl Sqlite {
         let mut sum = StatementSum::of(&step.script.statements[..first]);
         for (index, statement) in step.script.statements.iter().enumerate().skip(first) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
-            self.run_recorded(step, running, index, statement, &mut sum).map_err(|error| stopped(step, index, "", error))?;
+            self.run_recorded(step, running, index, statement, &mut sum)
+                .map_err(|error| stopped(step, index, "", error))?;
             observe(&Event::StatementFinished { version: step.version, statement: index + 1 });
         }
         let broken = guard::foreign_key_violations(self.opened()?)?;

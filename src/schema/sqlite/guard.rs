@@ -99,7 +99,7 @@ impl Guard {
         Err(Error::differs("keep the foreign keys of", step.label(), broken.join("; ")))
     }
 
-/// Fails where a table has fewer rows than before and the migration does not say so.
+    /// Fails where a table has fewer rows than before and the migration does not say so.
     pub(super) fn rows_kept(&self, connection: &Connection, step: &Step) -> Result<()> {
         let mut lost = Vec::new();
         for (table, before) in self.before.iter().filter(|(_, before)| **before > 0) {
