@@ -462,7 +462,7 @@ mod tests {
     use super::*;
 
     fn texts(sql: &str, dialect: Dialect) -> Vec<String> {
-        scan(sql, dialect).unwrap().statements.into_iter().map(|statement| statement.text).collect()
+        scan(sql, dialect).unwrap().statements.into_iter().map(|statement| statement.text().to_owned()).collect()
     }
 
     #[test]
@@ -573,19 +573,19 @@ mod tests {
                 count += 1;
                 drop(statement);
             }
-            let own = scan(&sql, Dialect::Sqlite).unwrap().statements;
+            let own = scan(sql.as_str(), Dialect::Sqlite).unwrap().statements;
             prop_assert_eq!(own.len(), count, "{}", sql);
             for statement in own {
-                prop_assert!(connection.prepare(&statement.text).is_ok(), "{}", statement.text);
+                prop_assert!(connection.prepare(statement.text()).is_ok(), "{}", statement.text());
             }
         }
 
         #[test]
         fn no_text_makes_the_tokenizer_panic_or_lose_a_token(text in "[-/*'\"$;a-eE()\\[\\]`\n é]{0,60}") {
             for dialect in [Dialect::Sqlite, Dialect::Postgres] {
-                if let Ok(found) = scan(&text, dialect) {
+                if let Ok(found) = scan(text.as_str(), dialect) {
                     let mut rest = text.as_str();
-                    for token in found.statements.iter().flat_map(|statement| &statement.tokens) {
+                    for token in found.statements.iter().flat_map(Statement::tokens) {
                         let at = rest.find(token.text);
                         prop_assert!(at.is_some(), "{:?} of {:?}", token, text);
                         rest = &rest[at.unwrap() + token.text.len()..];

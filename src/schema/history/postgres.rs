@@ -34,20 +34,22 @@ const RFC_3339: &str = "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity(String);
 
+/// One row of `table.sql`: identity, kind, persistence, row-level security, columns, what hangs on the table.
+type TableRow = (String, String, String, bool, Vec<String>, Vec<String>);
+
 /// The object identifiers of `bigint`, `text` and `timestamptz`, which are the same in every server.
 const TYPES: [(&str, u32); 3] = [("version", 20), ("duration_ms", 20), ("applied_at", 1184)];
 
 /// Looks at the table; nothing where there is none. An error where it is not one that [`create`] makes, or where
 /// something hangs on it.
 pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result<Option<Identity>> {
-    let found: Option<(String, String, String, bool, Vec<String>, Vec<String>)> =
-        sqlx::query_as(include_str!("postgres/table.sql"))
-            .persistent(false)
-            .bind(&place.schema)
-            .bind(&place.table)
-            .fetch_optional(connection)
-            .await
-            .could_not("read history", place.told())?;
+    let found: Option<TableRow> = sqlx::query_as(include_str!("postgres/table.sql"))
+        .persistent(false)
+        .bind(&place.schema)
+        .bind(&place.table)
+        .fetch_optional(connection)
+        .await
+        .could_not("read history", place.told())?;
     let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(None) };
     let unfit = |why: &str| Err(unfit_table(&place.told(), why));
     match kind.as_str() {
