@@ -377,8 +377,8 @@ fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
     let place = Place::new();
     let mut files = Vec::new();
     for migration in &UsageStore::migrations().unwrap() {
-        files.push((migration.file.clone(), migration.up.clone()));
-        files.push((migration.down_file(), migration.down.clone().unwrap()));
+        files.push((migration.file.clone(), migration.up.to_string()));
+        files.push((migration.down_file(), migration.down.as_deref().unwrap().to_owned()));
     }
     files.push(("0003_later.up.sql".to_owned(), "CREATE TABLE later (id INTEGER PRIMARY KEY)".to_owned()));
     files.push(("0003_later.down.sql".to_owned(), "-- whimbrel: lossy\nDROP TABLE later".to_owned()));

@@ -212,7 +212,6 @@ impl Session {
         for (index, statement) in step.script.statements.iter().enumerate().skip(first) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
             if let Err(failure) = self.run_recorded(step, running, index, &mut sum, observe).await {
-                let statement = &step.script.statements[index];
                 let remains =
                     self.invalid_index(statement).await.ok().flatten().map(|index| index.shown).unwrap_or_default();
                 return Err(stopped(step, index, &remains, give_up(failure)));
