@@ -7,6 +7,7 @@ use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::postgres::{PostgresSource, STALL_TIMEOUT_DEFAULT};
+use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
@@ -272,7 +273,7 @@ pub fn connect_within(source: &str, stall_timeout: Option<Duration>, cancel: &Ca
             Ok(Box::new(PostgresSource::reach(&url, cancel)?.stall_timeout(stall_timeout).snapshot()?))
         }
         Endpoint::Sqlite(path) => {
-            Err(Error::usage("use source", format!("`{}`", path.display()), "a SQLite file cannot be a source yet")
+            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be a source yet")
                 .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
         }
     }

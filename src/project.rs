@@ -15,6 +15,7 @@ mod hints;
 
 pub use hints::{ColumnHint, Form, Hints, TableHint};
 
+use crate::endpoint::sqlite::pragma;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
@@ -192,21 +193,22 @@ impl ConnectionOptions {
         connection
             .busy_timeout(Duration::from_millis(u64::from(self.busy_timeout_ms)))
             .could_not(OPERATION, "the connection")?;
-        let set = |name: &str, value: &str| {
-            connection.execute_batch(&format!("PRAGMA {name} = {value}")).could_not(OPERATION, "the connection")
-        };
-        set("foreign_keys", if self.foreign_keys { "ON" } else { "OFF" })?;
+        let set = |name: &str, value: i64| pragma::set(connection, name, value).could_not(OPERATION, "the connection");
+        set("foreign_keys", i64::from(self.foreign_keys))?;
         if let Some(size_kib) = self.cache_size_kib {
-            set("cache_size", &format!("-{size_kib}"))?;
+            set("cache_size", -i64::from(size_kib))?;
         }
         if let Some(size_bytes) = self.mmap_size_bytes {
-            set("mmap_size", &size_bytes.to_string())?;
+            // Not read back: SQLite takes less where it was built to, and only speed hangs on it.
+            let sql = format!("PRAGMA mmap_size = {size_bytes}");
+            connection.execute_batch(&sql).could_not(OPERATION, "the connection")?;
         }
         if let Some(store) = self.temp_store {
-            set("temp_store", ["DEFAULT", "FILE", "MEMORY"][store as usize])?;
+            // SQLite's numbers of these words are in the order of the variants.
+            set("temp_store", store as i64)?;
         }
         if let Some(synchronous) = self.synchronous {
-            set("synchronous", ["OFF", "NORMAL", "FULL", "EXTRA"][synchronous as usize])?;
+            set("synchronous", synchronous as i64)?;
         }
         Ok(())
     }
@@ -352,12 +354,10 @@ pub fn apply_schema(folder: &Path, target: &Path, page_size_bytes: u32) -> Resul
     }
     let shown = format!("`{}`", target.display());
     let connection = Connection::open(target).could_not(OPERATION, &shown)?;
-    connection
-        .execute_batch(&format!(
-            "PRAGMA page_size = {page_size_bytes}; PRAGMA foreign_keys = ON;
-             PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF"
-        ))
-        .could_not(OPERATION, &shown)?;
+    let settings = [("page_size", i64::from(page_size_bytes)), ("foreign_keys", 1), ("synchronous", 0)];
+    let mut set = settings.into_iter().try_for_each(|(name, value)| pragma::set(&connection, name, value));
+    set = set.and_then(|()| pragma::set(&connection, "journal_mode", "memory"));
+    set.could_not(OPERATION, &shown)?;
     let mut runner = Runner::on_connection(connection, migrations, Options::default());
     runner.up(To::Newest)?;
     match runner.into_connection() {

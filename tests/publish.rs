@@ -17,9 +17,11 @@ use rusqlite::Connection;
 use whimbrel::backup::list::{Check, list};
 use whimbrel::backup::manifest::{Kind, Reason};
 use whimbrel::backup::take::{TakeOptions, take};
+use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::sqlite::access::Access;
 use whimbrel::endpoint::sqlite::file::{TargetFile, side_path};
 use whimbrel::endpoint::sqlite::staging::Staging;
+use whimbrel::recheck::file::check;
 use whimbrel::transfer::publish::{JournalMode, PublishOptions, publish};
 use whimbrel::verify::structure::{Depth, integrity};
 
@@ -276,6 +278,45 @@ fn another_name_of_the_old_file_is_told() {
     let published = publish_new(&target).unwrap();
     assert!(published.notes[0].contains("2 names"), "{published:?}");
     assert_eq!((dump(&target).as_str(), dump(&other).as_str()), ("new", "old"));
+}
+
+/// A log that was cut says what it said before; one that a run looked at and did not replace is what it was.
+#[test]
+fn a_refused_run_leaves_whatever_log_there_was() {
+    let models = tempfile::tempdir().unwrap();
+    let model = models.path().join("app.db");
+    crashed_with_log(&model);
+    let (file, log) = (fs::read(&model).unwrap(), fs::read(models.path().join("app.db-wal")).unwrap());
+    let cuts = [0, 1, 8, 31, 32, 33, 56, 57, 4096, log.len() / 2, log.len() - 1, log.len()];
+    for length in cuts.map(Some).into_iter().chain([None]) {
+        for damaged in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            let target = directory.path().join("app.db");
+            // Damaged: the end of the file is missing, and pages of the middle are noise.
+            let kept = if damaged { file.len() / 2 } else { file.len() };
+            let mut bytes = file[..kept].to_vec();
+            if damaged {
+                bytes[100..].fill(0xa5);
+            }
+            fs::write(&target, bytes).unwrap();
+            if let Some(length) = length {
+                fs::write(directory.path().join("app.db-wal"), &log[..length]).unwrap();
+            }
+            let staging = staged(&target, "new");
+            let mut before = snapshot(directory.path());
+            before.retain(|name, _| !name.ends_with(".tmp"));
+            let stop = AtomicBool::new(true);
+            let options = PublishOptions { cancel: &stop, ..publish_options() };
+            publish(staging, &target, options).unwrap_err();
+            if length.is_none() {
+                // Whoever only reads leaves as little.
+                assert_eq!(check(&target, None, &Cancel::new()).is_ok_and(|found| found.is_sound()), !damaged);
+            }
+            let left = listing(directory.path());
+            assert!(snapshot(directory.path()) == before, "{length:?}, damaged {damaged}: {left:?}");
+            assert!(!left.iter().any(|name| name.ends_with("-shm")), "{length:?}, damaged {damaged}: {left:?}");
+        }
+    }
 }
 
 #[test]

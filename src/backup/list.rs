@@ -1,15 +1,16 @@
 //! The backups of a target, newest first, the broken ones marked.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::backup::manifest::{Kind, Manifest, digest_of_file, directory_of};
-use crate::endpoint::sqlite::file::{TargetFile, quoted};
-use crate::error::{Context, Result};
+use crate::backup::folder::{Folder, Owner, is_there};
+use crate::backup::manifest::{Kind, Manifest, Provenance, digest_of_file};
+use crate::endpoint::sqlite::file::serialize_shown;
+use crate::error::Result;
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,38 +61,76 @@ pub struct Entry {
     #[serde(flatten)]
     pub state: State,
     /// Where its file is, or would be.
+    #[serde(serialize_with = "serialize_shown")]
     pub file: PathBuf,
     /// What it says about itself.
     pub manifest: Option<Manifest>,
+    /// It is known to be of the target that was asked for. False where its manifest does not tell whose it is.
+    pub target_known: bool,
 }
 
-/// The backups of `target`, newest first. `directory` is where they are, if not beside it.
+/// Backups of another target in the same folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Others {
+    /// The path of that target, links followed, as its manifests say.
+    #[serde(serialize_with = "serialize_shown")]
+    pub target: PathBuf,
+    /// How many there are.
+    pub backups: usize,
+}
+
+/// The backups of `target`, newest first, and those whose target cannot be told. `directory` is where they are, if not
+/// beside it; backups of other targets there are left out.
 ///
 /// # Errors
 ///
 /// When the directory cannot be listed. A broken backup is an entry, not an error.
 pub fn list(target: &Path, directory: Option<&Path>, check: Check) -> Result<Vec<Entry>> {
-    let directory = directory_of(&TargetFile::inspect(target)?, directory);
-    Ok(ids(&directory)?.into_iter().rev().map(|id| look_at(&directory, id, check)).collect())
+    let folder = Folder::of(target, directory)?;
+    let ids = folder.ids()?;
+    Ok(ids.into_iter().rev().filter(|id| !is_of_another(&folder, id)).map(|id| look_at(&folder, id, check)).collect())
 }
 
-/// Looks at one backup.
-pub(crate) fn look_at(directory: &Path, id: String, check: Check) -> Entry {
-    let file = directory.join(format!("{id}.db"));
-    let manifest_path = directory.join(format!("{id}.json"));
-    if !manifest_path.exists() {
-        return Entry { id, state: State::ManifestMissing, file, manifest: None };
+/// The backups of other targets in the folder that `target`'s are in.
+///
+/// # Errors
+///
+/// When the directory cannot be listed.
+pub fn others(target: &Path, directory: Option<&Path>) -> Result<Vec<Others>> {
+    let folder = Folder::of(target, directory)?;
+    let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for id in folder.ids()? {
+        if let Owner::Other(target) = owner_of(&folder, &id) {
+            *counts.entry(target).or_default() += 1;
+        }
+    }
+    Ok(counts.into_iter().map(|(target, backups)| Others { target, backups }).collect())
+}
+
+/// Whose a backup is, as far as its manifest can be read.
+pub(crate) fn owner_of(folder: &Folder, id: &str) -> Owner {
+    Provenance::read(&folder.manifest(id)).map_or(Owner::Unknown, |provenance| folder.owner(&provenance))
+}
+
+pub(crate) fn is_of_another(folder: &Folder, id: &str) -> bool {
+    matches!(owner_of(folder, id), Owner::Other(_))
+}
+
+/// Looks at one backup that is not another target's.
+pub(crate) fn look_at(folder: &Folder, id: String, check: Check) -> Entry {
+    let (file, manifest_path) = (folder.data(&id), folder.manifest(&id));
+    let target_known = owner_of(folder, &id) == Owner::Asked;
+    let entry = |state, file, manifest| Entry { id: id.clone(), state, file, manifest, target_known };
+    if !is_there(&manifest_path) {
+        return entry(State::ManifestMissing, file, None);
     }
     match Manifest::read(&manifest_path) {
-        Err(error) => {
-            let why = error.cause().to_string();
-            Entry { id, state: State::ManifestUnreadable { why }, file, manifest: None }
-        }
+        Err(error) => entry(State::ManifestUnreadable { why: error.cause().to_string() }, file, None),
         Ok(manifest) if manifest.id != id => {
             let why = format!("it belongs to `{}`", manifest.id);
-            Entry { id, state: State::ManifestUnreadable { why }, file, manifest: None }
+            entry(State::ManifestUnreadable { why }, file, None)
         }
-        Ok(manifest) => Entry { id, state: state(&manifest, &file, check), file, manifest: Some(manifest) },
+        Ok(manifest) => entry(state(&manifest, &file, check), file, Some(manifest)),
     }
 }
 
@@ -118,35 +157,4 @@ fn state(manifest: &Manifest, file: &Path, check: Check) -> State {
         }
         Err(error) => State::Damaged { why: error.to_string() },
     }
-}
-
-/// The ids in a directory, oldest first; none where the directory does not exist.
-pub(crate) fn ids(directory: &Path) -> Result<Vec<String>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error).could_not("list backups in", quoted(directory)),
-    };
-    let mut ids = BTreeSet::new();
-    for entry in entries {
-        let name = entry.could_not("list backups in", quoted(directory))?.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if let Some(id) = name.strip_suffix(".db").or_else(|| name.strip_suffix(".json"))
-            && is_id(id)
-        {
-            ids.insert(id.to_string());
-        }
-    }
-    Ok(ids.into_iter().collect())
-}
-
-/// `20261120T184333.120Z-1a2b3c`: other files in the directory are not ours.
-fn is_id(text: &str) -> bool {
-    let pattern = "00000000T000000.000Z-xxxxxx";
-    text.len() == pattern.len()
-        && text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
-            b'0' => byte.is_ascii_digit(),
-            b'x' => byte.is_ascii_hexdigit(),
-            _ => byte == wanted,
-        })
 }

@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::endpoint::sqlite::file::{TargetFile, quoted};
+use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::sqlite::staging::random;
 use crate::error::{Context, Error, Result};
 
@@ -68,10 +69,73 @@ pub struct Manifest {
     pub source: String,
     /// Why it was taken.
     pub reason: Reason,
-    /// The path of the target, links followed.
-    pub target: String,
+    /// Whose backup it is.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Permission bits of the target.
     pub mode: Option<u32>,
+}
+
+/// Which target a backup was taken of, and how to know it again where it or the folder was moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The path of the target, links followed; as it is shown where it is not UTF-8.
+    pub target: String,
+    /// The bytes of that path in hexadecimal, where it is not UTF-8.
+    pub target_bytes: Option<String>,
+    /// The path of the target seen from the folder of the backups. Manifests of earlier versions do not have it.
+    pub target_from_folder: Option<String>,
+    /// The bytes of that path in hexadecimal, where it is not UTF-8.
+    pub target_from_folder_bytes: Option<String>,
+    /// The folder was the target's own, `<name>.whimbrel-backups` beside it. Manifests of earlier versions do not say.
+    pub own_folder: Option<bool>,
+}
+
+impl Provenance {
+    /// What is remembered of a target, the way to it from the folder, and whether that is its own folder.
+    pub(crate) fn new(target: &Path, from_folder: &Path, own_folder: bool) -> Provenance {
+        Provenance {
+            target: shown(target),
+            target_bytes: bytes_of(target),
+            target_from_folder: Some(shown(from_folder)),
+            target_from_folder_bytes: bytes_of(from_folder),
+            own_folder: Some(own_folder),
+        }
+    }
+
+    /// What a manifest says of its target, also one of a later form or with other damage; nothing where it says nothing.
+    pub(crate) fn read(path: &Path) -> Option<Provenance> {
+        serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+    }
+
+    /// The path of the target.
+    pub(crate) fn target(&self) -> PathBuf {
+        exact(&self.target, self.target_bytes.as_deref())
+    }
+
+    /// The path of the target seen from the folder of the backups, where it is remembered.
+    pub(crate) fn target_from_folder(&self) -> Option<PathBuf> {
+        self.target_from_folder.as_ref().map(|shown| exact(shown, self.target_from_folder_bytes.as_deref()))
+    }
+}
+
+/// The bytes of a path in hexadecimal, where text cannot say them.
+fn bytes_of(path: &Path) -> Option<String> {
+    let bytes = path.as_os_str().as_bytes();
+    path.to_str().is_none().then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The path that was remembered.
+fn exact(text: &str, bytes: Option<&str>) -> PathBuf {
+    let pairs = bytes.map(|digits| digits.as_bytes().chunks(2));
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes = pairs.and_then(|mut pairs| {
+        pairs.try_fold(Vec::new(), |mut bytes, pair| {
+            bytes.push(byte(pair)?);
+            Some(bytes)
+        })
+    });
+    bytes.map_or_else(|| PathBuf::from(text), |bytes| PathBuf::from(OsString::from_vec(bytes)))
 }
 
 impl Manifest {
@@ -93,16 +157,6 @@ impl Manifest {
         }
         Ok(manifest)
     }
-}
-
-/// The directory that keeps the backups of `target`, unless another one is chosen.
-pub fn directory_of(target: &TargetFile, chosen: Option<&Path>) -> PathBuf {
-    let beside = || {
-        let mut name = OsString::from(target.name());
-        name.push(".whimbrel-backups");
-        target.directory().join(name)
-    };
-    chosen.map_or_else(beside, Path::to_path_buf)
 }
 
 /// The digest of everything that `reader` gives, and its length in bytes.

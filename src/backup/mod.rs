@@ -1,9 +1,12 @@
 //! Backups of a SQLite target: taken before it is replaced, listed, checked, restored, pruned.
 //!
-//! They live beside the target in `<name>.whimbrel-backups/`, or in a directory that the caller names: `<id>.db` is
-//! the database, `<id>.json` its manifest. The id is the UTC time with milliseconds and a short random number, so
-//! that ids sort by time. A backup is never overwritten, and only `prune` removes one.
+//! They live beside the target in `<name>.whimbrel-backups/`, or in a directory that the caller names, which several
+//! targets may share: `<id>.db` is the database, `<id>.json` its manifest. The id is the UTC time with milliseconds and
+//! a short random number, so that ids sort by time. A backup is never overwritten, and only `prune` removes one.
+//!
+//! `folder` says whose a backup is, and from which moment on it counts; `swap` says what a crash leaves.
 
+mod folder;
 pub mod list;
 pub mod manifest;
 pub mod prune;

@@ -6,18 +6,22 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::backup::list::{Check, Entry, State, ids, look_at};
-use crate::backup::manifest::{Kind, Manifest, Reason, digest, digest_of_file, directory_of};
+use crate::backup::folder::{Folder, Owner};
+use crate::backup::list::{Check, Entry, State, is_of_another, look_at, owner_of};
+use crate::backup::manifest::{Kind, Manifest, Reason, digest, digest_of_file};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::staging::{Staging, cannot_write};
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
+use crate::quote::shell;
 
 /// How many ids a hint names.
 const TOLD_MAX: usize = 5;
@@ -46,6 +50,7 @@ pub struct RestoreOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restored {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The backup that the target now is.
     pub restored: Manifest,
@@ -66,11 +71,14 @@ pub struct Restored {
 /// When there is no such backup, when it is damaged or incomplete, and whenever the target cannot be replaced; the
 /// target is then what it was.
 pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Result<Restored> {
-    let facts = TargetFile::inspect(target)?;
+    let folder = Folder::of(target, options.directory)?;
+    // Chosen when it is this run's turn: until then, the newest may become another one.
+    let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;
+    let facts = TargetFile::inspect(lock.target())?;
     facts.refuse_unusable()?;
-    let directory = directory_of(&facts, options.directory);
-    let entry = choose(&facts, &directory, which)?;
-    let manifest = usable(&directory, entry)?;
+    folder.remove_left_overs()?;
+    let entry = choose(&folder, which)?;
+    let manifest = usable(&folder, entry)?;
     if manifest.kind == Kind::Absent && facts.content == Content::Missing {
         let cause = "there was no file before, and there is none now";
         return Err(Error::could_not("roll back", quoted(&facts.path), cause));
@@ -80,7 +88,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
         Kind::Empty => Replacement::File(Staging::create(&facts.path)?, manifest.mode),
         Kind::Database => {
             let staging = Staging::create(&facts.path)?;
-            copy(&directory.join(format!("{}.db", manifest.id)), &manifest, &staging, options.cancel)?;
+            copy(&folder.data(&manifest.id), &manifest, &staging, options.cancel)?;
             Replacement::File(staging, manifest.mode)
         }
     };
@@ -91,7 +99,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
         source: &source,
         cancel: options.cancel,
     };
-    let swapped = swap(&facts.path, replacement, options.wait_ms, take)?;
+    let swapped = swap(&lock, replacement, take)?;
     let digest = match manifest.kind {
         Kind::Database => Some(digest_of_file(&swapped.target)?.0),
         Kind::Empty | Kind::Absent => None,
@@ -104,39 +112,65 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
     Ok(Restored { target: swapped.target, restored: manifest, digest, replaced: swapped.backup, durable, notes })
 }
 
-fn choose(target: &TargetFile, directory: &Path, which: &Which) -> Result<Entry> {
-    let mut ids = ids(directory)?;
-    let none = |cause: String| Error::could_not("roll back", quoted(&target.path), cause);
-    let unknown = |cause: String| Error::usage("roll back", quoted(&target.path), cause);
+/// The backup that is meant. Those of other targets are not among the choice, and one whose target cannot be told is
+/// chosen only to be refused: it may be the newest of this one.
+fn choose(folder: &Folder, which: &Which) -> Result<Entry> {
+    let all = folder.ids()?;
+    let (others, mut ids): (Vec<String>, Vec<String>) = all.into_iter().partition(|id| is_of_another(folder, id));
     let id = match which {
-        Which::Newest => ids.pop().ok_or_else(|| none(format!("there is no backup in {}", quoted(directory))))?,
-        Which::Id(wanted) => {
-            let mut found: Vec<&String> = ids.iter().filter(|id| id.starts_with(wanted.as_str())).collect();
-            match (found.pop(), found.pop()) {
-                (Some(id), None) => id.clone(),
-                (None, _) => {
-                    let known: Vec<String> = ids.iter().rev().take(TOLD_MAX).map(|id| format!("`{id}`")).collect();
-                    let error = unknown(format!("there is no backup `{wanted}` in {}", quoted(directory)));
-                    return Err(match known.is_empty() {
-                        true => error,
-                        false => error.hint(format!("the newest are {}", known.join(", "))),
-                    });
-                }
-                _ => {
-                    let matching = ids.iter().rev().filter(|id| id.starts_with(wanted.as_str()));
-                    let matching: Vec<String> = matching.take(TOLD_MAX).map(|id| format!("`{id}`")).collect();
-                    return Err(unknown(format!("several backups start with `{wanted}`"))
-                        .hint(format!("give more of the id: {}", matching.join(", "))));
-                }
-            }
-        }
+        Which::Newest => ids.pop().ok_or_else(|| none_of_it(folder, &others))?,
+        Which::Id(wanted) => the_one(folder, wanted, &ids, &others)?,
     };
-    Ok(look_at(directory, id, Check::Digest))
+    Ok(look_at(folder, id, Check::Digest))
+}
+
+fn none_of_it(folder: &Folder, others: &[String]) -> Error {
+    let path = quoted(&folder.path);
+    match others.last().map(|id| owner_of(folder, id)) {
+        Some(Owner::Other(other)) => {
+            let cause = format!("there is no backup of it in {path}, only of other targets, as {}", quoted(&other));
+            Error::could_not("roll back", quoted(&folder.target), cause).hint(format!(
+                "to see those: whimbrel backups {} --backups {}",
+                shell(&other),
+                shell(&folder.path)
+            ))
+        }
+        _ => Error::could_not("roll back", quoted(&folder.target), format!("there is no backup in {path}")),
+    }
+}
+
+/// The only id that starts with what was typed, if there is one.
+fn the_one(folder: &Folder, wanted: &str, ids: &[String], others: &[String]) -> Result<String> {
+    let refused = |cause: String| Error::usage("roll back", quoted(&folder.target), cause);
+    let starting =
+        |ids: &[String]| -> Vec<String> { ids.iter().rev().filter(|id| id.starts_with(wanted)).cloned().collect() };
+    let told = |ids: &[String]| ids.iter().take(TOLD_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    match starting(ids).as_slice() {
+        [id] => return Ok(id.clone()),
+        [] => {}
+        several => {
+            return Err(refused(format!("several backups start with `{wanted}`"))
+                .hint(format!("give more of the id: {}", told(several))));
+        }
+    }
+    if let Some(id) = starting(others).first()
+        && let Owner::Other(other) = owner_of(folder, id)
+    {
+        let command = format!("whimbrel rollback {} --to {id} --backups {}", shell(&other), shell(&folder.path));
+        return Err(refused(format!("backup `{id}` is of another target, {}", quoted(&other)))
+            .hint(format!("to put it there: {command}; a file that is wanted elsewhere can be moved from there")));
+    }
+    let newest_first: Vec<String> = ids.iter().rev().cloned().collect();
+    let error = refused(format!("there is no backup `{wanted}` in {}", quoted(&folder.path)));
+    Err(match newest_first.is_empty() {
+        true => error,
+        false => error.hint(format!("the newest are {}", told(&newest_first))),
+    })
 }
 
 /// A backup that is not whole is refused, with the id of the newest one that is.
-fn usable(directory: &Path, entry: Entry) -> Result<Manifest> {
-    let cause = match (entry.state, entry.manifest) {
+fn usable(folder: &Folder, entry: Entry) -> Result<Manifest> {
+    let mut cause = match (entry.state, entry.manifest) {
         (State::Intact, Some(manifest)) => return Ok(manifest),
         (State::Damaged { why }, _) => format!("it is damaged: {why}"),
         (State::FileMissing, _) => "its file is missing".into(),
@@ -145,22 +179,33 @@ fn usable(directory: &Path, entry: Entry) -> Result<Manifest> {
             "its manifest is missing, so it cannot be checked".into()
         }
     };
+    if !entry.target_known {
+        cause.push_str("; whose backup it is cannot be told");
+    }
     let error = Error::differs("restore backup", format!("`{}`", entry.id), cause);
-    let intact = ids(directory)?
+    let intact = folder
+        .ids()?
         .into_iter()
         .rev()
-        .filter(|id| *id != entry.id)
-        .find(|id| look_at(directory, id.clone(), Check::Digest).state == State::Intact);
+        .filter(|id| *id != entry.id && owner_of(folder, id) == Owner::Asked)
+        .find(|id| look_at(folder, id.clone(), Check::Digest).state == State::Intact);
+    let aside = match entry.target_known {
+        true => String::new(),
+        false => format!("; if this one is of no use, move it out of {}", quoted(&folder.path)),
+    };
     Err(match intact {
-        Some(id) => error.hint(format!("the target was not touched; the newest intact backup is `{id}`")),
-        None => error.hint("the target was not touched; there is no other backup that is intact"),
+        Some(id) => error.hint(format!(
+            "the target was not touched; the newest intact backup is `{id}`, which `--to {id}` restores{aside}"
+        )),
+        None => error.hint(format!("the target was not touched; there is no other backup that is intact{aside}")),
     })
 }
 
 /// Copies the backup's file and proves the bytes that were written.
 fn copy(from: &Path, manifest: &Manifest, staging: &Staging, cancel: &AtomicBool) -> Result<()> {
     let source = File::open(from).could_not("read backup", quoted(from))?;
-    let mut target = OpenOptions::new().write(true).open(staging.path()).could_not("write", quoted(staging.path()))?;
+    let options = |file: &mut OpenOptions| file.write(true).custom_flags(libc::O_NOFOLLOW).open(staging.path());
+    let mut target = options(&mut OpenOptions::new()).could_not("write", quoted(staging.path()))?;
     let mut source = Stoppable { source, cancel };
     io::copy(&mut source, &mut target).map_err(|error| match cancel.load(Ordering::Relaxed) {
         true => Error::interrupted("roll back"),

@@ -4,21 +4,29 @@
 //!
 //! 1. the new file is complete and synced under a temporary name: the target is untouched, the next run removes the
 //!    temporary file;
-//! 2. the target is held exclusively: nothing was written;
-//! 3. the backup and its manifest are complete and synced: the target is untouched, there is one backup more;
+//! 2. it is this run's turn (`target_lock`), and the target is held exclusively: nothing was written but an empty lock
+//!    file, which the next run removes;
+//! 3. the copy of the target and its manifest are complete and synced; the manifest is called *pending*: the target is
+//!    untouched, and the backup counts for nobody. Nothing else tells of the old content, which is still in its place; the
+//!    next run removes both files;
 //! 4. the target's write-ahead log is moved into its main file and synced, then `-wal` and `-shm` are removed: the
 //!    target has the same committed content, now in one file;
-//! 5. the new file is renamed over the target: one name, either the old file or the new one, and no log of the old
+//! 5. the manifest gets its name by one rename, and its directory is synced: the backup counts. A crash leaves the target
+//!    and a backup of the same content. It has to count before step 6: a crash between the two in the other order would
+//!    leave the old content only in a backup that the next run removes;
+//! 6. the new file is renamed over the target: one name, either the old file or the new one, and no log of the old
 //!    one that SQLite could apply to the new one;
-//! 6. the directory is synced: until then a power failure may bring back the old file as step 4 left it.
+//! 7. the directory is synced: until then a power failure may bring back the old file as step 4 left it.
 //!
 //! A failure (an error, not a crash) before step 4 leaves the target with its log byte for byte as it was, and no
-//! backup. A failure in step 4 or 5 leaves the same committed content; the bytes can differ only in where that content
-//! lies (log or main file), and only for a target that had a log. After step 5 there is one thing left to fail, the
+//! backup. A failure in step 4, 5 or 6 leaves the same committed content and no backup; the bytes can differ only in where
+//! that content lies (log or main file), and only for a target that had a log. From step 5 until step 6 has succeeded or
+//! was taken back, nobody else counts backups or removes them: `prune` waits, so that it does not count one that a failure
+//! takes away, and rollbacks queue for the target. After step 6 there is one thing left to fail, the
 //! sync of the directory; that is reported as `durable: false`, not as an error, because the target is the new file.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
@@ -26,8 +34,9 @@ use serde::Serialize;
 use crate::backup::manifest::Manifest;
 use crate::backup::take::{TakeOptions, take};
 use crate::endpoint::sqlite::access::Access;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_path};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown, side_path};
 use crate::endpoint::sqlite::staging::{Staging, sync_directory};
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
 /// What takes the target's place.
@@ -44,6 +53,7 @@ pub enum Replacement {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Swapped {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The backup of what was there before.
     pub backup: Manifest,
@@ -53,15 +63,15 @@ pub struct Swapped {
     pub notes: Vec<String>,
 }
 
-/// Backs up `target` and puts `replacement` in its place, waiting at most `wait_ms` milliseconds for others to let
-/// go of it.
+/// Backs up the target and puts `replacement` in its place, waiting for other programs to let go of it for as long as the
+/// lock's patience lasts.
 ///
 /// # Errors
 ///
 /// When the target must not be replaced, is in use, or cannot be backed up, or when somebody asks to stop. The target
 /// is then what it was (the module's header says how exactly), and the temporary file and the backup are removed.
-pub fn swap(target: &Path, replacement: Replacement, wait_ms: u32, options: TakeOptions<'_>) -> Result<Swapped> {
-    let target = TargetFile::inspect(target)?;
+pub fn swap(lock: &TargetLock, replacement: Replacement, options: TakeOptions<'_>) -> Result<Swapped> {
+    let target = TargetFile::inspect(lock.target())?;
     target.refuse_unusable()?;
     let attributes = target.attributes;
     let mut notes = match &replacement {
@@ -70,7 +80,7 @@ pub fn swap(target: &Path, replacement: Replacement, wait_ms: u32, options: Take
     };
     let mut access = match target.content {
         Content::Missing => None,
-        _ => Some(Access::take(&target, wait_ms)?),
+        _ => Some(Access::take(&target, lock.remaining_ms())?),
     };
     let backup = take(&target, access.as_ref(), options)?;
     if options.cancel.load(Ordering::Relaxed) {
@@ -80,6 +90,7 @@ pub fn swap(target: &Path, replacement: Replacement, wait_ms: u32, options: Take
         Some(access) => access.settle()?,
         None => remove_harmless_side_files(&target)?,
     }
+    let backup = backup.publish()?;
     match (replacement, attributes) {
         (Replacement::File(staging, _), Some(_)) => staging.rename_over(&target.path)?,
         (Replacement::File(staging, _), None) => staging.rename_to_new(&target.path)?,

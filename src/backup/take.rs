@@ -3,8 +3,9 @@
 //! Invariants:
 //! - The content comes through SQLite's online backup API, never from a file copy: committed pages may still be in
 //!   the `-wal`.
-//! - The backup is synced to the disk with its manifest before `take` returns; until `keep` is called, a drop removes
-//!   both, so a run that fails leaves none.
+//! - The backup is synced to the disk with its manifest before `take` returns. It does not count yet: nobody else sees it
+//!   (see `folder`). `publish` makes it count by one rename, and until `keep` is called, a drop takes that back and removes
+//!   both files, so a run that fails leaves none, and none that others have counted meanwhile.
 //! - The backup is the target byte for byte. The API copies every page, used or free, with its reserved bytes, and
 //!   then commits the copy as a change of its own, which rewrites 20 bytes of the header; they are put back (see
 //!   `header`). For a target whose log still held content it is the file that a checkpoint would have made. After
@@ -14,20 +15,19 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::backup::list::ids;
-use crate::backup::manifest::{
-    ALGORITHM, FORMAT, Kind, Manifest, Reason, digest, digest_of_file, directory_of, new_id,
-};
+use crate::backup::folder::{Folder, FolderLock};
+use crate::backup::manifest::{ALGORITHM, FORMAT, Kind, Manifest, Reason, digest, digest_of_file, new_id};
 use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
+use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
 use crate::error::{Context, Error, Result};
@@ -46,12 +46,14 @@ pub struct TakeOptions<'a> {
     pub cancel: &'a AtomicBool,
 }
 
-/// A finished backup that is removed again unless it is kept.
+/// A finished backup that does not count yet, and is removed unless it is published and kept.
 #[derive(Debug)]
 pub struct PendingBackup {
     manifest: Manifest,
-    directory: PathBuf,
-    directory_created: bool,
+    folder: Folder,
+    folder_created: bool,
+    /// The manifest's file, locked by this process; none before it is written.
+    file: Option<Staging>,
     kept: bool,
 }
 
@@ -61,10 +63,43 @@ impl PendingBackup {
         &self.manifest
     }
 
+    /// Makes it count, durably. While others are kept from counting backups, that can still be taken back: by a drop.
+    ///
+    /// # Errors
+    ///
+    /// When the rename or the sync fails, or another process has the folder.
+    pub fn publish(mut self) -> Result<PublishedBackup> {
+        let held = self.folder.hold()?;
+        let name = self.folder.manifest(&self.manifest.id);
+        match &mut self.file {
+            Some(file) => file.move_to_new(&name)?,
+            None => return Err(Error::could_not("keep backup", quoted(&name), "its manifest was not written")),
+        }
+        let published = PublishedBackup { backup: self, _held: held };
+        let folder = &published.backup.folder.path;
+        sync_directory(folder)?;
+        if let Some(parent) = folder.parent().filter(|parent| published.backup.folder_created && parent.is_dir()) {
+            sync_directory(parent)?;
+        }
+        Ok(published)
+    }
+}
+
+/// A backup that counts. Dropped, it ceases to and is removed, unless it is kept.
+#[derive(Debug)]
+pub struct PublishedBackup {
+    backup: PendingBackup,
+    _held: FolderLock,
+}
+
+impl PublishedBackup {
     /// Keeps it: the target has been replaced.
     pub fn keep(mut self) -> Manifest {
-        self.kept = true;
-        self.manifest.clone()
+        self.backup.kept = true;
+        if let Some(file) = self.backup.file.take() {
+            file.keep();
+        }
+        self.backup.manifest.clone()
     }
 }
 
@@ -73,11 +108,16 @@ impl Drop for PendingBackup {
         if self.kept {
             return;
         }
-        for suffix in ["json", "db"] {
-            let _ = fs::remove_file(self.directory.join(format!("{}.{suffix}", self.manifest.id)));
+        let (id, folder) = (&self.manifest.id, &self.folder);
+        // Whatever of this fails: what still counts is whole, and what does not is removed by the next run.
+        if let Some(mut file) = self.file.take() {
+            if file.path() == folder.manifest(id) && file.move_to_new(&folder.pending(id)).is_err() {
+                return file.keep();
+            }
+            let _ = fs::remove_file(folder.data(id));
         }
-        if self.directory_created {
-            let _ = fs::remove_dir(&self.directory);
+        if self.folder_created {
+            let _ = fs::remove_dir(&folder.path);
         }
     }
 }
@@ -89,9 +129,10 @@ impl Drop for PendingBackup {
 /// When the directory or the disk does not take it, when the target cannot be read, or when somebody asks to stop.
 /// Then nothing is left of it.
 pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'_>) -> Result<PendingBackup> {
-    let directory = directory_of(target, options.directory);
-    let directory_created = create_directory(&directory)?;
-    let (id, taken_at) = new_id(ids(&directory)?.last().map(String::as_str));
+    let folder = Folder::of(&target.path, options.directory)?;
+    let folder_created = create_directory(&folder.path)?;
+    folder.remove_left_overs()?;
+    let (id, taken_at) = new_id(folder.newest_id()?.as_deref());
     let manifest = Manifest {
         format: FORMAT,
         id,
@@ -108,18 +149,19 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
         tool: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).into(),
         source: options.source.into(),
         reason: options.reason,
-        target: target.path.display().to_string(),
+        provenance: folder.provenance(),
         mode: target.attributes.map(|attributes| attributes.mode),
     };
     // From here on a failure removes what was made, the directory included.
-    let mut pending = PendingBackup { manifest, directory, directory_created, kept: false };
-    let beside = pending.directory.join(target.name());
-    remove_left_overs(&beside)?;
+    let mut pending = PendingBackup { manifest, folder, folder_created, file: None, kept: false };
+    let place = pending.folder.path.clone();
+    remove_left_overs(&place.join(target.name()))?;
+    let mut copied = None;
     if pending.manifest.kind == Kind::Database {
         let Some(access) = access else {
             return Err(Error::could_not("back up", quoted(&target.path), "the database is not held"));
         };
-        let staging = Staging::create_in(&pending.directory, target.name())?;
+        let staging = Staging::create_in(&place, target.name())?;
         copy(access, staging.path(), options.cancel)?;
         let (digest, size_bytes) = digest_of_file(staging.path())?;
         pending.manifest.identical =
@@ -127,16 +169,17 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
         pending.manifest.digest = Some(digest);
         pending.manifest.size_bytes = size_bytes;
         staging.finish(target.attributes.as_ref(), None)?;
-        staging.rename_to_new(&pending.directory.join(format!("{}.db", pending.manifest.id)))?;
+        copied = Some(staging);
     }
-    let staging = Staging::create_in(&pending.directory, target.name())?;
+    let mut file = Staging::create_in(&place, target.name())?;
     let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
-    fs::write(staging.path(), text + "\n").map_err(|error| cannot_write(&pending.directory, &error))?;
-    staging.finish(target.attributes.as_ref(), None)?;
-    staging.rename_to_new(&pending.directory.join(format!("{}.json", pending.manifest.id)))?;
-    sync_directory(&pending.directory)?;
-    if let Some(parent) = pending.directory.parent().filter(|parent| pending.directory_created && parent.is_dir()) {
-        sync_directory(parent)?;
+    file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error))?;
+    file.finish(target.attributes.as_ref(), None)?;
+    file.move_to_new(&pending.folder.pending(&pending.manifest.id))?;
+    pending.file = Some(file);
+    // Last, so that the file is never there without a manifest that says whose it is.
+    if let Some(copied) = copied {
+        copied.rename_to_new(&pending.folder.data(&pending.manifest.id))?;
     }
     Ok(pending)
 }
@@ -151,8 +194,9 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;
     // The copy is synced once, at the end, and thrown away if anything fails before.
-    copy.execute_batch("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE")
-        .map_err(failed)?;
+    for (name, value) in [("journal_mode", "off"), ("synchronous", "0"), ("locking_mode", "exclusive")] {
+        pragma::set(&copy, name, value).map_err(failed)?;
+    }
     let backup = Backup::new(access.connection(), &mut copy).map_err(failed)?;
     loop {
         if cancel.load(Ordering::Relaxed) {
@@ -167,7 +211,8 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     drop(backup);
     copy.close().map_err(|(_, error)| failed(error))?;
     let header = OpenFile::of(access.connection())?.header(access.path())?;
-    let file = OpenOptions::new().write(true).open(path).could_not("back up", &object)?;
+    let file =
+        OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).could_not("back up", &object)?;
     for range in REWRITTEN {
         file.write_all_at(&header[range.clone()], range.start as u64).could_not("back up", &object)?;
     }

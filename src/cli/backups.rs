@@ -4,12 +4,14 @@ use super::config::Place;
 use super::exit::Exit;
 use super::options::{BackupPlace, Target};
 use super::output::{Output, OutputOptions};
-use crate::backup::list::{Check, list};
+use crate::backup::list::{Check, list, others};
 use crate::backup::prune::prune;
+use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::error::{Error, Result};
 use crate::report::backups;
 use crate::report::message::{Backups, Message};
 use clap::{Args as ClapArgs, Subcommand};
+use std::ffi::{OsStr, OsString};
 
 /// List the backups of a target, newest first; or remove old ones
 #[derive(Debug, ClapArgs)]
@@ -27,7 +29,7 @@ pub struct Args {
     command: Option<Command>,
     /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
     #[arg(value_name = "TARGET", required = true)]
-    target: Option<String>,
+    target: Option<OsString>,
     /// Read every backup and compare its digest; ends with 1 where one is broken
     #[arg(long)]
     check: bool,
@@ -92,29 +94,34 @@ fn remove(args: &PruneArgs, output: &Output) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn show(args: &Args, target: &str, output: &Output) -> Result<Exit> {
+fn show(args: &Args, target: &OsStr, output: &Output) -> Result<Exit> {
     let place = Place::new(target)?;
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;
-    if entries.is_empty() && !place.target.exists() {
-        let shown = format!("`{}`", place.target.display());
-        return Err(Error::could_not("list backups of", shown, "there is no such file, and no backup of it")
-            .hint("backups in another directory are found with `--backups DIR`"));
+    let others = others(&place.target, directory.as_deref())?;
+    if entries.is_empty() && others.is_empty() && !place.target.exists() {
+        return Err(Error::could_not(
+            "list backups of",
+            quoted(&place.target),
+            "there is no such file, and no backup of it",
+        )
+        .hint("backups in another directory are found with `--backups DIR`"));
     }
-    output.result(&backups::list(&place.target, directory.as_deref(), &entries), || {
+    output.result(&backups::list(&place.target, directory.as_deref(), &entries, &others), || {
         Message::Backups(Backups {
-            target: place.target.display().to_string(),
+            target: shown(&place.target),
             backups: entries.iter().map(Into::into).collect(),
+            others: others.iter().map(Into::into).collect(),
         })
     });
     let broken: Vec<_> = entries
         .iter()
         .filter(|entry| entry.state.is_broken())
-        .map(|entry| format!("`{}` is {}", entry.id, backups::state(&entry.state)))
+        .map(|entry| format!("`{}` is {}", entry.id, backups::described(entry)))
         .collect();
     if args.check && !broken.is_empty() {
-        return Err(Error::differs("check backups of", format!("`{}`", place.target.display()), broken.join(", ")));
+        return Err(Error::differs("check backups of", quoted(&place.target), broken.join(", ")));
     }
     Ok(Exit::Success)
 }

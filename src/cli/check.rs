@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::options::Target;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::file::shown;
 use crate::error::Result;
 use crate::recheck::file;
 use crate::report::check;
@@ -40,7 +41,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let folder = args.checks.clone().or_else(|| place.project.as_ref().and_then(|project| project.checks.clone()));
     let found = file::check(&place.target, folder.as_deref(), cancel)?;
     let text = check::text(&found);
-    let message = || Message::Check(Check::new(place.target.display().to_string(), &found));
+    let message = || Message::Check(Check::new(shown(&place.target), &found));
     match found.is_sound() {
         true => output.result(&text, message),
         false => output.finding(&text, &check::differences(&found), message),

@@ -3,11 +3,13 @@
 use super::options::{Choosing, Writing};
 use crate::catalog::QualifiedName;
 use crate::endpoint::Endpoint;
+use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::migration::Migration;
 use crate::plan::Plan;
 use crate::plan::choices::{Choices, names_table};
 use crate::project::{self, Project};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// The endpoints of a run, and the project if there is one.
@@ -25,7 +27,7 @@ impl Route {
     ///
     /// # Errors
     /// When an endpoint is missing, is given twice, or is of a form that the verb cannot use.
-    pub fn new(words: &[String]) -> Result<Route> {
+    pub fn new(words: &[OsString]) -> Result<Route> {
         let (project, endpoints) = match words.split_first() {
             Some((first, rest)) if is_folder(first) => (Some(Project::load(Path::new(first))?), rest),
             _ => (None, words),
@@ -36,7 +38,7 @@ impl Route {
         }
         let (mut source, mut target) = (None, None);
         for word in endpoints {
-            match Endpoint::parse(word)? {
+            match Endpoint::parse_word(word)? {
                 Endpoint::Postgres(url) if source.is_none() && target.is_none() => {
                     source = Some(Endpoint::Postgres(url))
                 }
@@ -165,7 +167,7 @@ fn no_source(path: &Path) -> Error {
     if let Err(error) = refuse_project_file(path) {
         return error;
     }
-    let refuse = |cause: &str| Error::usage("use source", format!("`{}`", path.display()), cause);
+    let refuse = |cause: &str| Error::usage("use source", quoted(path), cause);
     match path.exists() {
         true => refuse("a SQLite file cannot be a source yet")
             .hint("the source is a PostgreSQL database: `postgres://user@host/database`"),
@@ -180,8 +182,8 @@ pub(super) fn refuse_project_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Err(Error::usage("use project", format!("`{}`", path.display()), "a project is named by its folder")
-        .hint(format!("name the folder `{}`", folder.display())))
+    Err(Error::usage("use project", quoted(path), "a project is named by its folder")
+        .hint(format!("name the folder {}", quoted(folder))))
 }
 
 /// A finished file, and the project that names it if there is one.
@@ -197,16 +199,16 @@ impl Place {
     ///
     /// # Errors
     /// When it is a PostgreSQL database, or a project without a target.
-    pub fn new(word: &str) -> Result<Place> {
+    pub fn new(word: &OsStr) -> Result<Place> {
         if is_folder(word) {
             let project = Project::load(Path::new(word))?;
             let target = project.target.clone().ok_or_else(|| {
-                Error::usage("use project", format!("`{}`", project.folder.display()), "it names no target")
+                Error::usage("use project", quoted(&project.folder), "it names no target")
                     .hint("set `target.path` in its `project.toml`, or give the file itself")
             })?;
             return Ok(Place { project: Some(project), target });
         }
-        match Endpoint::parse(word)? {
+        match Endpoint::parse_word(word)? {
             Endpoint::Sqlite(target) => {
                 refuse_project_file(&target)?;
                 Ok(Place { project: None, target })
@@ -224,6 +226,6 @@ impl Place {
 }
 
 /// A folder is a project; a URL is none, whatever lies in the working directory.
-fn is_folder(word: &str) -> bool {
-    !word.contains("://") && Path::new(word).is_dir()
+fn is_folder(word: &OsStr) -> bool {
+    !word.to_string_lossy().contains("://") && Path::new(word).is_dir()
 }

@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
+use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::harness::Seed;
 use crate::harness::generate::{Filling, Hints, Options, fill};
@@ -11,7 +12,8 @@ use crate::project::Project;
 use crate::report::generated;
 use crate::report::message::Message;
 use clap::Args as ClapArgs;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Fill a database with random rows that satisfy its types, keys, foreign keys and checks
@@ -28,7 +30,7 @@ Examples:
 pub struct Args {
     /// A PostgreSQL database (`postgres://user@host:port/database`), or the path of a SQLite file
     #[arg(value_name = "DATABASE")]
-    database: String,
+    database: OsString,
     /// How many rows, in all tables together [default: what the project says, or 1000]
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
@@ -46,7 +48,7 @@ pub struct Args {
     append: bool,
     /// A folder with a `project.toml` whose section `[generate]` says what values columns have
     #[arg(long, value_name = "PROJECT")]
-    project: Option<String>,
+    project: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: OutputOptions,
 }
@@ -63,15 +65,14 @@ fn parse_share(text: &str) -> std::result::Result<f64, String> {
 /// # Errors
 /// When a table has rows already, no row can satisfy a constraint, or the database refuses; it is then as it was.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let endpoint = Endpoint::parse(&args.database)?;
+    let endpoint = Endpoint::parse_word(&args.database)?;
     if let Endpoint::Sqlite(path) = &endpoint
         && !path.is_file()
     {
-        let shown = format!("`{}`", path.display());
-        return Err(Error::usage("fill", shown, "there is no such file").hint("create its schema first"));
+        return Err(Error::usage("fill", quoted(path), "there is no such file").hint("create its schema first"));
     }
     let hints = match &args.project {
-        Some(folder) => Project::load(Path::new(folder))?.generate,
+        Some(folder) => Project::load(folder)?.generate,
         None => Hints::default(),
     };
     let options = Options {

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::file::shown;
 use crate::error::Result;
 use crate::harness::Seed;
 use crate::harness::latency::{Options, measure, prepare};
@@ -53,14 +54,14 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let mut options = Options { seed: args.seed, cancel: cancel.clone(), ..Options::of(&project) };
     options.runs = args.runs.unwrap_or(options.runs);
     let (latencies, measured_on) = match &args.target {
-        Some(target) => (measure(target, &project, &options)?, format!("those of {}", target.display())),
+        Some(target) => (measure(target, &project, &options)?, format!("those of {}", shown(target))),
         None => {
             let prepared = prepare(&project, args.rows.unwrap_or(project.latency.rows), args.seed, cancel)?;
             (measure(prepared.path(), &project, &options)?, format!("generated with seed {}", args.seed))
         }
     };
     let text = latency::text(&latencies, &measured_on);
-    let target = args.target.as_ref().map(|target| target.display().to_string());
+    let target = args.target.as_deref().map(shown);
     let message = || Message::Latency(Latency::new(&latencies, target));
     let differences = latency::differences(&latencies);
     match differences.is_empty() {

@@ -7,6 +7,7 @@ use crate::transfer::publish::JournalMode;
 use crate::types::Rule;
 use crate::verify::Level;
 use clap::{Args, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub struct Endpoints {
     /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
     /// with a `project.toml`, and a SOURCE or a TARGET that override what it says
     #[arg(required = true, num_args = 1..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
-    pub endpoints: Vec<String>,
+    pub endpoints: Vec<OsString>,
 }
 
 /// A finished file.
@@ -24,7 +25,7 @@ pub struct Endpoints {
 pub struct Target {
     /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
     #[arg(value_name = "TARGET")]
-    pub target: String,
+    pub target: OsString,
 }
 
 /// What is carried, and how.

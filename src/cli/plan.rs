@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::options::{Choosing, Endpoints, Silence};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::TargetFile;
+use crate::endpoint::sqlite::file::{TargetFile, shown};
 use crate::error::{Error, Result};
 use crate::migration::{Migration, Planned};
 use crate::report::{message, plan};
@@ -57,7 +57,7 @@ pub(super) fn show(
     }
     let Planned { source, catalog, mut plan } = migration.plan(cancel)?;
     route.in_typed_words(&mut plan, choosing);
-    let path = route.target.as_deref().map(|path| path.display().to_string());
+    let path = route.target.as_deref().map(shown);
     let mut text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
     if let Some(file) = &file {
         text.blank();
@@ -87,7 +87,7 @@ pub(super) fn list_refusals(
         return error;
     }
     route.in_typed_words(&mut plan, choosing);
-    let path = route.target.as_deref().map(|path| path.display().to_string());
+    let path = route.target.as_deref().map(shown);
     let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
     let text = plan::refusals(&plan.refusals).alone();
     output.finding(&text, &text, message);

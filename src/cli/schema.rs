@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
+use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::printable::Lines;
 use crate::project::{self, Project};
@@ -11,6 +12,7 @@ use crate::report::count;
 use crate::report::schema as report;
 use crate::schema::{Event, Migrations, Options, Report, Runner, To, new_migration};
 use clap::{Args as ClapArgs, Subcommand};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,7 +51,7 @@ struct Where {
     /// DATABASE (a SQLite file or a `postgres://` URL) and FOLDER (of `NNNN_name.up.sql` files); or PROJECT, a folder
     /// with a `project.toml`, whose target is the database unless another one follows
     #[arg(required = true, num_args = 1..=2, value_name = "DATABASE FOLDER | PROJECT [DATABASE]")]
-    places: Vec<String>,
+    places: Vec<OsString>,
     /// The name of the history table
     #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
     history_table: String,
@@ -404,7 +406,10 @@ impl Found {
     fn runner(self, options: Options, output: &Output) -> Result<Runner> {
         let migrations = Migrations::from_dir(&self.folder)?;
         let output = *output;
-        let runner = Runner::open_with(&secret(&self.database), migrations, options)?;
+        let runner = match &self.database {
+            Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
+            Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,
+        };
         Ok(runner.on_event(move |event| {
             // What a migration did is in the report at the end, too; people are told once.
             match report::event(event) {
@@ -417,8 +422,9 @@ impl Found {
 }
 
 /// The database, and the folder of migrations.
-fn find(places: &[String]) -> Result<(Endpoint, PathBuf)> {
-    let (folders, databases): (Vec<&String>, Vec<&String>) = places.iter().partition(|place| Path::new(place).is_dir());
+fn find(places: &[OsString]) -> Result<(Endpoint, PathBuf)> {
+    let (folders, databases): (Vec<&OsString>, Vec<&OsString>) =
+        places.iter().partition(|place| Path::new(place).is_dir());
     let [folder] = folders[..] else {
         return Err(Error::usage(
             "read the arguments",
@@ -430,7 +436,7 @@ fn find(places: &[String]) -> Result<(Endpoint, PathBuf)> {
     let folder = Path::new(folder);
     let schema = migrations_folder(folder)?;
     let database = match databases.first() {
-        Some(database) => Endpoint::parse(database)?,
+        Some(database) => Endpoint::parse_word(database)?,
         None => of_project(folder)?,
     };
     Ok((database, schema))
@@ -443,7 +449,7 @@ fn migrations_folder(folder: &Path) -> Result<PathBuf> {
     }
     let project = Project::load(folder)?;
     project.target_schema.ok_or_else(|| {
-        Error::usage("use project", format!("`{}`", folder.display()), "it has no target schema of its own")
+        Error::usage("use project", quoted(folder), "it has no target schema of its own")
             .hint("set `target.schema` in its `project.toml` to the folder of migrations")
     })
 }
@@ -457,11 +463,4 @@ fn of_project(folder: &Path) -> Result<Endpoint> {
         return Err(missing());
     }
     Project::load(folder)?.target.map(Endpoint::Sqlite).ok_or_else(missing)
-}
-
-fn secret(endpoint: &Endpoint) -> String {
-    match endpoint {
-        Endpoint::Postgres(url) => url.secret().to_owned(),
-        Endpoint::Sqlite(path) => path.to_string_lossy().into_owned(),
-    }
 }

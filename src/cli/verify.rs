@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::options::{Choosing, Endpoints, Silence, Verifying};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::error::{Error, Result};
 use crate::migration::connect_within;
 use crate::printable::Lines;
@@ -69,7 +70,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     progress.finish();
     let checked = checked?;
     let mut text = Lines::of(format_args!("source   {} ({})", checked.source, checked.engine));
-    text.line(format_args!("target   {}", target.display()));
+    text.line(format_args!("target   {}", shown(target)));
     text.line(format_args!("verify   {}", outcome::level(level)));
     text.blank();
     text.append(&verification::text(&checked.verification));
@@ -83,7 +84,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         }
         Err(error) => {
             output.finding(&text, &verification::differences(&checked.verification), message);
-            Err(Error::differs("verify", format!("`{}`", target.display()), error.cause()))
+            Err(Error::differs("verify", quoted(target), error.cause()))
         }
     }
 }

@@ -11,7 +11,9 @@ pub use read::{ReadColumn, ReadRequest, Source, TakeHash, TakeRow};
 
 use crate::error::{Error, Result};
 use crate::redact::{self, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case};
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -85,6 +87,25 @@ impl Endpoint {
         file_name(Path::new(text)).map(|()| Endpoint::Sqlite(PathBuf::from(text)))
     }
 
+    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be the path of a file.
+    ///
+    /// # Errors
+    /// As [`Endpoint::parse`], and where what looks like a URL is not UTF-8.
+    pub fn parse_word(word: &OsStr) -> Result<Self> {
+        let text = word.to_string_lossy();
+        match Self::parse(&text)? {
+            Endpoint::Postgres(_) if word.to_str().is_none() => {
+                Err(Error::usage("read endpoint", "", "a URL has to be UTF-8").hint("write other bytes as `%E9`"))
+            }
+            // The prefix that was taken off is ASCII, so what is left are the last bytes of the word.
+            Endpoint::Sqlite(path) if word.to_str().is_none() => {
+                let start = text.len() - path.as_os_str().len();
+                Ok(Endpoint::Sqlite(PathBuf::from(OsStr::from_bytes(&word.as_bytes()[start..]))))
+            }
+            endpoint => Ok(endpoint),
+        }
+    }
+
     /// The PostgreSQL URL, where it is one.
     pub fn as_postgres(&self) -> Option<&PostgresUrl> {
         match self {
@@ -107,7 +128,7 @@ impl Endpoint {
 /// # Errors
 /// A usage error, for a name that starts with `file:` or ends like the files that SQLite keeps beside a database.
 pub fn file_name(path: &Path) -> Result<()> {
-    let shown = path.display().to_string();
+    let shown = sqlite::file::shown(path);
     let refuse = |cause: String, hint: &str| Err(Error::usage("use file", format!("`{shown}`"), cause).hint(hint));
     if strip_prefix_ignoring_case(&shown, "file:").is_some() {
         // Not repeated: a URI's parameters can hold a key.
@@ -135,7 +156,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Postgres(url) => url.fmt(f),
-            Endpoint::Sqlite(path) => path.display().fmt(f),
+            Endpoint::Sqlite(path) => sqlite::file::shown(path).fmt(f),
         }
     }
 }
@@ -239,6 +260,31 @@ mod tests {
             ("dir:with/colon.db", "dir:with/colon.db"),
         ] {
             assert_eq!(Endpoint::parse(text).unwrap().as_sqlite(), Some(Path::new(path)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_not_utf_8_is_a_path() {
+        let parse = |bytes: &[u8]| Endpoint::parse_word(OsStr::from_bytes(bytes));
+        for (word, path) in [
+            (&b"na\xffme.db"[..], &b"na\xffme.db"[..]),
+            (b"sqlite:na\xffme.db", b"na\xffme.db"),
+            (b"SQLite:///var/na\xff\xfeme.db", b"/var/na\xff\xfeme.db"),
+            (b"\xff", b"\xff"),
+            (b"app.db", b"app.db"),
+        ] {
+            let endpoint = parse(word).unwrap();
+            assert_eq!(endpoint.as_sqlite().unwrap().as_os_str().as_bytes(), path);
+        }
+        for word in [
+            &b"postgres://ann:secret\xff@host/app"[..],
+            b"postgres:ann:secret\xff@host",
+            b"mysql://ann:secret\xff@host",
+            b"na\xffme.db-wal",
+            b"file:na\xffme.db",
+        ] {
+            let error = parse(word).unwrap_err();
+            assert!(error.kind() == Kind::Usage && !error.to_string().contains("secret"), "{error}");
         }
     }
 

@@ -3,6 +3,7 @@
 use super::manifest::TargetManifest;
 use super::{require_database, without_rows};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::error::{Error, Result};
@@ -76,7 +77,7 @@ impl FileCheck {
             .filter(|(_, count)| *count > 0)
             .map(|(what, count)| format!("{what}: {count} found"))
             .collect();
-        Err(Error::differs("check", format!("`{}`", target.display()), found.join(", ")))
+        Err(Error::differs("check", quoted(target), found.join(", ")))
     }
 }
 

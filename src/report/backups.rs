@@ -1,19 +1,30 @@
 //! Backups, what a rollback and what a clean-up did, as text.
 
 use super::text::{Align, bytes, columns, count, duration, shell};
-use crate::backup::list::{Entry, State};
+use crate::backup::list::{Entry, Others, State};
 use crate::backup::manifest::{Kind, Manifest, Reason};
 use crate::backup::prune::Pruned;
 use crate::backup::restore::Restored;
+use crate::endpoint::sqlite::file::shown;
 use crate::printable::Lines;
 use crate::transfer::optimize::Optimized;
 use std::path::Path;
 use std::time::Duration;
 
 /// The backups of a target, newest first.
-pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> Lines {
+pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry], others: &[Others]) -> Lines {
+    let mut elsewhere = Lines::new();
+    for other in others {
+        let number = count(other.backups as u64, "backup", "backups");
+        let (target, place) = (shell(&other.target), place(directory));
+        elsewhere.line(format_args!(
+            "of another target in the same folder: {number}; to see: whimbrel backups {target}{place}"
+        ));
+    }
     if entries.is_empty() {
-        return Lines::of(format_args!("there is no backup of {}", target.display()));
+        let mut text = Lines::of(format_args!("there is no backup of {}", shown(target)));
+        text.append(&elsewhere);
+        return text;
     }
     let mut rows = vec![["backup", "taken", "size", "before", "state"].map(str::to_owned).to_vec()];
     for entry in entries {
@@ -23,7 +34,7 @@ pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> Lines
             manifest.map_or_else(|| "?".to_owned(), |manifest| manifest.taken_at.clone()),
             manifest.map_or_else(|| "?".to_owned(), size),
             manifest.map_or_else(|| "?".to_owned(), before),
-            state(&entry.state),
+            described(entry),
         ]);
     }
     use Align::{Left, Right};
@@ -36,6 +47,7 @@ pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry]) -> Lines
         text.blank();
     }
     text.line(format_args!("to go back to one: whimbrel rollback {} --to BACKUP{place}", shell(target)));
+    text.append(&elsewhere);
     text
 }
 
@@ -60,8 +72,13 @@ fn before(manifest: &Manifest) -> String {
     format!("{what} {}", manifest.source)
 }
 
-/// What was found of a backup, in words.
-pub fn state(state: &State) -> String {
+/// What was found of a backup, in words, and whether its target cannot be told.
+pub fn described(entry: &Entry) -> String {
+    let unknown = if entry.target_known { "" } else { "; whose backup it is cannot be told" };
+    state(&entry.state) + unknown
+}
+
+fn state(state: &State) -> String {
     match state {
         State::Intact => "intact".to_owned(),
         State::NotRead => "not read".to_owned(),
@@ -74,7 +91,7 @@ pub fn state(state: &State) -> String {
 
 /// What a rollback did; `directory` is where the backups are, if not in the usual place.
 pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
-    let target = restored.target.display();
+    let target = shown(&restored.target);
     let mut text = Lines::of(match restored.restored.kind {
         Kind::Database => format!(
             "{target} is backup {} again, {}, digest {}",
@@ -120,6 +137,10 @@ pub fn pruned(pruned: &Pruned) -> Lines {
     for id in &pruned.broken {
         text.line(format_args!("  left alone: {id} is broken"));
     }
+    if pruned.of_other_targets > 0 {
+        let number = count(pruned.of_other_targets as u64, "backup", "backups");
+        text.line(format_args!("  left alone: {number} of other targets in the same folder"));
+    }
     text
 }
 
@@ -127,7 +148,7 @@ pub fn pruned(pruned: &Pruned) -> Lines {
 pub fn optimized(optimized: &Optimized, took: Duration) -> Lines {
     let mut text = Lines::of(format_args!(
         "{}: {} before, {} after, {} of statistics, in {}{}",
-        optimized.path.display(),
+        shown(&optimized.path),
         bytes(optimized.size_bytes_before),
         bytes(optimized.size_bytes_after),
         count(optimized.statistics, "row", "rows"),

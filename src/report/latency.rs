@@ -2,6 +2,7 @@
 
 use super::message::{Latency, LatencyTarget, MeasuredQuery, MissedTarget};
 use super::text::{Align, columns, count, number};
+use crate::endpoint::sqlite::file::shown;
 use crate::harness::latency::{Latencies, Measured, QueryLatency, Targets, Warning};
 use crate::printable::Lines;
 use std::time::Duration;
@@ -68,7 +69,7 @@ pub fn differences(latencies: &Latencies) -> Lines {
                 span(miss.target)
             ));
         }
-        text.line(format_args!("    {}, whose plan is", query.file.display()));
+        text.line(format_args!("    {}, whose plan is", shown(&query.file)));
         for step in &measured.plan {
             text.line(format_args!("      {step}"));
         }
@@ -181,7 +182,7 @@ impl From<&QueryLatency> for MeasuredQuery {
         let figure = |of: fn(&Measured) -> Duration| measured.map(|measured| ms(of(measured)));
         MeasuredQuery {
             name: query.name.clone(),
-            file: query.file.display().to_string(),
+            file: shown(&query.file),
             title: query.title.clone(),
             not_measured: query.outcome.as_ref().err().cloned(),
             parameter_sets: measured.map(|measured| measured.parameter_sets),

@@ -3,6 +3,7 @@
 use super::text::{Align, bytes, columns, count, duration, number};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
+use crate::endpoint::sqlite::file::shown;
 use crate::printable::Lines;
 use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
@@ -13,7 +14,7 @@ use crate::verify::Level;
 pub fn text(outcome: &Outcome, how: &How) -> Lines {
     let mut text = Lines::new();
     text.line(format_args!("source   {} ({})", outcome.source, outcome.engine));
-    text.line(format_args!("target   {}{}", how.target.display(), published(outcome)));
+    text.line(format_args!("target   {}{}", shown(&how.target), published(outcome)));
     text.line(format_args!("verify   {}", level(outcome.verification.level)));
     text.blank();
     text.append(&per_table(outcome));

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::text::{Align, columns, count};
+use crate::endpoint::sqlite::file::shown;
 use crate::printable::{self, Lines};
 use crate::schema::Scaffold;
 use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
@@ -99,8 +100,8 @@ pub fn event(event: &Event) -> Option<Lines> {
 
 /// The files of a new migration.
 pub fn files(files: &Scaffold) -> Lines {
-    let mut text = Lines::of(files.up.display());
-    text.line(files.down.display());
+    let mut text = Lines::of(shown(&files.up));
+    text.line(shown(&files.down));
     text
 }
 
@@ -137,7 +138,7 @@ pub fn note_json(kind: &str, versions: &[i64]) -> String {
 
 /// The files of a new migration.
 pub fn files_json(files: &Scaffold) -> String {
-    envelope("schema_new", &json!({ "up": files.up.display().to_string(), "down": files.down.display().to_string() }))
+    envelope("schema_new", &json!({ "up": shown(&files.up), "down": shown(&files.down) }))
 }
 
 #[cfg(test)]

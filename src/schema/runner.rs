@@ -86,6 +86,22 @@ impl Runner {
 
     /// The same with options.
     pub fn open_with(endpoint: &str, migrations: Migrations, options: Options) -> Result<Runner> {
+        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| endpoint.starts_with(scheme));
+        if !is_postgres {
+            return Runner::open_file(Path::new(sqlite_path(endpoint)?), migrations, options);
+        }
+        Runner::on(Box::new(Postgres::new(endpoint, options.clone())?), migrations, options)
+    }
+
+    /// A runner for the SQLite file at `path`, which need not exist, whatever bytes its name has.
+    ///
+    /// # Errors
+    /// When the history table cannot have the name that the options give.
+    pub fn open_file(path: &Path, migrations: Migrations, options: Options) -> Result<Runner> {
+        Runner::on(Box::new(Sqlite::new(path, options.clone())), migrations, options)
+    }
+
+    fn on(database: Box<dyn Database>, migrations: Migrations, options: Options) -> Result<Runner> {
         if options.history_table.is_empty() || options.history_table.to_lowercase().starts_with("sqlite_") {
             return Err(Error::usage(
                 "name history table",
@@ -93,12 +109,6 @@ impl Runner {
                 "the name cannot be used",
             ));
         }
-        let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| endpoint.starts_with(scheme));
-        let database: Box<dyn Database> = if is_postgres {
-            Box::new(Postgres::new(endpoint, options.clone())?)
-        } else {
-            Box::new(Sqlite::new(Path::new(sqlite_path(endpoint)?), options.clone()))
-        };
         Ok(Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() })
     }
 

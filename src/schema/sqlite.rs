@@ -22,6 +22,8 @@ use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
+use crate::endpoint::sqlite::file::{path_of, shown};
+use crate::endpoint::sqlite::pragma;
 use crate::error::Context;
 use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
@@ -56,7 +58,7 @@ impl Sqlite {
     pub(crate) fn new(path: &Path, options: Options) -> Sqlite {
         Sqlite {
             path: path.to_owned(),
-            endpoint: path.display().to_string(),
+            endpoint: shown(path),
             options,
             connection: None,
             lock: None,
@@ -70,8 +72,8 @@ impl Sqlite {
 
     /// Works on a connection that somebody else has opened.
     pub(crate) fn on(connection: Connection, options: Options) -> Sqlite {
-        let path = connection.path().filter(|path| !path.is_empty()).unwrap_or(MEMORY).to_owned();
-        let mut database = Sqlite::new(Path::new(&path), options);
+        let path = path_of(&connection).unwrap_or_else(|| PathBuf::from(MEMORY));
+        let mut database = Sqlite::new(&path, options);
         database.connection = Some(connection);
         database
     }
@@ -140,7 +142,7 @@ impl Sqlite {
     }
 
     fn set_foreign_keys(&self, on: bool) -> Result<()> {
-        self.opened()?.pragma_update(None, "foreign_keys", on).could_not("set foreign keys of", self.object())
+        pragma::set(self.opened()?, "foreign_keys", u8::from(on)).could_not("set foreign keys of", self.object())
     }
 }
 

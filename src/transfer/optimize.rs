@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::endpoint::sqlite::access::Access;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_path};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::{stop_when, told};
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
 /// How to optimize.
@@ -33,6 +34,7 @@ pub struct OptimizeOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Optimized {
     /// The path of the file, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub path: PathBuf,
     /// The size of the file and its log in bytes before, read back.
     pub size_bytes_before: u64,
@@ -64,7 +66,9 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
     };
     target.refuse_unusable().map_err(as_optimize)?;
     let size_bytes_before = size_with_log(&target.path)?;
-    let mut access = Access::take(&target, options.wait_ms).map_err(as_optimize)?;
+    let lock = TargetLock::take(&target.path, options.wait_ms, &options.cancel).map_err(as_optimize)?;
+    let target = TargetFile::inspect(lock.target())?;
+    let mut access = Access::take(&target, lock.remaining_ms()).map_err(as_optimize)?;
     stop_when(access.connection(), &options.cancel)?;
     let outcome = work(access.connection(), &target, options);
     // What was committed goes into the file even where a later step failed or was stopped, so that no log is left.
@@ -101,19 +105,23 @@ fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions)
     }
     connection.execute_batch("ANALYZE").map_err(failed("analyze")).map_err(tell)?;
     connection.execute_batch("PRAGMA optimize").map_err(failed("optimize")).map_err(tell)?;
-    let statistics = connection
-        .query_row("SELECT count(*) FROM sqlite_stat1", [], |row| row.get::<_, i64>(0))
-        .optional()
-        .unwrap_or_default()
-        .unwrap_or(0);
+    let statistics = statistics(connection).map_err(failed("count the statistics of")).map_err(tell)?;
     Ok(Optimized {
         path: PathBuf::new(),
         size_bytes_before: 0,
         size_bytes_after: 0,
-        statistics: u64::try_from(statistics).unwrap_or(0),
+        statistics,
         vacuumed: options.vacuum,
         rebuilt: dependent,
     })
+}
+
+/// Rows of statistics; none where ANALYZE had nothing to look at.
+fn statistics(connection: &Connection) -> rusqlite::Result<u64> {
+    match connection.table_exists(Some("main"), "sqlite_stat1")? {
+        true => connection.query_row("SELECT count(*) FROM sqlite_stat1", [], |row| row.get(0).map(i64::unsigned_abs)),
+        false => Ok(0),
+    }
 }
 
 /// FTS5 tables whose content is a table that has no INTEGER PRIMARY KEY and so no lasting row ids.
@@ -198,7 +206,7 @@ fn has_lasting_rowid(connection: &Connection, table: &str) -> rusqlite::Result<b
 
 fn size_with_log(path: &Path) -> Result<u64> {
     let file = std::fs::metadata(path).could_not("measure", quoted(path))?.len();
-    Ok(file + std::fs::metadata(side_path(path, "wal")).map_or(0, |log| log.len()))
+    Ok(file + side_files(path)?.wal_bytes.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::backup::manifest::{Manifest, Reason};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, side_files};
+use crate::endpoint::sqlite::file::{Content, TargetFile, content, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
+use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
 /// The journal mode that a published file asks of its readers; the only two that last in the file.
@@ -48,6 +49,7 @@ pub struct PublishOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Published {
     /// The path of the target, links followed.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// The size of the published file in bytes, read back.
     pub size_bytes: u64,
@@ -75,7 +77,8 @@ pub fn publish(staged: Staging, target: &Path, options: PublishOptions<'_>) -> R
         source: options.source,
         cancel: options.cancel,
     };
-    let swapped = swap(target, Replacement::File(staged, None), options.wait_ms, take)?;
+    let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;
+    let swapped = swap(&lock, Replacement::File(staged, None), take)?;
     let size_bytes = std::fs::metadata(&swapped.target).could_not("read", quoted(&swapped.target))?.len();
     let journal_mode = match TargetFile::inspect(&swapped.target)?.content {
         Content::Database { wal: true } => JournalMode::Wal,
@@ -111,7 +114,11 @@ pub fn set_journal_mode(path: &Path, mode: JournalMode) -> Result<()> {
     if got != wanted {
         return Err(Error::could_not("set journal mode of", &object, format!("SQLite kept `{got}`")));
     }
-    let beside = side_files(path);
+    // The answer is not the file: an error while the mode is written into the header is one that SQLite keeps to itself.
+    if content(path)? != (Content::Database { wal: mode == JournalMode::Wal }) {
+        return Err(Error::could_not("set journal mode of", &object, "SQLite did not write it into the file"));
+    }
+    let beside = side_files(path)?;
     if beside.wal_bytes.is_some() || beside.shm_bytes.is_some() || beside.journal_bytes.is_some() {
         return Err(Error::could_not("publish", &object, "another connection to it is still open"));
     }

@@ -10,7 +10,7 @@ use super::publish::{JournalMode, PublishOptions, Published, publish};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::Source;
-use crate::endpoint::sqlite::file::TargetFile;
+use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::endpoint::sqlite::staging::Staging;
@@ -93,6 +93,7 @@ pub struct Outcome {
     /// The source's engine and version.
     pub engine: String,
     /// The target's path as it was given.
+    #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
     /// What was planned.
     pub plan: Plan,
@@ -278,12 +279,8 @@ impl Outcome {
     /// When the target was not published because it differs from its source.
     pub fn ensure_published(&self) -> Result<()> {
         self.verification.ensure_sound().map_err(|error| {
-            Error::differs(
-                "migrate",
-                format!("{} to `{}`", self.source, self.target.display()),
-                error.cause().to_owned(),
-            )
-            .hint("the target is what it was before; the report above names the rows")
+            Error::differs("migrate", format!("{} to {}", self.source, quoted(&self.target)), error.cause().to_owned())
+                .hint("the target is what it was before; the report above names the rows")
         })
     }
 }

@@ -30,7 +30,7 @@ pub use config::{UsageConfig, UsageConfigUpdate};
 pub use snapshot::{NewSnapshot, SnapshotFilter, UsageSnapshot};
 pub use word::{Plan, SnapshotType, Theme, TimeFormat, View};
 
-use crate::schema::{Findings, Migrations, Runner, Status, To};
+use crate::schema::{self, Findings, Migrations, Runner, Status, To};
 use crate::{Error, Result};
 use pool::Pool;
 
@@ -105,10 +105,7 @@ impl UsageStore {
     /// # Errors
     /// When the path is not one that a runner takes.
     pub fn runner(&self) -> Result<Runner> {
-        let path = self.inner.path.to_str().ok_or_else(|| {
-            Error::usage("open database", format!("`{}`", self.inner.path.display()), "the path is not UTF-8")
-        })?;
-        Runner::open(path, UsageStore::migrations()?)
+        Runner::open_file(&self.inner.path, UsageStore::migrations()?, schema::Options::default())
     }
 
     /// Where each migration stands.

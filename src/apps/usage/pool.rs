@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::Result;
+use crate::endpoint::sqlite::pragma;
 use crate::error::Context;
 
 /// How many connections are kept while nobody uses them.
@@ -91,8 +92,8 @@ impl Pool {
     fn connect(&self) -> Result<Connection> {
         let opened = Connection::open(&self.path).and_then(|connection| {
             connection.busy_timeout(self.busy_timeout)?;
-            connection.pragma_update(None, "foreign_keys", true)?;
-            connection.pragma_update(None, "synchronous", "normal")?;
+            pragma::set(&connection, "foreign_keys", 1)?;
+            pragma::set(&connection, "synchronous", 1)?;
             Ok(connection)
         });
         opened.could_not("open database", self.object())
@@ -101,7 +102,7 @@ impl Pool {
     fn use_wal(&self, connection: &Connection) -> rusqlite::Result<()> {
         let start = Instant::now();
         loop {
-            match connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())) {
+            match pragma::set(connection, "journal_mode", "wal") {
                 Err(error) if is_busy(&error) && start.elapsed() < self.busy_timeout => sleep(POLL),
                 result => return result,
             }

@@ -24,10 +24,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::endpoint::sqlite::file::{SideFiles, TargetFile, journal_is_hot, quoted, side_files, side_path};
 use crate::endpoint::sqlite::header::OpenFile;
 use crate::endpoint::sqlite::holders::Holders;
+use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 
 /// How long a process may have the file open without being taken for a user of it.
-const MOMENT: Duration = Duration::from_millis(500);
+pub(crate) const MOMENT: Duration = Duration::from_millis(500);
 
 /// An existing database, held exclusively.
 pub struct Access {
@@ -53,7 +54,7 @@ impl Access {
         };
         let identity = attributes.identity;
         let deadline = Instant::now() + Duration::from_millis(u64::from(wait_ms));
-        let (side_files_found, journal_was_hot) = (side_files(&path), journal_is_hot(&path));
+        let (side_files_found, journal_was_hot) = (side_files(&path)?, journal_is_hot(&path)?);
         let connection = open(&path).map_err(|error| explained(&path, identity, &error))?;
         if connection.is_readonly("main").could_not("open target", quoted(&path))? {
             return Err(Error::could_not("replace target", quoted(&path), "the file is write-protected for this user")
@@ -65,7 +66,12 @@ impl Access {
                 Err(error) if is_busy(&error) && Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                Err(error) => return Err(explained(&path, identity, &error)),
+                Err(error) => {
+                    let explained = explained(&path, identity, &error);
+                    drop(connection);
+                    remove_log_of_unusable(&path, &side_files_found, &error);
+                    return Err(explained);
+                }
             }
         }
         let access = Access { connection, path, identity, side_files_found, journal_was_hot, replaced: false };
@@ -160,13 +166,29 @@ impl Drop for Access {
         if self.replaced {
             return;
         }
-        // Still locked: what SQLite created beside the database for us is ours to remove.
-        if self.side_files_found.wal_bytes.is_none() && side_files(&self.path).wal_bytes == Some(0) {
-            let _ = fs::remove_file(side_path(&self.path, "wal"));
-        }
+        // Still locked: what SQLite created beside the database for us is ours to remove. Where it cannot be, it is empty
+        // or no longer valid, and SQLite takes it for nothing.
+        remove_new_log(&self.path, &self.side_files_found);
         let ours = self.side_files_found.journal_bytes.is_none() || self.journal_was_hot;
-        if ours && !journal_is_hot(&self.path) {
+        if ours && journal_is_hot(&self.path).is_ok_and(|hot| !hot) {
             let _ = fs::remove_file(side_path(&self.path, "journal"));
+        }
+    }
+}
+
+/// SQLite creates a log before it finds that a file is damaged, and leaves it. Nobody else can be using such a file.
+pub(crate) fn remove_log_of_unusable(path: &Path, found: &SideFiles, error: &rusqlite::Error) {
+    if matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)) {
+        remove_new_log(path, found);
+    }
+}
+
+/// Removes a log that was not there before and holds nothing, with its index.
+fn remove_new_log(path: &Path, found: &SideFiles) {
+    if found.wal_bytes.is_none() && side_files(path).is_ok_and(|now| now.wal_bytes == Some(0)) {
+        let _ = fs::remove_file(side_path(path, "wal"));
+        if found.shm_bytes.is_none() {
+            let _ = fs::remove_file(side_path(path, "shm"));
         }
     }
 }
@@ -183,7 +205,8 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
 /// The lock survives the transaction, because the locking mode is exclusive. It is rolled back and not committed,
 /// because committing would write the first page of a file of zero bytes.
 fn lock(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK")
+    pragma::set(connection, "locking_mode", "exclusive")?;
+    connection.execute_batch("BEGIN EXCLUSIVE; ROLLBACK")
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

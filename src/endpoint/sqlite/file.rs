@@ -5,13 +5,14 @@
 //! process may have the same file open: closing a descriptor of our own would silently drop its locks (POSIX advisory
 //! locks belong to the process and not to the descriptor), and SQLite keeps a descriptor until they are gone.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 use serde::Serialize;
 
 use crate::endpoint::sqlite::header::{HEADER_BYTES, OpenFile};
@@ -105,7 +106,7 @@ impl TargetFile {
             );
             return Err(Error::usage("use target", quoted(&path), cause).hint("choose a shorter name"));
         }
-        let side_files = side_files(&path);
+        let side_files = side_files(&path)?;
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -158,7 +159,7 @@ impl TargetFile {
                 if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) {
                     return Err(self.stray("wal", cause));
                 }
-                if self.content == Content::Missing && journal_is_hot(&self.path) {
+                if self.content == Content::Missing && journal_is_hot(&self.path)? {
                     return Err(self.stray("journal", cause));
                 }
                 Ok(())
@@ -202,9 +203,20 @@ pub fn side_path(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The sizes of what lies beside a database.
-pub fn side_files(path: &Path) -> SideFiles {
-    let bytes = |suffix| fs::symlink_metadata(side_path(path, suffix)).ok().map(|metadata| metadata.len());
-    SideFiles { wal_bytes: bytes("wal"), shm_bytes: bytes("shm"), journal_bytes: bytes("journal") }
+///
+/// # Errors
+///
+/// When it cannot be told whether there is something.
+pub fn side_files(path: &Path) -> Result<SideFiles> {
+    let bytes = |suffix| {
+        let beside = side_path(path, suffix);
+        match fs::symlink_metadata(&beside) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).could_not("inspect", quoted(&beside)),
+        }
+    };
+    Ok(SideFiles { wal_bytes: bytes("wal")?, shm_bytes: bytes("shm")?, journal_bytes: bytes("journal")? })
 }
 
 /// What the first bytes of an existing file say. No lock is asked for, and none of another connection is lost.
@@ -241,19 +253,65 @@ fn refused_by_the_system(path: &Path) -> Option<std::io::Error> {
     (code != 0).then(std::io::Error::last_os_error)
 }
 
-/// A path for people, in backticks; bytes that are not UTF-8 are shown as replacement characters.
+/// The path of a connection's file, whatever bytes it has; none for a database in memory.
+pub fn path_of(connection: &Connection) -> Option<PathBuf> {
+    // SAFETY: the handle is open, and the text that SQLite returns lives as long as it is.
+    let name = unsafe {
+        let name = ffi::sqlite3_db_filename(connection.handle(), c"main".as_ptr());
+        if name.is_null() {
+            return None;
+        }
+        CStr::from_ptr(name)
+    };
+    (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name.to_bytes())))
+}
+
+/// A path for people, in backticks.
 pub fn quoted(path: &Path) -> String {
-    format!("`{}`", path.display())
+    format!("`{}`", shown(path))
+}
+
+/// A path as text that no other path has. It is the path itself where that is UTF-8; otherwise each byte that is no part of
+/// UTF-8 is written as `\xff`, and a backslash twice, as it is in a path that spells `\x` itself.
+pub fn shown(path: &Path) -> String {
+    if let Some(text) = path.to_str().filter(|text| !text.contains("\\x")) {
+        return text.to_owned();
+    }
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// A path as data: as it is [`shown`].
+pub(crate) fn serialize_shown<S: serde::Serializer>(
+    path: &Path,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&shown(path))
 }
 
 /// A rollback journal that SQLite would play back: not empty, and its header not zeroed.
-pub(crate) fn journal_is_hot(path: &Path) -> bool {
+///
+/// # Errors
+///
+/// When there is one that cannot be read.
+pub(crate) fn journal_is_hot(path: &Path) -> Result<bool> {
     let mut first = [0; 8];
-    File::open(side_path(path, "journal")).and_then(|mut file| file.read_exact(&mut first)).is_ok() && first != [0; 8]
+    let journal = side_path(path, "journal");
+    match File::open(&journal).and_then(|mut file| file.read_exact(&mut first)) {
+        Ok(()) => Ok(first != [0; 8]),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => Ok(false),
+        Err(error) => Err(error).could_not("read", quoted(&journal)),
+    }
 }
 
 /// Follows symbolic links to the file itself; the file need not exist, its directory must.
-fn resolve(path: &Path) -> Result<PathBuf> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     const LINKS_MAX: usize = 40;
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {
@@ -296,7 +354,6 @@ fn kind_of(metadata: &fs::Metadata) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
     fn directory() -> tempfile::TempDir {
@@ -350,6 +407,15 @@ mod tests {
         connection.execute_batch("CREATE TABLE t(a); PRAGMA journal_mode=WAL").unwrap();
         drop(connection);
         assert_eq!(TargetFile::inspect(&path).unwrap().content, Content::Database { wal: true });
+    }
+
+    #[test]
+    fn no_two_paths_are_shown_alike() {
+        let names: [&[u8]; 8] =
+            [b"a\\b", b"a\xff", b"a\\xff", b"a\\\xff", b"a\\\\xff", b"a\xfe", b"a\xc3", "a\u{fffd}".as_bytes()];
+        let texts: Vec<_> = names.iter().map(|name| shown(Path::new(OsStr::from_bytes(name)))).collect();
+        assert_eq!(texts[..3], ["a\\b", "a\\xff", "a\\\\xff"]);
+        assert_eq!(texts.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len(), "{texts:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! caller makes the file durable before anybody else sees it.
 
 use super::batch::Batch;
+use super::pragma;
 use super::statement::{Insert, StepError};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
@@ -50,13 +51,20 @@ impl Loader {
         let shown = format!("`{}`", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).could_not("create the target", &shown)?;
-        connection
-            .execute_batch(&format!(
-                "PRAGMA page_size = {page_size_bytes}; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-                 PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE;
-                 PRAGMA cache_size = -{CACHE_KIB}; PRAGMA threads = {SORTER_THREADS};"
-            ))
-            .could_not("prepare the target", &shown)?;
+        let settings = [
+            ("page_size", i64::from(page_size_bytes)),
+            ("synchronous", 0),
+            ("foreign_keys", 0),
+            ("temp_store", 1),
+            ("cache_size", -i64::from(CACHE_KIB)),
+            ("threads", i64::from(SORTER_THREADS)),
+        ];
+        let words = [("journal_mode", "off"), ("locking_mode", "exclusive")];
+        let set = || {
+            settings.into_iter().try_for_each(|(name, value)| pragma::set(&connection, name, value))?;
+            words.into_iter().try_for_each(|(name, word)| pragma::set(&connection, name, word))
+        };
+        set().could_not("prepare the target", &shown)?;
         Ok(Loader { connection, shown })
     }
 

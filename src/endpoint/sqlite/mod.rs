@@ -6,9 +6,12 @@ pub mod file;
 pub mod header;
 pub mod holders;
 pub mod loader;
+pub mod lock_file;
+pub mod pragma;
 pub mod read;
 pub mod schema;
 pub mod staging;
 mod statement;
+pub mod target_lock;
 
 pub use batch::{Batch, LedgerEntry};

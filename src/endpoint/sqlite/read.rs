@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::endpoint::sqlite::access::remove_log_of_unusable;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 
 /// Virtual machine instructions between two looks at the stop flag: some microseconds.
@@ -43,7 +45,10 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         }
         outcome => outcome,
     }
-    .map_err(|error| told("open", quoted(path), &error))?;
+    .map_err(|error| {
+        remove_log_of_unusable(&target.path, &target.side_files, &error);
+        told("open", quoted(path), &error)
+    })?;
     stop_when(&connection, cancel)?;
     Ok(connection)
 }
@@ -52,7 +57,8 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
 fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384")?;
+    pragma::set(&connection, "cache_size", -16384)?;
+    pragma::set(&connection, "query_only", 1)?;
     Ok(connection)
 }
 

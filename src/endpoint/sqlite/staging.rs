@@ -11,13 +11,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::endpoint::sqlite::file::{Attributes, NAME_BYTES_MAX, SIDE_SUFFIX_BYTES, TargetFile, quoted, side_path};
+use crate::endpoint::sqlite::lock_file::LockFile;
 use crate::error::{Context, Error, Result};
 
 const MARK: &str = ".whimbrel-";
@@ -81,6 +82,15 @@ impl Staging {
         &self.path
     }
 
+    /// Writes the whole content, through the descriptor that created the file: whatever has its name by now.
+    ///
+    /// # Errors
+    ///
+    /// When the disk does not take it.
+    pub fn write(&self, content: &[u8]) -> io::Result<()> {
+        (&self.lock).write_all(content)
+    }
+
     /// Gives the file the permissions and the owner it is to have, and syncs its content to the disk: those of the
     /// file it replaces, else `mode`, else those that the process gives to new files. Returns what could not be kept.
     ///
@@ -122,6 +132,22 @@ impl Staging {
         Ok(())
     }
 
+    /// Renames the file to `path`, where nothing may be, and goes on owning it: dropped, it is removed there.
+    ///
+    /// # Errors
+    ///
+    /// When something is there, or the rename fails; then nothing has changed.
+    pub fn move_to_new(&mut self, path: &Path) -> Result<()> {
+        rename_new(&self.path, path).could_not("rename to", quoted(path))?;
+        self.path = path.to_path_buf();
+        Ok(())
+    }
+
+    /// Leaves the file where it is now: nothing of it is temporary any more.
+    pub fn keep(mut self) {
+        self.published = true;
+    }
+
     /// Renames the file to `target`, where nothing may be.
     ///
     /// # Errors
@@ -157,6 +183,8 @@ impl Drop for Staging {
 pub fn remove_left_overs(target: &Path) -> Result<Vec<PathBuf>> {
     let directory = target.parent().unwrap_or(Path::new("/"));
     let prefix = temporary_prefix(target.file_name().unwrap_or_default());
+    // What is no lock is left alone, and told by whoever has to take it.
+    let _ = LockFile::remove_left_over(&lock_path(target));
     let mut removed = Vec::new();
     for entry in fs::read_dir(directory).could_not("list", quoted(directory))?.flatten() {
         let name = entry.file_name();
@@ -164,8 +192,7 @@ pub fn remove_left_overs(target: &Path) -> Result<Vec<PathBuf>> {
             continue;
         }
         let path = entry.path();
-        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
-        if lock_first_byte(&file).unwrap_or(false) {
+        if let Some(_held) = abandoned(&path) {
             remove_with_side_files(&path);
             removed.push(path);
         }
@@ -218,6 +245,13 @@ fn temporary_prefix(name: &OsStr) -> OsString {
     OsString::from_vec(prefix)
 }
 
+/// Where the lock of a target is, by which runs of this program queue (see `target_lock`).
+pub(crate) fn lock_path(target: &Path) -> PathBuf {
+    let mut name = temporary_prefix(target.file_name().unwrap_or_default());
+    name.push("lock");
+    target.with_file_name(name)
+}
+
 fn temporary_name(name: &OsStr) -> OsString {
     let mut temporary = temporary_prefix(name);
     temporary.push(format!("{}-{:016x}{SUFFIX}", std::process::id(), random()));
@@ -227,6 +261,17 @@ fn temporary_name(name: &OsStr) -> OsString {
 /// A number that another run does not draw: the seed of the standard library's hash maps.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// The file at `path`, locked, where it is one of ours whose owner is gone; hold it while it is removed. A link is none,
+/// and one that got another name while it was looked at is not what it was.
+pub(crate) fn abandoned(path: &Path) -> Option<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).ok()?;
+    let opened = file.metadata().ok().filter(fs::Metadata::is_file)?;
+    let free = lock_first_byte(&file).unwrap_or(false);
+    let named = fs::symlink_metadata(path).ok()?;
+    (free && (named.dev(), named.ino()) == (opened.dev(), opened.ino())).then_some(file)
 }
 
 /// Takes the lock on the first byte if nobody has it.

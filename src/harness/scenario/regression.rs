@@ -16,6 +16,9 @@
 use super::outcome::Shrunk;
 use crate::error::{Context, Error, Result};
 use crate::harness::Seed;
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const SCHEMA: &str = "-- part: schema";
@@ -82,7 +85,13 @@ pub(super) fn keep(folder: &Path, scenario: &str, property: &str, seed: Seed, ca
     }
     text.push_str(&format!("{ROWS}\n{}\n", case.sql.trim_end()));
     std::fs::create_dir_all(folder).could_not(OPERATION, &object)?;
-    std::fs::write(&path, text).could_not(OPERATION, &object)?;
+    // By a rename, which replaces a link that somebody planted under that name, and does not write through it.
+    let mut new = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .could_not(OPERATION, &object)?;
+    new.write_all(text.as_bytes()).could_not(OPERATION, &object)?;
+    new.persist(&path).map_err(|error| error.error).could_not(OPERATION, &object)?;
     Ok(path)
 }
 
@@ -101,7 +110,12 @@ mod tests {
             sql: "INSERT INTO a VALUES ('-- part: rows');\n".into(),
             found: "x".into(),
         };
+        std::fs::create_dir(&regressions).unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, "precious").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, regressions.join("source-untouched-7.sql")).unwrap();
         let path = keep(&regressions, "app", "source untouched", Seed(7), &shrunk(None)).unwrap();
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "precious");
         assert!(path.ends_with("app/source-untouched-7.sql"));
         keep(&regressions, "app", "counts", Seed(8), &shrunk(Some("CREATE TABLE a (b text);"))).unwrap();
         let [counts, untouched] = <[Kept; 2]>::try_from(all(&regressions).unwrap()).unwrap();

@@ -1,8 +1,9 @@
 //! From what engines return to messages.
 
 use super::*;
-use crate::backup::list::{Entry, State};
+use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
+use crate::endpoint::sqlite::file::shown;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Phase};
 use crate::plan;
@@ -143,7 +144,7 @@ impl Outcome {
         Outcome {
             source: outcome.source.clone(),
             engine: outcome.engine.clone(),
-            target: how.target.display().to_string(),
+            target: shown(&how.target),
             metadata: how.metadata,
             tables: tables
                 .map(|(table, copied)| CopiedTable {
@@ -160,7 +161,7 @@ impl Outcome {
             not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
             caveats: outcome.plan.caveats.iter().map(Caveat::from).collect(),
             published: outcome.published.as_ref().map(|published| Published {
-                target: published.target.display().to_string(),
+                target: shown(&published.target),
                 size_bytes: published.size_bytes,
                 journal_mode: word(&published.journal_mode),
                 backup: published.backup.id.clone(),
@@ -273,6 +274,12 @@ impl From<&verify::checks::CheckOutcome> for UserCheck {
     }
 }
 
+impl From<&list::Others> for OtherBackups {
+    fn from(others: &list::Others) -> Self {
+        OtherBackups { target: shown(&others.target), backups: others.backups }
+    }
+}
+
 impl From<&Entry> for Backup {
     fn from(entry: &Entry) -> Self {
         let (state, why) = match &entry.state {
@@ -287,23 +294,24 @@ impl From<&Entry> for Backup {
             id: entry.id.clone(),
             state: state.to_owned(),
             why,
-            file: entry.file.display().to_string(),
+            file: shown(&entry.file),
             manifest: entry.manifest.clone(),
+            target_known: entry.target_known,
         }
     }
 }
 
 impl From<prune::Pruned> for Pruned {
     fn from(pruned: prune::Pruned) -> Self {
-        let prune::Pruned { removed, removed_bytes, kept, broken } = pruned;
-        Pruned { removed, removed_bytes, kept, broken }
+        let prune::Pruned { removed, removed_bytes, kept, broken, of_other_targets } = pruned;
+        Pruned { removed, removed_bytes, kept, broken, of_other_targets }
     }
 }
 
 impl From<restore::Restored> for Restored {
     fn from(done: restore::Restored) -> Self {
         let restore::Restored { target, restored, digest, replaced, durable, notes } = done;
-        Restored { target: target.display().to_string(), restored, digest, replaced, durable, notes }
+        Restored { target: shown(&target), restored, digest, replaced, durable, notes }
     }
 }
 
@@ -331,7 +339,7 @@ impl Optimized {
     /// The message for an optimization that took so long.
     pub fn new(done: optimize::Optimized, took: Duration) -> Self {
         Optimized {
-            path: done.path.display().to_string(),
+            path: shown(&done.path),
             size_bytes_before: done.size_bytes_before,
             size_bytes_after: done.size_bytes_after,
             statistics: done.statistics,

@@ -437,8 +437,20 @@ pub struct UserCheck {
 pub struct Backups {
     /// The target's path.
     pub target: String,
-    /// Each backup.
+    /// Each backup of this target, and each whose target cannot be told.
     pub backups: Vec<Backup>,
+    /// The backups of other targets in the same folder.
+    pub others: Vec<OtherBackups>,
+}
+
+/// Backups of another target in the same folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherBackups {
+    /// The path of that target, links followed, as its manifests say.
+    pub target: String,
+    /// How many there are.
+    pub backups: usize,
 }
 
 /// One backup.
@@ -455,6 +467,8 @@ pub struct Backup {
     pub file: String,
     /// What it says about itself; `null` where its manifest cannot be read.
     pub manifest: Option<Manifest>,
+    /// Whether it is known to be of this target; false where its manifest does not tell whose it is.
+    pub target_known: bool,
 }
 
 /// What a clean-up of backups did.
@@ -469,6 +483,8 @@ pub struct Pruned {
     pub kept: Vec<String>,
     /// Ids of broken ones, which are left for people to look at.
     pub broken: Vec<String>,
+    /// How many backups of other targets are in the folder; nothing was done to them.
+    pub of_other_targets: usize,
 }
 
 /// What a rollback did.
