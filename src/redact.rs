@@ -71,11 +71,7 @@ impl<'t> Parts<'t> {
     }
 
     fn path_is_harmless(&self) -> bool {
-        let name = self.path.strip_prefix('/').unwrap_or(self.path);
-        match self.scheme.to_ascii_lowercase().as_str() {
-            "postgres" | "postgresql" => is_name(name),
-            _ => name.split('/').all(is_name),
-        }
+        is_name(self.path.strip_prefix('/').unwrap_or(self.path))
     }
 
     /// Everything that is not shown, as it stands there.
@@ -146,8 +142,14 @@ fn is_name(text: &str) -> bool {
 
 /// A name, an address, several of them; or the folder of a socket, whose slashes are percent-encoded.
 pub(crate) fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return true;
+    }
     let text = text.replace("%2F", "/").replace("%2f", "/");
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '[' | ']' | ',' | '/'))
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ',' | '/'))
 }
 
 /// A number; or the word for it, as hints spell it.
@@ -241,21 +243,12 @@ fn words(text: &str) -> String {
         .collect()
 }
 
-/// What follows the last `@` of a mistyped URL where it is a place, any other text as it is.
+/// Nothing of a mistyped URL, whose parts cannot be told apart; any other text as it is.
 fn masked(text: &str) -> String {
-    if let Some(parameters) = parameters_of_a_file(text) {
-        return format!("{}?{HIDDEN}", &text[..parameters]);
-    }
-    if !resembles_url(text) || matches!(text, "postgres:" | "postgresql:") {
-        return text.to_owned();
-    }
-    let (before, place) = text.rsplit_once('@').map_or(("", text), |(_, place)| ("***@", place));
-    let end = place.find(['?', '=', '/', '#']).unwrap_or(place.len());
-    let (place, after) = place.split_at(end);
-    match before.is_empty() || !is_host(place) {
-        true => HIDDEN.to_owned(),
-        false if after.is_empty() => format!("{before}{place}"),
-        false => format!("{before}{place}…"),
+    match parameters_of_a_file(text) {
+        Some(parameters) => format!("{}?{HIDDEN}", &text[..parameters]),
+        None if resembles_url(text) && !matches!(text, "postgres:" | "postgresql:") => HIDDEN.to_owned(),
+        None => text.to_owned(),
     }
 }
 
@@ -340,10 +333,9 @@ pub fn argument(text: &str) -> String {
     let Some(at) = text.find("://") else {
         // `--option=URL`: the name of the option may be told.
         return match text.split_once('=').filter(|(name, _)| name.starts_with("--") && is_name(name)) {
-            Some((name, value)) if secret_value(text).is_none() => {
-                format!("{name}={}", without_values_of_secret_words(&masked(value)))
-            }
-            _ => without_values_of_secret_words(&masked(text)),
+            Some((name, _)) if secret_value(&format!("{name}=")).is_some() => format!("{name}={HIDDEN}"),
+            Some((name, value)) => format!("{name}={}", without_values_of_secret_words(&masked(value))),
+            None => without_values_of_secret_words(&masked(text)),
         };
     };
     let scheme = start_of_scheme(&text[..at]);
@@ -363,6 +355,7 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
     if let Some(parts) = &parts {
         let query = parts.query.unwrap_or_default();
         sends_words = query.split('&').any(|pair| percent_decode(pair).starts_with("options"))
+            || parts.is_ambiguous()
             || parts.user.is_some_and(|user| !is_name(user))
             || !parts.path_is_harmless();
     }
@@ -380,8 +373,8 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
             _ => {}
         }
     }
-    // The words of `-c name=value` come back one by one.
-    let apart = |c: char| c.is_whitespace() || matches!(c, '=' | '\\' | ',');
+    // The words of `-c name=value` come back one by one, and those of a URL that was cut in the wrong places.
+    let apart = |c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.');
     let pieces: Vec<String> = hidden.iter().flat_map(|part| part.split(apart)).map(str::to_owned).collect();
     hidden.extend(pieces.iter().map(|piece| piece.trim_start_matches("--").to_owned()));
     hidden.extend(pieces);
@@ -389,7 +382,7 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
     hidden.sort_by_key(|part| std::cmp::Reverse(part.len()));
     let mut shown = message.to_owned();
     for part in &hidden {
-        shown = shown.replace(part.as_str(), HIDDEN);
+        shown = without_word(&shown, part);
     }
     if !sends_words {
         return shown;
@@ -401,6 +394,25 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
             })
     };
     without_quoted(&shown, harmless)
+}
+
+/// The text with the part masked wherever it is not in the middle of another word.
+fn without_word(text: &str, part: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(part) {
+        let (before, after) = (&rest[..at], &rest[at + part.len()..]);
+        let joins = |a: Option<char>, b: Option<char>| {
+            a.is_some_and(char::is_alphanumeric) && b.is_some_and(char::is_alphanumeric)
+        };
+        let last = before.chars().next_back().or(shown.chars().next_back());
+        let inside = joins(last, part.chars().next()) || joins(part.chars().next_back(), after.chars().next());
+        shown.push_str(before);
+        shown.push_str(if inside { part } else { HIDDEN });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// Shorter parts are not looked for in messages, in which they would stand by chance.
@@ -471,7 +483,7 @@ mod tests {
             "postgres://ann@%2Fvar%2Frun%2Fpostgresql/app",
             "postgresql://[::1]:5432/app?sslmode=verify-full&connect_timeout=3&application_name=nightly",
             "postgres:///app?host=/var/run/postgresql&user=ann",
-            "https://example.org/a/b.html",
+            "https://example.org/b.html",
         ] {
             assert_eq!(url(harmless), harmless);
         }
@@ -502,7 +514,7 @@ mod tests {
         );
         assert_eq!(redact("a string \"postgres://ann:my pass@host\"!"), "a string \"postgres://ann:***@host\"!");
         assert_eq!(redact("nothing here"), "nothing here");
-        assert_eq!(redact("'postgres:/ann:secret@host' and `postgres//h?password=secret`"), "'***@host' and `***`");
+        assert_eq!(redact("'postgres:/ann:secret@host' and `postgres//h?password=secret`"), "'***' and `***`");
         assert_eq!(redact("postgres: it is 12:30, `a.b@c`"), "postgres: it is 12:30, `a.b@c`");
         for ours in ["write `postgres://user@host:port/database`", "`mysql://…`", "at postgres://localhost/app."] {
             assert_eq!(redact(ours), ours);
@@ -522,7 +534,7 @@ mod tests {
     fn an_argument_may_hold_blanks_in_its_password() {
         assert_eq!(argument("postgres://ann:my secret@host/app"), "postgres://ann:***@host/app");
         assert_eq!(argument("--sorce=postgres://ann:secret@host/app"), "--sorce=postgres://ann:***@host/app");
-        assert_eq!(argument("--sorce=postgres//ann:my secret@host/app"), "--sorce=***@host…");
+        assert_eq!(argument("--sorce=postgres//ann:my secret@host/app"), "--sorce=***");
         assert_eq!(argument("--password=my-secret"), "--password=***");
         assert_eq!(argument("file:app.db?key=secret"), "file:app.db?***");
         assert_eq!(argument("app.db"), "app.db");

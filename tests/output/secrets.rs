@@ -121,3 +121,89 @@ fn no_variable_is_repeated() {
         }
     }
 }
+
+mod in_any_part {
+    use super::SECRET;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use whimbrel::endpoint::{Endpoint, PostgresUrl};
+    use whimbrel::error::Error;
+    use whimbrel::printable::{is_hidden, json, lines, one_line};
+    use whimbrel::redact::{about_connecting, argument, redact, url};
+
+    /// One of these, with the secret in the place of `§`; or nothing of it.
+    fn part(harmless: &'static [&'static str], odd: &'static [&'static str]) -> BoxedStrategy<String> {
+        prop_oneof![select(harmless), select(odd)].prop_map(|text| text.replace('§', SECRET)).boxed()
+    }
+
+    prop_compose! {
+        fn any_url()(
+            scheme in select(&["postgres://", "postgresql://", "POSTGRES://", "mysql://", "postgers://", "postgres:/",
+                "postgres//", "postgres:", "sqlite://", "jdbc:postgresql://", "http://"][..]),
+            user in part(&["", "ann@", "ann_1:@"], &["ann:§@", "ann%3A§@", "ann;password=§@", "ann:%2F§@", "ann:/§@", "ann:?§@",
+                "ann:#§@", "ann:@§@", "ann:a@b/§@", "ann:a b;§@", "ann:\"§@", "ann:'§@", "ann:`§@", "ann:&§=§@", ":§@",
+                "ann:é;§@", "%§@", "ann:\u{1b}§@"]),
+            host in part(&["", "host", "db.example.org:5432", "[::1]:1", "%2Fvar%2Frun"], &["host;§", "host:§", "host%20§",
+                "host:§:1", "ho st;§"]),
+            path in part(&["", "/", "/app"], &["/app;password=§", "/app/x/§", "/app%20§", "/a b;§", "/%§"]),
+            query in prop::collection::vec(part(
+                &["sslmode=disable", "connect_timeout=3", "application_name=a.b", "user=ann", "host=/var/run"],
+                &["key=§", "§", "§=1", "password=§", "p%61ssword=§", "PASSWORD=§", "options=-c%20x%3D§", "options[§]=1",
+                  "options[x]=§", "sslmode=§", "connect_timeout=§", "port=§", "hostaddr=§", "sslkey=§", "sslcert=§",
+                  "sslpassword=§", "passfile=/§", "application_name=a%20§", "user=ann%3A§", "dbname=a;§", "x=me@§", "=§"]), 0..4),
+            fragment in part(&[""], &["#§", "#a@§"]),
+        ) -> String {
+            let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+            format!("{scheme}{user}{host}{path}{query}{fragment}")
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_of_the_library_shows_it(text in any_url()) {
+            let mut shown = vec![url(&text), argument(&text), argument(&format!("--source={text}"))];
+            match Endpoint::parse(&text) {
+                // A path is what it is; only a URL has secrets.
+                Ok(Endpoint::Sqlite(_)) => {}
+                Ok(endpoint) => shown.extend([endpoint.to_string(), format!("{endpoint:?}")]),
+                Err(error) => shown.extend([error.to_string(), format!("{error:?}")]),
+            }
+            if let Ok(postgres) = PostgresUrl::parse(&text) {
+                shown.extend([postgres.to_string(), format!("{postgres:?}")]);
+                let said = format!("invalid value for parameter \"x\": \"{SECRET}\"; {SECRET} \"{SECRET}");
+                if text.contains(SECRET) {
+                    shown.push(about_connecting(&text, &[], &said));
+                }
+            }
+            // What ends a URL in a sentence cannot be a part of it there.
+            if !text.contains([' ', '"', '\'', '`', '\u{1b}']) {
+                let sentence = format!("it is {text} and \"{text}\", (`{text}`).");
+                shown.extend([redact(&sentence).into_owned(), format!("{:?}", Error::usage(&sentence, &sentence, &sentence).hint(&sentence))]);
+            }
+            for shown in shown {
+                prop_assert!(!shown.contains(SECRET), "{text:?} is shown as {shown:?}");
+            }
+            let once = url(&text);
+            prop_assert_eq!(url(&once), &*once, "what is shown stays as it is");
+        }
+
+        #[test]
+        fn any_text_can_be_told(text in any::<String>(), more in "[a-z:/@?=#&'\"` ;é\u{1b}\u{202e}\n.]{0,40}") {
+            for text in [text.clone(), more.clone(), format!("{text}://{more}"), format!("password={more}")] {
+                let _ = (argument(&text), about_connecting(&text, &[], &more));
+                let once = redact(&text).into_owned();
+                prop_assert!(!one_line(&once).contains(is_hidden));
+                prop_assert!(lines(&once).chars().all(|c| !is_hidden(c) || matches!(c, '\n' | '\t')));
+                let value = serde_json::json!({ &text: &text });
+                let written = json(&value.to_string()).into_owned();
+                prop_assert!(!written.contains(is_hidden));
+                prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
+                let error = Error::could_not(&*text, &text, &text).hint(&*text);
+                let told = error.to_string() + error.way_out().unwrap_or_default();
+                prop_assert!(!told.contains(is_hidden));
+            }
+        }
+    }
+}
