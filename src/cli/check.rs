@@ -13,14 +13,21 @@ use crate::report::message::{Check, Message};
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 
-/// Check a finished file on its own: structure, foreign keys, JSON, the project's checks
+/// Check a finished file on its own: structure, foreign keys, JSON, the project's checks, what has changed
 ///
-/// The file is only read. Ends with 1 where anything is found.
+/// The file is only read. It remembers the digest of each table, its schema and its settings, so that it can tell what
+/// has changed since it was made. What its users may change is told and is no fault: rows, the numbers that keys count on
+/// from, settings such as user_version and the journal mode, tables, indexes, views, triggers and columns that were added,
+/// other definitions once `schema` migrations ran. Anything else is damage: metadata that is not what was written,
+/// objects that are gone or defined otherwise, bytes that no SQLite leaves. Ends with 1 where damage, a row without
+/// its parent, invalid JSON or a violation of a check is found, with `--unchanged` also where anything has changed, and
+/// with 3 where the file cannot tell.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   whimbrel check app.db
   whimbrel check app.db --checks migrations/app/checks
+  whimbrel check app.db --unchanged --digest 9b1a6b0f6b8a0c5d2e7f3a4b5c6d7e8f
   whimbrel check migrations/app --json")]
 pub struct Args {
     #[command(flatten)]
@@ -28,6 +35,12 @@ pub struct Args {
     /// A folder of checks, one query per file; each row that one returns is a violation
     #[arg(long, value_name = "DIR")]
     checks: Option<PathBuf>,
+    /// Anything that has changed since the file was made is a fault, too
+    #[arg(long)]
+    unchanged: bool,
+    /// The digest of what the file remembers, as it was printed when it was made; for `--unchanged`
+    #[arg(long, value_name = "HEX", requires = "unchanged")]
+    digest: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputOptions,
 }
@@ -42,10 +55,13 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let found = file::check(&place.target, folder.as_deref(), cancel)?;
     let text = check::text(&found);
     let message = || Message::Check(Check::new(shown(&place.target), &found));
-    match found.is_sound() {
-        true => output.result(&text, message),
-        false => output.finding(&text, &check::differences(&found), message),
+    let outcome = match args.unchanged {
+        true => found.ensure_unchanged(&place.target, args.digest.as_deref()),
+        false => found.ensure_sound(&place.target),
+    };
+    match outcome {
+        Ok(()) => output.result(&text, message),
+        Err(_) => output.finding(&text, &check::differences(&found), message),
     }
-    found.ensure_sound(&place.target)?;
-    Ok(Exit::Success)
+    outcome.map(|()| Exit::Success)
 }

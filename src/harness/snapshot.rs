@@ -44,7 +44,7 @@ impl Picture {
 }
 
 /// What differs between runs and machines, as a regular expression, and the word that stands for it.
-pub const FILTERS: [(&str, &str); 15] = [
+pub const FILTERS: [(&str, &str); 16] = [
     (r"postgres://[^\s`'/]+/whimbrel_[a-z0-9_]+(\?[a-z=&]+)?", "postgres://[SERVER]/[DATABASE]"),
     (r"\bwhimbrel_[a-z]+_[0-9a-f]{12}\b", "[DATABASE]"),
     (r"PostgreSQL \d+(\.\d+)*( \([^)]*\))?", "PostgreSQL [VERSION]"),
@@ -58,6 +58,8 @@ pub const FILTERS: [(&str, &str); 15] = [
     (r#""(\w+_(?:ms|bytes|estimate)|rows_expected)":( ?)-?\d+(\.\d+)?"#, r#""$1":$2"[FIGURE]""#),
     (r"whimbrel \d+\.\d+\.\d+", "whimbrel [VERSION]"),
     (r"\bdigest [0-9a-f]{32}", "digest [DIGEST]"),
+    // Over the moment at which the file was finished.
+    (r#""manifest_digest":( ?)"[0-9a-f]{32}""#, r#""manifest_digest":$1"[DIGEST]""#),
     // What was filtered has another width than what stands there: columns are set with two blanks.
     (r"([^\n ]) {2,}", "$1  "),
     // The milliseconds of a migration in the table of `schema status`.

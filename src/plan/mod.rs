@@ -18,6 +18,7 @@ mod onto;
 mod views;
 
 pub use build::plan;
+pub(crate) use onto::HISTORY_TABLE;
 pub use onto::onto;
 
 use crate::catalog::{QualifiedName, Shape, TableKind};

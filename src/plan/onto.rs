@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, ForeignKey, IndexKey, Table};
 use crate::endpoint::sqlite::schema::{TargetForeignKey, TargetSchema, TargetTable};
 
 /// The history of the target schema itself, which needs no source.
-const HISTORY_TABLE: &str = "schema_migrations";
+pub(crate) const HISTORY_TABLE: &str = "schema_migrations";
 
 /// What a column does to the values that are put into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,26 +1,27 @@
-//! Checking a finished file on its own: structure, foreign keys, JSON, the project's checks.
+//! Checking a finished file on its own: structure, foreign keys, JSON, the project's checks, and what is not as it was
+//! when the file was finished.
+//!
+//! The file's own manifest says how its values are represented, so that the digests of its tables can be made anew. What
+//! its users do to it is a change and no fault; what no use explains is damage.
 
+use super::json::{self, JsonColumn};
 use super::manifest::TargetManifest;
-use super::{require_database, without_rows};
+use super::since::{self, TableSince};
+use super::{has_metadata, require_database, without_rows};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
-use crate::error::{Error, Result};
-use crate::plan;
-use crate::quote::quote;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Plan};
 use crate::transfer::preflight;
-use crate::types::Rule;
 use crate::verify::SHOWN_MAX;
 use crate::verify::checks::{CheckOutcome, run_folder};
+use crate::verify::record::{self, Definitions, Difference, DifferenceKind, Scope};
 use crate::verify::structure::{self, Depth, ForeignKeys, Integrity};
 use rusqlite::Connection;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Longer values are cut when they are shown, in characters.
-const VALUE_CHARS_MAX: usize = 80;
 
 /// What a finished file looks like on its own.
 #[derive(Debug, Clone, Serialize)]
@@ -33,34 +34,76 @@ pub struct FileCheck {
     pub json: Vec<JsonColumn>,
     /// The project's checks.
     pub checks: Vec<CheckOutcome>,
+    /// The indexes that there are.
+    pub indexes: Vec<Index>,
+    /// How the file was made; `None` where it does not remember.
+    pub made: Option<Made>,
+    /// Each table that was copied, then and now.
+    pub tables: Vec<TableSince>,
+    /// What else is not as it was when the file was finished, and what contradicts itself.
+    pub record: Vec<Difference>,
+    /// What was not checked, and why.
+    pub not_checked: Vec<String>,
 }
 
-/// A column that has to hold JSON.
+/// An index of a file, keys left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct JsonColumn {
+pub struct Index {
+    /// Its name.
+    pub name: String,
     /// Its table.
     pub table: String,
-    /// Its name.
-    pub column: String,
-    /// How many values are not JSON.
-    pub invalid: u64,
-    /// The first of them.
-    pub examples: Vec<String>,
+    /// Whether it keeps rows apart.
+    pub unique: bool,
+}
+
+/// How a file was made, by its own manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// The program and its version.
+    pub tool: String,
+    /// The source without a password.
+    pub source: String,
+    /// When it was finished: UTC, ISO 8601.
+    pub finished_at: String,
+    /// The digest of everything that the file remembers; `None` in a file of form 1.
+    pub digest: Option<String>,
 }
 
 impl FileCheck {
-    /// Nothing was found.
+    /// No damage was found.
     pub fn is_sound(&self) -> bool {
         self.integrity.is_sound()
             && self.foreign_keys.is_sound()
             && self.json.iter().all(|column| column.invalid == 0)
             && self.checks.iter().all(|check| check.violations == 0)
+            && self.damages() == 0
+    }
+
+    /// Whether everything is as it was when the file was finished; `None` where the file cannot tell.
+    pub fn is_unchanged(&self) -> Option<bool> {
+        match self.changes() + self.damages() {
+            0 => self.made.as_ref()?.digest.as_ref().map(|_| true),
+            _ => Some(false),
+        }
+    }
+
+    /// How many things no use of the file explains.
+    pub fn damages(&self) -> u64 {
+        let unread = self.tables.iter().filter(|table| table.is_damaged()).count();
+        (unread + self.record.iter().filter(|difference| difference.damage).count()) as u64
+    }
+
+    /// How many things its users may have changed.
+    pub fn changes(&self) -> u64 {
+        let tables = self.tables.iter().filter(|table| table.is_changed()).count();
+        (tables + self.record.iter().filter(|difference| !difference.damage).count()) as u64
     }
 
     /// An error that tells what was found, in one sentence.
     ///
     /// # Errors
-    /// When anything was found.
+    /// When anything but a change was found.
     pub fn ensure_sound(&self, target: &Path) -> Result<()> {
         if self.is_sound() {
             return Ok(());
@@ -71,6 +114,7 @@ impl FileCheck {
             ("foreign keys", keys),
             ("JSON", self.json.iter().map(|column| column.invalid).sum()),
             ("checks", self.checks.iter().map(|check| check.violations).sum()),
+            ("damage", self.damages()),
         ];
         let found: Vec<_> = counts
             .iter()
@@ -78,6 +122,30 @@ impl FileCheck {
             .map(|(what, count)| format!("{what}: {count} found"))
             .collect();
         Err(Error::differs("check", quoted(target), found.join(", ")))
+    }
+
+    /// The same, and a change is none either; `digest` is the one that somebody kept elsewhere, where there is one.
+    ///
+    /// # Errors
+    /// When anything was found or has changed, when the file remembers another digest, or when it cannot tell.
+    pub fn ensure_unchanged(&self, target: &Path, digest: Option<&str>) -> Result<()> {
+        self.ensure_sound(target)?;
+        let kept = self.made.as_ref().and_then(|made| made.digest.as_deref());
+        if let (Some(wanted), Some(kept)) = (digest, kept)
+            && !wanted.eq_ignore_ascii_case(kept)
+        {
+            return Err(Error::differs("check", quoted(target), format!("its digest is {kept}, not {wanted}"))
+                .hint("it is another file than the one that this digest was written down of"));
+        }
+        match self.is_unchanged() {
+            Some(true) => Ok(()),
+            Some(false) => {
+                let cause = format!("changed since it was made: {} found", self.changes());
+                Err(Error::differs("check", quoted(target), cause))
+            }
+            None => Err(Error::could_not("check", quoted(target), "it does not remember what it was")
+                .hint("only a file that was made with metadata, by this version or a later one, can tell")),
+        }
     }
 }
 
@@ -88,79 +156,95 @@ impl FileCheck {
 pub fn check(path: &Path, folder: Option<&Path>, cancel: &Cancel) -> Result<FileCheck> {
     require_database(path)?;
     let flag = cancel.flag();
-    let integrity = structure::integrity(path, Depth::Full, SHOWN_MAX, &flag)?;
-    let foreign_keys = structure::foreign_keys(path, SHOWN_MAX, &flag)?;
-    let json = {
-        let connection = open(path, &flag)?;
-        let schema = read_schema(&connection)?;
-        let columns = json_columns(&connection, &schema)?;
-        columns.into_iter().map(|(table, column)| look_at(&connection, table, column)).collect::<Result<Vec<_>>>()?
+    let mut found = FileCheck {
+        integrity: structure::integrity(path, Depth::Full, SHOWN_MAX, &flag)?,
+        foreign_keys: structure::foreign_keys(path, SHOWN_MAX, &flag)?,
+        json: Vec::new(),
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        made: None,
+        tables: Vec::new(),
+        record: Vec::new(),
+        not_checked: Vec::new(),
     };
-    let checks = match folder {
-        Some(folder) => run_folder(path, folder, SHOWN_MAX, &flag)?,
-        None => Vec::new(),
-    };
-    Ok(FileCheck { integrity, foreign_keys, json, checks })
-}
-
-/// The columns that have to hold JSON: those whose table says so in a CHECK, and those that the manifest knows.
-fn json_columns(connection: &Connection, schema: &TargetSchema) -> Result<BTreeSet<(String, String)>> {
-    let mut found = BTreeSet::new();
-    for table in &schema.tables {
-        let sql: String = connection
-            .query_row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", [&table.name], |row| {
-                row.get(0)
-            })
-            .map_err(|error| told("read the schema of", "the target", &error))?;
-        let squeezed: String = sql.to_lowercase().split_whitespace().collect();
-        for column in &table.columns {
-            let name: String = column.name.to_lowercase().split_whitespace().collect();
-            let forms = [quote(&name), name.clone(), format!("[{name}]"), format!("`{name}`")];
-            if forms.iter().any(|form| squeezed.contains(&format!("json_valid({form})"))) {
-                found.insert((table.name.clone(), column.name.clone()));
-            }
-        }
-    }
-    if let Some(manifest) = TargetManifest::read(connection)? {
-        let mut plan = match manifest.given_schema {
-            true => plan::onto(&manifest.catalog, &manifest.choices, &without_rows(schema.clone())),
-            false => plan::plan(&manifest.catalog, &manifest.choices),
-        };
-        preflight::settle(&mut plan)?;
-        for table in &plan.tables {
-            let there = schema.tables.iter().find(|there| there.name.eq_ignore_ascii_case(&table.target));
-            let Some(there) = there else { continue };
-            for column in &table.columns {
-                let json = matches!(column.rule, Rule::Json | Rule::JsonArray | Rule::JsonObject);
-                let known = there.columns.iter().find(|known| known.name.eq_ignore_ascii_case(&column.target));
-                if let Some(known) = known.filter(|_| json) {
-                    found.insert((there.name.clone(), known.name.clone()));
-                }
-            }
-        }
+    // Damage that nobody can read past ends a look, and what was found until then is told all the same.
+    let looked = look(path, cancel, &mut found);
+    found.bear(looked)?;
+    if let Some(folder) = folder {
+        let ran = run_folder(path, folder, SHOWN_MAX, &flag).map(|checks| found.checks = checks);
+        found.bear(ran)?;
     }
     Ok(found)
 }
 
-fn look_at(connection: &Connection, table: String, column: String) -> Result<JsonColumn> {
-    let failed = |error: rusqlite::Error| told("check the JSON of", format!("`{table}.{column}`"), &error);
-    let (name, from) = (quote(&column), quote(&table));
-    let mut statement = connection
-        .prepare(&format!(
-            "SELECT substr(quote({name}), 1, {VALUE_CHARS_MAX}) FROM {from} WHERE NOT json_valid({name})"
-        ))
-        .map_err(failed)?;
-    let mut rows = statement.query([]).map_err(failed)?;
-    let (mut invalid, mut examples) = (0, Vec::new());
-    while let Some(row) = rows.next().map_err(failed)? {
-        invalid += 1;
-        if examples.len() < SHOWN_MAX {
-            examples.push(row.get(0).map_err(failed)?);
+impl FileCheck {
+    /// Turns a failure that damage of the file has caused into a finding.
+    fn bear(&mut self, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(error) if error.kind() == Kind::Differs => self.damage(error.to_string()),
+            outcome => outcome?,
         }
+        Ok(())
     }
-    drop(rows);
-    drop(statement);
-    Ok(JsonColumn { table, column, invalid, examples })
+
+    fn damage(&mut self, text: String) {
+        self.record.push(Difference { kind: DifferenceKind::Metadata, text, damage: true });
+    }
+}
+
+fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
+    let connection = open(path, &cancel.flag())?;
+    found.indexes = indexes(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
+    let manifest = match TargetManifest::read(&connection) {
+        Err(error) if error.kind() == Kind::Differs => {
+            found.damage(error.to_string());
+            None
+        }
+        manifest => manifest?,
+    };
+    let schema = read_schema(&connection)?;
+    let plan = manifest.as_ref().map(|manifest| plan_of(manifest, &schema)).transpose()?;
+    found.json = json::columns(&connection, &schema, plan.as_ref())?;
+    let scope = Scope {
+        planned: plan.as_ref().map_or(&[], |plan| &plan.tables),
+        definitions: Definitions::All,
+        metadata: has_metadata(&connection)?,
+        published: true,
+    };
+    let recorded = record::compare(&connection, scope)?;
+    found.record.extend(recorded.differences);
+    found.not_checked.extend(recorded.not_checked);
+    if let (Some(manifest), Some(plan)) = (manifest, plan) {
+        let migrated = found.record.iter().any(|one| one.kind == DifferenceKind::Definition && !one.damage);
+        let (tables, damage) = since::tables(&connection, path, &plan, migrated, cancel)?;
+        found.tables = tables;
+        damage.into_iter().for_each(|text| found.damage(text));
+        let TargetManifest { tool, source, finished_at, digest, .. } = manifest;
+        found.made = Some(Made { tool, source, finished_at, digest });
+    } else {
+        found.not_checked.push("whether rows have changed since it was made".into());
+    }
+    Ok(())
+}
+
+/// The plan by which the file was made, as far as its own manifest and schema tell it.
+fn plan_of(manifest: &TargetManifest, schema: &TargetSchema) -> Result<Plan> {
+    let mut plan = match manifest.given_schema {
+        true => plan::onto(&manifest.catalog, &manifest.choices, &without_rows(schema.clone())),
+        false => plan::plan(&manifest.catalog, &manifest.choices),
+    };
+    preflight::settle(&mut plan)?;
+    Ok(plan)
+}
+
+fn indexes(connection: &Connection) -> rusqlite::Result<Vec<Index>> {
+    let mut statement = connection.prepare(
+        "SELECT own.name, owner.name, own.\"unique\" FROM sqlite_schema AS owner, pragma_index_list(owner.name) AS own
+         WHERE owner.type = 'table' AND own.origin = 'c' AND owner.name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
+         ORDER BY owner.name, own.name",
+    )?;
+    let rows = statement.query_map([], |row| Ok(Index { name: row.get(0)?, table: row.get(1)?, unique: row.get(2)? }))?;
+    rows.collect()
 }
 
 #[cfg(test)]

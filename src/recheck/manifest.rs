@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::sqlite::read::told;
 use crate::error::{Error, Result};
 use crate::plan::choices::Choices;
+use crate::verify::record::{DIGEST, FORM, FORM_WITHOUT_DIGEST};
 use rusqlite::{Connection, OptionalExtension};
 
 /// The manifest of a target (`_whimbrel_manifest`).
@@ -21,10 +22,9 @@ pub struct TargetManifest {
     pub catalog: Catalog,
     /// The choices that the file was made by.
     pub choices: Choices,
+    /// The digest of everything that the target remembers; `None` in a file of form 1.
+    pub digest: Option<String>,
 }
-
-/// The version of the manifest's form that this program writes and reads.
-const FORMAT: &str = "1";
 
 impl TargetManifest {
     /// Reads the manifest; `None` for a file without metadata.
@@ -52,8 +52,8 @@ impl TargetManifest {
                 .ok_or_else(|| Error::differs(OPERATION, "the target", format!("it has no value `{name}`")))
         };
         let format = value("format")?;
-        if format != FORMAT {
-            let cause = format!("it has form {format}, this program reads form {FORMAT}");
+        if ![FORM, FORM_WITHOUT_DIGEST].contains(&format.as_str()) {
+            let cause = format!("it has form {format}, this program reads the forms {FORM_WITHOUT_DIGEST} and {FORM}");
             return Err(Error::could_not(OPERATION, "the target", cause).hint("use a later whimbrel"));
         }
         let json = |name: &str, error: serde_json::Error| {
@@ -66,6 +66,7 @@ impl TargetManifest {
             given_schema: value("given_schema")? == "true",
             catalog: serde_json::from_str(&value("catalog")?).map_err(|error| json("catalog", error))?,
             choices: serde_json::from_str(&value("choices")?).map_err(|error| json("choices", error))?,
+            digest: (format == FORM).then(|| value(DIGEST)).transpose()?,
         }))
     }
 }

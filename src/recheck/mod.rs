@@ -4,21 +4,27 @@
 //! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
 
 pub mod file;
+mod json;
 mod manifest;
+mod since;
 
+pub use json::JsonColumn;
 pub use manifest::TargetManifest;
+pub use since::TableSince;
 
 use crate::cancel::Cancel;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
-use crate::endpoint::sqlite::read::open;
+use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::plan::choices::Choices;
 use crate::plan::{self, Plan};
 use crate::transfer::preflight;
+use crate::verify::record::METADATA_OBJECTS;
 use crate::verify::{self, Level, Verification};
+use rusqlite::Connection;
 use std::path::Path;
 
 /// How to check a file against its source.
@@ -91,6 +97,8 @@ pub fn verify(
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = source.catalog()?;
     let remembered = manifest.is_some();
+    // A part of the metadata that is gone is a finding, and not a file without any.
+    let metadata = remembered || has_metadata(&open(target, &cancel.flag())?)?;
     let (choices, given_schema) = match manifest {
         Some(manifest) => (manifest.choices, manifest.given_schema),
         None => (options.choices, options.given_schema),
@@ -106,7 +114,8 @@ pub fn verify(
         level: options.level,
         source_digests: None,
         checks: options.checks,
-        metadata: remembered,
+        metadata,
+        published: true,
     };
     let mut verification = verify::verify(request, source, cancel, listener)?;
     verification.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
@@ -119,6 +128,15 @@ pub fn verify(
             .push("whether the choices are those that the file was made by (it has no manifest)".into());
     }
     Ok(Rechecked { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
+}
+
+/// Whether any table of the metadata is there.
+fn has_metadata(connection: &Connection) -> Result<bool> {
+    METADATA_OBJECTS.iter().try_fold(false, |found, (_, name)| {
+        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)";
+        let there = connection.query_row(sql, [name], |row| row.get::<_, bool>(0));
+        Ok(there.map_err(|error| told("read the schema of", "the target", &error))? || found)
+    })
 }
 
 /// The schema as a plan wants it: a given schema that has rows of its own would be refused.

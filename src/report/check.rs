@@ -1,13 +1,17 @@
 //! What a finished file looks like on its own, as text.
 
 use super::text::{count, number};
-use super::verification::{check_text, foreign_keys, integrity};
+use super::verification::{check_text, foreign_keys, integrity, sentences};
 use crate::printable::Lines;
-use crate::recheck::file::FileCheck;
+use crate::recheck::TableSince;
+use crate::recheck::file::{FileCheck, Made};
+use crate::verify::SHOWN_MAX;
 
 /// Everything that was checked, and what was found.
 pub fn text(check: &FileCheck) -> Lines {
-    let mut text = integrity(&check.integrity);
+    let mut text = check.made.as_ref().map_or_else(Lines::new, made);
+    text.line(indexes(check));
+    text.append(&integrity(&check.integrity));
     text.append(&foreign_keys(&check.foreign_keys));
     let columns = check.json.len() as u64;
     let invalid: u64 = check.json.iter().map(|column| column.invalid).sum();
@@ -23,6 +27,10 @@ pub fn text(check: &FileCheck) -> Lines {
     text.append(&invalid_json(check));
     for check in &check.checks {
         text.append(&check_text(check));
+    }
+    text.append(&since(check));
+    for left_out in &check.not_checked {
+        text.line(format_args!("not checked: {left_out}"));
     }
     text
 }
@@ -44,7 +52,66 @@ pub fn differences(check: &FileCheck) -> Lines {
     for check in check.checks.iter().filter(|check| check.violations > 0) {
         text.append(&check_text(check));
     }
+    if check.damages() + check.changes() > 0 {
+        text.append(&since(check));
+    }
     text
+}
+
+fn made(made: &Made) -> Lines {
+    let Made { tool, source, finished_at, digest } = made;
+    let digest = digest.as_ref().map_or_else(String::new, |digest| format!(", digest {digest}"));
+    Lines::of(format_args!("made by {tool} from {source} at {finished_at}{digest}"))
+}
+
+fn indexes(check: &FileCheck) -> String {
+    let indexes = &check.indexes;
+    let mut text = count(indexes.len() as u64, "index", "indexes");
+    for (place, index) in indexes.iter().take(SHOWN_MAX).enumerate() {
+        let unique = if index.unique { ", unique" } else { "" };
+        let before = if place == 0 { ": " } else { "; " };
+        text.push_str(&format!("{before}`{}` of `{}`{unique}", index.name, index.table));
+    }
+    if indexes.len() > SHOWN_MAX {
+        text.push_str(&format!("; and {} more", number((indexes.len() - SHOWN_MAX) as u64)));
+    }
+    text
+}
+
+/// What is damaged, and what has changed since the file was made.
+fn since(check: &FileCheck) -> Lines {
+    let differences = |damage: bool| check.record.iter().filter(move |one| one.damage == damage);
+    let damaged = check.tables.iter().filter(|table| table.is_damaged()).map(table);
+    let damaged: Vec<_> = damaged.chain(differences(true).map(|one| one.text.clone())).collect();
+    let changed = check.tables.iter().filter(|table| table.is_changed()).map(table);
+    let changed: Vec<_> = changed.chain(differences(false).map(|one| one.text.clone())).collect();
+    let mut text = sentences("DAMAGED", &damaged);
+    text.append(&sentences("changed since it was made", &changed));
+    if check.is_unchanged() == Some(true) {
+        text.line("nothing has changed since it was made");
+    }
+    text
+}
+
+/// What has become of a table, in a sentence.
+fn table(table: &TableSince) -> String {
+    let name = &table.target;
+    let Some(now) = table.rows_now.filter(|_| table.failure.is_none()) else {
+        let why = table.failure.as_deref().unwrap_or("it cannot be read");
+        return format!("table `{name}` cannot be read back: {why}");
+    };
+    let then = table.rows_then;
+    let rows = match now.cmp(&then) {
+        std::cmp::Ordering::Less => format!("{} fewer", count(then - now, "row", "rows")),
+        std::cmp::Ordering::Greater => format!("{} more", count(now - then, "row", "rows")),
+        std::cmp::Ordering::Equal => "as many rows".to_owned(),
+    };
+    let values = if table.same_values == Some(true) { "" } else { ", values differ" };
+    let ledger = match table.ledger_surplus {
+        0 => String::new(),
+        entries => format!(", {} of the ledger for values that are gone", count(entries, "entry", "entries")),
+    };
+    format!("table `{name}`: {rows}{values}{ledger}")
 }
 
 fn invalid_json(check: &FileCheck) -> Lines {

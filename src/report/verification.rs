@@ -50,6 +50,9 @@ pub fn findings(verification: &Verification) -> Lines {
     for check in &verification.checks {
         text.append(&check_text(check));
     }
+    if let Some(digest) = &verification.manifest_digest {
+        text.line(format_args!("remembers: digest {digest}"));
+    }
     for left_out in &verification.not_checked {
         text.line(format_args!("not checked: {left_out}"));
     }
@@ -76,13 +79,23 @@ fn tables_and_schema(verification: &Verification) -> Lines {
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
         text.append(&table_findings(table));
     }
-    if !verification.objects.is_empty() {
-        text.line(format_args!("the schema differs ({}):", number(verification.objects.len() as u64)));
-        for object in verification.objects.iter().take(SHOWN_MAX) {
-            text.line(format_args!("  {}", object));
-        }
-        more(&mut text, verification.objects.len() as u64, SHOWN_MAX);
+    text.append(&sentences("the schema differs", &verification.objects));
+    let found: Vec<_> = verification.record.iter().map(|difference| &difference.text).collect();
+    text.append(&sentences("not what it was when the file was finished", &found));
+    text
+}
+
+/// A heading with the number of sentences, and the first of them; nothing where there is none.
+pub fn sentences(heading: &str, found: &[impl AsRef<str>]) -> Lines {
+    let mut text = Lines::new();
+    if found.is_empty() {
+        return text;
     }
+    text.line(format_args!("{heading} ({}):", number(found.len() as u64)));
+    for sentence in found.iter().take(SHOWN_MAX) {
+        text.line(format_args!("  {}", sentence.as_ref()));
+    }
+    more(&mut text, found.len() as u64, SHOWN_MAX);
     text
 }
 

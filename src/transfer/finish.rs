@@ -6,15 +6,17 @@
 use super::copy::Copied;
 use super::keys;
 use super::optimize::external_content;
+use super::publish::JournalMode;
 use crate::catalog::Catalog;
-use crate::endpoint::sqlite::loader::{LEDGER_TABLE, Loader};
+use crate::endpoint::sqlite::facts::{facts, published};
+use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE, Loader};
 use crate::error::{Context, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
 use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::quote::quote;
-use crate::verify::objects::definitions;
+use crate::verify::record::{DIGEST, FORM, Record, manifest_digest};
 use rusqlite::params;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
@@ -135,22 +137,27 @@ pub struct Origin<'a> {
     pub given_schema: bool,
     /// UTC, ISO 8601.
     pub finished_at: String,
+    /// The journal mode that the file will be published in.
+    pub journal_mode: JournalMode,
 }
 
-/// Writes the metadata of a finished copy.
+/// Writes the metadata of a finished copy, whose rows are committed: last the record of the file, and the digest of all of it.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &Origin<'_>) -> Result<()> {
     const OPERATION: &str = "write the metadata";
     let connection = loader.connection();
+    // What the header says is in the file since the rows were committed.
+    let header = published(facts(connection)?.settings, origin.journal_mode == JournalMode::Wal);
+    loader.begin()?;
     loader.execute(
-        &format!("CREATE UNIQUE INDEX _whimbrel_ledger_key ON {LEDGER_TABLE} (table_name, row_key, column_name)"),
+        &format!("CREATE UNIQUE INDEX {LEDGER_KEY} ON {LEDGER_TABLE} (table_name, row_key, column_name)"),
         "the ledger's index",
     )?;
     let json = |value: serde_json::Result<String>| value.could_not(OPERATION, "");
     let values = [
-        ("format", "1".to_owned()),
+        ("format", FORM.to_owned()),
         ("tool", format!("whimbrel {}", env!("CARGO_PKG_VERSION"))),
         ("source", origin.source.to_owned()),
         ("finished_at", origin.finished_at.clone()),
@@ -159,16 +166,6 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
         ("catalog", json(serde_json::to_string(origin.catalog))?),
         ("choices", json(serde_json::to_string(origin.choices))?),
     ];
-    // Of a derived schema the plan knows every definition; of a given one only the finished file does.
-    let definitions = match origin.given_schema {
-        true => Some(("definitions", json(serde_json::to_string(&definitions(connection).could_not(OPERATION, "")?))?)),
-        false => None,
-    };
-    for (name, value) in values.into_iter().chain(definitions) {
-        connection
-            .execute("INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)", params![name, value])
-            .could_not(OPERATION, "")?;
-    }
     for (table, one) in plan.tables.iter().zip(copied) {
         connection
             .execute(
@@ -177,5 +174,12 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
             )
             .could_not(OPERATION, "")?;
     }
-    Ok(())
+    let keep = |(name, value): (&str, String)| {
+        let sql = "INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)";
+        connection.execute(sql, params![name, value]).map(drop).could_not(OPERATION, "")
+    };
+    let record = Record::of(connection, header, &plan.tables)?;
+    values.into_iter().chain(record.values()).try_for_each(keep)?;
+    keep((DIGEST, manifest_digest(connection)?))?;
+    loader.commit()
 }

@@ -200,6 +200,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         source_digests: Some(copied.iter().map(|one| one.digest).collect()),
         checks: job.checks.as_deref(),
         metadata: job.metadata,
+        published: false,
     };
     let mut verification = verify::verify(request, source, cancel, listener)?;
     verification.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
@@ -246,6 +247,7 @@ fn finish_file(
     listener: &Listener<'_>,
 ) -> Result<()> {
     finish::finish(loader, plan, aside, listener)?;
+    loader.commit()?;
     if job.metadata {
         let origin = Origin {
             source: &source.describe(),
@@ -253,10 +255,11 @@ fn finish_file(
             choices: &job.choices,
             given_schema: plan.given_schema,
             finished_at: now_utc(loader)?,
+            journal_mode: job.journal_mode,
         };
         finish::write_metadata(loader, plan, copied, &origin)?;
     }
-    loader.commit()
+    Ok(())
 }
 
 /// The time by SQLite's clock: UTC, ISO 8601, milliseconds.

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod digest;
 pub mod objects;
 mod own_digest;
+pub mod record;
 pub mod scan;
 pub mod structure;
 
@@ -25,6 +26,7 @@ use crate::value::{RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
 pub use own_digest::schema_read_twice;
+use record::Difference;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -61,6 +63,10 @@ pub struct Verification {
     pub tables: Vec<TableCheck>,
     /// Objects of the plan that the file lacks, has otherwise, or has besides.
     pub objects: Vec<String>,
+    /// How the file differs from what it records of itself.
+    pub record: Vec<Difference>,
+    /// The digest that its manifest has of everything that the target remembers; `None` where it has none.
+    pub manifest_digest: Option<String>,
     /// Foreign keys; `None` where the level leaves them out.
     pub foreign_keys: Option<ForeignKeys>,
     /// Structural integrity; `None` where the level leaves it out.
@@ -134,6 +140,7 @@ impl Verification {
     pub fn is_sound(&self) -> bool {
         self.tables.iter().all(TableCheck::is_sound)
             && self.objects.is_empty()
+            && self.record.is_empty()
             && self.foreign_keys.as_ref().is_none_or(ForeignKeys::is_sound)
             && self.integrity.as_ref().is_none_or(Integrity::is_sound)
             && self.checks.iter().all(|check| check.violations == 0)
@@ -156,6 +163,10 @@ impl Verification {
         let count = |number: u64, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
         if !self.objects.is_empty() {
             found.push(count(self.objects.len() as u64, "object differs", "objects differ"));
+        }
+        if !self.record.is_empty() {
+            let many = "things are not what they were when the file was finished";
+            found.push(count(self.record.len() as u64, "thing is not what it was when the file was finished", many));
         }
         if let Some(keys) = self.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
             found.push(count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"));
@@ -184,6 +195,8 @@ pub struct Request<'r> {
     pub checks: Option<&'r Path>,
     /// Whether the file keeps a ledger.
     pub metadata: bool,
+    /// Whether the file has been published; before that it has another journal mode.
+    pub published: bool,
 }
 
 /// Verifies a file against its source.
@@ -210,10 +223,17 @@ pub fn verify(
         Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&request, &source_digests, &error)),
         opened => opened?,
     };
-    let objects = match objects::compare(&connection, plan, request.metadata) {
+    let objects = match objects::compare(&connection, plan) {
         Err(error) if error.kind() == Kind::Differs => vec![error.to_string()],
         outcome => outcome?,
     };
+    let scope = record::Scope {
+        planned: &plan.tables,
+        definitions: if plan.given_schema { record::Definitions::All } else { record::Definitions::OfMetadata },
+        metadata: request.metadata,
+        published: request.published,
+    };
+    let recorded = record::compare(&connection, scope)?;
     let file = File { connection: &connection, path };
     let (mut tables, texts) = check_tables(file, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
@@ -225,8 +245,18 @@ pub fn verify(
     if level != Level::Counts {
         show_differences(&connection, plan, source, request.metadata, &mut tables, listener)?;
     }
-    let mut verification =
-        Verification { level, tables, objects, foreign_keys: None, integrity: None, checks: Vec::new(), not_checked };
+    not_checked.extend(recorded.not_checked);
+    let mut verification = Verification {
+        level,
+        tables,
+        objects,
+        record: recorded.differences,
+        manifest_digest: recorded.digest,
+        foreign_keys: None,
+        integrity: None,
+        checks: Vec::new(),
+        not_checked,
+    };
     if level >= Level::Full {
         verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
         verification.integrity = Some(structure::integrity_of(&connection, quoted(path), Depth::Full, SHOWN_MAX)?);
@@ -242,10 +272,10 @@ pub fn verify(
 
 /// The finished file while it is verified.
 #[derive(Clone, Copy)]
-struct File<'f> {
-    connection: &'f Connection,
+pub(crate) struct File<'f> {
+    pub(crate) connection: &'f Connection,
     /// For threads that open it once more.
-    path: &'f Path,
+    pub(crate) path: &'f Path,
 }
 
 /// What verification says of a file of which SQLite cannot even read the schema.
@@ -259,6 +289,8 @@ fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Err
             .map(|(table, source)| TableCheck { failure: Some(told.clone()), ..TableCheck::unread(table, source) })
             .collect(),
         objects: vec![told.clone()],
+        record: Vec::new(),
+        manifest_digest: None,
         foreign_keys: full.then(|| ForeignKeys { orphans: Vec::new(), total: 0, unusable: vec![error.cause().into()] }),
         integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
         checks: Vec::new(),
@@ -289,7 +321,7 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
 }
 
 /// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.
-fn check_tables(
+pub(crate) fn check_tables(
     file: File<'_>,
     plan: &Plan,
     source_digests: &[TableDigest],

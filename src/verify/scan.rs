@@ -201,7 +201,7 @@ fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {
 }
 
 /// A value of a record as it stands there.
-fn stored(value: ValueRef<'_>) -> Stored<'_> {
+pub(super) fn stored(value: ValueRef<'_>) -> Stored<'_> {
     match value {
         ValueRef::Null => Stored::Null,
         ValueRef::Integer(value) => Stored::Integer(value),

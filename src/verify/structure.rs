@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::endpoint::sqlite::file::quoted;
@@ -131,7 +131,40 @@ pub fn integrity_of(
         }
     }
     found.stopped = found.total >= MESSAGES_COUNTED_MAX;
+    for message in &mut found.messages {
+        // In a damaged file the schema itself may not be readable; then the message stands alone.
+        if let Ok(Some(meaning)) = meaning(connection, message) {
+            message.push_str(&format!(" ({meaning})"));
+        }
+    }
     Ok(found)
+}
+
+/// What a message of SQLite speaks of: it names an index by its name alone, a tree of pages by the number of its root.
+fn meaning(connection: &Connection, message: &str) -> rusqlite::Result<Option<String>> {
+    let tree = message.strip_prefix("Tree ").and_then(|rest| rest.split_once(' ')).map(|(number, _)| number);
+    let (column, value) = match (tree, message.rsplit_once("index ")) {
+        (Some(root), _) if root.bytes().all(|byte| byte.is_ascii_digit()) => ("rootpage", root),
+        (_, Some((_, name))) => ("name", name),
+        _ => return Ok(None),
+    };
+    let sql = format!("SELECT type, name, tbl_name FROM main.sqlite_schema WHERE {column} = ?1 AND type <> 'trigger'");
+    let object = connection.query_row(&sql, [value], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((kind, name, table)): Option<(String, String, String)> = object else { return Ok(None) };
+    if kind != "index" {
+        return Ok(Some(format!("{kind} `{name}`")));
+    }
+    let sql = "SELECT origin FROM pragma_index_list(?1) WHERE name = ?2";
+    let origin: Option<String> = connection.query_row(sql, [&table, &name], |row| row.get(0)).optional()?;
+    let mut parts = connection.prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
+    let parts = parts.query_map([&name], |row| row.get::<_, Option<String>>(0))?;
+    let parts: Vec<_> = parts.map(|part| Ok(part?.unwrap_or("an expression".into()))).collect::<rusqlite::Result<_>>()?;
+    let what = match origin.as_deref() {
+        Some("pk") => "primary key".to_owned(),
+        Some("u") => "unique key".to_owned(),
+        _ => format!("index `{name}`"),
+    };
+    Ok(Some(format!("{what} of table `{table}`: {}", parts.join(", "))))
 }
 
 /// Checks every foreign key of the file at `path` and keeps the first `shown_max` rows without their parent.

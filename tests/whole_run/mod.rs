@@ -95,8 +95,15 @@ pub fn verify_by(
     path: &Path,
     job: &Job<'_>,
 ) -> whimbrel::Result<Verification> {
-    let request =
-        verify::Request { path, plan, level: Level::Full, source_digests: None, checks: None, metadata: job.metadata };
+    let request = verify::Request {
+        path,
+        plan,
+        level: Level::Full,
+        source_digests: None,
+        checks: None,
+        metadata: job.metadata,
+        published: true,
+    };
     verify::verify(request, source, &Cancel::new(), &nobody)
 }
 
@@ -111,6 +118,9 @@ pub fn findings(verification: &Verification) -> String {
     }
     for object in &verification.objects {
         text.push_str(&format!("\n{object}"));
+    }
+    for difference in &verification.record {
+        text.push_str(&format!("\n{difference:?}"));
     }
     if let Some(keys) = verification.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
         text.push_str(&format!("\n{keys:?}"));

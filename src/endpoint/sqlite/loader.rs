@@ -24,6 +24,9 @@ pub const NO_ROOM_HINT: &str = "make room for the target, or choose another plac
 /// The metadata table that keeps what a column cannot hold.
 pub const LEDGER_TABLE: &str = "_whimbrel_ledger";
 
+/// The index that finds its entries.
+pub const LEDGER_KEY: &str = "_whimbrel_ledger_key";
+
 /// A new SQLite file that is being filled.
 pub struct Loader {
     connection: Connection,

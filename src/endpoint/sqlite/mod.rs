@@ -2,6 +2,7 @@
 
 pub mod access;
 mod batch;
+pub mod facts;
 pub mod file;
 pub mod header;
 pub mod holders;

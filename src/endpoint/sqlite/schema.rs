@@ -1,6 +1,7 @@
 //! A SQLite schema as the file itself tells it.
 
-use crate::error::{Context, Result};
+use crate::endpoint::sqlite::read::told;
+use crate::error::Result;
 use crate::quote::quote;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ pub struct TargetForeignKey {
 /// # Errors
 /// When the file cannot be read.
 pub fn read_schema(connection: &Connection) -> Result<TargetSchema> {
-    read(connection).could_not("read the schema of", "the target")
+    read(connection).map_err(|error| told("read the schema of", "the target", &error))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {

@@ -1,5 +1,6 @@
 //! A copy of a finished file, open for any change: constraints, triggers and foreign keys out of the way.
 
+use super::pages::io_error;
 use super::{Applied, is_refused};
 use crate::harness::Random;
 use crate::plan::{ColumnPlan, Plan, TablePlan};
@@ -7,7 +8,12 @@ use crate::quote::quote;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+/// Where the header has the versions of the format for writing and for reading, 2 for WAL.
+const VERSIONS: u64 = 18;
 
 /// The file on the bench.
 pub struct Bench<'b> {
@@ -15,6 +21,8 @@ pub struct Bench<'b> {
     pub path: PathBuf,
     pub plan: &'b Plan,
     pub random: &'b mut Random,
+    /// The file is in WAL mode when it is closed; while it is on the bench, it has no journal.
+    pub wal: bool,
 }
 
 /// A row of a table.
@@ -35,12 +43,20 @@ impl Place {
 
 impl<'b> Bench<'b> {
     pub fn open(path: &Path, plan: &'b Plan, random: &'b mut Random) -> rusqlite::Result<Self> {
-        Ok(Bench { connection: connect(path)?, path: path.to_owned(), plan, random })
+        let mut versions = [0; 2];
+        File::open(path).and_then(|file| file.read_exact_at(&mut versions, VERSIONS)).map_err(io_error)?;
+        let wal = versions == [2, 2];
+        Ok(Bench { connection: connect(path)?, path: path.to_owned(), plan, random, wal })
     }
 
     /// Closes the file; everything is in it, and nothing beside it.
     pub fn close(self) -> rusqlite::Result<()> {
-        self.connection.close().map_err(|(_, error)| error)
+        self.connection.close().map_err(|(_, error)| error)?;
+        if !self.wal {
+            return Ok(());
+        }
+        let file = OpenOptions::new().write(true).open(&self.path);
+        file.and_then(|file| file.write_all_at(&[2, 2], VERSIONS)).map_err(io_error)
     }
 
     /// Opens the file anew, so that a changed definition counts.

@@ -3,6 +3,7 @@
 use super::bench::{Bench, changed};
 use super::{Applied, Change, Mutation};
 use crate::quote::quote;
+use crate::verify::record::MANIFEST_TABLE;
 use rusqlite::types::Value;
 
 const fn file(
@@ -25,14 +26,14 @@ pub const MUTATIONS: [Mutation; 28] = [
             whole.then(|| format!("{} WHERE 0", sql.trim_end_matches([';', ' ', '\n'])))
         })
     }),
-    file("an index added", "a derived schema", |bench| {
+    file("an index added", "a derived schema, or a given one with metadata", |bench| {
         added(bench, |table, column| format!("CREATE INDEX whimbrel_mutation ON {table} ({column})"))
     }),
     file("a view dropped", "a view", |bench| dropped(bench, "view")),
     file("a view with fewer rows", "a view", |bench| {
         redefined(bench, "view", |sql| Some(format!("{} LIMIT 1", sql.trim_end_matches([';', ' ', '\n']))))
     }),
-    file("a view added", "a derived schema", |bench| {
+    file("a view added", "a derived schema, or a given one with metadata", |bench| {
         added(bench, |table, column| format!("CREATE VIEW whimbrel_mutation AS SELECT {column} FROM {table}"))
     }),
     file("a trigger dropped", "a trigger", |bench| dropped(bench, "trigger")),
@@ -42,7 +43,7 @@ pub const MUTATIONS: [Mutation; 28] = [
             Some(format!("{} SELECT 1; {}", &sql[..end], &sql[end..]))
         })
     }),
-    file("a trigger added", "a derived schema", |bench| {
+    file("a trigger added", "a derived schema, or a given one with metadata", |bench| {
         added(bench, |table, _| {
             format!("CREATE TRIGGER whimbrel_mutation AFTER INSERT ON {table} BEGIN DELETE FROM {table}; END")
         })
@@ -53,7 +54,7 @@ pub const MUTATIONS: [Mutation; 28] = [
         bench.connection.execute_batch(&format!("ALTER TABLE {} RENAME TO whimbrel_mutation", quote(&name)))?;
         Ok(changed(format!("table `{name}`"), "renamed"))
     }),
-    file("a table added", "a derived schema", |bench| {
+    file("a table added", "a derived schema, or a given one with metadata", |bench| {
         added(bench, |_, _| "CREATE TABLE whimbrel_mutation (a INTEGER)".to_owned())
     }),
     file("a column added", "a table", |bench| {
@@ -141,9 +142,9 @@ fn redefined(
     Ok(None)
 }
 
-/// An object that the plan does not have. What is added to a given schema is the application's own business.
+/// An object that the plan does not have. Without metadata nobody knows what a given schema was.
 fn added(bench: &mut Bench<'_>, sql: impl Fn(&str, &str) -> String) -> rusqlite::Result<Option<Applied>> {
-    if bench.plan.given_schema {
+    if bench.plan.given_schema && !bench.has(MANIFEST_TABLE)? {
         return Ok(None);
     }
     let Some((table, column)) = bench.columns(|_| true).into_iter().next() else { return Ok(None) };

@@ -82,6 +82,7 @@ fn verify_copy(subject: Subject<'_>, source: &mut dyn Source, path: &Path) -> Re
         source_digests: subject.source_digests.map(<[TableDigest]>::to_vec),
         checks: subject.checks,
         metadata: subject.metadata,
+        published: true,
     };
     verify::verify(request, source, &Cancel::new(), &nobody)
 }

@@ -11,13 +11,14 @@ mod definitions;
 mod kill;
 mod ledger;
 mod pages;
+mod record;
 mod rows;
 mod text;
 mod values;
 
 pub use kill::{Kill, KillRate, Subject, Tally, kill};
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::harness::Random;
 use crate::plan::Plan;
 use bench::Bench;
@@ -61,8 +62,14 @@ impl fmt::Display for Applied {
 }
 
 /// Every mutation, in the order in which they are told.
-pub const CATALOGUE: [&[Mutation]; 5] =
-    [&values::MUTATIONS, &rows::MUTATIONS, &ledger::MUTATIONS, &definitions::MUTATIONS, &pages::MUTATIONS];
+pub const CATALOGUE: [&[Mutation]; 6] = [
+    &values::MUTATIONS,
+    &rows::MUTATIONS,
+    &ledger::MUTATIONS,
+    &definitions::MUTATIONS,
+    &pages::MUTATIONS,
+    &record::MUTATIONS,
+];
 
 /// The mutations of the catalogue one after the other.
 pub fn catalogue() -> impl Iterator<Item = &'static Mutation> {
@@ -88,7 +95,7 @@ impl Mutation {
             Change::File(change) => change(&mut bench),
         };
         let applied = outcome.could_not("change a copy of", object())?;
-        bench.close().map_err(|error| Error::could_not("close a copy of", object(), error))?;
+        bench.close().could_not("close a copy of", object())?;
         Ok(applied)
     }
 }
@@ -102,6 +109,27 @@ fn is_refused(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    /// Else every change would be noticed, whatever it is.
+    #[test]
+    fn a_file_that_was_only_opened_is_what_it_was() {
+        let plan = crate::plan::plan(&crate::catalog::Catalog::default(), &crate::plan::choices::Choices::default());
+        let directory = tempfile::tempdir().unwrap();
+        for mode in ["wal", "delete"] {
+            let path = directory.path().join(mode);
+            let connection = rusqlite::Connection::open(&path).unwrap();
+            connection.execute_batch(&format!("PRAGMA journal_mode = {mode}; CREATE TABLE t (a)")).unwrap();
+            drop(connection);
+            let before = std::fs::read(&path).unwrap();
+            let mut random = crate::harness::Seed(1).random();
+            Bench::open(&path, &plan, &mut random).unwrap().close().unwrap();
+            let mut after = std::fs::read(&path).unwrap();
+            for counter in [24..28, 92..96] {
+                after[counter.clone()].copy_from_slice(&before[counter]);
+            }
+            assert!(before == after, "{mode}");
+        }
+    }
 
     #[test]
     fn every_mutation_has_a_name_of_its_own() {

@@ -47,13 +47,13 @@ pub const MUTATIONS: [Mutation; 9] = [
 ];
 
 /// A failure of the file system in the clothes of the database.
-fn io_error(error: io::Error) -> rusqlite::Error {
+pub(super) fn io_error(error: io::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 
 /// The file itself. The connection has written everything by now, and reads nothing from its cache again: whoever
 /// looks afterwards reopens it.
-fn writable(bench: &Bench<'_>) -> rusqlite::Result<File> {
+pub(super) fn writable(bench: &Bench<'_>) -> rusqlite::Result<File> {
     OpenOptions::new().read(true).write(true).open(&bench.path).map_err(io_error)
 }
 

@@ -8,8 +8,14 @@ use std::collections::BTreeMap;
 use xxhash_rust::xxh3::Xxh3;
 
 /// The moment of a run, which two runs do not share: table and column, or the name of a manifest's value.
-const MOMENTS: [(&str, &str); 3] =
-    [("_whimbrel_manifest", "finished_at"), ("schema_migrations", "applied_at"), ("schema_migrations", "duration_ms")];
+const MOMENTS: [(&str, &str); 5] = [
+    ("_whimbrel_manifest", "finished_at"),
+    // Digests over these moments; what else they are over is compared itself.
+    ("_whimbrel_manifest", "digest"),
+    ("_whimbrel_manifest", "other_tables"),
+    ("schema_migrations", "applied_at"),
+    ("schema_migrations", "duration_ms"),
+];
 
 /// The content of a file: rows are kept as hashes, because one may be large.
 #[derive(Debug, Clone, PartialEq, Eq)]

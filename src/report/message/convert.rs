@@ -8,6 +8,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Event, Phase};
 use crate::plan;
 use crate::printable;
+use crate::recheck;
 use crate::recheck::file::FileCheck;
 use crate::report::How;
 use crate::transfer::{optimize, run};
@@ -192,10 +193,33 @@ impl From<&verify::Verification> for Verification {
             sound: found.is_sound(),
             tables: found.tables.iter().map(VerifiedTable::from).collect(),
             objects: found.objects.clone(),
+            record: found.record.iter().map(Difference::from).collect(),
+            manifest_digest: found.manifest_digest.clone(),
             foreign_keys: found.foreign_keys.as_ref().map(ForeignKeys::from),
             integrity: found.integrity.as_ref().map(Findings::from),
             checks: found.checks.iter().map(UserCheck::from).collect(),
             not_checked: found.not_checked.clone(),
+        }
+    }
+}
+
+impl From<&verify::record::Difference> for Difference {
+    fn from(found: &verify::record::Difference) -> Self {
+        Difference { kind: word(&found.kind), damage: found.damage, text: found.text.clone() }
+    }
+}
+
+impl From<&recheck::TableSince> for TableSince {
+    fn from(table: &recheck::TableSince) -> Self {
+        TableSince {
+            source: table.source.to_string(),
+            target: table.target.clone(),
+            rows_then: table.rows_then,
+            rows_now: table.rows_now,
+            same_values: table.same_values,
+            ledger_surplus: table.ledger_surplus,
+            failure: table.failure.clone(),
+            damaged: table.is_damaged(),
         }
     }
 }
@@ -324,13 +348,30 @@ impl Check {
             invalid: column.invalid,
             examples: column.examples.clone(),
         });
+        let made = check.made.as_ref().map(|made| Made {
+            tool: made.tool.clone(),
+            source: made.source.clone(),
+            finished_at: made.finished_at.clone(),
+            digest: made.digest.clone(),
+        });
+        let indexes = check.indexes.iter().map(|index| Index {
+            name: index.name.clone(),
+            table: index.table.clone(),
+            unique: index.unique,
+        });
         Check {
             target,
             sound: check.is_sound(),
+            unchanged: check.is_unchanged(),
+            made,
+            indexes: indexes.collect(),
             integrity: Findings::from(&check.integrity),
             foreign_keys: ForeignKeys::from(&check.foreign_keys),
             json: json.collect(),
             checks: check.checks.iter().map(UserCheck::from).collect(),
+            tables: check.tables.iter().map(TableSince::from).collect(),
+            record: check.record.iter().map(Difference::from).collect(),
+            not_checked: check.not_checked.clone(),
         }
     }
 }

@@ -305,6 +305,10 @@ pub struct Verification {
     pub tables: Vec<VerifiedTable>,
     /// How the schema differs.
     pub objects: Vec<String>,
+    /// How the file differs from what it records of itself.
+    pub record: Vec<Difference>,
+    /// The digest of everything that the file remembers, 32 hexadecimal digits; `null` where it has none.
+    pub manifest_digest: Option<String>,
     /// Rows without their parent; `null` where they were not looked for.
     pub foreign_keys: Option<ForeignKeys>,
     /// What SQLite says about the structure; `null` where it was not asked.
@@ -313,6 +317,18 @@ pub struct Verification {
     pub checks: Vec<UserCheck>,
     /// What was not checked.
     pub not_checked: Vec<String>,
+}
+
+/// One thing that is not what it was when the file was finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// `metadata`, `header`, `definition`, `addition`, `number` or `rows`.
+    pub kind: Value,
+    /// No use of the file explains it.
+    pub damage: bool,
+    /// What differs, for people.
+    pub text: String,
 }
 
 /// One table of a verification.
@@ -511,8 +527,14 @@ pub struct Restored {
 pub struct Check {
     /// The file's path.
     pub target: String,
-    /// Nothing was found.
+    /// Nothing was found; what its users may have changed is nothing.
     pub sound: bool,
+    /// Nothing has changed since it was made; `null` where it cannot tell.
+    pub unchanged: Option<bool>,
+    /// How it was made; `null` where it has no metadata.
+    pub made: Option<Made>,
+    /// The indexes that it has, keys left out.
+    pub indexes: Vec<Index>,
     /// What SQLite says about the structure.
     pub integrity: Findings,
     /// Rows without their parent.
@@ -521,6 +543,60 @@ pub struct Check {
     pub json: Vec<JsonColumn>,
     /// The project's checks.
     pub checks: Vec<UserCheck>,
+    /// Each table that was copied, then and now.
+    pub tables: Vec<TableSince>,
+    /// What else is not as it was when the file was finished.
+    pub record: Vec<Difference>,
+    /// What was not checked.
+    pub not_checked: Vec<String>,
+}
+
+/// How a file was made, by its own manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The program and its version.
+    pub tool: String,
+    /// The source without a password.
+    pub source: String,
+    /// When it was finished: UTC, ISO 8601.
+    pub finished_at: String,
+    /// The digest of everything that the file remembers, 32 hexadecimal digits; `null` in a file of form 1.
+    pub digest: Option<String>,
+}
+
+/// An index of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// Its table.
+    pub table: String,
+    /// It keeps rows apart.
+    pub unique: bool,
+}
+
+/// A table that was copied, then and now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSince {
+    /// `schema.table` in the source.
+    pub source: String,
+    /// Its name in the target.
+    pub target: String,
+    /// Its rows when the file was finished.
+    pub rows_then: u64,
+    /// Its rows now; `null` where it cannot be read.
+    pub rows_now: Option<u64>,
+    /// Every value is what it was; `null` where it cannot be read.
+    pub same_values: Option<bool>,
+    /// Entries of the ledger for values that have been changed since.
+    pub ledger_surplus: u64,
+    /// Why it cannot be read.
+    pub failure: Option<String>,
+    /// No use of the file explains that it cannot be read.
+    pub damaged: bool,
 }
 
 /// A column that has to hold JSON.

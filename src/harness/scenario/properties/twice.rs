@@ -2,7 +2,7 @@
 //!
 //! Steps: migrate the same source into a second target; read both files as SQLite gives them: every definition, every
 //! row of every table with its rowid, in order; compare.
-//! Constraints: the moment of the run is not compared: `finished_at` in `_whimbrel_manifest`, and `applied_at` and
+//! Constraints: the moment of the run is not compared: `finished_at` in `_whimbrel_manifest` with the digests over it, and `applied_at` and
 //! `duration_ms` in the history of a given target schema, and the rows of tables that have no source, which such a schema
 //! brings along (and may date).
 

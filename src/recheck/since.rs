@@ -1,0 +1,133 @@
+//! The rows of a finished file now, held against the digests that it has kept of them.
+
+use crate::cancel::Cancel;
+use crate::catalog::QualifiedName;
+use crate::endpoint::sqlite::read::told;
+use crate::error::Result;
+use crate::event::nobody;
+use crate::plan::Plan;
+use crate::value::TableDigest;
+use crate::verify::record::TABLES_TABLE;
+use crate::verify::{File, Level, check_tables};
+use rusqlite::{Connection, OptionalExtension};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A table that was copied, then and now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableSince {
+    /// The table in the source.
+    pub source: QualifiedName,
+    /// Its name in the target.
+    pub target: String,
+    /// Its rows when the file was finished.
+    pub rows_then: u64,
+    /// Its rows now; `None` where it cannot be read.
+    pub rows_now: Option<u64>,
+    /// Whether every value is what it was; `None` where it cannot be read.
+    pub same_values: Option<bool>,
+    /// Entries of the ledger for values that have been changed since.
+    pub ledger_surplus: u64,
+    /// Why it cannot be read.
+    pub failure: Option<String>,
+    /// Schema migrations ran since, so that it need not be there as it was.
+    pub migrated: bool,
+}
+
+impl TableSince {
+    /// It cannot be read, and nothing explains that.
+    pub fn is_damaged(&self) -> bool {
+        self.failure.is_some() && !self.migrated
+    }
+
+    /// It has other rows or values, as its users may give it.
+    pub fn is_changed(&self) -> bool {
+        match &self.failure {
+            Some(_) => self.migrated,
+            None => self.same_values != Some(true) || self.ledger_surplus > 0,
+        }
+    }
+}
+
+/// A row of the metadata table.
+struct Kept {
+    target: String,
+    digest: Option<TableDigest>,
+}
+
+/// Each table of the plan, then and now, and what contradicts itself in what the file keeps of them.
+///
+/// # Errors
+/// When the file cannot be read, or somebody asks to stop. A table that cannot be read is none.
+pub fn tables(
+    connection: &Connection,
+    path: &Path,
+    plan: &Plan,
+    migrated: bool,
+    cancel: &Cancel,
+) -> Result<(Vec<TableSince>, Vec<String>)> {
+    let mut kept = match kept(connection).map_err(|error| told("read back", "the metadata", &error))? {
+        Some(kept) => kept,
+        // That it is missing is told among the objects.
+        None => return Ok((Vec::new(), Vec::new())),
+    };
+    let (mut planned, mut digests, mut damage) = (Vec::new(), Vec::new(), Vec::new());
+    for table in &plan.tables {
+        let source = table.source.to_string();
+        match kept.remove(&source) {
+            None => damage.push(format!("`{TABLES_TABLE}` does not know table `{source}`, which was copied")),
+            Some(Kept { target, .. }) if target != table.target => damage.push(format!(
+                "`{TABLES_TABLE}` says that `{source}` became `{target}`, the manifest that it became `{}`",
+                table.target
+            )),
+            Some(Kept { digest: None, .. }) => {
+                damage.push(format!("`{TABLES_TABLE}` has no rows and digest of `{source}`"));
+            }
+            Some(Kept { digest: Some(digest), .. }) => {
+                planned.push(table.clone());
+                digests.push(digest);
+            }
+        }
+    }
+    damage.extend(kept.keys().map(|source| format!("`{TABLES_TABLE}` knows a table `{source}` that was not copied")));
+    let copied = Plan { tables: planned, ..plan.clone() };
+    let file = File { connection, path };
+    let (checks, _) = check_tables(file, &copied, &digests, Level::Digest, cancel, &nobody)?;
+    let tables = checks.into_iter().map(|check| TableSince {
+        source: check.source,
+        target: check.target,
+        rows_then: check.source_rows,
+        rows_now: check.target_rows,
+        same_values: check.same_values,
+        ledger_surplus: check.ledger_surplus,
+        failure: check.failure,
+        migrated,
+    });
+    Ok((tables.collect(), damage))
+}
+
+/// What the file keeps of each table, by the source's name; `None` where it keeps nothing.
+fn kept(connection: &Connection) -> rusqlite::Result<Option<BTreeMap<String, Kept>>> {
+    let there = connection
+        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [TABLES_TABLE], |_| Ok(()))
+        .optional()?;
+    if there.is_none() {
+        return Ok(None);
+    }
+    let sql = format!("SELECT quote(source), source, target, rows, digest FROM {TABLES_TABLE}");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut kept = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let source = row.get(1).or_else(|_| row.get(0))?;
+        let digest = (row.get::<_, i64>(3).ok(), row.get::<_, String>(4).ok());
+        let digest = match digest {
+            (Some(rows), Some(sum)) => u64::try_from(rows).ok().zip(u128::from_str_radix(&sum, 16).ok()),
+            _ => None,
+        };
+        let digest = digest.map(|(rows, sum)| TableDigest { rows, sum });
+        kept.insert(source, Kept { target: row.get(2).unwrap_or_default(), digest });
+    }
+    Ok(Some(kept))
+}
