@@ -82,7 +82,8 @@ impl FileCheck {
 
     /// Whether everything is as it was when the file was finished; `None` where the file cannot tell.
     pub fn is_unchanged(&self) -> Option<bool> {
-        match self.changes() + self.damages() {
+        // It was sound when it was finished.
+        match self.changes() + self.damages() + self.integrity.total {
             0 => self.made.as_ref()?.digest.as_ref().map(|_| true),
             _ => Some(false),
         }
@@ -243,7 +244,8 @@ fn indexes(connection: &Connection) -> rusqlite::Result<Vec<Index>> {
          WHERE owner.type = 'table' AND own.origin = 'c' AND owner.name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
          ORDER BY owner.name, own.name",
     )?;
-    let rows = statement.query_map([], |row| Ok(Index { name: row.get(0)?, table: row.get(1)?, unique: row.get(2)? }))?;
+    let rows =
+        statement.query_map([], |row| Ok(Index { name: row.get(0)?, table: row.get(1)?, unique: row.get(2)? }))?;
     rows.collect()
 }
 

@@ -158,7 +158,8 @@ fn meaning(connection: &Connection, message: &str) -> rusqlite::Result<Option<St
     let origin: Option<String> = connection.query_row(sql, [&table, &name], |row| row.get(0)).optional()?;
     let mut parts = connection.prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
     let parts = parts.query_map([&name], |row| row.get::<_, Option<String>>(0))?;
-    let parts: Vec<_> = parts.map(|part| Ok(part?.unwrap_or("an expression".into()))).collect::<rusqlite::Result<_>>()?;
+    let parts: Vec<_> =
+        parts.map(|part| Ok(part?.unwrap_or("an expression".into()))).collect::<rusqlite::Result<_>>()?;
     let what = match origin.as_deref() {
         Some("pk") => "primary key".to_owned(),
         Some("u") => "unique key".to_owned(),

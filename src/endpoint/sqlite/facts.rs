@@ -2,8 +2,8 @@
 //!
 //! The places are those of "Database File Format", 1.3 (<https://sqlite.org/fileformat2.html>). Left out on purpose,
 //! because any program that writes changes them: the change counter (24), the size in pages (28, compared with the
-//! file's length instead), the list of free pages (32, 36, which the integrity check follows), the schema cookie (40)
-//! and the version of the library that wrote last (96).
+//! file's length instead), the list of free pages (32, 36, which the integrity check follows from its first page on), the
+//! schema cookie (40) and the version of the library that wrote last (96).
 
 use super::header::{HEADER_BYTES, OpenFile};
 use crate::error::Result;
@@ -123,14 +123,16 @@ fn oddities(header: &Header) -> Vec<String> {
     if number(header, 52) == 0 && number(header, 64) != 0 {
         found.push("incremental vacuum is on in a file without auto-vacuum".to_owned());
     }
+    if number(header, 36) == 0 && number(header, 32) != 0 {
+        found.push(format!("page {} is named as the first free one, and no page is free", number(header, 32)));
+    }
     if header[72..92].iter().any(|byte| *byte != 0) {
         found.push("the bytes 72 to 91 of the header are not zero, as SQLite keeps them".to_owned());
     }
     let (counter, valid_for) = (number(header, 24), number(header, 92));
     if counter != valid_for {
-        found.push(format!(
-            "the size in the header is valid for change {valid_for}, and the last change was {counter}"
-        ));
+        found
+            .push(format!("the size in the header is valid for change {valid_for}, and the last change was {counter}"));
     }
     found
 }

@@ -121,11 +121,7 @@ fn metadata(bench: &mut Bench<'_>, sql: &str) -> rusqlite::Result<Option<Applied
 }
 
 /// Runs a statement on a random row of a metadata table.
-fn metadata_row(
-    bench: &mut Bench<'_>,
-    table: &str,
-    sql: impl Fn(&str) -> String,
-) -> rusqlite::Result<Option<Applied>> {
+fn metadata_row(bench: &mut Bench<'_>, table: &str, sql: impl Fn(&str) -> String) -> rusqlite::Result<Option<Applied>> {
     if !bench.has(table)? {
         return Ok(None);
     }

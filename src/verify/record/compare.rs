@@ -143,12 +143,7 @@ fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
 }
 
 /// The ledger speaks of tables that were copied and of no others.
-fn ledger_of_no_table(
-    connection: &Connection,
-    scope: &Scope<'_>,
-    now: &Record,
-    found: &mut Comparison,
-) -> Result<()> {
+fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, now: &Record, found: &mut Comparison) -> Result<()> {
     if !now.definitions.contains_key(&format!("table {LEDGER_TABLE}")) {
         return Ok(());
     }
@@ -165,11 +160,7 @@ fn ledger_of_no_table(
 }
 
 /// The manifest held against its digest.
-fn compare_manifest(
-    connection: &Connection,
-    values: &BTreeMap<String, String>,
-    found: &mut Comparison,
-) -> Result<()> {
+fn compare_manifest(connection: &Connection, values: &BTreeMap<String, String>, found: &mut Comparison) -> Result<()> {
     for name in NAMES.iter().filter(|name| !values.contains_key(**name)) {
         found.metadata(format!("the manifest has no value `{name}`"));
     }
@@ -185,12 +176,7 @@ fn compare_manifest(
 }
 
 /// A file of the form that had no digest: its definitions are all that it tells of itself.
-fn compare_without_digest(
-    values: &BTreeMap<String, String>,
-    scope: &Scope<'_>,
-    now: &Record,
-    found: &mut Comparison,
-) {
+fn compare_without_digest(values: &BTreeMap<String, String>, scope: &Scope<'_>, now: &Record, found: &mut Comparison) {
     for name in [DIGEST, HEADER, NUMBERS, OTHER_TABLES].iter().filter(|name| values.contains_key(**name)) {
         found.metadata(format!("the manifest has a value `{name}` that its form does not know"));
     }
