@@ -383,7 +383,7 @@ fn the_program_ends_with_one_where_asked_and_prints_the_digest() {
     };
     let (code, text) = check(&finished.path(), &["--unchanged", "--digest", &digest]);
     assert_eq!(code, 0, "{text}");
-    for part in [&*digest, "nothing has changed since it was made", "1 index: `pets_owner` of `pets`"] {
+    for part in [&*digest, "nothing has changed since it was made", "indexes: 1\n  `pets`: `pets_owner`\n"] {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
     assert_eq!(check(&finished.path(), &["--unchanged", "--digest", &"0".repeat(32)]).0, 1);

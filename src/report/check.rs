@@ -6,11 +6,12 @@ use crate::printable::Lines;
 use crate::recheck::TableSince;
 use crate::recheck::file::{FileCheck, Made};
 use crate::verify::SHOWN_MAX;
+use std::collections::BTreeMap;
 
 /// Everything that was checked, and what was found.
 pub fn text(check: &FileCheck) -> Lines {
     let mut text = check.made.as_ref().map_or_else(Lines::new, made);
-    text.line(indexes(check));
+    text.append(&indexes(check));
     text.append(&integrity(&check.integrity));
     text.append(&foreign_keys(&check.foreign_keys));
     let columns = check.json.len() as u64;
@@ -64,16 +65,22 @@ fn made(made: &Made) -> Lines {
     Lines::of(format_args!("made by {tool} from {source} at {finished_at}{digest}"))
 }
 
-fn indexes(check: &FileCheck) -> String {
-    let indexes = &check.indexes;
-    let mut text = count(indexes.len() as u64, "index", "indexes");
-    for (place, index) in indexes.iter().take(SHOWN_MAX).enumerate() {
-        let unique = if index.unique { ", unique" } else { "" };
-        let before = if place == 0 { ": " } else { "; " };
-        text.push_str(&format!("{before}`{}` of `{}`{unique}", index.name, index.table));
+/// The indexes by table, and how many there are.
+fn indexes(check: &FileCheck) -> Lines {
+    let mut tables: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for index in &check.indexes {
+        let unique = if index.unique { " (unique)" } else { "" };
+        tables.entry(&index.table).or_default().push(format!("`{}`{unique}", index.name));
     }
-    if indexes.len() > SHOWN_MAX {
-        text.push_str(&format!("; and {} more", number((indexes.len() - SHOWN_MAX) as u64)));
+    let tables: Vec<_> =
+        tables.into_iter().map(|(table, indexes)| format!("`{table}`: {}", indexes.join(", "))).collect();
+    let mut text = Lines::of(format_args!("indexes: {}", number(check.indexes.len() as u64)));
+    tables.iter().take(SHOWN_MAX).for_each(|table| text.line(format_args!("  {table}")));
+    if tables.len() > SHOWN_MAX {
+        text.line(format_args!(
+            "  … and those of {} more",
+            count((tables.len() - SHOWN_MAX) as u64, "table", "tables")
+        ));
     }
     text
 }
