@@ -746,13 +746,14 @@ fn verify_notices_what_is_gone_from_the_given_schema() {
 fn the_command_line_runs_the_project() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("vibing2.db");
-    let run = |verb: &str, arguments: &[&std::ffi::OsStr]| {
+    let ends_with = |code: i32, verb: &str, arguments: &[&std::ffi::OsStr]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_whimbrel"));
         let output = command.arg(verb).args(arguments).output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap() + std::str::from_utf8(&output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{verb}: {told}");
+        assert_eq!(output.status.code(), Some(code), "{verb}: {told}");
         told
     };
+    let run = |verb: &str, arguments: &[&std::ffi::OsStr]| ends_with(0, verb, arguments);
     let (folder, url) = (folder(), migrated().database.url());
     let arguments = [folder.as_os_str(), url.as_ref(), target.as_os_str()];
     let told = run("migrate", &arguments);
@@ -764,9 +765,10 @@ fn the_command_line_runs_the_project() {
     let connection = Connection::open(&target).unwrap();
     connection.execute_batch("CREATE TABLE settings (id INTEGER PRIMARY KEY)").unwrap();
     drop(connection);
-    run("verify", &arguments);
+    assert!(ends_with(1, "verify", &arguments).contains("table `settings` has been added"));
     let checks = folder.join("checks");
-    run("check", &[target.as_os_str(), "--checks".as_ref(), checks.as_os_str()]);
+    let told = run("check", &[target.as_os_str(), "--checks".as_ref(), checks.as_os_str()]);
+    assert!(told.contains("changed since it was made (1):\n  table `settings` has been added"), "{told}");
     assert_eq!(number(&Connection::open(&target).unwrap(), "SELECT count(*) FROM messages"), 900);
 }
 
