@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use common::{Mode, RUNNING, database, dump, publish_options, staged};
 use whimbrel::Result;
@@ -145,6 +146,33 @@ fn another_targets_backup_is_refused_by_name() {
     assert!(error.cause().contains("only of other targets"), "{error}");
     assert_eq!(dump(&stranger), "stranger");
     assert!(prune(&stranger, Some(&folder), 0).unwrap().removed.is_empty());
+}
+
+#[test]
+fn the_reports_say_whose_the_others_are() {
+    let shared = Shared::new();
+    let [one, two, _] = shared.targets();
+    let run = |words: &[&str], code: i32| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        let output = command.args(words).arg("--backups").arg(shared.folder()).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
+    let theirs = ids(Path::new(two), Some(&shared.folder())).remove(0);
+    let listed = run(&["backups", one, "--check"], 0);
+    assert!(
+        listed.contains(&format!("of another target in the same folder: 2 backups; to see: whimbrel backups {two}"))
+    );
+    assert!(!listed.contains(&theirs), "{listed}");
+    let refused = run(&["rollback", one, "--to", &theirs], 2);
+    assert!(refused.contains(&format!("is of another target, `{two}`")), "{refused}");
+    let pruned = run(&["backups", "prune", one, "--keep", "1"], 0);
+    assert!(
+        pruned.contains("removed 1 backup") && pruned.contains("left alone: 4 backups of other targets"),
+        "{pruned}"
+    );
 }
 
 #[test]
