@@ -47,6 +47,6 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let flag = cancel.flag();
     let options = RestoreOptions { directory: directory.as_deref(), wait_ms: args.waiting.wait_ms, cancel: &flag };
     let done = restore(&place.target, &which, options)?;
-    output.result(&backups::restored(&done, directory.as_deref()), || Message::Restored(done.clone().into()));
+    output.result(&backups::restored(&done, directory.as_deref()), || Message::Restored(Box::new(done.clone().into())));
     Ok(Exit::Success)
 }

@@ -38,7 +38,7 @@ pub enum Message {
     /// What a clean-up of backups did.
     Pruned(Pruned),
     /// What a rollback did.
-    Restored(Restored),
+    Restored(Box<Restored>),
     /// What a finished file looks like on its own.
     Check(Check),
     /// What an optimization did.

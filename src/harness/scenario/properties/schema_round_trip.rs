@@ -41,7 +41,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
 
 fn round_trip(path: &Path, migrations: Migrations, down_to: i64, lossless: bool, planned: &[&str]) -> Result<Verdict> {
     let options = Options { allow_pending: true, ..Options::default() };
-    let mut runner = Runner::open_file(&path, migrations, options)?;
+    let mut runner = Runner::open_file(path, migrations, options)?;
     let rows = || Ok::<_, crate::Error>(rows(&open(path)?)?.of_tables(planned));
     let before = (runner.objects()?, rows()?);
     runner.down(To::Version(down_to))?;
