@@ -5,6 +5,7 @@
 
 use super::choices::{Choices, names_column, names_table};
 use super::ddl::{ColumnDdl, TableDdl};
+use super::deep_stack::with_deep_stack;
 use super::forms::{self, Forms};
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
@@ -18,6 +19,10 @@ pub const PLACEHOLDER_COLUMN: &str = "_whimbrel_no_columns";
 
 /// Plans a target whose schema is derived from the source's.
 pub fn plan(catalog: &Catalog, choices: &Choices) -> Plan {
+    with_deep_stack(|| plan_here(catalog, choices))
+}
+
+fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
     let mut builder = Builder::new(catalog, choices);
     builder.plan_tables();
     builder.define_tables();
@@ -54,6 +59,8 @@ pub(super) struct Builder<'a> {
     /// The choices that matched something, as `section.key`.
     pub(super) used: HashSet<String>,
     places: HashMap<QualifiedName, usize>,
+    /// The catalog's tables by their names.
+    sources: HashMap<&'a QualifiedName, &'a Table>,
     forms: Forms,
     /// The sequences by their names without quotes: databases with thousands of them are not rare.
     sequences: HashMap<String, &'a Sequence>,
@@ -71,6 +78,7 @@ impl<'a> Builder<'a> {
             room: Room::default(),
             used: HashSet::new(),
             places: HashMap::new(),
+            sources: catalog.tables.iter().map(|table| (&table.name, table)).collect(),
             forms: Forms::new(catalog),
             sequences: catalog
                 .sequences
@@ -127,7 +135,7 @@ impl<'a> Builder<'a> {
             let target = taken.name;
             let columns = self.columns(table);
             let forms = columns.iter().map(|column| (column.source.clone(), forms::form(column))).collect();
-            self.forms.add(&table.name, &target, forms);
+            self.forms.add(&table.name, &target, forms, 0);
             self.places.insert(table.name.clone(), self.tables.len());
             self.tables.push(TablePlan {
                 source: table.name.clone(),
@@ -294,12 +302,14 @@ impl<'a> Builder<'a> {
         self.planned_table(table)?.columns.iter().find(|plan| plan.source == column)
     }
 
+    /// The table of that name in the source.
+    pub(super) fn source_table(&self, name: &QualifiedName) -> Option<&'a Table> {
+        self.sources.get(name).copied()
+    }
+
     /// The source of a planned table.
     pub(super) fn source_of(&self, place: usize) -> &'a Table {
-        let name = &self.tables[place].source;
-        let catalog: &'a Catalog = self.catalog;
-        catalog
-            .table(name)
+        self.source_table(&self.tables[place].source)
             .unwrap_or_else(|| unreachable!("a planned table is in the catalog that it was planned from"))
     }
 

@@ -218,7 +218,7 @@ impl Builder<'_> {
 
     /// SQLite wants a primary key, unique key or plain unique index over exactly the columns referred to.
     fn ensure_parent_key(&self, key: &ForeignKey) -> Result<(), String> {
-        let Some(parent) = self.catalog.table(&key.references) else {
+        let Some(parent) = self.source_table(&key.references) else {
             return Err(format!("`{}`, which it refers to, is not known", key.references));
         };
         let mut wanted = key.referenced_columns.clone();

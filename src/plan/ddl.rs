@@ -4,7 +4,7 @@ use super::names::{quote, quote_all};
 use serde::Serialize;
 
 /// One part of a statement that the table can do without, and the object of the source that it carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Piece {
     /// The SQL of the piece alone.
     pub sql: String,

@@ -127,9 +127,9 @@ impl Forms {
         }
     }
 
-    /// Adds a table or view.
-    pub fn add(&mut self, source: &QualifiedName, target: &str, columns: Vec<(String, ColumnForm)>) {
-        self.tables.insert(source.clone(), TableForm { name: target.to_owned(), columns });
+    /// Adds a table, or a view in which so many views stand behind one another.
+    pub fn add(&mut self, source: &QualifiedName, target: &str, columns: Vec<(String, ColumnForm)>, views_deep: usize) {
+        self.tables.insert(source.clone(), TableForm { name: target.to_owned(), columns, views_deep });
     }
 
     fn find<'a, T>(map: &'a HashMap<QualifiedName, T>, schema: Option<&str>, name: &str) -> Option<&'a T> {

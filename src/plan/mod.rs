@@ -5,6 +5,7 @@
 
 pub mod choices;
 pub mod ddl;
+pub mod deep_stack;
 pub mod expression;
 pub mod names;
 

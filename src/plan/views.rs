@@ -34,7 +34,7 @@ impl Builder<'_> {
                             (name.clone(), form)
                         })
                         .collect();
-                    self.forms_mut().add(&view.name, &target, forms);
+                    self.forms_mut().add(&view.name, &target, forms, translated.views_deep);
                     views.push(ViewPlan { source: view.name.clone(), target, sql });
                 }
                 Err(refusal) => self.lose("view", &object, &refusal.reason),

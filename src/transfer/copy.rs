@@ -4,20 +4,24 @@
 //! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows.
 
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT, RowRefused};
+use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT, Refusal, RowRefused};
 use crate::endpoint::sqlite::{Batch, LedgerEntry};
 use crate::endpoint::{ReadColumn, ReadRequest, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
-use crate::plan::{Plan, TablePlan};
+use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::quote::quote;
-use crate::types::{Codec, Placed};
+use crate::types::{Codec, Placed, Rule};
 use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key, rowid_key};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 /// Batches under way at most: one being filled, one being written, and these.
 const BATCHES_BETWEEN: usize = 3;
+/// A key that is longer than this is not shown in a message about a row's size.
+const KEY_SHOWN_BYTES_MAX: usize = 200;
+/// What an entry of the ledger has besides the key and the value: two names and the record's own.
+const LEDGER_BYTES_MAX: usize = 1024;
 
 /// What was read of one table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,14 +51,23 @@ pub fn copy(
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<(Loader, Vec<Copied>)> {
+    let row_bytes_max = loader.row_bytes_max()?;
     let (to_writer, from_reader) = sync_channel(BATCHES_BETWEEN);
     let (to_reader, from_writer) = channel();
     let interrupt = loader.connection().get_interrupt_handle();
     let _registration = cancel.on_cancel(move || interrupt.interrupt());
     thread::scope(|scope| {
         let writer = scope.spawn(move || write(plan, loader, &from_reader, &to_reader, metadata));
-        let mut reader =
-            Reader { to_writer, from_writer, batch: Batch::default(), hasher: RowHasher::default(), metadata };
+        let mut reader = Reader {
+            to_writer,
+            from_writer,
+            batch: Batch::default(),
+            under_way: 0,
+            waits: false,
+            hasher: RowHasher::default(),
+            metadata,
+            row_bytes_max,
+        };
         let read = plan.tables.iter().enumerate().try_fold(Vec::new(), |mut copied, (index, table)| {
             cancel.check("copy")?;
             listener(Event::TableStarted { table: table.source.clone(), row_estimate: table.row_estimate });
@@ -79,8 +92,14 @@ struct Reader {
     to_writer: SyncSender<Message>,
     from_writer: Receiver<Batch>,
     batch: Batch,
+    /// How many batches the writer has.
+    under_way: usize,
+    /// One of them is so large that the next row waits until it is written.
+    waits: bool,
     hasher: RowHasher,
     metadata: bool,
+    /// More than this SQLite does not take for one row.
+    row_bytes_max: usize,
 }
 
 impl Reader {
@@ -91,7 +110,7 @@ impl Reader {
         table: &TablePlan,
         listener: &Listener<'_>,
     ) -> Result<Copied> {
-        let columns: Vec<Codec> = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
+        let columns: Vec<Codec> = table.columns.iter().map(ColumnPlan::codec).collect();
         let request = ReadRequest {
             table: &table.source,
             only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
@@ -117,7 +136,11 @@ impl Reader {
 
     #[inline]
     fn row(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
+        if self.waits {
+            self.wait_for_writer()?;
+        }
         let mut inexact = false;
+        let mut bytes_left = self.row_bytes_max;
         for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
             let placed = codec.place(cell);
             inexact |= !placed.exact;
@@ -138,10 +161,16 @@ impl Reader {
                     &key_of(table, codecs, cells, copied.digest.rows),
                 ));
             }
+            // Told before the value is kept a second time.
+            let Some(left) = bytes_left.checked_sub(placed.stored.byte_count()) else {
+                let key = key_of_large(table, codecs, cells, copied.digest.rows);
+                return Err(too_large(table, column, &key, placed.stored.byte_count(), self.row_bytes_max));
+            };
+            bytes_left = left;
             self.batch.push(&placed.stored);
         }
         if inexact {
-            self.file(table, codecs, cells, copied);
+            self.file(table, codecs, cells, copied)?;
         }
         self.batch.end_row();
         copied.digest.add(self.hasher.finish());
@@ -149,7 +178,7 @@ impl Reader {
     }
 
     #[cold]
-    fn file(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) {
+    fn file(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
         let key = key_of(table, codecs, cells, copied.digest.rows);
         for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
             if codec.place(cell).exact {
@@ -158,9 +187,26 @@ impl Reader {
             copied.inexact_values += 1;
             if let Some(exact) = codec.text(cell).filter(|_| self.metadata) {
                 let exact = exact.into_owned();
+                if exact.len() + key.len() > self.row_bytes_max.saturating_sub(LEDGER_BYTES_MAX) {
+                    let key = key_of_large(table, codecs, cells, copied.digest.rows);
+                    return Err(too_large(table, column, &key, exact.len(), self.row_bytes_max));
+                }
                 self.batch.push_ledger(LedgerEntry { row_key: key.clone(), column: column.target.clone(), exact });
             }
         }
+        Ok(())
+    }
+
+    /// Waits until every batch is written: with several rows of hundreds of megabytes on their way, memory would be
+    /// theirs times the batches between the threads.
+    #[cold]
+    fn wait_for_writer(&mut self) -> Result<()> {
+        while self.under_way > 0 {
+            self.from_writer.recv().map_err(|_| gone())?;
+            self.under_way -= 1;
+        }
+        self.waits = false;
+        Ok(())
     }
 
     fn flush(&mut self, copied: &mut Copied, listener: &Listener<'_>) -> Result<()> {
@@ -169,7 +215,8 @@ impl Reader {
         }
         let (rows, bytes) = (self.batch.row_count() as u64, self.batch.byte_count() as u64);
         copied.bytes += bytes;
-        let next = self.from_writer.try_recv().unwrap_or_default();
+        let next = self.from_writer.try_recv().inspect(|_| self.under_way -= 1).unwrap_or_default();
+        self.waits = self.batch.is_oversized();
         self.send_batch(next)?;
         listener(Event::RowsCopied { rows, bytes });
         Ok(())
@@ -177,12 +224,18 @@ impl Reader {
 
     fn send_batch(&mut self, next: Batch) -> Result<()> {
         let full = std::mem::replace(&mut self.batch, next);
+        self.under_way += 1;
         self.send(Message::Rows(full))
     }
 
     fn send(&self, message: Message) -> Result<()> {
-        self.to_writer.send(message).map_err(|_| Error::could_not("copy", "", "the target takes no more rows"))
+        self.to_writer.send(message).map_err(|_| gone())
     }
+}
+
+/// The writer has failed, which is told instead.
+fn gone() -> Error {
+    Error::could_not("copy", "", "the target takes no more rows")
 }
 
 /// The row's name: its key as stored, or its place, which is the rowid that a new table gives it.
@@ -194,7 +247,40 @@ fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: 
     row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
-fn no_room_for(table: &TablePlan, column: &crate::plan::ColumnPlan, value: &str, key: &str) -> Error {
+/// The row's name in a message about its size: of a key that may itself be the large value, its place is told.
+fn key_of_large(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: u64) -> String {
+    let bytes = |place: &usize| codecs[*place].place(&cells[*place]).stored.byte_count();
+    if table.key.iter().map(bytes).sum::<usize>() > KEY_SHOWN_BYTES_MAX {
+        return format!("{} of the scan", rows_before + 1);
+    }
+    key_of(table, codecs, cells, rows_before)
+}
+
+/// What SQLite does not take, before it is asked.
+fn too_large(table: &TablePlan, column: &ColumnPlan, key: &str, bytes: usize, row_bytes_max: usize) -> Error {
+    let object = format!("table `{}`, row {key}, column `{}`", table.source, column.source);
+    let cause = if bytes > row_bytes_max {
+        format!("the value has {bytes} bytes; SQLite takes {row_bytes_max} at most")
+    } else {
+        format!("with this value of {bytes} bytes the row has more than {row_bytes_max}, which SQLite takes at most")
+    };
+    let name = &table.source.name;
+    // Under these rules JSON's quotes and backslashes can be what is too much.
+    let shorter = match column.rule {
+        Rule::JsonArray | Rule::JsonObject => format!(
+            "give it the rule `server-text` where that is shorter (`--rule {name}.{}=server-text`), ",
+            column.source
+        ),
+        _ => String::new(),
+    };
+    Error::could_not("copy", object, cause).hint(format!(
+        "{shorter}leave the column out with `drop.\"{name}.{}\" = \"why\"` in a project's `project.toml`, or the table \
+         with `--exclude-table {name}`, or make the value smaller in the source",
+        column.source
+    ))
+}
+
+fn no_room_for(table: &TablePlan, column: &ColumnPlan, value: &str, key: &str) -> Error {
     let object = format!("table `{}`, row {key}, column `{}`", table.source, column.source);
     let cause = format!("SQLite has no {value}, and NULL, which would stand for it, is not allowed there (NOT NULL)");
     Error::could_not("copy", object, cause).hint(format!(
@@ -219,10 +305,7 @@ fn write(
         next = loop {
             match from_reader.recv() {
                 Ok(Message::Rows(mut batch)) => {
-                    rows.take(&batch).map_err(|refused| {
-                        let key = refused_key(table, &batch, refused.row);
-                        refused_row(plan, table, &key, &refused, loader.shown())
-                    })?;
+                    rows.take(&batch).map_err(|refused| refused_row(plan, table, &batch, &refused, &loader))?;
                     if metadata && !batch.ledger.is_empty() {
                         loader.file_ledger(&table.target, &batch)?;
                     }
@@ -245,14 +328,32 @@ fn refused_key(table: &TablePlan, batch: &Batch, row: usize) -> String {
     if places.is_empty() {
         return "without a key".to_owned();
     }
+    if places.iter().map(|place| batch.value(row, *place, inserted.len()).byte_count()).sum::<usize>()
+        > KEY_SHOWN_BYTES_MAX
+    {
+        return "with a long key".to_owned();
+    }
     row_key(places.into_iter().map(|place| batch.value(row, place, inserted.len())))
 }
 
-fn refused_row(plan: &Plan, table: &TablePlan, key: &str, refused: &RowRefused, file: &str) -> Error {
+fn refused_row(plan: &Plan, table: &TablePlan, batch: &Batch, refused: &RowRefused, loader: &Loader) -> Error {
+    let key = refused_key(table, batch, refused.row);
     let object = format!("table `{}`, row {key}", table.source);
-    if !refused.constraint {
-        let object = format!("{object}, to {file}");
-        return Error::could_not("copy", object, &refused.message).hint(NO_ROOM_HINT);
+    match refused.reason {
+        Refusal::Constraint => {}
+        Refusal::Unwritten => {
+            let object = format!("{object}, to {}", loader.shown());
+            return Error::could_not("copy", object, &refused.message).hint(NO_ROOM_HINT);
+        }
+        Refusal::TooLarge => {
+            let inserted: Vec<&ColumnPlan> = table.columns.iter().filter(|column| !column.computed).collect();
+            let bytes = |place: usize| batch.value(refused.row, place, inserted.len()).byte_count();
+            let largest = (0..inserted.len()).max_by_key(|place| bytes(*place));
+            return match (largest, loader.row_bytes_max()) {
+                (Some(place), Ok(max)) => too_large(table, inserted[place], &key, bytes(place), max),
+                _ => Error::could_not("copy", object, &refused.message),
+            };
+        }
     }
     let error = Error::could_not("copy", object, &refused.message);
     let column =
@@ -274,3 +375,6 @@ fn refused_row(plan: &Plan, table: &TablePlan, key: &str, refused: &RowRefused, 
     }
     error.hint("choose another rule for the column under `rules.columns`")
 }
+
+#[cfg(test)]
+mod tests;

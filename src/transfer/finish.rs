@@ -34,11 +34,13 @@ pub struct SetAside {
 /// # Errors
 /// When SQLite refuses a definition or the file cannot be written.
 pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()> {
+    let mut list = loader.hold_objects()?;
     for table in &plan.tables {
         if let Some(ddl) = &table.ddl {
-            loader.execute(&ddl.loading_sql(), &format!("table `{}`", table.target))?;
+            loader.create_object(&mut list, &ddl.loading_sql(), &format!("table `{}`", table.target))?;
         }
     }
+    loader.release_objects(list)?;
     if metadata {
         loader.execute(
             &format!(
@@ -102,26 +104,30 @@ fn is_index(sql: &str) -> bool {
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
 pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
     keys::build(loader, plan, listener)?;
-    for (table, index) in plan.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index))) {
-        listener(Event::IndexStarted { index: index.name.clone() });
-        let object = format!("index `{}` of table `{}`", index.name, table.source);
-        loader.execute(&index.sql, &object).map_err(|error| match plan.known_difference(&index.origin) {
-            Some(hint) if error.cause().contains("constraint failed") => error.hint(hint),
-            _ => error,
-        })?;
-    }
     // The full text comes before the triggers that keep it: they must not see it being built.
     for table in &aside.full_text {
         let name = quote(table);
         loader.execute(&format!("INSERT INTO {name} ({name}) VALUES ('rebuild')"), &format!("full text `{table}`"))?;
     }
+    let mut list = loader.hold_objects()?;
+    for (table, index) in plan.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index))) {
+        listener(Event::IndexStarted { index: index.name.clone() });
+        let object = format!("index `{}` of table `{}`", index.name, table.source);
+        loader.create_object(&mut list, &index.sql, &object).map_err(|error| {
+            match plan.known_difference(&index.origin) {
+                Some(hint) if error.cause().contains("constraint failed") => error.hint(hint),
+                _ => error,
+            }
+        })?;
+    }
     for (name, sql) in &aside.statements {
         listener(Event::IndexStarted { index: name.clone() });
-        loader.execute(sql, &format!("`{name}`"))?;
+        loader.create_object(&mut list, sql, &format!("`{name}`"))?;
     }
     for view in &plan.views {
-        loader.execute(&view.sql, &format!("view `{}`", view.target))?;
+        loader.create_object(&mut list, &view.sql, &format!("view `{}`", view.target))?;
     }
+    loader.release_objects(list)?;
     loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")
 }
 

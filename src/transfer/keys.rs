@@ -11,12 +11,14 @@
 //! AUTOINCREMENT is added in the same way: it costs a look into `sqlite_sequence` for every row.
 
 use crate::endpoint::sqlite::loader::Loader;
+use crate::endpoint::sqlite::object_list::ObjectList;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::names::METADATA_PREFIX;
 use crate::plan::{Plan, TablePlan};
 use crate::quote::{quote, quote_all};
 use rusqlite::{Connection, params};
+use std::collections::{BTreeSet, HashMap};
 
 const OPERATION: &str = "build the keys of";
 
@@ -28,30 +30,49 @@ struct AutoIndex {
     parts: Vec<(String, String)>,
 }
 
+/// What a schema says of a table and its keys: kind, name and statement of each.
+type Definitions = BTreeSet<(String, String, Option<String>)>;
+
 /// Builds the keys of every table whose definition the plan has, and gives the tables their full definitions.
 ///
 /// # Errors
 /// When two rows have the same key, the file cannot be written, or the result is not the schema that was planned.
 pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()> {
-    let model = Connection::open_in_memory().could_not(OPERATION, "the target")?;
-    let mut renamed: Vec<(String, String)> = Vec::new();
+    const TARGET: &str = "the target";
+    let model = Connection::open_in_memory().could_not(OPERATION, TARGET)?;
+    // Else DROP TABLE deletes rows first, with all that their keys would have it look at.
+    model.execute_batch("PRAGMA foreign_keys = OFF").could_not(OPERATION, TARGET)?;
+    let mut list = loader.hold_objects()?;
+    let mut key_names: HashMap<String, String> = HashMap::new();
+    let mut full: HashMap<&str, String> = HashMap::new();
+    let mut wanted: HashMap<String, Definitions> = HashMap::new();
     for table in &plan.tables {
         let Some(ddl) = &table.ddl else { continue };
         let object = format!("table `{}`", table.target);
-        model.execute_batch(&ddl.sql()).could_not(OPERATION, &object)?;
+        let sql = ddl.sql();
+        model.execute_batch(&sql).could_not(OPERATION, &object)?;
         for key in auto_indexes(&model, &table.target).could_not(OPERATION, &object)? {
             listener(Event::IndexStarted { index: key.name.clone() });
-            let provisional = format!("{METADATA_PREFIX}key_{}", renamed.len() + 1);
-            build_one(loader, table, &key, &provisional)?;
-            renamed.push((provisional, key.name));
+            let provisional = format!("{METADATA_PREFIX}key_{}", key_names.len() + 1);
+            build_one(loader.connection(), &mut list, table, &key, &provisional)?;
+            key_names.insert(provisional, key.name);
         }
+        wanted.extend(definitions(&model).could_not(OPERATION, &object)?);
+        // What a statement costs there grows with what the model has.
+        model.execute_batch(&format!("DROP TABLE {}", quote(&table.target))).could_not(OPERATION, &object)?;
+        full.insert(&table.target, sql);
     }
     keep_numbers(loader, plan)?;
-    rewrite_schema(loader.connection(), plan, &renamed).could_not(OPERATION, "the target")?;
-    for table in plan.tables.iter().filter(|table| table.ddl.is_some()) {
-        ensure_as_planned(loader.connection(), &model, table)?;
+    for object in list.objects().could_not(OPERATION, TARGET)? {
+        if let Some(name) = key_names.remove(&object.name) {
+            object.name = name;
+            object.sql = None;
+        } else if let Some(sql) = full.remove(object.name.as_str()) {
+            object.sql = Some(sql);
+        }
     }
-    Ok(())
+    loader.release_objects(list)?;
+    ensure_as_planned(loader.connection(), plan, &wanted)
 }
 
 fn auto_indexes(model: &Connection, table: &str) -> rusqlite::Result<Vec<AutoIndex>> {
@@ -68,14 +89,20 @@ fn auto_indexes(model: &Connection, table: &str) -> rusqlite::Result<Vec<AutoInd
         .collect()
 }
 
-fn build_one(loader: &Loader, table: &TablePlan, key: &AutoIndex, provisional: &str) -> Result<()> {
+fn build_one(
+    connection: &Connection,
+    list: &mut ObjectList<'_>,
+    table: &TablePlan,
+    key: &AutoIndex,
+    provisional: &str,
+) -> Result<()> {
     let parts: Vec<_> =
         key.parts.iter().map(|(column, collation)| format!("{} COLLATE {collation}", quote(column))).collect();
     let sql = format!("CREATE UNIQUE INDEX {} ON {} ({})", quote(provisional), quote(&table.target), parts.join(", "));
-    match loader.connection().execute_batch(&sql) {
+    match list.create(&sql) {
         Ok(()) => Ok(()),
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-            Err(duplicate(loader.connection(), table, key))
+            Err(duplicate(connection, table, key))
         }
         Err(error) => Err(error).could_not(OPERATION, format!("table `{}`", table.target)),
     }
@@ -132,38 +159,29 @@ fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn rewrite_schema(connection: &Connection, plan: &Plan, renamed: &[(String, String)]) -> rusqlite::Result<()> {
-    connection.execute_batch("PRAGMA writable_schema = ON")?;
-    for (provisional, name) in renamed {
-        connection.execute(
-            "UPDATE sqlite_schema SET name = ?2, sql = NULL WHERE type = 'index' AND name = ?1",
-            params![provisional, name],
-        )?;
+/// The tables of a database with what its schema says of each.
+fn definitions(connection: &Connection) -> rusqlite::Result<HashMap<String, Definitions>> {
+    let mut rows = connection
+        .prepare("SELECT tbl_name, type, name, sql FROM sqlite_schema WHERE type = 'table' OR sql IS NULL")?;
+    let mut rows = rows.query([])?;
+    let mut found: HashMap<String, Definitions> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().insert((row.get(1)?, row.get(2)?, row.get(3)?));
     }
-    for table in &plan.tables {
-        if let Some(ddl) = &table.ddl {
-            connection.execute(
-                "UPDATE sqlite_schema SET sql = ?2 WHERE type = 'table' AND name = ?1",
-                params![table.target, ddl.sql()],
-            )?;
-        }
-    }
-    // Schema writing ends, and SQLite reads the schema anew, which fails if it is not one.
-    connection.execute_batch("PRAGMA writable_schema = RESET")
+    Ok(found)
 }
 
-/// Compares the table's rows of the schema with those that SQLite makes of the full definition.
-fn ensure_as_planned(connection: &Connection, model: &Connection, table: &TablePlan) -> Result<()> {
-    let rows = |connection: &Connection| -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
-        let mut statement = connection.prepare(
-            "SELECT type, name, sql FROM sqlite_schema
-             WHERE tbl_name = ?1 AND (type = 'table' OR sql IS NULL) ORDER BY type, name",
-        )?;
-        statement.query_map([&table.target], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
-    };
-    let object = format!("table `{}`", table.target);
-    if rows(connection).could_not(OPERATION, &object)? == rows(model).could_not(OPERATION, &object)? {
-        return Ok(());
+/// Compares what the schema says of each table with what SQLite makes of its full definition.
+fn ensure_as_planned(connection: &Connection, plan: &Plan, wanted: &HashMap<String, Definitions>) -> Result<()> {
+    let found = definitions(connection).could_not(OPERATION, "the target")?;
+    for table in plan.tables.iter().filter(|table| table.ddl.is_some()) {
+        let there = found.get(&table.target);
+        if there.is_none() || there != wanted.get(&table.target) {
+            let object = format!("table `{}`", table.target);
+            return Err(
+                Error::could_not(OPERATION, object, "the schema is not the planned one").hint("please report this")
+            );
+        }
     }
-    Err(Error::could_not(OPERATION, object, "the schema is not the planned one").hint("please report this"))
+    Ok(())
 }

@@ -68,6 +68,14 @@ pub enum Stored<'a> {
 }
 
 impl Stored<'_> {
+    /// How many bytes of text or blob it has.
+    pub fn byte_count(&self) -> usize {
+        match self {
+            Stored::Null | Stored::Integer(_) | Stored::Real(_) => 0,
+            Stored::Text(bytes) | Stored::Blob(bytes) => bytes.len(),
+        }
+    }
+
     /// The same value, owning its bytes.
     pub fn into_owned(self) -> Stored<'static> {
         match self {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::plan::names::METADATA_PREFIX;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What differs between the plan's definitions and those of the file, one sentence each. A given schema is none of the
 /// plan's: it is held against the file's own record ([`super::record`]), and so is the metadata.
@@ -49,17 +49,22 @@ fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<(String, St
 
 /// A key that counts up must not hand out a number again that the source has handed out before.
 fn check_numbers(connection: &Connection, plan: &Plan, differences: &mut Vec<String>) -> rusqlite::Result<()> {
+    if plan.tables.iter().all(|table| table.last_number.is_none()) {
+        return Ok(());
+    }
+    // The table of numbers is there as soon as one table counts; without it there is none either.
+    let counts: bool =
+        connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo('sqlite_sequence'))", [], |row| row.get(0))?;
+    let mut numbers: HashMap<String, Option<i64>> = HashMap::new();
+    if counts {
+        let mut rows = connection
+            .prepare("SELECT name, max(seq) FROM sqlite_sequence WHERE typeof(name) = 'text' GROUP BY name")?;
+        numbers = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    }
     for table in &plan.tables {
         let Some(last) = table.last_number else { continue };
-        // The table of numbers is there as soon as one table counts; without it there is none either.
-        let counts: bool = connection.query_row(
-            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
-            [],
-            |row| row.get(0),
-        )?;
-        let sql = "SELECT max(seq) FROM sqlite_sequence WHERE name = ?1";
-        let there: Option<i64> =
-            if counts { connection.query_row(sql, [&table.target], |row| row.get(0))? } else { None };
+        let there = numbers.get(&table.target).copied().flatten();
         if there.is_none_or(|there| there < last) {
             let there = there.map_or("nothing".to_owned(), |there| there.to_string());
             differences.push(format!(

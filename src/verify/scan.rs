@@ -54,7 +54,7 @@ impl<'p> Scan<'p> {
             error => told("read back", &object, &error),
         };
         let ledger: bool = connection
-            .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)", [LEDGER_TABLE], |row| row.get(0))
+            .query_row("SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1))", [LEDGER_TABLE], |row| row.get(0))
             .map_err(failed)?;
         let has_ledger = ledger
             && connection
@@ -172,13 +172,14 @@ impl<'p> Scan<'p> {
 
 /// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
 fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
-    let without_rowid = "SELECT wr FROM pragma_table_list(?1) WHERE schema = 'main'";
-    if connection.query_row(without_rowid, [table], |row| row.get(0))? {
-        return Ok(None);
-    }
     let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
     let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name)))
+    if columns.is_empty() {
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
+    let name = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name));
+    // SQLite's list of tables says as much, but is made anew from every table each time that it is asked.
+    Ok(name.filter(|name| connection.prepare(&format!("SELECT {name} FROM {}", quote(table))).is_ok()))
 }
 
 fn entries_of(

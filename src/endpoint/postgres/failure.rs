@@ -66,6 +66,11 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "53200" if message.contains("shared memory") => {
             Some("every table is locked against being emptied while it is read: raise max_locks_per_transaction")
         }
+        // A row of COPY is one message, and a message one piece of the server's memory.
+        "54000" if message.contains("out of memory") => Some(
+            "the server cannot send a row of more than 1 GiB: leave one of its large columns out under `drop`, or the \
+             table with `--exclude-table`",
+        ),
         "53200" | "53100" => Some("the server ran out of memory or disk; see its log"),
         "57P03" => Some("the server is starting, stopping or recovering; try again in a moment"),
         "57P01" | "57P02" => Some("the server was stopped or the connection terminated; start again once it is back"),

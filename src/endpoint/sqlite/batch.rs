@@ -89,6 +89,11 @@ impl Batch {
         self.bytes.len() >= FULL_AT_BYTES || self.values.len() >= FULL_AT_VALUES || self.rows >= FULL_AT_VALUES
     }
 
+    /// Whether it is far larger than a batch should be, for the sake of one row.
+    pub fn is_oversized(&self) -> bool {
+        self.bytes.len() > KEPT_BYTES_MAX
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.rows == 0

@@ -6,10 +6,12 @@
 
 use super::batch::Batch;
 use super::pragma;
+use super::object_list::ObjectList;
 use super::statement::{Insert, StepError};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
 use crate::quote::quote;
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 use std::path::Path;
 
@@ -17,6 +19,8 @@ use std::path::Path;
 const CACHE_KIB: i32 = 20 * 1024;
 /// Helper threads of the sorter; SQLite's own default is none.
 const SORTER_THREADS: i32 = 2;
+
+const CREATE: &str = "create in the target";
 
 /// The way out where the file cannot grow.
 pub const NO_ROOM_HINT: &str = "make room for the target, or choose another place for it";
@@ -41,8 +45,19 @@ pub struct RowRefused {
     pub row: usize,
     /// SQLite's message, for example `UNIQUE constraint failed: t.a`.
     pub message: String,
-    /// Whether a constraint of the target is broken, or could not be computed; else the file could not be written.
-    pub constraint: bool,
+    /// What refused it.
+    pub reason: Refusal,
+}
+
+/// What refuses a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A constraint of the target is broken, or could not be computed.
+    Constraint,
+    /// A value, or the whole row, has more bytes than SQLite takes.
+    TooLarge,
+    /// The file could not be written.
+    Unwritten,
 }
 
 impl Loader {
@@ -81,12 +96,46 @@ impl Loader {
         &self.connection
     }
 
+    /// How many bytes SQLite takes for one value, and for all of one row.
+    ///
+    /// # Errors
+    /// Never for a connection that is open.
+    pub fn row_bytes_max(&self) -> Result<usize> {
+        let limit =
+            self.connection.limit(Limit::SQLITE_LIMIT_LENGTH).could_not("ask for the limits of", &self.shown)?;
+        Ok(usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
     /// Executes statements.
     ///
     /// # Errors
     /// When SQLite refuses one; `object` says what it was for.
     pub fn execute(&self, sql: &str, object: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(|error| unwritten("create in the target", object, &error))
+        self.connection.execute_batch(sql).map_err(|error| unwritten(CREATE, object, &error))
+    }
+
+    /// Holds the list of objects while many are created.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn hold_objects(&self) -> Result<ObjectList<'_>> {
+        ObjectList::hold(&self.connection).map_err(|error| unwritten(CREATE, &self.shown, &error))
+    }
+
+    /// Creates an object of a list that is held; `object` says what it is.
+    ///
+    /// # Errors
+    /// When SQLite refuses it.
+    pub fn create_object(&self, list: &mut ObjectList<'_>, sql: &str, object: &str) -> Result<()> {
+        list.create(sql).map_err(|error| unwritten(CREATE, object, &error))
+    }
+
+    /// Lets go of the list.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn release_objects(&self, list: ObjectList<'_>) -> Result<()> {
+        list.release().map_err(|error| unwritten(CREATE, &self.shown, &error))
     }
 
     /// Starts the transaction that all rows go into.
@@ -185,6 +234,10 @@ impl RowsInto<'_> {
 
 fn refused(row: usize, error: StepError) -> RowRefused {
     // An expression that ends in an error, such as the overflow of an integer, is told by the code for anything.
-    let constraint = [rusqlite::ffi::SQLITE_CONSTRAINT, rusqlite::ffi::SQLITE_ERROR].contains(&(error.code & 0xff));
-    RowRefused { row, message: error.message, constraint }
+    let reason = match error.code & 0xff {
+        rusqlite::ffi::SQLITE_CONSTRAINT | rusqlite::ffi::SQLITE_ERROR => Refusal::Constraint,
+        rusqlite::ffi::SQLITE_TOOBIG => Refusal::TooLarge,
+        _ => Refusal::Unwritten,
+    };
+    RowRefused { row, message: error.message, reason }
 }

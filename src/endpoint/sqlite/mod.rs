@@ -9,6 +9,7 @@ pub mod holders;
 pub mod loader;
 pub mod lock_file;
 pub mod pragma;
+pub mod object_list;
 pub mod read;
 pub mod schema;
 pub mod staging;

@@ -81,7 +81,16 @@ pub struct TranslatedView {
     pub caveats: Vec<String>,
     /// The columns: the source's name and the form, so that other views can be built on it.
     pub columns: Vec<(String, ColumnForm)>,
+    /// How many views stand behind one another in it, itself included.
+    pub views_deep: usize,
 }
+
+/// The longest text that is translated, in bytes: one of a megabyte can nest its terms as deep as a stack reaches.
+pub const SQL_BYTES_MAX: usize = 1 << 20;
+
+/// Views that may stand behind one another. To prepare a query, SQLite puts each into the next: 1,000 take 40 ms each
+/// time, and its stack.
+const VIEWS_DEEP_MAX: usize = 200;
 
 /// Translates the condition of a CHECK, of a table or (in a [`DomainScope`]) of a domain. A leading `CHECK` and a
 /// closing `NOT VALID` or `NO INHERIT`, as `pg_get_constraintdef` prints them, are accepted.
@@ -125,6 +134,7 @@ pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Resu
 /// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
 /// subqueries, grouping, set operations, aggregates and window functions.
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
+    refuse_long(definition)?;
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
     let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
         return Err(Refusal::new("it is not one SELECT"));
@@ -139,11 +149,20 @@ pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refus
             (output.name, form)
         })
         .collect();
-    Ok(TranslatedView { sql, caveats: translator.caveats, columns })
+    let views_deep = translator.views_deep + 1;
+    if views_deep > VIEWS_DEEP_MAX {
+        return Err(Refusal::new(format!(
+            "it stands on {} views, one behind the other; SQLite is not asked for more than {VIEWS_DEEP_MAX}, because the time \
+             that it takes for a query grows with their square; let it read the table, and it is carried",
+            views_deep - 1
+        )));
+    }
+    Ok(TranslatedView { sql, caveats: translator.caveats, columns, views_deep })
 }
 
 /// Parses one expression; anything after it is a refusal.
 fn parse(expression: &str) -> Result<Expr, Refusal> {
+    refuse_long(expression)?;
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect).try_with_sql(expression).map_err(unreadable)?;
     let parsed = parser.parse_expr().map_err(unreadable)?;
@@ -151,6 +170,13 @@ fn parse(expression: &str) -> Result<Expr, Refusal> {
         sqlparser::tokenizer::Token::EOF => Ok(parsed),
         ref token => Err(Refusal::new(format!("its SQL is not understood at `{token}`"))),
     }
+}
+
+fn refuse_long(sql: &str) -> Result<(), Refusal> {
+    if sql.len() <= SQL_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Refusal::new(format!("its SQL has {} bytes, and at most {SQL_BYTES_MAX} are translated", sql.len())))
 }
 
 fn unreadable(error: sqlparser::parser::ParserError) -> Refusal {

@@ -9,6 +9,9 @@ use sqlparser::ast::{
     SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins, Value,
 };
 
+/// Queries in one another that a translation follows.
+const QUERIES_DEEP_MAX: usize = 60;
+
 /// One FROM list: what is in it, by alias.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
@@ -59,7 +62,7 @@ impl Translator<'_> {
 
     /// A whole query and its output columns.
     pub fn query(&mut self, query: &Query) -> Result<(String, Vec<Output>), Refusal> {
-        if self.depth > 60 {
+        if self.depth > QUERIES_DEEP_MAX {
             return Err(Refusal::new("it is nested too deeply"));
         }
         self.depth += 1;
@@ -150,7 +153,53 @@ impl Translator<'_> {
     }
 
     fn set_expression(&mut self, body: &SetExpr) -> Result<(String, Vec<Output>), Refusal> {
+        // Thousands of parts nest to the left, so they are followed by a loop.
+        let (mut first, mut parts) = (body, Vec::new());
+        while let SetExpr::SetOperation { left, op, set_quantifier, right } = first {
+            parts.push((op, set_quantifier, right));
+            first = left;
+        }
+        let (mut sql, mut outputs) = self.set_operand(first)?;
+        for (op, quantifier, right) in parts.into_iter().rev() {
+            let word = match (op, quantifier) {
+                (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
+                (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
+                (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => "EXCEPT",
+                (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
+                _ => {
+                    return Err(Refusal::new(format!("it uses {op} {quantifier}, which SQLite does not have")));
+                }
+            };
+            let (right, others) = match right.as_ref() {
+                set @ SetExpr::SetOperation { .. } => {
+                    let (right, others) = self.nested_set(set)?;
+                    (format!("SELECT * FROM ({right})"), others)
+                }
+                operand => self.set_operand(operand)?,
+            };
+            outputs = unified_outputs(outputs, &others)?;
+            if word != "UNION ALL" && outputs.iter().any(|output| !groups(&output.kind)) {
+                return Err(Refusal::new(format!("its {word} compares values that SQLite compares otherwise")));
+            }
+            sql.push_str(&format!(" {word} {right}"));
+        }
+        Ok((sql, outputs))
+    }
+
+    fn nested_set(&mut self, body: &SetExpr) -> Result<(String, Vec<Output>), Refusal> {
+        if self.depth > QUERIES_DEEP_MAX {
+            return Err(Refusal::new("it is nested too deeply"));
+        }
+        self.depth += 1;
+        let result = self.set_expression(body);
+        self.depth -= 1;
+        result
+    }
+
+    /// What a set operation combines.
+    fn set_operand(&mut self, body: &SetExpr) -> Result<(String, Vec<Output>), Refusal> {
         match body {
+            SetExpr::SetOperation { .. } => self.nested_set(body),
             SetExpr::Select(select) => {
                 let (sql, outputs, _) = self.select(select, &bare_query())?;
                 Ok((sql, outputs))
@@ -166,26 +215,6 @@ impl Translator<'_> {
                 }
                 // SQLite takes no parentheses around a part of a set operation.
                 Ok((format!("SELECT * FROM ({sql})"), outputs))
-            }
-            SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                let (left, outputs) = self.set_expression(left)?;
-                let right_is_set = matches!(right.as_ref(), SetExpr::SetOperation { .. });
-                let (right, others) = self.set_expression(right)?;
-                let right = if right_is_set { format!("SELECT * FROM ({right})") } else { right };
-                let word = match (op, set_quantifier) {
-                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
-                    (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
-                    (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => "EXCEPT",
-                    (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
-                    _ => {
-                        return Err(Refusal::new(format!("it uses {op} {set_quantifier}, which SQLite does not have")));
-                    }
-                };
-                let outputs = unified_outputs(outputs, &others)?;
-                if word != "UNION ALL" && outputs.iter().any(|output| !groups(&output.kind)) {
-                    return Err(Refusal::new(format!("its {word} compares values that SQLite compares otherwise")));
-                }
-                Ok((format!("{left} {word} {right}"), outputs))
             }
             SetExpr::Values(values) => {
                 let mut rows = Vec::with_capacity(values.rows.len());
@@ -439,6 +468,7 @@ impl Translator<'_> {
                         "it reads `{name}`, which is not in the target with all the rows that the view reads"
                     ))
                 })?;
+                self.views_deep = self.views_deep.max(form.views_deep);
                 let table = form.name.clone();
                 let alias_name = alias.as_ref().map_or(name, |alias| folded(&alias.name));
                 if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
@@ -551,7 +581,7 @@ fn table_of(name: &str, outputs: &[Output], names: &[String]) -> Result<TableFor
             (column, form)
         })
         .collect();
-    Ok(TableForm { name: name.to_owned(), columns })
+    Ok(TableForm { name: name.to_owned(), columns, views_deep: 0 })
 }
 
 /// The outputs of a set operation: of the first part, where the second has the same kinds.

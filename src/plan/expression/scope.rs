@@ -141,6 +141,8 @@ pub struct TableForm {
     pub name: String,
     /// Its columns: the source's name, and the form in the target.
     pub columns: Vec<(String, ColumnForm)>,
+    /// How many views stand behind one another in it; 0 for a table.
+    pub views_deep: usize,
 }
 
 /// Where the names in an expression are looked up. Names are the source's, unquoted, case kept.

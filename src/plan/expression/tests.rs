@@ -49,6 +49,7 @@ impl Scope for Sample {
         (schema.is_none_or(|schema| schema == "public") && name == "sample").then(|| TableForm {
             name: "sample".to_owned(),
             columns: forms().into_iter().map(|form| (form.name.clone(), form)).collect(),
+            views_deep: 0,
         })
     }
 

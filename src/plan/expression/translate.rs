@@ -35,6 +35,8 @@ pub(super) struct Translator<'a> {
     pub common: Vec<(String, super::TableForm)>,
     /// How deeply the walk is nested at the moment.
     pub depth: usize,
+    /// How many views stand behind one another in what was read so far.
+    pub views_deep: usize,
 }
 
 /// Nesting that a translation follows before it refuses, so that no input exhausts the stack.
@@ -42,7 +44,8 @@ const DEPTH_MAX: usize = 200;
 
 impl<'a> Translator<'a> {
     pub fn new(scope: &'a dyn Scope, purpose: Purpose) -> Self {
-        Translator { scope, purpose, caveats: Vec::new(), frames: Vec::new(), common: Vec::new(), depth: 0 }
+        let (caveats, frames, common) = (Vec::new(), Vec::new(), Vec::new());
+        Translator { scope, purpose, caveats, frames, common, depth: 0, views_deep: 0 }
     }
 
     /// Whether nothing approximate may be carried.

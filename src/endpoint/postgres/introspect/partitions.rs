@@ -8,7 +8,7 @@ use super::other;
 use super::relations::Relations;
 use super::rows::{ConstraintRow, IndexPartRow, IndexRow, Oid, RelationRow};
 use crate::catalog::OtherObject;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// A partition root with everything below it.
@@ -54,10 +54,11 @@ impl<'r> Tree<'r> {
         others: &mut Vec<OtherObject>,
     ) -> (Vec<ConstraintRow>, Vec<ConstraintRow>) {
         let of = |oid: Oid| by_relation.get(&oid).map(Vec::as_slice).unwrap_or_default();
-        let root_has = |name: &str| of(self.root.oid).iter().any(|row| row.kind == 'c' && row.name == name);
+        let of_root: HashSet<&str> =
+            of(self.root.oid).iter().filter(|row| row.kind == 'c').map(|row| row.name.as_str()).collect();
         let own = |row: &&ConstraintRow| match row.kind {
             // Checks are inherited by name.
-            'c' => !root_has(&row.name),
+            'c' => !of_root.contains(row.name.as_str()),
             'n' => false,
             _ => top_relation(row.oid, by_oid) != Some(self.root.oid),
         };

@@ -11,7 +11,8 @@ SELECT row_to_json(x)::text FROM (
                WHERE k.conrelid = t.oid AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum
            ) AS not_null,
            -- A column without a default of its own has that of its domain.
-           coalesce(pg_get_expr(f.adbin, f.adrelid),
+           -- Only a generated column's names others; told of the table, the server first lists all its columns.
+           coalesce(pg_get_expr(f.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE f.adrelid END),
                     CASE WHEN y.typtype = 'd' THEN pg_get_expr(y.typdefaultbin, 0) END) AS expression,
            a.attidentity AS identity,
            a.attgenerated AS generated,

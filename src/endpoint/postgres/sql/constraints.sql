@@ -26,8 +26,12 @@ SELECT row_to_json(x)::text FROM (
            (SELECT json_agg(a.attname ORDER BY k.place)
             FROM unnest(c.delete_columns) WITH ORDINALITY AS k (number, place)
             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.number) AS on_delete_columns,
-           CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid) END AS expression,
-           pg_get_constraintdef(c.oid) AS definition,
+           s.expression,
+           -- As the server writes it, without having it look at all columns of the table once more.
+           coalesce('CHECK (' || s.expression || ')' || CASE WHEN c.connoinherit THEN ' NO INHERIT' ELSE '' END
+                        || CASE WHEN NOT c.enforced THEN ' NOT ENFORCED'
+                                WHEN NOT c.convalidated THEN ' NOT VALID' ELSE '' END,
+                    pg_get_constraintdef(c.oid)) AS definition,
            coalesce(i.nulls_not_distinct, false) AS nulls_not_distinct,
            (SELECT json_agg(a.attname ORDER BY p.place)
             FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS p (place)
@@ -40,6 +44,10 @@ SELECT row_to_json(x)::text FROM (
         SELECT k.*, confdelsetcols AS delete_columns, conenforced AS enforced, conperiod AS period
         FROM pg_constraint k
     ) c
+    -- OFFSET keeps the server from writing the expression once for each use.
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid) END AS expression OFFSET 0
+    ) s
     JOIN pg_class t ON t.oid = c.conrelid
     JOIN pg_namespace n ON n.oid = t.relnamespace
     LEFT JOIN pg_class r ON r.oid = c.confrelid

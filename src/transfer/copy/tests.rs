@@ -1,0 +1,149 @@
+use super::*;
+use crate::catalog::{Catalog, Column, DataType, Deferrable, Key, QualifiedName, Shape, Table, TableKind};
+use crate::endpoint::TakeRow;
+use crate::event::nobody;
+use crate::plan::{self, choices::Choices};
+use crate::transfer::finish;
+use rusqlite::limits::Limit;
+use std::borrow::Cow;
+
+const LIMIT: usize = 100_000;
+
+/// Rows of one table.
+struct Rows(Vec<Vec<Cell<'static>>>);
+
+impl Source for Rows {
+    fn describe(&self) -> String {
+        "rows in memory".to_owned()
+    }
+
+    fn catalog(&mut self) -> Result<Catalog> {
+        unreachable!("the plan is made")
+    }
+
+    fn read(&mut self, _: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
+        self.0.iter().try_for_each(|cells| row(cells))
+    }
+}
+
+/// A table with a key `id`, a text `content` and a bytea `picture`.
+fn plan() -> Plan {
+    let column = |name: &str, spelling: &str, shape| Column {
+        name: name.to_owned(),
+        data_type: DataType::new(spelling, shape),
+        not_null: false,
+        default: None,
+        identity: None,
+        generated: None,
+        sequence: None,
+        collation: None,
+        comment: None,
+    };
+    let table = Table {
+        name: QualifiedName::new("public", "files"),
+        kind: TableKind::Ordinary,
+        inherits: Vec::new(),
+        has_heirs: false,
+        columns: vec![
+            column("id", "text", Shape::Text),
+            column("content", "text", Shape::Text),
+            column("picture", "bytea", Shape::Bytea),
+        ],
+        primary_key: Some(Key {
+            name: "files_pkey".to_owned(),
+            columns: vec!["id".to_owned()],
+            nulls_not_distinct: false,
+            deferrable: Deferrable::No,
+            include: Vec::new(),
+        }),
+        unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+        row_estimate: 0,
+        size_bytes: 0,
+    };
+    let catalog = Catalog {
+        engine: "none".to_owned(),
+        database: "copy".to_owned(),
+        encoding: "UTF8".to_owned(),
+        tables: vec![table],
+        views: Vec::new(),
+        sequences: Vec::new(),
+        others: Vec::new(),
+    };
+    plan::plan(&catalog, &Choices::default())
+}
+
+fn row(id: String, content: usize, picture: usize) -> Vec<Cell<'static>> {
+    let content = Cell::Text(Cow::Owned("c".repeat(content)));
+    vec![Cell::Text(Cow::Owned(id)), content, Cell::Bytes(Cow::Owned(vec![7; picture]))]
+}
+
+/// Copies rows into a file whose rows have at most `LIMIT` bytes.
+fn copied(rows: Vec<Vec<Cell<'static>>>) -> Result<Copied> {
+    let folder = tempfile::tempdir().unwrap();
+    let loader = Loader::create(&folder.path().join("copy.db"), 4096)?;
+    loader.connection().set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(LIMIT).unwrap()).unwrap();
+    let plan = plan();
+    loader.begin()?;
+    finish::create_tables(&loader, &plan, true)?;
+    let (_, copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody)?;
+    Ok(copied[0])
+}
+
+fn refused(rows: Vec<Vec<Cell<'static>>>) -> Error {
+    copied(rows).expect_err("a row beyond the limit")
+}
+
+#[test]
+fn a_value_beyond_the_limit_is_named_before_sqlite_is_asked() {
+    let error = refused(vec![row("a".into(), 5, 5), row("b".into(), LIMIT + 1, 5)]);
+    assert_eq!(
+        error.to_string(),
+        "copy table `public.files`, row [\"b\"], column `content`: the value has 100001 bytes; SQLite takes 100000 at most"
+    );
+    let hint = error.way_out().unwrap();
+    assert!(hint.contains("`drop.\"files.content\" = \"why\"`") && hint.contains("`--exclude-table files`"), "{hint}");
+}
+
+#[test]
+fn a_row_beyond_the_limit_is_named_by_the_value_that_is_too_much() {
+    let error = refused(vec![row("b".into(), LIMIT / 2, LIMIT / 2 + 1)]);
+    assert!(error.object().ends_with("row [\"b\"], column `picture`"), "{error}");
+    assert!(error.cause().contains("the row has more than 100000"), "{error}");
+}
+
+#[test]
+fn a_row_at_the_limit_is_sqlites_to_refuse_and_reads_the_same() {
+    // The record's own bytes are what is too much: texts and blobs alone would fit.
+    let error = refused(vec![row("b".into(), 10, LIMIT - 11)]);
+    assert!(error.object().ends_with("row [\"b\"], column `picture`"), "{error}");
+    assert!(error.way_out().unwrap().contains("drop.\"files.picture\""), "{error}");
+    let largest = copied(vec![row("b".into(), 10, LIMIT - 30)]).unwrap();
+    assert_eq!((largest.digest.rows, largest.bytes), (1, LIMIT as u64 - 19));
+}
+
+#[test]
+fn a_key_that_is_the_large_value_is_not_shown() {
+    let error = refused(vec![row("a".into(), 5, 5), row("k".repeat(LIMIT + 1), 5, 5)]);
+    assert!(error.object().ends_with("row 2 of the scan, column `id`"), "{error}");
+    let error = refused(vec![row("k".repeat(LIMIT - 5), 2, 2)]);
+    assert!(error.to_string().len() < 400, "{error}");
+}
+
+#[test]
+fn oversized_rows_are_on_their_way_one_at_a_time_and_all_arrive() {
+    // Larger than a batch keeps, smaller than the real limit.
+    let folder = tempfile::tempdir().unwrap();
+    let loader = Loader::create(&folder.path().join("copy.db"), 4096).unwrap();
+    let plan = plan();
+    loader.begin().unwrap();
+    finish::create_tables(&loader, &plan, true).unwrap();
+    let rows = (0..12).map(|n| row(n.to_string(), if n % 3 == 0 { 5 } else { 3 << 20 }, 5)).collect();
+    let (loader, copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody).unwrap();
+    assert_eq!(copied[0].digest.rows, 12);
+    let sum = "SELECT sum(length(content)) FROM files";
+    assert_eq!(loader.connection().query_row(sum, [], |row| row.get::<_, i64>(0)).unwrap(), 8 * (3 << 20) + 4 * 5);
+}
