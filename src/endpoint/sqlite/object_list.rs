@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(problem, "ok");
         let mut rows = connection.prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema").unwrap();
         let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
-        rows.unwrap().map(|row| (row.unwrap())).collect()
+        rows.unwrap().map(|row| row.unwrap()).collect()
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(list.objects().unwrap().len(), 2 * ROWS_LEFT_MAX);
         list.release().unwrap();
         let count = "SELECT count(*) FROM sqlite_schema";
-        assert_eq!(connection.query_row(count, [], |row| row.get::<_, usize>(0)).unwrap(), 2 * ROWS_LEFT_MAX);
+        assert_eq!(connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 2 * ROWS_LEFT_MAX as i64);
         connection.execute_batch("INSERT INTO t100 VALUES (1)").unwrap();
     }
 
