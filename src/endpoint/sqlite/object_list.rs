@@ -80,7 +80,9 @@ impl<'c> ObjectList<'c> {
             insert.execute(params![object.kind, object.name, object.table, object.root_page, object.sql])?;
         }
         drop(insert);
-        self.connection.execute_batch("PRAGMA writable_schema = RESET")
+        self.connection.execute_batch("PRAGMA writable_schema = RESET")?;
+        // SQLite reads the list when it next needs it.
+        self.connection.prepare("SELECT name FROM sqlite_schema").map(drop)
     }
 
     fn take_out(&mut self) -> Result<()> {
@@ -157,7 +159,7 @@ mod tests {
         let mut list = ObjectList::hold(&connection).unwrap();
         for number in 0..2 * ROWS_LEFT_MAX {
             list.create(&format!("CREATE TABLE t{number} (a)")).unwrap();
-            list.create(&format!("CREATE VIEW v{number} AS SELECT nothing FROM t{number}")).unwrap();
+            list.create(&format!("CREATE VIEW v{number} AS SELECT missing FROM t{number}")).unwrap();
             assert!(connection.prepare(&format!("SELECT * FROM v{number}")).is_err());
             connection.execute_batch(&format!("DROP VIEW v{number}")).unwrap();
             assert!(list.create("CREATE TABLE x (a, CHECK (unknown(a)))").is_err());
