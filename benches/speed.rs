@@ -120,19 +120,6 @@ fn ours(url: &str) -> Value {
         "indexes": indexes,
         "together": rows + indexes,
         "digest": outcome.durations.verify.as_secs_f64(),
-        "memory": peak_memory_mb(),
+        "memory": support::usage().peak_memory_mb,
     })
-}
-
-/// The highest resident memory of this process so far, in megabytes of 1,000,000 bytes.
-fn peak_memory_mb() -> f64 {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a rusage of our own, which zeroes are a valid value of.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
-    };
-    // Kibibytes on Linux, bytes on macOS.
-    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
-    usage.ru_maxrss as f64 * unit / 1e6
 }

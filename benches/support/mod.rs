@@ -17,15 +17,43 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// A database with that many events.
 pub fn filled(server: &Server, events: u64) -> Database {
     let database = server.create_database("bench").expect("a database on the server");
-    let sql = SCHEMA.replace(":events", &events.to_string());
+    execute(&database.url(), &SCHEMA.replace(":events", &events.to_string()));
+    database
+}
+
+/// Runs statements on the server.
+pub fn execute(url: &str, sql: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         use sqlx::{Connection, Executor};
-        let mut connection = sqlx::PgConnection::connect(&database.url()).await.expect("a connection");
-        connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.expect("the data");
+        let mut connection = sqlx::PgConnection::connect(url).await.expect("a connection");
+        connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))).await.expect("the data");
         connection.close().await.expect("a clean end");
     });
-    database
+}
+
+/// What this process has used so far.
+pub struct Usage {
+    /// Its own time of the processor, in seconds.
+    pub processor_seconds: f64,
+    /// Its highest resident memory, in megabytes of 1,000,000 bytes.
+    pub peak_memory_mb: f64,
+}
+
+/// Asks the system.
+pub fn usage() -> Usage {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a rusage of our own, which zeroes are a valid value of.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    // Kibibytes on Linux, bytes on macOS.
+    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
+    Usage {
+        processor_seconds: usage.ru_utime.tv_sec as f64 + usage.ru_utime.tv_usec as f64 / 1e6,
+        peak_memory_mb: usage.ru_maxrss as f64 * unit / 1e6,
+    }
 }
 
 /// The source at a URL.
