@@ -5,8 +5,8 @@
 //! caller makes the file durable before anybody else sees it.
 
 use super::batch::Batch;
-use super::pragma;
 use super::object_list::ObjectList;
+use super::pragma;
 use super::statement::{Insert, StepError};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
