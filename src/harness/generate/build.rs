@@ -131,6 +131,7 @@ fn plan<'c>(
         orderings: Vec::new(),
         judged: Vec::new(),
         judged_conditions: Vec::new(),
+        unsolved: Vec::new(),
         feeds: Vec::new(),
         wanted: rows,
         names: names.clone(),
@@ -228,6 +229,9 @@ fn plan<'c>(
             let tried = fewer.map(|limits| ColumnPlan::new(column, limits, form, hint, suggested.clone()));
             if let Some(solved) = tried.into_iter().find(Result::is_ok) {
                 found.unsolve(number);
+                if let Err(error) = &made {
+                    plan.unsolved.push(format!("column `{}`: {}", column.name, error.cause()));
+                }
                 made = solved;
             }
         }
@@ -240,6 +244,11 @@ fn plan<'c>(
             told.hint("say under `[generate.columns]` what values it has")
         })?;
         plan.columns.push(made);
+        if limits.allowed.is_none() && hint.is_none_or(|hint| hint.values.is_none()) {
+            for (pattern, is_cast) in std::mem::take(&mut found.patterns[number]) {
+                plan.columns[number].suggest(column, pattern, is_cast);
+            }
+        }
         let planned = &mut plan.columns[number];
         if found.often_null.contains(&number) && planned.null_share > 0.0 && planned.null_share < 1.0 {
             planned.null_share = 0.5;
@@ -279,9 +288,16 @@ fn plan<'c>(
                 Some(column) => vec![column],
                 None => checks::columns_of(&condition.expression, &inserted, sqlite),
             },
+            words: checks::words_of(&condition.expression),
             name: condition.name,
         })
         .collect();
+    for condition in plan.judged_conditions.iter().filter(|condition| plan.judged.contains(&condition.name)) {
+        for column in &condition.columns {
+            plan.columns[*column].judged = true;
+            plan.columns[*column].words.extend(condition.words.iter().cloned());
+        }
+    }
     no_null_where_keys_count_it(&mut plan);
     Ok(plan)
 }
@@ -292,7 +308,7 @@ fn plan_is_foreign(groups: &[Vec<Foreign>], selves: &[Foreign], broken: &[Foreig
 
 /// The same limits with some of them left out, the fewest first.
 fn fewer_limits(limits: &Limits) -> Vec<Limits> {
-    let no_pattern = Limits { pattern: None, ..limits.clone() };
+    let no_pattern = Limits { patterns: Vec::new(), ..limits.clone() };
     let no_range = Limits { minimum: None, maximum: None, ..limits.clone() };
     let no_length = Limits { length_min: None, length_max: None, ..no_pattern.clone() };
     let nothing = Limits { minimum: None, maximum: None, excluded: Vec::new(), ..no_length.clone() };

@@ -108,7 +108,14 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 self.full = Some(format!("{which} {} allows no more", names.join(", ")));
             }
             if self.refused.iter().sum::<u64>() >= u64::from(CONDITION_TRIES_MAX) {
-                return Err(self.unsatisfied());
+                let error = self.unsatisfied();
+                if self.taken == 0 {
+                    return Err(error);
+                }
+                // With the rows that there are, something can be tested.
+                self.rows.clear();
+                self.progress.clear();
+                self.full = Some(error.cause().to_owned());
             }
         }
     }
@@ -128,10 +135,17 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 Ruling::Holds(_) => self.plan.judged_conditions.len(),
                 Ruling::Misses(place) => place,
                 Ruling::Unfit => {
-                    if let Some(refused) = self.refused.last_mut() {
-                        *refused += 1;
+                    let conditions = self.plan.judged_conditions.len();
+                    self.refused[conditions] += 1;
+                    // An error tells no condition: one after the other is taken for it.
+                    let place = self.refused[conditions] as usize % conditions.max(1);
+                    let vain = progress.missed(0);
+                    if conditions == 0 || vain >= self.mender.patience(place, true) {
+                        maker.release(&row);
+                    } else if let Some(row) = maker.mend(row, &mut self.mender, place, vain) {
+                        self.rows.push(row);
+                        self.progress.push(progress);
                     }
-                    maker.release(&row);
                     continue;
                 }
             };
@@ -148,7 +162,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
             let vain = progress.missed(missed);
             if vain >= self.mender.patience(missed, true) {
                 maker.release(&row);
-            } else if let Some(row) = maker.mend(row, &mut self.mender, missed) {
+            } else if let Some(row) = maker.mend(row, &mut self.mender, missed, vain) {
                 self.rows.push(row);
                 self.progress.push(progress);
             }
@@ -182,11 +196,6 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 format!("all of the checks {}", checks.join(", "))
             }
         };
-        Error::could_not(
-            "generate rows of",
-            format!("`{}`", self.plan.table.name),
-            format!("no row satisfied {which} in {tries} tries"),
-        )
-        .hint("say under `[generate.columns]` what values its columns have")
+        self.plan.unsatisfied(&which, tries)
     }
 }

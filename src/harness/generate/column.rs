@@ -1,16 +1,18 @@
 //! One column's values: what its type, its checks and the project's hints together leave.
 
-use super::checks::{Family, is_plain_moment, tighten};
+use super::checks::{Family, is_plain_moment, spelling, tighten};
 use super::values::{Bound, Limits, Pattern, ValueSource};
 use crate::catalog::{Column, DataType, Shape};
 use crate::error::Result;
-use crate::harness::Random;
+use crate::harness::{Random, Seed};
 use crate::project::{ColumnHint, Form};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 /// How often an awkward time is drawn before an ordinary one has to do.
 const AWKWARD_TIMES_MAX: u32 = 8;
+/// How many values a pattern suggests.
+const SUGGESTED_MAX: usize = 32;
 /// How often an ordinary nullable column is NULL.
 const NULL_SHARE: f64 = 0.12;
 
@@ -22,6 +24,13 @@ pub(super) struct ColumnPlan {
     shape: Shape,
     /// Values that some condition asks for, drawn every other time.
     suggested: Vec<String>,
+    /// Whether some condition on it is only decided by somebody else.
+    pub(super) judged: bool,
+    /// Whether values of the type that are equal are spelled alike, by [`ColumnPlan::key`] or by the server: then distinct
+    /// ones can be drawn.
+    pub(super) spelled_once: bool,
+    /// The texts and numbers in these conditions.
+    pub(super) words: Vec<String>,
     pub(super) nullable: bool,
     pub(super) null_share: f64,
     /// Every row has another value.
@@ -74,6 +83,9 @@ impl ColumnPlan {
             form,
             shape,
             suggested,
+            judged: false,
+            spelled_once: is_spelled_once(&data_type),
+            words: Vec::new(),
             nullable,
             null_share,
             distinct: false,
@@ -93,6 +105,42 @@ impl ColumnPlan {
     /// The index-th of the distinct values.
     pub(super) fn nth(&self, index: u64) -> Option<String> {
         self.source.nth(index).map(|value| self.formed(value))
+    }
+
+    /// Adds values that match a pattern some condition names, as far as they are values of the column.
+    pub(super) fn suggest(&mut self, column: &Column, pattern: Pattern, is_cast: bool) {
+        if self.form.is_some() {
+            return;
+        }
+        let text = DataType::new("text", Shape::Text);
+        let family = Family::of(column, false);
+        let padded = family == Family::Padded && !is_cast;
+        let pattern = if family == Family::Caseless && !is_cast { pattern.ignoring_case() } else { pattern };
+        let patterns: Vec<Pattern> = std::iter::once(pattern).chain(spelling(&self.shape, &column.data_type)).collect();
+        let data_type = if family.is_text() { &column.data_type } else { &text };
+        let Ok(source) = ValueSource::new(data_type, Limits { patterns, padded, ..Limits::default() }) else { return };
+        let mut random = Seed(0).random();
+        for _ in 0..SUGGESTED_MAX {
+            let value = source.draw(&mut random, false);
+            if self.source.accepts(&value) && !self.suggested.contains(&value) {
+                self.suggested.push(value);
+            }
+        }
+    }
+
+    /// A value out of the words of the conditions on it, and of others.
+    pub(super) fn near(&self, others: &[&str], random: &mut Random) -> String {
+        if self.form.is_some() {
+            return self.draw(random, false);
+        }
+        let words: Vec<&str> = self.words.iter().map(String::as_str).chain(others.iter().copied()).collect();
+        self.source.near(&words, random)
+    }
+
+    /// Whether awkward values are told apart as well: to the server, the numbers of a JSON document are equal whatever
+    /// their digits.
+    pub(super) fn awkward_are_spelled_once(&self) -> bool {
+        self.spelled_once && self.shape != Shape::Jsonb
     }
 
     /// Any value.
@@ -147,6 +195,27 @@ impl ColumnPlan {
     }
 }
 
+/// Whether equal values of a type are spelled alike once they are read.
+fn is_spelled_once(data_type: &DataType) -> bool {
+    match &data_type.base().shape {
+        Shape::Numeric { .. } | Shape::Real | Shape::Double | Shape::Jsonb => true,
+        Shape::Array { element, .. } => {
+            !matches!(
+                element.base().shape,
+                Shape::Numeric { .. } | Shape::Real | Shape::Double | Shape::Jsonb | Shape::Array { .. }
+            ) && is_spelled_once(element)
+        }
+        Shape::Composite(_) | Shape::Hstore | Shape::Json | Shape::Domain(_) => false,
+        Shape::Other => {
+            let name = data_type.base().name.split('(').next().unwrap_or_default().trim();
+            // An interval of a month is one of thirty days.
+            let known = ["inet", "cidr", "macaddr", "macaddr8", "bit", "bit varying", "money", "pg_lsn"];
+            known.contains(&name) || name.starts_with("time") || name.ends_with("range")
+        }
+        _ => true,
+    }
+}
+
 /// Adds what a hint says to what the checks say.
 fn narrow(limits: &mut Limits, hint: &ColumnHint, family: Family) {
     if let Some(values) = &hint.values {
@@ -160,7 +229,12 @@ fn narrow(limits: &mut Limits, hint: &ColumnHint, family: Family) {
     }
     if let Some(pattern) = &hint.pattern {
         let text = format!("^(?:{pattern})$");
-        limits.pattern = Some(Pattern::Regex { text, ignore_case: false, negated: false });
+        if limits.padded {
+            // The project means the text itself.
+            limits.patterns.clear();
+            limits.padded = false;
+        }
+        limits.patterns.push(Pattern::Regex { text, ignore_case: false, negated: false });
     }
     limits.length_min = hint.length_min.or(limits.length_min);
     limits.length_max = hint.length_max.or(limits.length_max);

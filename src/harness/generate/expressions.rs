@@ -36,7 +36,7 @@ pub(super) fn of_indexes(table: &Table, inserted: &[&Column], sqlite: bool, rows
                     limits.allowed = Some(spaced_days(days, rows).map(date).collect());
                 }
                 (Shape::Text | Shape::VarChar { .. }, _)
-                    if columns.len() > 1 && limits.pattern.is_none() && limits.allowed.is_none() =>
+                    if columns.len() > 1 && limits.patterns.is_empty() && limits.allowed.is_none() =>
                 {
                     let own = match shape {
                         Shape::VarChar { length: Some(length) } => u32::try_from(*length).unwrap_or(CHARACTERS),

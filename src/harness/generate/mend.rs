@@ -16,6 +16,20 @@ const VAIN_MAX: u32 = 16;
 /// The same where there is none yet, and the row is looked at in this process.
 const VAIN_WITHOUT_EXAMPLE_MAX: u32 = 1000;
 
+/// How often a row is mended in vain before awkward values may help where only ordinary ones were asked for.
+const VAIN_BEFORE_AWKWARD: u32 = 4;
+
+/// How a value is drawn again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Manner<'w> {
+    /// As it was drawn.
+    Usual,
+    /// Out of the words of the conditions on it, and of these: the values beside it.
+    Near(&'w [&'w str]),
+    Ordinary,
+    Awkward,
+}
+
 /// What is known of the conditions of a table, by place.
 #[derive(Debug)]
 pub(super) struct Mender {
@@ -26,6 +40,8 @@ pub(super) struct Mender {
 struct Mendable {
     /// The columns that it is about and that may be drawn again.
     free: Vec<usize>,
+    /// The columns that it is about.
+    columns: Vec<usize>,
     /// Whether some row has missed it.
     missed: bool,
     /// Values of these columns under which it held, none of them NULL.
@@ -45,6 +61,7 @@ impl Mender {
         };
         let mendable = |columns: &[usize]| Mendable {
             free: columns.iter().copied().filter(is_free).collect(),
+            columns: columns.to_vec(),
             missed: false,
             examples: Vec::new(),
         };
@@ -57,7 +74,8 @@ impl Mender {
         place: usize,
         row: &mut Row,
         random: &mut Random,
-        draw: impl Fn(usize, &mut Random) -> Cell,
+        vain: u32,
+        draw: impl Fn(usize, &mut Random, &Manner<'_>) -> Cell,
     ) -> bool {
         let Some(condition) = self.conditions.get_mut(place).filter(|condition| !condition.free.is_empty()) else {
             return false;
@@ -68,7 +86,29 @@ impl Mender {
             if condition.examples.is_empty() || random.chance(0.5) { None } else { random.pick(&condition.examples) };
         match example {
             Some(cells) => condition.free.iter().zip(cells).for_each(|(column, cell)| row[*column].clone_from(cell)),
-            None => condition.free.iter().for_each(|column| row[*column] = draw(*column, random)),
+            None => {
+                let manner = random.below(if vain < VAIN_BEFORE_AWKWARD { 3 } else { 4 });
+                // One column or all of them: what the others have may be right.
+                let one = random.below(2 * condition.free.len() as u64) as usize;
+                for (place, column) in condition.free.iter().enumerate() {
+                    if one < condition.free.len() && one != place {
+                        continue;
+                    }
+                    let others = condition.columns.iter().filter(|other| *other != column);
+                    let words: Vec<String> = others.filter_map(|other| row[*other].clone()).collect();
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    row[*column] = draw(
+                        *column,
+                        random,
+                        &match manner {
+                            0 => Manner::Usual,
+                            1 => Manner::Near(&words),
+                            2 => Manner::Ordinary,
+                            _ => Manner::Awkward,
+                        },
+                    );
+                }
+            }
         }
         true
     }

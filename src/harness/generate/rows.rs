@@ -6,7 +6,7 @@
 use super::checks::{Condition, Verdict};
 use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
-use super::mend::{Mender, Progress};
+use super::mend::{Manner, Mender, Progress};
 use super::table_plan::{Foreign, Slot, TablePlan, Way};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
@@ -54,6 +54,7 @@ pub(super) struct RowMaker<'p, 'c> {
     /// How often each condition was missed, and all of them since the last row.
     missed: Vec<u64>,
     misses: u64,
+    made: u64,
 }
 
 #[derive(Debug)]
@@ -150,6 +151,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             mender: Mender::new(plan, plan.conditions.iter().map(Condition::columns)),
             missed: vec![0; plan.conditions.len()],
             misses: 0,
+            made: 0,
         }
     }
 
@@ -180,6 +182,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 Ok(row) => {
                     self.advance();
                     self.misses = 0;
+                    self.made += 1;
                     return Ok(Made::Row(row));
                 }
                 Err(Refused::Full(why)) => return Ok(Made::Full(why)),
@@ -200,7 +203,9 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 Err(Refused::Condition) => {
                     condition_tries += 1;
                     if condition_tries >= CONDITION_TRIES_MAX || self.misses >= MISSES_MAX {
-                        return Err(self.unsatisfied());
+                        let error = self.unsatisfied();
+                        // With the rows that there are, something can be tested.
+                        return if self.made > 0 { Ok(Made::Full(error.cause().to_owned())) } else { Err(error) };
                     }
                 }
             }
@@ -227,12 +232,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     fn unsatisfied(&self) -> Error {
         let worst = (0..self.missed.len()).max_by_key(|place| self.missed[*place]).unwrap_or_default();
         let name = self.plan.conditions.get(worst).map(|condition| condition.name.as_str()).unwrap_or_default();
-        Error::could_not(
-            "generate rows of",
-            format!("`{}`", self.plan.table.name),
-            format!("no row satisfied the check `{name}` in {} tries", self.misses),
-        )
-        .hint("say under `[generate.columns]` what values its columns have")
+        self.plan.unsatisfied(&format!("the check `{name}`"), self.misses)
     }
 
     /// The combination in hand was used.
@@ -326,8 +326,10 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             self.misses += 1;
             let vain = progress.missed(place);
             let awkward = self.awkward;
+            let redraw =
+                |column: usize, random: &mut Random, manner: &Manner<'_>| redraw(plan, awkward, column, random, manner);
             if vain >= self.mender.patience(place, false)
-                || !self.mender.mend(place, row, &mut self.random, |column, random| draw(plan, awkward, column, random))
+                || !self.mender.mend(place, row, &mut self.random, vain, redraw)
             {
                 return Err(Refused::Condition);
             }
@@ -336,11 +338,12 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     }
 
     /// Changes a row that misses a condition of a judge; `None` where that cannot be, or stands against the rest of it.
-    pub(super) fn mend(&mut self, mut row: Row, mender: &mut Mender, place: usize) -> Option<Row> {
+    pub(super) fn mend(&mut self, mut row: Row, mender: &mut Mender, place: usize, vain: u32) -> Option<Row> {
         self.release(&row);
         let (plan, awkward) = (self.plan, self.awkward);
-        let changed =
-            mender.mend(place, &mut row, &mut self.random, |column, random| draw(plan, awkward, column, random));
+        let redraw =
+            |column: usize, random: &mut Random, manner: &Manner<'_>| redraw(plan, awkward, column, random, manner);
+        let changed = mender.mend(place, &mut row, &mut self.random, vain, redraw);
         self.misses = 0;
         (changed && self.settle(&mut row).is_ok() && self.claim(&row, false).is_ok()).then_some(row)
     }
@@ -348,11 +351,28 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     /// A value that no other row has in this column.
     fn distinct(&mut self, place: usize) -> Option<String> {
         let column = &self.plan.columns[place];
-        let tracked = self.awkward > 0.0 && column.text_tells_apart;
-        if tracked && self.random.chance(self.awkward) {
+        let is_hard = column.judged && column.spelled_once;
+        let tracked = is_hard || self.awkward > 0.0 && column.text_tells_apart;
+        let hash = |value: &str| hash_of([column.key(value).as_ref()]);
+        if is_hard && self.random.chance(0.75) {
+            // The next of the distinct values may never satisfy the condition on it.
+            for _ in 0..4 {
+                let value = match self.random.below(16) {
+                    0..=5 => column.near(&[], &mut self.random),
+                    // Where ordinary values do not satisfy it, perhaps these do.
+                    choice => {
+                        let awkward = choice == 6 || choice < 12 && self.awkward > 0.0;
+                        column.draw(&mut self.random, awkward && column.awkward_are_spelled_once())
+                    }
+                };
+                if self.used[place].insert(hash(&value)) {
+                    return Some(value);
+                }
+            }
+        } else if tracked && self.random.chance(self.awkward) {
             for _ in 0..4 {
                 let value = column.draw(&mut self.random, true);
-                if self.used[place].insert(hash_of([value.as_str()])) {
+                if self.used[place].insert(hash(&value)) {
                     return Some(value);
                 }
             }
@@ -360,7 +380,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         loop {
             let value = column.nth(self.next[place])?;
             self.next[place] += 1;
-            if !tracked || self.used[place].insert(hash_of([value.as_str()])) {
+            if !tracked || self.used[place].insert(hash(&value)) {
                 return Some(value);
             }
         }
@@ -660,6 +680,19 @@ fn draw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random) 
     }
     let awkward = awkward > 0.0 && random.chance(awkward);
     Some(column.draw(random, awkward))
+}
+
+/// A value in place of one under which a condition did not hold.
+fn redraw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random, manner: &Manner<'_>) -> Cell {
+    let own = &plan.columns[column];
+    if matches!(manner, Manner::Usual) || own.null_share > 0.0 && random.chance(own.null_share) {
+        return draw(plan, awkward, column, random);
+    }
+    Some(match manner {
+        Manner::Near(words) => own.near(words, random),
+        Manner::Usual | Manner::Ordinary => own.draw(random, false),
+        Manner::Awkward => own.draw(random, true),
+    })
 }
 
 /// One of `count` rows: a fifth of them is preferred, none is left out.

@@ -4,6 +4,7 @@
 use super::checks::Condition;
 use super::column::ColumnPlan;
 use crate::catalog::Table;
+use crate::error::Error;
 
 /// A table and how its rows are made.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) struct TablePlan<'c> {
     pub(super) judged: Vec<String>,
     /// What a judge is asked, in its order.
     pub(super) judged_conditions: Vec<JudgedCondition>,
+    /// Why limits of a column were left to who decides them, by column.
+    pub(super) unsolved: Vec<String>,
     /// The stores of keys that its rows go to, with the places of the columns.
     pub(super) feeds: Vec<(usize, Vec<usize>)>,
     /// How many rows it is to have.
@@ -42,6 +45,8 @@ pub(super) struct TablePlan<'c> {
 pub(super) struct JudgedCondition {
     pub(super) name: String,
     pub(super) columns: Vec<usize>,
+    /// The texts and numbers that it names.
+    pub(super) words: Vec<String>,
 }
 
 /// A foreign key.
@@ -118,6 +123,17 @@ impl TablePlan<'_> {
             }
         }
         Some(slots)
+    }
+
+    /// The error of a table of which no row satisfies a condition.
+    pub(super) fn unsatisfied(&self, which: &str, tries: u64) -> Error {
+        let mut cause = format!("no row satisfied {which} in {tries} tries");
+        for unsolved in &self.unsolved {
+            cause.push_str("; ");
+            cause.push_str(unsolved);
+        }
+        Error::could_not("generate rows of", format!("`{}`", self.table.name), cause)
+            .hint("say under `[generate.columns]` what values its columns have")
     }
 
     /// Whether a column gets its value from a foreign key.

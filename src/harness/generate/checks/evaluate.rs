@@ -14,6 +14,10 @@ pub(in crate::harness::generate) enum Family {
     Text {
         bytewise: bool,
     },
+    /// Text without the blanks at its end: `char(n)`.
+    Padded,
+    /// Text whatever the case of its letters: `citext`.
+    Caseless,
     Moment,
     Boolean,
     /// Nothing is known but whether it is NULL.
@@ -27,10 +31,22 @@ impl Family {
             Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => Family::Number,
             Shape::Real | Shape::Double | Shape::Numeric { .. } => Family::Number,
             Shape::Text | Shape::VarChar { .. } | Shape::Enum(_) | Shape::Name => Family::Text { bytewise: sqlite },
+            Shape::Char { .. } => Family::Padded,
+            Shape::Citext => Family::Caseless,
             Shape::Date | Shape::Timestamp { .. } => Family::Moment,
             Shape::Boolean => Family::Boolean,
             _ => Family::Opaque,
         }
+    }
+
+    /// Whether its values are texts.
+    pub(in crate::harness::generate) fn is_text(self) -> bool {
+        matches!(self, Family::Text { .. } | Family::Padded | Family::Caseless)
+    }
+
+    /// Whether only the server's collation knows what comes first.
+    fn is_collated(self) -> bool {
+        self.is_text() && self != Family::Text { bytewise: true }
     }
 }
 
@@ -67,11 +83,7 @@ pub(super) fn decidable(node: &Node, families: &[Family]) -> bool {
         Node::Compare(comparison, left, right) => {
             let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
             match (plain(left), plain(right)) {
-                (Some(Family::Text { bytewise: false }), _) | (_, Some(Family::Text { bytewise: false }))
-                    if ordered =>
-                {
-                    false
-                }
+                (Some(family), _) | (_, Some(family)) if ordered && family.is_collated() => false,
                 (Some(Family::Opaque), Some(_)) | (Some(_), Some(Family::Opaque)) => {
                     // Two literals, or a literal beside an opaque column.
                     matches!((left.as_ref(), right.as_ref()), (Node::Literal(_), other) | (other, Node::Literal(_))
@@ -88,7 +100,7 @@ pub(super) fn decidable(node: &Node, families: &[Family]) -> bool {
         Node::In(value, items) => items
             .iter()
             .all(|item| decidable(&Node::Compare(Comparison::Equal, value.clone(), Box::new(item.clone())), families)),
-        Node::Literal(_) | Node::Matches(..) | Node::Call(..) | Node::Other(_) => false,
+        Node::Literal(_) | Node::Text(_) | Node::Matches(..) | Node::Call(..) | Node::Other(_) => false,
     }
 }
 
@@ -99,14 +111,12 @@ fn decidable_value(node: &Node, families: &[Family]) -> Option<Family> {
         Node::Literal(_) | Node::Null => Some(Family::Opaque),
         Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
             ("length" | "char_length" | "character_length", [Node::Column(place)]) => {
-                matches!(families[*place], Family::Text { .. }).then_some(Family::Number)
+                families[*place].is_text().then_some(Family::Number)
             }
             ("num_nulls" | "num_nonnulls", _) => {
                 arguments.iter().all(|node| matches!(node, Node::Column(_))).then_some(Family::Number)
             }
-            ("btrim" | "trim", [Node::Column(place)]) => {
-                Some(families[*place]).filter(|family| matches!(family, Family::Text { .. }))
-            }
+            ("btrim" | "trim", [Node::Column(place)]) => Some(families[*place]).filter(|family| family.is_text()),
             _ => None,
         },
         _ => None,
@@ -186,7 +196,7 @@ pub(super) fn truth(node: &Node, row: &Row, families: &[Family]) -> Result<Optio
             }
             found
         }
-        Node::Literal(_) | Node::Matches(..) | Node::Call(..) | Node::Other(_) => Err(()),
+        Node::Literal(_) | Node::Text(_) | Node::Matches(..) | Node::Call(..) | Node::Other(_) => Err(()),
     }
 }
 
@@ -223,7 +233,10 @@ fn call(name: &str, arguments: &[Node], row: &Row, families: &[Family]) -> Value
         (_, [Node::Column(place)]) => match (&row[*place], name) {
             (None, _) => Value::Null,
             (Some(text), "btrim" | "trim") => Value::Text(text.trim_matches(' ').to_owned(), families[*place]),
-            (Some(text), _) => Value::Text(text.chars().count().to_string(), Family::Number),
+            (Some(text), _) => {
+                let text = if families[*place] == Family::Padded { text.trim_end_matches(' ') } else { text };
+                Value::Text(text.chars().count().to_string(), Family::Number)
+            }
         },
         _ => Value::Unknown,
     }
@@ -240,7 +253,7 @@ fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, ()
         _ => return Err(()),
     };
     let by_collation =
-        [left, right].iter().any(|value| matches!(value, Value::Text(_, Family::Text { bytewise: false })));
+        [left, right].iter().any(|value| matches!(value, Value::Text(_, family) if family.is_collated()));
     Ok(match comparison {
         Comparison::Equal => order.is_eq(),
         Comparison::NotEqual => order.is_ne(),
@@ -256,6 +269,9 @@ fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, ()
 pub(super) fn order(a: &str, b: &str, family: Family) -> Result<Ordering, ()> {
     match family {
         Family::Text { .. } => Ok(a.cmp(b)),
+        Family::Padded => Ok(a.trim_end_matches(' ').cmp(b.trim_end_matches(' '))),
+        Family::Caseless if a.is_ascii() && b.is_ascii() => Ok(a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase())),
+        Family::Caseless => Err(()),
         Family::Number => match (a.parse::<i128>(), b.parse::<i128>()) {
             (Ok(a), Ok(b)) => Ok(a.cmp(&b)),
             _ => {

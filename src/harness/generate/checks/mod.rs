@@ -7,12 +7,14 @@ mod evaluate;
 mod node;
 mod partitions;
 mod solve;
+mod words;
 
 use super::dataset::Row;
 pub(super) use evaluate::{Family, is_plain_moment};
 use node::Node;
 
 pub(super) use solve::{columns_of, domain_limits, find, predicate, tighten};
+pub(super) use words::{spelling, words_of};
 
 /// What is known about a condition on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,9 @@ use sqlparser::ast::{
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
+/// A longer chain of AND and OR is nested deeper by the parser than a thread's stack is sure to have room for.
+const CHAINED_MAX: usize = 1_000;
+
 /// A part of a condition.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::harness::generate) enum Node {
@@ -28,6 +31,9 @@ pub(in crate::harness::generate) enum Node {
     /// Of a list of values.
     In(Box<Node>, Vec<Node>),
     Matches(Box<Node>, Pattern),
+    /// A column cast to `text`, where that changes what is asked of it: the blanks of a `char(n)`, the case of `citext`,
+    /// the spelling of a number.
+    Text(Box<Node>),
     Call(String, Vec<Node>),
     /// Only a database can tell; what was found in it is kept for the columns.
     Other(Vec<Node>),
@@ -77,6 +83,9 @@ pub(super) struct Reader<'c> {
 impl Reader<'_> {
     /// The condition as a tree.
     pub(super) fn read(&self, condition: &str) -> Node {
+        if condition.matches(" AND ").count() + condition.matches(" OR ").count() > CHAINED_MAX {
+            return Node::Other(Vec::new());
+        }
         let dialect: &dyn Dialect = if self.sqlite { &SQLiteDialect {} } else { &PostgreSqlDialect {} };
         let parsed = Parser::new(dialect).try_with_sql(condition).and_then(|mut parser| parser.parse_expr());
         match parsed {
@@ -136,6 +145,7 @@ impl Reader<'_> {
             },
             Expr::UnaryOp { op: UnaryOperator::Plus, expr } => self.node(expr),
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => Node::Not(Box::new(self.node(expr))),
+            Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => self.chain(expression, op),
             Expr::BinaryOp { left, op, right } => self.binary(self.node(left), op, self.node(right)),
             // Of a row value, PostgreSQL asks every field: neither question is the other's opposite.
             Expr::IsNull(inner) | Expr::IsNotNull(inner) if self.is_composite(inner) => {
@@ -152,20 +162,23 @@ impl Reader<'_> {
                 not(Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right))))
             }
             Expr::InList { expr, list, negated } => {
-                negated_if(*negated, Node::In(Box::new(self.node(expr)), self.nodes(list)))
+                negated_if(*negated, Node::In(Box::new(self.trimmed(self.node(expr))), self.nodes(list)))
             }
             Expr::Between { expr, negated, low, high } => {
-                let value = self.node(expr);
+                let value = self.trimmed(self.node(expr));
                 let low = compare(Comparison::GreaterOrEqual, value.clone(), self.node(low));
                 let high = compare(Comparison::LessOrEqual, value, self.node(high));
                 negated_if(*negated, Node::And(vec![low, high]))
             }
-            Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => match self.items(right) {
-                Some(items) => Node::In(Box::new(self.node(left)), items),
-                None => Node::Other(vec![self.node(left)]),
-            },
+            Expr::AnyOp { left, compare_op, right, .. } => {
+                let left = self.trimmed(self.node(left));
+                match self.items(right).filter(|_| self.operator(&left, compare_op) == BinaryOperator::Eq) {
+                    Some(items) => Node::In(Box::new(left), items),
+                    None => Node::Other(vec![left]),
+                }
+            }
             Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => match self.items(right) {
-                Some(items) => not(Node::In(Box::new(self.node(left)), items)),
+                Some(items) => not(Node::In(Box::new(self.trimmed(self.node(left))), items)),
                 None => Node::Other(vec![self.node(left)]),
             },
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
@@ -188,18 +201,54 @@ impl Reader<'_> {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
                 };
-                Node::Call(name.to_owned(), vec![self.node(expr)])
+                Node::Call(name.to_owned(), vec![self.trimmed(self.node(expr))])
             }
             Expr::Function(function) if function.over.is_none() && function.filter.is_none() => {
                 let name = function.name.to_string().to_lowercase();
                 match arguments(&function.args) {
-                    Some(arguments) => Node::Call(name, self.nodes(arguments)),
+                    Some(arguments) => {
+                        let counts = name.ends_with("length") || name.ends_with("trim");
+                        let bare = |node| match node {
+                            Node::Text(inner) if counts && self.is_citext(&inner) => *inner,
+                            other => self.trimmed(other),
+                        };
+                        let arguments = self.nodes(arguments).into_iter().map(bare).collect();
+                        Node::Call(name, arguments)
+                    }
                     None => Node::Other(Vec::new()),
                 }
             }
             Expr::Case { .. } => Node::Other(vec![self.mentioned(expression)]),
             _ => self.mentioned(expression),
         }
+    }
+
+    /// Everything but a pattern leaves the blanks of a `char(n)` out, cast or not.
+    fn trimmed(&self, node: Node) -> Node {
+        match node {
+            Node::Text(inner) => match *inner {
+                Node::Column(place) if matches!(self.columns[place].data_type.base().shape, Shape::Char { .. }) => {
+                    Node::Column(place)
+                }
+                other => Node::Text(Box::new(other)),
+            },
+            other => other,
+        }
+    }
+
+    /// The links of `a AND b AND c`, which the parser nests to the left.
+    fn chain(&self, expression: &Expr, chained: &BinaryOperator) -> Node {
+        let mut links = Vec::new();
+        let mut rest = expression;
+        while let Expr::BinaryOp { left, op, right } = rest
+            && op == chained
+        {
+            links.push(self.node(right));
+            rest = left;
+        }
+        links.push(self.node(rest));
+        links.reverse();
+        if *chained == BinaryOperator::And { Node::And(links) } else { Node::Or(links) }
     }
 
     /// What is not understood, with the columns that it names.
@@ -217,9 +266,8 @@ impl Reader<'_> {
     }
 
     fn binary(&self, left: Node, operator: &BinaryOperator, right: Node) -> Node {
+        let operator = &self.operator(&left, operator);
         let comparison = match operator {
-            BinaryOperator::And => return Node::And(vec![left, right]),
-            BinaryOperator::Or => return Node::Or(vec![left, right]),
             BinaryOperator::Eq => Comparison::Equal,
             BinaryOperator::NotEq => Comparison::NotEqual,
             BinaryOperator::Lt => Comparison::Less,
@@ -242,7 +290,25 @@ impl Reader<'_> {
             other if self.sqlite && other.to_string().eq_ignore_ascii_case("glob") => return glob(left, right),
             _ => return Node::Other(vec![left, right]),
         };
-        compare(comparison, left, right)
+        compare(comparison, self.trimmed(left), self.trimmed(right))
+    }
+
+    fn is_citext(&self, node: &Node) -> bool {
+        matches!(node, Node::Column(place) if self.columns[*place].data_type.base().shape == Shape::Citext)
+    }
+
+    /// The operators of `citext` are those of its extension's schema, and written so; they mean what those of `text` do.
+    fn operator(&self, left: &Node, operator: &BinaryOperator) -> BinaryOperator {
+        let BinaryOperator::PGCustomBinaryOperator(parts) = operator else { return operator.clone() };
+        match parts.last().map(String::as_str).filter(|_| self.is_citext(left)) {
+            Some("=") => BinaryOperator::Eq,
+            Some("<>") => BinaryOperator::NotEq,
+            Some("~" | "~*") => BinaryOperator::PGRegexMatch,
+            Some("!~" | "!~*") => BinaryOperator::PGRegexNotMatch,
+            Some("~~" | "~~*") => BinaryOperator::PGLikeMatch,
+            Some("!~~" | "!~~*") => BinaryOperator::PGNotLikeMatch,
+            _ => operator.clone(),
+        }
     }
 
     fn regex_operator(&self, left: Node, right: Node, ignore_case: bool, negated: bool) -> Node {
@@ -293,10 +359,14 @@ impl Reader<'_> {
                     Shape::SmallInt | Shape::Integer | Shape::BigInt => to_number && !to.starts_with("smallint"),
                     Shape::Numeric { .. } => to.starts_with("numeric") && !to.contains('('),
                     Shape::Real | Shape::Double => to.starts_with("double") || to.starts_with("numeric"),
-                    Shape::Char { .. } => to.starts_with("bpchar") || to.starts_with("character"),
+                    Shape::Char { .. } => to.starts_with("bpchar") || to.starts_with("character("),
                     _ => false,
                 };
-                if same { inner } else { Node::Other(vec![inner]) }
+                match same {
+                    true => inner,
+                    false if to == "text" || to.starts_with("character varying") => Node::Text(Box::new(inner)),
+                    false => Node::Other(vec![inner]),
+                }
             }
             Node::Call(name, _) if to_number && name.ends_with("length") => inner,
             Node::Call(name, _) if to_text && ["btrim", "lower", "upper"].contains(&name.as_str()) => inner,

@@ -17,6 +17,8 @@ pub(in crate::harness::generate) struct Findings {
     pub(in crate::harness::generate) forms: Vec<Option<Form>>,
     /// By column: values that a condition names.
     pub(in crate::harness::generate) suggested: Vec<Vec<String>>,
+    /// By column: patterns that a condition names and that are not its limits, and whether they are about its text.
+    pub(in crate::harness::generate) patterns: Vec<Vec<(Pattern, bool)>>,
     /// Columns that have to be NULL in some rows and not in others.
     pub(in crate::harness::generate) often_null: BTreeSet<usize>,
     pub(in crate::harness::generate) never_null: BTreeSet<usize>,
@@ -45,6 +47,7 @@ pub(in crate::harness::generate) fn find(
         limits: vec![Limits::default(); columns.len()],
         forms: vec![None; columns.len()],
         suggested: vec![Vec::new(); columns.len()],
+        patterns: vec![Vec::new(); columns.len()],
         often_null: BTreeSet::new(),
         never_null: BTreeSet::new(),
         conditions: Vec::new(),
@@ -106,6 +109,7 @@ pub(in crate::harness::generate) fn domain_limits(data_type: &DataType, limits: 
         limits: vec![limits.clone()],
         forms: vec![None],
         suggested: vec![Vec::new()],
+        patterns: vec![Vec::new()],
         often_null: BTreeSet::new(),
         never_null: BTreeSet::new(),
         conditions: Vec::new(),
@@ -134,7 +138,7 @@ pub(super) fn columns(node: &Node, found: &mut Vec<usize>) {
         Node::And(nodes) | Node::Or(nodes) | Node::Call(_, nodes) | Node::Other(nodes) => {
             nodes.iter().for_each(|node| columns(node, found));
         }
-        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) => columns(inner, found),
+        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) | Node::Text(inner) => columns(inner, found),
         Node::Compare(_, left, right) | Node::Distinct(left, right) => {
             columns(left, found);
             columns(right, found);
@@ -198,6 +202,7 @@ impl Findings {
             limits: vec![Limits::default(); width],
             forms: vec![None; width],
             suggested: vec![Vec::new(); width],
+            patterns: vec![Vec::new(); width],
             often_null: BTreeSet::new(),
             never_null: BTreeSet::new(),
             conditions: Vec::new(),
@@ -264,16 +269,7 @@ impl Findings {
                 _ => false,
             },
             Node::Column(place) if self.families[*place] == Family::Boolean => self.allow(*place, vec!["t".into()]),
-            Node::Matches(value, pattern) => match value.as_ref() {
-                Node::Column(place) if matches!(self.families[*place], Family::Text { .. }) => {
-                    let free = self.limits[*place].pattern.is_none() && self.limits[*place].allowed.is_none();
-                    if free {
-                        self.limits[*place].pattern = Some(pattern.clone());
-                    }
-                    free
-                }
-                _ => false,
-            },
+            Node::Matches(value, pattern) => self.pattern(value, pattern),
             Node::Call(name, arguments) => match (name.as_str(), arguments.as_slice()) {
                 ("json_valid", [Node::Column(place)]) => {
                     self.forms[*place].get_or_insert(Form::Json);
@@ -285,6 +281,31 @@ impl Findings {
             // A check that holds for NULL only.
             _ => false,
         }
+    }
+
+    /// Whether a column's patterns, this one among them, are all that has to be asked of its values.
+    fn pattern(&mut self, value: &Node, pattern: &Pattern) -> bool {
+        let (place, is_cast) = match value {
+            Node::Column(place) => (*place, false),
+            Node::Text(inner) => match inner.as_ref() {
+                Node::Column(place) => (*place, true),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let family = self.families[place];
+        let padded = family == Family::Padded && !is_cast;
+        let limits = &mut self.limits[place];
+        let mixed = !limits.patterns.is_empty() && limits.padded != padded;
+        if !family.is_text() || limits.allowed.is_some() || mixed || !pattern.is_translated() {
+            return false;
+        }
+        limits.padded = padded;
+        limits.patterns.push(match family == Family::Caseless && !is_cast {
+            true => pattern.clone().ignoring_case(),
+            false => pattern.clone(),
+        });
+        pattern.is_solved()
     }
 
     /// OR of conditions on one column. NULL satisfies most of them anyway; of the others one is kept.
@@ -361,7 +382,7 @@ impl Findings {
     fn bound(&mut self, place: usize, comparison: Comparison, text: &str) -> bool {
         let family = self.families[place];
         // An order of texts is that of a collation; only SQLite's is that of bytes.
-        if matches!(family, Family::Text { .. } | Family::Opaque)
+        if (family.is_text() || family == Family::Opaque)
             && !matches!(comparison, Comparison::Equal | Comparison::NotEqual)
             && !matches!(self.shapes[place], Shape::TimestampTz { .. })
         {
@@ -370,7 +391,7 @@ impl Findings {
         let limits = &mut self.limits[place];
         match comparison {
             Comparison::Equal => return self.allow(place, vec![text.to_owned()]),
-            Comparison::NotEqual if text.is_empty() && matches!(family, Family::Text { .. }) => {
+            Comparison::NotEqual if text.trim_end_matches(' ').is_empty() && family.is_text() => {
                 limits.length_min = Some(limits.length_min.unwrap_or(0).max(1));
             }
             Comparison::NotEqual => limits.excluded.push(text.to_owned()),
@@ -393,7 +414,9 @@ impl Findings {
             "length" | "char_length" | "character_length" | "octet_length" => {
                 let Ok(number) = text.parse::<i64>() else { return false };
                 let bytes = name == "octet_length" && !matches!(self.shapes[*place], Shape::Bytea);
-                let texts = matches!(self.shapes[*place], Shape::Text | Shape::VarChar { .. } | Shape::Bytea);
+                let shape = &self.shapes[*place];
+                let texts =
+                    self.families[*place].is_text() && !matches!(shape, Shape::Enum(_)) || *shape == Shape::Bytea;
                 if bytes || !texts {
                     return false;
                 }
@@ -455,14 +478,14 @@ impl Findings {
         let limits = &mut self.limits[place];
         match name {
             "lower" | "btrim" | "trim" => limits.plain = true,
-            "upper" if limits.pattern.is_none() => {
-                let text = "^[A-Z][A-Z0-9]{0,9}$".to_owned();
-                limits.pattern = Some(Pattern::Regex { text, ignore_case: false, negated: false });
+            "upper" if !limits.padded && self.families[place] != Family::Caseless => {
+                let text = if limits.patterns.is_empty() { "^[A-Z][A-Z0-9]{0,9}$" } else { "^[^a-z]*$" }.to_owned();
+                limits.patterns.push(Pattern::Regex { text, ignore_case: false, negated: false });
             }
             _ => {}
         }
         // Of letters that have no case anything is both; a judge has the last word.
-        name == "lower" && self.limits[place].pattern.is_none() && self.limits[place].allowed.is_none()
+        name == "lower" && self.limits[place].patterns.is_empty() && self.limits[place].allowed.is_none()
     }
 
     /// Keeps the values that an unsolved condition names: it may be satisfied by few others.
@@ -493,7 +516,19 @@ impl Findings {
                     self.often_null.insert(*place);
                 }
             }
-            Node::Not(inner) | Node::Matches(inner, _) => self.suggest(inner),
+            Node::Matches(inner, pattern) => {
+                match inner.as_ref() {
+                    Node::Column(place) => self.patterns[*place].push((pattern.clone(), false)),
+                    Node::Text(cast) => {
+                        if let Node::Column(place) = cast.as_ref() {
+                            self.patterns[*place].push((pattern.clone(), true));
+                        }
+                    }
+                    _ => {}
+                }
+                self.suggest(inner);
+            }
+            Node::Not(inner) | Node::Text(inner) => self.suggest(inner),
             Node::And(nodes) | Node::Or(nodes) | Node::Other(nodes) => {
                 nodes.iter().for_each(|node| self.suggest(node));
             }

@@ -3,6 +3,7 @@
 use super::Limits;
 use super::digits::push_hex;
 use super::kind::{self, Limit, Values, nothing_left};
+use super::text::CHARACTERS_MAX;
 use crate::catalog::DataType;
 use crate::error::Result;
 use crate::harness::Random;
@@ -71,7 +72,8 @@ impl Values for Bytes {
         // All of one length: the numbers from 0 on, big-endian.
         let octets = self.clamp(if self.octets_max >= 8 { 8.min(self.octets_max) } else { self.octets_max });
         text.push_str("\\x");
-        push_hex(text, index.into(), 2 * octets as u32);
+        text.extend(std::iter::repeat_n('0', 2 * octets.saturating_sub(8) as usize));
+        push_hex(text, index.into(), 2 * octets.min(8) as u32);
     }
 
     fn accepts(&self, value: &str) -> bool {
@@ -107,6 +109,10 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
     let octets_max = limits.length_max.map_or(u64::from(u32::MAX), u64::from);
     if octets_min > octets_max {
         return Err(nothing_left(data_type, "its least length is above its greatest"));
+    }
+    if octets_min > u64::from(CHARACTERS_MAX) {
+        let cause = format!("its least length {octets_min} is above {CHARACTERS_MAX}, the most that is generated");
+        return Err(nothing_left(data_type, cause));
     }
     Ok(Arc::new(Bytes { octets_min, octets_max }))
 }

@@ -9,6 +9,8 @@ use crate::harness::Random;
 use std::sync::Arc;
 
 const ELEMENTS_MAX: u64 = 4;
+/// The most elements that a number in a condition may ask for.
+const NEAR_ELEMENTS_MAX: u64 = 64;
 
 #[derive(Debug)]
 struct Array {
@@ -161,6 +163,27 @@ impl Values for Array {
             6 if random.chance(0.1) => self.push_level(random, &[1, 1, 1, 1, 1, 1], text),
             _ => self.push_level(random, &[length], text),
         }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        let named = random.pick(words).and_then(|word| word.parse().ok()).filter(|count| *count <= NEAR_ELEMENTS_MAX);
+        let count = match named.filter(|_| random.chance(0.5)) {
+            Some(count) => count,
+            None => 1 + random.below(ELEMENTS_MAX),
+        };
+        text.push('{');
+        for at in 0..count {
+            if at > 0 {
+                text.push(self.delimiter);
+            }
+            let start = text.len();
+            match random.pick(words).filter(|word| random.chance(0.5) && self.element.accepts(word)) {
+                Some(word) => text.push_str(word),
+                None => self.element.ordinary(random, text),
+            }
+            self.quote(text, start);
+        }
+        text.push('}');
     }
 
     /// Arrays of one, then of two elements and so on: as many as anybody wants, where the element has two values.

@@ -6,30 +6,60 @@
 use super::Pattern;
 use std::collections::BTreeSet;
 
+/// More characters than this are no pattern that somebody wrote, nor is what it refers back to.
+const CHARACTERS_MAX: usize = 1 << 16;
+
 /// An expression for the whole text, and the characters that it names.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Expression {
+pub(in crate::harness::generate) struct Expression {
     pub(super) text: String,
     pub(super) literals: BTreeSet<char>,
+    /// What a matching text has to match besides, or must not match: look-aheads at the very beginning.
+    pub(super) ahead: Vec<(String, bool)>,
+    /// Whether it matches only what the pattern matches. It never matches less.
+    pub(in crate::harness::generate) exact: bool,
+    /// By number: the expression of a group that is closed.
+    groups: Vec<Option<String>>,
 }
 
 impl Expression {
+    fn empty() -> Self {
+        Expression {
+            text: String::new(),
+            literals: BTreeSet::new(),
+            ahead: Vec::new(),
+            exact: true,
+            groups: Vec::new(),
+        }
+    }
+
     fn literal(&mut self, letter: char) {
         self.literals.insert(letter);
         self.text.push_str(&format!("\\x{{{:x}}}", u32::from(letter)));
     }
 }
 
+/// What stands around a pattern that need not match the whole text.
+const BEGIN: &str = "\\A.*(?:";
+const END: &str = ").*\\z";
+
 type Letters<'p> = std::iter::Peekable<std::str::Chars<'p>>;
 
 /// The expression of a pattern; the error says what cannot be translated.
-pub(super) fn translate(pattern: &Pattern) -> Result<Expression, String> {
-    let mut found = Expression { text: String::new(), literals: BTreeSet::new() };
+pub(in crate::harness::generate) fn translate(pattern: &Pattern) -> Result<Expression, String> {
+    let (text, negated) = pattern.text();
+    if text.len() > CHARACTERS_MAX {
+        return Err(format!("it has {} characters, and {CHARACTERS_MAX} are the most", text.len()));
+    }
+    let mut found = Expression::empty();
     match pattern {
         Pattern::Regex { text, .. } => {
-            found.text.push_str("\\A.*(?:");
+            found.text.push_str(BEGIN);
             regex(text, &mut found)?;
-            found.text.push_str(").*\\z");
+            found.text.push_str(END);
+            if negated && !found.ahead.is_empty() {
+                return Err("what does not match look-aheads is not solved".to_owned());
+            }
         }
         Pattern::Like { text, escape, .. } => {
             found.text.push_str("\\A");
@@ -78,21 +108,41 @@ fn regex(text: &str, found: &mut Expression) -> Result<(), String> {
         return Err("a director `***` is not translated".to_owned());
     }
     let mut letters = text.chars().peekable();
+    // Of the groups that are open: the number of one that can be referred to, and where its expression begins.
+    let mut open: Vec<Option<(usize, usize)>> = Vec::new();
     while let Some(letter) = letters.next() {
         match letter {
             '\\' => escape(&mut letters, found)?,
             '[' => bracket(&mut letters, true, found)?,
-            '(' => {
-                found.text.push('(');
-                if letters.peek() == Some(&'?') {
-                    letters.next();
-                    if letters.next() != Some(':') {
-                        return Err("a look-around or an embedded option is not translated".to_owned());
-                    }
-                    found.text.push_str("?:");
+            '(' if letters.next_if_eq(&'?').is_some() => {
+                if letters.next_if_eq(&':').is_some() {
+                    found.text.push_str("(?:");
+                    open.push(None);
+                    continue;
+                }
+                let kind: String = letters.by_ref().take(1).collect();
+                if !matches!(kind.as_str(), "=" | "!" | "<") {
+                    return Err("an embedded option is not translated".to_owned());
+                }
+                let inside = group(&mut letters).ok_or("a look-around is not closed")?;
+                let leads = open.is_empty() && found.text.strip_prefix(BEGIN) == Some("^") && !has_alternatives(text);
+                if !leads || kind == "<" || !look_ahead(&inside, kind == "!", found) {
+                    // Without it, more matches.
+                    found.exact = false;
                 }
             }
-            '.' | '^' | '$' | '|' | ')' | '*' | '+' | '?' => found.text.push(letter),
+            '(' => {
+                found.groups.push(None);
+                open.push(Some((found.groups.len() - 1, found.text.len())));
+                found.text.push('(');
+            }
+            ')' => {
+                found.text.push(')');
+                if let Some((number, begin)) = open.pop().flatten() {
+                    found.groups[number] = Some(found.text[begin..].to_owned());
+                }
+            }
+            '.' | '^' | '$' | '|' | '*' | '+' | '?' => found.text.push(letter),
             '{' if letters.peek().is_some_and(char::is_ascii_digit) => {
                 found.text.push('{');
                 for inside in letters.by_ref() {
@@ -106,6 +156,62 @@ fn regex(text: &str, found: &mut Expression) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Takes what a look-ahead at the beginning asks for, as an expression beside the pattern's own; whether that is exact.
+fn look_ahead(inside: &str, negated: bool, found: &mut Expression) -> bool {
+    let mut own = Expression::empty();
+    own.text.push_str(BEGIN);
+    let translated = regex(&format!("^(?:{inside})"), &mut own);
+    if translated.is_err() || !own.ahead.is_empty() || negated && !own.exact {
+        return false;
+    }
+    own.text.push_str(END);
+    if !negated {
+        found.literals.extend(&own.literals);
+    }
+    found.ahead.push((own.text, negated));
+    own.exact
+}
+
+/// What is left of a group, its closing parenthesis taken away.
+fn group(letters: &mut Letters<'_>) -> Option<String> {
+    let mut inside = String::new();
+    let (mut depth, mut in_bracket) = (0, false);
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                inside.push(letter);
+                inside.push(letters.next()?);
+                continue;
+            }
+            '[' => in_bracket = true,
+            ']' => in_bracket = false,
+            '(' if !in_bracket => depth += 1,
+            ')' if !in_bracket && depth == 0 => return Some(inside),
+            ')' if !in_bracket => depth -= 1,
+            _ => {}
+        }
+        inside.push(letter);
+    }
+    None
+}
+
+/// Whether an alternative stands outside of all groups.
+fn has_alternatives(text: &str) -> bool {
+    let mut letters = text.chars().peekable();
+    let mut in_bracket = false;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => _ = letters.next(),
+            '[' => in_bracket = true,
+            ']' => in_bracket = false,
+            '(' if !in_bracket => _ = group(&mut letters),
+            '|' if !in_bracket => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The ASCII part of a class by its letter.
@@ -144,7 +250,19 @@ fn escape(letters: &mut Letters<'_>, found: &mut Expression) -> Result<(), Strin
         'A' => found.text.push_str("\\A"),
         'Z' => found.text.push_str("\\z"),
         'y' => found.text.push_str("(?-u:\\b)"),
-        '1'..='9' => return Err("a back reference is not translated".to_owned()),
+        'Y' => found.text.push_str("(?-u:\\B)"),
+        'm' => found.text.push_str("(?-u:\\b{start})"),
+        'M' => found.text.push_str("(?-u:\\b{end})"),
+        '1'..='9' => {
+            let number = letter as usize - '1' as usize;
+            let group = found.groups.get(number).cloned().flatten().ok_or("a back reference is not translated")?;
+            if found.text.len() + group.len() > CHARACTERS_MAX {
+                return Err("its back references are too long".to_owned());
+            }
+            // Another match of the group, not the same.
+            found.text.push_str(&group);
+            found.exact = false;
+        }
         _ => match control(letter) {
             Some(control) => found.literal(control),
             None if letter.is_alphanumeric() => return Err(format!("the escape `\\{letter}` is not translated")),
@@ -216,9 +334,23 @@ mod tests {
 
     #[test]
     fn what_cannot_be_translated_is_named() {
-        for text in ["(a)\\1", "(?=a)", "[[=a=]]", "a\\", "[a"] {
+        for text in ["\\1(a)", "(?i)a", "[[=a=]]", "a\\", "[a"] {
             let pattern = Pattern::Regex { text: text.to_owned(), ignore_case: false, negated: false };
             assert!(translate(&pattern).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_looks_ahead_or_back_is_exact_only_where_it_can_be() {
+        let exact = |text: &str| {
+            let found =
+                translate(&Pattern::Regex { text: text.to_owned(), ignore_case: false, negated: false }).unwrap();
+            (found.exact, found.ahead.len())
+        };
+        assert_eq!(exact("^(?=.*[0-9])(?!ad[)]min)[a-z0-9]{8,}$"), (true, 2));
+        assert_eq!(exact("^(?=a)a|b"), (false, 0));
+        assert_eq!(exact("^a(?=b)b"), (false, 0));
+        assert_eq!(exact("^(?<=a)b"), (false, 0));
+        assert_eq!(exact("^([a-z])\\1$"), (false, 0));
     }
 }

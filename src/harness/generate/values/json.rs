@@ -2,7 +2,7 @@
 
 use super::digits::push_unsigned;
 use super::kind::{self, Values};
-use super::{Limits, trouble};
+use super::{Limits, near, trouble};
 use crate::catalog::DataType;
 use crate::error::Result;
 use crate::harness::Random;
@@ -102,6 +102,10 @@ impl Values for Json {
                 text.push_str(AWKWARD.get(at).copied().unwrap_or_else(|| AWKWARD_TEXT[at - AWKWARD.len()]));
             }
         }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        near::push_json(words, random, text);
     }
 
     /// `json` has no equality.

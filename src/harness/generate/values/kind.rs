@@ -21,6 +21,13 @@ pub(super) trait Values: fmt::Debug + Send + Sync {
         self.ordinary(random, text);
     }
 
+    /// Appends a value made of the texts and numbers that a condition names, some of which may satisfy it. It need not
+    /// pass [`Values::accepts`].
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        let _ = words;
+        self.ordinary(random, text);
+    }
+
     /// How many distinct values [`Values::nth`] has; 0 for a type that cannot be in a unique key.
     fn capacity(&self) -> u64;
 
@@ -55,7 +62,7 @@ pub(super) fn only(data_type: &DataType, limits: &Limits, solved: &[Limit]) -> R
     let given = [
         (Limit::Range, limits.minimum.is_some() || limits.maximum.is_some(), "a minimum or maximum"),
         (Limit::Length, limits.length_min.is_some() || limits.length_max.is_some(), "a length"),
-        (Limit::Pattern, limits.pattern.is_some(), "a pattern"),
+        (Limit::Pattern, !limits.patterns.is_empty(), "a pattern"),
     ];
     match given.iter().find(|(limit, given, _)| *given && !solved.contains(limit)) {
         None => Ok(()),

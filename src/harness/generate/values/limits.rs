@@ -1,5 +1,7 @@
 //! What checks, domains and hints say about a column's values, solved as far as it can be told without a server.
 
+use super::expression::translate;
+
 /// What values have to satisfy besides their type. The default says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
@@ -15,8 +17,10 @@ pub struct Limits {
     pub length_min: Option<u32>,
     /// The greatest length: characters of text, octets of `bytea`.
     pub length_max: Option<u32>,
-    /// A pattern that text matches, or does not.
-    pub pattern: Option<Pattern>,
+    /// Patterns that text matches, or does not, all of them.
+    pub patterns: Vec<Pattern>,
+    /// Whether the patterns see the blanks that fill a `char(n)`: they do unless it is cast to `text`.
+    pub padded: bool,
     /// Only ordinary values; of text only short ones of a to z and 0 to 9.
     pub plain: bool,
     /// No value's text has more octets: an index entry of a B-tree, for example, holds at most 2704.
@@ -30,7 +34,7 @@ impl Limits {
             || self.maximum.is_some()
             || self.length_min.is_some()
             || self.length_max.is_some()
-            || self.pattern.is_some()
+            || !self.patterns.is_empty()
     }
 }
 
@@ -85,4 +89,42 @@ pub enum Pattern {
         /// NOT GLOB
         negated: bool,
     },
+}
+
+impl Pattern {
+    /// The pattern as it was written, and whether it is not to match.
+    pub(in crate::harness::generate) fn text(&self) -> (&str, bool) {
+        match self {
+            Pattern::Regex { text, negated, .. }
+            | Pattern::Like { text, negated, .. }
+            | Pattern::Glob { text, negated } => (text, *negated),
+        }
+    }
+
+    /// Whether letters of either case are the same to it.
+    pub(super) fn ignores_case(&self) -> bool {
+        match self {
+            Pattern::Regex { ignore_case, .. } | Pattern::Like { ignore_case, .. } => *ignore_case,
+            Pattern::Glob { .. } => false,
+        }
+    }
+
+    /// The same, whatever the case of letters.
+    pub(in crate::harness::generate) fn ignoring_case(mut self) -> Pattern {
+        match &mut self {
+            Pattern::Regex { ignore_case, .. } | Pattern::Like { ignore_case, .. } => *ignore_case = true,
+            Pattern::Glob { .. } => {}
+        }
+        self
+    }
+
+    /// Whether texts can be drawn of which some match it.
+    pub(in crate::harness::generate) fn is_translated(&self) -> bool {
+        translate(self).is_ok()
+    }
+
+    /// Whether texts can be drawn that match it and nothing else has to be asked.
+    pub(in crate::harness::generate) fn is_solved(&self) -> bool {
+        translate(self).is_ok_and(|expression| expression.exact)
+    }
 }

@@ -153,6 +153,10 @@ impl Values for Numbered {
         self.family.awkward(random, text);
     }
 
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        self.family.near(words, random, text);
+    }
+
     fn capacity(&self) -> u64 {
         self.all.len() as u64
     }

@@ -20,6 +20,7 @@ mod limits;
 mod list;
 mod moments;
 mod named;
+mod near;
 mod network;
 mod numeric;
 mod ordinal;
@@ -42,6 +43,8 @@ use std::sync::Arc;
 
 /// How often a draw is repeated before the source falls back to a value that is known to be good.
 const TRIES_MAX: u32 = 64;
+/// The same for a value out of the words of a condition.
+const NEAR_TRIES_MAX: u32 = 8;
 /// How often a source tries to find a first value before it says that there is none.
 const FIRST_TRIES_MAX: u32 = 2_000;
 
@@ -107,6 +110,23 @@ impl ValueSource {
             text.truncate(start);
         }
         text.push_str(&self.known_good);
+    }
+
+    /// A value within the limits, made of the texts and numbers that a condition names.
+    pub fn near(&self, words: &[&str], random: &mut Random) -> String {
+        for _ in 0..NEAR_TRIES_MAX {
+            let mut text = String::new();
+            self.values.near(words, random, &mut text);
+            if self.values.accepts(&text) && self.is_allowed(&text) {
+                return text;
+            }
+        }
+        self.draw(random, false)
+    }
+
+    /// Whether a text is a value within the limits.
+    pub(in crate::harness::generate) fn accepts(&self, text: &str) -> bool {
+        self.values.accepts(text) && self.is_allowed(text)
     }
 
     /// The `index`-th of the distinct values: no two are equal under the type's own equality. `None` from

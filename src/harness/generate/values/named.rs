@@ -75,7 +75,7 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
     if let Some(values) = ranges::build(data_type, &name)? {
         return Ok(values);
     }
-    if let Some(values) = network::build(&name, modifier) {
+    if let Some(values) = network::build(data_type, &name, modifier)? {
         return Ok(values);
     }
     match phrases::find(&name) {

@@ -1,7 +1,11 @@
 //! `inet`, `cidr`, strings of bits, and `"char"`.
 
 use super::digits::push_integer;
-use super::kind::Values;
+use super::kind::{Values, nothing_left};
+use super::near;
+use super::text::CHARACTERS_MAX;
+use crate::catalog::DataType;
+use crate::error::Result;
 use crate::harness::Random;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,16 +39,21 @@ enum Kind {
 }
 
 /// The values of one of these types.
-pub(super) fn build(name: &str, modifier: Option<u32>) -> Option<Arc<dyn Values>> {
+pub(super) fn build(data_type: &DataType, name: &str, modifier: Option<u32>) -> Result<Option<Arc<dyn Values>>> {
     let kind = match name {
         "inet" => Kind::Address,
         "cidr" => Kind::Network,
         "bit" => Kind::Bits { least: modifier.unwrap_or(1), most: modifier.unwrap_or(1) },
-        "bit varying" | "varbit" => Kind::Bits { least: 0, most: modifier.unwrap_or(500) },
+        "bit varying" | "varbit" => Kind::Bits { least: 0, most: modifier.unwrap_or(500).min(CHARACTERS_MAX) },
         "\"char\"" => Kind::Letter,
-        _ => return None,
+        _ => return Ok(None),
     };
-    Some(Arc::new(kind))
+    if let Kind::Bits { least, .. } = kind
+        && least > CHARACTERS_MAX
+    {
+        return Err(nothing_left(data_type, format!("a value has {least} bits, and {CHARACTERS_MAX} are the most")));
+    }
+    Ok(Some(Arc::new(kind)))
 }
 
 fn push_bits(text: &mut String, number: u64, bits: u32) {
@@ -89,6 +98,19 @@ impl Values for Kind {
                 text.push_str(&digit.repeat(bits as usize));
             }
             Kind::Letter => text.push_str(["", "\"", "\\", "{", " ", "'", "\t"][random.below(7) as usize]),
+        }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        match self {
+            // What lies in a network is no network of its own, unless it is whole.
+            Kind::Address => near::push_address(words, random, text),
+            Kind::Network => {
+                let mut address = String::new();
+                near::push_address(words, random, &mut address);
+                text.push_str(address.split('/').next().unwrap_or_default());
+            }
+            Kind::Bits { .. } | Kind::Letter => self.ordinary(random, text),
         }
     }
 

@@ -95,6 +95,10 @@ impl Values for Numeric {
         self.row.awkward(random, text);
     }
 
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        self.row.near(words, random, text);
+    }
+
     fn capacity(&self) -> u64 {
         self.row.capacity()
     }

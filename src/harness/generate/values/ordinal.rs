@@ -5,7 +5,7 @@ use super::digits::{power_of_ten, push_hex, push_integer, push_padded, push_unsi
 use super::kind::{self, Limit, Values, nothing_left};
 use super::moments::{self, MICROS_PER_DAY};
 use super::numeric::Plain;
-use super::{Bound, Limits};
+use super::{Bound, Limits, near};
 use crate::catalog::{DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
@@ -278,6 +278,12 @@ impl Values for Ordinal {
             Some((special, _)) => text.push_str(special),
             None => self.form.write(self.awkward_place(random), text),
         }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        let usual = self.ordinary_place(random);
+        let place = near::place(self.form, words, usual, random);
+        self.form.write(if (self.low..=self.high).contains(&place) { place } else { usual }, text);
     }
 
     fn capacity(&self) -> u64 {

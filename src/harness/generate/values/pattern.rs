@@ -1,4 +1,5 @@
-//! The texts that a pattern matches, drawn, numbered and recognised by one deterministic automaton.
+//! The texts that some patterns match, drawn, numbered and recognised by deterministic automata that read them side by
+//! side.
 //!
 //! Numbering is exact: of each state and each length it is known how many texts lead to a match, so that the n-th is
 //! found without listing those before it, and no two numbers have the same text.
@@ -6,83 +7,115 @@
 use super::Pattern;
 use super::expression::translate;
 use super::kind::nothing_left;
-use crate::catalog::DataType;
+use crate::catalog::{DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
-use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::dfa::{Automaton as _, StartKind, dense};
+use regex_automata::nfa::thompson;
 use regex_automata::util::{primitives::StateID, start, syntax};
 use regex_automata::{Anchored, MatchKind};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-/// What an automaton may take up, so that a hostile pattern is an error and not a standstill.
-const AUTOMATON_OCTETS_MAX: usize = 8 << 20;
+/// What the making of an automaton may take up, so that a hostile pattern is an error and not a standstill.
+const AUTOMATON_OCTETS_MAX: usize = 4 << 20;
 const STATES_MAX: usize = 4_000;
+/// How many numbers of texts are kept, of 8 octets each.
+const NUMBERS_MAX: usize = 4 << 20;
+/// How many letters a pattern adds to the usual ones at most.
+const LETTERS_MAX: usize = 256;
 /// How much longer than the shortest texts drawn ones are at most.
 const MORE_CHARACTERS_MAX: usize = 16;
 /// Fewer distinct texts than this are too few to number them by friendly letters only.
 const ENOUGH_TEXTS: u64 = 1_000_000;
+/// How much of a pattern an error shows.
+const SHOWN_CHARACTERS_MAX: usize = 100;
+
+/// What reads a text for one expression.
+#[derive(Debug)]
+struct Automaton {
+    table: dense::DFA<Vec<u32>>,
+    start: StateID,
+    negated: bool,
+}
+
+impl Automaton {
+    fn new(expression: &str, ignore_case: bool, negated: bool) -> Result<Self, String> {
+        let table = dense::Builder::new()
+            .configure(
+                dense::Config::new()
+                    .match_kind(MatchKind::All)
+                    .start_kind(StartKind::Anchored)
+                    .dfa_size_limit(Some(AUTOMATON_OCTETS_MAX))
+                    .determinize_size_limit(Some(AUTOMATON_OCTETS_MAX)),
+            )
+            .thompson(thompson::Config::new().nfa_size_limit(Some(AUTOMATON_OCTETS_MAX)))
+            .syntax(syntax::Config::new().case_insensitive(ignore_case).dot_matches_new_line(true))
+            .build(expression)
+            .map_err(|error| crate::error::chain(&error))?;
+        let start = table.start_state(&start::Config::new().anchored(Anchored::Yes));
+        Ok(Automaton { start: start.map_err(|error| crate::error::chain(&error))?, table, negated })
+    }
+
+    fn accepts(&self, state: StateID) -> bool {
+        self.table.is_match_state(self.table.next_eoi_state(state)) != self.negated
+    }
+
+    fn step(&self, state: StateID, letter: char) -> StateID {
+        letter.encode_utf8(&mut [0; 4]).bytes().fold(state, |state, octet| self.table.next_state(state, octet))
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        self.accepts(text.bytes().fold(self.start, |state, octet| self.table.next_state(state, octet)))
+    }
+}
 
 /// The texts of some lengths over an alphabet.
 #[derive(Debug)]
 struct Texts {
     alphabet: Vec<char>,
-    /// Per state and letter the next state.
+    /// Per state and letter the next state; a state is one of each automaton.
     next: Vec<Vec<u32>>,
     /// Per number of letters that are left and per state: how many texts are accepted.
     ways: Vec<Vec<u64>>,
-    /// Lengths that have texts, ascending.
+    /// Lengths that have texts, ascending; none where nothing matches.
     lengths: Vec<usize>,
-}
-
-/// The texts that a pattern matches, or does not.
-#[derive(Debug)]
-pub(super) struct Language {
-    automaton: dense::DFA<Vec<u32>>,
-    start: StateID,
-    negated: bool,
-    ascii_only: bool,
-    friendly: Texts,
-    all: Option<Texts>,
-}
-
-fn accepts(automaton: &dense::DFA<Vec<u32>>, state: StateID, negated: bool) -> bool {
-    automaton.is_match_state(automaton.next_eoi_state(state)) != negated
-}
-
-fn step(automaton: &dense::DFA<Vec<u32>>, state: StateID, letter: char) -> StateID {
-    letter.encode_utf8(&mut [0; 4]).bytes().fold(state, |state, octet| automaton.next_state(state, octet))
 }
 
 impl Texts {
     fn new(
-        automaton: &dense::DFA<Vec<u32>>,
-        start: StateID,
-        negated: bool,
+        automata: &[Automaton],
         alphabet: Vec<char>,
         (length_min, length_max): (usize, usize),
-    ) -> Option<Self> {
-        let mut places = HashMap::from([(start, 0_u32)]);
+    ) -> Result<Self, String> {
+        let start: Vec<StateID> = automata.iter().map(|automaton| automaton.start).collect();
+        let mut places = HashMap::from([(start.clone(), 0_u32)]);
         let mut states = vec![start];
         let mut next: Vec<Vec<u32>> = Vec::new();
         while next.len() < states.len() {
-            let from = states[next.len()];
+            let from = states[next.len()].clone();
             let row = alphabet.iter().map(|letter| {
-                let to = step(automaton, from, *letter);
-                *places.entry(to).or_insert_with(|| {
-                    states.push(to);
+                let to: Vec<StateID> =
+                    automata.iter().zip(&from).map(|(automaton, state)| automaton.step(*state, *letter)).collect();
+                *places.entry(to).or_insert_with_key(|to| {
+                    states.push(to.clone());
                     states.len() as u32 - 1
                 })
             });
             next.push(row.collect());
             if states.len() > STATES_MAX {
-                return None;
+                return Err(format!("it takes more than {STATES_MAX} states"));
             }
         }
-        let mut ways: Vec<Vec<u64>> =
-            vec![states.iter().map(|state| u64::from(accepts(automaton, *state, negated))).collect()];
+        let accepts =
+            |state: &Vec<StateID>| automata.iter().zip(state).all(|(automaton, state)| automaton.accepts(*state));
+        let mut ways: Vec<Vec<u64>> = vec![states.iter().map(|state| u64::from(accepts(state))).collect()];
         let mut lengths = Vec::new();
+        let most = NUMBERS_MAX / states.len();
+        if length_min > most {
+            return Err(format!("its texts have {length_min} characters or more, and {most} are the most"));
+        }
         // Longer and longer, until texts are found and some more.
-        let mut horizon = length_max.min(length_min.max(32) * 4).min(4_096).max(length_min);
+        let mut horizon = length_max.min(length_min.max(32) * 4).min(4_096).max(length_min).min(most);
         let mut length = 0;
         while length <= horizon {
             if length > 0 {
@@ -99,7 +132,7 @@ impl Texts {
             }
             length += 1;
         }
-        (!lengths.is_empty()).then_some(Texts { alphabet, next, ways, lengths })
+        Ok(Texts { alphabet, next, ways, lengths })
     }
 
     fn count(&self) -> u64 {
@@ -145,52 +178,61 @@ impl Texts {
     }
 }
 
+/// The texts that some patterns match, or do not.
+#[derive(Debug)]
+pub(super) struct Language {
+    automata: Vec<Automaton>,
+    ascii_only: bool,
+    friendly: Texts,
+    all: Option<Texts>,
+}
+
 impl Language {
-    /// The texts of a pattern, of so many characters.
+    /// The texts of all of some patterns, of so many characters. Where a pattern looks around, more than its texts.
     ///
     /// # Errors
     ///
-    /// When the pattern has a part that no automaton can have, is too large, or leaves no text of these lengths.
-    pub(super) fn new(data_type: &DataType, pattern: &Pattern, length_min: u32, length_max: u32) -> Result<Self> {
-        let (text, ignore_case, negated) = match pattern {
-            Pattern::Regex { text, ignore_case, negated } | Pattern::Like { text, ignore_case, negated, .. } => {
-                (text, *ignore_case, *negated)
-            }
-            Pattern::Glob { text, negated } => (text, false, *negated),
+    /// When a pattern has a part that no automaton can have, they are too large, or leave no text of these lengths.
+    pub(super) fn new(data_type: &DataType, patterns: &[Pattern], length_min: u32, length_max: u32) -> Result<Self> {
+        let shown: Vec<String> = patterns.iter().map(|pattern| format!("`{}`", shown(pattern.text().0))).collect();
+        let failed = |cause: String| {
+            nothing_left(data_type, format!("its pattern {} cannot be solved: {cause}", shown.join(" with ")))
         };
-        let failed = |cause: String| nothing_left(data_type, format!("its pattern `{text}` cannot be solved: {cause}"));
-        let expression = translate(pattern).map_err(&failed)?;
-        let automaton = dense::Builder::new()
-            .configure(
-                dense::Config::new()
-                    .match_kind(MatchKind::All)
-                    .start_kind(StartKind::Anchored)
-                    .dfa_size_limit(Some(AUTOMATON_OCTETS_MAX))
-                    .determinize_size_limit(Some(2 * AUTOMATON_OCTETS_MAX)),
-            )
-            .syntax(syntax::Config::new().case_insensitive(ignore_case).dot_matches_new_line(true))
-            .build(&expression.text)
-            .map_err(|error| failed(crate::error::chain(&error)))?;
-        let begin = start::Config::new().anchored(Anchored::Yes);
-        let begin = automaton.start_state(&begin).map_err(|error| failed(crate::error::chain(&error)))?;
+        let mut automata = Vec::new();
+        let mut literals = BTreeSet::new();
+        for pattern in patterns {
+            let expression = translate(pattern).map_err(&failed)?;
+            let ahead = expression.ahead.iter().map(|(text, negated)| (text, *negated));
+            for (text, negated) in std::iter::once((&expression.text, pattern.text().1)).chain(ahead) {
+                automata.push(Automaton::new(text, pattern.ignores_case(), negated).map_err(&failed)?);
+            }
+            literals.extend(expression.literals);
+        }
         // What the server takes for the other case of a letter beyond ASCII depends on its locale.
-        let ascii_only = ignore_case || negated;
+        let ascii_only = patterns.iter().any(Pattern::ignores_case) || automata.iter().any(|one| one.negated);
         // A blank at the end may be cut by the type, so it is used only where the pattern names it.
         let friendly: Vec<char> = ('a'..='z').chain('0'..='9').collect();
-        let named = expression.literals.iter().filter(|letter| **letter != '\0' && (letter.is_ascii() || !ascii_only));
+        let named = literals.iter().filter(|letter| **letter != '\0' && (letter.is_ascii() || !ascii_only));
         let mut friendly_letters = friendly.clone();
-        friendly_letters.extend(named.filter(|letter| !friendly.contains(letter)));
+        friendly_letters.extend(named.filter(|letter| !friendly.contains(letter)).take(LETTERS_MAX));
         let mut all_letters = friendly_letters.clone();
         all_letters.extend(('!'..='~').chain(['\t', '\n']).filter(|letter| !friendly_letters.contains(letter)));
+        if data_type.shape == Shape::Citext {
+            // Texts that differ in case only are one; of patterns that are about it, `all` still has the upper case.
+            friendly_letters.retain(|letter| !letter.is_ascii_uppercase());
+            if patterns.iter().all(Pattern::ignores_case) {
+                all_letters.retain(|letter| !letter.is_ascii_uppercase());
+            }
+        }
         let lengths = (length_min as usize, length_max as usize);
-        let all = Texts::new(&automaton, begin, negated, all_letters, lengths);
-        let friendly = Texts::new(&automaton, begin, negated, friendly_letters, lengths);
-        let (friendly, all) = match (friendly, all) {
-            (Some(friendly), all) => (friendly, all),
-            (None, Some(all)) => (all, None),
-            (None, None) => return Err(failed("no text of its length matches".to_owned())),
+        let all = Texts::new(&automata, all_letters, lengths).map_err(&failed)?;
+        let friendly = Texts::new(&automata, friendly_letters, lengths).map_err(&failed)?;
+        let (friendly, all) = match (friendly.lengths.is_empty(), all.lengths.is_empty()) {
+            (false, _) => (friendly, Some(all)),
+            (true, false) => (all, None),
+            (true, true) => return Err(failed("no text of its length matches".to_owned())),
         };
-        Ok(Language { automaton, start: begin, negated, ascii_only, friendly, all })
+        Ok(Language { automata, ascii_only, friendly, all })
     }
 
     fn numbered(&self) -> &Texts {
@@ -216,8 +258,7 @@ impl Language {
     }
 
     pub(super) fn contains(&self, text: &str) -> bool {
-        let end = text.bytes().fold(self.start, |state, octet| self.automaton.next_state(state, octet));
-        (text.is_ascii() || !self.ascii_only) && accepts(&self.automaton, end, self.negated)
+        (text.is_ascii() || !self.ascii_only) && self.automata.iter().all(|automaton| automaton.matches(text))
     }
 
     /// The first of the shortest texts.
@@ -225,5 +266,13 @@ impl Language {
         let mut text = String::new();
         self.friendly.nth(0, &mut text);
         Some(text)
+    }
+}
+
+/// A pattern for an error: a long one is cut.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }

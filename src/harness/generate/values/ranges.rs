@@ -2,7 +2,7 @@
 
 use super::kind::Values;
 use super::ordinal::Ordinal;
-use super::{Bound, Limits, moments, ordinal};
+use super::{Bound, Limits, moments, near, ordinal};
 use crate::catalog::{DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
@@ -112,6 +112,17 @@ impl Values for Ranges {
                 text.push('}');
             }
         }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        let Some(ends) = self.ends.as_ref().filter(|_| !self.multiple) else { return self.ordinary(random, text) };
+        let mut draw = || near::place(ends.form(), words, ends.ordinary_place(random), random);
+        let (one, other) = (draw(), draw());
+        text.push('[');
+        Self::push_end(ends, one.min(other), text);
+        text.push(',');
+        Self::push_end(ends, one.max(other), text);
+        text.push(if one == other { ']' } else { ')' });
     }
 
     fn capacity(&self) -> u64 {

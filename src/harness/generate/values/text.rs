@@ -4,7 +4,7 @@ use super::digits::push_unsigned;
 use super::kind::{Values, nothing_left};
 use super::pattern::Language;
 use super::text_order::{self, Start};
-use super::{Limits, trouble};
+use super::{Limits, Pattern, near, trouble};
 use crate::catalog::{DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
@@ -24,6 +24,8 @@ const PLAIN_CHARACTERS_MAX: u32 = 12;
 /// How long ordinary texts are at most, unless they have to be longer.
 const USUAL_CHARACTERS_MAX: u32 = 40;
 const NAME_OCTETS_MAX: usize = 63;
+/// No text has to be longer than this: a few of them are as much as a program should hold at once.
+pub(super) const CHARACTERS_MAX: u32 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Text {
@@ -35,6 +37,8 @@ pub(super) struct Text {
     plain: bool,
     starts: Option<Vec<Start>>,
     language: Option<Language>,
+    /// How many characters the language's texts have, where it sees the blanks that fill a text up.
+    padded: Option<u32>,
 }
 
 impl Text {
@@ -179,7 +183,12 @@ impl Values for Text {
 
     fn awkward(&self, random: &mut Random, text: &mut String) {
         if self.language.is_none() && self.starts.is_none() {
-            return text.push_str(&self.trouble(random));
+            let value = self.trouble(random);
+            return if self.accepts(&value) || self.plain {
+                text.push_str(&value)
+            } else {
+                self.ordinary(random, text)
+            };
         }
         // Trouble that happens to satisfy the limits is worth a few attempts.
         for _ in 0..4 {
@@ -192,6 +201,17 @@ impl Values for Text {
             Some(language) => language.draw(random, true, text),
             None => self.ordinary(random, text),
         }
+    }
+
+    fn near(&self, words: &[&str], random: &mut Random, text: &mut String) {
+        let mut value = String::new();
+        near::push_pieces(words, random, &mut value);
+        let missing = self.length_min.saturating_sub(value.chars().count() as u32);
+        Self::push_letters(random, PLAIN, missing, &mut value);
+        if let Some((end, _)) = value.char_indices().nth(self.length_max as usize) {
+            value.truncate(end);
+        }
+        text.push_str(&value);
     }
 
     fn capacity(&self) -> u64 {
@@ -246,7 +266,10 @@ impl Values for Text {
                 || self.language.is_some()
                 || self.starts.is_some())
             && self.starts.as_ref().is_none_or(|starts| starts.iter().any(|start| start.matches(value)))
-            && self.language.as_ref().is_none_or(|language| language.contains(value))
+            && self.language.as_ref().is_none_or(|language| match self.padded {
+                None => language.contains(value),
+                Some(characters) => language.contains(&format!("{counted:<width$}", width = characters as usize)),
+            })
     }
 
     fn key<'v>(&self, value: &'v str) -> Cow<'v, str> {
@@ -314,11 +337,32 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
     if starts.as_ref().is_some_and(Vec::is_empty) {
         return Err(nothing_left(data_type, "no text is within the range of its limits under every collation"));
     }
-    if starts.is_some() && limits.pattern.is_some() {
+    if starts.is_some() && !limits.patterns.is_empty() {
         return Err(nothing_left(data_type, "a range and a pattern cannot be solved together"));
     }
-    let language = limits.pattern.as_ref();
-    let language = language.map(|pattern| Language::new(data_type, pattern, length_min, length_max)).transpose()?;
+    if length_min > CHARACTERS_MAX {
+        let cause = format!("its least length {length_min} is above {CHARACTERS_MAX}, the most that is generated");
+        return Err(nothing_left(data_type, cause));
+    }
+    // Of a `char(n)`, a pattern sees all n characters, the blanks that fill it included.
+    let padded = own_length.filter(|_| limits.padded && !limits.patterns.is_empty());
+    let language = match padded {
+        _ if limits.patterns.is_empty() => None,
+        None => Some(Language::new(data_type, &limits.patterns, length_min, length_max)?),
+        Some(characters) => {
+            let mut patterns = limits.patterns.clone();
+            if length_min > 0 || length_max < characters {
+                let most = length_max.saturating_sub(1);
+                let text = match length_min.checked_sub(1) {
+                    Some(least) => format!("^.{{{least},{most}}}[^ ] *$"),
+                    None if length_max == 0 => "^ *$".to_owned(),
+                    None => format!("^(.{{0,{most}}}[^ ])? *$"),
+                };
+                patterns.push(Pattern::Regex { text, ignore_case: false, negated: false });
+            }
+            Some(Language::new(data_type, &patterns, characters, characters)?)
+        }
+    };
     let text = Text {
         length_min,
         length_max,
@@ -328,6 +372,7 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
         plain: limits.plain,
         starts,
         language,
+        padded,
     };
     Ok(Arc::new(text))
 }
