@@ -9,7 +9,7 @@ use super::order::{is_set_later, order};
 use super::referrers;
 use super::share::share;
 use super::table_plan::{Foreign, JudgedCondition, TablePlan, UniqueKey, Way};
-use super::values::{Bound, Limits};
+use super::values::{Bound, Limits, unsolvable};
 use super::{Generator, Options};
 use crate::catalog::{Catalog, Column, IndexKey, IndexPart, QualifiedName, Shape, Table, TableKind};
 use crate::error::{Error, Result};
@@ -222,6 +222,12 @@ fn plan<'c>(
             false => Vec::new(),
         };
         let form = found.forms[number];
+        let unlisted = hint.is_none_or(|hint| hint.values.is_none() && hint.pattern.is_none());
+        if let Some(cause) = limits.patterns.iter().filter(|_| unlisted).find_map(unsolvable) {
+            let object = format!("`{}`, column `{}`", table.name, column.name);
+            let told = Error::could_not("generate values of", object, cause);
+            return Err(told.hint("say under `[generate.columns]` what values it has"));
+        }
         let mut made = ColumnPlan::new(column, limits.clone(), form, hint, suggested.clone());
         if made.is_err() {
             // Limits that cannot be solved together: fewer of them, and the rest for rejection.

@@ -33,6 +33,7 @@ mod text_order;
 mod trouble;
 
 pub use limits::{Bound, Limits, Pattern};
+pub(super) use pattern::unsolvable;
 
 use crate::catalog::DataType;
 use crate::error::Result;

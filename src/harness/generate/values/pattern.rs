@@ -51,7 +51,8 @@ impl Automaton {
             .thompson(thompson::Config::new().nfa_size_limit(Some(AUTOMATON_OCTETS_MAX)))
             .syntax(syntax::Config::new().case_insensitive(ignore_case).dot_matches_new_line(true))
             .build(expression)
-            .map_err(|error| crate::error::chain(&error))?;
+            // What the parser says repeats the whole expression before its last line.
+            .map_err(|error| crate::error::chain(&error).lines().last().unwrap_or_default().to_owned())?;
         let start = table.start_state(&start::Config::new().anchored(Anchored::Yes));
         Ok(Automaton { start: start.map_err(|error| crate::error::chain(&error))?, table, negated })
     }
@@ -267,6 +268,15 @@ impl Language {
         self.friendly.nth(0, &mut text);
         Some(text)
     }
+}
+
+/// Why no text can be drawn for a pattern, where no automaton of its expression can be had: nobody could draw one by
+/// chance either, and the server would take as long over each of them.
+pub(in crate::harness::generate) fn unsolvable(pattern: &Pattern) -> Option<String> {
+    let (text, negated) = pattern.text();
+    let expression = translate(pattern).ok().filter(|_| !negated)?;
+    let cause = Automaton::new(&expression.text, pattern.ignores_case(), negated).err()?;
+    Some(format!("its pattern `{}` cannot be solved: {cause}", shown(text)))
 }
 
 /// A pattern for an error: a long one is cut.
