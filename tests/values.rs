@@ -156,12 +156,12 @@ fn range(low: &str, high: &str) -> Limits {
 
 fn matching(text: &str, ignore_case: bool, negated: bool) -> Limits {
     let pattern = Pattern::Regex { text: text.to_owned(), ignore_case, negated };
-    Limits { pattern: Some(pattern), ..Limits::default() }
+    Limits { patterns: vec![pattern], ..Limits::default() }
 }
 
 fn like(text: &str, ignore_case: bool, negated: bool) -> Limits {
     let pattern = Pattern::Like { text: text.to_owned(), escape: Some('\\'), ignore_case, negated };
-    Limits { pattern: Some(pattern), ..Limits::default() }
+    Limits { patterns: vec![pattern], ..Limits::default() }
 }
 
 #[test]

@@ -275,10 +275,15 @@ pub(super) fn order(a: &str, b: &str, family: Family) -> Result<Ordering, ()> {
         Family::Number => match (a.parse::<i128>(), b.parse::<i128>()) {
             (Ok(a), Ok(b)) => Ok(a.cmp(&b)),
             _ => {
+                // So do numbers that a double takes for zero.
+                let is_long = |text: &str| text.len() > 17 || text.contains(['e', 'E']);
+                let is_unclear = a != b && (is_long(a) || is_long(b));
                 let (a, b) = (a.parse::<f64>().map_err(|_| ())?, b.parse::<f64>().map_err(|_| ())?);
                 // Where two numbers fall together as doubles, more digits would have to decide.
                 match a.partial_cmp(&b) {
-                    Some(Ordering::Equal) if a.abs() > 1e15 || a.fract() != 0.0 && a.abs() > 1e9 => Err(()),
+                    Some(Ordering::Equal) if is_unclear || a.abs() > 1e15 || a.fract() != 0.0 && a.abs() > 1e9 => {
+                        Err(())
+                    }
                     Some(order) => Ok(order),
                     None => Err(()),
                 }
