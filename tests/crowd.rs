@@ -44,7 +44,13 @@ fn assert_tidy(target: &Path) {
 }
 
 fn pending(target: &Path, access: &Access) -> PendingBackup {
-    let options = TakeOptions { directory: None, reason: Reason::BeforeMigrate, source: "", cancel: &RUNNING };
+    let options = TakeOptions {
+        directory: None,
+        reason: Reason::BeforeMigrate,
+        source: "",
+        replacement_digest: None,
+        cancel: &RUNNING,
+    };
     take(&TargetFile::inspect(target).unwrap(), Some(access), options).unwrap()
 }
 
@@ -80,7 +86,13 @@ fn child_runs_beside_others() {
             let staging = staged(&path, "half");
             fs::remove_file(staging.path()).unwrap();
             let lock = TargetLock::take(&path, wait_ms, &RUNNING).unwrap();
-            let options = TakeOptions { directory: None, reason: Reason::BeforeMigrate, source: "", cancel: &RUNNING };
+            let options = TakeOptions {
+                directory: None,
+                reason: Reason::BeforeMigrate,
+                source: "",
+                replacement_digest: None,
+                cancel: &RUNNING,
+            };
             let outcome = swap(&lock, Replacement::File(staging, None), options);
             assert!(outcome.as_ref().is_err_and(|error| error.operation() == "publish to"), "{outcome:?}");
             outcome.map(drop)

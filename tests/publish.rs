@@ -148,8 +148,13 @@ fn the_lock_holds_from_the_backup_to_the_rename() {
         let target = TargetFile::inspect(&path).unwrap();
         let mut access = Access::take(&target, 0).unwrap();
         assert!(Holder::writer_is_refused(&path), "{mode:?}: after it was taken");
-        let options =
-            TakeOptions { directory: None, reason: Reason::BeforeMigrate, source: "", cancel: &common::RUNNING };
+        let options = TakeOptions {
+            directory: None,
+            reason: Reason::BeforeMigrate,
+            source: "",
+            replacement_digest: None,
+            cancel: &common::RUNNING,
+        };
         let backup = take(&target, Some(&access), options).unwrap();
         assert!(backup.manifest().identical);
         assert!(Holder::writer_is_refused(&path), "{mode:?}: after the backup");

@@ -376,6 +376,8 @@ fn with_a_given_schema_every_object_and_every_row_is_accounted_for() {
 fn the_program_ends_with_one_where_asked_and_prints_the_digest() {
     let finished = Finished::of(SOURCE, |_| {});
     let digest = finished.outcome.verification.manifest_digest.clone().expect("a digest");
+    let backup = &finished.outcome.published.as_ref().expect("it was published").backup;
+    assert_eq!(backup.replacement_digest.as_ref(), Some(&digest), "the backup's manifest keeps it, too");
     let check = |path: &Path, options: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_whimbrel")).arg("check").arg(path).args(options).output();
         let output = output.expect("the program runs");

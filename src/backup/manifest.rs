@@ -67,6 +67,10 @@ pub struct Manifest {
     pub tool: String,
     /// Where the rows that replaced the target came from, without a password.
     pub source: String,
+    /// The digest of everything that the file which replaced the target remembers; a copy of it for later, apart from
+    /// that file. None where it remembers nothing; manifests of earlier versions do not have it.
+    #[serde(default)]
+    pub replacement_digest: Option<String>,
     /// Why it was taken.
     pub reason: Reason,
     /// Whose backup it is.

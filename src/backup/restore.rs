@@ -97,6 +97,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
         directory: options.directory,
         reason: Reason::BeforeRollback,
         source: &source,
+        replacement_digest: None,
         cancel: options.cancel,
     };
     let swapped = swap(&lock, replacement, take)?;

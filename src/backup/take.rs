@@ -42,6 +42,8 @@ pub struct TakeOptions<'a> {
     pub reason: Reason,
     /// Where the new content comes from, without a password.
     pub source: &'a str,
+    /// The digest of everything that the new content remembers, where it remembers anything.
+    pub replacement_digest: Option<&'a str>,
     /// Set to stop.
     pub cancel: &'a AtomicBool,
 }
@@ -148,6 +150,7 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
         taken_at,
         tool: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).into(),
         source: options.source.into(),
+        replacement_digest: options.replacement_digest.map(str::to_owned),
         reason: options.reason,
         provenance: folder.provenance(),
         mode: target.attributes.map(|attributes| attributes.mode),

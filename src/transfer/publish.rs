@@ -39,6 +39,8 @@ pub struct PublishOptions<'a> {
     pub backup_directory: Option<&'a Path>,
     /// Where the rows came from, without a password; for the backup's manifest.
     pub source: &'a str,
+    /// The digest of everything that the file remembers, where it does; for the backup's manifest as well.
+    pub manifest_digest: Option<&'a str>,
     /// How many milliseconds to wait for other programs to let go of the target.
     pub wait_ms: u32,
     /// Set to stop; heeded until the moment of the exchange.
@@ -75,6 +77,7 @@ pub fn publish(staged: Staging, target: &Path, options: PublishOptions<'_>) -> R
         directory: options.backup_directory,
         reason: Reason::BeforeMigrate,
         source: options.source,
+        replacement_digest: options.manifest_digest,
         cancel: options.cancel,
     };
     let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;

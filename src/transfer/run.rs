@@ -215,6 +215,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
             journal_mode: job.journal_mode,
             backup_directory: job.backup_directory.as_deref(),
             source: &source.describe(),
+            manifest_digest: verification.manifest_digest.as_deref(),
             wait_ms: job.wait_ms,
             cancel: &cancel.flag(),
         };

@@ -92,6 +92,7 @@ pub fn publish_options() -> PublishOptions<'static> {
         journal_mode: JournalMode::Wal,
         backup_directory: None,
         source: "postgres://user@host/app",
+        manifest_digest: None,
         wait_ms: 0,
         cancel: &RUNNING,
     }
