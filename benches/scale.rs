@@ -191,7 +191,7 @@ fn measure(server: &Server, what: &str, statements: &[String]) -> Value {
     // Some hundred statements at a time: each transaction locks what it makes.
     for some in statements.chunks(200) {
         let mut sql = String::new();
-        some.iter().for_each(|statement| write!(sql, "{statement};\n").expect("text"));
+        some.iter().for_each(|statement| writeln!(sql, "{statement};").expect("text"));
         support::execute(&database.url(), &sql);
     }
     let program = std::env::current_exe().expect("this program's path");

@@ -46,8 +46,11 @@ fn the_job_is_done_all_the_same() {
     assert_eq!(code(&verified), 0, "{}", told(&verified));
 }
 
+/// What is done to a command's standard output.
+type Redirect = Box<dyn Fn(&mut Command)>;
+
 /// Each way in which standard output can take nothing.
-fn ways() -> Vec<(&'static str, Box<dyn Fn(&mut Command)>)> {
+fn ways() -> Vec<(&'static str, Redirect)> {
     vec![
         ("a full device", Box::new(|command| _ = command.stdout(full()))),
         (

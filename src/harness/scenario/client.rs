@@ -115,7 +115,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             // The database is dropped next, whether the server has heard the goodbye or not.
-            let _ = self.runtime.block_on(close(connection));
+            self.runtime.block_on(close(connection));
         }
     }
 }

@@ -43,13 +43,11 @@ fn text_literal(condition: &str) -> (String, usize) {
     let mut word = String::new();
     let mut letters = condition.char_indices().skip(1).peekable();
     while let Some((at, letter)) = letters.next() {
-        if letter != '\'' {
-            word.push(letter);
-        } else if letters.next_if(|(_, next)| *next == '\'').is_some() {
-            word.push(letter);
-        } else {
+        // A doubled quote stands for one.
+        if letter == '\'' && letters.next_if(|(_, next)| *next == '\'').is_none() {
             return (word, at + 1);
         }
+        word.push(letter);
     }
     (word, condition.len())
 }
