@@ -64,7 +64,8 @@ fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<P
     let any_copy = entries.iter().any(|entry| entry.state == State::Intact && is_database(entry));
     let (mut copies, mut superfluous) = (0, Vec::new());
     for entry in entries {
-        if entry.state != State::Intact {
+        // Whose it is and what it is are read one after the other, and the first may fail where the second does not.
+        if entry.state != State::Intact || !entry.target_known {
             pruned.broken.push(entry.id);
         } else if copies < keep {
             // That there was no file is remembered beside the copies, and takes the place of none.
@@ -95,7 +96,8 @@ fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<P
         pruned.removed_bytes += entry.manifest.map_or(0, |manifest| manifest.size_bytes);
         pruned.removed.push(entry.id);
     }
-    sync_directory(&folder.path)?;
+    sync_directory(&folder.path)
+        .map_err(|error| error.hint("the backups are removed; a power failure now could bring them back"))?;
     drop(held);
     Ok(Some(pruned))
 }

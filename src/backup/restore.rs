@@ -54,7 +54,8 @@ pub struct Restored {
     pub target: PathBuf,
     /// The backup that the target now is.
     pub restored: Manifest,
-    /// The digest of the target, read back after it was published; none where there is no file now.
+    /// The digest of the target, read back after it was published (a note says where that could not be done, and it was
+    /// read back only before); none where there is no file now.
     pub digest: Option<String>,
     /// The backup of what was replaced.
     pub replaced: Manifest,
@@ -100,10 +101,17 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
         replacement_digest: None,
         cancel: options.cancel,
     };
-    let swapped = swap(&lock, replacement, take)?;
-    let digest = match manifest.kind {
-        Kind::Database => Some(digest_of_file(&swapped.target)?.0),
-        Kind::Empty | Kind::Absent => None,
+    let mut swapped = swap(&lock, replacement, take)?;
+    let digest = match (manifest.kind, &manifest.digest) {
+        (Kind::Database, proven) => match digest_of_file(&swapped.target) {
+            Ok((digest, _)) => Some(digest),
+            // It is in place, so this is no failure: its bytes were proven before that.
+            Err(error) => {
+                swapped.notes.push(format!("the file is in place, and could not be read back: {}", error.cause()));
+                proven.clone()
+            }
+        },
+        (Kind::Empty | Kind::Absent, _) => None,
     };
     if digest != manifest.digest {
         return Err(Error::differs("roll back", quoted(&swapped.target), "the restored file is not the backup")

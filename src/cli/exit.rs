@@ -9,6 +9,9 @@
 //! | 4 | report lost | the job is done, as for 0, and standard output did not take its report: a full disk, a closed descriptor, a reader that has gone away |
 //! | 130 | interrupted | somebody asked the job to stop; the target is what it was before |
 //!
+//! `schema` commits migration by migration, and each is whole or not there: for it, *before* is before the migration that
+//! failed. Where a sync fails in the commit itself, nobody can tell which of the two it is; the error says so.
+//!
 //! A job that ends with 1, 2, 3 or 130 keeps that code where its report is lost, too: it says more, and it is no success
 //! either. With `--quiet`, a success has no report, so nothing can be lost. What is lost on standard error changes no code.
 

@@ -112,6 +112,10 @@ pub(crate) trait Database: Send {
     /// Lets other runners in and restores the connection.
     fn unlock(&mut self) -> Result<()>;
 
+    /// Removes what a killed runner has left beside the database, as [`Database::lock`] would. What cannot be removed
+    /// is left to the next one.
+    fn tidy(&mut self) {}
+
     /// Runs one step and commits it with its history row.
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome>;
 

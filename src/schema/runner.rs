@@ -23,6 +23,7 @@ use super::postgres::Postgres;
 use super::script::{Reversal, Script};
 use super::sqlite::Sqlite;
 use super::status::{State, Status, status};
+use crate::error::Kind;
 use crate::redact::resembles_url;
 use crate::{Error, Result};
 
@@ -256,7 +257,7 @@ impl Runner {
             );
             let step = recorded(migration, runner.database.dialect())?;
             runner.database.record_repair(&step, &remark)?;
-            runner.database.confirm()
+            runner.confirm()
         })
     }
 
@@ -293,7 +294,7 @@ impl Runner {
                 super::history::TOOL_VERSION
             );
             runner.database.record_adopted(&adopted, &remark)?;
-            runner.database.confirm()?;
+            runner.confirm()?;
             Ok(adopted.iter().map(|(step, _)| step.version).collect())
         })
     }
@@ -350,7 +351,7 @@ impl Runner {
         // looks interrupted may be another runner at work; the lock tells the two apart.
         // The plan itself is dropped: under the lock another one is made, and large scripts are not to be held twice.
         match self.planned(request).map(|steps| steps.is_empty()) {
-            Ok(true) => return Ok(self.report.clone()),
+            Ok(true) => self.database.tidy(),
             Err(error) if !self.looks_interrupted()? => return Err(error),
             _ => self.locked(|runner| runner.run_locked(request))?,
         }
@@ -391,8 +392,19 @@ impl Runner {
                 Outcome::Stale => return Ok(false),
             }
         }
-        self.database.confirm()?;
+        self.confirm()?;
         Ok(true)
+    }
+
+    /// Reads the history once more. What is committed is not undone where that fails, so it is no job that could not run.
+    fn confirm(&mut self) -> Result<()> {
+        self.database.confirm().map_err(|error| match error.kind() {
+            Kind::CouldNotRun => {
+                Error::differs("read back the history of", format!("`{}`", self.database.endpoint()), error)
+                    .hint("it was committed; `schema validate` tells whether it is whole")
+            }
+            Kind::Differs | Kind::Usage | Kind::Interrupted => error,
+        })
     }
 
     fn rehearse(&mut self, mut steps: Vec<Step>) -> Result<()> {

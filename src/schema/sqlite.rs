@@ -201,6 +201,12 @@ impl Database for Sqlite {
         restored.and(left.could_not("stop watching statements on", self.object()))
     }
 
+    fn tidy(&mut self) {
+        if !self.is_memory() {
+            RunLock::remove_left_over(&self.path);
+        }
+    }
+
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
         if step.script.header.no_transaction {
             self.run_by_statement(step, observe)

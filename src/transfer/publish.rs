@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::manifest::{Manifest, Reason};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
-use crate::endpoint::sqlite::file::{Content, TargetFile, content, quoted, serialize_shown, side_files};
+use crate::endpoint::sqlite::file::{Content, content, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::endpoint::sqlite::target_lock::TargetLock;
@@ -53,9 +53,9 @@ pub struct Published {
     /// The path of the target, links followed.
     #[serde(serialize_with = "serialize_shown")]
     pub target: PathBuf,
-    /// The size of the published file in bytes, read back.
+    /// The size of the published file in bytes.
     pub size_bytes: u64,
-    /// Its journal mode, read back from its header.
+    /// Its journal mode, read back from its header before it was published.
     pub journal_mode: JournalMode,
     /// The backup of what was there before.
     pub backup: Manifest,
@@ -80,17 +80,14 @@ pub fn publish(staged: Staging, target: &Path, options: PublishOptions<'_>) -> R
         replacement_digest: options.manifest_digest,
         cancel: options.cancel,
     };
+    // Before the exchange: once the new file is in place, nothing may fail any more.
+    let size_bytes = std::fs::metadata(staged.path()).could_not("measure", quoted(staged.path()))?.len();
     let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;
     let swapped = swap(&lock, Replacement::File(staged, None), take)?;
-    let size_bytes = std::fs::metadata(&swapped.target).could_not("read", quoted(&swapped.target))?.len();
-    let journal_mode = match TargetFile::inspect(&swapped.target)?.content {
-        Content::Database { wal: true } => JournalMode::Wal,
-        _ => JournalMode::Delete,
-    };
     Ok(Published {
         target: swapped.target,
         size_bytes,
-        journal_mode,
+        journal_mode: options.journal_mode,
         backup: swapped.backup,
         durable: swapped.durable,
         notes: swapped.notes,

@@ -24,7 +24,11 @@ impl Sqlite {
     }
 
     fn commit(&self, observe: &mut Observer<'_>) -> Result<()> {
-        self.retrying("commit to", "COMMIT", observe)
+        self.retrying("commit to", "COMMIT", observe).map_err(|error| match error.way_out() {
+            // Where the last sync fails, what was written may be there all the same once the file is opened again.
+            None => error.hint("whether it was committed is not certain: `schema status` tells"),
+            Some(_) => error,
+        })
     }
 
     fn retrying(&self, operation: &str, sql: &str, observe: &mut Observer<'_>) -> Result<()> {

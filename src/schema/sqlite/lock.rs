@@ -21,6 +21,12 @@ pub(super) struct RunLock {
 }
 
 impl RunLock {
+    /// Removes the lock file of a runner that was killed.
+    pub(super) fn remove_left_over(database: &Path) {
+        // What is no lock is told by whoever has to take it.
+        let _ = LockFile::remove_left_over(&lock_path(database));
+    }
+
     /// Takes the lock of a database file, waiting at most `timeout` for another runner.
     pub(super) fn take(database: &Path, timeout: Duration, observe: &mut Observer<'_>) -> Result<RunLock> {
         let path = lock_path(database);
