@@ -33,6 +33,8 @@ use std::time::Duration;
 /// The name of the file that makes a folder a project.
 pub const FILE_NAME: &str = "project.toml";
 
+const OPERATION: &str = "read the project";
+
 /// A project, its paths made absolute or relative to the working directory.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -269,17 +271,25 @@ impl Project {
     /// When there is no `project.toml`, it is not TOML, has a key that is not known, or names a folder that is not
     /// there. The error names the file and, where there is one, the line.
     pub fn load(folder: &Path) -> Result<Project> {
-        const OPERATION: &str = "read the project";
         let path = folder.join(FILE_NAME);
-        let shown = format!("`{}`", path.display());
         let text = std::fs::read_to_string(&path).map_err(|error| {
             let cause = match error.kind() {
                 ErrorKind::NotFound => "there is no such file".to_owned(),
                 _ => error.to_string(),
             };
-            Error::usage(OPERATION, &shown, cause).hint("a project is a folder with a file `project.toml`")
+            let shown = format!("`{}`", path.display());
+            Error::usage(OPERATION, shown, cause).hint("a project is a folder with a file `project.toml`")
         })?;
-        let file: File = toml::from_str(&text).map_err(|error| {
+        Project::parse(folder, &text)
+    }
+
+    /// A project from the text of its file.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn parse(folder: &Path, text: &str) -> Result<Project> {
+        let shown = format!("`{}`", folder.join(FILE_NAME).display());
+        let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {line}"));
             Error::usage(OPERATION, place, redact(error.message().trim()).replace('\n', " "))

@@ -113,12 +113,12 @@ impl Provenance {
     }
 
     /// The path of the target.
-    pub(crate) fn target(&self) -> PathBuf {
+    pub fn target(&self) -> PathBuf {
         exact(&self.target, self.target_bytes.as_deref())
     }
 
     /// The path of the target seen from the folder of the backups, where it is remembered.
-    pub(crate) fn target_from_folder(&self) -> Option<PathBuf> {
+    pub fn target_from_folder(&self) -> Option<PathBuf> {
         self.target_from_folder.as_ref().map(|shown| exact(shown, self.target_from_folder_bytes.as_deref()))
     }
 }
@@ -132,7 +132,10 @@ fn bytes_of(path: &Path) -> Option<String> {
 /// The path that was remembered.
 fn exact(text: &str, bytes: Option<&str>) -> PathBuf {
     let pairs = bytes.map(|digits| digits.as_bytes().chunks(2));
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let byte = |pair: &[u8]| {
+        let is_byte = pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+        is_byte.then(|| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())?
+    };
     let bytes = pairs.and_then(|mut pairs| {
         pairs.try_fold(Vec::new(), |mut bytes, pair| {
             bytes.push(byte(pair)?);
@@ -150,7 +153,16 @@ impl Manifest {
     /// When it cannot be read, is not a manifest, or is of a later form.
     pub fn read(path: &Path) -> Result<Manifest> {
         let text = fs::read_to_string(path).could_not("read manifest", quoted(path))?;
-        let manifest: Manifest = serde_json::from_str(&text).could_not("read manifest", quoted(path))?;
+        Manifest::parse(path, &text)
+    }
+
+    /// A manifest from the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Manifest> {
+        let manifest: Manifest = serde_json::from_str(text).could_not("read manifest", quoted(path))?;
         if manifest.format != FORMAT {
             let cause = format!("it has form {}, this program reads form {FORMAT}", manifest.format);
             return Err(Error::could_not("read manifest", quoted(path), cause).hint("use a later whimbrel"));

@@ -74,5 +74,9 @@ pub use plan::{Direction, To};
 pub use runner::{Findings, Runner};
 pub use scaffold::{Scaffold, new_migration};
 pub use script::Reversal;
+#[doc(hidden)] // for tests/fuzz
+pub use script::Script;
 pub use status::{Line, State, Status};
 pub use tokens::Dialect;
+#[doc(hidden)] // for tests/fuzz
+pub use tokens::scan;

@@ -103,7 +103,11 @@ impl Wire {
     #[inline]
     pub fn decode<'a>(self, field: &'a [u8]) -> Result<Cell<'a>, WireError> {
         Ok(match self {
-            Wire::Boolean => Cell::Bool(fixed::<1>(field)?[0] != 0),
+            Wire::Boolean => match field {
+                [0] => Cell::Bool(false),
+                [1] => Cell::Bool(true),
+                _ => return Err(WireError::Malformed),
+            },
             Wire::SmallInt => integer(i64::from(i16::from_be_bytes(fixed(field)?))),
             Wire::Integer => integer(i64::from(i32::from_be_bytes(fixed(field)?))),
             Wire::BigInt => integer(i64::from_be_bytes(fixed(field)?)),
@@ -115,9 +119,9 @@ impl Wire {
             Wire::PaddedText => Cell::Text(Cow::Borrowed(utf8(field)?.trim_end_matches(' '))),
             Wire::Bytes => Cell::Bytes(Cow::Borrowed(field)),
             Wire::Uuid => Cell::Uuid(fixed(field)?),
-            Wire::Date => Cell::Date(i32::from_be_bytes(fixed(field)?)),
-            Wire::Timestamp => Cell::Timestamp(i64::from_be_bytes(fixed(field)?)),
-            Wire::TimestampTz => Cell::TimestampTz(i64::from_be_bytes(fixed(field)?)),
+            Wire::Date => Cell::Date(date(i32::from_be_bytes(fixed(field)?))?),
+            Wire::Timestamp => Cell::Timestamp(moment(i64::from_be_bytes(fixed(field)?))?),
+            Wire::TimestampTz => Cell::TimestampTz(moment(i64::from_be_bytes(fixed(field)?))?),
             Wire::Json => Cell::Json(Cow::Borrowed(utf8(field)?)),
             Wire::Jsonb => match field.split_first() {
                 Some((1, text)) => Cell::Json(Cow::Borrowed(utf8(text)?)),
@@ -143,6 +147,29 @@ fn utf8(field: &[u8]) -> Result<&str, WireError> {
     std::str::from_utf8(field).map_err(|_| WireError::NotUtf8)
 }
 
+/// The days from 4713-01-01 BC on and before 5874898-01-01, as days since 2000-01-01.
+const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
+/// The microseconds from 4713-01-01 BC on and before the year 294277, since 2000-01-01.
+const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+
+/// A date that a server can hold; the extremes are the infinities.
+#[inline]
+fn date(days: i32) -> Result<i32, WireError> {
+    let known = DATES.contains(&days) || matches!(days, i32::MIN | i32::MAX);
+    known.then_some(days).ok_or(WireError::Malformed)
+}
+
+/// A timestamp that a server can hold; the extremes are the infinities.
+#[inline]
+fn moment(micros: i64) -> Result<i64, WireError> {
+    let known = MOMENTS.contains(&micros) || matches!(micros, i64::MIN | i64::MAX);
+    known.then_some(micros).ok_or(WireError::Malformed)
+}
+
+/// The most digits behind the point that a server shows.
+const NUMERIC_SCALE_MAX: u16 = 0x3fff;
+/// A digit of a numeric is below this.
+const NUMERIC_BASE: u16 = 10_000;
 const NUMERIC_NEGATIVE: u16 = 0x4000;
 const NUMERIC_NAN: u16 = 0xc000;
 const NUMERIC_INFINITY: u16 = 0xd000;
@@ -164,7 +191,10 @@ fn numeric(field: &[u8]) -> Result<Decimal, WireError> {
         0 | NUMERIC_NEGATIVE => {}
         _ => return Err(WireError::Malformed),
     }
-    if field.len() != 8 + 2 * count {
+    if field.len() != 8 + 2 * count || scale > NUMERIC_SCALE_MAX {
+        return Err(WireError::Malformed);
+    }
+    if field[8..].chunks_exact(2).any(|digit| u16::from_be_bytes([digit[0], digit[1]]) >= NUMERIC_BASE) {
         return Err(WireError::Malformed);
     }
     let negative = sign == NUMERIC_NEGATIVE && !fault::active(Fault::SignLost);
@@ -237,5 +267,19 @@ mod tests {
         assert_eq!(Wire::Text.decode(&[0xff]), Err(WireError::NotUtf8));
         assert_eq!(Wire::Jsonb.decode(&[2, b'1']), Err(WireError::Malformed));
         assert_eq!(numeric(&[0, 1, 0, 0, 0, 0, 0, 0]), Err(WireError::Malformed));
+        // What no server sends, but a damaged wire can.
+        assert_eq!(numeric(&numeric_field(0, 0, 0, &[10_000])), Err(WireError::Malformed));
+        assert_eq!(numeric(&numeric_field(0, 0, 0x4000, &[1])), Err(WireError::Malformed));
+        assert_eq!(Wire::Boolean.decode(&[2]), Err(WireError::Malformed));
+        for days in [DATES.start - 1, DATES.end] {
+            assert_eq!(Wire::Date.decode(&days.to_be_bytes()), Err(WireError::Malformed));
+        }
+        for micros in [MOMENTS.start - 1, MOMENTS.end] {
+            assert_eq!(Wire::Timestamp.decode(&micros.to_be_bytes()), Err(WireError::Malformed));
+            assert_eq!(Wire::TimestampTz.decode(&micros.to_be_bytes()), Err(WireError::Malformed));
+        }
+        for micros in [MOMENTS.start, MOMENTS.end - 1, i64::MIN, i64::MAX] {
+            assert_eq!(Wire::Timestamp.decode(&micros.to_be_bytes()), Ok(Cell::Timestamp(micros)));
+        }
     }
 }

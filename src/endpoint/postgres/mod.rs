@@ -15,6 +15,8 @@ mod source;
 mod wait;
 
 pub(crate) use connect::{Access, ChosenPath, PIN, close, connect, connect_beside, leave};
+#[doc(hidden)] // for tests/fuzz
+pub use copy::Frames;
 pub(crate) use failure::{explain, explain_connecting};
 pub use fence::silence_caught_panics;
 pub(crate) use fence::{fenced, fenced_wait};
