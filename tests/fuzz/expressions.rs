@@ -222,3 +222,37 @@ pub fn views(bytes: &[u8]) {
         prepare(&view.sql, &source);
     }
 }
+
+/// Chains that a parser reads in a loop and that are a deep tree all the same: to drop it needs stack for each link.
+#[test]
+fn chains_of_many_thousand_links_overflow_no_stack() {
+    const LINKS: usize = 20_000;
+    for (head, link) in [
+        ("id", " + 1"),
+        ("active", " OR active"),
+        ("active", " AND id = 1"),
+        ("name", " || 'a'"),
+        ("id", "::integer"),
+        ("tags", "[1]"),
+        ("active", " IS TRUE"),
+        ("data", " -> 'a'"),
+        ("name", " COLLATE \"C\""),
+        ("created", " AT TIME ZONE 'UTC'"),
+    ] {
+        let source = format!("{head}{}", link.repeat(LINKS));
+        let refused = [
+            expression::check(&source, &Sample).is_err(),
+            expression::index_expression(&source, &Sample).is_err(),
+            expression::default(&source, &Sample, &FORMS[0]).is_err(),
+            expression::view(&format!("SELECT {source} AS a FROM sample"), &Sample).is_err(),
+        ];
+        assert_eq!(refused, [true; 4], "{head}{link}…");
+    }
+    for (open, close) in [("(", ")"), ("NOT ", ""), ("- ", ""), ("CASE WHEN ", " THEN true END"), ("ARRAY[", "]")] {
+        let source = format!("{}active{}", open.repeat(LINKS), close.repeat(LINKS));
+        assert!(expression::check(&source, &Sample).is_err(), "{open}…{close}");
+    }
+    for link in [" UNION ALL SELECT 1", " CROSS JOIN sample", ", sample"] {
+        let _ = expression::view(&format!("SELECT 1 FROM sample{}", link.repeat(2_000)), &Sample);
+    }
+}

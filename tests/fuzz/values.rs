@@ -106,6 +106,16 @@ pub fn round_trip(bytes: &[u8]) {
         let ledger = if placed.exact { None } else { text::write(codec.shape(), &cell) };
         let record = through_a_record(placed.stored);
         let back = codec.load_with_ledger(record.clone(), ledger.as_deref());
-        assert_eq!(encoding(&back), encoding(&cell), "{shape:?} {rule:?} {cell:?} {record:?} {ledger:?} {back:?}");
+        // Two spellings of one array, of which servers write the other: what is read back differs, and verification
+        // says so.
+        let respelled = rule == Rule::JsonArray && placed_again(&codec, &back) == record;
+        assert!(
+            encoding(&back) == encoding(&cell) || respelled,
+            "{shape:?} {rule:?} {cell:?} {record:?} {ledger:?} {back:?}"
+        );
     }
+}
+
+fn placed_again(codec: &Codec, cell: &Cell<'_>) -> Stored<'static> {
+    codec.place(cell).stored.into_owned()
 }

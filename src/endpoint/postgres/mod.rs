@@ -14,7 +14,9 @@ mod snapshot;
 mod source;
 mod wait;
 
-pub(crate) use connect::{Access, ChosenPath, PIN, close, connect, connect_beside, leave};
+#[cfg(feature = "harness")]
+pub(crate) use connect::close;
+pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave};
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
 pub(crate) use failure::{explain, explain_connecting};

@@ -95,74 +95,82 @@ const VIEWS_DEEP_MAX: usize = 200;
 /// Translates the condition of a CHECK, of a table or (in a [`DomainScope`]) of a domain. A leading `CHECK` and a
 /// closing `NOT VALID` or `NO INHERIT`, as `pg_get_constraintdef` prints them, are accepted.
 pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
-    let condition = condition_of_check(expression);
-    let mut translator = Translator::new(scope, Purpose::Check);
-    let term = translator.condition(&parse(condition)?)?;
-    Ok(translator.finish(term))
+    with_room(expression, || {
+        let condition = condition_of_check(expression);
+        let mut translator = Translator::new(scope, Purpose::Check);
+        let term = translator.condition(&parse(condition)?)?;
+        Ok(translator.finish(term))
+    })
 }
 
 /// Translates the condition of a partial index.
 pub fn index_predicate(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
-    let mut translator = Translator::new(scope, Purpose::Index);
-    let term = translator.condition(&parse(expression)?)?;
-    Ok(translator.finish(term))
+    with_room(expression, || {
+        let mut translator = Translator::new(scope, Purpose::Index);
+        let term = translator.condition(&parse(expression)?)?;
+        Ok(translator.finish(term))
+    })
 }
 
 /// Translates one key part of an index that is an expression.
 pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
-    let mut translator = Translator::new(scope, Purpose::Index);
-    let term = translator.expression(&parse(expression)?)?;
-    let term = translator.ordered(term)?;
-    Ok(translator.finish(term))
+    with_room(expression, || {
+        let mut translator = Translator::new(scope, Purpose::Index);
+        let term = translator.expression(&parse(expression)?)?;
+        let term = translator.ordered(term)?;
+        Ok(translator.finish(term))
+    })
 }
 
 /// Translates the expression of a generated column into the column's own representation.
 pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Translated, Refusal> {
-    let mut translator = Translator::new(scope, Purpose::Generated);
-    let term = translator.expression(&parse(expression)?)?;
-    // Of a NaN, PostgreSQL computes something; of the NULL in its place, SQLite computes NULL.
-    translator.nan_counts(&term);
-    let term = translator.assign(term, &target.stored)?;
-    Ok(translator.finish(term))
+    with_room(expression, || {
+        let mut translator = Translator::new(scope, Purpose::Generated);
+        let term = translator.expression(&parse(expression)?)?;
+        // Of a NaN, PostgreSQL computes something; of the NULL in its place, SQLite computes NULL.
+        translator.nan_counts(&term);
+        let term = translator.assign(term, &target.stored)?;
+        Ok(translator.finish(term))
+    })
 }
 
 /// Translates a column's DEFAULT into the column's own representation.
 pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Defaulted, Refusal> {
-    defaults::default(&parse(expression)?, scope, target)
+    with_room(expression, || defaults::default(&parse(expression)?, scope, target))
 }
 
 /// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
 /// subqueries, grouping, set operations, aggregates and window functions.
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
-    refuse_long(definition)?;
-    let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
-    let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
-        return Err(Refusal::new("it is not one SELECT"));
-    };
-    let mut translator = Translator::new(scope, Purpose::View);
-    let (sql, outputs) = translator.query(&query)?;
-    let columns = outputs
-        .into_iter()
-        .map(|output| {
-            let mut form = ColumnForm::new(output.name.clone(), output.kind.stored());
-            form.exact = !output.inexact;
-            (output.name, form)
-        })
-        .collect();
-    let views_deep = translator.views_deep + 1;
-    if views_deep > VIEWS_DEEP_MAX {
-        return Err(Refusal::new(format!(
-            "it stands on {} views, one behind the other; SQLite is not asked for more than {VIEWS_DEEP_MAX}, because the time \
-             that it takes for a query grows with their square; let it read the table, and it is carried",
-            views_deep - 1
-        )));
-    }
-    Ok(TranslatedView { sql, caveats: translator.caveats, columns, views_deep })
+    with_room(definition, || {
+        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
+        let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
+            return Err(Refusal::new("it is not one SELECT"));
+        };
+        let mut translator = Translator::new(scope, Purpose::View);
+        let (sql, outputs) = translator.query(&query)?;
+        let columns = outputs
+            .into_iter()
+            .map(|output| {
+                let mut form = ColumnForm::new(output.name.clone(), output.kind.stored());
+                form.exact = !output.inexact;
+                (output.name, form)
+            })
+            .collect();
+        let views_deep = translator.views_deep + 1;
+        if views_deep > VIEWS_DEEP_MAX {
+            return Err(Refusal::new(format!(
+                "it stands on {} views, one behind the other; SQLite is not asked for more than {VIEWS_DEEP_MAX}, because the time \
+                 that it takes for a query grows with their square; let it read the table, and it is carried",
+                views_deep - 1
+            )));
+        }
+        Ok(TranslatedView { sql, caveats: translator.caveats, columns, views_deep })
+    })
 }
 
 /// Parses one expression; anything after it is a refusal.
 fn parse(expression: &str) -> Result<Expr, Refusal> {
-    refuse_long(expression)?;
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect).try_with_sql(expression).map_err(unreadable)?;
     let parsed = parser.parse_expr().map_err(unreadable)?;
@@ -172,11 +180,18 @@ fn parse(expression: &str) -> Result<Expr, Refusal> {
     }
 }
 
-fn refuse_long(sql: &str) -> Result<(), Refusal> {
-    if sql.len() <= SQL_BYTES_MAX {
-        return Ok(());
+/// Runs with a stack that is deep enough for the tree of that text. Chains (`a OR a OR a`) are a tree as deep as they are
+/// long, which the parser makes in a loop and which only a stack takes apart again.
+fn with_room<T>(sql: &str, work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    const STACK_BYTES: usize = 8 << 20;
+    const STACK_BYTES_FOR_A_BYTE: usize = 2 << 10;
+    if sql.len() > SQL_BYTES_MAX {
+        let cause = format!("its SQL has {} bytes, and at most {SQL_BYTES_MAX} are translated", sql.len());
+        return Err(Refusal::new(cause));
     }
-    Err(Refusal::new(format!("its SQL has {} bytes, and at most {SQL_BYTES_MAX} are translated", sql.len())))
+    let needed = STACK_BYTES_FOR_A_BYTE * sql.len();
+    // What is set aside is taken from the machine only as far as it is used.
+    stacker::maybe_grow((1 << 19) + needed, STACK_BYTES + needed, work)
 }
 
 fn unreadable(error: sqlparser::parser::ParserError) -> Refusal {
