@@ -159,6 +159,7 @@ impl Scope for Sample {
     fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm> {
         (schema.is_none_or(|schema| schema == "public") && name == "sample").then(|| TableForm {
             name: "sample".to_owned(),
+            views_deep: 0,
             columns: FORMS.iter().map(|form| (form.name.clone(), form.clone())).collect(),
         })
     }

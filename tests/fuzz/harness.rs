@@ -117,7 +117,7 @@ pub fn patterns(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
     let (text, ignore_case, negated) = (text(rest, PATTERN_WORDS), first & 1 != 0, first & 2 != 0);
     let limits = Limits {
-        pattern: Some(Pattern::Regex { text, ignore_case, negated }),
+        patterns: vec![Pattern::Regex { text, ignore_case, negated }],
         length_max: (first & 4 != 0).then_some(12),
         ..Limits::default()
     };
