@@ -16,6 +16,7 @@ mod hints;
 pub use hints::{ColumnHint, Form, Hints, TableHint};
 
 use crate::endpoint::sqlite::pragma;
+use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::endpoint::{self, Endpoint};
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
@@ -254,6 +255,7 @@ struct TargetSection {
     schema: Option<PathBuf>,
     journal_mode: JournalMode,
     page_size_bytes: Option<u32>,
+    sqlite: SqliteVersion,
     metadata: Option<bool>,
     backups: Option<PathBuf>,
 }
@@ -319,7 +321,13 @@ impl Project {
             page_size_bytes,
             metadata: file.target.metadata.unwrap_or(true),
             backups: file.target.backups.map(|path| folder.join(path)),
-            choices: Choices { tables: file.tables, names: file.names, rules: file.rules, drop: file.drop },
+            choices: Choices {
+                tables: file.tables,
+                names: file.names,
+                rules: file.rules,
+                drop: file.drop,
+                sqlite_version: file.target.sqlite,
+            },
             connection: file.connection,
             level: file.verify.level,
             generate: file.generate,
@@ -392,7 +400,7 @@ mod tests {
     fn every_key_is_read_and_paths_are_relative_to_the_folder() {
         let (folder, project) = load(
             "name = 'app'\n[source]\nurl = 'postgres://h/app'\n[target]\npath = 'app.db'\njournal_mode = 'delete'\n\
-             page_size_bytes = 8192\nmetadata = false\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
+             page_size_bytes = 8192\nsqlite = '3.44'\nmetadata = false\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
              User = 'users'\n[rules.types]\ntimestamp = 'epoch-seconds'\n[drop]\n'User.x' = 'not needed'\n\
              [connection]\nforeign_keys = true\ncache_size_kib = 2000\nmmap_size_bytes = 0\ntemp_store = 'memory'\n\
              synchronous = 'normal'\nbusy_timeout_ms = 100\n[verify]\nlevel = 'digest'\n[latency]\nrows = 7\n\
@@ -405,6 +413,7 @@ mod tests {
         assert_eq!((project.journal_mode, project.page_size_bytes), (JournalMode::Delete, 8192));
         assert_eq!((project.metadata, project.level, project.checks), (false, Level::Digest, None));
         assert_eq!(project.choices.names["User"], "users");
+        assert_eq!(project.choices.sqlite_version.to_string(), "3.44");
         let LatencyOptions { rows, runs, warm_up, p50_ms, p95_ms, p99_ms, large_table_rows } = project.latency;
         assert_eq!((rows, runs, warm_up, large_table_rows), (7, 20, 0, 5));
         assert_eq!((p50_ms, p95_ms, p99_ms), (1.0, 2.5, 3.0));

@@ -100,6 +100,7 @@ impl Route {
             };
             rules.insert(key.clone(), *rule);
         }
+        choices.sqlite_version = typed.sqlite_version.unwrap_or(choices.sqlite_version);
         Ok(choices)
     }
 

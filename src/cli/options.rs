@@ -1,6 +1,7 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
 use crate::endpoint::postgres::STALL_TIMEOUT_DEFAULT;
+use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::plan::choices::RuleName;
 use crate::redact::may_hold_password;
 use crate::transfer::publish::JournalMode;
@@ -42,6 +43,10 @@ pub struct Choosing {
     /// than once
     #[arg(long, value_name = "TYPE_OR_COLUMN=RULE", value_parser = parse_rule)]
     pub rule: Vec<(String, RuleName)>,
+    /// The version of SQLite that the file may need at most, as in `3.46`; what needs a later one is not carried
+    /// [default: 3.37]
+    #[arg(long, value_name = "VERSION")]
+    pub sqlite_version: Option<SqliteVersion>,
 }
 
 impl Choosing {
@@ -51,6 +56,7 @@ impl Choosing {
             ("`--table`", self.table.is_empty()),
             ("`--exclude-table`", self.exclude_table.is_empty()),
             ("`--rule`", self.rule.is_empty()),
+            ("`--sqlite-version`", self.sqlite_version.is_none()),
         ];
         all.into_iter().filter(|(_, unused)| !unused).map(|(name, _)| name).collect()
     }

@@ -10,6 +10,7 @@ use super::forms::{self, Forms};
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, Column, QualifiedName, Sequence, Table, TableKind};
+use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
 use crate::types::Rule;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -40,6 +41,7 @@ fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
         tables: builder.tables,
         views,
         given_schema: false,
+        given_needs: SqliteVersion::default(),
         losses: builder.losses,
         caveats: builder.caveats,
         refusals: builder.refusals,
@@ -79,7 +81,7 @@ impl<'a> Builder<'a> {
             used: HashSet::new(),
             places: HashMap::new(),
             sources: catalog.tables.iter().map(|table| (&table.name, table)).collect(),
-            forms: Forms::new(catalog),
+            forms: Forms::new(catalog, choices.sqlite_version),
             sequences: catalog
                 .sequences
                 .iter()

@@ -5,6 +5,7 @@
 //! must not decide over data in silence.
 
 use crate::catalog::QualifiedName;
+use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::types::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub struct Choices {
     pub rules: Rules,
     /// What is dropped on purpose: a table or a `table.column`, and the reason, which the report repeats.
     pub drop: BTreeMap<String, String>,
+    /// The version of SQLite that the file may need at most; what needs a later one is not carried.
+    pub sqlite_version: SqliteVersion,
 }
 
 /// Which tables are carried.

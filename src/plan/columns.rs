@@ -198,7 +198,11 @@ fn own_check(plan: &ColumnPlan) -> Option<Piece> {
     }
     let condition = match (plan.rule, shape) {
         (Rule::Boolean, _) => format!("{column} IN (0, 1)"),
-        (Rule::Json | Rule::JsonArray | Rule::JsonObject, _) => format!("json_valid({column})"),
+        (Rule::Json | Rule::JsonArray | Rule::JsonObject, _) => {
+            // `json_valid(NULL)` is NULL, which passes, from SQLite 3.42 on only; before, it is 0.
+            let or_null = if plan.not_null { String::new() } else { format!("{column} IS NULL OR ") };
+            format!("{or_null}json_valid({column})")
+        }
         (Rule::Text, Shape::VarChar { length: Some(length) } | Shape::Char { length: Some(length) }) => {
             format!("length({column}) <= {length}")
         }

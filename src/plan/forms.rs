@@ -3,6 +3,7 @@
 use super::ColumnPlan;
 use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
 use crate::catalog::{Catalog, DataType, QualifiedName, Shape};
+use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::types::{Rule, TimeUnit};
 use std::collections::{HashMap, HashSet};
 
@@ -93,15 +94,21 @@ pub struct Forms {
     domains: HashMap<QualifiedName, Stored>,
     /// Tables that others inherit from: to read one in the source is to read those as well.
     with_heirs: HashSet<QualifiedName>,
+    sqlite_version: SqliteVersion,
 }
 
 impl Forms {
-    /// The types of a catalog, and no table yet.
-    pub fn new(catalog: &Catalog) -> Self {
+    /// The types of a catalog, and no table yet; what the file may need at most.
+    pub fn new(catalog: &Catalog, sqlite_version: SqliteVersion) -> Self {
         let with_heirs =
             catalog.tables.iter().filter(|table| table.has_heirs).map(|table| table.name.clone()).collect();
-        let mut forms =
-            Forms { tables: HashMap::new(), enumerations: HashMap::new(), domains: HashMap::new(), with_heirs };
+        let mut forms = Forms {
+            tables: HashMap::new(),
+            enumerations: HashMap::new(),
+            domains: HashMap::new(),
+            with_heirs,
+            sqlite_version,
+        };
         for column in catalog.tables.iter().flat_map(|table| &table.columns) {
             forms.learn(&column.data_type.shape);
         }
@@ -169,6 +176,10 @@ impl Scope for TableScope<'_> {
     fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
         self.forms.domain(schema, name)
     }
+
+    fn sqlite_version(&self) -> SqliteVersion {
+        self.forms.sqlite_version
+    }
 }
 
 impl Scope for Forms {
@@ -187,5 +198,9 @@ impl Scope for Forms {
 
     fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
         Forms::find(&self.domains, schema, name).cloned()
+    }
+
+    fn sqlite_version(&self) -> SqliteVersion {
+        self.sqlite_version
     }
 }

@@ -23,6 +23,7 @@ pub(crate) use onto::HISTORY_TABLE;
 pub use onto::onto;
 
 use crate::catalog::{QualifiedName, Shape, TableKind};
+use crate::endpoint::sqlite::version::{self, SqliteVersion};
 use crate::types::{Codec, Rule};
 use ddl::TableDdl;
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub views: Vec<ViewPlan>,
     /// The statements of an explicit target schema, run before the copy; empty where the schema is derived.
     pub given_schema: bool,
+    /// The version of SQLite that an explicit target schema needs, as far as its statements tell.
+    pub given_needs: SqliteVersion,
     /// What is not carried, and why.
     pub losses: Vec<Loss>,
     /// What is carried and behaves differently in a corner.
@@ -152,6 +155,20 @@ pub struct Refusal {
 }
 
 impl Plan {
+    /// The version of SQLite that the file needs by what is carried, [`SqliteVersion::OLDEST`] at least; of an explicit
+    /// target schema as far as its statements tell.
+    pub fn needs_sqlite(&self) -> SqliteVersion {
+        let statements = self.statements();
+        version::needed(statements.iter().map(String::as_str)).max(self.given_needs)
+    }
+
+    /// Every definition that a derived target will have.
+    pub fn statements(&self) -> Vec<String> {
+        let tables = self.tables.iter().filter_map(|table| table.ddl.as_ref()).map(TableDdl::sql);
+        let indexes = self.tables.iter().flat_map(|table| &table.indexes).map(|index| index.sql.clone());
+        tables.chain(indexes).chain(self.views.iter().map(|view| view.sql.clone())).collect()
+    }
+
     /// What to do about an object that refuses a row of the source, where the plan knows that the object means something
     /// else in the target.
     pub(crate) fn known_difference(&self, object: &str) -> Option<String> {

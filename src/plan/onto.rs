@@ -101,6 +101,7 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
         tables,
         views: Vec::new(),
         given_schema: true,
+        given_needs: schema.needs_sqlite,
         losses: builder.losses,
         caveats: builder.caveats,
         refusals: builder.refusals,

@@ -15,6 +15,7 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
     let mut text = Lines::new();
     text.line(format_args!("source   {} ({})", outcome.source, outcome.engine));
     text.line(format_args!("target   {}{}", shown(&how.target), published(outcome)));
+    text.line(format_args!("needs    SQLite {} or later", outcome.plan.needs_sqlite()));
     text.line(format_args!("verify   {}", level(outcome.verification.level)));
     text.blank();
     text.append(&per_table(outcome));

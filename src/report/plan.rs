@@ -36,6 +36,7 @@ pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> Lines {
         let views = count(plan.views.len() as u64, "view", "views");
         text.line(format_args!("{tables}, {indexes}, {views}; the target's schema is derived from the source"));
     }
+    text.line(format_args!("the file needs SQLite {} or later", plan.needs_sqlite()));
     for (place, table) in plan.tables.iter().enumerate() {
         text.blank();
         text.append(&table_text(place + 1, table));

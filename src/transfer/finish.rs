@@ -171,6 +171,7 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
         ("given_schema", origin.given_schema.to_string()),
         ("catalog", json(serde_json::to_string(origin.catalog))?),
         ("choices", json(serde_json::to_string(origin.choices))?),
+        ("needs_sqlite", plan.needs_sqlite().to_string()),
     ];
     for (table, one) in plan.tables.iter().zip(copied) {
         connection

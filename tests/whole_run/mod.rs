@@ -1,6 +1,8 @@
 //! What the tests of whole runs share: a connection that runs SQL and tells rows as text, and a migration.
 #![allow(dead_code)] // Each test file is a crate of its own and uses its part.
 
+mod older_sqlite;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, Row, ValueRef};
 use std::path::Path;
@@ -78,7 +80,11 @@ pub fn source(url: &str) -> whimbrel::Result<PostgresSource> {
 
 /// Migrates with everything verified.
 pub fn migrate(url: &str, job: &Job<'_>) -> whimbrel::Result<Outcome> {
-    run::migrate(&mut source(url)?, job, &Cancel::new(), &nobody)
+    let outcome = run::migrate(&mut source(url)?, job, &Cancel::new(), &nobody)?;
+    if outcome.published.is_some() {
+        older_sqlite::leave(&job.target);
+    }
+    Ok(outcome)
 }
 
 /// Verifies a file in full against a source, as somebody would who has only the two.

@@ -15,5 +15,6 @@ pub mod schema;
 pub mod staging;
 mod statement;
 pub mod target_lock;
+pub mod version;
 
 pub use batch::{Batch, LedgerEntry};

@@ -1,6 +1,7 @@
 //! A SQLite schema as the file itself tells it.
 
 use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::version::{self, SqliteVersion};
 use crate::error::Result;
 use crate::quote::quote;
 use rusqlite::Connection;
@@ -13,6 +14,9 @@ pub struct TargetSchema {
     pub tables: Vec<TargetTable>,
     /// The names of its views.
     pub views: Vec<String>,
+    /// The version of SQLite that its statements need, as far as they tell.
+    #[serde(default)]
+    pub needs_sqlite: SqliteVersion,
 }
 
 /// A table of such a schema.
@@ -90,6 +94,11 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
             _ => {}
         }
     }
+    let mut statements = connection.prepare(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'",
+    )?;
+    let statements: Vec<String> = statements.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    schema.needs_sqlite = version::needed(statements.iter().map(String::as_str));
     Ok(schema)
 }
 

@@ -117,6 +117,7 @@ mod tests {
             tables: Vec::new(),
             views: Vec::new(),
             given_schema: false,
+            given_needs: Default::default(),
             losses: Vec::new(),
             caveats: Vec::new(),
             refusals: Vec::new(),

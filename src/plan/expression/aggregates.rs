@@ -90,7 +90,8 @@ impl Translator<'_> {
             return Err(unknown_function(name));
         }
         self.nan_counts(&term);
-        let plain = |sql_name: &str, term: &Term| format!("{sql_name}({distinct}{}{order})", term.sql);
+        // The order of what is counted, added up or compared changes nothing.
+        let plain = |sql_name: &str, term: &Term| format!("{sql_name}({distinct}{})", term.sql);
         match (name, &term.kind) {
             ("count", Kind::Clock { .. } | Kind::Moved { .. } | Kind::TimestampLiteral { .. }) => {
                 Err(unknown_function(name))
@@ -157,7 +158,7 @@ impl Translator<'_> {
                     self.caveat("array_agg() without ORDER BY collects in whatever order the rows come");
                 }
                 let outer = Term::new(format!("nullif({CALL}, '[]')"), Kind::JsonArray);
-                Ok((outer, plain("json_group_array", &term)))
+                Ok((outer, format!("json_group_array({distinct}{}{order})", term.sql)))
             }
             (_, kind) => Err(Refusal::new(format!("it calls {name}() on {}", kind.words()))),
         }

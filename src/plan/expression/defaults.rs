@@ -5,7 +5,7 @@ use super::kind::{Constant, Kind, Term};
 use super::literals;
 use super::scope::{ColumnForm, Scope, Stored};
 use super::translate::{Purpose, Translator, object_name};
-use super::{Refusal, decimal, render};
+use super::{Refusal, decimal, render, temporal};
 use sqlparser::ast::Expr;
 
 /// A default in SQLite.
@@ -13,7 +13,7 @@ use sqlparser::ast::Expr;
 pub enum Default {
     /// A literal: `DEFAULT 0`.
     Literal(String),
-    /// An expression; it stands in parentheses: `DEFAULT (unixepoch())`.
+    /// An expression; it stands in parentheses: `DEFAULT (date('now'))`.
     Expression(String),
     /// The next value of a sequence. SQLite has none; an INTEGER PRIMARY KEY counts by itself.
     Sequence,
@@ -64,6 +64,7 @@ pub(super) fn default(expression: &Expr, scope: &dyn Scope, target: &ColumnForm)
     }
     let literal = term.constant.is_some() && !matches!(term.constant, Some(Constant::Interval { .. }));
     let term = translator.assign(term, &target.stored)?;
+    translator.within_version(&term.sql)?;
     let default = if literal { Default::Literal(term.sql) } else { Default::Expression(term.sql) };
     Ok(Defaulted { default, caveats: translator.caveats })
 }
@@ -261,13 +262,12 @@ impl Translator<'_> {
         let sql = if months == 0 {
             self.clock(unit)
         } else {
-            // SQLite's calendar clamps the day of a shorter month, as PostgreSQL does, only with `floor`.
             let factor =
                 if unit == super::EpochUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
             if !factor.is_empty() {
                 self.caveat("the clock is taken in whole seconds");
             }
-            format!("unixepoch('now', '{months:+} months', 'floor'){factor}")
+            format!("{}{factor}", temporal::months_from_now(months))
         };
         Ok(if amount == 0 { sql } else { format!("{sql} + ({amount})") })
     }

@@ -271,7 +271,12 @@ impl Translator<'_> {
         if matches!(term.kind, Kind::Approximate | Kind::DecimalText { .. }) {
             self.caveat_in_view("it rounds a number that SQLite holds in floating point")?;
             let term = self.approximate(term);
-            let sql = format!("round({}, {scale})", term.sql);
+            // `round(x, n)` takes halves otherwise before SQLite 3.43.
+            let factor = decimal::power_of_ten(scale);
+            let sql = match scale {
+                0 => format!("round({})", term.sql),
+                _ => format!("(round({} * {factor}.0) / {factor}.0)", term.sql),
+            };
             return Ok(Term::from_parts(sql, Kind::Approximate, &[&term]));
         }
         self.rescale(term, scale)

@@ -32,15 +32,20 @@ impl Translator<'_> {
         }
         let column = &value.sql;
         if as_text {
-            // A number keeps its text, a boolean its word; SQLite's own `->>` would make numbers of both.
+            // A number keeps its text, a boolean its word, which begin and end in none of the characters that go; SQLite's
+            // own functions would make numbers of both. Of a JSON null and of nothing, nothing is left.
             let sql = format!(
-                "(CASE json_type({column}, {path}) WHEN 'text' THEN {column} ->> {path} WHEN 'null' THEN NULL \
-                 ELSE {column} -> {path} END)"
+                "(CASE WHEN json_type({column}, {path}) IN ('text', 'array', 'object') THEN json_extract({column}, {path}) \
+                 ELSE nullif(trim({}, '[],nul'), '') END)",
+                beside_null(column, &path)
             );
             return Ok(Term { not_null: false, ..Term::from_parts(sql, Kind::JsonText, &[&value]) });
         }
         self.caveat_in_view("it takes a JSON value out of another, which SQLite writes without blanks")?;
-        let sql = format!("({column} -> {path})");
+        let both = beside_null(column, &path);
+        let sql = format!(
+            "(CASE WHEN json_type({column}, {path}) IS NOT NULL THEN substr({both}, 2, length({both}) - 7) END)"
+        );
         Ok(Term { not_null: false, ..Term::from_parts(sql, Kind::Json { binary }, &[&value]) })
     }
 
@@ -67,4 +72,10 @@ impl Translator<'_> {
             _ => Ok(None),
         }
     }
+}
+
+/// `[member,null]`, the member as it is written in the value: what `->` gives from SQLite 3.38 on. No array has an element
+/// after its last.
+fn beside_null(column: &str, path: &str) -> String {
+    format!("json_extract({column}, {path}, '$[#]')")
 }

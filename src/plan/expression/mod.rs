@@ -34,6 +34,7 @@ mod tests;
 pub use defaults::{Default, Defaulted};
 pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
 
+use crate::endpoint::sqlite::version::{self, Construct};
 use kind::{Kind, Term};
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -99,7 +100,7 @@ pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal>
         let condition = condition_of_check(expression);
         let mut translator = Translator::new(scope, Purpose::Check);
         let term = translator.condition(&parse(condition)?)?;
-        Ok(translator.finish(term))
+        translator.finish(term)
     })
 }
 
@@ -108,7 +109,7 @@ pub fn index_predicate(expression: &str, scope: &dyn Scope) -> Result<Translated
     with_room(expression, || {
         let mut translator = Translator::new(scope, Purpose::Index);
         let term = translator.condition(&parse(expression)?)?;
-        Ok(translator.finish(term))
+        translator.finish(term)
     })
 }
 
@@ -118,7 +119,7 @@ pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translate
         let mut translator = Translator::new(scope, Purpose::Index);
         let term = translator.expression(&parse(expression)?)?;
         let term = translator.ordered(term)?;
-        Ok(translator.finish(term))
+        translator.finish(term)
     })
 }
 
@@ -130,7 +131,7 @@ pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Re
         // Of a NaN, PostgreSQL computes something; of the NULL in its place, SQLite computes NULL.
         translator.nan_counts(&term);
         let term = translator.assign(term, &target.stored)?;
-        Ok(translator.finish(term))
+        translator.finish(term)
     })
 }
 
@@ -149,6 +150,7 @@ pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refus
         };
         let mut translator = Translator::new(scope, Purpose::View);
         let (sql, outputs) = translator.query(&query)?;
+        translator.within_version(&sql)?;
         let columns = outputs
             .into_iter()
             .map(|output| {
@@ -212,8 +214,21 @@ fn condition_of_check(expression: &str) -> &str {
 }
 
 impl Translator<'_> {
-    fn finish(self, term: Term) -> Translated {
-        Translated { sql: term.sql, caveats: self.caveats }
+    fn finish(self, term: Term) -> Result<Translated, Refusal> {
+        self.within_version(&term.sql)?;
+        Ok(Translated { sql: term.sql, caveats: self.caveats })
+    }
+
+    /// Refuses what the versions of SQLite that the file is for do not have.
+    fn within_version(&self, sql: &str) -> Result<(), Refusal> {
+        let found = version::constructs(sql)
+            .ok_or_else(|| Refusal::new("nobody can tell which version of SQLite its translation needs"))?;
+        match found.into_iter().max_by_key(|construct| construct.since) {
+            Some(Construct { words, since, .. }) if *since > self.scope.sqlite_version() => Err(Refusal::new(format!(
+                "it uses {words}, which needs SQLite {since}; `--sqlite-version {since}` allows it"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// A condition: a boolean, or a refusal.

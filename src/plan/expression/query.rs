@@ -390,7 +390,7 @@ impl Translator<'_> {
                 JoinOperator::Join(on) | JoinOperator::Inner(on) => ("JOIN", on, false, false),
                 JoinOperator::CrossJoin(on) => ("CROSS JOIN", on, false, false),
                 JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => ("LEFT JOIN", on, false, true),
-                JoinOperator::Right(on) | JoinOperator::RightOuter(on) => ("RIGHT JOIN", on, true, false),
+                JoinOperator::Right(on) | JoinOperator::RightOuter(on) => ("LEFT JOIN", on, true, false),
                 JoinOperator::FullOuter(on) => ("FULL JOIN", on, true, true),
                 _ => return Err(Refusal::new("it uses a JOIN that has no known equal in SQLite")),
             };
@@ -401,7 +401,13 @@ impl Translator<'_> {
             for (at, relation) in self.relations().iter_mut().enumerate().skip(start) {
                 relation.optional |= if at < middle { left_optional } else { right_optional };
             }
-            sql.push_str(&format!(" {words} {right}{constraint}"));
+            sql = if left_optional && !right_optional {
+                // A RIGHT JOIN, the other way round.
+                let left = if middle - start > 1 { format!("({sql})") } else { sql };
+                format!("{right} {words} {left}{constraint}")
+            } else {
+                format!("{sql} {words} {right}{constraint}")
+            };
         }
         Ok(sql)
     }

@@ -4,6 +4,8 @@
 //! integers where the column is an epoch, and of texts where it is ISO 8601. So every name resolves to a form, and
 //! a name that does not resolve is a refusal.
 
+use crate::endpoint::sqlite::version::SqliteVersion;
+
 /// The unit of an epoch integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpochUnit {
@@ -161,6 +163,11 @@ pub trait Scope {
         let _ = (schema, name);
         None
     }
+
+    /// What the file may need at most.
+    fn sqlite_version(&self) -> SqliteVersion {
+        SqliteVersion::default()
+    }
 }
 
 /// The scope of a domain's check: `VALUE` is one column, every other name is unknown.
@@ -186,5 +193,9 @@ impl Scope for DomainScope<'_> {
 
     fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
         self.types.domain(schema, name)
+    }
+
+    fn sqlite_version(&self) -> SqliteVersion {
+        self.types.sqlite_version()
     }
 }

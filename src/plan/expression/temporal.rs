@@ -52,11 +52,11 @@ impl Translator<'_> {
     /// The clock in a unit.
     pub fn clock(&mut self, unit: EpochUnit) -> String {
         match unit {
-            EpochUnit::Seconds => "unixepoch()".to_owned(),
-            EpochUnit::Milliseconds => "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)".to_owned(),
+            EpochUnit::Seconds => "CAST(strftime('%s', 'now') AS INTEGER)".to_owned(),
+            EpochUnit::Milliseconds => CLOCK_MILLISECONDS.to_owned(),
             EpochUnit::Microseconds => {
                 self.caveat("SQLite's clock counts milliseconds");
-                "(CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000)".to_owned()
+                format!("({CLOCK_MILLISECONDS} * 1000)")
             }
         }
     }
@@ -131,6 +131,9 @@ impl Translator<'_> {
         };
         let epoch = if term.kind == Kind::Date { "" } else { ", 'unixepoch'" };
         let part = |code: &str| format!("CAST(strftime('{code}', {moment}{epoch}) AS INTEGER)");
+        // A week of ISO 8601 belongs to the year of its Thursday; SQLite's own `%V`, `%G` and `%u` are of 3.44 and 3.46.
+        let thursday =
+            |code: &str| format!("CAST(strftime('{code}', {moment}{epoch}, '-3 days', 'weekday 4') AS INTEGER)");
         let sql = match field {
             "year" => part("%Y"),
             "month" => part("%m"),
@@ -138,10 +141,10 @@ impl Translator<'_> {
             "hour" if term.kind != Kind::Date => part("%H"),
             "minute" if term.kind != Kind::Date => part("%M"),
             "dow" => part("%w"),
-            "isodow" => part("%u"),
+            "isodow" => format!("(({} + 6) % 7 + 1)", part("%w")),
             "doy" => part("%j"),
-            "week" => part("%V"),
-            "isoyear" => part("%G"),
+            "week" => format!("(({} + 6) / 7)", thursday("%j")),
+            "isoyear" => thursday("%Y"),
             "quarter" => format!("(({} + 2) / 3)", part("%m")),
             other => return Err(Refusal::new(format!("it takes `{other}` out of a date, which SQLite does not have"))),
         };
@@ -167,7 +170,7 @@ impl Translator<'_> {
             _ => return Err(unknown_function("date_trunc")),
         };
         let factor = if unit == EpochUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
-        let sql = format!("(unixepoch({seconds}, 'unixepoch', {start}){factor})");
+        let sql = format!("(CAST(strftime('%s', {seconds}, 'unixepoch', {start}) AS INTEGER){factor})");
         Ok(Term { not_null: false, ..Term::from_parts(sql, term.kind.clone(), &[&term]) })
     }
 
@@ -200,6 +203,20 @@ fn seconds_of(term: &Term, unit: EpochUnit) -> Term {
     let scale = unit.per_second().ilog10();
     debug_assert_eq!(decimal::power_of_ten(scale), unit.per_second().to_string());
     Term::from_parts(term.sql.clone(), Kind::Scaled { digits: 18, scale }, &[term])
+}
+
+/// The clock in milliseconds. A day's number as a double is exact to some 40 microseconds, so the nearest millisecond is
+/// the clock's own; `unixepoch('subsec')` is NULL below SQLite 3.42.
+const CLOCK_MILLISECONDS: &str = "CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)";
+
+/// The clock moved by calendar months, in whole seconds. SQLite's calendar runs over into the next month where a month
+/// is shorter, PostgreSQL's stays at its last day; that day, at the same time, is the earlier one exactly then.
+pub(super) fn months_from_now(months: i64) -> String {
+    format!(
+        "min(CAST(strftime('%s', 'now', '{months:+} months') AS INTEGER), CAST(strftime('%s', 'now', 'start of month', \
+         '{:+} months', '-1 days') AS INTEGER) + CAST(strftime('%s', 'now') AS INTEGER) % 86400)",
+        months.saturating_add(1)
+    )
 }
 
 /// A random UUID of version 4 and variant 1.

@@ -1,6 +1,11 @@
 //! Each translation as a line of a table, and each accepted one run in SQLite.
 
+mod bank;
+mod older_sqlite;
+
 use super::*;
+use crate::endpoint::sqlite::version::SqliteVersion;
+use bank::VIEWS;
 use rusqlite::Connection;
 
 /// One table with a column of every form.
@@ -55,6 +60,11 @@ impl Scope for Sample {
 
     fn enumeration(&self, _: Option<&str>, name: &str) -> Option<Vec<String>> {
         (name == "status").then(|| vec!["new".into(), "open".into(), "closed".into()])
+    }
+
+    /// What is carried at all; `older_sqlite` asks for less.
+    fn sqlite_version(&self) -> SqliteVersion {
+        SqliteVersion::bundled()
     }
 }
 
@@ -188,8 +198,8 @@ fn rows() -> Vec<Vec<(&'static str, &'static str)>> {
         .collect()
 }
 
-fn sqlite() -> Connection {
-    let connection = Connection::open_in_memory().unwrap();
+/// The table and its rows.
+fn sqlite_statements() -> Vec<String> {
     let columns: Vec<String> = forms()
         .iter()
         .map(|form| {
@@ -205,11 +215,17 @@ fn sqlite() -> Connection {
             format!("\"{}\" {kind}{more}", form.name)
         })
         .collect();
-    connection.execute_batch(&format!("CREATE TABLE sample ({}) STRICT", columns.join(", "))).unwrap();
-    for (id, row) in rows().iter().enumerate() {
+    let rows = rows();
+    let inserts = rows.iter().enumerate().map(|(id, row)| {
         let values: Vec<&str> = row.iter().map(|(_, sqlite)| *sqlite).collect();
-        connection.execute_batch(&format!("INSERT INTO sample VALUES ({id}, {})", values.join(", "))).unwrap();
-    }
+        format!("INSERT INTO sample VALUES ({id}, {})", values.join(", "))
+    });
+    std::iter::once(format!("CREATE TABLE sample ({}) STRICT", columns.join(", "))).chain(inserts).collect()
+}
+
+fn sqlite() -> Connection {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(&sqlite_statements().join(";\n")).unwrap();
     connection
 }
 
@@ -269,7 +285,7 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("(mod(n, 3) = 2)", ""),
     ("((n & 4) = 4)", ""),
     ("(n <> m)", ""),
-    ("(n IS DISTINCT FROM m)", "(\"n\" IS DISTINCT FROM \"m\")"),
+    ("(n IS DISTINCT FROM m)", "(\"n\" IS NOT \"m\")"),
     ("(NOT (n IS DISTINCT FROM NULL::integer))", ""),
     ("((n >= 0) AND (n <= 5))", ""),
     ("((n IS NULL) = (m IS NULL))", ""),
@@ -545,18 +561,35 @@ fn defaults_take_the_representation_of_their_column() {
         ("'1.50'::numeric", DecimalText { scale: None }, "'1.50'"),
         ("0.1", Real, "0.1"),
         ("'0.1'::double precision", Real, "0.1"),
-        ("now()", seconds.clone(), "(unixepoch())"),
-        ("CURRENT_TIMESTAMP", plain.clone(), "((CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000))"),
-        ("(now() + '7 days'::interval)", seconds.clone(), "(unixepoch() + (604800))"),
-        ("(now() - '1 mon'::interval)", seconds.clone(), "(unixepoch('now', '-1 months', 'floor'))"),
+        ("now()", seconds.clone(), "(CAST(strftime('%s', 'now') AS INTEGER))"),
+        (
+            "CURRENT_TIMESTAMP",
+            plain.clone(),
+            "((CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000))",
+        ),
+        ("(now() + '7 days'::interval)", seconds.clone(), "(CAST(strftime('%s', 'now') AS INTEGER) + (604800))"),
+        (
+            "(now() - '1 mon'::interval)",
+            seconds.clone(),
+            "(min(CAST(strftime('%s', 'now', '-1 months') AS INTEGER), CAST(strftime('%s', 'now', 'start of month', \
+             '+0 months', '-1 days') AS INTEGER) + CAST(strftime('%s', 'now') AS INTEGER) % 86400))",
+        ),
         ("'1970-01-01 00:00:01'::timestamp without time zone", plain.clone(), "1000000"),
         ("'1970-01-01 00:00:00+00'::timestamp with time zone", seconds.clone(), "0"),
         ("'infinity'::timestamp without time zone", plain, "9223372036854775807"),
         ("'1970-01-01 00:00:00'::timestamp without time zone", seconds.clone(), "0"),
-        ("timezone('utc'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
-        ("(now() AT TIME ZONE 'utc'::text)", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "(unixepoch())"),
+        (
+            "timezone('utc'::text, now())",
+            Epoch { unit: EpochUnit::Seconds, with_zone: false },
+            "(CAST(strftime('%s', 'now') AS INTEGER))",
+        ),
+        (
+            "(now() AT TIME ZONE 'utc'::text)",
+            Epoch { unit: EpochUnit::Seconds, with_zone: false },
+            "(CAST(strftime('%s', 'now') AS INTEGER))",
+        ),
         ("timezone('Europe/Berlin'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "refused"),
-        ("CURRENT_TIMESTAMP(3)", seconds.clone(), "(unixepoch())"),
+        ("CURRENT_TIMESTAMP(3)", seconds.clone(), "(CAST(strftime('%s', 'now') AS INTEGER))"),
         ("CURRENT_DATE", Date, "(date('now'))"),
         ("('now'::text)::date", Date, "(date('now'))"),
         ("'2020-01-01'::date", Date, "'2020-01-01'"),
@@ -627,42 +660,6 @@ fn a_random_uuid_has_its_version_and_variant() {
         assert!(seen.insert(uuid));
     }
 }
-
-/// Each view's query; compared on the same rows, in order.
-const VIEWS: &[&str] = &[
-    "SELECT a.id, c.id AS cid FROM (sample a LEFT JOIN (sample b JOIN sample c ON ((c.id = b.id))) ON ((b.id = a.n))) ORDER BY a.id, c.id",
-    "SELECT a.id, b.id AS other FROM (sample a FULL JOIN sample b ON ((a.id = (b.id + 100)))) ORDER BY a.id, b.id",
-    "SELECT id, a.n, b.m FROM (sample a FULL JOIN ( SELECT (s.id + 60) AS id, s.m FROM sample s) b USING (id)) ORDER BY id",
-    "(SELECT s.id FROM sample s ORDER BY s.id LIMIT 3) UNION ALL (SELECT t.n AS id FROM sample t WHERE (t.n = 5) ORDER BY t.id LIMIT 2)",
-    "SELECT s.n FROM sample s EXCEPT (SELECT t.m AS n FROM sample t UNION SELECT 100 AS n) ORDER BY 1",
-    "SELECT v.a, v.b FROM (VALUES (1, 'x'::text), (2, 'y'::text)) v(a, b) ORDER BY v.a DESC",
-    "SELECT s.status, count(*) AS c FROM sample s GROUP BY s.status ORDER BY s.status",
-    "SELECT s.active, sum(s.n) AS n, count(DISTINCT s.m) AS m FROM sample s GROUP BY s.active ORDER BY s.active NULLS FIRST",
-    "SELECT (s.code)::text AS code, s.price FROM sample s WHERE (s.price IS NOT NULL) ORDER BY s.price DESC, s.id",
-    "SELECT date_trunc('month'::text, s.starts) < s.starts AS later, s.id FROM sample s WHERE (s.starts < '2021-01-01 00:00:00'::timestamp without time zone) ORDER BY s.id",
-    "WITH RECURSIVE tree AS (SELECT s.id, 0 AS depth FROM sample s WHERE (s.id = 1) UNION ALL SELECT c.id, (t.depth + 1) FROM (sample c JOIN tree t ON ((c.id = (t.id * 2)))) WHERE (t.depth < 10)) SELECT tree.id, tree.depth FROM tree ORDER BY tree.id",
-    "SELECT s.id, rank() OVER (ORDER BY s.n DESC, s.m) AS place FROM sample s ORDER BY s.id",
-    "SELECT s.n FROM sample s GROUP BY s.n HAVING (sum(s.price) > (1000)::numeric) ORDER BY s.n",
-    "SELECT sample.id, sample.name FROM sample WHERE (sample.n > 0) ORDER BY sample.id;",
-    "SELECT s.n, count(*) AS count, sum(s.price) AS total, min(s.m) AS least FROM sample s GROUP BY s.n ORDER BY s.n",
-    "SELECT s.n, count(*) FILTER (WHERE s.active) AS active FROM sample s GROUP BY s.n HAVING (count(*) > 1) ORDER BY s.n DESC",
-    "SELECT a.id, b.id AS other FROM (sample a LEFT JOIN sample b ON (((b.id = a.n) AND (b.m = 3)))) ORDER BY a.id, b.id",
-    "WITH top AS (SELECT s.id, s.n FROM sample s WHERE (s.n > 0)) SELECT t.id, (t.n + 1) AS next FROM top t ORDER BY t.id LIMIT 5 OFFSET 2",
-    "WITH RECURSIVE steps(at) AS (SELECT 1 UNION ALL SELECT (s.at + 1) FROM steps s WHERE (s.at < 5)) SELECT steps.at FROM steps ORDER BY steps.at",
-    "SELECT sample.id AS x FROM sample WHERE (sample.n = 5) UNION SELECT sample.m AS x FROM sample ORDER BY 1",
-    "SELECT s.id, row_number() OVER (PARTITION BY s.n ORDER BY s.id DESC) AS place FROM sample s ORDER BY s.id",
-    "SELECT s.id, lag(s.id) OVER (ORDER BY s.id) AS before, sum(s.id) OVER (ORDER BY s.id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS two FROM sample s ORDER BY s.id",
-    "SELECT DISTINCT s.m FROM sample s ORDER BY s.m",
-    "SELECT s.id FROM sample s WHERE (EXISTS ( SELECT 1 FROM sample t WHERE ((t.m = s.n) AND (t.id <> s.id)))) ORDER BY s.id",
-    "SELECT s.id FROM sample s WHERE (s.n IN ( SELECT t.m FROM sample t WHERE (t.m IS NOT NULL))) ORDER BY s.id",
-    "SELECT s.id, ( SELECT max(t.m) AS max FROM sample t WHERE (t.n = s.n)) AS most FROM sample s ORDER BY s.id",
-    "SELECT q.n, q.c FROM ( SELECT s.n, count(s.m) AS c FROM sample s GROUP BY s.n) q WHERE (q.c > 1) ORDER BY q.n",
-    "SELECT s.n, string_agg(s.name, ', '::text ORDER BY s.id) AS names FROM sample s GROUP BY s.n ORDER BY s.n",
-    "SELECT s.id, CASE WHEN s.active THEN 'active'::text ELSE ''::text END AS notes FROM sample s ORDER BY s.status, s.id",
-    "SELECT a.id, b.n FROM (sample a JOIN sample b USING (id)) ORDER BY a.id",
-    "SELECT s.id, (s.starts)::date AS day, EXTRACT(dow FROM s.created) AS dow FROM sample s WHERE (s.starts < '2021-01-01 00:00:00'::timestamp without time zone) ORDER BY s.id",
-    "SELECT bool_or(s.active) AS some, bool_and(s.active) AS every, sum((s.price * 2.0)) AS twice FROM sample s",
-];
 
 fn sqlite_values(connection: &Connection, sql: &str) -> Vec<Option<String>> {
     use rusqlite::types::ValueRef;

@@ -113,8 +113,8 @@ impl<'a> Translator<'a> {
             Expr::IsNotFalse(inner) => self.truth(inner, "IS NOT FALSE"),
             Expr::IsUnknown(inner) | Expr::IsNull(inner) => self.null_test(inner, "IS NULL"),
             Expr::IsNotUnknown(inner) | Expr::IsNotNull(inner) => self.null_test(inner, "IS NOT NULL"),
-            Expr::IsDistinctFrom(left, right) => self.distinct(left, right, "IS DISTINCT FROM"),
-            Expr::IsNotDistinctFrom(left, right) => self.distinct(left, right, "IS NOT DISTINCT FROM"),
+            Expr::IsDistinctFrom(left, right) => self.distinct(left, right, "IS NOT"),
+            Expr::IsNotDistinctFrom(left, right) => self.distinct(left, right, "IS"),
             Expr::InList { expr, list, negated } => {
                 let left = self.expression(expr)?;
                 let items = list.iter().map(|item| self.expression(item)).collect::<Result<Vec<_>, _>>()?;

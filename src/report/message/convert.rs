@@ -66,6 +66,7 @@ impl Plan {
             engine: engine.to_owned(),
             target,
             given_schema: plan.given_schema,
+            needs_sqlite: plan.needs_sqlite().to_string(),
             tables: plan.tables.iter().map(PlannedTable::from).collect(),
             views: plan
                 .views
@@ -147,6 +148,7 @@ impl Outcome {
             engine: outcome.engine.clone(),
             target: shown(&how.target),
             metadata: how.metadata,
+            needs_sqlite: outcome.plan.needs_sqlite().to_string(),
             tables: tables
                 .map(|(table, copied)| CopiedTable {
                     source: table.source.to_string(),

@@ -117,6 +117,8 @@ pub struct Plan {
     pub target: Option<String>,
     /// The target's schema is given by the project, not derived.
     pub given_schema: bool,
+    /// The version of SQLite that the file needs at least, as in `3.37`.
+    pub needs_sqlite: String,
     /// The tables in the order in which they are copied.
     pub tables: Vec<PlannedTable>,
     /// The views, each after those that it reads.
@@ -227,6 +229,8 @@ pub struct Outcome {
     pub target: String,
     /// The target has the metadata tables.
     pub metadata: bool,
+    /// The version of SQLite that the file needs at least, as in `3.37`.
+    pub needs_sqlite: String,
     /// Each table.
     pub tables: Vec<CopiedTable>,
     /// How many values the ledger keeps.

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// The values of a manifest of form 2.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "format",
     "tool",
     "source",
@@ -24,6 +24,7 @@ const NAMES: [&str; 13] = [
     "given_schema",
     "catalog",
     "choices",
+    "needs_sqlite",
     HEADER,
     NUMBERS,
     DEFINITIONS,
