@@ -116,10 +116,8 @@ fn migrate(url: &str, harm: Harm) -> (String, Heard) {
     let text = told(&output);
     assert!(output.status.code().is_some_and(|code| code <= 3), "{harm:?}: {text}");
     assert!(!text.contains("panicked"), "{harm:?}: {text}");
-    // A length of gigabytes is set aside by the client library and cleared again at each read: slow, but it ends.
-    let huge_length = matches!(harm, Harm::Flip { byte: 1, .. });
-    let patience = Duration::from_secs(if huge_length { 600 } else { 60 });
-    assert!(begun.elapsed() < patience, "{harm:?} took {:?}", begun.elapsed());
+    // Where two tables are locked a server may be silent for the 30 seconds that a lock may take, each, and 2 more.
+    assert!(begun.elapsed() < Duration::from_secs(120), "{harm:?} took {:?}", begun.elapsed());
     assert!(target.exists() == (output.status.code() == Some(0)), "{harm:?}: {text}");
     (text, proxy.heard)
 }
