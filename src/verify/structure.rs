@@ -308,7 +308,7 @@ mod tests {
         let found = integrity(&path, Depth::Full, 1, &running()).unwrap();
         assert_eq!(
             (found.total, found.messages.as_slice()),
-            (1, ["row 20 missing from index i".to_string()].as_slice())
+            (1, ["row 20 missing from index i (index `i` of table `t`: a)".to_string()].as_slice())
         );
         assert!(integrity(&path, Depth::Quick, 1, &running()).unwrap().is_sound());
     }
