@@ -367,7 +367,9 @@ fn another_kind(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
             })
             .find(|written| sql.contains(written.as_str()));
         let Some(found) = found else { continue };
-        let other = sql.replacen(&found, &format!("{name} ANY"), 1);
+        // What keeps every kind of value as it is: elsewhere `ANY` would turn texts of digits back into numbers.
+        let strict = sql.rsplit(')').next().is_some_and(|options| options.to_ascii_uppercase().contains("STRICT"));
+        let other = sql.replacen(&found, &format!("{name} {}", if strict { "ANY" } else { "BLOB" }), 1);
         let Some((place, _)) = bench.row(&table.target, &format!("{name} IS NOT NULL"), "1")? else { continue };
         if !bench.define(&table.target, &other)? {
             continue;
