@@ -297,3 +297,38 @@ fn a_table_that_stays_locked_is_told_with_whoever_holds_it() {
     assert!(told.contains("stayed locked by another session for 1.5 s") && told.contains("(holder) holds"), "{told}");
     assert!(error.way_out().is_some_and(|hint| hint.contains("pg_terminate_backend")));
 }
+
+#[test]
+fn locks_that_are_let_go_one_after_another_are_waited_for_together() {
+    use sqlx::{Connection, Executor};
+    let scratch = Scratch::new("CREATE TABLE a1 (v integer); CREATE TABLE a2 (v integer); CREATE TABLE a3 (v integer)");
+    let (locked, is_locked) = std::sync::mpsc::channel();
+    let holders: Vec<_> = (1..=3)
+        .map(|number: u32| {
+            let (url, locked) = (scratch.url.clone(), locked.clone());
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async {
+                    let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
+                    let lock = format!("BEGIN; LOCK TABLE a{number}");
+                    connection.execute(sqlx::AssertSqlSafe(lock)).await.unwrap();
+                    locked.send(()).unwrap();
+                    tokio::time::sleep(Duration::from_secs(3 * u64::from(number))).await;
+                });
+            })
+        })
+        .collect();
+    (1..=3).for_each(|_| is_locked.recv().unwrap());
+    let separator = if scratch.url.contains('?') { '&' } else { '?' };
+    let hasty = format!("{}{separator}options=-c%20lock_timeout%3D4s", scratch.url);
+    let begun = Instant::now();
+    // No table is waited for for four seconds, all of them for nine.
+    let error = Session::connect(&PostgresUrl::parse(&hasty).unwrap(), &Cancel::new()).unwrap_err();
+    let took = begun.elapsed();
+    holders.into_iter().for_each(|holder| holder.join().unwrap());
+    assert!(error.to_string().contains("stayed locked by another session for 4 s"), "{error}");
+    assert!(error.way_out().is_some_and(|hint| hint.contains("an excluded one as well")), "{error}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    let patient = format!("{}{separator}options=-c%20lock_timeout%3D0", scratch.url);
+    Session::connect(&PostgresUrl::parse(&patient).unwrap(), &Cancel::new()).unwrap();
+}

@@ -105,7 +105,8 @@ pub struct Waiting {
 /// How long a server may be silent.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Silence {
-    /// End the run when nothing has come from the server for so many seconds while it owes an answer; 0 waits for ever
+    /// End the run when nothing has come from the server for so many seconds while it owes an answer, 0 for never;
+    /// waiting for locks counts on top, without a limit where the URL says `lock_timeout=0`
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_TIMEOUT_DEFAULT.as_secs())]
     stall_timeout: u64,
 }

@@ -1,9 +1,10 @@
 //! One snapshot, whatever another session does to tables meanwhile: each run gives what was there at one moment, or ends
 //! with an error that says why.
 
-use crate::support::{database, execute, try_ask};
+use crate::support::{ask, database, execute, try_ask};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::QualifiedName;
 use whimbrel::endpoint::postgres::PostgresSource;
@@ -13,6 +14,24 @@ use whimbrel::types::{Codec, Rule};
 use whimbrel::value::Cell;
 
 const RUNS: usize = 25;
+
+/// The numbers in the first column of a table, summed, through a source that is connected.
+fn sum(source: &mut PostgresSource, schema: &str, name: &str) -> whimbrel::Result<i64> {
+    let (catalog, name) = (source.catalog()?, QualifiedName::new(schema, name));
+    // The catalog has partitions under their root; the first column is alike in all tables.
+    let found = catalog.table(&name);
+    let column = &found.unwrap_or(&catalog.tables[0]).columns[0];
+    let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
+    let only = found.is_some_and(|table| matches!(table.kind, whimbrel::catalog::TableKind::Ordinary));
+    let mut sum = 0;
+    source.read(&ReadRequest { table: &name, only, columns }, &mut |cells| {
+        if let Cell::Int(value) = &cells[0] {
+            sum += value;
+        }
+        Ok(())
+    })?;
+    Ok(sum)
+}
 
 /// The first column, an integer, of every table that the snapshot has, summed, and its rows counted.
 fn read(url: &str) -> whimbrel::Result<BTreeMap<String, (i64, u64)>> {
@@ -228,4 +247,188 @@ fn the_owners_functions_in_indexes_are_not_run_by_reading_a_table() {
         "the planner runs it"
     );
     assert_eq!(read(&url).unwrap()["a"], (1, 1));
+}
+
+/// Runs statements by the server itself again and again, each a transaction, until the database goes or the test ends
+/// the session.
+fn again_and_again(url: &str, statements: &[String]) {
+    let body: String = statements.iter().map(|sql| format!("EXECUTE $s${sql}$s$; COMMIT; ")).collect();
+    let _ = try_ask(url, &format!("DO $$ BEGIN LOOP {body} END LOOP; END $$"));
+}
+
+fn end_the_others(url: &str) {
+    execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'DO %'",
+    );
+}
+
+#[test]
+fn what_others_go_on_changing_stops_only_who_reads_it() {
+    let schema = "CREATE TABLE a (v integer); INSERT INTO a VALUES (1), (2);
+                  CREATE MATERIALIZED VIEW busy AS SELECT 1 AS v FROM (SELECT pg_sleep(0.2)) AS slow";
+    let database = database(schema);
+    let url = database.url();
+    std::thread::scope(|scope| {
+        scope.spawn(|| again_and_again(&url, &["REFRESH MATERIALIZED VIEW busy".to_owned()]));
+        for number in 0..2 {
+            let name = format!("zz{number}");
+            let statements = [format!("CREATE TABLE {name} (v integer)"), format!("DROP TABLE {name}")];
+            let url = &url;
+            scope.spawn(move || again_and_again(url, &statements));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let outcome = std::panic::catch_unwind(|| {
+            for _ in 0..3 {
+                let begun = Instant::now();
+                let mut source = PostgresSource::connect(&PostgresUrl::parse(&url).unwrap(), &Cancel::new()).unwrap();
+                assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+                assert_eq!(sum(&mut source, "public", "a").unwrap(), 3);
+                // It may have been left alone for once.
+                if let Err(error) = sum(&mut source, "public", "busy") {
+                    assert!(
+                        error
+                            .to_string()
+                            .starts_with("read table `public.busy`: it or a partition of it was created, ")
+                    );
+                    assert!(error.way_out().unwrap().contains("run again when it is done, or exclude it"));
+                }
+            }
+        });
+        end_the_others(&url);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+#[test]
+fn every_combination_of_privileges_reads_what_it_may_read() {
+    // What is granted to the role, what of (schema, table) it then reads, and what it may not.
+    const GRANTS: &[(&str, &[(&str, &str)], &[(&str, &str)])] = &[
+        ("", &[], &[("public", "t"), ("public", "part"), ("public", "child")]),
+        ("GRANT SELECT (v) ON part TO ROLE", &[("public", "part")], &[("public", "part1"), ("public", "t")]),
+        ("GRANT SELECT ON part TO ROLE", &[("public", "part")], &[("public", "t")]),
+        ("GRANT SELECT ON part1 TO ROLE", &[("public", "part1")], &[("public", "part")]),
+        ("GRANT SELECT (v) ON part1 TO ROLE", &[("public", "part1")], &[("public", "part")]),
+        ("GRANT SELECT (v) ON part, part1 TO ROLE", &[("public", "part"), ("public", "part1")], &[]),
+        ("GRANT SELECT ON sub TO ROLE", &[("public", "sub")], &[("public", "part")]),
+        ("GRANT SELECT (v) ON sub TO ROLE", &[("public", "sub")], &[("public", "part")]),
+        (
+            "GRANT SELECT (v) ON part TO ROLE; GRANT SELECT ON sub TO ROLE",
+            &[("public", "part"), ("public", "sub")],
+            &[],
+        ),
+        // A foreign partition without the table above it, with it, and with a column of it.
+        ("GRANT SELECT ON far1, t TO ROLE", &[("public", "t")], &[("public", "far")]),
+        ("GRANT SELECT ON far, t TO ROLE", &[("public", "t")], &[]),
+        ("GRANT SELECT (v) ON far, t TO ROLE", &[("public", "t")], &[]),
+        ("GRANT SELECT (v) ON far1, t TO ROLE", &[("public", "t")], &[("public", "far")]),
+        // A partition in a schema that the role may not use, and a root in one.
+        ("GRANT SELECT ON wide TO ROLE", &[("public", "wide")], &[("closed", "wide1")]),
+        ("GRANT SELECT (v) ON wide TO ROLE", &[("public", "wide")], &[("closed", "wide1")]),
+        ("GRANT SELECT ON closed.root, t TO ROLE", &[("public", "t")], &[("closed", "root"), ("public", "root1")]),
+        ("GRANT SELECT (v) ON closed.root, t TO ROLE", &[("public", "t")], &[("closed", "root"), ("public", "root1")]),
+        (
+            "GRANT USAGE ON SCHEMA closed TO ROLE; GRANT SELECT (v) ON closed.root TO ROLE",
+            &[("closed", "root")],
+            &[("public", "t")],
+        ),
+        // Tables that inherit are tables of their own.
+        ("GRANT SELECT (v) ON parent TO ROLE", &[("public", "parent")], &[("public", "child")]),
+        ("GRANT SELECT (v) ON parent, child TO ROLE", &[("public", "parent"), ("public", "child")], &[]),
+        (
+            "GRANT SELECT (v) ON child TO ROLE; GRANT SELECT ON parent TO ROLE",
+            &[("public", "parent"), ("public", "child")],
+            &[],
+        ),
+        ("GRANT SELECT ON total TO ROLE", &[("public", "total")], &[("public", "t")]),
+        ("GRANT SELECT (v) ON total TO ROLE", &[("public", "total")], &[("public", "t")]),
+        ("GRANT SELECT ON t TO ROLE", &[("public", "t")], &[("public", "total")]),
+        ("GRANT INSERT, UPDATE, DELETE, TRUNCATE ON t TO ROLE", &[], &[("public", "t")]),
+        ("GRANT SELECT (v) ON part TO GROUP_ROLE; GRANT GROUP_ROLE TO ROLE", &[("public", "part")], &[("public", "t")]),
+        ("GRANT SELECT ON far1, part1 TO PUBLIC", &[("public", "part1")], &[("public", "part"), ("public", "far")]),
+        (
+            "GRANT pg_read_all_data TO ROLE",
+            &[("public", "t"), ("public", "part"), ("closed", "root"), ("public", "wide"), ("public", "total")],
+            &[],
+        ),
+    ];
+    const TABLES: &str = "
+        CREATE TABLE t (v integer, w integer); INSERT INTO t VALUES (7);
+        CREATE MATERIALIZED VIEW total AS SELECT 7 AS v;
+        CREATE TABLE parent (v integer, w integer); CREATE TABLE child () INHERITS (parent);
+        INSERT INTO parent VALUES (7); INSERT INTO child VALUES (7);
+        CREATE TABLE part (v integer, w integer) PARTITION BY RANGE (v);
+        CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (10);
+        CREATE TABLE sub PARTITION OF part FOR VALUES FROM (10) TO (30) PARTITION BY RANGE (v);
+        CREATE TABLE sub1 PARTITION OF sub FOR VALUES FROM (10) TO (20); INSERT INTO part VALUES (7), (17);
+        CREATE SCHEMA closed;
+        CREATE TABLE wide (v integer, w integer) PARTITION BY RANGE (v);
+        CREATE TABLE closed.wide1 PARTITION OF wide FOR VALUES FROM (0) TO (10); INSERT INTO wide VALUES (7);
+        CREATE TABLE closed.root (v integer, w integer) PARTITION BY RANGE (v);
+        CREATE TABLE root1 PARTITION OF closed.root FOR VALUES FROM (0) TO (10); INSERT INTO closed.root VALUES (7);
+        CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing;
+        CREATE TABLE far (v integer, w integer) PARTITION BY RANGE (v);
+        CREATE FOREIGN TABLE far1 PARTITION OF far FOR VALUES FROM (0) TO (10) SERVER nowhere";
+    let database = database(TABLES);
+    let url = database.url();
+    let (role, group) = (format!("reader_{}", std::process::id()), format!("readers_{}", std::process::id()));
+    let knows_read_all = ask(&url, "SHOW server_version_num")[0].parse::<u32>().unwrap() >= 140_000;
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let as_role = PostgresUrl::parse(&format!("{scheme}://{role}:open@{rest}")).unwrap();
+    let mut wrong = Vec::new();
+    for (grants, readable, closed) in GRANTS.iter().filter(|row| knows_read_all || !row.0.contains("read_all")) {
+        let grants = grants.replace("GROUP_ROLE", &group).replace("ROLE", &role);
+        execute(&url, &format!("CREATE ROLE {role} LOGIN PASSWORD 'open'; CREATE ROLE {group}; {grants}"));
+        let mut source = match PostgresSource::connect(&as_role, &Cancel::new()) {
+            Ok(source) => Some(source),
+            Err(error) => {
+                wrong.push(format!("{grants}: {error}"));
+                None
+            }
+        };
+        for (schema, name) in *readable {
+            let Some(source) = &mut source else { continue };
+            match sum(source, schema, name) {
+                Ok(7 | 17 | 24) => {}
+                other => wrong.push(format!("{grants}: {schema}.{name}: {other:?}")),
+            }
+        }
+        for (schema, name) in *closed {
+            let Some(source) = &mut source else { continue };
+            match sum(source, schema, name) {
+                Err(error) if error.to_string().contains("permission denied") => {}
+                other => wrong.push(format!("{grants}: {schema}.{name} is closed: {other:?}")),
+            }
+        }
+        drop(source);
+        execute(
+            &url,
+            &format!(
+                "DROP OWNED BY {role}, {group}; REVOKE SELECT ON far1, part1 FROM PUBLIC; DROP ROLE {role}; DROP ROLE {group}"
+            ),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_partition_that_nothing_could_hold_is_not_read_empty() {
+    let schema = "CREATE SCHEMA closed; CREATE TABLE wide (v integer, w integer) PARTITION BY RANGE (v);
+                  CREATE TABLE closed.wide1 PARTITION OF wide FOR VALUES FROM (0) TO (10); INSERT INTO wide VALUES (7)";
+    let database = database(schema);
+    let url = database.url();
+    let role = format!("narrow_{}", std::process::id());
+    execute(&url, &format!("CREATE ROLE {role} LOGIN PASSWORD 'open'; GRANT SELECT (v) ON wide TO {role}"));
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let as_role = PostgresUrl::parse(&format!("{scheme}://{role}:open@{rest}")).unwrap();
+    let mut source = PostgresSource::connect(&as_role, &Cancel::new()).unwrap();
+    execute(&url, "TRUNCATE closed.wide1");
+    let error = sum(&mut source, "public", "wide");
+    drop(source);
+    execute(&url, &format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    let told = error.unwrap_err().to_string();
+    assert!(told.contains("a partition of it was emptied or rewritten after the snapshot was taken"), "{told}");
 }

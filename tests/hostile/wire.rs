@@ -94,7 +94,9 @@ fn by_way_of(url: &str, port: u16) -> (String, String) {
     let (user, place) = authority.rsplit_once('@').map_or((String::new(), authority), |(u, p)| (format!("{u}@"), p));
     let upstream = if place.contains(':') { place.to_owned() } else { format!("{place}:5432") };
     let path = path.split('?').next().unwrap();
-    let url = format!("{scheme}://{user}127.0.0.1:{port}/{path}?sslmode=disable&connect_timeout=4");
+    let url = format!(
+        "{scheme}://{user}127.0.0.1:{port}/{path}?sslmode=disable&connect_timeout=4&options=-c%20lock_timeout%3D3s"
+    );
     (upstream, url)
 }
 
@@ -148,6 +150,30 @@ fn a_connection_that_carries_nothing_any_more_is_told_with_the_table_and_how_far
             text.contains("nothing has come from the server for 2 s") || text.contains("no answer within 4 s"),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn silence_while_the_snapshot_begins_ends_the_run_however_many_tables_there_are() {
+    // More relations than one message locks; some that are opened.
+    let database = database(
+        "DO $$ BEGIN FOR n IN 1..150 LOOP EXECUTE format('CREATE TABLE t%s (v integer)', n); END LOOP; END $$;
+         CREATE MATERIALIZED VIEW m AS SELECT 1 AS v",
+    );
+    let url = database.url();
+    let (text, heard) = migrate(&url, Harm::None);
+    assert!(text.contains("exit Some(0)"), "{text}");
+    let heard = heard.lock().unwrap().clone();
+    let listed = heard.iter().position(|(kind, _)| *kind == b'T').unwrap();
+    // The answers to: what is listed, the beginning, the first locks, the others, what is opened, the settings.
+    let ends: Vec<usize> = (listed..heard.len()).filter(|place| heard[*place].0 == b'Z').take(6).collect();
+    for end in ends {
+        let bytes = heard[..end].iter().map(|(_, length)| length).sum::<usize>() + 3;
+        let begun = Instant::now();
+        let (text, _) = migrate(&url, Harm::Stop { bytes });
+        assert!(text.contains("exit Some(3)") && text.contains("nothing has come from the server for "), "{text}");
+        // Two seconds of silence, three for locks, one for work, and the start of the program.
+        assert!(begun.elapsed() < Duration::from_secs(16), "{:?}: {text}", begun.elapsed());
     }
 }
 

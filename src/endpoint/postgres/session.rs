@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use futures_util::StreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{ConnectOptions, Row, ValueRef};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 use std::task::Poll;
@@ -44,14 +44,17 @@ pub struct Session {
     stall_timeout: Option<Duration>,
     /// The relations that the snapshot holds, with their numbers in the server's catalog.
     pub(super) held: HashMap<QualifiedName, i64>,
+    /// The relations that others changed each time that the snapshot was taken; it does not hold them.
+    pub(super) changed: HashSet<QualifiedName>,
 }
 
 impl Session {
     /// Connects, locks every readable table of a user schema in the mode of a reader, and takes the snapshot.
     ///
     /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL is
-    /// in seconds, 15 without it, and 0 waits for ever. A table that is locked even for readers is waited for 30 seconds,
-    /// or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever).
+    /// in seconds, 15 without it, and 0 waits for ever. Tables that are locked even for readers are waited for 30 seconds
+    /// together, or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever, and then a server that has
+    /// gone silent meanwhile cannot be told from one that waits).
     ///
     /// # Errors
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
@@ -110,6 +113,7 @@ impl Session {
             lock_timeout: LOCK_TIMEOUT_DEFAULT,
             stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
             held: HashMap::new(),
+            changed: HashSet::new(),
         })
     }
 
@@ -232,15 +236,21 @@ impl Session {
     /// Ends the transaction and the connection in good order; dropping the session does the same.
     pub fn close(self) {}
 
-    /// Runs statements that wait for locks, at most so long; zero is for ever. After a refusal by the server, which is then told as it came, the
-    /// session is whole; after anything else it is not.
+    /// Runs statements that wait for locks, at most for `locks`, without it for ever: the server's silence then has no
+    /// limit. After a refusal by the server, which is told as it came, the session is whole; after anything else it is
+    /// not.
     ///
     /// # Errors
     /// The outer one for a stop, silence and a connection that failed, the inner one for what the server refuses.
-    pub(super) fn attempt(&mut self, operation: &str, sql: &str, locks: Duration) -> Result<Result<(), sqlx::Error>> {
+    pub(super) fn attempt(
+        &mut self,
+        operation: &str,
+        sql: &str,
+        locks: Option<Duration>,
+    ) -> Result<Result<(), sqlx::Error>> {
         let mut connection = self.take_connection(operation, &self.label.clone())?;
         let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let limit = self.stall_timeout.filter(|_| locks > Duration::ZERO).and_then(|limit| limit.checked_add(locks));
+        let limit = self.stall_timeout.zip(locks).and_then(|(silence, locks)| silence.checked_add(locks));
         match self.runtime.block_on(wait(&self.cancel, limit, statement.execute(&mut connection))) {
             Err(Ended::Failed(error)) if error.as_database_error().is_some() => {
                 self.connection = Some(connection);
