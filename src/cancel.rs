@@ -152,7 +152,7 @@ mod tests {
         let late = cancel.on_cancel(count(100));
         assert_eq!(calls.load(Ordering::SeqCst), 101, "a late closure is called at once");
         drop(late);
-        assert_eq!(cancel.check("copy").unwrap_err().to_string(), "copy: interrupted");
+        assert_eq!(cancel.check("copy").unwrap_err().to_string(), "copy: it was interrupted before it was done");
     }
 
     #[test]

@@ -67,7 +67,12 @@ impl Error {
 
     /// Somebody asked for a stop while `operation` was under way.
     pub fn interrupted(operation: impl Into<String>) -> Self {
-        Self::new(Kind::Interrupted, operation, "", "interrupted")
+        Self::interrupted_at(operation, "")
+    }
+
+    /// As [`Error::interrupted`], with the object that the operation was done to.
+    pub fn interrupted_at(operation: impl Into<String>, object: impl fmt::Display) -> Self {
+        Self::new(Kind::Interrupted, operation, object, "it was interrupted before it was done")
     }
 
     /// Adds the way out, one sentence in lower case without a full stop.
@@ -133,6 +138,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
+        // SQLite's message says already what its code means.
+        let is_code = cause.downcast_ref::<rusqlite::ffi::Error>().map(|error| error.code);
+        if is_code == Some(rusqlite::ErrorCode::NotADatabase) {
+            break;
+        }
         let told = cause.to_string();
         if !text.contains(&told) {
             text.push_str(": ");
@@ -158,6 +168,17 @@ impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_database_is_told_once_and_a_stop_is_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        std::fs::write(&path, "no database at all").unwrap();
+        let opened = rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1");
+        assert_eq!(chain(&opened.unwrap_err()), "file is not a database");
+        let stopped = Error::interrupted_at("begin a snapshot of", "`app`");
+        assert_eq!(stopped.to_string(), "begin a snapshot of `app`: it was interrupted before it was done");
+    }
 
     #[test]
     fn an_error_reads_as_one_sentence_and_keeps_its_hint_apart() {

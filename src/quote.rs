@@ -36,6 +36,10 @@ pub fn postgres_literal(text: &str) -> String {
 
 /// A path as a shell takes it; `$'…'` where it has bytes that show nothing of their own, or are no text.
 pub fn shell(path: &Path) -> String {
+    // Else it would be an option.
+    if path.as_os_str().as_bytes().starts_with(b"-") {
+        return shell(&Path::new(".").join(path));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '~' | '+' | '@' | ':');
     match path.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
@@ -86,6 +90,8 @@ mod tests {
             assert_eq!(said.stdout, bytes, "{quoted}");
         }
         assert_eq!(shell(Path::new("app.db")), "app.db");
+        assert_eq!(shell(Path::new("-dash.db")), "./-dash.db");
+        assert_eq!(shell(Path::new("-a b.db")), "'./-a b.db'");
         assert_eq!(shell(Path::new("my app's.db")), "'my app'\\''s.db'");
     }
 }

@@ -1,12 +1,17 @@
 //! Text without secrets: only what is known to be harmless of a URL is shown, everything else of it is `***`.
 //!
 //! Harmless are the scheme, the user, the host, the port and the database, each where it is made of ordinary signs, and
-//! the parameters in [`is_harmless`] with values of their kind. A password that was not percent-encoded can reach into
+//! the parameters in [`parameters`] with values of their kind. A password that was not percent-encoded can reach into
 //! any part, and a part with other signs may be such a password, percent-encoded or not; so nothing of it is shown.
 //!
 //! `crate::error::Error` sends what it tells through [`redact`], so a message that repeats what was typed has no
 //! password either.
 
+mod parameters;
+
+pub(crate) use parameters::{ESCAPES, mistake};
+
+use parameters::is_harmless;
 use std::borrow::Cow;
 
 /// What stands for a part that is not shown.
@@ -92,6 +97,11 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// Whether a password that was not percent-encoded may have cut the URL in other pieces than were meant.
+pub(crate) fn is_ambiguous(url: &str) -> bool {
+    Parts::of(url).is_some_and(|parts| parts.is_ambiguous())
+}
+
 /// A URL without what may be secret.
 pub fn url(text: &str) -> String {
     let Some(parts) = Parts::of(text) else { return HIDDEN.to_owned() };
@@ -164,31 +174,6 @@ fn is_number(text: &str) -> bool {
 /// Whether a parameter's name is one of those whose values are secret.
 fn is_word(key: &str) -> bool {
     SECRET_WORDS.contains(&key)
-}
-
-/// Whether a parameter and its value may be shown. Names are compared as they are written: one that is
-/// percent-encoded is not known.
-fn is_harmless(key: &str, value: &str) -> bool {
-    match key {
-        "sslmode" | "ssl-mode" => {
-            ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].contains(&value)
-        }
-        "host" => is_host(value),
-        "hostaddr" => value.parse::<std::net::IpAddr>().is_ok(),
-        "port" => is_port(value),
-        "user" | "dbname" | "application_name" => is_name(value),
-        "target_session_attrs" => {
-            ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"].contains(&value)
-        }
-        "connect_timeout"
-        | "statement-cache-capacity"
-        | "keepalives"
-        | "keepalives_idle"
-        | "keepalives_interval"
-        | "keepalives_count"
-        | "tcp_user_timeout" => is_number(value),
-        _ => false,
-    }
 }
 
 /// The text with every URL in it, and every word of a connection string, shown without what may be secret. A URL behind

@@ -439,8 +439,104 @@ fn an_interrupted_run_leaves_the_target_as_it_was() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(code(&output), 130, "{}", told(&output));
         assert!(told(&output).contains("the target is what it was before"), "{}", told(&output));
+        assert!(told(&output).contains(": it was interrupted before it was done"), "{}", told(&output));
         assert_eq!(std::fs::read(&target).unwrap(), old);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     }
     runtime.block_on(blocker.close()).unwrap();
+}
+
+#[test]
+fn a_report_says_no_more_than_what_was_compared() {
+    let database = shared().expect("a server").create_database("cli").expect("a database");
+    execute(&database.url(), "CREATE TABLE a (id integer PRIMARY KEY, b float8); INSERT INTO a VALUES (1, 'NaN')");
+    let folder = tempfile::tempdir().unwrap();
+    let (url, target) = (database.url(), folder.path().join("app.db").to_string_lossy().into_owned());
+    let whole = "the target holds what its source holds";
+    for (words, cause) in [(&["--no-metadata"][..], "was not compared"), (&[], whole)] {
+        let output = run(&[&["migrate", &url, &target][..], words].concat());
+        assert_eq!(code(&output), 0, "{}", told(&output));
+        let output = run(&["verify", &url, &target]);
+        let said = stdout(&output);
+        assert!(code(&output) == 0 && said.contains(cause) && said.contains(whole) == words.is_empty(), "{said}");
+    }
+    let said = stdout(&run(&["verify", &url, &target, "--verify", "counts"]));
+    assert!(said.contains("values were not compared") && !said.contains(whole), "{said}");
+
+    let project = folder.path().join("project");
+    std::fs::create_dir_all(project.join("checks")).unwrap();
+    let text = format!("[source]\nurl = {}\n[target]\npath = \"app.db\"\n", serde_json::to_string(&url).unwrap());
+    std::fs::write(project.join("project.toml"), text).unwrap();
+    std::fs::write(project.join("checks/one.sql"), "SELECT id FROM a").unwrap();
+    let output = run(&["migrate", &project.to_string_lossy()]);
+    assert_eq!(code(&output), 1, "{}", told(&output));
+    assert!(stdout(&output).contains("NOT PUBLISHED: a check of the project found rows;"), "{}", told(&output));
+}
+
+#[test]
+fn what_is_misspelt_is_told_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let (app, plain) = (path("app.db"), path("notadb.db"));
+    Connection::open(&app).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+    std::fs::write(&plain, "this is no database, and long enough to be asked for one ".repeat(20)).unwrap();
+    std::fs::create_dir(path("migrations")).unwrap();
+    std::fs::write(path("migrations/0001_a.up.sql"), "CREATE TABLE c (d);").unwrap();
+    std::fs::write(path("migrations/0001_a.down.sql"), "-- whimbrel: lossless\nDROP TABLE c;").unwrap();
+    let cases: &[(i32, &[&str], &str)] = &[
+        (2, &["plan", "postgres://ann@127.0.0.1:1/app?sslmod=require"], "the parameter `sslmod` is not known"),
+        (2, &["plan", "postgres://ann@127.0.0.1:1/app?sslmode=foo"], "its values are `disable`, `allow`"),
+        (2, &["schema", "status", "postgres://ann@127.0.0.1:1/app?sslmod=require", &path("migrations")], "`sslmod`"),
+        (3, &["backups", &app, "--backups", &path("nosuch")], "there is no such folder"),
+        (3, &["backups", "prune", &app, "--keep", "1", "--backups", &path("nosuch")], "there is no such folder"),
+        (3, &["rollback", &app], "`--backups DIR`"),
+        (2, &["check", &app, "--unchanged", "--digest", "zz"], "a digest has 32 digits"),
+        (3, &["schema", "up", &app, &path("nofolder")], "there is no folder `"),
+        (3, &["schema", "up", &plain, &path("migrations")], "file is not a database"),
+    ];
+    for (expected, words, cause) in cases {
+        let output = run(words);
+        let said = told(&output);
+        assert_eq!(code(&output), *expected, "{words:?}: {said}");
+        assert!(said.contains(cause) && !said.contains("Error code"), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn an_ipv6_address_is_connected_to() {
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream};
+    let database = database();
+    let url = database.url();
+    let (before, after) = url.split_once('@').expect("a user");
+    let (place, rest) = after.split_once('/').expect("a path");
+    let place = place.to_owned();
+    let listener = match TcpListener::bind("[::1]:0") {
+        Ok(listener) => listener,
+        Err(error) if matches!(error.kind(), ErrorKind::AddrNotAvailable | ErrorKind::Unsupported) => {
+            eprintln!("this machine has no IPv6: {error}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let port = listener.local_addr().unwrap().port();
+    // Whatever comes goes on to the server, which may listen on another address only.
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(&place).expect("the server");
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Write);
+                });
+            }
+        }
+    });
+    let url = format!("{before}@[::1]:{port}/{rest}");
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db").to_string_lossy().into_owned();
+    let output = run(&["migrate", &url, &target]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    let output = run(&["generate", &url, "--rows", "3"]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
 }

@@ -406,3 +406,16 @@ fn the_program_ends_with_one_where_asked_and_prints_the_digest() {
     let (code, text) = check(&copy, &["--quiet"]);
     assert!(code == 1 && text.contains("DAMAGED (1):\n  index `pets_owner` is missing"), "{code}: {text}");
 }
+
+#[test]
+fn a_column_that_is_not_there_has_no_values() {
+    const SOURCE: &str = "CREATE TABLE t (id integer PRIMARY KEY, yy text); INSERT INTO t VALUES (1, 'yy'), (2, 'yy')";
+    for metadata in [true, false] {
+        let finished = Finished::of(SOURCE, |job| job.metadata = metadata);
+        assert_eq!(finished.verified(&finished.path()), "");
+        for change in ["ALTER TABLE t RENAME COLUMN yy TO zz", "ALTER TABLE t DROP COLUMN yy"] {
+            let found = finished.verified(&finished.after(change));
+            assert!(found.contains("the target has no column `yy`"), "{metadata} {change}: {found}");
+        }
+    }
+}

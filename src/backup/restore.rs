@@ -137,14 +137,22 @@ fn none_of_it(folder: &Folder, others: &[String]) -> Error {
     let path = quoted(&folder.path);
     match others.last().map(|id| owner_of(folder, id)) {
         Some(Owner::Other(other)) => {
-            let cause = format!("there is no backup of it in {path}, only of other targets, as {}", quoted(&other));
+            let cause =
+                format!("there is no backup of it in {path}, only of other targets, such as {}", quoted(&other));
             Error::could_not("roll back", quoted(&folder.target), cause).hint(format!(
                 "to see those: whimbrel backups {} --backups {}",
                 shell(&other),
                 shell(&folder.path)
             ))
         }
-        _ => Error::could_not("roll back", quoted(&folder.target), format!("there is no backup in {path}")),
+        _ => {
+            let cause = match folder.path.is_dir() {
+                true => format!("there is no backup in {path}"),
+                false => format!("there is no backup: the folder {path} does not exist"),
+            };
+            Error::could_not("roll back", quoted(&folder.target), cause)
+                .hint("where `migrate` was given `--backups DIR`, or its project names a folder, give the same here")
+        }
     }
 }
 

@@ -65,6 +65,11 @@ struct PruneArgs {
 }
 
 impl Args {
+    /// Whether the verb writes anything but its report.
+    pub(super) fn writes(&self) -> bool {
+        self.command.is_some()
+    }
+
     /// How the program talks.
     pub(super) fn output(&self) -> OutputOptions {
         match &self.command {
@@ -86,8 +91,19 @@ pub fn run(args: &Args, output: &Output) -> Result<Exit> {
     }
 }
 
+/// A folder that was typed has to be there: one that is misspelt would look like one without backups.
+fn ensure_there(typed: &BackupPlace) -> Result<()> {
+    match &typed.backups {
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::could_not("list backups in", quoted(folder), "there is no such folder"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn remove(args: &PruneArgs, output: &Output) -> Result<Exit> {
     let place = Place::new(&args.target.target)?;
+    ensure_there(&args.backups)?;
     let directory = place.backups(args.backups.backups.clone());
     let done = prune(&place.target, directory.as_deref(), args.keep)?;
     output.result(&backups::pruned(&done), || Message::Pruned(done.clone().into()));
@@ -96,6 +112,7 @@ fn remove(args: &PruneArgs, output: &Output) -> Result<Exit> {
 
 fn show(args: &Args, target: &OsStr, output: &Output) -> Result<Exit> {
     let place = Place::new(target)?;
+    ensure_there(&args.backups)?;
     let directory = place.backups(args.backups.backups.clone());
     let check = if args.check { Check::Digest } else { Check::Size };
     let entries = list(&place.target, directory.as_deref(), check)?;

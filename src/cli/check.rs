@@ -39,11 +39,21 @@ pub struct Args {
     #[arg(long)]
     unchanged: bool,
     /// The digest of what the file remembers, as it was printed when it was made; for `--unchanged`
-    #[arg(long, value_name = "HEX", requires = "unchanged")]
+    #[arg(long, value_name = "HEX", requires = "unchanged", value_parser = digest)]
     digest: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputOptions,
 }
+
+/// A digest as it is printed.
+fn digest(text: &str) -> std::result::Result<String, String> {
+    match text.len() == DIGEST_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a digest has {DIGEST_DIGITS} digits, 0 to 9 and a to f")),
+    }
+}
+
+const DIGEST_DIGITS: usize = 32;
 
 /// Runs the verb.
 ///

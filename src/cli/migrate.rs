@@ -14,7 +14,8 @@ use clap::Args as ClapArgs;
 /// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
 ///
 /// The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
-/// it is then what it was before.
+/// it is then what it was before. A source table that another session has locked even against readers is waited for 30
+/// seconds, or as long as the URL says (`options=-c%20lock_timeout%3D5s`; 0 is for ever).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -43,6 +44,13 @@ pub struct Args {
     writing: Writing,
     #[command(flatten)]
     pub(super) output: OutputOptions,
+}
+
+impl Args {
+    /// Whether the verb writes anything but its report.
+    pub(super) fn writes(&self) -> bool {
+        !self.dry_run
+    }
 }
 
 /// The operation of an error that tells what a plan refuses.

@@ -34,6 +34,7 @@ use clap::{Parser, Subcommand};
 use exit::Exit;
 use output::{Output, OutputOptions};
 use std::ffi::OsString;
+use stream::Leaves;
 
 /// Move a database from PostgreSQL to SQLite, and prove that nothing was lost
 #[derive(Debug, Parser)]
@@ -84,6 +85,19 @@ impl Verb {
         }
     }
 
+    fn leaves(&self) -> Leaves {
+        let writes = match self {
+            Verb::Plan(_) | Verb::Verify(_) | Verb::Check(_) | Verb::Latency(_) | Verb::Test(_) | Verb::Demo(_) => {
+                false
+            }
+            Verb::Migrate(args) => args.writes(),
+            Verb::Backups(args) => args.writes(),
+            Verb::Schema(args) => args.writes(),
+            Verb::Rollback(_) | Verb::Optimize(_) | Verb::Generate(_) => true,
+        };
+        if writes { Leaves::Something } else { Leaves::Nothing }
+    }
+
     /// A verb that replaces a file says after an interrupt what has become of it.
     fn explained(&self, error: Error) -> Error {
         let replaces = matches!(self, Verb::Migrate(_) | Verb::Rollback(_));
@@ -118,11 +132,11 @@ pub fn run(words: &[OsString]) -> Exit {
         stream::complain(&own_fault(&place, panic.payload_as_str().unwrap_or("no message")));
     }));
     silence_caught_panics();
-    let exit = match Args::try_parse_from(words) {
-        Ok(args) => run_verb(&args.verb),
-        Err(error) => not_parsed(words, &error),
+    let (exit, leaves) = match Args::try_parse_from(words) {
+        Ok(args) => (run_verb(&args.verb), args.verb.leaves()),
+        Err(error) => (not_parsed(words, &error), Leaves::Nothing),
     };
-    stream::conclude(exit)
+    stream::conclude(exit, leaves)
 }
 
 fn run_verb(verb: &Verb) -> Exit {

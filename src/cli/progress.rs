@@ -45,7 +45,8 @@ impl Progress {
 
     /// A bar on standard error.
     pub fn bar() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        // A bar of no length is drawn full.
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:20}] {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }

@@ -233,6 +233,16 @@ struct New {
 }
 
 impl Args {
+    /// Whether the verb writes anything but its report.
+    pub(super) fn writes(&self) -> bool {
+        match &self.action {
+            Action::Up(args) => !args.dry_run,
+            Action::Down(args) => !args.dry_run,
+            Action::Status(_) | Action::Validate(_) => false,
+            Action::Redo(_) | Action::Repair(_) | Action::Adopt(_) | Action::New(_) => true,
+        }
+    }
+
     /// How the program talks.
     pub(super) fn output(&self) -> OutputOptions {
         match &self.action {

@@ -43,13 +43,25 @@ pub fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(printable::lines(text).as_bytes());
 }
 
+/// What a job leaves besides its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// Nothing: the report is what it was for.
+    Nothing,
+    /// Something that it wrote, which is there whether the report is or not.
+    Something,
+}
+
 /// Ends the output; how the program ends where the job has ended with `exit`.
-pub fn conclude(exit: Exit) -> Exit {
+pub fn conclude(exit: Exit, leaves: Leaves) -> Exit {
     let Err(cause) = standard_output().close() else { return exit };
     complain(&format!("whimbrel: write to standard output: {cause}; what should stand there is lost\n"));
     match exit {
         Exit::Success => {
-            complain("  hint: the job itself is done; do not repeat it for its report alone\n");
+            complain(match leaves {
+                Leaves::Something => "  hint: the job itself is done; do not repeat it for its report alone\n",
+                Leaves::Nothing => "  hint: run it again with somewhere to write to\n",
+            });
             Exit::ReportLost
         }
         other => other,

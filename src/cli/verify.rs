@@ -78,7 +78,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     match checked.verification.ensure_sound() {
         Ok(()) => {
             text.blank();
-            text.line("the target holds what its source holds");
+            text.line(verification::conclusion(&checked.verification));
             output.result(&text, message);
             Ok(Exit::Success)
         }

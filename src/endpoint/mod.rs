@@ -36,7 +36,7 @@ impl Endpoint {
     /// # Errors
     /// A usage error that lists the known forms, for an empty text, another URL scheme, a connection string of
     /// `key=value` words, an in-memory SQLite database, a URL whose `://` was mistyped (it may hold a password), a
-    /// port that is none, or a file name that SQLite keeps for itself.
+    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself.
     pub fn parse(text: &str) -> Result<Self> {
         let refuse = |shown: &str, cause: &str| {
             let object = if shown.is_empty() { String::new() } else { format!("`{shown}`") };
@@ -46,13 +46,7 @@ impl Endpoint {
             return refuse("", "it is empty");
         }
         if let Some(url) = PostgresUrl::recognise(text) {
-            return match url.port_is_sound() {
-                true => Ok(Endpoint::Postgres(url)),
-                false => Err(Error::usage("read endpoint", format!("`{url}`"), "its port is no number up to 65535")
-                    .hint(
-                        "write `postgres://user@host:port/database`, other signs in the password as `%3A` and the like",
-                    )),
-            };
+            return url.checked().map(Endpoint::Postgres);
         }
         if let Some(path) = strip_prefix_ignoring_case(text, "sqlite:") {
             let path = match path.strip_prefix("//") {
@@ -181,11 +175,25 @@ impl PostgresUrl {
     /// A URL from its text.
     ///
     /// # Errors
-    /// A usage error where the text is no `postgres://` URL.
+    /// A usage error where the text is no `postgres://` URL, its port is none, or nothing obeys one of its parameters.
     pub fn parse(text: &str) -> Result<Self> {
-        Self::recognise(text).ok_or_else(|| {
+        let url = Self::recognise(text).ok_or_else(|| {
             Error::usage("read endpoint", "", "this is no PostgreSQL URL").hint("write `postgres://user@host/database`")
-        })
+        });
+        url?.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let refused =
+            |cause: &str, hint: &str| Err(Error::usage("read endpoint", format!("`{self}`"), cause).hint(hint));
+        if !self.port_is_sound() {
+            let hint = format!("write `postgres://user@host:port/database`; {}", redact::ESCAPES);
+            return refused("its port is no number up to 65535", &hint);
+        }
+        match redact::mistake(&self.0) {
+            Some((cause, hint)) => refused(&cause, &hint),
+            None => Ok(self),
+        }
     }
 
     /// Whether the port, where one is given, is one. A password that was not percent-encoded can hide where the
@@ -200,6 +208,13 @@ impl PostgresUrl {
         // Brackets hold the colons of an IPv6 address.
         let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
         after.rsplit_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
+    }
+
+    /// Whether a password stands in it.
+    pub(crate) fn has_password(&self) -> bool {
+        let authority = self.0.strip_prefix("postgres://").and_then(|rest| rest.split(['/', '?', '#']).next());
+        let user = authority.and_then(|authority| authority.rsplit_once('@')).map_or("", |(user, _)| user);
+        user.contains(':') || self.parameter("password").is_some()
     }
 
     /// The whole URL, its password included: for connecting, never for printing.
@@ -346,11 +361,25 @@ mod tests {
         assert_eq!(shown("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
         assert_eq!(shown("postgres://host/app?user=ann&password=secret"), "postgres://host/app?user=ann&password=***");
         assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
-        for password in ["secret", "se@secret", "s/secret", "s?secret", "s#secret", "s:secret", "s&secret", "s@/secret"]
-        {
+        let refused = Endpoint::parse("postgres://ann:s?secret@host/app").unwrap_err();
+        assert!(
+            !format!("{refused:?}").contains("secret") && refused.way_out().unwrap().contains("`%3F`"),
+            "{refused:?}"
+        );
+        for password in ["secret", "se@secret", "s/secret", "s#secret", "s:secret", "s&secret", "s@/secret"] {
             let text = format!("postgres://ann:{password}@host/app");
             assert!(!shown(&text).contains("secret"), "{text} is shown as {}", shown(&text));
             assert!(!format!("{:?}", Endpoint::parse(&text).unwrap()).contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_nothing_obeys_is_bad_usage() {
+        for text in ["postgres://h/d?sslmod=hush", "postgres://h/d?sslmode=hush", "postgres://h/d?a=1&hush=2"] {
+            for error in [Endpoint::parse(text).unwrap_err(), PostgresUrl::parse(text).unwrap_err()] {
+                assert_eq!(error.kind(), Kind::Usage);
+                assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+            }
         }
     }
 

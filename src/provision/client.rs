@@ -5,7 +5,6 @@
 //! half a clone of a database.
 
 use std::future::Future;
-use std::str::FromStr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{Access, close, connect as reach, fenced_wait};
+use crate::endpoint::postgres::{Access, close, connect as reach, connect_options, fenced_wait};
 use crate::error::{Context, Error, Result};
 use crate::redact;
 
@@ -47,13 +46,16 @@ pub(super) fn place(url: &str) -> Result<String> {
     let options = options(url)?;
     Ok(match options.get_socket() {
         Some(socket) => socket.display().to_string(),
+        None if options.get_host().contains(':') && redact::is_host(options.get_host()) => {
+            format!("[{}]:{}", options.get_host(), options.get_port())
+        }
         None if redact::is_host(options.get_host()) => format!("{}:{}", options.get_host(), options.get_port()),
         None => format!("***:{}", options.get_port()),
     })
 }
 
 fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| {
+    let options = connect_options(url).map_err(|error| {
         let cause = without_secrets(url, &crate::error::chain(&error));
         Error::usage("read the connection URL of", "PostgreSQL", cause)
     })?;

@@ -136,7 +136,7 @@ impl FileCheck {
             && !wanted.eq_ignore_ascii_case(kept)
         {
             return Err(Error::differs("check", quoted(target), format!("its digest is {kept}, not {wanted}"))
-                .hint("it is another file than the one that this digest was written down of"));
+                .hint("this is not the file from which that digest was taken"));
         }
         match self.is_unchanged() {
             Some(true) => Ok(()),

@@ -140,7 +140,11 @@ fn objects(outcome: &Outcome) -> String {
 
 fn ending(outcome: &Outcome, how: &How) -> Lines {
     let Some(published) = &outcome.published else {
-        return Lines::of("NOT PUBLISHED: the copy differs from its source; the target is what it was before");
+        let why = match outcome.verification.is_sound_but_for_checks() {
+            true => "a check of the project found rows; nothing else was found",
+            false => "the copy differs from its source",
+        };
+        return Lines::of(format_args!("NOT PUBLISHED: {why}; the target is what it was before"));
     };
     let mut text = Lines::new();
     for note in &published.notes {

@@ -5,7 +5,7 @@ use crate::printable::Lines;
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
 use crate::verify::structure::{ForeignKeys, Integrity};
-use crate::verify::{SHOWN_MAX, TableCheck, Verification};
+use crate::verify::{Level, SHOWN_MAX, TableCheck, Verification};
 
 /// What was checked of each table, and what was found.
 pub fn text(verification: &Verification) -> Lines {
@@ -35,6 +35,18 @@ pub fn verified(table: &TableCheck) -> &'static str {
         (true, Some(true), Some(true)) => "same, by the source too",
         (true, Some(true), _) => "same",
         (true, ..) => "counted only",
+    }
+}
+
+/// What a verification that found nothing says of the target: no more than what was compared.
+pub fn conclusion(verification: &Verification) -> &'static str {
+    match (verification.level, verification.values_in_part) {
+        (Level::Counts, _) => "each table of the target has as many rows as its source; values were not compared",
+        (_, true) => {
+            "the target holds what its columns can hold of its source; the rest, which only a ledger keeps (NaN, for \
+             example), was not compared"
+        }
+        (_, false) => "the target holds what its source holds",
     }
 }
 

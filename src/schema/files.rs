@@ -76,6 +76,9 @@ impl Migrations {
         let origin = folder.display().to_string();
         let reading = || format!("`{origin}`");
         let mut files = Vec::new();
+        if !folder.exists() {
+            return Err(Error::could_not("read migrations", "", format!("there is no folder `{origin}`")));
+        }
         for entry in std::fs::read_dir(folder).could_not("read migrations in", reading())? {
             let entry = entry.could_not("read migrations in", reading())?;
             let name = entry.file_name().to_string_lossy().into_owned();

@@ -12,7 +12,6 @@ mod failure;
 mod lock;
 mod record;
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
@@ -28,8 +27,11 @@ use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{Access, ChosenPath, PIN, connect, connect_beside, explain_connecting, leave};
+use crate::endpoint::postgres::{
+    Access, ChosenPath, PIN, connect, connect_beside, connect_options, explain_connecting, leave,
+};
 use crate::quote::quote;
+use crate::redact::ESCAPES;
 use crate::{Error, Result};
 
 use bridge::Bridge;
@@ -81,9 +83,8 @@ impl Postgres {
 fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
     let read = PostgresUrl::parse(url)?;
     // The parser's own message may repeat the URL with its password.
-    let connect = PgConnectOptions::from_str(read.secret()).map_err(|_| {
-        Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`")
-            .hint("percent-encode special characters in the user and the password, for example `@` as `%40`")
+    let connect = connect_options(read.secret()).map_err(|_| {
+        Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES)
     })?;
     Ok((connect.application_name(APPLICATION).disable_statement_logging(), read))
 }

@@ -12,6 +12,7 @@
 
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::object_list::ObjectList;
+use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::names::METADATA_PREFIX;
@@ -42,6 +43,7 @@ pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()
     let model = Connection::open_in_memory().could_not(OPERATION, TARGET)?;
     // Else DROP TABLE deletes rows first, with all that their keys would have it look at.
     model.execute_batch("PRAGMA foreign_keys = OFF").could_not(OPERATION, TARGET)?;
+    pragma::names_only(&model).could_not(OPERATION, TARGET)?;
     let mut list = loader.hold_objects()?;
     let mut key_names: HashMap<String, String> = HashMap::new();
     let mut full: HashMap<&str, String> = HashMap::new();

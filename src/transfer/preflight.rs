@@ -4,6 +4,7 @@
 //! the losses, so that the copy itself meets no surprise. What the table cannot do without is a refusal.
 
 use crate::endpoint::sqlite::object_list::ObjectList;
+use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Result};
 use crate::plan::ddl::{Piece, TableDdl};
 use crate::plan::deep_stack::with_deep_stack;
@@ -29,6 +30,7 @@ fn settle_here(plan: &mut Plan) -> Result<()> {
     let scratch = Connection::open_in_memory().could_not(OPERATION, "")?;
     // Else DROP TABLE deletes rows first, with all that their keys would have it look at.
     scratch.execute_batch("PRAGMA foreign_keys = OFF").could_not(OPERATION, "")?;
+    pragma::names_only(&scratch).could_not(OPERATION, "")?;
     let mut losses = Vec::new();
     for table in &mut plan.tables {
         settle_table(&scratch, table, &mut losses, &mut plan.refusals);

@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::loader::Loader;
+use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::endpoint::sqlite::staging::Staging;
 use crate::error::{Context, Error, Result};
@@ -175,6 +176,10 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     listener(Event::PhaseStarted { phase: Phase::Copy });
     let start = Instant::now();
     let loader = Loader::create(staging.path(), job.page_size_bytes)?;
+    // The definitions of a given schema are its owner's.
+    if job.schema.is_none() {
+        pragma::names_only(loader.connection()).could_not("prepare the target", loader.shown())?;
+    }
     let aside = if job.schema.is_some() { finish::set_aside(&loader)? } else { SetAside::default() };
     loader.begin()?;
     finish::create_tables(&loader, &plan, job.metadata)?;

@@ -181,6 +181,12 @@ fn shown(value: ValueRef<'_>) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_column_that_is_not_there_is_a_mistake_and_no_text() {
+        let error = run("SELECT \"nowhere\" FROM sqlite_schema").unwrap_err();
+        assert!(error.kind() == crate::error::Kind::Usage && error.cause().contains("nowhere"), "{error}");
+    }
+
     fn run(sql: &str) -> Result<CheckOutcome> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("app.db");

@@ -75,6 +75,8 @@ pub struct Verification {
     pub checks: Vec<CheckOutcome>,
     /// What was not checked, and why.
     pub not_checked: Vec<String>,
+    /// Values were compared only as far as their columns can hold them: nothing keeps the rest.
+    pub values_in_part: bool,
 }
 
 /// One table's part of a verification.
@@ -138,12 +140,16 @@ impl TableCheck {
 impl Verification {
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
+        self.is_sound_but_for_checks() && self.checks.iter().all(|check| check.violations == 0)
+    }
+
+    /// Nothing but rows of the project's checks was found, if that.
+    pub fn is_sound_but_for_checks(&self) -> bool {
         self.tables.iter().all(TableCheck::is_sound)
             && self.objects.is_empty()
             && self.record.is_empty()
             && self.foreign_keys.as_ref().is_none_or(ForeignKeys::is_sound)
             && self.integrity.as_ref().is_none_or(Integrity::is_sound)
-            && self.checks.iter().all(|check| check.violations == 0)
     }
 
     /// An error that tells what was found, in one sentence.
@@ -256,6 +262,7 @@ pub fn verify(
         integrity: None,
         checks: Vec::new(),
         not_checked,
+        values_in_part: !request.metadata && has_remainders(plan),
     };
     if level >= Level::Full {
         verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
@@ -295,6 +302,7 @@ fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Err
         integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
         checks: Vec::new(),
         not_checked: not_checked(request.level, request.metadata, request.plan),
+        values_in_part: !request.metadata && has_remainders(request.plan),
     }
 }
 
@@ -313,11 +321,15 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
             "indexes, views and triggers of the given schema (the target has no metadata that tells them)".to_owned(),
         );
     }
-    let remainders = plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some());
-    if !metadata && remainders {
+    if !metadata && has_remainders(plan) {
         list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());
     }
     list
+}
+
+/// Whether the plan has a column that cannot hold every value of its source.
+fn has_remainders(plan: &Plan) -> bool {
+    plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some())
 }
 
 /// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.

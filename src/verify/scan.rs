@@ -47,12 +47,16 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn new(connection: &Connection, table: &'p TablePlan) -> Result<Self> {
         let object = format!("`{}`", table.target);
-        let failed = |error: rusqlite::Error| match error {
-            rusqlite::Error::QueryReturnedNoRows => {
-                Error::could_not("read back", &object, "there is no such table in the target")
-            }
-            error => told("read back", &object, &error),
-        };
+        let failed = |error: rusqlite::Error| told("read back", &object, &error);
+        let columns = columns_of(connection, &table.target).map_err(failed)?;
+        if columns.is_empty() {
+            return Err(Error::could_not("read back", &object, "there is no such table in the target"));
+        }
+        let is_there = |name: &str| columns.contains(&name.to_ascii_lowercase());
+        if let Some(column) = table.columns.iter().find(|column| !is_there(&column.target)) {
+            let cause = format!("the target has no column `{}`", column.target);
+            return Err(Error::could_not("read back", &object, cause));
+        }
         let ledger: bool = connection
             .query_row("SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1))", [LEDGER_TABLE], |row| row.get(0))
             .map_err(failed)?;
@@ -65,7 +69,7 @@ impl<'p> Scan<'p> {
                 )
                 .map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
-        let rowid = rowid_name(connection, &table.target).map_err(failed)?;
+        let rowid = rowid_name(connection, &table.target, &columns).map_err(failed)?;
         Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
     }
 
@@ -170,13 +174,14 @@ impl<'p> Scan<'p> {
     }
 }
 
-/// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
-fn rowid_name(connection: &Connection, table: &str) -> rusqlite::Result<Option<&'static str>> {
+/// The names of a table's columns, as SQLite compares them; none where there is no such table.
+fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
-    let columns: Vec<String> = columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    if columns.is_empty() {
-        return Err(rusqlite::Error::QueryReturnedNoRows);
-    }
+    columns.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
+fn rowid_name(connection: &Connection, table: &str, columns: &[String]) -> rusqlite::Result<Option<&'static str>> {
     let name = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name));
     // SQLite's list of tables says as much, but is made anew from every table each time that it is asked.
     Ok(name.filter(|name| connection.prepare(&format!("SELECT {name} FROM {}", quote(table))).is_ok()))

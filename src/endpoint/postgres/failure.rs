@@ -2,6 +2,7 @@
 
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, chain};
+use crate::redact::{ESCAPES, is_ambiguous};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use std::fmt;
@@ -13,10 +14,7 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
         sqlx::Error::Database(error) => explain_server(error.as_ref()),
         sqlx::Error::Io(error) => explain_connection(error),
         sqlx::Error::Tls(error) => explain_tls(&error.to_string()),
-        sqlx::Error::Configuration(error) => (
-            format!("the URL is not valid: {error}"),
-            Some("percent-encode special characters in the user and the password, for example `@` as `%40`"),
-        ),
+        sqlx::Error::Configuration(error) => (format!("the URL is not valid: {error}"), Some(ESCAPES)),
         sqlx::Error::Protocol(what) => (
             format!("the server sent a message that is not of its protocol: {what}"),
             Some(
@@ -37,8 +35,28 @@ pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Erro
     let told = explain("connect to", format!("`{url}`"), error);
     let without_secrets = Error::could_not("connect to", told.object(), url.without_secrets(told.cause()));
     match told.way_out() {
+        // What was looked up or sent may be a piece of a password.
+        _ if is_ambiguous(url.secret()) => without_secrets.hint(ESCAPES),
+        Some(hint) if is_wrong_password(error) && url.has_password() => {
+            without_secrets.hint(format!("{hint}; {ESCAPES}"))
+        }
         Some(hint) => without_secrets.hint(hint),
         None => without_secrets,
+    }
+}
+
+fn is_wrong_password(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("28P01")
+}
+
+/// Who ended a statement: the server says so in its message only.
+fn ended(message: &str) -> &'static str {
+    match message.contains("due to statement timeout") {
+        true => {
+            "`statement_timeout` ended it: leave it out or raise it in the URL's `options`, in PGOPTIONS, or for the role or \
+             the database (0 is no limit)"
+        }
+        false => "somebody cancelled the statement on the server; start again",
     }
 }
 
@@ -74,7 +92,7 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "53200" | "53100" => Some("the server ran out of memory or disk; see its log"),
         "57P03" => Some("the server is starting, stopping or recovering; try again in a moment"),
         "57P01" | "57P02" => Some("the server was stopped or the connection terminated; start again once it is back"),
-        "57014" => Some("somebody cancelled the statement on the server; start again"),
+        "57014" => Some(ended(message)),
         "40001" if message.contains("recovery") => Some(
             "the standby had to discard what was being read: raise max_standby_streaming_delay or read the primary",
         ),
@@ -135,6 +153,25 @@ fn explain_tls(message: &str) -> (String, Option<&'static str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_told_from_somebody_who_cancels() {
+        assert!(ended("canceling statement due to statement timeout").starts_with("`statement_timeout`"));
+        assert!(ended("canceling statement due to user request").starts_with("somebody"));
+    }
+
+    #[test]
+    fn a_password_in_pieces_is_told_how_to_be_written() {
+        for text in ["postgres://ann:pa/ss@host/app", "postgres://ann:pa#ss@host/app", "postgres://ann:1/2@host/app"] {
+            let url = PostgresUrl::parse(text).unwrap();
+            let error = match super::super::connect_options(url.secret()) {
+                Err(error) => error,
+                Ok(_) => sqlx::Error::Io(io::Error::other("failed to lookup address")),
+            };
+            let told = explain_connecting(&url, &error);
+            assert!(told.way_out().unwrap().contains("`%2F`") && !format!("{told:?}").contains("ss"), "{told:?}");
+        }
+    }
 
     #[test]
     fn a_cut_connection_is_named() {

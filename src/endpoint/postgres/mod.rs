@@ -16,7 +16,7 @@ mod wait;
 
 #[cfg(feature = "harness")]
 pub(crate) use connect::close;
-pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave};
+pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, connect_options, leave};
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
 pub(crate) use failure::{explain, explain_connecting};

@@ -4,7 +4,7 @@
 //! read is held since before the snapshot (`snapshot`); after a failure or an interruption the session answers with an
 //! error only, because the stream may stand in the middle of a message.
 
-use super::connect::{Access, close, connect};
+use super::connect::{Access, close, connect, connect_options};
 use super::failure::{explain, explain_connecting};
 use super::fence::fenced;
 use super::wait::{Ended, wait, wait_with};
@@ -13,11 +13,10 @@ use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{ConnectOptions, Row, ValueRef};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::str::FromStr;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
@@ -72,7 +71,7 @@ impl Session {
     pub(super) fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
         refuse_async_context("connect")?;
         let label = format!("`{url}`");
-        let options = PgConnectOptions::from_str(url.secret()).map_err(|error| explain_connecting(url, &error))?;
+        let options = connect_options(url.secret()).map_err(|error| explain_connecting(url, &error))?;
         let options = options.application_name("whimbrel").extra_float_digits(1).disable_statement_logging();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

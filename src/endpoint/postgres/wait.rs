@@ -31,7 +31,7 @@ impl Ended {
     /// Tells it as operation, object, cause and hint; `so_far` is how far it came.
     pub(super) fn explain(self, operation: &str, object: impl fmt::Display, so_far: &str) -> Error {
         match self {
-            Ended::Cancelled => Error::interrupted(operation),
+            Ended::Cancelled => Error::interrupted_at(operation, object),
             Ended::Failed(error) => explain(operation, object, &error),
             Ended::Refused(error) => error,
             Ended::Silent(limit) => {

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ffi};
 
@@ -30,9 +31,48 @@ pub fn set(connection: &Connection, name: &str, value: impl Display) -> rusqlite
     }
 }
 
+/// Makes a name in double quotes that nothing has an error in queries. SQLite takes it for a text otherwise: a column that
+/// is not there then has the value of its own name in every row.
+///
+/// # Errors
+///
+/// Never for a connection that is open.
+pub fn names_only_in_queries(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map(drop)
+}
+
+/// The same in definitions, too. Those that are in the file already are read as they were written.
+///
+/// # Errors
+///
+/// Never for a connection that is open.
+pub fn names_only(connection: &Connection) -> rusqlite::Result<()> {
+    names_only_in_queries(connection)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_in_quotes_is_never_a_text_and_old_definitions_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let old = "CREATE TABLE t (a TEXT CHECK (a <> \"none\"));
+                   CREATE INDEX i ON t (a || \"some\");
+                   INSERT INTO t VALUES ('b')";
+        Connection::open(&path).unwrap().execute_batch(old).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        names_only_in_queries(&connection).unwrap();
+        assert!(connection.prepare("SELECT \"none\" FROM t").is_err());
+        connection.execute_batch("CREATE TABLE u (a CHECK (a <> \"none\"))").unwrap();
+        names_only(&connection).unwrap();
+        assert!(connection.execute_batch("CREATE TABLE v (a CHECK (a <> \"none\"))").is_err());
+        assert!(connection.execute_batch("INSERT INTO t VALUES ('none')").is_err(), "its check is what it was");
+        let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(sound, "ok");
+    }
 
     #[test]
     fn what_sqlite_does_not_keep_is_an_error() {

@@ -1,6 +1,7 @@
 //! Opening a finished database to read it, so that reading leaves nothing behind.
 //!
-//! Invariant: no statement of such a connection can write (`query_only`). A read-only connection to a database in WAL
+//! Invariants: no statement of such a connection can write (`query_only`), and a name that nothing has is an error, never
+//! the text of that name. A read-only connection to a database in WAL
 //! mode leaves the `-wal` and `-shm` that it creates, because it may not remove them. So a database without a log is
 //! opened for writing, never written, and closed with nothing left over; one that has a log is opened read-only and
 //! keeps it. Where the directory cannot be written (read-only media, another user's files), a database without a log
@@ -59,6 +60,7 @@ fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     pragma::set(&connection, "cache_size", -16384)?;
     pragma::set(&connection, "query_only", 1)?;
+    pragma::names_only_in_queries(&connection)?;
     Ok(connection)
 }
 
@@ -93,7 +95,7 @@ pub fn stop_when(connection: &Connection, cancel: &Arc<AtomicBool>) -> Result<()
 /// Gives a failure of SQLite its operation and object; one that was asked for becomes "interrupted".
 pub fn told(operation: &str, object: impl std::fmt::Display, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => Error::interrupted(operation),
+        Some(ErrorCode::OperationInterrupted) => Error::interrupted_at(operation, object),
         Some(ErrorCode::DiskFull) => {
             Error::could_not(operation, object, error).hint("free space on that disk, or choose another directory")
         }

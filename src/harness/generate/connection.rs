@@ -6,11 +6,12 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{ChosenPath, PIN, close, connect_beside, explain, explain_connecting, fenced_wait};
+use crate::endpoint::postgres::{
+    ChosenPath, PIN, close, connect_beside, connect_options, explain, explain_connecting, fenced_wait,
+};
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, ValueRef};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -61,7 +62,7 @@ impl Connection {
     /// Connects; when a stop is asked for, whatever the server is doing is given up.
     pub(super) fn open_until(url: &PostgresUrl, cancel: &Cancel) -> Result<Connection> {
         let label = format!("`{url}`");
-        let options = PgConnectOptions::from_str(url.secret())
+        let options = connect_options(url.secret())
             .map_err(|error| explain_connecting(url, &error))?
             .application_name("whimbrel generate")
             .extra_float_digits(1)

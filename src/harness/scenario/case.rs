@@ -10,6 +10,7 @@ use super::properties::{self, Property, Verdict};
 use super::steps::Steps;
 use crate::cancel::Cancel;
 use crate::endpoint::postgres::PostgresSource;
+use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::stop_when;
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::nobody;
@@ -354,6 +355,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).could_not("open", &object)?;
     connection.execute_batch("PRAGMA query_only = ON").could_not("open", &object)?;
+    pragma::names_only_in_queries(&connection).could_not("open", &object)?;
     Ok(connection)
 }
 

@@ -3,14 +3,13 @@
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    PostgresSource, Reached, close, connect_beside, explain, explain_connecting, fenced_wait,
+    PostgresSource, Reached, close, connect_beside, connect_options, explain, explain_connecting, fenced_wait,
 };
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, ValueRef};
 use std::fmt::Display;
-use std::str::FromStr;
 use tokio::runtime::Runtime;
 
 /// One connection. It blocks, so it must not be used inside an asynchronous runtime.
@@ -25,7 +24,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn connect(url: &PostgresUrl) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url.secret()).map_err(|error| explain_connecting(url, &error))?;
+        let options = connect_options(url.secret()).map_err(|error| explain_connecting(url, &error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not("connect to", "")?;
         let connecting = options.disable_statement_logging();
         // What this runs is somebody else's schema and rows, in a database of the harness' own.

@@ -8,15 +8,14 @@ use super::stored::{self, Foreign, Ledger, Told};
 use super::{Disagreement, DisagreementKind, Opinion};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{Access, close, connect, explain, explain_connecting, fenced_wait};
+use crate::endpoint::postgres::{Access, close, connect, connect_options, explain, explain_connecting, fenced_wait};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgCopyIn, PgRow};
+use sqlx::postgres::{PgConnection, PgCopyIn, PgRow};
 use sqlx::{ConnectOptions, Row as _};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 
@@ -56,7 +55,7 @@ impl Asker {
         let label = format!("`{url}`");
         refuse_async_context(&label)?;
         let told = |error: &sqlx::Error| explain_connecting(url, error);
-        let options = PgConnectOptions::from_str(url.secret()).map_err(|error| told(&error))?;
+        let options = connect_options(url.secret()).map_err(|error| told(&error))?;
         let options = options.application_name("whimbrel second opinion").disable_statement_logging();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
