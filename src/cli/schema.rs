@@ -435,6 +435,15 @@ impl Found {
 fn find(places: &[OsString]) -> Result<(Endpoint, PathBuf)> {
     let (folders, databases): (Vec<&OsString>, Vec<&OsString>) =
         places.iter().partition(|place| Path::new(place).is_dir());
+    // What is neither a server nor there was meant as the folder, the last first.
+    let missing = places.iter().rev().find_map(|place| match Endpoint::parse_word(place) {
+        Ok(Endpoint::Sqlite(path)) if folders.is_empty() && places.len() > 1 && !path.exists() => Some(path),
+        _ => None,
+    });
+    if let Some(path) = missing {
+        return Err(Error::usage("read the arguments", "", format!("there is no folder {}", quoted(&path)))
+            .hint("for example `whimbrel schema status app.db migrations/app/target`"));
+    }
     let [folder] = folders[..] else {
         return Err(Error::usage(
             "read the arguments",

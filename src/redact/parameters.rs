@@ -122,10 +122,14 @@ fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether it is the name of a parameter, or one with up to two mistakes in it.
+/// Whether it is the name of a parameter, or one with a mistake in it, a long one with two.
 fn resembles_a_name(key: &str) -> bool {
     let understood = UNDERSTOOD.iter().map(|parameter| parameter.name).filter(|name| name.len() > 3);
-    key.len() > 3 && understood.chain(OF_LIBPQ).any(|name| distance(&key.to_ascii_lowercase(), name) <= 2)
+    key.len() > 3
+        && understood.chain(OF_LIBPQ).any(|name| {
+            let mistakes = if name.len() > 5 { 2 } else { 1 };
+            distance(&key.to_ascii_lowercase(), name) <= mistakes
+        })
 }
 
 /// How many signs have to be put in, left out or changed to make one text of the other.

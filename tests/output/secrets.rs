@@ -35,7 +35,7 @@ fn no_verb_repeats_a_secret() {
     let target = folder.path().join("app.db");
     let path = target.to_str().unwrap();
     let sources = [
-        // These work: the parameter is ignored or obeyed, and then kept nowhere.
+        // These are refused for a parameter that nothing obeys, or work: it is obeyed, and then kept nowhere.
         format!("{base}?sslmode=disable&key={SECRET}"),
         format!("{base}?sslmode=disable&{SECRET}=1&{SECRET}"),
         format!("{base}?sslmode=disable&options=-c%20application_name%3D{SECRET}"),
