@@ -13,6 +13,7 @@ pub(crate) use parameters::{ESCAPES, mistake};
 
 use parameters::is_harmless;
 use std::borrow::Cow;
+use std::path::Path;
 
 /// What stands for a part that is not shown.
 const HIDDEN: &str = "***";
@@ -262,17 +263,52 @@ fn without_values_of_secret_words(text: &str) -> String {
 
 /// Where the value of the first secret word starts.
 fn secret_value(text: &str) -> Option<usize> {
-    let equals = text.match_indices('=').map(|(at, _)| at);
-    equals.into_iter().find_map(|at| {
+    let signs = text.match_indices(['=', ':']);
+    signs.into_iter().find_map(|(at, sign)| {
         let before = text[..at].trim_end();
+        // `"password": "…"`: the name of a field of JSON.
+        let field = before.strip_suffix(['"', '\'']);
+        let before = match sign {
+            ":" => field?,
+            _ => field.unwrap_or(before),
+        };
         let start = before
             .rfind(|c: char| !c.is_alphanumeric() && c != '_')
             .map_or(0, |last| last + before[last..].chars().next().map_or(1, char::len_utf8));
-        let word = before[start..].to_ascii_lowercase();
-        let secret = SECRET_WORDS.contains(&word.as_str()) || word.ends_with("password") || word == "pgoptions";
         let after = &text[at + 1..];
-        secret.then(|| at + 1 + (after.len() - after.trim_start_matches(' ').len()))
+        is_secret_word(&before[start..]).then(|| at + 1 + (after.len() - after.trim_start_matches(' ').len()))
     })
+}
+
+fn is_secret_word(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    SECRET_WORDS.contains(&word.as_str()) || word.ends_with("password") || word == "pgoptions"
+}
+
+/// Whether an argument names a secret and tells it behind a colon or, as an option with its value in one word, behind
+/// blanks. In sentences of our own such words have no secret behind them.
+fn tells_secret(argument: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut rest = argument;
+    while let Some(start) = rest.find(is_part) {
+        let length = rest[start..].find(|c| !is_part(c)).unwrap_or(rest.len() - start);
+        let (word, after) = rest[start..].split_at(length);
+        let behind = after.trim_start_matches(['"', '\'']).trim_start();
+        let is_option = rest[..start].ends_with('-') && after.starts_with(char::is_whitespace);
+        let is_told = behind.starts_with(':') || is_option && !behind.is_empty();
+        if is_told && is_secret_word(word) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// Whether a text is `user/password@place`, as Oracle's programs write it, and no path of a folder that is there.
+fn resembles_oracle(text: &str) -> bool {
+    let Some((user, rest)) = text.split_once('/') else { return false };
+    let parts = rest.rsplit_once('@').filter(|(password, place)| !password.is_empty() && !place.is_empty());
+    parts.is_some() && !user.is_empty() && user != "~" && is_name(user) && !Path::new(user).is_dir()
 }
 
 /// Whether a text without `://` is most likely a URL that was mistyped: `postgres:…`, `postgres//…`, `…:password@…`.
@@ -283,12 +319,15 @@ pub(crate) fn resembles_url(text: &str) -> bool {
     let after_scheme = ["postgresql", "postgres"].iter().find_map(|word| strip_prefix_ignoring_case(text, word));
     let mistyped =
         after_scheme.is_some_and(|rest| rest.starts_with([':', ';']) || rest.starts_with("//") || rest.contains('@'));
-    mistyped || text.rsplit_once('@').is_some_and(|(before, _)| before.contains([':', ';', '=']))
+    mistyped
+        || text.rsplit_once('@').is_some_and(|(before, _)| before.contains([':', ';', '=']))
+        || resembles_oracle(text)
 }
 
 /// Whether a text is a connection string of `key=value` words, as libpq, JDBC or ADO.NET write them.
 pub(crate) fn resembles_connection_words(text: &str) -> bool {
     secret_value(text).is_some()
+        || tells_secret(text)
         || ["host", "hostaddr", "dbname"].iter().any(|word| {
             text.match_indices('=').any(|(at, _)| {
                 let before = text[..at].trim_end();
@@ -316,6 +355,9 @@ pub fn may_hold_password(argument: &str) -> bool {
 /// One argument as it was typed, without a password: for repeating it in a message.
 pub fn argument(text: &str) -> String {
     let Some(at) = text.find("://") else {
+        if tells_secret(text) {
+            return HIDDEN.to_owned();
+        }
         // `--option=URL`: the name of the option may be told.
         return match text.split_once('=').filter(|(name, _)| name.starts_with("--") && is_name(name)) {
             Some((name, _)) if secret_value(&format!("{name}=")).is_some() => format!("{name}={HIDDEN}"),
@@ -324,6 +366,9 @@ pub fn argument(text: &str) -> String {
         };
     };
     let scheme = start_of_scheme(&text[..at]);
+    if tells_secret(&text[..scheme]) {
+        return HIDDEN.to_owned();
+    }
     format!("{}{}", without_values_of_secret_words(&words(&text[..scheme])), url(&text[scheme..]))
 }
 
@@ -514,6 +559,25 @@ mod tests {
         assert_eq!(redact("--rule a.b=text, password"), "--rule a.b=text, password");
         assert!(resembles_connection_words("dbname = app") && resembles_connection_words("x SSLPASSWORD=y"));
         assert!(!resembles_connection_words("a=b.db"));
+        assert_eq!(redact("`{\"password\": \"a secret\", \"host\":\"h\"}`"), "`{\"password\": ***, \"host\":\"h\"}`");
+        for ours in ["password: a sentence", "the option --password is not known", "my-password.db", "pwd/app.db"] {
+            assert_eq!(redact(ours), ours);
+        }
+        for words in ["password: secret", "{'pwd':'secret'}", "--password secret", "-x --passwd\tsecret"] {
+            assert!(resembles_connection_words(words), "{words}");
+        }
+        for name in ["my password list.db", "--password", "passwords:1.db", "a-password.db", "c:\\app.db"] {
+            assert!(!resembles_connection_words(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_oracle_takes_for_a_user_and_a_password_is_not_shown() {
+        assert_eq!(redact("open `scott/secret@h`: no"), "open `***`: no");
+        assert_eq!(argument("scott/se/cret@h:1521/app"), "***");
+        for path in ["/tmp/a@b.db", "src/a@2x.db", "./a@2x.db", "../x/a@b", "~/a@b", "a@b/c", "a/b", "@scope/name"] {
+            assert_eq!(argument(path), path);
+        }
     }
 
     #[test]
@@ -522,6 +586,8 @@ mod tests {
         assert_eq!(argument("--sorce=postgres://ann:secret@host/app"), "--sorce=postgres://ann:***@host/app");
         assert_eq!(argument("--sorce=postgres//ann:my secret@host/app"), "--sorce=***");
         assert_eq!(argument("--password=my-secret"), "--password=***");
+        assert_eq!(argument("--password my-secret"), "***");
+        assert_eq!(argument("{\"password\":\"my-secret\"}"), "***");
         assert_eq!(argument("file:app.db?key=secret"), "file:app.db?***");
         assert_eq!(argument("app.db"), "app.db");
     }

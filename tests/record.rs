@@ -228,6 +228,13 @@ fn check_tells_what_changed_and_what_is_damaged() {
         ("DROP VIEW heavy", true, "view `heavy` is missing"),
         ("DROP TABLE pets", true, "table `pets` is missing"),
         ("ALTER TABLE pets DROP COLUMN tags", true, "table `pets` is not defined as it was"),
+        // A new column explains nothing of another table.
+        ("ALTER TABLE owners ADD COLUMN age INTEGER; ALTER TABLE pets DROP COLUMN tags", true, "rows of pets"),
+        (
+            "UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (', 'CHECK (coalesce(1, 2) OR ') WHERE name = 'pets'",
+            true,
+            "table `pets` is not defined as it was",
+        ),
         (
             "UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE name = 'owners'",
             true,

@@ -232,6 +232,32 @@ fn a_target_and_its_own_folder_can_be_renamed_together() {
     }
 }
 
+/// Somebody else may have planted it, to have the old content where they can read it.
+#[test]
+fn a_targets_own_folder_that_is_a_link_is_refused_and_a_chosen_one_is_not() {
+    let root = tempfile::tempdir().unwrap();
+    let (target, other) = (root.path().join("app.db"), root.path().join("other"));
+    let own = root.path().join("app.db.whimbrel-backups");
+    database(&target, Mode::Delete, "old");
+    for there in [false, true] {
+        if there {
+            fs::create_dir(&other).unwrap();
+        }
+        symlink(&other, &own).unwrap();
+        let error = publish(staged(&target, "new"), &target, publish_options()).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(list(&target, None, Check::Digest).is_err() && roll_back(&target, None, None).is_err());
+        assert!(prune(&target, None, 0).is_err());
+        assert_eq!(dump(&target), "old");
+        assert!(!there || fs::read_dir(&other).unwrap().next().is_none(), "nothing was written there");
+        fs::remove_file(&own).unwrap();
+    }
+    symlink(&other, root.path().join("chosen")).unwrap();
+    let id = replace(&target, Some(&root.path().join("chosen")), "new");
+    assert_eq!(ids(&target, Some(&other)), [id]);
+    assert_eq!(dump(&target), "new");
+}
+
 #[test]
 fn a_link_to_a_target_is_that_target() {
     let root = tempfile::tempdir().unwrap();

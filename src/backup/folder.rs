@@ -57,9 +57,21 @@ pub(crate) enum Owner {
 
 impl Folder {
     /// The folder of `target`: the one that was `chosen`, else its own.
+    ///
+    /// # Errors
+    ///
+    /// When the target's own folder is a link, which somebody else may have planted.
     pub fn of(target: &Path, chosen: Option<&Path>) -> Result<Folder> {
         let target = resolve(target)?;
-        let path = chosen.map_or_else(|| own_folder(&target), Path::to_path_buf);
+        if let Some(chosen) = chosen {
+            return Ok(Folder { path: chosen.to_path_buf(), target });
+        }
+        let path = own_folder(&target);
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+            let cause = "it is a symbolic link, and backups follow none that nobody has named";
+            return Err(Error::could_not("use backup folder", quoted(&path), cause)
+                .hint("if it is yours, name the folder that it leads to with `--backups`; else remove it"));
+        }
         Ok(Folder { path, target })
     }
 

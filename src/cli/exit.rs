@@ -6,8 +6,8 @@
 //! | 1 | data differs | the job ran, and the data is not what it should be: verification, a check, or the target of a query's latency that it misses |
 //! | 2 | bad usage | the request is wrong: an argument, an option, a project file, a decision that the plan needs |
 //! | 3 | could not run | the job could not be done; the target is what it was before |
-//! | 4 | report lost | the job is done, as for 0, and standard output did not take its report: a full disk, a closed descriptor, a reader that has gone away |
-//! | 130 | interrupted | somebody asked the job to stop; the target is what it was before |
+//! | 4 | report lost | the job is done, as for 0, and standard output did not take its report: a full disk, a closed descriptor, a reader that has gone away, or that took nothing until somebody asked for a stop |
+//! | 130 | interrupted | somebody asked the job to stop, or one that only reads to stop its report; the target is what it was before |
 //!
 //! `schema` commits migration by migration, and each is whole or not there: for it, *before* is before the migration that
 //! failed. Where a sync fails in the commit itself, nobody can tell which of the two it is; the error says so.

@@ -142,6 +142,7 @@ pub fn run(words: &[OsString]) -> Exit {
 fn run_verb(verb: &Verb) -> Exit {
     let output = Output::new(verb.output());
     let cancel = Cancel::new();
+    stream::give_up_when(cancel.flag());
     let begun = fault::injected().map(|injected| {
         if let Some(name) = injected {
             stream::complain(&format!("whimbrel: the fault `{name}` is switched on\n"));

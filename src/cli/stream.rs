@@ -4,6 +4,8 @@
 //! it, because a stream with a hole would look whole. The job goes on, since it may be half done, and [`conclude`] turns
 //! success into [`Exit::ReportLost`]. A reader that has gone away (`| head`) has lost output like any other.
 //!
+//! A reader that takes nothing is waited for, but no longer than until somebody asks the program to stop.
+//!
 //! Standard error is for people who watch. Losing it changes no exit code: what it says is that code in words, or how
 //! far the job is.
 
@@ -12,7 +14,11 @@ use crate::printable;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How long a stop that was asked for can stay unnoticed while a reader takes nothing, in milliseconds.
+const LOOK_MS: libc::c_int = 50;
 
 /// Standard output, as far as it was used.
 enum Stream {
@@ -22,6 +28,18 @@ enum Stream {
 }
 
 static STANDARD_OUTPUT: Mutex<Stream> = Mutex::new(Stream::Unused);
+
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+
+/// From now on, a reader that takes nothing is not waited for once the flag is set.
+pub fn give_up_when(stop: Arc<AtomicBool>) {
+    // There is one job in a program, and so one flag.
+    let _ = STOP.set(stop);
+}
+
+fn is_stopped() -> bool {
+    STOP.get().is_some_and(|stop| stop.load(Ordering::Relaxed))
+}
 
 fn standard_output() -> MutexGuard<'static, Stream> {
     // What a panicking thread left behind is still a stream.
@@ -40,7 +58,7 @@ pub fn print_json(message: &str) {
 
 /// Prints text to standard error, without anything that a terminal would obey.
 pub fn complain(text: &str) {
-    let _ = io::stderr().lock().write_all(printable::lines(text).as_bytes());
+    let _ = write_whole(&mut io::stderr().lock(), printable::lines(text).as_bytes(), is_stopped);
 }
 
 /// What a job leaves besides its report.
@@ -57,6 +75,8 @@ pub fn conclude(exit: Exit, leaves: Leaves) -> Exit {
     let Err(cause) = standard_output().close() else { return exit };
     complain(&format!("whimbrel: write to standard output: {cause}; what should stand there is lost\n"));
     match exit {
+        // Its report is all that such a job is for, and it was stopped in the middle of it.
+        Exit::Success if leaves == Leaves::Nothing && cause.kind() == io::ErrorKind::Interrupted => Exit::Interrupted,
         Exit::Success => {
             complain(match leaves {
                 Leaves::Something => "  hint: the job itself is done; do not repeat it for its report alone\n",
@@ -74,7 +94,7 @@ impl Stream {
             *self = open().map_or_else(Stream::Lost, Stream::Open);
         }
         if let Stream::Open(file) = self
-            && let Err(error) = write_whole(file, text.as_bytes())
+            && let Err(error) = write_whole(file, text.as_bytes(), is_stopped)
         {
             *self = Stream::Lost(error);
         }
@@ -104,19 +124,26 @@ fn open() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
-/// Writes everything, waiting where whoever made the pipe wants nobody to wait.
-fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes everything, waiting for the reader also where whoever made the pipe wants nobody to wait. Where the reader
+/// takes nothing and the program is to stop, an error of the kind `Interrupted`.
+fn write_whole(file: &mut (impl Write + AsRawFd), mut bytes: &[u8], stopped: fn() -> bool) -> io::Result<()> {
     while !bytes.is_empty() {
-        match file.write(bytes) {
+        let mut descriptor = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one descriptor, in a structure that lives as long as the call. Where there is something wrong with it,
+        // the write says what.
+        let ready = unsafe { libc::poll(&mut descriptor, 1, LOOK_MS) };
+        let is_waiting = ready == 0 || ready == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+        if is_waiting {
+            if stopped() {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, "interrupted, and nobody took it"));
+            }
+            continue;
+        }
+        // So much a pipe that is ready takes at once.
+        match file.write(&bytes[..bytes.len().min(libc::PIPE_BUF)]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let mut descriptor = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-                // SAFETY: one descriptor that is open, in a structure that lives as long as the call. Where the call
-                // fails, the next write says why.
-                unsafe { libc::poll(&mut descriptor, 1, -1) };
-            }
+            Err(error) if [io::ErrorKind::Interrupted, io::ErrorKind::WouldBlock].contains(&error.kind()) => {}
             Err(error) => return Err(error),
         }
     }
@@ -181,12 +208,20 @@ mod tests {
         assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
         let sent = vec![b'x'; 1 << 20];
         let length = sent.len();
-        let thread = std::thread::spawn(move || write_whole(&mut file, &sent));
+        let thread = std::thread::spawn(move || write_whole(&mut file, &sent, || false));
         let mut received = Vec::new();
         std::thread::sleep(std::time::Duration::from_millis(50));
         reader.read_to_end(&mut received).unwrap();
         thread.join().unwrap().unwrap();
         assert_eq!(received.len(), length);
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_not_waited_for_after_a_stop() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let mut file = File::from(OwnedFd::from(writer));
+        let error = write_whole(&mut file, &[b'x'; 1 << 20], || true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
+use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Plan};
 use crate::transfer::preflight;
@@ -195,6 +196,8 @@ impl FileCheck {
 
 fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
     let connection = open(path, &cancel.flag())?;
+    // Its parts are held against each other, so all of them are of one state, whoever writes meanwhile.
+    let snapshot = Snapshot::begin(&connection)?;
     found.indexes = indexes(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
     let manifest = match TargetManifest::read(&connection) {
         Err(error) if error.kind() == Kind::Differs => {
@@ -212,12 +215,11 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
         metadata: has_metadata(&connection)?,
         published: true,
     };
-    let recorded = record::compare(&connection, scope)?;
+    let recorded = record::compare_state(&snapshot, scope)?;
     found.record.extend(recorded.differences);
     found.not_checked.extend(recorded.not_checked);
     if let (Some(manifest), Some(plan)) = (manifest, plan) {
-        let migrated = found.record.iter().any(|one| one.kind == DifferenceKind::Definition && !one.damage);
-        let (tables, damage) = since::tables(&connection, path, &plan, migrated, cancel)?;
+        let (tables, damage) = since::tables(&connection, path, &plan, &recorded.redefined, cancel)?;
         found.tables = tables;
         damage.into_iter().for_each(|text| found.damage(text));
         let TargetManifest { tool, source, finished_at, digest, .. } = manifest;

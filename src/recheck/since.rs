@@ -11,7 +11,7 @@ use crate::verify::record::TABLES_TABLE;
 use crate::verify::{File, Level, check_tables};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A table that was copied, then and now.
@@ -31,7 +31,7 @@ pub struct TableSince {
     pub ledger_surplus: u64,
     /// Why it cannot be read.
     pub failure: Option<String>,
-    /// Schema migrations ran since, so that it need not be there as it was.
+    /// Its definition has been changed since, as its users may do it, so that it need not be there as it was.
     pub migrated: bool,
 }
 
@@ -56,7 +56,7 @@ struct Kept {
     digest: Option<TableDigest>,
 }
 
-/// Each table of the plan, then and now, and what contradicts itself in what the file keeps of them.
+/// Each table of the plan, then and now (`redefined`: those whose definition has been changed, by name), and what contradicts itself in what the file keeps of them.
 ///
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop. A table that cannot be read is none.
@@ -64,7 +64,7 @@ pub fn tables(
     connection: &Connection,
     path: &Path,
     plan: &Plan,
-    migrated: bool,
+    redefined: &BTreeSet<String>,
     cancel: &Cancel,
 ) -> Result<(Vec<TableSince>, Vec<String>)> {
     let mut kept = match kept(connection).map_err(|error| told("read back", "the metadata", &error))? {
@@ -95,6 +95,7 @@ pub fn tables(
     let file = File { connection, path };
     let (checks, _) = check_tables(file, &copied, &digests, Level::Digest, cancel, &nobody)?;
     let tables = checks.into_iter().map(|check| TableSince {
+        migrated: redefined.contains(&check.target),
         source: check.source,
         target: check.target,
         rows_then: check.source_rows,
@@ -102,7 +103,6 @@ pub fn tables(
         same_values: check.same_values,
         ledger_surplus: check.ledger_surplus,
         failure: check.failure,
-        migrated,
     });
     Ok((tables.collect(), damage))
 }

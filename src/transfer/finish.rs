@@ -10,6 +10,7 @@ use super::publish::JournalMode;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::facts::{facts, published};
 use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE, Loader};
+use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
@@ -155,7 +156,7 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
     const OPERATION: &str = "write the metadata";
     let connection = loader.connection();
     // What the header says is in the file since the rows were committed.
-    let header = published(facts(connection)?.settings, origin.journal_mode == JournalMode::Wal);
+    let header = published(facts(&Snapshot::begin(connection)?)?.settings, origin.journal_mode == JournalMode::Wal);
     loader.begin()?;
     loader.execute(
         &format!("CREATE UNIQUE INDEX {LEDGER_KEY} ON {LEDGER_TABLE} (table_name, row_key, column_name)"),

@@ -61,6 +61,61 @@ fn the_job_is_done_all_the_same() {
     assert_eq!(code(&verified), 0, "{}", told(&verified));
 }
 
+/// A reader that takes nothing holds nobody up who asks for a stop.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stop_is_noticed_while_nobody_reads() {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+    let folder = tempfile::tempdir().unwrap();
+    let sound = folder.path().join("sound.db");
+    rusqlite::Connection::open(&sound).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
+    for errors_too in [false, true] {
+        let (_reader, mut writer) = std::io::pipe().unwrap();
+        // SAFETY: the descriptor is open, and the flag is one of its own.
+        let set = |flags: libc::c_int| assert_eq!(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, flags) }, 0);
+        set(libc::O_NONBLOCK);
+        while (&writer).write(&[b'x'; 4096]).is_ok() {}
+        set(0);
+        writer.flush().unwrap();
+        let mut command = program();
+        command.arg("check").arg(&sound).stdout(writer.try_clone().unwrap());
+        if errors_too {
+            command.stderr(writer);
+        } else {
+            command.stderr(Stdio::null());
+        }
+        let mut child = command.spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let catches = || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+            u64::from_str_radix(&caught, 16).unwrap() & 1 << (libc::SIGTERM - 1) != 0
+        };
+        let begun = Instant::now();
+        while !catches() && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(child.try_wait().unwrap().is_none(), "it waits for its reader");
+        // SAFETY: a signal to a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) }, 0);
+        let begun = Instant::now();
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None if begun.elapsed() > Duration::from_secs(30) => {
+                    child.kill().unwrap();
+                    panic!("it waits for its reader still");
+                }
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        assert_eq!(ended.code(), Some(130), "standard error too: {errors_too}");
+    }
+}
+
 /// What is done to a command's standard output.
 type Redirect = Box<dyn Fn(&mut Command)>;
 

@@ -70,6 +70,12 @@ fn no_verb_repeats_a_secret() {
         format!("sqlite:///{SECRET}?key={SECRET}").replacen(SECRET, "x", 1),
         format!("file:app.db?key={SECRET}"),
         format!("mysql://ann:{SECRET}@host/app"),
+        format!("{{\"password\":\"{SECRET}\",\"host\":\"h\"}}"),
+        format!("{{ 'host': 'h', 'password' : '{SECRET}' }}"),
+        format!("password: {SECRET}"),
+        format!("--password {SECRET}"),
+        format!("scott/{SECRET}@h"),
+        format!("scott/{SECRET}@//h:1521/app"),
     ];
     let sqlite = world.text(&world.file("CREATE TABLE a (b)"));
     let migrations = world.text(&world.migrations());

@@ -6,10 +6,9 @@
 //! schema cookie (40) and the version of the library that wrote last (96).
 
 use super::header::{HEADER_BYTES, OpenFile};
+use super::snapshot::Snapshot;
 use crate::error::Result;
-use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 type Header = [u8; HEADER_BYTES];
 
@@ -77,7 +76,7 @@ fn auto_vacuum(header: &Header) -> i64 {
     }
 }
 
-/// What the header of an open file says, and what is wrong with the file around SQLite's own pages.
+/// What the header of a file says, and what is wrong with the file around SQLite's own pages.
 pub struct Facts {
     /// Each setting by its name.
     pub settings: BTreeMap<String, i64>,
@@ -87,20 +86,20 @@ pub struct Facts {
     pub spare_bytes: u64,
 }
 
-/// Reads the header of the committed content, whether it is in the file or in its log, and looks behind the last page.
+/// Reads the header of a state, whether it is in the file or in its log, and looks behind the last page.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn facts(connection: &Connection) -> Result<Facts> {
-    let file = OpenFile::of(connection)?;
-    let header = file.header(Path::new(connection.path().unwrap_or_default()))?;
+pub fn facts(snapshot: &Snapshot<'_>) -> Result<Facts> {
+    let file = OpenFile::of(snapshot.connection())?;
+    let header = *snapshot.header();
     let settings = SETTINGS.iter().map(|setting| (setting.name.to_owned(), (setting.read)(&header))).collect();
     let mut damage = oddities(&header);
     let pages_bytes = (number(&header, 28) * page_size_bytes(&header)).unsigned_abs();
     let size_bytes = file.size_bytes()?;
     let mut spare_bytes = 0;
     // With content in the log, the file has the size that it had before. A wrong size is not to be believed either.
-    if file.log_frames()?.0 == 0 && number(&header, 92) == number(&header, 24) && size_bytes > pages_bytes {
+    if !snapshot.has_log() && number(&header, 92) == number(&header, 24) && size_bytes > pages_bytes {
         match is_zero(&file, pages_bytes, size_bytes)? {
             true => spare_bytes = size_bytes - pages_bytes,
             false => damage.push(format!("{} bytes stand behind the last page", size_bytes - pages_bytes)),
@@ -154,6 +153,7 @@ fn is_zero(file: &OpenFile<'_>, start: u64, end: u64) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::Connection;
 
     /// Every setting is what SQLite's own pragma of that name says.
     #[test]
@@ -170,7 +170,7 @@ mod tests {
             let path = directory.path().join(format!("{at}.db"));
             let connection = Connection::open(&path).unwrap();
             connection.execute_batch(&format!("{prepare}; CREATE TABLE t (a); INSERT INTO t VALUES (1)")).unwrap();
-            let found = facts(&connection).unwrap();
+            let found = facts(&Snapshot::begin(&connection).unwrap()).unwrap();
             assert!(found.damage.is_empty() && found.spare_bytes == 0, "{prepare}: {:?}", found.damage);
             for setting in &SETTINGS {
                 let value = found.settings[setting.name];

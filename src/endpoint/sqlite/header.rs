@@ -126,9 +126,17 @@ impl<'a> OpenFile<'a> {
     ///
     /// When the file or its log cannot be read.
     pub fn header(&self, path: &Path) -> Result<[u8; HEADER_BYTES]> {
+        self.header_behind(path, self.log_frames()?.0)
+    }
+
+    /// As [`OpenFile::header`], for the state behind that many frames of the log.
+    ///
+    /// # Errors
+    ///
+    /// When the file or its log cannot be read.
+    pub fn header_behind(&self, path: &Path, frames: u64) -> Result<[u8; HEADER_BYTES]> {
         let mut header = [0; HEADER_BYTES];
         self.read(&mut header, 0)?;
-        let (frames, _) = self.log_frames()?;
         if frames == 0 {
             return Ok(header);
         }

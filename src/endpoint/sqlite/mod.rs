@@ -12,6 +12,7 @@ pub mod object_list;
 pub mod pragma;
 pub mod read;
 pub mod schema;
+pub mod snapshot;
 pub mod staging;
 mod statement;
 pub mod target_lock;

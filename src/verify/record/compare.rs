@@ -1,5 +1,6 @@
 //! A file held against its own record.
 
+use super::added_columns::has_new_columns;
 use super::{
     DEFINITIONS, DIGEST, Difference, DifferenceKind, FORM, FORM_WITHOUT_DIGEST, HEADER, MANIFEST_TABLE,
     METADATA_OBJECTS, NUMBERS, OTHER_TABLES, Record, TABLES_TABLE, manifest_digest, parsed,
@@ -7,12 +8,13 @@ use super::{
 use crate::endpoint::sqlite::facts::{SETTINGS, facts};
 use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Kind, Result};
 use crate::plan::names::METADATA_PREFIX;
 use crate::plan::{HISTORY_TABLE, TablePlan};
 use crate::value::TableDigest;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of a manifest of form 2.
 const NAMES: [&str; 14] = [
@@ -59,6 +61,8 @@ pub struct Scope<'s> {
 pub struct Comparison {
     /// The digest that the manifest has of everything that the target remembers; `None` where it has none.
     pub digest: Option<String>,
+    /// The tables that are defined otherwise or are gone, as their users may do it: their rows need not be readable.
+    pub redefined: BTreeSet<String>,
     /// What is not what it was.
     pub differences: Vec<Difference>,
     /// What was not compared, and why.
@@ -81,8 +85,20 @@ impl Comparison {
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop. What is found is not an error, damage included.
 pub fn compare(connection: &Connection, scope: Scope<'_>) -> Result<Comparison> {
+    compare_by(|found| compare_into(&Snapshot::begin(connection)?, scope, found))
+}
+
+/// The same for a state of the file that is held already.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_state(snapshot: &Snapshot<'_>, scope: Scope<'_>) -> Result<Comparison> {
+    compare_by(|found| compare_into(snapshot, scope, found))
+}
+
+fn compare_by(compare: impl FnOnce(&mut Comparison) -> Result<()>) -> Result<Comparison> {
     let mut found = Comparison::default();
-    match compare_into(connection, scope, &mut found) {
+    match compare(&mut found) {
         Err(error) if error.kind() == Kind::Differs => {
             found.add(DifferenceKind::Header, true, error.to_string());
         }
@@ -91,8 +107,9 @@ pub fn compare(connection: &Connection, scope: Scope<'_>) -> Result<Comparison> 
     Ok(found)
 }
 
-fn compare_into(connection: &Connection, scope: Scope<'_>, found: &mut Comparison) -> Result<()> {
-    let facts = facts(connection)?;
+fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Comparison) -> Result<()> {
+    let connection = snapshot.connection();
+    let facts = facts(snapshot)?;
     facts.damage.into_iter().for_each(|oddity| found.add(DifferenceKind::Header, true, oddity));
     if facts.spare_bytes > 0 {
         let text = format!("{} bytes of spare room stand behind the last page", facts.spare_bytes);
@@ -283,6 +300,7 @@ fn compare_definitions(
     let name = |key: &str| key.split_once(' ').map_or(key, |(_, name)| name).to_owned();
     let of_metadata = |key: &str| name(key).starts_with(METADATA_PREFIX);
     let wanted = |key: &&String| which == Definitions::All || of_metadata(key);
+    let table = |key: &str| key.strip_prefix("table ").map(str::to_owned);
     let shown = |key: &str| match key.split_once(' ') {
         Some((kind, name)) => format!("{kind} `{name}`"),
         None => format!("`{key}`"),
@@ -292,9 +310,13 @@ fn compare_definitions(
         match now.definitions.get(key) {
             // One of the metadata's own has been told already.
             None if metadata => {}
-            None => found.add(DifferenceKind::Definition, !migrated, format!("{} is missing", shown(key))),
+            None => {
+                found.redefined.extend(migrated.then(|| table(key)).flatten());
+                found.add(DifferenceKind::Definition, !migrated, format!("{} is missing", shown(key)));
+            }
             Some(now) if now != then => {
                 let damage = metadata || !(migrated || has_new_columns(then, now));
+                found.redefined.extend((!damage).then(|| table(key)).flatten());
                 let text = format!("{} is not defined as it was: {now}", shown(key));
                 found.add(DifferenceKind::Definition, damage, text);
             }
@@ -303,43 +325,5 @@ fn compare_definitions(
     }
     for key in now.definitions.keys().filter(wanted).filter(|key| !then.contains_key(*key)) {
         found.add(DifferenceKind::Addition, of_metadata(key), format!("{} has been added", shown(key)));
-    }
-}
-
-/// Whether a table's definition is an older one with columns put in, as ALTER TABLE ADD COLUMN writes it.
-fn has_new_columns(then: &str, now: &str) -> bool {
-    let Some(length) = now.len().checked_sub(then.len()).filter(|length| *length > 0) else { return false };
-    let same_start = then.bytes().zip(now.bytes()).take_while(|(old, new)| old == new).count();
-    let same_end = then.bytes().rev().zip(now.bytes().rev()).take_while(|(old, new)| old == new).count();
-    // Where the new text begins like the old text behind it, the place can be said in several ways.
-    let places = then.len().saturating_sub(same_end)..=same_start;
-    // A whole column: what stood behind the place ends the one before it, too.
-    let ends_column = |place: usize| matches!(then.as_bytes()[place..].trim_ascii_start().first(), Some(b',' | b')'));
-    let starts_column = |place: usize| now.as_bytes()[place..place + length].trim_ascii_start().starts_with(b",");
-    then.starts_with("CREATE TABLE") && places.into_iter().any(|place| ends_column(place) && starts_column(place))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn added_columns_are_told_from_other_definitions() {
-        let then = "CREATE TABLE a (b TEXT NOT NULL, c INTEGER CHECK (c > 0)) STRICT";
-        let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch(then).unwrap();
-        connection.execute_batch("ALTER TABLE a ADD COLUMN d TEXT; ALTER TABLE a ADD COLUMN e INTEGER").unwrap();
-        let now: String = connection.query_row("SELECT sql FROM sqlite_schema", [], |row| row.get(0)).unwrap();
-        assert!(has_new_columns(then, &now), "{now}");
-        for other in [
-            "CREATE TABLE a (b TEXT, c INTEGER CHECK (c > 0)) STRICT",
-            "CREATE TABLE a (b TEXT, d TEXT NOT NULL, c INTEGER CHECK (c > 0)) STRICT",
-            "CREATE TABLE a (b TEXT NOT NULL, c INTEGER CHECK (c > 0 OR 1)) STRICT",
-            "CREATE TABLE a (b TEXT NOT NULL, c INTEGER CHECK (c > 0))",
-            "CREATE TABLE a (b TEXT NOT NULL, c INTEGER CHECK (c > -10)) STRICT",
-            then,
-        ] {
-            assert!(!has_new_columns(then, other), "{other}");
-        }
     }
 }

@@ -5,9 +5,10 @@
 //! the form. The digest has no key: it tells damage and edits, and an attacker who can write the file can compute it
 //! anew; against one stands only a copy of the digest that is kept elsewhere.
 
+mod added_columns;
 mod compare;
 
-pub use compare::{Comparison, Definitions, Scope, compare};
+pub use compare::{Comparison, Definitions, Scope, compare, compare_state};
 
 use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE};
 use crate::endpoint::sqlite::read::told;
