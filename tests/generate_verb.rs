@@ -286,6 +286,67 @@ fn a_sqlite_file_is_filled_as_well() {
     assert_eq!(sum(), before);
 }
 
+/// Runs migrations of one table.
+fn migrated(database: &str, table: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("CREATE TABLE {table} (id integer PRIMARY KEY, word text NOT NULL);");
+    std::fs::write(folder.path().join("1_first.sql"), script).unwrap();
+    let migrations = whimbrel::schema::Migrations::from_dir(folder.path()).unwrap();
+    for history in ["schema_migrations", "done so far"] {
+        let options = whimbrel::schema::Options { history_table: history.to_owned(), ..Default::default() };
+        let migrations = match history == "schema_migrations" {
+            true => migrations.clone(),
+            false => whimbrel::schema::Migrations::from_files("none", [("1_other.sql", "SELECT 1;")]).unwrap(),
+        };
+        let mut runner = whimbrel::schema::Runner::open_with(database, migrations, options).unwrap();
+        runner.up(whimbrel::schema::To::Newest).unwrap();
+    }
+}
+
+/// What sqlx makes, but for the types.
+const SQLX_HISTORY: &str = "CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, \
+                            installed_on text NOT NULL, success boolean NOT NULL, checksum text NOT NULL, \
+                            execution_time bigint NOT NULL)";
+
+/// Whatever of the history is named or in the way, it is left as it is.
+fn assert_history_is_left(place: &str, count: impl Fn(&str) -> i64) {
+    for append in [&[][..], &["--append"]] {
+        let done = generated(&[&[place, "--rows", "20"], append].concat());
+        assert_eq!(done.rows, 20, "{done:?}");
+        for history in ["schema_migrations", "done so far", "_sqlx_migrations"] {
+            let note = format!("`{history}` is the history of migrations, and gets no rows");
+            assert!(done.notes.iter().any(|told| told.replace("public.", "") == note), "{done:?}");
+        }
+    }
+    for pattern in ["schema_migrations", "done so far", "_sqlx_migrations", "*_migrations"] {
+        let output = run(&[place, "--append", "--tables", pattern]);
+        assert_code(&output, 2);
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("fill `{pattern}`: it is the history of migrations")), "{told}");
+    }
+    assert_eq!(generated(&[place, "--rows", "20", "--append", "--tables", "*"]).rows, 20);
+    for (history, rows) in [("schema_migrations", 1), ("done so far", 1), ("_sqlx_migrations", 0), ("words", 60)] {
+        assert_eq!(count(&format!("SELECT count(*) FROM \"{history}\"")), rows, "{history}");
+    }
+}
+
+#[test]
+fn the_history_of_migrations_gets_no_rows() {
+    let database = database(SQLX_HISTORY);
+    let url = database.url();
+    let only = run(&[&url]);
+    assert_code(&only, 2);
+    assert!(text(&only.stderr).contains("it has no table but the history of migrations"), "{}", text(&only.stderr));
+    migrated(&url, "words");
+    assert_history_is_left(&url, |sql| one(&database, &sql.replace("count(*)", "count(*)::text")).parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db").to_string_lossy().into_owned();
+    migrated(&path, "words");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(SQLX_HISTORY).unwrap();
+    assert_history_is_left(&path, |sql| connection.query_row(sql, [], |row| row.get(0)).unwrap());
+}
+
 #[test]
 fn the_summary_names_every_table_and_quiet_says_nothing() {
     let (spoken, quiet) = (database(SCHEMA), database(SCHEMA));

@@ -69,6 +69,7 @@ pub use database::Options;
 pub use drift::{Difference, Object, compare};
 pub use event::{Event, Report, StepReport};
 pub use files::{Migration, Migrations};
+pub(crate) use history::COLUMNS as HISTORY_COLUMNS;
 pub use history::{Entry, EntryState};
 pub use plan::{Direction, To};
 pub use runner::{Findings, Runner};

@@ -4,6 +4,7 @@ use super::checks;
 use super::column::ColumnPlan;
 use super::dataset::{identifying, is_sqlite};
 use super::expressions;
+use super::history::is_history;
 use super::judge::row_conditions;
 use super::order::{is_set_later, order};
 use super::referrers;
@@ -98,6 +99,9 @@ fn idle_hints(catalog: &Catalog, options: &Options) -> Vec<String> {
 fn rows_asked(table: &Table, options: &Options) -> Option<u64> {
     if matches!(&table.kind, TableKind::Partitioned { partitions, .. } if partitions.is_empty()) {
         // Nothing takes a row.
+        return Some(0);
+    }
+    if is_history(table) {
         return Some(0);
     }
     let hint = options.hints.table(&table.name.schema, &table.name.name).and_then(|hint| hint.rows);

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::dataset::table_name;
+use super::history::is_history;
 use super::watched::{WatchedJudge, WatchedSink};
 use super::{
     Generated, Generator, Judge, Options, PostgresJudge, PostgresSink, Row, Sink, SqliteJudge, SqliteSink,
@@ -35,14 +36,15 @@ pub struct Filled {
     pub generated: Generated,
     /// Names of the triggers of the tables that were filled: they fired as for any other row.
     pub triggers: Vec<String>,
-    /// Hints that name nothing, and statistics that could not be gathered when the rows were there.
+    /// Histories of migrations, which were left as they are; hints that name nothing, and statistics that could not be gathered when the rows were there.
     pub notes: Vec<String>,
 }
 
 /// Fills a database. A failure leaves it as it was.
 ///
 /// # Errors
-/// A usage error where a table has rows and `append` is not set, or a pattern matches no table; as
+/// A usage error where a table has rows and `append` is not set, or a pattern matches no table or only the
+/// history of migrations; as
 /// [`Generator::new`] and [`Generator::stream`]; whatever the database refuses; an interrupt when `cancel` asks for one.
 pub fn fill(endpoint: &Endpoint, filling: &Filling, cancel: &Cancel, listener: &Listener<'_>) -> Result<Filled> {
     let watch = Watch { cancel, listener };
@@ -182,6 +184,14 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
         if !tables.iter().any(|table| names_table(pattern, &table.name)) {
             return Err(Error::usage("choose tables", format!("`{pattern}`"), "no table matches `--tables`"));
         }
+        if tables.iter().filter(|table| names_table(pattern, &table.name)).all(|table| is_history(table)) {
+            let cause = "it is the history of migrations: a random row there is a migration that never ran";
+            return Err(Error::usage("fill", format!("`{pattern}`"), cause).hint("choose other tables with `--tables`"));
+        }
+    }
+    if tables.iter().all(|table| is_history(table)) {
+        return Err(Error::usage("fill", "the database", "it has no table but the history of migrations")
+            .hint("create its schema first"));
     }
     for table in &tables {
         let chosen =
@@ -245,7 +255,9 @@ fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Er
         .map(|other| other.name.clone())
         .collect();
     let idle = generated.idle_hints.iter().map(|key| format!("the hint for `{key}` names no table or column here"));
+    let histories = (catalog.tables.iter().filter(|table| is_history(table)))
+        .map(|table| format!("`{}` is the history of migrations, and gets no rows", table.name));
     let unread = without_statistics.map(|error| format!("the rows are there without statistics: {error}"));
-    let notes = idle.chain(unread).collect();
+    let notes = histories.chain(idle).chain(unread).collect();
     Filled { generated, triggers, notes }
 }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariants: the same catalog, options and seed give the same rows on every machine. Rows come parents first. A
-//! table whose keys allow fewer rows than asked for gets those, and [`Generated`] says so.
+//! table whose keys allow fewer rows than asked for gets those, and [`Generated`] says so. The history of a tool for
+//! migrations gets none.
 
 mod build;
 mod candidates;
@@ -17,6 +18,7 @@ mod connection;
 mod dataset;
 mod expressions;
 mod fill;
+mod history;
 mod judge;
 mod keys;
 mod load_postgres;

@@ -1,7 +1,7 @@
 //! A SQLite file's schema as a [`Catalog`], so that rows can be generated for it.
 //!
 //! Types are those that can hold what the column can: INTEGER is `bigint`, REAL `double precision`, TEXT and ANY
-//! `text`, BLOB `bytea`. Virtual tables and what is behind them, and the tables of this program, are left out.
+//! `text`, BLOB `bytea`. Virtual tables and what is behind them, and the tables of `migrate`, are left out.
 
 use crate::catalog::{
     Action, Catalog, Check, Column, DataType, Deferrable, ForeignKey, Generated, Index, IndexKey, IndexPart, Key,
@@ -12,9 +12,6 @@ use rusqlite::Connection;
 use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
-
-/// The history of schema migrations.
-const HISTORY_TABLE: &str = "schema_migrations";
 
 /// Reads the schema of an open file.
 ///
@@ -47,7 +44,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     while let Some(row) = rows.next()? {
         let (name, kind, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         match kind.as_str() {
-            "table" if name != HISTORY_TABLE => catalog.tables.push(table(connection, name, &sql)?),
+            "table" => catalog.tables.push(table(connection, name, &sql)?),
             "virtual" => {
                 catalog.others.push(OtherObject { kind: "virtual table".into(), name, definition: Some(sql) });
             }
