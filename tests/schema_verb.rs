@@ -313,11 +313,26 @@ fn an_interrupted_migration_without_a_transaction_says_where_it_stands() {
     interrupt(&place, "app.db");
     let status = place.json(0, &["status", "app.db", "app"], "schema_status").remove(0);
     assert_eq!(status["migrations"][1]["state"], "interrupted");
-    assert_eq!(status["migrations"][1]["detail"], "applying, 1 statements finished");
+    assert_eq!(status["migrations"][1]["detail"], "applying, 1 statement finished");
     place.migration("0002_c.up.sql", header);
     place.run(0, &["up", "app.db", "app", "--resume"]);
     place.run(0, &["up", "app.db", "app"]);
     place.run(0, &["validate", "app.db", "app"]);
+}
+
+#[test]
+fn each_try_for_a_lock_is_told_as_the_programs_own_and_help_says_how_many_there_are() {
+    let place = Place::three();
+    place.execute("PRAGMA journal_mode = WAL");
+    let application = Connection::open(place.path("app.db")).unwrap();
+    application.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (_, told) = place.run(3, &["up", "app.db", "app", "--lock-timeout", "0"]);
+    let tries: Vec<&str> = told.lines().filter(|line| line.contains("trying again")).collect();
+    assert_eq!(tries.len(), 5, "{told}");
+    assert!(tries.iter().all(|line| line.starts_with("whimbrel: attempt ")), "{told}");
+    let (help, _) = place.run(0, &["up", "--help"]);
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("what waited in vain is rolled back and tried again, five times"), "{help}");
 }
 
 // ── PostgreSQL ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -63,7 +63,8 @@ struct Waiting {
     /// Seconds to wait for another runner on the same database
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     runner_timeout: u64,
-    /// Seconds that a statement waits for a lock that the application holds
+    /// Seconds that a statement waits for a lock that the application holds; what waited in vain is rolled back and tried
+    /// again, five times
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     lock_timeout: u64,
 }

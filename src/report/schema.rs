@@ -85,7 +85,7 @@ pub fn findings(findings: &Findings) -> Lines {
     text
 }
 
-/// One event as a line for people; nothing for those that only matter to progress and tests.
+/// One event as a line for people, who see it among messages of other programs; nothing for those that only matter to progress and tests.
 pub fn event(event: &Event) -> Option<Lines> {
     let text = match event {
         Event::Waiting { waited_ms } => format!("another runner is at work; waited {waited_ms} ms so far"),
@@ -95,7 +95,7 @@ pub fn event(event: &Event) -> Option<Lines> {
         }
         _ => return None,
     };
-    Some(Lines::of(text))
+    Some(Lines::of(format_args!("whimbrel: {text}")))
 }
 
 /// The files of a new migration.

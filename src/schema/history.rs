@@ -160,6 +160,13 @@ pub(crate) fn unfit_table(table: &str, why: &str) -> Error {
         .hint("put the table back as the runner made it, or name another one with `--history-table`")
 }
 
+/// The error for a first migration that has made something under the history's name. `table` and `migration` for people.
+pub(crate) fn taken_name(table: &str, migration: &str) -> Error {
+    let cause = format!("migration {migration} made something of that name itself; that was rolled back");
+    Error::could_not("create history", table, cause)
+        .hint("give it another name, or name another history table with `--history-table`")
+}
+
 /// The error for a table that has the history's name and another tool's columns.
 pub(crate) fn foreign_table(table: &str, missing: &str) -> Error {
     Error::could_not(

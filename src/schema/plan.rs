@@ -221,11 +221,20 @@ impl Facts<'_> {
         match reversal {
             Reversal::Irreversible => return refusal("it is irreversible: its down script says so"),
             Reversal::Unlabelled => {
-                return Err(Error::could_not("migrate down", object, format!("the header of `{name}` has no label"))
-                    .hint(format!(
-                        "add `-- whimbrel: lossless` or `-- whimbrel: lossy`, then `schema repair {}`",
-                        entry.version
-                    )));
+                let line = "a first line `-- whimbrel: lossless` or `-- whimbrel: lossy`";
+                let (cause, first) = match file.map(|migration| migration.down.is_some()) {
+                    Some(true) => (format!("the header of `{name}` has no label"), format!("give it {line}")),
+                    Some(false) => (
+                        "its down script, which only the history has, has no label".to_owned(),
+                        format!("put `{name}` back into the folder, with {line}"),
+                    ),
+                    None => (
+                        "its down script, which only the history has, has no label".to_owned(),
+                        format!("put its up and down script back into the folder, the second with {line}"),
+                    ),
+                };
+                return Err(Error::could_not("migrate down", object, cause)
+                    .hint(format!("{first}, then `schema repair {}`", entry.version)));
             }
             Reversal::Lossless | Reversal::Lossy => {}
         }
@@ -450,6 +459,23 @@ mod tests {
     fn a_label_is_asked_for_before_anything_runs() {
         let migrations = files(&[("1_a.up.sql", "SELECT 1"), ("1_a.down.sql", "SELECT 1")]);
         assert!(steps(Request::Up(To::Newest), &[], &migrations).unwrap_err().cause().contains("no label"));
+    }
+
+    #[test]
+    fn a_missing_label_is_asked_for_where_the_script_is() {
+        let up = ("1_a.up.sql", "SELECT 1");
+        let both = files(&[up, ("1_a.down.sql", "SELECT 1")]);
+        let history: Vec<Entry> = both.iter().map(entry).collect();
+        for (migrations, words) in [
+            (both, "give it a first line"),
+            (files(&[up]), "put `1_a.down.sql` back into the folder"),
+            (files(&[("2_b.up.sql", "SELECT 1")]), "put its up and down script back into the folder"),
+        ] {
+            let error = steps(Request::Down(To::Steps(1)), &history, &migrations).unwrap_err();
+            assert!(error.cause().contains("no label"), "{error}");
+            let hint = error.way_out().unwrap();
+            assert!(hint.starts_with(words) && hint.ends_with("then `schema repair 1`"), "{hint}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ use crate::{Error, Result};
 
 use bridge::Bridge;
 pub(crate) use failure::Explained;
+use record::ChosenRole;
 
 /// How the server lists the connections of a runner.
 const APPLICATION: &str = "whimbrel schema";
@@ -64,6 +65,8 @@ struct Session {
     place: Option<Place>,
     /// The search path with which each script begins.
     chosen: ChosenPath,
+    /// The role with which each script begins, and the runner's own.
+    role: ChosenRole,
     /// The search path that the script which runs has reached.
     path: ChosenPath,
     has_history: bool,
@@ -100,6 +103,7 @@ impl Session {
             lock: None,
             place: None,
             chosen: ChosenPath(String::new()),
+            role: ChosenRole("none".to_owned()),
             path: ChosenPath(String::new()),
             has_history: false,
             known: Known::default(),
@@ -116,6 +120,7 @@ impl Session {
             let (mut connection, path) =
                 connect_beside(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
             sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
+            self.role = ChosenRole::of(&mut connection).await.could_not("connect to", self.object())?;
             (self.chosen, self.path) = (path.clone(), path);
             self.connection = Some(connection);
             self.place = None;

@@ -7,6 +7,7 @@
 mod apply;
 mod guard;
 mod lock;
+mod planted;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use super::event::StepReport;
 use super::files::Migrations;
 use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
 use super::plan::{Facts, Request, Step, To, plan};
-use super::step::row;
+use super::step::{counted, row};
 use super::tokens::Dialect;
 use crate::endpoint::sqlite::file::{path_of, shown};
 use crate::endpoint::sqlite::pragma;
@@ -294,14 +295,14 @@ impl Database for Sqlite {
         let mut problems = pages.messages;
         let more = pages.total.saturating_sub(problems.len() as u64);
         if more > 0 {
-            problems.push(format!("{more} more findings of the integrity check"));
+            problems.push(format!("{} of the integrity check", counted(more, "more finding", "more findings")));
         }
         for orphan in &keys.orphans {
             problems.push(guard::orphan(connection, &orphan.table, orphan.rowid, &orphan.parent)?);
         }
         let more = keys.total.saturating_sub(keys.orphans.len() as u64);
         if more > 0 {
-            problems.push(format!("{more} more such rows"));
+            problems.push(counted(more, "more such row", "more such rows"));
         }
         problems.extend(keys.unusable.iter().map(|reason| format!("foreign keys cannot be checked: {reason}")));
         Ok(problems)

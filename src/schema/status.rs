@@ -6,6 +6,7 @@ use super::files::Migrations;
 use super::history::{Entry, EntryState};
 use super::plan::change;
 use super::script::Reversal;
+use super::step::counted;
 use crate::Result;
 
 /// What is to be said about a migration.
@@ -134,7 +135,8 @@ fn applied(entry: &Entry, migrations: &Migrations) -> Line {
     let migration = migrations.get(entry.version);
     let (state, detail) = match (entry.state, migration) {
         (EntryState::Applying | EntryState::Reverting, _) => {
-            (State::Interrupted, format!("{}, {} statements finished", entry.state.word(), entry.statements_finished))
+            let finished = counted(entry.statements_finished, "statement", "statements");
+            (State::Interrupted, format!("{}, {finished} finished", entry.state.word()))
         }
         (EntryState::Applied, None) => (State::Missing, "it was applied, and its file is missing".to_owned()),
         (EntryState::Applied, Some(migration)) => match change(entry, migration) {

@@ -34,6 +34,11 @@ pub(crate) fn progress(state: EntryState, started: usize, finished: usize, sum: 
     Change::Mark(Progress { state, started: count(started), finished: count(finished), finished_checksum })
 }
 
+/// A number and what it counts: `1 row`, `2 rows`.
+pub(crate) fn counted(number: impl Display + PartialEq + From<u8>, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1.into() { one } else { many })
+}
+
 /// A number of statements, as the history has it.
 fn count(statements: usize) -> i64 {
     i64::try_from(statements).unwrap_or(i64::MAX)

@@ -112,7 +112,7 @@ fn try_one(way: Way, script: &str, fate: Fate, open: impl Fn() -> Runner, count:
 }
 
 /// Each refused by SQLite's authorizer or by the reader of scripts, whatever way it is spelled.
-const ON_SQLITE: [(&str, Fate); 40] = [
+const ON_SQLITE: [(&str, Fate); 44] = [
     ("DELETE FROM schema_migrations;", Refused("it would delete from the history `schema_migrations`")),
     ("DELETE FROM main.\"Schema_Migrations\" WHERE version = 1;", Refused("delete from the history")),
     ("UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;", Refused("it would update the history")),
@@ -147,20 +147,20 @@ const ON_SQLITE: [(&str, Fate); 40] = [
     ("CREATE UNIQUE INDEX i ON schema_migrations(state);", Refused("it would put an index on the history")),
     (
         "CREATE TRIGGER t AFTER UPDATE ON c BEGIN DELETE FROM schema_migrations; END;\nUPDATE c SET a = a;",
-        Refused("it would delete from the history"),
+        Refused("the trigger `t` would write the history"),
     ),
     (
         "CREATE TRIGGER t AFTER UPDATE ON c BEGIN UPDATE schema_migrations SET name = 'x'; END;\nUPDATE c SET a = a;",
-        Refused("it would update the history"),
+        Refused("the trigger `t` would write the history"),
     ),
     (
         "CREATE VIEW v AS SELECT * FROM schema_migrations;\nCREATE TRIGGER t INSTEAD OF DELETE ON v BEGIN \
          DELETE FROM schema_migrations WHERE version = OLD.version; END;\nDELETE FROM v;",
-        Refused("it would delete from the history"),
+        Refused("the trigger `t` would write the history"),
     ),
     (
         "CREATE TEMP TRIGGER t AFTER UPDATE ON main.c BEGIN DELETE FROM schema_migrations; END;\nUPDATE c SET a = a;",
-        Refused("it would delete from the history"),
+        Refused("the trigger `t` would write the history"),
     ),
     (
         "WITH gone AS (SELECT version FROM schema_migrations) DELETE FROM schema_migrations WHERE version IN gone;",
@@ -189,7 +189,27 @@ const ON_SQLITE: [(&str, Fate); 40] = [
     ),
     ("SELECT * FROM schema_migrations;", Harmless),
     ("CREATE TABLE kept AS SELECT * FROM schema_migrations;", Harmless),
-    ("CREATE TRIGGER t AFTER INSERT ON b BEGIN DELETE FROM schema_migrations; END;", Harmless),
+    // What the application would fire after the run.
+    (
+        "CREATE TRIGGER t AFTER INSERT ON b BEGIN DELETE FROM schema_migrations; END;",
+        Refused("the trigger `t` would write the history"),
+    ),
+    (
+        "CREATE TRIGGER q AFTER DELETE ON b BEGIN INSERT INTO [Schema_Migrations] SELECT 99, name, applied_at, up_checksum, \
+         down_checksum, down_script, reversal, duration_ms, tool_version, state, statements_started, statements_finished, \
+         finished_checksum, remarks FROM schema_migrations LIMIT 1; END;",
+        Refused("the trigger `q` would write the history"),
+    ),
+    (
+        "CREATE TRIGGER t AFTER UPDATE ON b BEGIN INSERT INTO nothing_yet VALUES (1); UPDATE OR IGNORE 'schema_migrations' \
+         SET name = 'x'; END;",
+        Refused("the trigger `t` would write the history"),
+    ),
+    (
+        "CREATE TEMP TRIGGER t AFTER INSERT ON main.b BEGIN REPLACE INTO `schema_migrations`(version) VALUES (9); END;",
+        Refused("the trigger `t` would write the history"),
+    ),
+    ("CREATE TRIGGER t AFTER INSERT ON b BEGIN INSERT INTO c SELECT version FROM schema_migrations; END;", Harmless),
     ("CREATE TABLE z(v REFERENCES schema_migrations(version) ON DELETE CASCADE);", Harmless),
 ];
 
@@ -295,6 +315,53 @@ fn a_temporary_trigger_of_the_applications_connection_is_seen() {
 }
 
 #[test]
+fn what_a_trigger_of_the_applications_own_would_write_is_refused_as_it_fires() {
+    let project = Project::new(&BASE);
+    project.runner().up(To::Newest).unwrap();
+    project.execute("CREATE TRIGGER own AFTER UPDATE ON c BEGIN DELETE FROM schema_migrations WHERE version = 1; END");
+    project.write("3_c.up.sql", "UPDATE c SET a = a;");
+    let error = project.runner().up(To::Newest).unwrap_err();
+    assert!(error.cause().contains("it would delete from the history `schema_migrations`"), "{error}");
+    assert_eq!(project.number("SELECT count(*) FROM schema_migrations"), 2);
+}
+
+#[test]
+fn a_first_postgres_script_cannot_make_the_history_itself() {
+    for script in [
+        "CREATE TABLE schema_migrations(version bigint PRIMARY KEY);",
+        "CREATE TABLE h(version bigint);\nALTER TABLE h RENAME TO schema_migrations;",
+        "CREATE VIEW schema_migrations AS SELECT 1 AS version;",
+    ] {
+        let (project, postgres) = (Project::new(&[("1_a.up.sql", script)]), Postgres::new());
+        let error = project.runner_for(&postgres.url).up(To::Newest).unwrap_err();
+        assert!(error.cause().contains("migration `1_a` made something of that name itself"), "{script}: {error}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("`--history-table`")), "{script}: {error:?}");
+        assert_eq!(postgres.number("SELECT count(*) FROM pg_class WHERE relname = 'schema_migrations'"), 0, "{script}");
+    }
+}
+
+#[test]
+fn a_postgres_script_that_touches_the_history_is_named_and_what_is_to_be_done_can_be_done() {
+    let (project, postgres) = (Project::new(&BASE), Postgres::new());
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+    for (script, words) in [
+        ("DELETE FROM schema_migrations WHERE version = 1;", "migration `3_c` changed rows of other migrations"),
+        ("ALTER TABLE schema_migrations ADD COLUMN note text;", "migration `3_c` changed the table: its columns"),
+        ("DROP TABLE schema_migrations;", "migration `3_c` dropped"),
+    ] {
+        project.write("3_c.up.sql", script);
+        let error = project.runner_for(&postgres.url).up(To::Newest).unwrap_err();
+        assert!(
+            error.cause().contains(words) && error.cause().ends_with("; that was rolled back"),
+            "{script}: {error}"
+        );
+        let hint = error.way_out().unwrap();
+        assert!(hint.contains("take out what changes it") && !hint.contains("put the table back"), "{script}: {hint}");
+        assert_eq!(postgres.number("SELECT count(*) FROM schema_migrations"), 2, "{script}");
+    }
+}
+
+#[test]
 fn a_first_script_cannot_make_the_history_itself() {
     for script in [
         "CREATE TABLE schema_migrations(version INTEGER PRIMARY KEY);",
@@ -305,23 +372,19 @@ fn a_first_script_cannot_make_the_history_itself() {
         let project = Project::new(&[("1_a.up.sql", script)]);
         let error = project.runner().up(To::Newest).unwrap_err();
         assert!(error.to_string().contains("schema_migrations"), "{script}: {error}");
+        assert!(!error.to_string().contains("duration_ms"), "it repeats what the runner would have made: {error}");
+        assert!(error.way_out().is_some_and(|hint| hint.contains("`--history-table`")), "{script}: {error:?}");
         assert_eq!(project.number("SELECT count(*) FROM sqlite_schema"), 0, "{script}");
     }
 }
 
 /// Each runs as the server's superuser, who may do anything.
-const ON_POSTGRES: [(&str, Fate); 38] = [
+const ON_POSTGRES: [(&str, Fate); 40] = [
     ("DELETE FROM schema_migrations;", Refused("keep the history")),
-    ("DELETE FROM schema_migrations WHERE version = 1;", Refused("rows of other migrations were changed")),
-    (
-        "UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;",
-        Refused("rows of other migrations were changed"),
-    ),
-    (
-        "UPDATE schema_migrations SET remarks = remarks WHERE version = 1;",
-        Refused("rows of other migrations were changed"),
-    ),
-    ("TRUNCATE schema_migrations;", Refused("the table is not the one that was there before")),
+    ("DELETE FROM schema_migrations WHERE version = 1;", Refused("changed rows of other migrations")),
+    ("UPDATE schema_migrations SET up_checksum = 'x' WHERE version = 1;", Refused("changed rows of other migrations")),
+    ("UPDATE schema_migrations SET remarks = remarks WHERE version = 1;", Refused("changed rows of other migrations")),
+    ("TRUNCATE schema_migrations;", Refused("dropped, rewrote or gave away the table")),
     ("DROP TABLE schema_migrations;", Refused("keep the history")),
     ("ALTER TABLE schema_migrations RENAME TO gone;", Refused("keep the history")),
     (
@@ -350,13 +413,23 @@ const ON_POSTGRES: [(&str, Fate); 38] = [
     (
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM schema_migrations WHERE version = 1; RETURN NULL; END $$;\n\
          CREATE TRIGGER t AFTER UPDATE ON c FOR EACH ROW EXECUTE FUNCTION f();\nUPDATE c SET a = a;",
-        Refused("rows of other migrations were changed"),
+        Refused("changed rows of other migrations"),
     ),
     (
         "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM schema_migrations WHERE version = 1; RETURN NULL; END $$;\n\
          CREATE CONSTRAINT TRIGGER t AFTER UPDATE ON c DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f();\n\
          UPDATE c SET a = a;",
-        Refused("rows of other migrations were changed"),
+        Refused("changed rows of other migrations"),
+    ),
+    // A rule of another table is seen before anything fires it; what is in a trigger's function is not.
+    (
+        "CREATE RULE r AS ON DELETE TO c DO ALSO DELETE FROM schema_migrations;",
+        Refused("it has the rule `r` of `public.c`"),
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM schema_migrations; RETURN NULL; END $$;\n\
+         CREATE TRIGGER t AFTER DELETE ON c EXECUTE FUNCTION f();",
+        Harmless,
     ),
     ("CREATE TABLE child() INHERITS (schema_migrations);", Refused("it has the child table")),
     ("CREATE TABLE z(v bigint REFERENCES schema_migrations ON DELETE CASCADE);", Refused("it has the constraint")),
@@ -368,11 +441,11 @@ const ON_POSTGRES: [(&str, Fate); 38] = [
     ),
     (
         "DO $$ BEGIN DELETE FROM schema_migrations WHERE version = 1; EXCEPTION WHEN division_by_zero THEN NULL; END $$;",
-        Refused("rows of other migrations were changed"),
+        Refused("changed rows of other migrations"),
     ),
     (
         "CREATE VIEW v AS SELECT * FROM schema_migrations;\nDELETE FROM v WHERE version = 1;",
-        Refused("rows of other migrations"),
+        Refused("changed rows of other migrations"),
     ),
     ("COMMIT;", Refused("controls the transaction")),
     (

@@ -67,6 +67,47 @@ fn what_a_script_sets_does_not_reach_the_next_or_the_history() {
 }
 
 #[test]
+fn the_role_that_a_login_or_a_url_chooses_owns_the_history() {
+    let postgres = Postgres::new();
+    let name = postgres.text("SELECT pg_catalog.current_database()::text");
+    let (owner, login, other) = (format!("{name} \"owner\""), format!("{name}_login"), format!("{name}_other"));
+    let quoted = format!("\"{}\"", owner.replace('"', "\"\""));
+    postgres.execute(&format!(
+        "CREATE ROLE {quoted}; ALTER SCHEMA public OWNER TO {quoted}; \
+         CREATE ROLE {login} LOGIN NOINHERIT PASSWORD 'open' IN ROLE {quoted}; ALTER ROLE {login} SET role = {quoted}; \
+         CREATE ROLE {other} LOGIN NOINHERIT PASSWORD 'open' IN ROLE {quoted}"
+    ));
+    let (_, rest) = postgres.url.split_once("://").unwrap();
+    let (_, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let of = |role: &str| format!("postgres://{role}:open@{host}");
+    let option = format!("-c%20role%3D{}", owner.replace(' ', "%5C%20").replace('"', "%22"));
+    let sign = if host.contains('?') { '&' } else { '?' };
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let project = two();
+        project.write("3_n.sql", "-- whimbrel: no-transaction\nCREATE TABLE n(a int);\nVACUUM n;");
+        project.write("4_r.up.sql", "SET ROLE NONE;");
+        project.write("4_r.down.sql", "-- whimbrel: lossless\nRESET ROLE;\nSET ROLE NONE;");
+        project.runner_for(&of(&login)).up(To::Version(2)).unwrap();
+        project.runner_for(&format!("{}{sign}options={option}", of(&other))).up(To::Newest).unwrap();
+        assert_eq!(
+            postgres.text("SELECT tableowner::text FROM pg_tables WHERE tablename = 'schema_migrations'"),
+            owner
+        );
+        project.runner_for(&of(&login)).down(To::Version(3)).unwrap();
+        // Without a role of its own a login is nobody here.
+        let error = project.runner_for(&of(&other)).up(To::Newest).unwrap_err();
+        assert!(error.to_string().contains("permission denied"), "{error}");
+    }));
+    postgres.execute(&format!(
+        "ALTER SCHEMA public OWNER TO CURRENT_USER; DROP OWNED BY {quoted}, {login}, {other}; \
+         DROP ROLE {login}, {other}, {quoted}"
+    ));
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
 fn a_lock_that_the_application_holds_is_waited_for_in_short_tries() {
     let (project, postgres) = (two(), Postgres::new());
     project.runner_for(&postgres.url).up(To::Newest).unwrap();

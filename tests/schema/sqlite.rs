@@ -208,7 +208,7 @@ fn a_lossless_down_that_loses_rows_is_refused() {
     project.runner().up(To::Newest).unwrap();
     project.execute("INSERT INTO b VALUES (1)");
     let error = project.runner().down(To::Steps(1)).unwrap_err();
-    assert!(error.cause().contains("table `b` had 1 rows and is gone"), "{error}");
+    assert!(error.cause().contains("table `b` had 1 row and is gone"), "{error}");
     assert_eq!(project.tables(), ["a", "b"]);
 }
 
@@ -399,7 +399,7 @@ fn rows_that_only_a_virtual_table_keeps_are_counted() {
         assert!(error.contains("had 2 rows and"), "{lost}: {error}");
     }
     let places = "CREATE VIRTUAL TABLE place USING rtree(id, low, high); INSERT INTO place VALUES (1, 2, 3);";
-    assert!(refusal_of(places, "DELETE FROM place;").contains("table `place` had 1 rows and has 0"));
+    assert!(refusal_of(places, "DELETE FROM place;").contains("table `place` had 1 row and has 0"));
     let project = Project::new(&[
         ("1_a.up.sql", search),
         ("2_b.up.sql", "ALTER TABLE notes RENAME TO remarks;"),

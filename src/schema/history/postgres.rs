@@ -34,6 +34,19 @@ const RFC_3339: &str = "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity(String);
 
+/// What stands under the history's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A table that [`create`] has made, with nothing that hangs on it.
+    Own(Identity),
+    /// Another tool's table: it has no column of this name.
+    Foreign(&'static str),
+    /// Something else; why it is none of the runner's.
+    Unfit(String),
+}
+
 /// One row of `table.sql`: identity, kind, persistence, row-level security, columns, what hangs on the table.
 type TableRow = (String, String, String, bool, Vec<String>, Vec<String>);
 
@@ -43,6 +56,16 @@ const TYPES: [(&str, u32); 3] = [("version", 20), ("duration_ms", 20), ("applied
 /// Looks at the table; nothing where there is none. An error where it is not one that [`create`] makes, or where
 /// something hangs on it.
 pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result<Option<Identity>> {
+    match inspect(connection, place).await? {
+        Found::Nothing => Ok(None),
+        Found::Own(identity) => Ok(Some(identity)),
+        Found::Foreign(missing) => Err(foreign_table(&place.table, missing)),
+        Found::Unfit(why) => Err(unfit_table(&place.told(), &why)),
+    }
+}
+
+/// The same, for who has to tell it in another way.
+pub(crate) async fn inspect(connection: &mut PgConnection, place: &Place) -> Result<Found> {
     let found: Option<TableRow> = sqlx::query_as(include_str!("postgres/table.sql"))
         .persistent(false)
         .bind(&place.schema)
@@ -50,8 +73,8 @@ pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result
         .fetch_optional(connection)
         .await
         .could_not("read history", place.told())?;
-    let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(None) };
-    let unfit = |why: &str| Err(unfit_table(&place.told(), why));
+    let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(Found::Nothing) };
+    let unfit = |why: &str| Ok(Found::Unfit(why.to_owned()));
     match kind.as_str() {
         "r" => {}
         "v" => return unfit("it is a view"),
@@ -62,7 +85,7 @@ pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result
     }
     let name = |column: &String| column.split(' ').next().unwrap_or_default().to_owned();
     if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| name(there) == **column)) {
-        return Err(foreign_table(&place.table, missing));
+        return Ok(Found::Foreign(*missing));
     }
     if columns != expected_columns() {
         return unfit("its columns are not those that this program makes");
@@ -75,7 +98,7 @@ pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result
     }
     match hangs_on.first() {
         Some(thing) => unfit(&format!("it has {thing}")),
-        None => Ok(Some(Identity(identity))),
+        None => Ok(Found::Own(Identity(identity))),
     }
 }
 

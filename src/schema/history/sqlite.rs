@@ -70,6 +70,12 @@ fn is_there(connection: &Connection, table: &str) -> Result<bool> {
     }
 }
 
+/// Whether anything has that name.
+pub(crate) fn is_taken(connection: &Connection, table: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)";
+    connection.query_row(sql, [table], |row| row.get(0)).could_not("look for", quoted(table))
+}
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<(Entry, String)> {
     let entry = Entry {
         version: row.get(0)?,

@@ -134,7 +134,7 @@ impl Session {
     async fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport, Failure> {
         let start = Instant::now();
         started(step, observe);
-        let ground = self.ground(step.version).await?;
+        let ground = self.ground(step).await?;
         let (connection, _) = self.open().await?;
         let begun = transaction_id(connection).await?;
         self.path = self.chosen.clone();
@@ -255,13 +255,13 @@ impl Session {
                 progress(running, finished, finished, &StatementSum::of(&step.script.statements[..finished]))
             }
         };
-        let ground = self.ground(step.version).await?;
+        let ground = self.ground(step).await?;
         self.record(step.version, &change, Some(&ground)).await
     }
 
     async fn settle(&mut self, step: &Step, duration_ms: i64, sum: &StatementSum) -> Result<()> {
         self.as_runner().await?;
-        let ground = self.ground(step.version).await?;
+        let ground = self.ground(step).await?;
         if step.direction == Direction::Down {
             return self.record(step.version, &Change::Delete, Some(&ground)).await;
         }
@@ -316,7 +316,7 @@ impl Session {
     }
 
     async fn run_together(&mut self, step: &Step, index: usize, finished: &Change<'_>) -> Result<(), Failure> {
-        let ground = self.ground_by_itself(step.version).await?;
+        let ground = self.ground_by_itself(step).await?;
         self.simple("BEGIN").await?;
         match self.together(step, index, finished, &ground).await {
             Ok(()) => Ok(self.commit().await?),

@@ -1,27 +1,49 @@
 //! Writing the history on PostgreSQL, in the transaction of a script or right after it.
 //!
 //! A script may do to a session whatever its role may do. So before a row is written, deferred triggers have run and
-//! the session's own role and settings are back; and the row counts only where the table is still the one that was
+//! the role and the settings with which the session began are back; and the row counts only where the table is still the one that was
 //! there before the script, nothing hangs on it, no other row was written, and the row reads back as it was written.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::super::history::postgres::{self as history, Identity};
-use super::super::history::{Change, KEEPER};
+use super::super::history::postgres::{self as history, Found, Identity, Place};
+use super::super::history::{Change, KEEPER, taken_name};
 use super::super::plan::Step;
 use super::{Explained, Session};
+use crate::quote::quote;
 use crate::{Error, Result};
 
 /// What the history was before a script ran.
 pub(super) struct Ground {
+    /// Whose script it is, for people.
+    label: String,
     identity: Option<Identity>,
     /// The seal of every row but the script's own; nothing where there is no history yet.
     others: Option<(i64, String)>,
 }
 
 /// What a script may have set for its own statements, and the runner's must not run under; until the transaction ends.
-const OWN_SETTINGS: &str = "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE; \
-                            SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'";
+const OWN_SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'";
+
+/// The role that a login, a database or a URL has chosen for the session: the one that owns what migrations make, and
+/// the history with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChosenRole(pub(super) String);
+
+impl ChosenRole {
+    /// Asks a session that nobody has changed yet.
+    pub(super) async fn of(connection: &mut PgConnection) -> sqlx::Result<ChosenRole> {
+        let role = sqlx::query_scalar("SELECT pg_catalog.current_setting('role')");
+        Ok(ChosenRole(role.fetch_one(connection).await?))
+    }
+
+    /// The statements that make it the role until the transaction ends.
+    fn enter(&self) -> String {
+        // As the server says that there is none; no role can have that name.
+        let role = if self.0 == "none" { "NONE".to_owned() } else { quote(&self.0) };
+        format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}")
+    }
+}
 
 impl Session {
     /// Keeps every other writer off the history until the transaction ends.
@@ -35,23 +57,23 @@ impl Session {
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
     }
 
-    /// What has to be the same after a script that writes the row of `version`.
-    pub(super) async fn ground(&mut self, version: i64) -> Result<Ground> {
-        let has_history = self.has_history;
+    /// What has to be the same after the script of a step.
+    pub(super) async fn ground(&mut self, step: &Step) -> Result<Ground> {
+        let (has_history, label) = (self.has_history, step.label());
         let (connection, place) = self.open().await?;
         if !has_history {
-            return Ok(Ground { identity: None, others: None });
+            return Ok(Ground { label, identity: None, others: None });
         }
         let identity = history::look(connection, &place).await?;
-        let others = Some(history::seal_of_others(connection, &place, version).await?);
-        Ok(Ground { identity, others })
+        let others = Some(history::seal_of_others(connection, &place, step.version).await?);
+        Ok(Ground { label, identity, others })
     }
 
     /// The same in a transaction of its own, for a session whose settings are a script's.
-    pub(super) async fn ground_by_itself(&mut self, version: i64) -> Result<Ground> {
+    pub(super) async fn ground_by_itself(&mut self, step: &Step) -> Result<Ground> {
         self.simple("BEGIN").await?;
         let ground = match self.as_runner().await {
-            Ok(()) => self.ground(version).await,
+            Ok(()) => self.ground(step).await,
             Err(error) => Err(error),
         };
         self.end(ground).await
@@ -59,8 +81,13 @@ impl Session {
 
     /// Has the rest of the transaction run as the runner itself.
     pub(super) async fn as_runner(&mut self) -> Result<()> {
+        let sql = format!("{}; {OWN_SETTINGS}", self.role.enter());
         let (connection, place) = self.open().await?;
-        sqlx::raw_sql(OWN_SETTINGS).execute(connection).await.could_not("prepare for history", place.told()).map(|_| ())
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(connection)
+            .await
+            .could_not("prepare for history", place.told())
+            .map(|_| ())
     }
 
     /// Runs what a script has put off to the end of the transaction: it must not come after the row was read back.
@@ -76,19 +103,31 @@ impl Session {
         let has_history = self.has_history;
         self.as_runner().await?;
         let (connection, place) = self.open().await?;
-        let touched = |what: &str| Err(Error::differs("keep the history", place.told(), what).hint(KEEPER));
-        if !has_history {
-            history::create(connection, &place).await?;
-        } else if let Some(ground) = ground
-            && history::look(connection, &place).await? != ground.identity
-        {
-            return touched(
-                "the table is not the one that was there before the script: dropped, rewritten or given away",
-            );
+        match (ground, has_history) {
+            (None, false) => history::create(connection, &place).await?,
+            (None, true) => {}
+            (Some(ground), has_history) => match history::inspect(connection, &place).await? {
+                Found::Nothing if !has_history => history::create(connection, &place).await?,
+                _ if !has_history => return Err(taken_name(&place.told(), &ground.label)),
+                Found::Own(identity) if ground.identity.as_ref() == Some(&identity) => {}
+                Found::Nothing | Found::Own(_) => {
+                    return Err(touched(&place, ground, "dropped, rewrote or gave away the table"));
+                }
+                Found::Unfit(why) => return Err(touched(&place, ground, &format!("changed the table: {why}"))),
+                Found::Foreign(column) => {
+                    return Err(touched(&place, ground, &format!("left a table without the column `{column}`")));
+                }
+            },
         }
         let before = history::read_one(connection, &place, version).await?;
         if !self.known.has(version, before.as_ref()) {
-            return touched(&format!("the row of version {version} was changed by the script"));
+            return Err(match ground {
+                Some(ground) => touched(&place, ground, "changed its own row"),
+                None => {
+                    let cause = format!("the row of version {version} is not what this run has left there");
+                    Error::differs("keep the history", place.told(), cause).hint(KEEPER)
+                }
+            });
         }
         let (connection, _) = self.open().await?;
         let after = history::change(connection, &place, version, change, before).await?;
@@ -99,11 +138,29 @@ impl Session {
             let same_table = ground.identity.is_none() || ground.identity == identity;
             let same_rows = ground.others.as_ref().map_or(others.0 == 0, |before| *before == others);
             if !same_table || !same_rows {
-                return touched("rows of other migrations were changed by the script");
+                return Err(touched(&place, ground, "changed rows of other migrations"));
             }
         }
         self.has_history = true;
         self.known.know(version, after.as_ref());
         Ok(())
+    }
+}
+
+/// The error of a script that did this to the history, inside a transaction that does not stay.
+fn touched(place: &Place, ground: &Ground, did: &str) -> Error {
+    let cause = format!("migration {} {did}; that was rolled back", ground.label);
+    Error::differs("keep the history", place.told(), cause).hint(KEEPER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_entered_by_its_name_whatever_is_in_it() {
+        let entered = |role: &str| ChosenRole(role.to_owned()).enter();
+        assert!(entered("none").ends_with("SET LOCAL ROLE NONE"));
+        assert!(entered("a\"b; c").ends_with("SET LOCAL ROLE \"a\"\"b; c\""));
     }
 }

@@ -6,13 +6,14 @@ use rusqlite::ErrorCode;
 
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
-use super::super::history::{Change, EntryState, StatementSum, sqlite as history};
+use super::super::history::{Change, EntryState, StatementSum, sqlite as history, taken_name};
 use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
 use super::super::step::{milliseconds, progress, report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
 use super::Sqlite;
 use super::guard::{self, Guard};
+use super::planted;
 use super::watch::{Phase, Refusal};
 use crate::error::Context;
 use crate::{Error, Result};
@@ -145,6 +146,9 @@ impl Sqlite {
             Direction::Up => Change::Insert(row(step, EntryState::Applied, duration_ms)),
             Direction::Down => Change::Delete,
         };
+        if !self.has_history && history::is_taken(self.opened()?, self.table())? {
+            return Err(taken_name(&format!("`{}`", self.table()), &step.label()));
+        }
         self.record(step.version, &change)?;
         if let Some(guard) = &guard {
             guard.after(self.opened()?, step)?;
@@ -177,6 +181,9 @@ impl Sqlite {
         guard: Option<&mut Guard>,
         phase: Phase,
     ) -> Result<()> {
+        if let Some(trigger) = planted::writer_of(self.table(), statement) {
+            return Err(self.refused(step, number, statement, &Refusal::Planted(trigger)));
+        }
         let ran = self.execute_watched(step, number, statement, guard, phase);
         match self.watch.leave() {
             Some(refusal) => Err(self.refused(step, number, statement, &refusal)),

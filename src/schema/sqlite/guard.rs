@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use super::super::plan::{Direction, Step};
 use super::super::script::{Reversal, table_rename};
+use super::super::step::counted;
 use super::super::tokens::Statement;
 use super::watch::Touched;
 use crate::error::Context;
@@ -115,7 +116,10 @@ impl Guard {
             let table = self.virtual_names.get(table).unwrap_or(table);
             if after.unwrap_or(0) < *before && !step.script.header.declares_loss(table) && !dropped_lossily {
                 let now = after.map_or("is gone".to_owned(), |rows| format!("has {rows}"));
-                lost.push((table.clone(), format!("table `{table}` had {before} rows and {now}")));
+                lost.push((
+                    table.clone(),
+                    format!("table `{table}` had {} and {now}", counted(*before, "row", "rows")),
+                ));
             }
         }
         if let Some((first, _)) = lost.first() {
@@ -235,7 +239,8 @@ impl Violations {
 
     fn told(mut self) -> Vec<String> {
         if self.total > self.first.len() {
-            self.first.push(format!("{} more such rows", self.total - self.first.len()));
+            let more = (self.total - self.first.len()) as u64;
+            self.first.push(counted(more, "more such row", "more such rows"));
         }
         self.first
     }

@@ -33,6 +33,8 @@ pub(super) enum Phase {
 pub(super) enum Refusal {
     /// A script would change the history; the words say how.
     History(&'static str),
+    /// A script would make this trigger, which writes the history later.
+    Planted(String),
     /// Writing the history would run this trigger.
     Trigger(String),
     /// A script would change this setting of the connection.
@@ -48,6 +50,7 @@ impl Refusal {
     pub(super) fn cause(&self, history: &str) -> String {
         match self {
             Refusal::History(how) => format!("it would {how} the history `{history}`"),
+            Refusal::Planted(name) => format!("the trigger `{name}` would write the history `{history}` when it fires"),
             Refusal::Trigger(name) => format!("the trigger `{name}` would run on the history `{history}`"),
             Refusal::Pragma(name) => format!("`PRAGMA {name}` would change the connection"),
             Refusal::Attach => "it would change the files of the connection".to_owned(),
@@ -58,7 +61,7 @@ impl Refusal {
     /// What to do about it.
     pub(super) fn hint(&self) -> &'static str {
         match self {
-            Refusal::History(_) => {
+            Refusal::History(_) | Refusal::Planted(_) => {
                 "only the runner writes it: take the statement out, or give the runner another table with \
                  `--history-table` where this one is the application's"
             }

@@ -17,6 +17,16 @@ SELECT pg_catalog.concat_ws(' ', c.oid, pg_catalog.pg_relation_filenode(c.oid), 
              FROM pg_catalog.pg_rewrite r
              WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid
              UNION ALL
+             -- A rule of another table that reads or writes this one; what a view reads is a rule, too, of kind 1.
+             SELECT pg_catalog.format('the rule `%s` of `%s`', r.rulename, r.ev_class::pg_catalog.regclass)
+             FROM pg_catalog.pg_rewrite r
+             WHERE r.ev_class OPERATOR(pg_catalog.<>) c.oid AND r.ev_type OPERATOR(pg_catalog.<>) '1'::pg_catalog."char"
+               AND r.oid OPERATOR(pg_catalog.=) ANY (
+                   SELECT d.objid FROM pg_catalog.pg_depend d
+                   WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                     AND d.refobjid OPERATOR(pg_catalog.=) c.oid
+                     AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass)
+             UNION ALL
              SELECT pg_catalog.format('the policy `%s`', p.polname)
              FROM pg_catalog.pg_policy p
              WHERE p.polrelid OPERATOR(pg_catalog.=) c.oid
