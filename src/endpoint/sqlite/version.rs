@@ -229,7 +229,7 @@ pub fn constructs(sql: &str) -> Option<Vec<&'static Construct>> {
     let mut scan = Scan { tokens: &tokens, open: Vec::new(), found: Vec::new() };
     (0..tokens.len()).for_each(|at| scan.step(at));
     let found = scan.found;
-    Some(CONSTRUCTS.iter().filter(|one| found.iter().any(|words| *words == one.words)).collect())
+    Some(CONSTRUCTS.iter().filter(|one| found.contains(&one.words)).collect())
 }
 
 /// The version that statements need, [`SqliteVersion::OLDEST`] at least, as far as [`constructs`] can tell.
