@@ -87,7 +87,9 @@ fn check(text: &str, dialect: Dialect) {
         let tokens: Vec<_> = statement.tokens().collect();
         assert!(statement.text().starts_with(tokens[0].text), "it begins with its first token");
         assert!(statement.text().ends_with(tokens[tokens.len() - 1].text), "it ends with its last token");
-        let _ = tokens.iter().map(|token| token.unquoted()).count();
+        for token in &tokens {
+            let _ = token.unquoted();
+        }
         // By itself it is the same.
         let alone = scan(statement.text(), dialect).expect("it was read before");
         assert_eq!(alone.statements.len(), 1, "{:?}", statement.text());
