@@ -196,7 +196,7 @@ fn damaged_and_incomplete_backups_are_marked_and_refused() {
 fn an_unknown_backup_is_told_with_the_known_ones() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("app.db");
-    assert!(roll_back(&target).unwrap_err().cause().contains("no backup in"));
+    assert!(roll_back(&target).unwrap_err().cause().contains("there is no backup"));
     let id = publish_new(&target).unwrap().backup.id;
     let error = restore(&target, &Which::Id("1999".into()), options()).unwrap_err();
     assert!(error.cause().contains("`1999`") && error.way_out().unwrap().contains(&id), "{error}");

@@ -356,16 +356,21 @@ fn refused_row(plan: &Plan, table: &TablePlan, batch: &Batch, refused: &RowRefus
         }
     }
     let error = Error::could_not("copy", object, &refused.message);
-    let column =
-        table.columns.iter().find(|column| refused.message.contains(&format!("json_valid({})", quote(&column.target))));
-    if let Some(column) = column {
+    // SQLite names an unnamed check by its text, and of a text that begins with a quoted name by that name alone.
+    let check = refused.message.strip_prefix("CHECK constraint failed: ");
+    let is_named = |column: &&ColumnPlan| {
+        let json = matches!(column.rule, Rule::Json | Rule::JsonArray | Rule::JsonObject);
+        let whole = format!("json_valid({})", quote(&column.target));
+        json && check.is_some_and(|check| check == whole || check == column.target)
+    };
+    if let Some(column) = table.columns.iter().find(is_named) {
         return error.hint(format!(
             "SQLite reads JSON up to a depth of 1000; keep the column as plain text: \
              `rules.columns.\"{}.{}\" = \"server-text\"`",
             table.source.name, column.source
         ));
     }
-    if let Some(check) = refused.message.strip_prefix("CHECK constraint failed: ")
+    if let Some(check) = check
         && let Some(hint) = plan.known_difference(&format!("{}.{check}", table.source))
     {
         return error.hint(hint);
