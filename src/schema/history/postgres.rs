@@ -85,7 +85,7 @@ pub(crate) async fn inspect(connection: &mut PgConnection, place: &Place) -> Res
     }
     let name = |column: &String| column.split(' ').next().unwrap_or_default().to_owned();
     if let Some(missing) = COLUMNS.iter().find(|column| !columns.iter().any(|there| name(there) == **column)) {
-        return Ok(Found::Foreign(*missing));
+        return Ok(Found::Foreign(missing));
     }
     if columns != expected_columns() {
         return unfit("its columns are not those that this program makes");
