@@ -207,9 +207,12 @@ fn a_changed_byte_never_ends_the_program() {
     let shortened: Vec<Harm> =
         shortened.map(|message| Harm::Flip { message, byte: 4, mask: ((heard[message].1 - 1) ^ 1) as u8 }).collect();
     assert!(shortened.len() > 3);
+    // Rows with a field less, or more, than their columns: each of the first, where the catalog is read.
+    let rows = heard.iter().enumerate().filter(|(_, (kind, _))| *kind == b'D').map(|(number, _)| number);
+    let other_width: Vec<Harm> = rows.take(12).map(|message| Harm::Flip { message, byte: 6, mask: 1 }).collect();
     let step = if all { 1 } else { flips.len() / 40 + 1 };
     let (mut ends, mut caught): (BTreeMap<String, u32>, u32) = Default::default();
-    for harm in flips.iter().step_by(step).chain(&shortened) {
+    for harm in flips.iter().step_by(step).chain(&shortened).chain(&other_width) {
         let (text, _) = migrate(&url, *harm);
         caught += u32::from(text.contains("a message of another form than its kind has"));
         *ends.entry(text.lines().next().unwrap_or_default().to_owned()).or_default() += 1;

@@ -13,7 +13,7 @@
 //! connection's descriptor, so both are set on every TCP connection of this process to the server's port that was not
 //! there before; where another thread has made one meanwhile, it does no harm. That part goes when sqlx has the options.
 
-use super::fence::fenced_wait;
+use super::fence::{fenced_read, fenced_wait};
 use crate::error::Result;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Row as _};
@@ -114,7 +114,7 @@ pub(crate) async fn leave(connection: &mut PgConnection) -> Result<ChosenPath, s
     // Neither of the two looks anything up.
     let statements = sqlx::raw_sql(AssertSqlSafe(format!("SHOW search_path; {PIN}")));
     let rows = fenced_wait(statements.fetch_all(connection)).await?;
-    let path = rows.first().map(|row| row.try_get_unchecked::<String, _>(0)).transpose()?;
+    let path = rows.first().map(|row| fenced_read(|| row.try_get_unchecked::<String, _>(0))).transpose()?;
     Ok(ChosenPath(path.unwrap_or_default()))
 }
 

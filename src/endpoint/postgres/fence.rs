@@ -23,6 +23,11 @@ pub(crate) fn fenced<T>(work: impl FnOnce() -> T) -> Result<T, sqlx::Error> {
     outcome.map_err(|_| sqlx::Error::Protocol("a message of another form than its kind has".to_owned()))
 }
 
+/// Reads a row of the client library: one with fewer fields than its columns is a panic, too.
+pub(crate) fn fenced_read<T>(read: impl FnOnce() -> Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    fenced(read).and_then(|outcome| outcome)
+}
+
 /// Waits for a future of the client library; a panic of it is an error of the protocol.
 pub(crate) async fn fenced_wait<T>(future: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     let mut future = pin!(future);

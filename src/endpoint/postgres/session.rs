@@ -6,7 +6,7 @@
 
 use super::connect::{Access, close, connect, connect_options};
 use super::failure::{explain, explain_connecting};
-use super::fence::fenced;
+use super::fence::{fenced, fenced_read};
 use super::wait::{Ended, wait, wait_with};
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
@@ -169,7 +169,7 @@ impl Session {
     pub(super) fn query_json<T: serde::de::DeserializeOwned>(&mut self, operation: &str, sql: &str) -> Result<Vec<T>> {
         let rows = self.run(operation, &self.label.clone(), sql, self.stall_timeout)?;
         let decode = |row: &PgRow| {
-            let value = row.try_get_raw(0).map_err(|error| explain(operation, &self.label, &error))?;
+            let value = fenced_read(|| row.try_get_raw(0)).map_err(|error| explain(operation, &self.label, &error))?;
             let text = value.as_str().map_err(|error| Error::could_not(operation, &self.label, error))?;
             serde_json::from_str(text).map_err(|error| Error::could_not(operation, &self.label, error))
         };
@@ -311,7 +311,7 @@ impl fmt::Debug for Session {
 
 fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {
     let text = |index| {
-        let value = row.try_get_raw(index)?;
+        let value = fenced_read(|| row.try_get_raw(index))?;
         if value.is_null() {
             return Ok(None);
         }
