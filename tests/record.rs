@@ -128,11 +128,11 @@ fn every_byte_of_the_header_is_looked_at() {
     assert_eq!(verify(&finished.path()), "");
     let original = fs::read(finished.path()).expect("the file");
     let (mut noticed, mut missed) = (0, Vec::new());
-    for place in 0..100 {
+    for (place, byte) in original.iter().take(100).enumerate() {
         for mask in [0x01, 0x80, 0xff] {
             let copy = finished.changed(|path| {
                 let file = fs::OpenOptions::new().write(true).open(path).expect("the copy");
-                file.write_all_at(&[original[place] ^ mask], place as u64).expect("one byte");
+                file.write_all_at(&[byte ^ mask], place as u64).expect("one byte");
             });
             let by_verify = !verify(&copy).is_empty();
             let by_check = check(&copy, None, &Cancel::new()).map_or(true, |found| found.is_unchanged() != Some(true));
