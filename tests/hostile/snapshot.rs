@@ -58,9 +58,15 @@ fn read(url: &str) -> whimbrel::Result<BTreeMap<String, (i64, u64)>> {
     Ok(found)
 }
 
+/// The sum and the number of the rows of each table.
+type Totals = BTreeMap<String, (i64, u64)>;
+
+/// A schema and a table in it.
+type Name = (&'static str, &'static str);
+
 /// Reads again and again while other sessions run their statements in a loop, each message of them one transaction;
 /// gives what was read, and the errors.
-fn beside(schema: &str, loops: &[&[&str]]) -> (Vec<BTreeMap<String, (i64, u64)>>, Vec<Error>) {
+fn beside(schema: &str, loops: &[&[&str]]) -> (Vec<Totals>, Vec<Error>) {
     let database = database(schema);
     let url = database.url();
     let stop = AtomicBool::new(false);
@@ -304,7 +310,7 @@ fn what_others_go_on_changing_stops_only_who_reads_it() {
 #[test]
 fn every_combination_of_privileges_reads_what_it_may_read() {
     // What is granted to the role, what of (schema, table) it then reads, and what it may not.
-    const GRANTS: &[(&str, &[(&str, &str)], &[(&str, &str)])] = &[
+    const GRANTS: &[(&str, &[Name], &[Name])] = &[
         ("", &[], &[("public", "t"), ("public", "part"), ("public", "child")]),
         ("GRANT SELECT (v) ON part TO ROLE", &[("public", "part")], &[("public", "part1"), ("public", "t")]),
         ("GRANT SELECT ON part TO ROLE", &[("public", "part")], &[("public", "t")]),
