@@ -213,7 +213,7 @@ fn a_backup_of_a_run_that_is_under_way_is_counted_by_nobody() {
     let id = backup.manifest().id.clone();
     assert!(id > kept);
     let ids = || list(&target, None, Check::Digest).unwrap().into_iter().map(|one| one.id).collect::<Vec<_>>();
-    assert_eq!(ids(), [kept.clone()]);
+    assert_eq!(ids(), std::slice::from_ref(&kept));
     let pruned = prune(&target, None, 1).unwrap();
     assert!(pruned.kept == [kept.clone()] && pruned.removed.is_empty() && pruned.broken.is_empty(), "{pruned:?}");
     // From here on it counts; who prunes waits until it is certain that it goes on to.
