@@ -1,7 +1,7 @@
 //! Text without secrets: only what is known to be harmless of a URL is shown, everything else of it is `***`.
 //!
 //! Harmless are the scheme, the user, the host, the port and the database, each where it is made of ordinary signs, and
-//! the parameters in [`parameters`] with values of their kind. A password that was not percent-encoded can reach into
+//! the parameters in `parameters` with values of their kind. A password that was not percent-encoded can reach into
 //! any part, and a part with other signs may be such a password, percent-encoded or not; so nothing of it is shown.
 //!
 //! `crate::error::Error` sends what it tells through [`redact`], so a message that repeats what was typed has no
