@@ -228,7 +228,7 @@ fn database_and_folder_come_in_either_order() {
     let (_, told) = place.run(2, &["up", "app/target"]);
     assert!(told.contains("no database is given"), "{told}");
     let (_, told) = place.run(2, &["up", "app.db", "other.db"]);
-    assert!(told.contains("folder of migrations"), "{told}");
+    assert!(told.contains("there is no folder `other.db`"), "{told}");
 }
 
 #[test]
