@@ -177,9 +177,10 @@ impl Values for Array {
                 text.push(self.delimiter);
             }
             let start = text.len();
-            match random.pick(words).filter(|word| random.chance(0.5) && self.element.accepts(word)) {
-                Some(word) => text.push_str(word),
-                None => self.element.ordinary(random, text),
+            // By the element itself, which knows whether a word is a value of its type.
+            match random.chance(0.5) {
+                true => self.element.near(words, random, text),
+                false => self.element.ordinary(random, text),
             }
             self.quote(text, start);
         }
