@@ -33,6 +33,7 @@ pub struct Migration {
     checks: Option<PathBuf>,
     level: Level,
     metadata: bool,
+    allow_inexact: bool,
     journal_mode: JournalMode,
     page_size_bytes: u32,
     backups: Option<PathBuf>,
@@ -64,6 +65,7 @@ impl Migration {
             checks: None,
             level: defaults.level,
             metadata: defaults.metadata,
+            allow_inexact: defaults.allow_inexact,
             journal_mode: defaults.journal_mode,
             page_size_bytes: defaults.page_size_bytes,
             backups: None,
@@ -86,6 +88,7 @@ impl Migration {
         self.checks.clone_from(&project.checks);
         self.level = project.level;
         self.metadata = project.metadata;
+        self.allow_inexact = project.allow_inexact;
         self.journal_mode = project.journal_mode;
         self.page_size_bytes = project.page_size_bytes;
         self.backups.clone_from(&project.backups);
@@ -116,11 +119,18 @@ impl Migration {
         self
     }
 
-    /// Leaves out the metadata tables. That gives up the ledger (a value that its column cannot hold exactly is then
-    /// carried inexactly, and the report says `NOT EXACT` with the number of such values), the way home to the
-    /// source's schema, and the memory of the choices, which a later `verify` has to be told.
+    /// Leaves out the metadata tables. That gives up the ledger (a value that its column cannot hold exactly then stops
+    /// the run, unless [`Migration::allow_inexact`] is called), the way home to the source's schema, and the memory of
+    /// the choices, which a later `verify` has to be told.
     pub fn without_metadata(mut self) -> Self {
         self.metadata = false;
+        self
+    }
+
+    /// Publishes a file without metadata also where columns hold less than the source's values: NaN, for example, is
+    /// then NULL. The report names the columns, with the number of such values.
+    pub fn allow_inexact(mut self) -> Self {
+        self.allow_inexact = true;
         self
     }
 
@@ -234,6 +244,7 @@ impl Migration {
             checks: self.checks.clone(),
             level: self.level,
             metadata: self.metadata,
+            allow_inexact: self.allow_inexact,
             journal_mode: self.journal_mode,
             page_size_bytes: self.page_size_bytes,
             backup_directory: self.backups.clone(),

@@ -57,6 +57,8 @@ pub struct Project {
     pub page_size_bytes: u32,
     /// Whether the target keeps the source's catalog, the manifest and the ledger.
     pub metadata: bool,
+    /// Whether a target without metadata may hold less than the source's values.
+    pub allow_inexact: bool,
     /// Where backups of an existing target go, if not beside it.
     pub backups: Option<PathBuf>,
     /// Tables, names, rules, and what is dropped on purpose.
@@ -257,6 +259,7 @@ struct TargetSection {
     page_size_bytes: Option<u32>,
     sqlite: SqliteVersion,
     metadata: Option<bool>,
+    allow_inexact: bool,
     backups: Option<PathBuf>,
 }
 
@@ -320,6 +323,7 @@ impl Project {
             journal_mode: file.target.journal_mode,
             page_size_bytes,
             metadata: file.target.metadata.unwrap_or(true),
+            allow_inexact: file.target.allow_inexact,
             backups: file.target.backups.map(|path| folder.join(path)),
             choices: Choices {
                 tables: file.tables,
@@ -400,7 +404,7 @@ mod tests {
     fn every_key_is_read_and_paths_are_relative_to_the_folder() {
         let (folder, project) = load(
             "name = 'app'\n[source]\nurl = 'postgres://h/app'\n[target]\npath = 'app.db'\njournal_mode = 'delete'\n\
-             page_size_bytes = 8192\nsqlite = '3.44'\nmetadata = false\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
+             page_size_bytes = 8192\nsqlite = '3.44'\nmetadata = false\nallow_inexact = true\nbackups = 'old'\n[tables]\nexclude = ['log_*']\n[names]\n\
              User = 'users'\n[rules.types]\ntimestamp = 'epoch-seconds'\n[drop]\n'User.x' = 'not needed'\n\
              [connection]\nforeign_keys = true\ncache_size_kib = 2000\nmmap_size_bytes = 0\ntemp_store = 'memory'\n\
              synchronous = 'normal'\nbusy_timeout_ms = 100\n[verify]\nlevel = 'digest'\n[latency]\nrows = 7\n\
@@ -411,7 +415,8 @@ mod tests {
         assert_eq!(project.target, Some(folder.path().join("app.db")));
         assert_eq!(project.backups, Some(folder.path().join("old")));
         assert_eq!((project.journal_mode, project.page_size_bytes), (JournalMode::Delete, 8192));
-        assert_eq!((project.metadata, project.level, project.checks), (false, Level::Digest, None));
+        assert_eq!((project.metadata, project.allow_inexact), (false, true));
+        assert_eq!((project.level, project.checks), (Level::Digest, None));
         assert_eq!(project.choices.names["User"], "users");
         assert_eq!(project.choices.sqlite_version.to_string(), "3.44");
         let LatencyOptions { rows, runs, warm_up, p50_ms, p95_ms, p99_ms, large_table_rows } = project.latency;

@@ -3,7 +3,9 @@
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use whimbrel::error::Kind;
+use whimbrel::plan::choices::{Choices, RuleName};
 use whimbrel::provision::{Database, shared};
+use whimbrel::types::Rule;
 use whimbrel::{Migration, Verify};
 
 async fn database() -> Database {
@@ -30,6 +32,26 @@ async fn a_migration_is_one_sentence_and_can_be_taken_back() {
     assert!(target.exists());
     outcome.rollback().await.unwrap();
     assert!(!target.exists(), "there was no file before");
+}
+
+#[tokio::test]
+async fn without_metadata_nothing_is_lost_unless_that_is_allowed() {
+    let database = database().await;
+    let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+    let rows = "CREATE TABLE times (id bigint, at timestamp); INSERT INTO times VALUES (1, '2026-01-31 12:00:00.5')";
+    sqlx::raw_sql(rows).execute(&mut connection).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db");
+    let mut choices = Choices::default();
+    choices.rules.columns.insert("times.at".into(), RuleName(Rule::EpochSeconds));
+    let migration = Migration::from(database.url()).to(&target).choices(choices).without_metadata();
+    let error = migration.clone().run().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Differs, "{error}");
+    assert!(error.cause().contains("1 value is more than its column holds"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let report = migration.allow_inexact().run().await.unwrap().report();
+    let named = "column `public.times.at`: 1 value, the first in row rowid 1: `2026-01-31 12:00:00.5`";
+    assert!(report.contains(named) && target.exists(), "{report}");
 }
 
 #[tokio::test]

@@ -176,7 +176,18 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
     );
     let (url, folder) = (database.url(), tempfile::tempdir().expect("a directory"));
     let target = path_in(&folder, "bare.db");
-    let told = run(0, &["migrate", &url, &target, "--no-metadata"]);
+    // Nobody has said that values may be lost.
+    let columns = ["column `public.numbers.a`: 2 values, the first in row [1]: `NaN`", "`public.numbers.b`: 2 values"];
+    for quiet in [&[][..], &["--quiet"]] {
+        let told = run(1, &[&["migrate", &url, &target, "--no-metadata"], quiet].concat());
+        for part in ["NOT EXACT: 4 values hold less than the source"].iter().chain(&columns) {
+            assert!(told.contains(part), "`{part}` is not in {told}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing is published");
+    }
+    let told = program(&["migrate", &url, &target, "--no-metadata"]).output().expect("the program starts").stderr;
+    assert!(String::from_utf8_lossy(&told).contains("or accept it with `--allow-inexact`"));
+    let told = run(0, &["migrate", &url, &target, "--no-metadata", "--allow-inexact"]);
     for part in ["no metadata: no ledger", "NOT EXACT: 4 values hold less than the source", "  NO  "] {
         assert!(told.contains(part), "`{part}` is not in {told}");
     }
@@ -195,8 +206,8 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
         .expect("the rows");
     assert_eq!(kept, "NULL 1.5; 0.0 NULL; 0.0 0.0; NULL 2.0; 1.0e+300 NULL");
 
-    let outcome =
-        message(&run(0, &["migrate", &url, &path_in(&folder, "data.db"), "--no-metadata", "--json"]), "outcome");
+    let outcome = ["migrate", &url, &path_in(&folder, "data.db"), "--no-metadata", "--allow-inexact", "--json"];
+    let outcome = message(&run(0, &outcome), "outcome");
     assert_eq!((&outcome["metadata"], &outcome["ledger_entries"]), (&Value::from(false), &Value::from(0)));
     let tables: Vec<_> = list(&outcome, "tables")
         .iter()
@@ -205,8 +216,12 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
     assert!(tables.contains(&("public.numbers", &Value::from(4), &Value::from(false))), "{tables:?}");
     assert!(tables.contains(&("public.plain", &Value::from(0), &Value::from(true))), "{tables:?}");
 
-    // What the columns can hold is compared later too; the rest is said to be unchecked.
-    let told = run(0, &["verify", &url, &target]);
+    // What the columns can hold is compared later too; the rest is said to be unchecked, and a fault unless it is allowed.
+    let told = run(1, &["verify", &url, &target]);
+    assert!(columns.iter().all(|part| told.contains(part)), "{told}");
+    let verify = ["verify", &url, &target, "--allow-inexact"];
+    let told = run(0, &verify);
+    assert!(told.contains("the values above are more than that") && !told.contains("holds what its source"), "{told}");
     for part in ["what columns cannot hold and the ledger would keep", "whether the choices are those"] {
         assert!(told.contains(&format!("not checked: {part}")), "`{part}` is not in {told}");
     }
@@ -215,10 +230,26 @@ fn without_metadata_the_report_counts_what_is_not_exact() {
         ("UPDATE numbers SET b = 2.5 WHERE id = 4", "UPDATE numbers SET b = 2 WHERE id = 4"),
     ] {
         connection.execute(change, []).expect("a change");
-        assert!(run(1, &["verify", &url, &target]).contains("table `public.numbers` differs"), "{change}");
+        assert!(run(1, &verify).contains("table `public.numbers` differs"), "{change}");
         connection.execute(back, []).expect("as it was");
     }
-    run(0, &["verify", &url, &target]);
+    run(0, &verify);
+
+    // A project says it once.
+    let settings = |allow: &str| {
+        let url = serde_json::to_string(&url).expect("a text");
+        format!("[source]\nurl = {url}\n[target]\npath = \"own.db\"\nmetadata = false\n{allow}")
+    };
+    let project = folder.path().join("project");
+    std::fs::create_dir(&project).expect("a folder");
+    for (allow, code) in [("", 1), ("allow_inexact = true\n", 0)] {
+        std::fs::write(project.join("project.toml"), settings(allow)).expect("a project");
+        run(code, &["migrate", &project.to_string_lossy()]);
+        assert_eq!(project.join("own.db").exists(), code == 0);
+    }
+    run(0, &["verify", &project.to_string_lossy()]);
+    std::fs::write(project.join("project.toml"), settings("")).expect("a project");
+    run(1, &["verify", &project.to_string_lossy()]);
 
     // The same rows with metadata: the ledger keeps each, and nothing is called inexact.
     let told = run(0, &["migrate", &url, &path_in(&folder, "whole.db")]);

@@ -151,6 +151,9 @@ impl Route {
         if writing.no_metadata {
             migration = migration.without_metadata();
         }
+        if writing.allow_inexact {
+            migration = migration.allow_inexact();
+        }
         if let Some(mode) = writing.journal_mode {
             migration = migration.journal_mode(mode.into());
         }

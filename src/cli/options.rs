@@ -66,10 +66,14 @@ impl Choosing {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The target file")]
 pub struct Writing {
-    /// Leave out the metadata tables; this gives up the ledger (a value that its column cannot hold exactly is then
-    /// reported as NOT EXACT), the way home to PostgreSQL, and `verify` without being told the choices again
+    /// Leave out the metadata tables; this gives up the ledger (a value that its column cannot hold exactly then stops
+    /// the run), the way home to PostgreSQL, and `verify` without being told the choices again
     #[arg(long)]
     pub no_metadata: bool,
+    /// Without metadata, publish the file also where columns hold less than the source's values (NaN becomes NULL); the
+    /// report names the columns
+    #[arg(long)]
+    pub allow_inexact: bool,
     /// The journal mode of the finished file [default: wal]
     #[arg(long, value_name = "MODE")]
     pub journal_mode: Option<JournalModeWord>,

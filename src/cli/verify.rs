@@ -34,6 +34,9 @@ pub struct Args {
     /// A folder of checks, one query per file; each row that one returns is a violation
     #[arg(long, value_name = "DIR")]
     checks: Option<PathBuf>,
+    /// Of a file made with `--no-metadata`, accept that columns hold less than the source's values (NaN is NULL there)
+    #[arg(long)]
+    allow_inexact: bool,
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
@@ -60,6 +63,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let options = recheck::Options {
         choices: route.choices(&args.choosing)?,
         given_schema: project.is_some_and(|project| project.target_schema.is_some()),
+        allow_inexact: args.allow_inexact || project.is_some_and(|project| project.allow_inexact),
         level: args.verifying.verify.map(Into::into).or(project.map(|project| project.level)).unwrap_or_default(),
         checks: checks.as_deref(),
     };
@@ -84,7 +88,11 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         }
         Err(error) => {
             output.finding(&text, &verification::differences(&checked.verification), message);
-            Err(Error::differs("verify", quoted(target), error.cause()))
+            let told = Error::differs("verify", quoted(target), error.cause());
+            Err(match error.way_out() {
+                Some(way_out) => told.hint(way_out),
+                None => told,
+            })
         }
     }
 }

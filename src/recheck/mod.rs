@@ -34,6 +34,8 @@ pub struct Options<'o> {
     pub choices: Choices,
     /// Whether such a file was made after a given target schema.
     pub given_schema: bool,
+    /// Whether it is no fault of such a file that columns hold less than the source's values.
+    pub allow_inexact: bool,
     /// How much is checked.
     pub level: Level,
     /// A folder of checks.
@@ -113,6 +115,8 @@ pub fn verify(
         plan: &plan,
         level: options.level,
         source_digests: None,
+        inexact: Vec::new(),
+        allow_inexact: options.allow_inexact,
         checks: options.checks,
         metadata,
         published: true,

@@ -36,10 +36,6 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
         }
     } else {
         text.line("no metadata: no ledger, no manifest; the way back to the source is not kept in the file");
-        if outcome.inexact_values > 0 {
-            let values = count(outcome.inexact_values, "value holds", "values hold");
-            text.line(format_args!("NOT EXACT: {values} less than the source, and no ledger keeps the rest"));
-        }
     }
     text.append(&plan::losses(&outcome.plan.losses));
     text.append(&plan::caveats(&outcome.plan.caveats));
@@ -140,9 +136,12 @@ fn objects(outcome: &Outcome) -> String {
 
 fn ending(outcome: &Outcome, how: &How) -> Lines {
     let Some(published) = &outcome.published else {
-        let why = match outcome.verification.is_sound_but_for_checks() {
-            true => "a check of the project found rows; nothing else was found",
-            false => "the copy differs from its source",
+        let why = match &outcome.verification {
+            found if found.is_sound_but_for_checks() => "a check of the project found rows; nothing else was found",
+            found if found.only_lacks_a_ledger() => {
+                "columns hold less than the source's values, and nothing keeps the rest"
+            }
+            _ => "the copy differs from its source",
         };
         return Lines::of(format_args!("NOT PUBLISHED: {why}; the target is what it was before"));
     };

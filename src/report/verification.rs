@@ -4,6 +4,7 @@ use super::text::{Align, columns, count, number};
 use crate::printable::Lines;
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
+use crate::verify::inexact;
 use crate::verify::structure::{ForeignKeys, Integrity};
 use crate::verify::{Level, SHOWN_MAX, TableCheck, Verification};
 
@@ -40,13 +41,10 @@ pub fn verified(table: &TableCheck) -> &'static str {
 
 /// What a verification that found nothing says of the target: no more than what was compared.
 pub fn conclusion(verification: &Verification) -> &'static str {
-    match (verification.level, verification.values_in_part) {
+    match (verification.level, verification.inexact.is_empty()) {
         (Level::Counts, _) => "each table of the target has as many rows as its source; values were not compared",
-        (_, true) => {
-            "the target holds what its columns can hold of its source; the rest, which only a ledger keeps (NaN, for \
-             example), was not compared"
-        }
-        (_, false) => "the target holds what its source holds",
+        (_, false) => "the target holds what its columns can hold of its source; the values above are more than that",
+        (_, true) => "the target holds what its source holds",
     }
 }
 
@@ -91,6 +89,18 @@ fn tables_and_schema(verification: &Verification) -> Lines {
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
         text.append(&table_findings(table));
     }
+    if !verification.inexact.is_empty() {
+        let values = count(inexact::total(&verification.inexact), "value holds", "values hold");
+        text.line(format_args!("NOT EXACT: {values} less than the source, and no ledger keeps the rest"));
+    }
+    for column in verification.inexact.iter().take(SHOWN_MAX) {
+        let values = count(column.values, "value", "values");
+        text.line(format_args!(
+            "  column `{}.{}`: {values}, the first in row {}: `{}`",
+            column.table, column.column, column.row, column.value
+        ));
+    }
+    more(&mut text, verification.inexact.len() as u64, SHOWN_MAX);
     text.append(&sentences("the schema differs", &verification.objects));
     let found: Vec<_> = verification.record.iter().map(|difference| &difference.text).collect();
     text.append(&sentences("not what it was when the file was finished", &found));

@@ -11,8 +11,9 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::quote::quote;
-use crate::types::{Codec, Placed, Rule};
-use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key, rowid_key};
+use crate::types::{Codec, Rule};
+use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key};
+use crate::verify::inexact::{self, InexactColumn, key_of};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
@@ -24,7 +25,7 @@ const KEY_SHOWN_BYTES_MAX: usize = 200;
 const LEDGER_BYTES_MAX: usize = 1024;
 
 /// What was read of one table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
     /// The digest of the source's rows, taken while they streamed.
     pub digest: TableDigest,
@@ -32,6 +33,8 @@ pub struct Copied {
     pub bytes: u64,
     /// Values that their columns do not hold whole; the ledger keeps them, where there is one.
     pub inexact_values: u64,
+    /// The columns with such values, where there is no ledger.
+    pub inexact: Vec<InexactColumn>,
 }
 
 enum Message {
@@ -185,6 +188,9 @@ impl Reader {
                 continue;
             }
             copied.inexact_values += 1;
+            if !self.metadata {
+                inexact::note(&mut copied.inexact, table, column, &key, codec.text(cell).unwrap_or_default());
+            }
             if let Some(exact) = codec.text(cell).filter(|_| self.metadata) {
                 let exact = exact.into_owned();
                 if exact.len() + key.len() > self.row_bytes_max.saturating_sub(LEDGER_BYTES_MAX) {
@@ -236,15 +242,6 @@ impl Reader {
 /// The writer has failed, which is told instead.
 fn gone() -> Error {
     Error::could_not("copy", "", "the target takes no more rows")
-}
-
-/// The row's name: its key as stored, or its place, which is the rowid that a new table gives it.
-fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: u64) -> String {
-    if table.key.is_empty() {
-        return rowid_key(i64::try_from(rows_before).unwrap_or(i64::MAX).saturating_add(1));
-    }
-    let placed: Vec<Placed<'_>> = table.key.iter().map(|place| codecs[*place].place(&cells[*place])).collect();
-    row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
 /// The row's name in a message about its size: of a key that may itself be the large value, its place is told.

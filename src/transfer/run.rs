@@ -43,6 +43,8 @@ pub struct Job<'j> {
     pub level: Level,
     /// Whether the target keeps the source's catalog, the manifest and the ledger.
     pub metadata: bool,
+    /// Whether a file without metadata is published although columns hold less than the source's values.
+    pub allow_inexact: bool,
     /// The journal mode of the published file.
     pub journal_mode: JournalMode,
     /// The page size of the file in bytes, a power of two from 512 to 65536.
@@ -63,6 +65,7 @@ impl Job<'_> {
             checks: None,
             level: Level::default(),
             metadata: true,
+            allow_inexact: false,
             journal_mode: JournalMode::default(),
             page_size_bytes: 4096,
             backup_directory: None,
@@ -203,6 +206,8 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         plan: &plan,
         level: job.level,
         source_digests: Some(copied.iter().map(|one| one.digest).collect()),
+        inexact: copied.iter().flat_map(|one| one.inexact.clone()).collect(),
+        allow_inexact: job.allow_inexact,
         checks: job.checks.as_deref(),
         metadata: job.metadata,
         published: false,
@@ -288,8 +293,11 @@ impl Outcome {
     /// When the target was not published because it differs from its source.
     pub fn ensure_published(&self) -> Result<()> {
         self.verification.ensure_sound().map_err(|error| {
-            Error::differs("migrate", format!("{} to {}", self.source, quoted(&self.target)), error.cause().to_owned())
-                .hint("the target is what it was before; the report above names the rows")
+            let object = format!("{} to {}", self.source, quoted(&self.target));
+            Error::differs("migrate", object, error.cause()).hint(match error.way_out() {
+                Some(way_out) => format!("the target is what it was before; {way_out}"),
+                None => "the target is what it was before; the report above names the rows".to_owned(),
+            })
         })
     }
 }

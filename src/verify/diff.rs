@@ -323,7 +323,7 @@ fn show_columns(
     Ok(())
 }
 
-fn shortened(value: Cow<'_, str>) -> String {
+pub(super) fn shortened(value: Cow<'_, str>) -> String {
     match value.char_indices().nth(VALUE_CHARS_MAX) {
         Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
         None => value.into_owned(),

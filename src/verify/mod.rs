@@ -6,6 +6,7 @@
 pub mod checks;
 pub mod diff;
 pub mod digest;
+pub mod inexact;
 pub mod objects;
 mod own_digest;
 pub mod record;
@@ -25,6 +26,7 @@ use crate::quote::quote;
 use crate::value::{RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
+use inexact::InexactColumn;
 pub use own_digest::schema_read_twice;
 use record::Difference;
 use rusqlite::Connection;
@@ -75,8 +77,11 @@ pub struct Verification {
     pub checks: Vec<CheckOutcome>,
     /// What was not checked, and why.
     pub not_checked: Vec<String>,
-    /// Values were compared only as far as their columns can hold them: nothing keeps the rest.
-    pub values_in_part: bool,
+    /// Columns that do not hold every value of their source, where no ledger keeps the rest: their values were compared
+    /// only as far as that goes.
+    pub inexact: Vec<InexactColumn>,
+    /// Somebody has allowed that there are such columns.
+    pub inexact_allowed: bool,
 }
 
 /// One table's part of a verification.
@@ -143,8 +148,17 @@ impl Verification {
         self.is_sound_but_for_checks() && self.checks.iter().all(|check| check.violations == 0)
     }
 
+    /// Nothing was found but values that their columns do not hold whole, and that.
+    pub fn only_lacks_a_ledger(&self) -> bool {
+        !self.is_sound() && Verification { inexact_allowed: true, ..self.clone() }.is_sound()
+    }
+
     /// Nothing but rows of the project's checks was found, if that.
     pub fn is_sound_but_for_checks(&self) -> bool {
+        self.is_sound_but_for_inexact_values() && (self.inexact_allowed || self.inexact.is_empty())
+    }
+
+    fn is_sound_but_for_inexact_values(&self) -> bool {
         self.tables.iter().all(TableCheck::is_sound)
             && self.objects.is_empty()
             && self.record.is_empty()
@@ -174,6 +188,10 @@ impl Verification {
             let many = "things are not what they were when the file was finished";
             found.push(count(self.record.len() as u64, "thing is not what it was when the file was finished", many));
         }
+        if !self.inexact_allowed && !self.inexact.is_empty() {
+            let lost = inexact::total(&self.inexact);
+            found.push(count(lost, "value is more than its column holds", "values are more than their columns hold"));
+        }
         if let Some(keys) = self.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
             found.push(count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"));
         }
@@ -183,7 +201,8 @@ impl Verification {
         for check in self.checks.iter().filter(|check| check.violations > 0) {
             found.push(format!("check `{}` found {}", check.file, count(check.violations, "row", "rows")));
         }
-        Err(Error::differs("verify", "", found.join(", ")))
+        let error = Error::differs("verify", "", found.join(", "));
+        Err(if self.only_lacks_a_ledger() { error.hint(inexact::WAY_OUT) } else { error })
     }
 }
 
@@ -197,6 +216,10 @@ pub struct Request<'r> {
     pub level: Level,
     /// The digests of the source's rows in the order of the plan's tables, where they are known already.
     pub source_digests: Option<Vec<TableDigest>>,
+    /// What the file's columns do not hold of that, where it has no ledger.
+    pub inexact: Vec<InexactColumn>,
+    /// Whether it is no fault that they do not.
+    pub allow_inexact: bool,
     /// The project's folder of checks.
     pub checks: Option<&'r Path>,
     /// Whether the file keeps a ledger.
@@ -210,18 +233,20 @@ pub struct Request<'r> {
 /// # Errors
 /// When the source or the file cannot be read at all, or somebody asks to stop. What is found is not an error.
 pub fn verify(
-    request: Request<'_>,
+    mut request: Request<'_>,
     source: &mut dyn Source,
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<Verification> {
     fault::injected()?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
-    let Request { path, plan, level, .. } = request;
-    let source_digests = match &request.source_digests {
-        Some(digests) => digests.clone(),
+    let Request { path, plan, level, metadata, .. } = request;
+    let source_digests = match request.source_digests.take() {
+        Some(digests) => digests,
         None => {
-            plan.tables.iter().map(|table| digest_of_source(source, table, request.metadata)).collect::<Result<_>>()?
+            let inexact = &mut request.inexact;
+            let digests = plan.tables.iter().map(|table| digest_of_source(source, table, metadata, inexact));
+            digests.collect::<Result<_>>()?
         }
     };
     // One connection for everything, because each reads the whole schema anew.
@@ -243,7 +268,7 @@ pub fn verify(
     let file = File { connection: &connection, path };
     let (mut tables, texts) = check_tables(file, plan, &source_digests, level, cancel, listener)?;
     cancel.check("verify")?;
-    let mut not_checked = not_checked(level, request.metadata, plan);
+    let mut not_checked = not_checked(&request);
     if level >= Level::Paranoid {
         let (tables, ledger) = (&mut tables, request.metadata);
         not_checked.extend(own_digest::compare(source, &connection, &plan.tables, &texts, ledger, tables)?);
@@ -262,7 +287,8 @@ pub fn verify(
         integrity: None,
         checks: Vec::new(),
         not_checked,
-        values_in_part: !request.metadata && has_remainders(plan),
+        inexact: request.inexact,
+        inexact_allowed: request.allow_inexact,
     };
     if level >= Level::Full {
         verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
@@ -301,12 +327,14 @@ fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Err
         foreign_keys: full.then(|| ForeignKeys { orphans: Vec::new(), total: 0, unusable: vec![error.cause().into()] }),
         integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
         checks: Vec::new(),
-        not_checked: not_checked(request.level, request.metadata, request.plan),
-        values_in_part: !request.metadata && has_remainders(request.plan),
+        not_checked: not_checked(request),
+        inexact: request.inexact.clone(),
+        inexact_allowed: request.allow_inexact,
     }
 }
 
-fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
+fn not_checked(request: &Request<'_>) -> Vec<String> {
+    let Request { level, metadata, plan, .. } = *request;
     let mut list = Vec::new();
     if level == Level::Counts {
         list.push("values (`--verify digest` compares them)".to_owned());
@@ -321,15 +349,10 @@ fn not_checked(level: Level, metadata: bool, plan: &Plan) -> Vec<String> {
             "indexes, views and triggers of the given schema (the target has no metadata that tells them)".to_owned(),
         );
     }
-    if !metadata && has_remainders(plan) {
+    if !request.inexact.is_empty() {
         list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());
     }
     list
-}
-
-/// Whether the plan has a column that cannot hold every value of its source.
-fn has_remainders(plan: &Plan) -> bool {
-    plan.tables.iter().flat_map(|table| &table.columns).any(|column| column.remainder.is_some())
 }
 
 /// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.
@@ -412,13 +435,21 @@ fn show_differences(
     Ok(())
 }
 
-/// Reads a table of the source for its digest alone.
-fn digest_of_source(source: &mut dyn Source, table: &TablePlan, ledger: bool) -> Result<TableDigest> {
+/// Reads a table of the source for its digest alone, and without a `ledger` for what its columns do not hold.
+fn digest_of_source(
+    source: &mut dyn Source,
+    table: &TablePlan,
+    ledger: bool,
+    inexact: &mut Vec<InexactColumn>,
+) -> Result<TableDigest> {
     let codecs = diff::codecs(table);
     let mut digest = TableDigest::default();
     let mut hasher = RowHasher::default();
     source.read(&diff::request(table, &codecs), &mut |cells| {
         diff::hash_source(&mut hasher, cells, &codecs, ledger);
+        if !ledger {
+            inexact::note_row(inexact, table, &codecs, cells, digest.rows);
+        }
         digest.add(hasher.finish());
         Ok(())
     })?;

@@ -106,6 +106,8 @@ pub fn verify_by(
         plan,
         level: Level::Full,
         source_digests: None,
+        inexact: Vec::new(),
+        allow_inexact: job.allow_inexact,
         checks: None,
         metadata: job.metadata,
         published: true,

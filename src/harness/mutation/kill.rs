@@ -80,6 +80,8 @@ fn verify_copy(subject: Subject<'_>, source: &mut dyn Source, path: &Path) -> Re
         plan: subject.plan,
         level: Level::Full,
         source_digests: subject.source_digests.map(<[TableDigest]>::to_vec),
+        inexact: Vec::new(),
+        allow_inexact: true,
         checks: subject.checks,
         metadata: subject.metadata,
         published: true,

@@ -201,6 +201,19 @@ impl From<&verify::Verification> for Verification {
             integrity: found.integrity.as_ref().map(Findings::from),
             checks: found.checks.iter().map(UserCheck::from).collect(),
             not_checked: found.not_checked.clone(),
+            inexact: found.inexact.iter().map(InexactColumn::from).collect(),
+        }
+    }
+}
+
+impl From<&verify::inexact::InexactColumn> for InexactColumn {
+    fn from(found: &verify::inexact::InexactColumn) -> Self {
+        InexactColumn {
+            table: found.table.to_string(),
+            column: found.column.clone(),
+            values: found.values,
+            row: found.row.clone(),
+            value: found.value.clone(),
         }
     }
 }

@@ -321,6 +321,25 @@ pub struct Verification {
     pub checks: Vec<UserCheck>,
     /// What was not checked.
     pub not_checked: Vec<String>,
+    /// Columns that hold less than the source's values, where no ledger keeps the rest; not there where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inexact: Vec<InexactColumn>,
+}
+
+/// A column that holds less than the source's values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InexactColumn {
+    /// `schema.table` in the source.
+    pub table: String,
+    /// The column in the source.
+    pub column: String,
+    /// How many values are more than it holds.
+    pub values: u64,
+    /// The first row with one, by its key.
+    pub row: String,
+    /// That value as the source spells it.
+    pub value: String,
 }
 
 /// One thing that is not what it was when the file was finished.

@@ -89,8 +89,8 @@ fn copied(rows: Vec<Vec<Cell<'static>>>) -> Result<Copied> {
     let plan = plan();
     loader.begin()?;
     finish::create_tables(&loader, &plan, true)?;
-    let (_, copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody)?;
-    Ok(copied[0])
+    let (_, mut copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody)?;
+    Ok(copied.remove(0))
 }
 
 fn refused(rows: Vec<Vec<Cell<'static>>>) -> Error {
