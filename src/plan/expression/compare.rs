@@ -1,6 +1,8 @@
 //! Comparisons: both sides are brought into one representation in which SQLite's answer is PostgreSQL's.
 
+use super::casts::strip;
 use super::decimal::{self, Decimal};
+use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
 use super::translate::{Purpose, Translator, unknown_operator};
 use super::{EpochUnit, Refusal, literals, render};
@@ -95,7 +97,7 @@ impl Translator<'_> {
         Ok(Term::from_parts(format!("({not}({}))", sql.join(" OR ")), Kind::Boolean, &all))
     }
 
-    /// `x = ANY (…)` and `x <> ALL (…)` over an array that is known.
+    /// `x operator ANY (…)` and `x operator ALL (…)` over an array that is known.
     pub fn quantified(
         &mut self,
         left: &Expr,
@@ -103,31 +105,77 @@ impl Translator<'_> {
         right: &Expr,
         any: bool,
     ) -> Result<Term, Refusal> {
+        use BinaryOperator as Op;
         let left = self.expression(left)?;
         let Some(items) = self.array_items(right)? else {
             return Err(Refusal::new("it compares with the elements of an array, which SQLite does not have"));
         };
-        match (operator, any) {
-            (BinaryOperator::Eq, true) => self.in_list(left, items, false),
-            (BinaryOperator::NotEq, false) => self.in_list(left, items, true),
-            (BinaryOperator::PGLikeMatch | BinaryOperator::PGILikeMatch, true) => {
-                let insensitive = *operator == BinaryOperator::PGILikeMatch;
-                let mut parts = Vec::with_capacity(items.len());
-                for item in items {
-                    parts.push(self.like_term(left.clone(), &item, false, insensitive)?);
+        let mut parts = Vec::with_capacity(items.len());
+        for item in items.iter().cloned() {
+            parts.push(match (operator, any) {
+                (Op::Eq, true) => return self.in_list(left, items, false),
+                (Op::NotEq, false) => return self.in_list(left, items, true),
+                (Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq, _) => {
+                    self.compare(left.clone(), &operator.to_string(), item)?
                 }
-                if parts.is_empty() {
-                    return Ok(Term::constant("0", Kind::Boolean, Constant::Boolean(false)));
+                (Op::PGLikeMatch | Op::PGILikeMatch | Op::PGNotLikeMatch | Op::PGNotILikeMatch, _) => {
+                    let negated = matches!(operator, Op::PGNotLikeMatch | Op::PGNotILikeMatch);
+                    let insensitive = matches!(operator, Op::PGILikeMatch | Op::PGNotILikeMatch);
+                    self.like_term(left.clone(), &item, negated, insensitive)?
                 }
-                let sql: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
-                let all: Vec<&Term> = parts.iter().collect();
-                Ok(Term::from_parts(format!("({})", sql.join(" OR ")), Kind::Boolean, &all))
-            }
-            _ => {
-                let word = if any { "ANY" } else { "ALL" };
-                Err(unknown_operator(&format!("{operator} {word}")))
-            }
+                _ => return Err(unknown_operator(&format!("{operator} {}", if any { "ANY" } else { "ALL" }))),
+            });
         }
+        if parts.is_empty() {
+            let sql = if any { "0" } else { "1" };
+            return Ok(Term::constant(sql, Kind::Boolean, Constant::Boolean(!any)));
+        }
+        let sql: Vec<&str> = parts.iter().map(|part| part.sql.as_str()).collect();
+        let all: Vec<&Term> = parts.iter().collect();
+        let word = if any { " OR " } else { " AND " };
+        Ok(Term::from_parts(format!("({})", sql.join(word)), Kind::Boolean, &all))
+    }
+
+    /// Rows compare by their first fields that differ; a NULL before that makes NULL.
+    pub fn compare_rows(
+        &mut self,
+        left: Vec<&Expr>,
+        operator: &BinaryOperator,
+        right: Vec<&Expr>,
+    ) -> Result<Term, Refusal> {
+        use BinaryOperator as Op;
+        let refusal = || unknown_operator(&format!("{operator} on rows"));
+        let strictly = match operator {
+            Op::Eq | Op::NotEq => operator,
+            Op::Lt | Op::LtEq => &Op::Lt,
+            Op::Gt | Op::GtEq => &Op::Gt,
+            _ => return Err(refusal()),
+        };
+        if left.len() != right.len() || left.is_empty() {
+            return Err(refusal());
+        }
+        let mut pairs = left.into_iter().zip(right).rev();
+        let (last_left, last_right) = pairs.next().ok_or_else(refusal)?;
+        let mut result = self.compare_fields(last_left, operator, last_right)?;
+        for (left, right) in pairs {
+            let decided = self.compare_fields(left, strictly, right)?;
+            let sql = match operator {
+                Op::Eq => format!("({} AND {})", decided.sql, result.sql),
+                Op::NotEq => format!("({} OR {})", decided.sql, result.sql),
+                _ => {
+                    let equal = self.compare_fields(left, &Op::Eq, right)?;
+                    format!("({} OR ({} AND {}))", decided.sql, equal.sql, result.sql)
+                }
+            };
+            result = Term::from_parts(sql, Kind::Boolean, &[&decided, &result]);
+        }
+        Ok(result)
+    }
+
+    fn compare_fields(&mut self, left: &Expr, operator: &BinaryOperator, right: &Expr) -> Result<Term, Refusal> {
+        let left = self.expression(left)?;
+        let right = self.expression(right)?;
+        self.compare(left, &operator.to_string(), right)
     }
 
     /// The two sides in one representation; `ordered` asks for one in which order is kept too.
@@ -381,6 +429,17 @@ fn duration_in(term: Term, unit: EpochUnit) -> Result<Term, Refusal> {
     let length =
         length.ok_or_else(|| Refusal::new("it compares with an interval of less than the timestamp's unit"))?;
     Ok(Term { sql: length.to_string(), kind: Kind::Duration { unit }, ..term })
+}
+
+/// The fields of `ROW(…)` or `(a, b)`.
+pub(super) fn row_fields(expression: &Expr) -> Option<Vec<&Expr>> {
+    match strip(expression) {
+        Expr::Tuple(fields) => Some(fields.iter().collect()),
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
+            plain_arguments("row", &function.args).ok()
+        }
+        _ => None,
+    }
 }
 
 fn mirrored(operator: &str) -> &str {

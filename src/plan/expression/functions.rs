@@ -1,10 +1,10 @@
 //! Scalar functions, by a whitelist: what is not here is refused.
 
 use super::casts::{array_syntax, strip};
-use super::kind::{Kind, Term};
+use super::kind::{Constant, Kind, Term};
 use super::operators::common_kind;
 use super::translate::{Translator, folded, object_name};
-use super::{Refusal, decimal};
+use super::{Refusal, decimal, render};
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 impl Translator<'_> {
@@ -25,6 +25,9 @@ impl Translator<'_> {
             return Err(unknown_function(&name));
         }
         let arguments = plain_arguments(&name, &function.args)?;
+        if matches!(name.as_str(), "similar_to_escape" | "similar_escape") {
+            return Err(Refusal::new("it uses SIMILAR TO (regular expression), which SQLite does not have"));
+        }
         if name == "date_part" || name == "date_trunc" {
             let [field, value] = arguments.as_slice() else { return Err(unknown_function(&name)) };
             let field = self.expression(field)?;
@@ -32,7 +35,7 @@ impl Translator<'_> {
             let Some(field) = field.text().map(str::to_ascii_lowercase) else {
                 return Err(Refusal::new(format!("it uses {name}() with a field that is not a literal")));
             };
-            return if name == "date_part" { self.extract(&field, value) } else { self.truncated(&field, value) };
+            return if name == "date_part" { self.date_part(&field, value) } else { self.truncated(&field, value) };
         }
         if arguments.iter().any(|argument| array_syntax(strip(argument)).is_some()) {
             return Err(Refusal::new("it builds an array, which SQLite does not have"));
@@ -98,7 +101,8 @@ impl Translator<'_> {
                 self.caveat(format!("{name}() changes only ASCII letters in SQLite"));
                 Ok(Term::from_parts(sql_of(name), Kind::Text, &all))
             }
-            ("btrim" | "ltrim" | "rtrim", [a]) if text(a) => {
+            // `TRIM(BOTH FROM x)` hides the cast to text.
+            ("btrim" | "ltrim" | "rtrim", [Kind::Text | Kind::PaddedText | Kind::NocaseText]) => {
                 let sql_name = if name == "btrim" { "trim" } else { name };
                 Ok(Term::from_parts(format!("{sql_name}({}, ' ')", arguments[0].sql), Kind::Text, &all))
             }
@@ -112,6 +116,24 @@ impl Translator<'_> {
             ("starts_with", [a, b]) if text(a) && text(b) => {
                 let (value, prefix) = (&arguments[0].sql, &arguments[1].sql);
                 Ok(Term::from_parts(format!("(substr({value}, 1, length({prefix})) = {prefix})"), Kind::Boolean, &all))
+            }
+            ("overlay", [a, b, Kind::Integer { .. }, ..]) if text(a) && text(b) && at_least(&arguments[2], 1) => {
+                overlay(&arguments).ok_or_else(|| unknown_function(name))
+            }
+            ("like_escape", [Kind::Text, Kind::Text]) => like_escape(&arguments).ok_or_else(|| unknown_function(name)),
+            ("bit_length", [Kind::Text | Kind::NocaseText]) => {
+                Ok(Term::from_parts(format!("(8 * length(CAST({} AS BLOB)))", arguments[0].sql), count, &all))
+            }
+            ("left", [a, Kind::Integer { .. }]) if text(a) && at_most(&arguments[1], -1) => {
+                let (value, n) = (&arguments[0].sql, &arguments[1].sql);
+                Ok(Term::from_parts(format!("substr({value}, 1, max(length({value}) + ({n}), 0))"), Kind::Text, &all))
+            }
+            ("right", [a, Kind::Integer { .. }]) if text(a) && at_most(&arguments[1], 0) => {
+                let sql = match &arguments[1].sql {
+                    none if none == "0" => format!("substr({}, 1, 0)", arguments[0].sql),
+                    n => format!("substr({}, 1 - ({n}))", arguments[0].sql),
+                };
+                Ok(Term::from_parts(sql, Kind::Text, &all))
             }
             ("left", [a, Kind::Integer { .. }]) if text(a) && at_least(&arguments[1], 0) => {
                 let sql = format!("substr({}, 1, {})", arguments[0].sql, arguments[1].sql);
@@ -303,6 +325,48 @@ impl Translator<'_> {
 
 fn at_least(term: &Term, least: i128) -> bool {
     term.number().is_some_and(|number| number.scale == 0 && number.unscaled >= least)
+}
+
+fn at_most(term: &Term, most: i128) -> bool {
+    term.number().is_some_and(|number| number.scale == 0 && number.unscaled <= most)
+}
+
+/// `OVERLAY(value PLACING new FROM from FOR count)`; without a count, as many as the new ones are.
+fn overlay(arguments: &[Term]) -> Option<Term> {
+    let (value, new, from) = (arguments.first()?, arguments.get(1)?, arguments.get(2)?.number()?.unscaled);
+    let after = match arguments.get(3) {
+        Some(count) if at_least(count, 0) => (from + count.number()?.unscaled).to_string(),
+        Some(_) => return None,
+        None => format!("{from} + length({})", new.sql),
+    };
+    let (value_sql, before) = (&value.sql, from - 1);
+    let sql = format!("(substr({value_sql}, 1, {before}) || {} || substr({value_sql}, {after}))", new.sql);
+    Some(Term::from_parts(sql, Kind::Text, &[value, new]))
+}
+
+/// The pattern of `LIKE pattern ESCAPE character`, which the server prints as a call, with backslashes as LIKE reads them.
+fn like_escape(arguments: &[Term]) -> Option<Term> {
+    let (pattern, escape) = (arguments.first()?.text()?, arguments.get(1)?.text()?);
+    let mut escapes = escape.chars();
+    let escape = escapes.next();
+    if escapes.next().is_some() {
+        return None;
+    }
+    let mut escaped = false;
+    let mut written = String::with_capacity(pattern.len());
+    for character in pattern.chars() {
+        if Some(character) == escape && !escaped {
+            written.push('\\');
+            escaped = true;
+        } else {
+            if character == '\\' && !escaped {
+                written.push('\\');
+            }
+            written.push(character);
+            escaped = false;
+        }
+    }
+    Some(Term::constant(render::text(&written), Kind::Text, Constant::Text(written)))
 }
 
 /// The arguments of a call without anything but expressions in it.

@@ -25,6 +25,7 @@ mod pattern;
 mod query;
 mod render;
 mod scope;
+mod spelling;
 mod temporal;
 mod translate;
 
@@ -38,7 +39,6 @@ use crate::endpoint::sqlite::version::{self, Construct};
 use kind::{Kind, Term};
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 use std::fmt;
 use translate::{Purpose, Translator};
 
@@ -144,7 +144,8 @@ pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Resu
 /// subqueries, grouping, set operations, aggregates and window functions.
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
     with_room(definition, || {
-        let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, definition).map_err(unreadable)?;
+        let dialect = PostgreSqlDialect {};
+        let mut statements = spelling::parser(&dialect, definition)?.parse_statements().map_err(unreadable)?;
         let (Some(Statement::Query(query)), true) = (statements.pop(), statements.is_empty()) else {
             return Err(Refusal::new("it is not one SELECT"));
         };
@@ -174,7 +175,7 @@ pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refus
 /// Parses one expression; anything after it is a refusal.
 fn parse(expression: &str) -> Result<Expr, Refusal> {
     let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect).try_with_sql(expression).map_err(unreadable)?;
+    let mut parser = spelling::parser(&dialect, expression)?;
     let parsed = parser.parse_expr().map_err(unreadable)?;
     match parser.peek_token_ref().token {
         sqlparser::tokenizer::Token::EOF => Ok(parsed),

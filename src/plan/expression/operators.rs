@@ -96,6 +96,17 @@ impl Translator<'_> {
         }
     }
 
+    /// `#`: what either has and not both; SQLite has no operator for it.
+    pub fn exclusive_or(&mut self, left: Term, right: Term) -> Result<Term, Refusal> {
+        match (&left.kind, &right.kind) {
+            (Kind::Integer { digits: a }, Kind::Integer { digits: b }) => {
+                let sql = format!("(({0} | {1}) - ({0} & {1}))", left.sql, right.sql);
+                Ok(Term::from_parts(sql, Kind::Integer { digits: *a.max(b) }, &[&left, &right]))
+            }
+            _ => Err(unknown_operator("#")),
+        }
+    }
+
     /// `||` of texts. NULL makes NULL in both engines.
     pub fn concatenate(&mut self, left: Term, right: Term) -> Result<Term, Refusal> {
         let textual = |term: &Term| {

@@ -101,7 +101,14 @@ impl Translator<'_> {
         ))
     }
 
-    /// EXTRACT and `date_part`.
+    /// `date_part`: what EXTRACT gives, as a `double precision`.
+    pub fn date_part(&mut self, field: &str, term: Term) -> Result<Term, Refusal> {
+        let part = self.extract(field, term)?;
+        let part = self.approximate(part);
+        Ok(Term { kind: Kind::Real, ..part })
+    }
+
+    /// EXTRACT.
     pub fn extract(&mut self, field: &str, term: Term) -> Result<Term, Refusal> {
         if term.inexact {
             self.caveat_in_view("it takes a part of a timestamp whose representation drops something")?;

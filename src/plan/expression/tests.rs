@@ -2,6 +2,7 @@
 
 mod bank;
 mod older_sqlite;
+mod spellings;
 
 use super::*;
 use crate::endpoint::sqlite::version::SqliteVersion;

@@ -1,5 +1,6 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
+use super::compare::row_fields;
 use super::kind::{Constant, Kind, Term};
 use super::query::Frame;
 use super::scope::Scope;
@@ -133,7 +134,7 @@ impl<'a> Translator<'a> {
                 self.case(operand.as_deref(), conditions, else_result.as_deref())
             }
             Expr::Substring { expr, substring_from, substring_for, .. } => {
-                let mut arguments = vec![self.expression(expr)?];
+                let mut arguments = vec![self.text_argument(expr)?];
                 let Some(from) = substring_from else { return Err(refused_form(expression)) };
                 arguments.push(self.expression(from)?);
                 if let Some(count) = substring_for {
@@ -142,13 +143,21 @@ impl<'a> Translator<'a> {
                 self.call("substr", arguments)
             }
             Expr::Position { expr, r#in } => {
-                let arguments = vec![self.expression(r#in)?, self.expression(expr)?];
+                let arguments = vec![self.text_argument(r#in)?, self.text_argument(expr)?];
                 self.call("strpos", arguments)
             }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![self.text_argument(expr)?, self.text_argument(overlay_what)?];
+                arguments.push(self.expression(overlay_from)?);
+                if let Some(count) = overlay_for {
+                    arguments.push(self.expression(count)?);
+                }
+                self.call("overlay", arguments)
+            }
             Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
-                let mut arguments = vec![self.expression(expr)?];
+                let mut arguments = vec![self.text_argument(expr)?];
                 if let Some(what) = trim_what {
-                    arguments.push(self.expression(what)?);
+                    arguments.push(self.text_argument(what)?);
                 }
                 let name = match trim_where {
                     None | Some(TrimWhereField::Both) => "btrim",
@@ -175,6 +184,9 @@ impl<'a> Translator<'a> {
             Expr::Subquery(query) => self.scalar_subquery(query),
             Expr::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
             Expr::Array(_) => Err(Refusal::new("it builds an array, which SQLite does not have")),
+            Expr::IsNormalized { .. } => {
+                Err(Refusal::new("it asks whether a text is normalized Unicode, which SQLite cannot tell"))
+            }
             Expr::CompoundFieldAccess { access_chain, .. }
                 if access_chain.iter().any(|access| matches!(access, AccessExpr::Subscript(_))) =>
             {
@@ -187,6 +199,16 @@ impl<'a> Translator<'a> {
             }
             Expr::SimilarTo { .. } => Err(Refusal::new("it uses SIMILAR TO, which SQLite does not have")),
             other => Err(refused_form(other)),
+        }
+    }
+
+    /// An argument of a function in SQL's own syntax (`TRIM(… FROM x)`), where the server does not print the cast to `text`
+    /// that it has made of a `char(n)` or a `citext`.
+    fn text_argument(&mut self, expression: &Expr) -> Result<Term, Refusal> {
+        let term = self.expression(expression)?;
+        match term.kind {
+            Kind::PaddedText | Kind::NocaseText => self.cast(term, &sqlparser::ast::DataType::Text),
+            _ => Ok(term),
         }
     }
 
@@ -223,6 +245,13 @@ impl<'a> Translator<'a> {
     }
 
     fn null_test(&mut self, inner: &Expr, test: &str) -> Result<Term, Refusal> {
+        if let Some(fields) = row_fields(inner) {
+            // Of a row, both ask about every field.
+            let fields = fields.into_iter().map(|field| self.null_test(field, test)).collect::<Result<Vec<_>, _>>()?;
+            let tests: Vec<&str> = fields.iter().map(|field| field.sql.as_str()).collect();
+            let sql = if tests.is_empty() { "1".to_owned() } else { format!("({})", tests.join(" AND ")) };
+            return Ok(Term { not_null: true, ..Term::new(sql, Kind::Boolean) });
+        }
         let term = self.expression(inner)?;
         if term.kind == Kind::Composite {
             return Err(Refusal::new(format!("it asks whether a composite value {test}, which depends on its fields")));
@@ -246,6 +275,7 @@ impl<'a> Translator<'a> {
                 Ok(Term::from_parts(format!("(NOT {})", term.sql), Kind::Boolean, &[&term]))
             }
             UnaryOperator::Plus if term.kind.is_numeric() => Ok(term),
+            UnaryOperator::PGAbs => self.call("abs", vec![term]),
             UnaryOperator::Minus => self.negative(term),
             UnaryOperator::BitwiseNot if matches!(term.kind, Kind::Integer { .. }) => {
                 Ok(Term::from_parts(format!("(~{})", term.sql), term.kind.clone(), &[&term]))
@@ -279,6 +309,11 @@ impl<'a> Translator<'a> {
                 let sql = format!("({} {word} {})", left.sql, right.sql);
                 Ok(Term::from_parts(sql, Kind::Boolean, &[&left, &right]))
             }
+            Op::Overlaps => Err(Refusal::new("it uses OVERLAPS, which SQLite does not have")),
+            Op::PGStartsWith => {
+                let arguments = vec![self.expression(left)?, self.expression(right)?];
+                self.call("starts_with", arguments)
+            }
             Op::PGLikeMatch => self.like(left, right, false, false),
             Op::PGNotLikeMatch => self.like(left, right, true, false),
             Op::PGILikeMatch => self.like(left, right, false, true),
@@ -301,6 +336,9 @@ impl<'a> Translator<'a> {
                 }
             }
             _ => {
+                if let (Some(left), Some(right)) = (row_fields(left), row_fields(right)) {
+                    return self.compare_rows(left, operator, right);
+                }
                 let left = self.expression(left)?;
                 let right = self.expression(right)?;
                 match operator {
@@ -317,6 +355,7 @@ impl<'a> Translator<'a> {
                     Op::Modulo => self.arithmetic(left, '%', right),
                     Op::BitwiseAnd => self.bitwise(left, '&', right),
                     Op::BitwiseOr => self.bitwise(left, '|', right),
+                    Op::PGBitwiseXor => self.exclusive_or(left, right),
                     Op::StringConcat => self.concatenate(left, right),
                     Op::Arrow | Op::LongArrow => self.json_member(left, right, *operator == Op::LongArrow),
                     other => Err(unknown_operator(&other.to_string())),

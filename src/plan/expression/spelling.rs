@@ -1,0 +1,50 @@
+//! Spellings of `pg_get_expr` and `pg_get_viewdef` that the parser does not take, as others of the same meaning.
+
+use super::{Refusal, unreadable};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
+
+/// A parser over the text's tokens.
+pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, sql: &str) -> Result<Parser<'a>, Refusal> {
+    let tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(|error| unreadable(error.into()))?;
+    Ok(Parser::new(dialect).with_tokens_with_locations(respelled(tokens)?))
+}
+
+/// `TRIM(BOTH FROM x)` is `btrim(x)`: the server prints the side even where nothing else stands before FROM.
+fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refusal> {
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let keyword = |at: usize| match tokens.get(at).map(|token| &token.token) {
+        Some(Token::Word(Word { keyword, quote_style: None, .. })) => Some(*keyword),
+        _ => None,
+    };
+    let mut respelled = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let called = matches!(tokens.get(at + 1).map(|token| &token.token), Some(Token::LParen));
+        let function = match (keyword(at), keyword(at + 2), keyword(at + 3)) {
+            (Some(Keyword::TRIM), Some(Keyword::BOTH), Some(Keyword::FROM)) if called => Some("btrim"),
+            (Some(Keyword::TRIM), Some(Keyword::LEADING), Some(Keyword::FROM)) if called => Some("ltrim"),
+            (Some(Keyword::TRIM), Some(Keyword::TRAILING), Some(Keyword::FROM)) if called => Some("rtrim"),
+            (Some(Keyword::SIMILAR), ..) if keyword(at + 1) != Some(Keyword::TO) => {
+                return Err(Refusal::new(
+                    "it uses SUBSTRING … SIMILAR (regular expression), which SQLite does not have",
+                ));
+            }
+            _ => None,
+        };
+        match function {
+            Some(name) => {
+                respelled.push(TokenWithSpan { token: Token::make_word(name, None), span: token.span });
+                respelled.push(tokens[at + 1].clone());
+                at += 4;
+            }
+            None => {
+                respelled.push(token.clone());
+                at += 1;
+            }
+        }
+    }
+    Ok(respelled)
+}
