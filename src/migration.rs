@@ -6,7 +6,7 @@
 use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::postgres::{PostgresSource, STALL_TIMEOUT_DEFAULT};
+use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
@@ -20,7 +20,6 @@ use crate::transfer::run::{self, Job, Outcome};
 use crate::verify::Level;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// One migration: from where, to where, and how. Nothing is opened before it runs.
 #[derive(Clone)]
@@ -38,8 +37,7 @@ pub struct Migration {
     page_size_bytes: u32,
     backups: Option<PathBuf>,
     wait_ms: u32,
-    stall_timeout: Option<Duration>,
-    listener: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+    patience: Patience,
 }
 
 /// A plan, and what it was made from.
@@ -70,8 +68,7 @@ impl Migration {
             page_size_bytes: defaults.page_size_bytes,
             backups: None,
             wait_ms: defaults.wait_ms,
-            stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
-            listener: None,
+            patience: Patience::default(),
         }
     }
 
@@ -158,16 +155,16 @@ impl Migration {
         self
     }
 
-    /// How long the server may send nothing while it owes an answer, until the run ends with an error that says how far
-    /// it came; `None` waits for ever. Ten minutes, unless this is called.
-    pub fn stall_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.stall_timeout = limit;
+    /// How a server that is silent and tables that are locked are waited for. Its listener is that of
+    /// [`Migration::on_event`], too.
+    pub fn patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
         self
     }
 
     /// Who hears what happens; called from the threads that work.
     pub fn on_event(mut self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        self.listener = Some(Arc::new(listener));
+        self.patience.listener = Some(Arc::new(listener));
         self
     }
 
@@ -191,7 +188,7 @@ impl Migration {
     }
 
     fn run_until(self, cancel: &Cancel) -> Result<Migrated> {
-        let listener: &Listener<'_> = match &self.listener {
+        let listener: &Listener<'_> = match &self.patience.listener {
             Some(listener) => &**listener,
             None => &nobody,
         };
@@ -206,13 +203,15 @@ impl Migration {
     ///
     /// # Errors
     /// When the migration cannot be planned or carried out, or `cancel` is set. The target is what it was before.
+    ///
+    /// What is waited for ([`Event::Waiting`]) hears whoever [`Migration::on_event`] names.
     pub fn attempt(&self, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
         self.with_job(|job| {
             // The target is looked at before anybody waits for a server.
             if job.target.as_os_str().is_empty() {
                 return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
             }
-            let mut source = connect_within(&self.source, self.stall_timeout, cancel)?;
+            let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
             run::migrate(source.as_mut(), job, cancel, listener)
         })
     }
@@ -224,7 +223,7 @@ impl Migration {
     /// set. Refusals are in the plan.
     pub fn plan(&self, cancel: &Cancel) -> Result<Planned> {
         self.with_job(|job| {
-            let mut source = connect_within(&self.source, self.stall_timeout, cancel)?;
+            let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
             let (catalog, plan) = run::plan(source.as_mut(), job)?;
             Ok(Planned { source: source.describe(), catalog, plan })
         })
@@ -271,18 +270,16 @@ impl Migration {
 /// # Errors
 /// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
 pub fn connect(source: &str, cancel: &Cancel) -> Result<Box<dyn Source>> {
-    connect_within(source, Some(STALL_TIMEOUT_DEFAULT), cancel)
+    connect_within(source, Patience::default(), cancel)
 }
 
-/// Connects to a source, which may be silent for so long while it owes an answer; `None` is for ever.
+/// Connects to a source, which is waited for with that patience.
 ///
 /// # Errors
 /// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
-pub fn connect_within(source: &str, stall_timeout: Option<Duration>, cancel: &Cancel) -> Result<Box<dyn Source>> {
+pub fn connect_within(source: &str, patience: Patience, cancel: &Cancel) -> Result<Box<dyn Source>> {
     match Endpoint::parse(source)? {
-        Endpoint::Postgres(url) => {
-            Ok(Box::new(PostgresSource::reach(&url, cancel)?.stall_timeout(stall_timeout).snapshot()?))
-        }
+        Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(&url, patience, cancel)?.snapshot()?)),
         Endpoint::Sqlite(path) => {
             Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be a source yet")
                 .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))

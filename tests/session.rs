@@ -294,7 +294,8 @@ fn a_table_that_stays_locked_is_told_with_whoever_holds_it() {
     release.send(()).unwrap();
     holder.join().unwrap();
     let told = error.to_string();
-    assert!(told.contains("stayed locked by another session for 1.5 s") && told.contains("(holder) holds"), "{told}");
+    assert!(told.contains("stayed locked by another session for 1.5 s: table `public.held`: process "), "{told}");
+    assert!(told.contains("application holder, in a transaction since 2") && told.contains("holds it"), "{told}");
     assert!(error.way_out().is_some_and(|hint| hint.contains("pg_terminate_backend")));
 }
 

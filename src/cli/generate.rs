@@ -1,6 +1,7 @@
 //! `whimbrel generate`
 
 use super::exit::Exit;
+use super::options::ServerWaiting;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
@@ -14,6 +15,7 @@ use crate::report::message::Message;
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Fill a database with random rows that satisfy its types, keys, foreign keys and checks
@@ -50,6 +52,8 @@ pub struct Args {
     #[arg(long, value_name = "PROJECT")]
     project: Option<PathBuf>,
     #[command(flatten)]
+    server: ServerWaiting,
+    #[command(flatten)]
     pub(super) output: OutputOptions,
 }
 
@@ -82,9 +86,10 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         hints,
         ..Options::default()
     };
-    let filling = Filling { options, tables: args.tables.clone(), append: args.append };
+    let progress = Arc::new(output.progress());
+    let patience = args.server.patience(progress.listener());
+    let filling = Filling { options, tables: args.tables.clone(), append: args.append, patience };
     let start = Instant::now();
-    let progress = output.progress();
     let filled = fill(&endpoint, &filling, cancel, &|event| progress.hear(event));
     progress.finish();
     let done = generated::message(&filled?, &endpoint.to_string(), args.seed, start.elapsed());

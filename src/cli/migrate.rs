@@ -2,7 +2,7 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{BackupPlace, Choosing, Endpoints, Silence, Verifying, Waiting, Writing};
+use super::options::{BackupPlace, Choosing, Endpoints, ServerWaiting, Verifying, Waiting, Writing};
 use super::output::{Output, OutputOptions};
 use super::plan;
 use crate::cancel::Cancel;
@@ -10,12 +10,12 @@ use crate::error::{Kind, Result};
 use crate::report::message::{self, Message};
 use crate::report::{outcome, verification};
 use clap::Args as ClapArgs;
+use std::sync::Arc;
 
 /// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
 ///
 /// The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
-/// it is then what it was before. A source table that another session has locked even against readers is waited for 30
-/// seconds, or as long as the URL says (`options=-c%20lock_timeout%3D5s`; 0 is for ever).
+/// it is then what it was before.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -37,7 +37,7 @@ pub struct Args {
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
-    silence: Silence,
+    server: ServerWaiting,
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
@@ -63,10 +63,11 @@ const PLANNING: &str = "plan the migration";
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     route.require_target()?;
+    let progress = Arc::new(if args.dry_run { output.notices() } else { output.progress() });
     let mut migration = route
         .migration(&args.choosing, &args.writing)?
         .wait_ms(args.waiting.wait_ms)
-        .stall_timeout(args.silence.limit());
+        .patience(args.server.patience(progress.listener()));
     if let Some(level) = args.verifying.verify {
         migration = migration.verify(level.into());
     }
@@ -76,7 +77,6 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     if args.dry_run {
         return plan::show(&route, &args.choosing, &migration, output, cancel);
     }
-    let progress = output.progress();
     let attempted = migration.attempt(cancel, &|event| progress.hear(event));
     progress.finish();
     let mut done = attempted.map_err(|error| match error.kind() == Kind::Usage && error.operation() == PLANNING {

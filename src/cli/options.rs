@@ -1,6 +1,6 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
-use crate::endpoint::postgres::STALL_TIMEOUT_DEFAULT;
+use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::plan::choices::RuleName;
 use crate::redact::may_hold_password;
@@ -110,7 +110,7 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Silence {
     /// End the run when nothing has come from the server for so many seconds while it owes an answer, 0 for never;
-    /// waiting for locks counts on top, without a limit where the URL says `lock_timeout=0`
+    /// waiting for locks counts on top
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_TIMEOUT_DEFAULT.as_secs())]
     stall_timeout: u64,
 }
@@ -118,8 +118,34 @@ pub struct Silence {
 impl Silence {
     /// The limit; `None` for ever.
     pub fn limit(self) -> Option<Duration> {
-        (self.stall_timeout > 0).then(|| Duration::from_secs(self.stall_timeout.min(SECONDS_MAX)))
+        (self.stall_timeout > 0).then(|| seconds(self.stall_timeout))
     }
+}
+
+/// How a server is waited for that is read.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ServerWaiting {
+    #[command(flatten)]
+    silence: Silence,
+    /// Wait so many seconds for tables that other sessions have locked even against readers, all together, 0 for ever; who
+    /// holds them is told after two seconds [default: what the URL says as `lock_timeout`, or 30]
+    #[arg(long, value_name = "SECONDS")]
+    lock_wait: Option<u64>,
+}
+
+impl ServerWaiting {
+    /// The same for the library; `listener` hears what is waited for.
+    pub fn patience(self, listener: WaitListener) -> Patience {
+        Patience {
+            stall_timeout: self.silence.limit(),
+            lock_wait: self.lock_wait.map(seconds),
+            listener: Some(listener),
+        }
+    }
+}
+
+fn seconds(typed: u64) -> Duration {
+    Duration::from_secs(typed.min(SECONDS_MAX))
 }
 
 /// More than a clock may be asked for is for ever, or near it: thirty years.

@@ -104,14 +104,26 @@ impl Output {
         self.progress_on(stream::errors_go_to_a_terminal())
     }
 
+    /// Whoever shows what a run waits for, and nothing else of it.
+    pub fn notices(&self) -> Progress {
+        self.of(Progress::notices)
+    }
+
     /// As [`Output::progress`], for a standard error that is a terminal or is not.
     pub(super) fn progress_on(&self, is_terminal: bool) -> Progress {
-        if self.options.json {
-            return Progress::messages();
+        match is_terminal {
+            _ if self.options.no_progress => self.of(Progress::notices),
+            true => self.of(Progress::bar),
+            false => self.of(Progress::lines),
         }
-        if self.options.quiet || self.options.no_progress {
-            return Progress::silent();
+    }
+
+    /// Messages for programs, nothing for who wants quiet, and that style for people.
+    fn of(&self, for_people: impl FnOnce() -> Progress) -> Progress {
+        match (self.options.json, self.options.quiet) {
+            (true, _) => Progress::messages(),
+            (false, true) => Progress::silent(),
+            (false, false) => for_people(),
         }
-        if is_terminal { Progress::bar() } else { Progress::lines() }
     }
 }

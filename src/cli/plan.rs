@@ -2,7 +2,7 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{Choosing, Endpoints, Silence};
+use super::options::{Choosing, Endpoints, ServerWaiting};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{TargetFile, shown};
@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::migration::{Migration, Planned};
 use crate::report::{message, plan};
 use clap::Args as ClapArgs;
+use std::sync::Arc;
 
 /// Show what a migrate would do, and write nothing
 ///
@@ -28,7 +29,7 @@ pub struct Args {
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
-    silence: Silence,
+    server: ServerWaiting,
     #[command(flatten)]
     pub(super) output: OutputOptions,
 }
@@ -39,7 +40,8 @@ pub struct Args {
 /// When the source cannot be read, or the plan has refusals.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
-    let migration = route.migration(&args.choosing, &Default::default())?.stall_timeout(args.silence.limit());
+    let patience = args.server.patience(Arc::new(output.notices()).listener());
+    let migration = route.migration(&args.choosing, &Default::default())?.patience(patience);
     show(&route, &args.choosing, &migration, output, cancel)
 }
 

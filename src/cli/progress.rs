@@ -1,12 +1,14 @@
 //! Progress of a run: a bar on a terminal, plain lines every few seconds elsewhere, messages for programs.
 
 use super::stream::{complain, print_json};
+use crate::endpoint::postgres::WaitListener;
 use crate::event::{Event, Phase};
 use crate::printable::one_line;
 use crate::report::message::{self, Message};
+use crate::report::outcome::waiting_for;
 use crate::report::{bytes, count, duration, number};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Time between two plain lines.
@@ -22,6 +24,7 @@ pub struct Progress {
 
 enum Style {
     Silent,
+    Notices,
     Bar(ProgressBar),
     Lines,
     Messages,
@@ -41,6 +44,11 @@ impl Progress {
     /// Shows nothing.
     pub fn silent() -> Self {
         Self::new(Style::Silent)
+    }
+
+    /// What is waited for, as lines on standard error, and nothing else.
+    pub fn notices() -> Self {
+        Self::new(Style::Notices)
     }
 
     /// A bar on standard error.
@@ -78,6 +86,12 @@ impl Progress {
         Progress { style, state: Mutex::new(state) }
     }
 
+    /// Hears for somebody who keeps the listener.
+    pub fn listener(self: &Arc<Self>) -> WaitListener {
+        let progress = Arc::clone(self);
+        Arc::new(move |event| progress.hear(event))
+    }
+
     /// Takes one event.
     pub fn hear(&self, event: Event) {
         if matches!(self.style, Style::Silent) {
@@ -85,9 +99,19 @@ impl Progress {
         }
         // A state that a panicking thread left behind is still fit for showing.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Waiting(waiting) = &event {
+            let text = waiting_for(waiting);
+            match &self.style {
+                Style::Silent => {}
+                Style::Notices | Style::Lines => complain(&text),
+                Style::Bar(bar) => bar.suspend(|| complain(&text)),
+                Style::Messages => Message::of_event(&event).iter().for_each(|message| print_json(&message.line())),
+            }
+            return;
+        }
         let told = state.take(&event);
         match &self.style {
-            Style::Silent => {}
+            Style::Silent | Style::Notices => {}
             Style::Bar(bar) => {
                 bar.set_length(state.rows_expected.max(state.rows).max(1));
                 bar.set_position(state.rows);
@@ -156,7 +180,7 @@ impl State {
                 self.bytes += bytes;
             }
             Event::RowsVerified { rows } => self.rows += rows,
-            Event::TableFinished { .. } => {}
+            Event::TableFinished { .. } | Event::Waiting(_) => {}
             Event::IndexStarted { index } => {
                 self.subject = format!("index {index}");
                 return true;
@@ -226,7 +250,7 @@ mod tests {
             let no_progress = OutputOptions { no_progress: true, ..plain };
             let json = OutputOptions { json: true, quiet: true, ..plain };
             assert!(matches!(progress(quiet, is_terminal).style, Style::Silent));
-            assert!(matches!(progress(no_progress, is_terminal).style, Style::Silent));
+            assert!(matches!(progress(no_progress, is_terminal).style, Style::Notices));
             assert!(matches!(progress(json, is_terminal).style, Style::Messages));
         }
     }

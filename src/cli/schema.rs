@@ -1,6 +1,7 @@
 //! `whimbrel schema`
 
 use super::exit::Exit;
+use super::options::Silence;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
@@ -14,6 +15,7 @@ use crate::schema::{Event, Migrations, Options, Report, Runner, To, new_migratio
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Versioned migrations of a schema: up, down, and up again, on SQLite and PostgreSQL
@@ -55,6 +57,8 @@ struct Where {
     /// The name of the history table
     #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
     history_table: String,
+    #[command(flatten)]
+    silence: Silence,
 }
 
 /// How long to wait for others.
@@ -374,7 +378,7 @@ fn ran(runner: &Runner, done: Result<Report>, output: &Output) -> Result<Exit> {
 
 impl Where {
     fn options(&self) -> Options {
-        Options { history_table: self.history_table.clone(), ..Options::default() }
+        Options { history_table: self.history_table.clone(), stall_timeout: self.silence.limit(), ..Options::default() }
     }
 }
 
@@ -417,6 +421,7 @@ impl Found {
     fn runner(self, options: Options, output: &Output) -> Result<Runner> {
         let migrations = Migrations::from_dir(&self.folder)?;
         let output = *output;
+        let options = Options { wait_listener: Some(Arc::new(output.notices()).listener()), ..options };
         let runner = match &self.database {
             Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
             Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,

@@ -2,7 +2,7 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{Choosing, Endpoints, Silence, Verifying};
+use super::options::{Choosing, Endpoints, ServerWaiting, Verifying};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{quoted, shown};
@@ -14,6 +14,7 @@ use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Compare a finished file with its source, value by value
 ///
@@ -40,7 +41,7 @@ pub struct Args {
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
-    silence: Silence,
+    server: ServerWaiting,
     #[command(flatten)]
     pub(super) output: OutputOptions,
 }
@@ -68,8 +69,8 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         checks: checks.as_deref(),
     };
     let level = options.level;
-    let mut source = connect_within(route.secret_source(), args.silence.limit(), cancel)?;
-    let progress = output.progress();
+    let progress = Arc::new(output.progress());
+    let mut source = connect_within(route.secret_source(), args.server.patience(progress.listener()), cancel)?;
     let checked = recheck::verify(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;

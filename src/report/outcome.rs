@@ -4,11 +4,13 @@ use super::text::{Align, bytes, columns, count, duration, number};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::shown;
+use crate::event::Waiting;
 use crate::printable::Lines;
 use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::Outcome;
 use crate::verify::Level;
+use std::time::Duration;
 
 /// The whole report.
 pub fn text(outcome: &Outcome, how: &How) -> Lines {
@@ -42,6 +44,13 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
     text.blank();
     text.append(&ending(outcome, how));
     text
+}
+
+/// What a run waits for, among messages of other programs.
+pub fn waiting_for(waiting: &Waiting) -> Lines {
+    let limit = waiting.left_ms.map(|left_ms| format!(" for at most {}", duration(Duration::from_millis(left_ms))));
+    let limit = limit.unwrap_or_default();
+    Lines::of(format_args!("whimbrel: waiting for {waiting}; waiting on{limit}, Ctrl-C ends it"))
 }
 
 fn published(outcome: &Outcome) -> String {

@@ -9,6 +9,7 @@ use super::history::Entry;
 use super::plan::Step;
 use super::tokens::Dialect;
 use crate::Result;
+use crate::endpoint::postgres::{STALL_TIMEOUT_DEFAULT, WaitListener};
 
 /// Who is told what happens.
 pub(crate) type Observer<'o> = dyn FnMut(&Event) + Send + 'o;
@@ -38,6 +39,11 @@ pub struct Options {
     pub allow_out_of_order: bool,
     /// `validate` takes a pending migration as work to do and not as a problem.
     pub allow_pending: bool,
+    /// PostgreSQL: how long the server may send nothing while it owes an answer and is not at work on it; `None` is for
+    /// ever.
+    pub stall_timeout: Option<Duration>,
+    /// PostgreSQL: who hears, after two seconds, which lock of the server is waited for.
+    pub wait_listener: Option<WaitListener>,
     /// The name of the history table.
     pub history_table: String,
     /// PostgreSQL: the URL of an empty database in which `validate` builds the schema that the migrations produce.
@@ -54,6 +60,8 @@ impl std::fmt::Debug for Options {
             lock_retries,
             allow_out_of_order,
             allow_pending,
+            stall_timeout,
+            wait_listener: _,
             history_table,
             scratch_url,
         } = self;
@@ -64,9 +72,10 @@ impl std::fmt::Debug for Options {
             .field("lock_retries", lock_retries)
             .field("allow_out_of_order", allow_out_of_order)
             .field("allow_pending", allow_pending)
+            .field("stall_timeout", stall_timeout)
             .field("history_table", history_table)
             .field("scratch_url", &scratch_url.as_deref().map(crate::redact::url))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,6 +88,8 @@ impl Default for Options {
             lock_retries: 5,
             allow_out_of_order: false,
             allow_pending: false,
+            stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
+            wait_listener: None,
             history_table: "schema_migrations".to_owned(),
             scratch_url: None,
         }

@@ -12,6 +12,7 @@ mod failure;
 mod lock;
 mod record;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
@@ -28,13 +29,13 @@ use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    Access, ChosenPath, PIN, connect, connect_beside, connect_options, explain_connecting, leave,
+    Access, ChosenPath, Lookout, PIN, connect, connect_beside, connect_options, explain_connecting, leave,
 };
 use crate::quote::quote;
 use crate::redact::ESCAPES;
 use crate::{Error, Result};
 
-use bridge::Bridge;
+use bridge::{Bridge, Guard};
 pub(crate) use failure::Explained;
 use record::ChosenRole;
 
@@ -60,6 +61,9 @@ struct Session {
     endpoint: String,
     options: Options,
     connection: Option<PgConnection>,
+    /// The server's process behind that connection.
+    process: i32,
+    guard: Arc<Guard>,
     /// Held by its session alone; closing it lets go.
     lock: Option<PgConnection>,
     place: Option<Place>,
@@ -78,7 +82,10 @@ impl Postgres {
     pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
         let (connect, url) = read_url("PostgreSQL URL", url)?;
         let endpoint = url.to_string();
-        Ok(Postgres { bridge: Bridge::new()?, session: Session::new(connect, url, endpoint, options) })
+        let lookout = Lookout::new(connect.clone(), options.wait_listener.clone());
+        let guard = Guard::new(lookout, options.stall_timeout);
+        let bridge = Bridge::new(Arc::clone(&guard))?;
+        Ok(Postgres { bridge, session: Session::new(connect, url, endpoint, options, guard) })
     }
 }
 
@@ -93,9 +100,17 @@ fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
 }
 
 impl Session {
-    fn new(connect: PgConnectOptions, url: PostgresUrl, endpoint: String, options: Options) -> Session {
+    fn new(
+        connect: PgConnectOptions,
+        url: PostgresUrl,
+        endpoint: String,
+        options: Options,
+        guard: Arc<Guard>,
+    ) -> Session {
         Session {
             connect,
+            process: 0,
+            guard,
             url,
             endpoint,
             options,
@@ -116,15 +131,23 @@ impl Session {
 
     /// The connection that works, and where the history is.
     async fn open(&mut self) -> Result<(&mut PgConnection, Place)> {
+        if self.guard.take_broken() {
+            self.connection = None;
+        }
         if self.connection.is_none() {
+            self.guard.lookout.look_at(0);
             let (mut connection, path) =
                 connect_beside(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
             sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
+            self.process =
+                self.guard.lookout.look_at_connection(&mut connection).await.could_not("connect to", self.object())?;
             self.role = ChosenRole::of(&mut connection).await.could_not("connect to", self.object())?;
             (self.chosen, self.path) = (path.clone(), path);
             self.connection = Some(connection);
             self.place = None;
         }
+        // A second session, for a database of its own, may have been looked at meanwhile.
+        self.guard.lookout.look_at(self.process);
         let object = self.object();
         let Some(connection) = self.connection.as_mut() else {
             return Err(Error::could_not("connect to", object, "the connection is gone"));
@@ -244,7 +267,8 @@ impl Session {
         if let Some(url) = self.options.scratch_url.clone() {
             let (connect, url) = read_url("URL of the scratch database", &url)?;
             let endpoint = url.to_string();
-            return Session::new(connect, url, endpoint, quiet).build(steps).await;
+            let guard = Arc::clone(&self.guard);
+            return Session::new(connect, url, endpoint, quiet, guard).build(steps).await;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -262,7 +286,8 @@ impl Session {
                 error.hint("name an empty database with `scratch_url`, or grant the right to create one")
             })?;
         let connect = self.connect.clone().database(&name);
-        let built = Session::new(connect, self.url.clone(), name.clone(), quiet).build(steps).await;
+        let guard = Arc::clone(&self.guard);
+        let built = Session::new(connect, self.url.clone(), name.clone(), quiet, guard).build(steps).await;
         let (connection, _) = self.open().await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
         let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;

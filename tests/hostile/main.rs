@@ -3,4 +3,5 @@
 mod path;
 mod snapshot;
 mod support;
+mod waiting;
 mod wire;

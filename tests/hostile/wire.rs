@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What happens to the server's messages.
 #[derive(Debug, Clone, Copy)]
-enum Harm {
+pub enum Harm {
     None,
     /// In the message of that number this byte is changed by that mask.
     Flip {
@@ -24,18 +24,22 @@ enum Harm {
     Stop {
         bytes: usize,
     },
+    /// From the first message on that has these bytes nothing is carried on, and nothing is closed.
+    StopAt {
+        tag: &'static [u8],
+    },
 }
 
 /// Kind and length of each message of the server, its first byte and its length field counted.
 type Heard = Arc<Mutex<Vec<(u8, usize)>>>;
 
-struct Proxy {
-    port: u16,
+pub struct Proxy {
+    pub port: u16,
     heard: Heard,
 }
 
 impl Proxy {
-    fn new(upstream: &str, harm: Harm) -> Proxy {
+    pub fn new(upstream: &str, harm: Harm) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Heard::default();
@@ -76,6 +80,10 @@ fn carry(mut client: TcpStream, mut server: TcpStream, harm: Harm, heard: &Mutex
                 thread::sleep(Duration::from_secs(120));
                 return;
             }
+            Harm::StopAt { tag } if message.windows(tag.len()).any(|bytes| bytes == tag) => {
+                thread::sleep(Duration::from_secs(120));
+                return;
+            }
             _ => {}
         }
         if client.write_all(&message).is_err() {
@@ -88,7 +96,7 @@ fn carry(mut client: TcpStream, mut server: TcpStream, harm: Harm, heard: &Mutex
 }
 
 /// Where the server is, and the same URL by way of a port of this machine, without TLS.
-fn by_way_of(url: &str, port: u16) -> (String, String) {
+pub fn by_way_of(url: &str, port: u16) -> (String, String) {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap();
     let (user, place) = authority.rsplit_once('@').map_or((String::new(), authority), |(u, p)| (format!("{u}@"), p));

@@ -7,7 +7,8 @@
 use super::connect::{Access, close, connect, connect_options};
 use super::failure::{explain, explain_connecting};
 use super::fence::{fenced, fenced_read};
-use super::wait::{Ended, wait, wait_with};
+use super::lookout::{Lookout, Patience};
+use super::wait::{Ended, Silence, Watch};
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
@@ -25,8 +26,6 @@ const CONNECT_TIMEOUT_SECONDS_DEFAULT: u64 = 15;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for a table that another session keeps even from readers, where the URL sets no `lock_timeout`.
 const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
-/// How long the server may send nothing while it owes an answer, unless somebody says otherwise.
-pub const STALL_TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 
 /// One connection, one snapshot.
 ///
@@ -40,7 +39,8 @@ pub struct Session {
     label: String,
     pub(super) version: u32,
     pub(super) lock_timeout: Duration,
-    stall_timeout: Option<Duration>,
+    pub(super) patience: Patience,
+    pub(super) lookout: Lookout,
     /// The relations that the snapshot holds, with their numbers in the server's catalog.
     pub(super) held: HashMap<QualifiedName, i64>,
     /// The relations that others changed each time that the snapshot was taken; it does not hold them.
@@ -52,14 +52,21 @@ impl Session {
     ///
     /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL is
     /// in seconds, 15 without it, and 0 waits for ever. Tables that are locked even for readers are waited for 30 seconds
-    /// together, or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever, and then a server that has
-    /// gone silent meanwhile cannot be told from one that waits).
+    /// together, or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever).
     ///
     /// # Errors
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
     /// was asked for.
     pub fn connect(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
-        let mut session = Self::reach(url, cancel)?;
+        Self::connect_within(url, Patience::default(), cancel)
+    }
+
+    /// As [`Session::connect`], with patience of another length.
+    ///
+    /// # Errors
+    /// As [`Session::connect`].
+    pub fn connect_within(url: &PostgresUrl, patience: Patience, cancel: &Cancel) -> Result<Self> {
+        let mut session = Self::reach(url, patience, cancel)?;
         session.begin()?;
         Ok(session)
     }
@@ -68,7 +75,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::connect`].
-    pub(super) fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
+    pub(super) fn reach(url: &PostgresUrl, patience: Patience, cancel: &Cancel) -> Result<Self> {
         refuse_async_context("connect")?;
         let label = format!("`{url}`");
         let options = connect_options(url.secret()).map_err(|error| explain_connecting(url, &error))?;
@@ -93,7 +100,8 @@ impl Session {
                 _ => tokio::time::timeout(Duration::from_secs(seconds), connecting).await.ok().transpose(),
             }
         };
-        let connection = match runtime.block_on(wait(cancel, None, connecting)) {
+        let watch = Watch { cancel, silence: Silence::Limited(None), lookout: None, lock_wait: None };
+        let connection = match runtime.block_on(watch.wait(connecting)) {
             Ok(Some(connection)) => connection,
             Ok(None) => {
                 let cause = format!("no answer within {seconds} s");
@@ -109,16 +117,12 @@ impl Session {
             cancel: cancel.clone(),
             label,
             version: 0,
-            lock_timeout: LOCK_TIMEOUT_DEFAULT,
-            stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
+            lock_timeout: patience.lock_wait.unwrap_or(LOCK_TIMEOUT_DEFAULT),
+            lookout: Lookout::new(options, patience.listener.clone()),
+            patience,
             held: HashMap::new(),
             changed: HashSet::new(),
         })
-    }
-
-    /// How long the server may send nothing while it owes an answer; `None` for as long as it likes.
-    pub(super) fn set_stall_timeout(&mut self, limit: Option<Duration>) {
-        self.stall_timeout = limit;
     }
 
     /// The server's version as a number, for example 150018 for 15.18.
@@ -143,12 +147,12 @@ impl Session {
         object: impl fmt::Display,
         sql: &str,
     ) -> Result<Vec<Vec<Option<String>>>> {
-        let rows = self.run(operation, &object, sql, self.stall_timeout)?;
+        let rows = self.run(operation, &object, sql, Silence::Limited(self.patience.stall_timeout))?;
         rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error))).collect()
     }
 
-    /// As [`Session::query_rows`], for what the server computes over all rows of a table before it says a word: its
-    /// silence has no limit, and only keepalive tells that nobody is there any more.
+    /// As [`Session::query_rows`], for what the server computes over all rows of a table before it says a word: as long
+    /// as it is at work, its silence has no limit.
     ///
     /// # Errors
     /// As [`Session::query_rows`].
@@ -158,7 +162,7 @@ impl Session {
         object: impl fmt::Display,
         sql: &str,
     ) -> Result<Vec<Vec<Option<String>>>> {
-        let rows = self.run(operation, &object, sql, None)?;
+        let rows = self.run(operation, &object, sql, Silence::UnlessAtWork(self.patience.stall_timeout))?;
         rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error))).collect()
     }
 
@@ -167,7 +171,7 @@ impl Session {
     /// # Errors
     /// As [`Session::query_rows`]; also a row that does not have the form of `T`.
     pub(super) fn query_json<T: serde::de::DeserializeOwned>(&mut self, operation: &str, sql: &str) -> Result<Vec<T>> {
-        let rows = self.run(operation, &self.label.clone(), sql, self.stall_timeout)?;
+        let rows = self.run(operation, &self.label.clone(), sql, Silence::Limited(self.patience.stall_timeout))?;
         let decode = |row: &PgRow| {
             let value = fenced_read(|| row.try_get_raw(0)).map_err(|error| explain(operation, &self.label, &error))?;
             let text = value.as_str().map_err(|error| Error::could_not(operation, &self.label, error))?;
@@ -194,13 +198,13 @@ impl Session {
         const OPERATION: &str = "read";
         refuse_async_context(OPERATION)?;
         let mut connection = self.take_connection(OPERATION, &object)?;
-        let (cancel, limit) = (&self.cancel, self.stall_timeout);
+        let (cancel, watch) = (&self.cancel, self.watch(Silence::Limited(self.patience.stall_timeout), None));
         let mut messages: u64 = 0;
         let outcome = self.runtime.block_on(async {
-            let mut stream = wait(cancel, limit, connection.copy_out_raw(sql)).await?;
+            let mut stream = watch.wait(connection.copy_out_raw(sql)).await?;
             // One poll serves as many messages as the socket has; a stop is looked for by one load for each of
             // them, and by its waker only where there is nothing to read.
-            wait_with(cancel, limit, |context| {
+            let receiving = watch.poll(|context| {
                 loop {
                     match fenced(|| stream.poll_next_unpin(context)) {
                         Ok(Poll::Ready(Some(Ok(message)))) => {
@@ -219,8 +223,8 @@ impl Session {
                         Ok(Poll::Pending) => return Poll::Pending,
                     }
                 }
-            })
-            .await
+            });
+            receiving.await
         });
         match outcome {
             Ok(()) => {
@@ -235,9 +239,8 @@ impl Session {
     /// Ends the transaction and the connection in good order; dropping the session does the same.
     pub fn close(self) {}
 
-    /// Runs statements that wait for locks, at most for `locks`, without it for ever: the server's silence then has no
-    /// limit. After a refusal by the server, which is told as it came, the session is whole; after anything else it is
-    /// not.
+    /// Runs statements that wait for locks, at most for `locks`, without it for ever, and tells after two seconds whose.
+    /// After a refusal by the server, which is told as it came, the session is whole; after anything else it is not.
     ///
     /// # Errors
     /// The outer one for a stop, silence and a connection that failed, the inner one for what the server refuses.
@@ -249,8 +252,12 @@ impl Session {
     ) -> Result<Result<(), sqlx::Error>> {
         let mut connection = self.take_connection(operation, &self.label.clone())?;
         let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let limit = self.stall_timeout.zip(locks).and_then(|(silence, locks)| silence.checked_add(locks));
-        match self.runtime.block_on(wait(&self.cancel, limit, statement.execute(&mut connection))) {
+        let stall = self.patience.stall_timeout;
+        let silence = match locks {
+            Some(locks) => Silence::Limited(stall.and_then(|stall| stall.checked_add(locks))),
+            None => Silence::UnlessAtWork(stall),
+        };
+        match self.runtime.block_on(self.watch(silence, locks).wait(statement.execute(&mut connection))) {
             Err(Ended::Failed(error)) if error.as_database_error().is_some() => {
                 self.connection = Some(connection);
                 Ok(Err(error))
@@ -268,20 +275,18 @@ impl Session {
         self.connection = None;
     }
 
-    fn run(
-        &mut self,
-        operation: &str,
-        object: &dyn fmt::Display,
-        sql: &str,
-        limit: Option<Duration>,
-    ) -> Result<Vec<PgRow>> {
+    fn run(&mut self, operation: &str, object: &dyn fmt::Display, sql: &str, silence: Silence) -> Result<Vec<PgRow>> {
         refuse_async_context(operation)?;
         let mut connection = self.take_connection(operation, object)?;
         let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let fetching = wait(&self.cancel, limit, statement.fetch_all(&mut connection));
-        let rows = self.runtime.block_on(fetching).map_err(|ended| ended.explain(operation, object, ""))?;
+        let (watch, fetching) = (self.watch(silence, None), statement.fetch_all(&mut connection));
+        let rows = self.runtime.block_on(watch.wait(fetching)).map_err(|ended| ended.explain(operation, object, ""))?;
         self.connection = Some(connection);
         Ok(rows)
+    }
+
+    fn watch(&self, silence: Silence, lock_wait: Option<Duration>) -> Watch<'_> {
+        Watch { cancel: &self.cancel, silence, lookout: Some(&self.lookout), lock_wait }
     }
 
     /// The connection for one exchange; whoever ends it well puts it back.

@@ -24,6 +24,7 @@ use super::failure::explain;
 use super::session::Session;
 use crate::catalog::QualifiedName;
 use crate::error::{Error, Result};
+use crate::event::Waiting;
 use crate::quote::quote;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -88,6 +89,7 @@ impl Session {
     fn hold(&mut self, listed: &Listed) -> Result<()> {
         let label = self.label().to_owned();
         let begun = Instant::now();
+        let _ = self.lookout.take_told();
         self.query_rows(OPERATION, &label, &begin_statements(self.version, listed))?;
         // No lock was waited for: so long takes the way there and back.
         let way = begun.elapsed();
@@ -130,13 +132,15 @@ impl Session {
         let sql = pinned(include_str!("sql/lockable_tables.sql"));
         let mut listed = Listed::default();
         for row in self.query_rows(OPERATION, self.label().to_owned(), &sql)? {
-            let [Some(version), Some(lock_timeout_ms), Some(restrictions), hold, name] = row.as_slice() else {
+            let [Some(version), Some(process), Some(lock_timeout_ms), Some(restrictions), hold, name] = row.as_slice()
+            else {
                 return Err(Error::could_not(OPERATION, self.label(), "the server does not tell its version"));
             };
             self.version = version.parse().unwrap_or(0);
+            self.lookout.look_at(process.parse().unwrap_or(0));
             // A role's or a database's limit is meant for an application. Zero waits for ever, which nobody should who
             // has not said so.
-            if let Ok(chosen) = lock_timeout_ms.parse() {
+            if let (None, Ok(chosen)) = (self.patience.lock_wait, lock_timeout_ms.parse()) {
                 self.lock_timeout = Duration::from_millis(chosen);
             }
             listed.can_restrict = restrictions == "1";
@@ -232,17 +236,19 @@ impl Session {
     /// Names whoever holds the lock that was waited for in vain, as far as the role may know.
     fn explain_lock(&mut self) -> Error {
         let label = self.label().to_owned();
-        let holders = self
-            .query_rows(OPERATION, &label, "ROLLBACK")
-            .and_then(|_| self.query_rows(OPERATION, &label, &pinned(include_str!("sql/lock_holders.sql"))));
-        let holders = holders.ok().and_then(|rows| rows.into_iter().flatten().flatten().next());
+        let waiting = self.lookout.take_told().or_else(|| {
+            let holders = self
+                .query_rows(OPERATION, &label, "ROLLBACK")
+                .and_then(|_| self.query_rows(OPERATION, &label, &pinned(include_str!("sql/lock_holders.sql"))));
+            holders.ok().as_deref().and_then(Waiting::from_rows)
+        });
         self.give_up();
         let seconds = self.lock_timeout.as_secs_f64();
-        let told = holders.map_or_else(String::new, |holders| format!(": {holders}"));
+        let told = waiting.map_or_else(String::new, |waiting| format!(": {waiting}"));
         let cause = format!("a table, or one after another, stayed locked by another session for {seconds} s{told}");
         Error::could_not(OPERATION, label, cause).hint(
             "every table that this role may read counts, an excluded one as well: wait until that transaction ends, or end \
-             it with `SELECT pg_terminate_backend(PROCESS)`; then run again",
+             it with `SELECT pg_terminate_backend(PROCESS)`; then run again, with `--lock-wait` for more seconds",
         )
     }
 }

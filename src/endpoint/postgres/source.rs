@@ -1,14 +1,13 @@
 //! PostgreSQL as a source of rows.
 
 use super::copy::{self, Frames};
-use super::{Session, introspect, own_digest};
+use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeHash, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
 use crate::value::{Cell, TextDigest, recycle};
-use std::time::Duration;
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
@@ -24,15 +23,15 @@ impl PostgresSource {
     /// # Errors
     /// As [`Session::connect`].
     pub fn connect(url: &PostgresUrl, cancel: &Cancel) -> Result<Self> {
-        Self::reach(url, cancel)?.snapshot()
+        Self::reach(url, Patience::default(), cancel)?.snapshot()
     }
 
     /// Connects and takes no snapshot yet: for somebody who still writes rows, and does not want to wait afterwards.
     ///
     /// # Errors
     /// As [`Session::connect`].
-    pub fn reach(url: &PostgresUrl, cancel: &Cancel) -> Result<Reached> {
-        Ok(Reached { session: Session::reach(url, cancel)?, label: url.to_string() })
+    pub fn reach(url: &PostgresUrl, patience: Patience, cancel: &Cancel) -> Result<Reached> {
+        Ok(Reached { session: Session::reach(url, patience, cancel)?, label: url.to_string() })
     }
 }
 
@@ -43,14 +42,6 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// How long the server may send nothing while it owes an answer; `None` for as long as it likes. Ten minutes, unless
-    /// this is called.
-    #[must_use]
-    pub fn stall_timeout(mut self, limit: Option<Duration>) -> Self {
-        self.session.set_stall_timeout(limit);
-        self
-    }
-
     /// Reads the catalog and forgets it: the server's process then has at hand what it takes twice as long to look up
     /// for the first time.
     ///

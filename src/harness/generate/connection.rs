@@ -7,7 +7,8 @@
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    ChosenPath, PIN, close, connect_beside, connect_options, explain, explain_connecting, fenced_wait,
+    ChosenPath, Ended, Lookout, PIN, Patience, Silence, Watch, close, connect_beside, connect_options, explain,
+    explain_connecting,
 };
 use crate::error::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -21,6 +22,7 @@ use std::time::Duration;
 /// How many requests may wait: a few chunks of rows, so that memory stays flat.
 const QUEUE: usize = 4;
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Rows of a query, as the server's text.
 pub(super) type Answer = Vec<Vec<Option<String>>>;
@@ -56,11 +58,12 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects.
     pub(super) fn open(url: &PostgresUrl) -> Result<Connection> {
-        Self::open_until(url, &Cancel::new())
+        Self::open_until(url, &Patience::default(), &Cancel::new())
     }
 
-    /// Connects; when a stop is asked for, whatever the server is doing is given up.
-    pub(super) fn open_until(url: &PostgresUrl, cancel: &Cancel) -> Result<Connection> {
+    /// Connects; when a stop is asked for, whatever the server is doing is given up, and so it is where the server is
+    /// silent for too long and not at work.
+    pub(super) fn open_until(url: &PostgresUrl, patience: &Patience, cancel: &Cancel) -> Result<Connection> {
         let label = format!("`{url}`");
         let options = connect_options(url.secret())
             .map_err(|error| explain_connecting(url, &error))?
@@ -77,6 +80,9 @@ impl Connection {
             url: url.clone(),
             label: label.clone(),
             cancel: cancel.clone(),
+            lookout: Lookout::new(options.clone(), patience.listener.clone()),
+            stall_timeout: patience.stall_timeout,
+            lock_wait: patience.lock_wait.filter(|wait| !wait.is_zero()),
         };
         let thread = std::thread::spawn(move || worker.run(&options));
         let path = ChosenPath(String::new());
@@ -85,6 +91,11 @@ impl Connection {
         // The first answer says whether there is a connection at all, and which path was chosen.
         let path = connection.answer()?.into_iter().flatten().flatten().next();
         connection.path = ChosenPath(path.unwrap_or_default());
+        if let Some(wait) = patience.lock_wait {
+            let milliseconds = wait.as_millis().min(i32::MAX as u128);
+            let label = connection.label.clone();
+            connection.query(format!("SET lock_timeout = {milliseconds}"), label)?;
+        }
         Ok(connection)
     }
 
@@ -176,6 +187,9 @@ struct Worker {
     url: PostgresUrl,
     label: String,
     cancel: Cancel,
+    lookout: Lookout,
+    stall_timeout: Option<Duration>,
+    lock_wait: Option<Duration>,
 }
 
 impl Worker {
@@ -188,23 +202,25 @@ impl Worker {
             }
         };
         runtime.block_on(async {
-            let connecting = tokio::time::timeout(CONNECT_LIMIT, connect_beside(options));
-            let connected = match self.unless_cancelled(connecting).await {
-                Ok(connected) => connected,
-                Err(interrupted) => {
-                    let _ = self.outgoing.send(Err(interrupted));
-                    return;
+            let connecting = async {
+                let (mut connection, path) = connect_beside(options).await?;
+                self.lookout.look_at_connection(&mut connection).await?;
+                Ok((connection, path))
+            };
+            let connecting = tokio::time::timeout(CONNECT_LIMIT, self.watch(&self.cancel).wait(connecting));
+            let connected = match connecting.await {
+                Ok(Ok(connected)) => Ok(connected),
+                Ok(Err(Ended::Failed(error))) => Err(explain_connecting(&self.url, &error)),
+                Ok(Err(ended)) => Err(ended.explain("connect to", &self.label, "")),
+                Err(_) => {
+                    let cause = format!("no answer within {} s", CONNECT_LIMIT.as_secs());
+                    Err(Error::could_not("connect to", &self.label, cause))
                 }
             };
             let (mut connection, path) = match connected {
-                Ok(Ok(connected)) => connected,
-                Ok(Err(error)) => {
-                    let _ = self.outgoing.send(Err(explain_connecting(&self.url, &error)));
-                    return;
-                }
-                Err(_) => {
-                    let cause = format!("no answer within {} s", CONNECT_LIMIT.as_secs());
-                    let _ = self.outgoing.send(Err(Error::could_not("connect to", &self.label, cause)));
+                Ok(connected) => connected,
+                Err(error) => {
+                    let _ = self.outgoing.send(Err(error));
                     return;
                 }
             };
@@ -213,21 +229,25 @@ impl Worker {
             }
             // Nobody waits for this connection any more; one that was left in the middle of something is just cut.
             if !self.cancel.is_cancelled() {
-                close(connection).await;
+                let _ = tokio::time::timeout(CLOSE_LIMIT, close(connection)).await;
             }
         });
     }
 
+    /// A watch over what the server may take as long for as it is at work: keys and triggers are somebody else's.
+    fn watch<'w>(&'w self, cancel: &'w Cancel) -> Watch<'w> {
+        let silence = Silence::UnlessAtWork(self.stall_timeout);
+        Watch { cancel, silence, lookout: Some(&self.lookout), lock_wait: self.lock_wait }
+    }
+
     async fn serve(&self, connection: &mut PgConnection) {
+        let (never, whenever) = (Cancel::new(), self.cancel.clone());
         // Waiting here blocks the runtime, which has nothing else to do.
         while let Ok(request) = self.incoming.recv() {
             let answer = match request {
-                Request::Query { sql, object, to_its_end: true } => query(connection, &sql, &object).await,
-                Request::Query { sql, object, to_its_end: false } => {
-                    match self.unless_cancelled(query(connection, &sql, &object)).await {
-                        Ok(answer) => answer,
-                        Err(interrupted) => Err(interrupted),
-                    }
+                Request::Query { sql, object, to_its_end } => {
+                    let cancel = if to_its_end { &never } else { &whenever };
+                    query(connection, &sql, &object, self.watch(cancel)).await
                 }
                 Request::Copy { sql, object } => {
                     let done = self.copy(connection, &sql, &object).await;
@@ -243,28 +263,18 @@ impl Worker {
         }
     }
 
-    async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output> {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Err(Error::interrupted("fill")),
-            output = future => Ok(output),
-        }
-    }
-
     async fn copy(&self, connection: &mut PgConnection, sql: &str, object: &str) -> Result<()> {
         const OPERATION: &str = "fill";
         self.failed.store(false, Ordering::Relaxed);
-        let told = |error: &sqlx::Error| explain(OPERATION, object, error);
-        let started = self.unless_cancelled(fenced_wait(connection.copy_in_raw(sql))).await;
-        let mut outcome = started.and_then(|copy| copy.map_err(|error| told(&error)));
+        let (watch, told) = (self.watch(&self.cancel), |ended: Ended| explain_ended(ended, OPERATION, object));
+        let mut outcome = watch.wait(connection.copy_in_raw(sql)).await.map_err(told);
         loop {
             match self.incoming.recv() {
                 Ok(Request::Chunk(rows)) => {
-                    if let Ok(copy) = &mut outcome {
-                        let sent = self.unless_cancelled(fenced_wait(copy.send(rows))).await;
-                        if let Err(error) = sent.and_then(|sent| sent.map_err(|error| told(&error))) {
-                            outcome = Err(error);
-                        }
+                    if let Ok(copy) = &mut outcome
+                        && let Err(ended) = watch.wait(copy.send(rows)).await
+                    {
+                        outcome = Err(told(ended));
                     }
                     if outcome.is_err() {
                         self.failed.store(true, Ordering::Relaxed);
@@ -272,10 +282,7 @@ impl Worker {
                 }
                 Ok(Request::CopyEnd) => {
                     return match outcome {
-                        Ok(copy) => {
-                            let finished = self.unless_cancelled(fenced_wait(copy.finish())).await;
-                            finished.and_then(|finished| finished.map(|_| ()).map_err(|error| told(&error)))
-                        }
+                        Ok(copy) => watch.wait(copy.finish()).await.map(|_| ()).map_err(told),
                         Err(error) => Err(error),
                     };
                 }
@@ -283,7 +290,7 @@ impl Worker {
                     if let Ok(copy) = outcome
                         && !self.cancel.is_cancelled()
                     {
-                        let _ = fenced_wait(copy.abort("the rows end here")).await;
+                        let _ = watch.wait(copy.abort("the rows end here")).await;
                     }
                     return Err(Error::could_not(OPERATION, object, "the rows ended too early"));
                 }
@@ -292,11 +299,19 @@ impl Worker {
     }
 }
 
-async fn query(connection: &mut PgConnection, sql: &str, object: &str) -> Result<Answer> {
+/// As [`Ended::explain`]; an interruption names no table, since none is half filled.
+fn explain_ended(ended: Ended, operation: &str, object: &str) -> Error {
+    match ended {
+        Ended::Cancelled => Error::interrupted("fill"),
+        ended => ended.explain(operation, object, ""),
+    }
+}
+
+async fn query(connection: &mut PgConnection, sql: &str, object: &str, watch: Watch<'_>) -> Result<Answer> {
     const OPERATION: &str = "write to";
     // Audited: names in these statements are quoted, values are literals made by this program.
-    let rows = fenced_wait(connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))).await;
-    let rows = rows.map_err(|error| explain(OPERATION, object, &error))?;
+    let rows = watch.wait(connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))).await;
+    let rows = rows.map_err(|ended| explain_ended(ended, OPERATION, object))?;
     let text = |row: &sqlx::postgres::PgRow, place: usize| -> Result<Option<String>> {
         let value = row.try_get_raw(place).map_err(|error| explain(OPERATION, object, &error))?;
         if value.is_null() {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, TableKind};
-use crate::endpoint::postgres::{Session, introspect};
+use crate::endpoint::postgres::{Patience, Session, introspect};
 use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
@@ -27,6 +27,8 @@ pub struct Filling {
     pub tables: Vec<String>,
     /// Whether tables may have rows already; new ones do not repeat their keys, and refer to them, too.
     pub append: bool,
+    /// How a server is waited for.
+    pub patience: Patience,
 }
 
 /// What was filled.
@@ -83,10 +85,10 @@ impl Watch<'_> {
 fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Result<Filled> {
     (watch.listener)(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = {
-        let mut session = Session::connect(url, watch.cancel)?;
+        let mut session = Session::connect_within(url, filling.patience.clone(), watch.cancel)?;
         introspect(&mut session)?
     };
-    let mut connection = Connection::open_until(url, watch.cancel)?;
+    let mut connection = Connection::open_until(url, &filling.patience, watch.cancel)?;
     connection.query(
         "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off; \
          SET lc_monetary = 'C'",
@@ -111,7 +113,7 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
     };
     let generator = prepare(&catalog, filling, &mut read)?;
     drop(connection);
-    let mut sink = PostgresSink::open_until(url, &catalog, watch.cancel)?;
+    let mut sink = PostgresSink::open_until(url, &catalog, &filling.patience, watch.cancel)?;
     let generated = watch.stream(&generator, &mut PostgresJudge::new(url), &mut sink)?;
     ensure_some(&generated, filling.options.rows)?;
     let without_statistics = sink.commit()?;

@@ -8,6 +8,7 @@ use super::dataset::{Cell, Dataset, Sink, identifying, table_name};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, Table};
 use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::Patience;
 use crate::error::{Error, Result};
 use crate::quote::{quote, quote_all};
 
@@ -67,15 +68,20 @@ impl PostgresSink {
     /// # Errors
     /// When the server cannot be reached.
     pub fn open(url: &PostgresUrl, catalog: &Catalog) -> Result<PostgresSink> {
-        Self::open_until(url, catalog, &Cancel::new())
+        Self::open_until(url, catalog, &Patience::default(), &Cancel::new())
     }
 
-    /// As [`PostgresSink::open`]; when a stop is asked for, whatever the server is doing is given up.
+    /// As [`PostgresSink::open`], with that patience; when a stop is asked for, whatever the server is doing is given up.
     ///
     /// # Errors
     /// As [`PostgresSink::open`].
-    pub fn open_until(url: &PostgresUrl, catalog: &Catalog, cancel: &Cancel) -> Result<PostgresSink> {
-        let mut connection = Connection::open_until(url, cancel)?;
+    pub fn open_until(
+        url: &PostgresUrl,
+        catalog: &Catalog,
+        patience: &Patience,
+        cancel: &Cancel,
+    ) -> Result<PostgresSink> {
+        let mut connection = Connection::open_until(url, patience, cancel)?;
         let label = connection.label().to_owned();
         // Without this a server that waits for a lock does not notice that nobody waits for it. Older ones lack it.
         connection.query(

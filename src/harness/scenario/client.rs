@@ -3,7 +3,7 @@
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    PostgresSource, Reached, close, connect_beside, connect_options, explain, explain_connecting, fenced_wait,
+    Patience, PostgresSource, Reached, close, connect_beside, connect_options, explain, explain_connecting, fenced_wait,
 };
 use crate::error::{Context, Result};
 use crate::harness::second_opinion::Asker;
@@ -80,7 +80,7 @@ impl Connections {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn open(url: &PostgresUrl) -> Result<Self> {
-        let engine = PostgresSource::reach(url, &Cancel::new())?.acquaint()?;
+        let engine = PostgresSource::reach(url, Patience::default(), &Cancel::new())?.acquaint()?;
         Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
     }
 }

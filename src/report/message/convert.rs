@@ -5,7 +5,7 @@ use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
 use crate::endpoint::sqlite::file::shown;
 use crate::error::{Error, Kind};
-use crate::event::{Event, Phase};
+use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::recheck;
@@ -36,8 +36,23 @@ impl Message {
                 Message::TableFinished(TableFinished { table: table.to_string(), rows: *rows })
             }
             Event::IndexStarted { index } => Message::IndexStarted(IndexStarted { index: index.clone() }),
+            Event::Waiting(waiting) => Message::Waiting(waiting.into()),
             Event::PlanReady { .. } | Event::RowsCopied { .. } | Event::RowsVerified { .. } => return None,
         })
+    }
+}
+
+impl From<&event::Waiting> for Waiting {
+    fn from(waiting: &event::Waiting) -> Self {
+        let event::Waiting { relation, holders, waited_ms, left_ms } = waiting;
+        let holders = holders.iter().map(|holder| Holder {
+            process: (holder.process > 0).then_some(holder.process),
+            user: holder.user.clone(),
+            application: holder.application.clone(),
+            since: holder.since.clone(),
+            waits_for: holder.waits_for.clone(),
+        });
+        Waiting { table: relation.clone(), holders: holders.collect(), waited_ms: *waited_ms, left_ms: *left_ms }
     }
 }
 

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod convert;
+mod progress;
 mod test;
 
 pub use convert::phase_name;
+pub use progress::{Holder, IndexStarted, PhaseStarted, Progress, TableFinished, TableStarted, Waiting};
 pub use test::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestPassed};
 
 /// One line of output for programs.
@@ -27,6 +29,8 @@ pub enum Message {
     IndexStarted(IndexStarted),
     /// How far the run is; about once a second.
     Progress(Progress),
+    /// The server says nothing because another session holds a lock; at the earliest after two seconds.
+    Waiting(Waiting),
     /// A plan.
     Plan(Plan),
     /// What a migrate did; a message `verification` comes before it.
@@ -53,56 +57,6 @@ pub enum Message {
     TestFailed(Box<TestFailed>),
     /// Why the program ends without success; always the last message.
     Error(Failure),
-}
-
-/// A part of the run: `introspect`, `copy`, `generate`, `finish`, `verify`, `compare` or `publish`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhaseStarted {
-    /// Its name.
-    pub phase: String,
-}
-
-/// A table whose rows begin to be copied.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TableStarted {
-    /// `schema.table` in the source.
-    pub table: String,
-    /// The source's estimate of its rows; `null` where it has none.
-    pub rows_expected: Option<u64>,
-}
-
-/// A table whose rows are all in the target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TableFinished {
-    /// `schema.table` in the source.
-    pub table: String,
-    /// How many rows it has.
-    pub rows: u64,
-}
-
-/// An index that begins to be built.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IndexStarted {
-    /// Its name in the target.
-    pub index: String,
-}
-
-/// How far a part of the run is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Progress {
-    /// The part of the run.
-    pub phase: String,
-    /// Rows done in it.
-    pub rows: u64,
-    /// Bytes of text and blobs done in it; 0 where it does not count them.
-    pub bytes: u64,
-    /// How many rows there are in all, by the source's estimate; `null` where it has none.
-    pub rows_expected: Option<u64>,
 }
 
 /// A plan.

@@ -1,5 +1,5 @@
--- The server's version, the limit on waiting for locks that this client asked for in milliseconds, and whether the server
--- can be told to read no view; with every relation of a user schema that this role may read, and how it is held: by LOCK
+-- The server's version, the process of this session, the limit on waiting for locks that this client asked for in
+-- milliseconds, and whether the server can be told to read no view; with every relation of a user schema that this role may read, and how it is held: by LOCK
 -- TABLE, or opened where the role may not lock it (it may read some columns only) or nobody can (a materialized view, a
 -- foreign table). One row without a relation where there is none. A partitioned table is locked with its partitions,
 -- whose own privileges then do not count; where it is opened, each partition is opened beside it, for which no privilege
@@ -39,10 +39,10 @@ hold AS (
     LEFT JOIN opened o ON o.oid = t.oid
     WHERE t.is_reachable AND (t.is_readable AND t.relkind <> 'f' OR o.oid IS NOT NULL)
 )
-SELECT pg_catalog.current_setting('server_version_num'),
+SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid()::text,
        coalesce((SELECT setting FROM pg_catalog.pg_settings WHERE name = 'lock_timeout' AND source = 'client'), ''),
        (SELECT pg_catalog.count(*)::text FROM pg_catalog.pg_settings WHERE name = 'restrict_nonsystem_relation_kind'),
        h.means, h.name
 FROM (SELECT 1) AS one
 LEFT JOIN hold h ON true
-ORDER BY 4, 5
+ORDER BY 5, 6
