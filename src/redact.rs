@@ -9,7 +9,7 @@
 
 mod parameters;
 
-pub(crate) use parameters::{ESCAPES, mistake};
+pub(crate) use parameters::{ESCAPES, SSL_MODES, listed, mistake};
 
 use parameters::is_harmless;
 use std::borrow::Cow;
@@ -41,19 +41,19 @@ const SECRET_WORDS: [&str; 8] =
     ["password", "passwd", "sslpassword", "pwd", "passfile", "sslkey", "sslcert", "options"];
 
 /// A URL cut as RFC 3986 cuts it.
-struct Parts<'t> {
+pub(crate) struct Parts<'t> {
     scheme: &'t str,
-    user: Option<&'t str>,
-    password: Option<&'t str>,
-    host: &'t str,
-    port: Option<&'t str>,
-    path: &'t str,
-    query: Option<&'t str>,
+    pub(crate) user: Option<&'t str>,
+    pub(crate) password: Option<&'t str>,
+    pub(crate) host: &'t str,
+    pub(crate) port: Option<&'t str>,
+    pub(crate) path: &'t str,
+    pub(crate) query: Option<&'t str>,
     fragment: Option<&'t str>,
 }
 
 impl<'t> Parts<'t> {
-    fn of(text: &'t str) -> Option<Self> {
+    pub(crate) fn of(text: &'t str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
@@ -72,7 +72,7 @@ impl<'t> Parts<'t> {
     }
 
     /// Whether an `@` behind the authority says that a password may have been cut in pieces.
-    fn is_ambiguous(&self) -> bool {
+    pub(crate) fn is_ambiguous(&self) -> bool {
         [Some(self.path), self.query, self.fragment].into_iter().flatten().any(|part| part.contains('@'))
     }
 

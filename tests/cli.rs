@@ -15,7 +15,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_whimbrel");
 
 fn command(words: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(words).stdin(Stdio::null()).env_remove("PGPASSWORD").env("COLUMNS", "100");
+    command.args(words).stdin(Stdio::null()).env_remove("PGPASSWORD").env_remove("DATABASE_URL").env("COLUMNS", "100");
     command
 }
 
@@ -444,6 +444,54 @@ fn an_interrupted_run_leaves_the_target_as_it_was() {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     }
     runtime.block_on(blocker.close()).unwrap();
+}
+
+#[test]
+fn the_environment_leads_to_a_server_as_it_leads_psql() {
+    let database = database();
+    let folder = tempfile::tempdir().unwrap();
+    let url = database.url();
+    // postgres://USER:PASSWORD@HOST:PORT/DATABASE?…
+    let (server, name) = url.strip_prefix("postgres://").and_then(|rest| rest.rsplit_once('/')).expect("a URL");
+    let name = name.split('?').next().expect("a name");
+    let (user, place) = server.rsplit_once('@').unwrap_or(("postgres", server));
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let (host, port) = place.rsplit_once(':').unwrap_or((place, "5432"));
+    let passwords = folder.path().join("pgpass");
+    std::fs::write(&passwords, format!("elsewhere:*:*:*:no\n{host}:{port}:{name}:{user}:{password}\n")).unwrap();
+    std::fs::set_permissions(&passwords, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (passwords, target) =
+        (passwords.to_string_lossy(), folder.path().join("app.db").to_string_lossy().into_owned());
+    let place = [("PGHOST", host), ("PGPORT", port), ("PGUSER", user), ("PGDATABASE", name), ("PGSSLMODE", "prefer")];
+    let of_psql = |words: &[&str], more: &[(&str, &str)]| {
+        command(words).envs(place).env("PGPASSFILE", &*passwords).envs(more.iter().copied()).output().unwrap()
+    };
+    let output = of_psql(&["migrate", "postgres://", &target], &[]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert!(stdout(&output).contains("people"), "{}", told(&output));
+    let output = of_psql(&["verify", "postgresql:///?application_name=x", &target], &[("PGCONNECT_TIMEOUT", "20")]);
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    // What psql obeys and nothing here does is refused; so is what is misspelt.
+    for (variable, value) in [("PGSSLMODE", "verify_full"), ("PGSERVICE", "hush"), ("PGPORT", "hush")] {
+        let output = of_psql(&["plan", "postgres:///"], &[(variable, value)]);
+        let said = told(&output);
+        assert!(code(&output) == 2 && said.contains(&format!("the environment's {variable}")), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+    let output = of_psql(&["plan", "postgres:///"], &[("PGCONNECT_TIMEOUT", "soon")]);
+    assert_eq!(code(&output), 2, "{}", told(&output));
+    // DATABASE_URL is the source where nothing else names one.
+    let with = |words: &[&str], value: &str| command(words).env("DATABASE_URL", value).output().unwrap();
+    for words in [&["verify", &target][..], &["plan", &target], &["migrate", &target]] {
+        let output = with(words, &url);
+        assert_eq!(code(&output), 0, "{}", told(&output));
+        let output = with(words, "mysql://root:hush@host/app");
+        let said = told(&output);
+        assert!(code(&output) == 2 && said.contains("DATABASE_URL") && !said.contains("hush"), "{said}");
+        assert_eq!(code(&with(words, "")), 2);
+    }
+    assert_eq!(code(&with(&["migrate", &target, &target], &url)), 2, "two files are no source and a target");
+    assert_eq!(code(&with(&["verify", &url, &target], "postgres://127.0.0.1:1/none")), 0, "what is typed counts");
 }
 
 #[test]

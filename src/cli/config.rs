@@ -2,8 +2,8 @@
 
 use super::options::{Choosing, Writing};
 use crate::catalog::QualifiedName;
-use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Error, Result};
 use crate::migration::Migration;
 use crate::plan::Plan;
@@ -23,7 +23,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Reads `SOURCE [TARGET]` or `PROJECT [SOURCE] [TARGET]`.
+    /// Reads `SOURCE [TARGET]` or `PROJECT [SOURCE] [TARGET]`; a TARGET alone has the source of DATABASE_URL.
     ///
     /// # Errors
     /// When an endpoint is missing, is given twice, or is of a form that the verb cannot use.
@@ -37,6 +37,7 @@ impl Route {
                 .hint("give SOURCE and TARGET, or PROJECT first"));
         }
         let (mut source, mut target) = (None, None);
+        let only_target = endpoints.len() == 1 && of_environment().is_some();
         for word in endpoints {
             match Endpoint::parse_word(word)? {
                 Endpoint::Postgres(url) if source.is_none() && target.is_none() => {
@@ -46,7 +47,9 @@ impl Route {
                     return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file")
                         .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
                 }
-                Endpoint::Sqlite(path) if target.is_none() && (source.is_some() || project.is_some()) => {
+                Endpoint::Sqlite(path)
+                    if target.is_none() && (source.is_some() || project.is_some() || only_target) =>
+                {
                     target = Some(path)
                 }
                 Endpoint::Sqlite(path) => return Err(no_source(&path)),
@@ -56,10 +59,17 @@ impl Route {
         let from_project = project.as_ref();
         let source = source.or_else(|| from_project.and_then(|project| project.source.clone()));
         let target = target.or_else(|| from_project.and_then(|project| project.target.clone()));
-        let source = source.ok_or_else(|| {
-            Error::usage("read the arguments", "", "no source is given")
-                .hint("name it after the project, or set `source.url` in its `project.toml`")
-        })?;
+        let source = match (source, of_environment()) {
+            (Some(source), _) => source,
+            (None, Some(url)) => Endpoint::Postgres(PostgresUrl::parse(&url).map_err(|error| {
+                let told = Error::usage("read the source", SOURCE_VARIABLE, error.cause());
+                told.hint(error.way_out().unwrap_or("write `postgres://user@host/database`"))
+            })?),
+            (None, None) => {
+                return Err(Error::usage("read the arguments", "", "no source is given")
+                    .hint("name it after the project, or set `source.url` in its `project.toml`, or DATABASE_URL"));
+            }
+        };
         if source.as_postgres().is_none() {
             return Err(no_source(source.as_sqlite().unwrap_or(Path::new(""))));
         }
@@ -81,7 +91,7 @@ impl Route {
 
     /// The source's URL with its password: for connecting.
     pub fn secret_source(&self) -> &str {
-        self.source.as_postgres().map_or("", crate::endpoint::PostgresUrl::secret)
+        self.source.as_postgres().map_or("", PostgresUrl::secret)
     }
 
     /// The project's choices, if there is one, and what was typed besides.
@@ -164,6 +174,13 @@ impl Route {
         }
         Ok(migration)
     }
+}
+
+/// The variable of the environment that names the source where neither the arguments nor a project do.
+const SOURCE_VARIABLE: &str = "DATABASE_URL";
+
+fn of_environment() -> Option<String> {
+    std::env::var(SOURCE_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
 /// Why a path cannot be a source; one that most likely means a project says so.

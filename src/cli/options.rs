@@ -16,7 +16,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 pub struct Endpoints {
     /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
-    /// with a `project.toml`, and a SOURCE or a TARGET that override what it says
+    /// with a `project.toml`, and a SOURCE or a TARGET that override what it says. Where none of them names a source,
+    /// the environment's DATABASE_URL does
     #[arg(required = true, num_args = 1..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
     pub endpoints: Vec<OsString>,
 }

@@ -186,14 +186,14 @@ impl PostgresUrl {
     fn checked(self) -> Result<Self> {
         let refused =
             |cause: &str, hint: &str| Err(Error::usage("read endpoint", format!("`{self}`"), cause).hint(hint));
+        if let Some((cause, hint)) = redact::mistake(&self.0) {
+            return refused(&cause, &hint);
+        }
         if !self.port_is_sound() {
             let hint = format!("write `postgres://user@host:port/database`; {}", redact::ESCAPES);
             return refused("its port is no number up to 65535", &hint);
         }
-        match redact::mistake(&self.0) {
-            Some((cause, hint)) => refused(&cause, &hint),
-            None => Ok(self),
-        }
+        Ok(self)
     }
 
     /// Whether the port, where one is given, is one. A password that was not percent-encoded can hide where the

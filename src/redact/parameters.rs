@@ -11,7 +11,7 @@ struct Parameter {
     is_harmless: fn(&str) -> bool,
 }
 
-const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+pub(crate) const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
 /// How an `@` and the like are written in a user or a password.
 pub(crate) const ESCAPES: &str = "in the user and the password of a URL, `@` is written `%40`, `/` `%2F`, `:` `%3A`, \
@@ -89,6 +89,13 @@ fn is_understood(key: &str) -> bool {
 /// that only where it is no password that was cut in pieces.
 pub(crate) fn mistake(url: &str) -> Option<(String, String)> {
     let parts = Parts::of(url)?;
+    let several = |hosts: &str| {
+        let cause = "it names several hosts, and only one can be read from".to_owned();
+        hosts.contains(',').then(|| (cause, "name the one that is meant".to_owned()))
+    };
+    if let Some(mistake) = several(parts.host).filter(|_| !parts.is_ambiguous()) {
+        return Some(mistake);
+    }
     let decoded = |text: &str| percent_decode(&text.replace('+', " "));
     for (place, pair) in parts.query?.split('&').enumerate().filter(|(_, pair)| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -102,6 +109,13 @@ pub(crate) fn mistake(url: &str) -> Option<(String, String)> {
                 (false, true) => (format!("the parameter `{key}` is not known"), known()),
                 (false, false) => (format!("its parameter {} is not known", place + 1), known()),
             });
+        }
+        if let Some(mistake) = several(&value).filter(|_| matches!(key.as_str(), "host" | "hostaddr")) {
+            return Some(mistake);
+        }
+        if key == "port" && !value.is_empty() && value.parse::<u16>().is_err() {
+            let cause = "the parameter `port` has no such value".to_owned();
+            return Some((cause, "it is a number up to 65535".to_owned()));
         }
         if matches!(key.as_str(), "sslmode" | "ssl-mode") && !SSL_MODES.contains(&value.to_ascii_lowercase().as_str()) {
             return Some((
@@ -118,7 +132,7 @@ fn known() -> String {
     format!("known are {}", listed(&names))
 }
 
-fn listed(words: &[&str]) -> String {
+pub(crate) fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
@@ -164,6 +178,11 @@ mod tests {
         assert_eq!(cause("keepalives=hush").as_deref(), Some("the parameter `keepalives` is not known"));
         assert_eq!(cause("port=1&hush").as_deref(), Some("its parameter 2 is not known"));
         assert_eq!(cause("sslmode=hush").as_deref(), Some("the parameter `sslmode` has no such value"));
+        assert_eq!(cause("port=5432,5433").as_deref(), Some("the parameter `port` has no such value"));
+        for several in ["h/app?host=a,b", "a:1,b:2/app", "a,b/app", "/app?hostaddr=::1%2C::2"] {
+            let (cause, _) = mistake(&format!("postgres://ann@{several}")).unwrap();
+            assert_eq!(cause, "it names several hosts, and only one can be read from", "{several}");
+        }
         let (cause, hint) = mistake("postgres://ann:a?hush@host/app").unwrap();
         assert!(!cause.contains("hush") && hint.contains("`%3F`"), "{cause} {hint}");
         let (_, hint) = mistake("postgres://host/app?sslmod=require").unwrap();

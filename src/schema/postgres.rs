@@ -29,7 +29,8 @@ use super::step::row;
 use super::tokens::Dialect;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    Access, ChosenPath, Lookout, PIN, connect, connect_beside, connect_options, explain_connecting, leave,
+    Access, ChosenPath, Lookout, PIN, connect, connect_beside, connect_options, explain_connecting,
+    explain_environment, leave,
 };
 use crate::quote::quote;
 use crate::redact::ESCAPES;
@@ -93,8 +94,10 @@ impl Postgres {
 fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
     let read = PostgresUrl::parse(url)?;
     // The parser's own message may repeat the URL with its password.
-    let connect = connect_options(read.secret()).map_err(|_| {
-        Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES)
+    let connect = connect_options(read.secret()).map_err(|error| {
+        explain_environment(format!("`{read}`"), &error).unwrap_or_else(|| {
+            Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES)
+        })
     })?;
     Ok((connect.application_name(APPLICATION).disable_statement_logging(), read))
 }

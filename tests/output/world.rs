@@ -23,7 +23,7 @@ pub struct World {
 
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
-    command.stdin(Stdio::null()).env_remove("PGPASSWORD").env("COLUMNS", "100");
+    command.stdin(Stdio::null()).env_remove("PGPASSWORD").env_remove("DATABASE_URL").env("COLUMNS", "100");
     command
 }
 

@@ -17,7 +17,6 @@ use super::fence::{fenced_read, fenced_wait};
 use crate::error::Result;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Row as _};
-use std::str::FromStr;
 
 /// The path by which everything is found that this program asks for itself. Without its mention at the end the schema
 /// of temporary tables would be looked through first.
@@ -52,22 +51,6 @@ impl Access {
         let statements = self.settings().iter().map(|(name, value)| format!("SET {name} = {value}"));
         statements.collect::<Vec<_>>().join("; ")
     }
-}
-
-/// How to connect to a URL: as sqlx reads it, but without the brackets around an IPv6 address, which it looks up with the
-/// address (0.9.0).
-///
-/// # Errors
-/// As sqlx has them.
-pub(crate) fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
-    let options = PgConnectOptions::from_str(url)?;
-    let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) else {
-        return Ok(options);
-    };
-    // In the URL, so that ~/.pgpass is asked for the same host.
-    let (before, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let (before, query) = before.split_once('?').unwrap_or((before, ""));
-    PgConnectOptions::from_str(&format!("{before}?host={address}&{query}#{fragment}"))
 }
 
 /// Connects, as `options` say, with the search path pinned.
@@ -189,20 +172,7 @@ mod open {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_brackets_of_an_address_are_no_part_of_it() {
-        for (url, host) in [
-            ("postgres://ann:p@[::1]:5891/db?sslmode=disable#x", "::1"),
-            ("postgres://[fe80::2]/db", "fe80::2"),
-            ("postgres://[::1]/db?host=other", "other"),
-            ("postgres://127.0.0.1/db", "127.0.0.1"),
-        ] {
-            assert_eq!(connect_options(url).unwrap().get_host(), host, "{url}");
-        }
-        let read = connect_options("postgres://ann@[::1]:5891/db?sslmode=disable").unwrap();
-        assert_eq!((read.get_port(), read.get_username(), read.get_database()), (5891, "ann", Some("db")));
-    }
+    use std::str::FromStr;
 
     #[test]
     fn the_pin_comes_behind_what_the_url_says() {

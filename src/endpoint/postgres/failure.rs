@@ -1,5 +1,6 @@
 //! What a failure of the connection or of the server means for people: a cause in plain words, and the way out.
 
+use super::address::EnvironmentMistake;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, chain};
 use crate::redact::{ESCAPES, is_ambiguous};
@@ -32,6 +33,9 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
 
 /// As [`explain`], for an attempt to connect: the server repeats what it was sent, which nobody else has to see.
 pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Error {
+    if let Some(told) = explain_environment(format!("`{url}`"), error) {
+        return told;
+    }
     let told = explain("connect to", format!("`{url}`"), error);
     let without_secrets = Error::could_not("connect to", told.object(), url.without_secrets(told.cause()));
     match told.way_out() {
@@ -43,6 +47,13 @@ pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Erro
         Some(hint) => without_secrets.hint(hint),
         None => without_secrets,
     }
+}
+
+/// What is told where a variable of this process is at fault.
+pub(crate) fn explain_environment(object: impl fmt::Display, error: &sqlx::Error) -> Option<Error> {
+    let sqlx::Error::Configuration(error) = error else { return None };
+    let mistake = error.downcast_ref::<EnvironmentMistake>()?;
+    Some(Error::usage("connect to", object, &mistake.cause).hint(mistake.hint.clone()))
 }
 
 fn is_wrong_password(error: &sqlx::Error) -> bool {
@@ -64,7 +75,9 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
     let message = error.message();
     let code = error.code().unwrap_or_default();
     let hint = match code.as_ref() {
-        "28P01" => Some("check the user and the password: in the URL, in PGPASSWORD or in ~/.pgpass"),
+        "28P01" => Some(
+            "check the user and the password: in the URL, in PGPASSWORD or in ~/.pgpass (PGPASSFILE), which nobody else may read",
+        ),
         "28000" if message.contains("no encryption") || message.contains("SSL off") => Some(
             "the server does not let this user in from here without TLS: try `?sslmode=require`, or ask its administrator",
         ),

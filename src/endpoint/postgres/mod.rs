@@ -3,6 +3,7 @@
 //! Everything is read in one transaction that cannot write, under settings that do not depend on the server's or
 //! the role's configuration.
 
+mod address;
 mod connect;
 mod copy;
 mod failure;
@@ -15,12 +16,13 @@ mod snapshot;
 mod source;
 mod wait;
 
+pub(crate) use address::connect_options;
 #[cfg(feature = "harness")]
 pub(crate) use connect::close;
-pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, connect_options, leave};
+pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave};
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
-pub(crate) use failure::{explain, explain_connecting};
+pub(crate) use failure::{explain, explain_connecting, explain_environment};
 pub use fence::silence_caught_panics;
 pub(crate) use fence::{fenced, fenced_wait};
 pub use introspect::introspect;

@@ -4,7 +4,8 @@
 //! read is held since before the snapshot (`snapshot`); after a failure or an interruption the session answers with an
 //! error only, because the stream may stand in the middle of a message.
 
-use super::connect::{Access, close, connect, connect_options};
+use super::address::connect_options;
+use super::connect::{Access, close, connect};
 use super::failure::{explain, explain_connecting};
 use super::fence::{fenced, fenced_read};
 use super::lookout::{Lookout, Patience};
@@ -50,9 +51,9 @@ pub struct Session {
 impl Session {
     /// Connects, locks every readable table of a user schema in the mode of a reader, and takes the snapshot.
     ///
-    /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL is
-    /// in seconds, 15 without it, and 0 waits for ever. Tables that are locked even for readers are waited for 30 seconds
-    /// together, or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever).
+    /// `sslmode`, PGPASSWORD, PGHOST and `~/.pgpass` count as they do for `psql`; `connect_timeout` in the URL, or
+    /// PGCONNECT_TIMEOUT, is in seconds, 15 without it, and 0 waits for ever. Tables that are locked even for readers are
+    /// waited for 30 seconds together, or as long as the URL says (`options=-c lock_timeout=5s`; 0 waits for ever).
     ///
     /// # Errors
     /// Server unreachable, TLS, authentication, missing database, a server older than PostgreSQL 13, or a stop that
@@ -85,13 +86,13 @@ impl Session {
             .build()
             .map_err(|error| Error::could_not("start the runtime of", &label, error))?;
 
-        let seconds = match url.parameter("connect_timeout") {
+        let in_environment = || std::env::var("PGCONNECT_TIMEOUT").ok().filter(|text| !text.is_empty());
+        let seconds = match url.parameter("connect_timeout").or_else(in_environment) {
             None => CONNECT_TIMEOUT_SECONDS_DEFAULT,
             // Its value is not repeated, as that of any other parameter that is not what it should be.
-            Some(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| Error::usage("connect to", &label, "`connect_timeout` is no number of seconds"))?,
+            Some(text) => text.trim().parse().map_err(|_| {
+                Error::usage("connect to", &label, "`connect_timeout`, or PGCONNECT_TIMEOUT, is no number of seconds")
+            })?,
         };
         let connecting = async {
             let connecting = connect(&options, Access::Reads);
