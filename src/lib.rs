@@ -61,7 +61,7 @@ pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod fault;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub mod harness;
 pub mod migration;
 #[cfg(feature = "harness")]
@@ -69,7 +69,7 @@ pub mod pictures;
 pub mod plan;
 pub mod printable;
 pub mod project;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub mod provision;
 pub mod quote;
 pub mod recheck;

@@ -1,5 +1,5 @@
 //! The test harness: a PostgreSQL server, random valid rows, a migration there and back, and everything that has to
-//! hold afterwards. It is the cargo feature `harness`.
+//! hold afterwards. It is the cargo feature `scenarios`, and with snapshots and testcontainers the feature `harness`.
 //!
 //! ```text
 //! provision ─► source schema ─► generate ─► migrate ─► verify ─► properties ─► latencies ─► back ─► rollback ─► compare
@@ -20,11 +20,13 @@ mod scratch;
 pub mod second_opinion;
 mod seed;
 pub mod shrink;
+#[cfg(feature = "harness")]
 pub mod snapshot;
 
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use scenario::Scenario;
 pub use seed::{Random, Seed};
 
+#[cfg(feature = "harness")]
 #[doc(hidden)]
 pub use insta; // the macro `assert_pictures` names it

@@ -1,31 +1,20 @@
 //! The footing "Docker engine": a private server in a container, its port published on 127.0.0.1.
 //!
-//! testcontainers starts the container. Its own way to remove one does not do: it is the drop of a value in the process
-//! that started it, so a kill or a `static` leaves the container. Here the supervisor removes it, which is there, knows
-//! the name and is named in the container's label before the container exists.
+//! The supervisor removes it, which is there, knows the name and is named in the container's label before the container
+//! exists.
 
 use std::time::{Duration, Instant};
 
-use testcontainers::bollard::models::{Mount, MountTmpfsOptions, MountType};
-use testcontainers::core::{IntoContainerPort, WaitFor};
-use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, ReuseDirective};
-
-use super::client::on_own_thread;
+use super::engine::{self, Request, engine};
 use super::process::{Owner, Process};
 use super::supervisor::Supervisor;
-use super::{address, client, database, discovery, engine};
-use crate::error::{Error, Result, chain};
+use super::{address, client, database, discovery};
+use crate::error::{Error, Result};
 
 /// The image where `WHIMBREL_POSTGRES_IMAGE` names none.
 pub(super) const DEFAULT_IMAGE: &str = "postgres:17-alpine";
 
-const PULL_LIMIT: Duration = Duration::from_secs(120);
 const START_LIMIT: Duration = Duration::from_secs(120);
-
-/// What the server writes when it is ready; the official image says it twice, and means it only the second time, so a
-/// query follows.
-const READY: &str = "database system is ready to accept connections";
 
 /// Where the data is: in memory, or on a volume of its own. In an image's own layers, copying a database takes ten times
 /// as long.
@@ -58,7 +47,7 @@ impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if self.1 {
             // It may not exist yet; a container that this misses is found by its label in the next run.
-            let _ = engine::remove(self.0);
+            let _ = engine().remove(self.0);
         }
     }
 }
@@ -67,8 +56,8 @@ impl Drop for Unfinished<'_> {
 /// bytes at most, or on a disk.
 pub(super) fn start(image: &str, memory_bytes: Option<u64>) -> Result<Container> {
     let object = format!("`{image}`");
-    if !engine::has_image(image) {
-        pull(image).map_err(|cause| {
+    if !engine().has_image(image) {
+        engine().pull(image).map_err(|cause| {
             let cause = format!("the engine does not have it and could not pull it: {cause}");
             Error::could_not("get the container image", &object, cause)
                 .hint("set WHIMBREL_POSTGRES_IMAGE to an image that `docker images` lists, or build one with scripts/postgres-image")
@@ -88,11 +77,20 @@ pub(super) fn start(image: &str, memory_bytes: Option<u64>) -> Result<Container>
     let with_log = |cause: &str| failed(&format!("{cause}{}", engine::log_tail(&name)));
     // The memory that was counted is this machine's.
     let memory_bytes = memory_bytes.filter(|_| publish == PRIVATE);
-    let request = request(image, &name, &password, publish, memory_bytes)
-        .with_label(engine::OWNER_LABEL, owner.map(|owner| owner.to_string()).unwrap_or_default());
-    let port = run(request).map_err(|cause| with_log(&cause))?;
+    let request = Request {
+        image,
+        name: &name,
+        owner: owner.map(|owner| owner.to_string()).unwrap_or_default(),
+        publish,
+        volume: VOLUME,
+        memory_bytes,
+        shared_memory_bytes: 256 << 20,
+        environment: environment(&password),
+        arguments: SETTINGS.iter().flat_map(|setting| ["-c", setting]).collect(),
+    };
+    let port = engine().run(&request).map_err(|cause| with_log(&cause))?;
     let admin_url = address::private(&host, port, &password, "postgres");
-    let still_running = || match engine::runs(&name) {
+    let still_running = || match engine().is_running(&name) {
         Ok(true) => Ok(()),
         Ok(false) => Err(failed("it ended")),
         Err(cause) => Err(failed(&cause)),
@@ -105,82 +103,29 @@ pub(super) fn start(image: &str, memory_bytes: Option<u64>) -> Result<Container>
     Ok(Container { supervisor, name, admin_url, version, description })
 }
 
-/// What to run; the password is in the container's environment only.
-fn request(
-    image: &str,
-    name: &str,
-    password: &str,
-    publish: &'static str,
-    memory_bytes: Option<u64>,
-) -> ContainerRequest<GenericImage> {
-    let (repository, tag) = repository_and_tag(image);
-    let mut settings = Vec::new();
-    for setting in [
-        "fsync=off",
-        "full_page_writes=off",
-        "synchronous_commit=off",
-        "wal_level=minimal",
-        "max_wal_senders=0",
-        "max_connections=100",
-        "max_locks_per_transaction=256",
-        "logging_collector=off",
-        // Compiling a query for 200 rows takes ten times as long as running it.
-        "jit=off",
-    ] {
-        settings.extend(["-c", setting]);
-    }
-    GenericImage::new(repository, tag)
-        .with_wait_for(WaitFor::message_on_either_std(READY))
-        .with_container_name(name)
-        .with_mapped_port(0, 5432.tcp())
-        .with_host_config_modifier(move |host| {
-            // testcontainers publishes on every address; the server of a test is nobody else's business.
-            let bindings = host.port_bindings.iter_mut().flat_map(|ports| ports.values_mut());
-            bindings.flatten().flatten().for_each(|binding| binding.host_ip = Some(publish.to_owned()));
-            // A volume without a name goes with the container, as memory does.
-            let tmpfs_options = memory_bytes.map(|bytes| MountTmpfsOptions {
-                size_bytes: i64::try_from(bytes).ok(),
-                ..MountTmpfsOptions::default()
-            });
-            host.mounts.get_or_insert_default().push(Mount {
-                target: Some(VOLUME.to_owned()),
-                typ: Some(if tmpfs_options.is_some() { MountType::TMPFS } else { MountType::VOLUME }),
-                tmpfs_options,
-                ..Mount::default()
-            });
-        })
-        .with_shm_size(256 << 20)
-        .with_env_var("PGDATA", format!("{VOLUME}/data"))
-        .with_env_var("POSTGRES_PASSWORD", password)
-        .with_env_var("POSTGRES_USER", "postgres")
-        .with_env_var("POSTGRES_DB", "postgres")
-        .with_env_var("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync")
-        .with_cmd(settings)
-        .with_startup_timeout(START_LIMIT)
-        // The name is new, so nothing is used again: this only keeps the drop of testcontainers' value from removing
-        // the container, and with it the log that tells why it did not start.
-        .with_reuse(ReuseDirective::Always)
-}
+/// The server's settings: nothing of it has to outlive the machine.
+const SETTINGS: [&str; 9] = [
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_connections=100",
+    "max_locks_per_transaction=256",
+    "logging_collector=off",
+    // Compiling a query for 200 rows takes ten times as long as running it.
+    "jit=off",
+];
 
-/// Runs a container until its log says that it is ready: the port on the host.
-fn run(request: ContainerRequest<GenericImage>) -> Result<u16, String> {
-    let work = async {
-        let container: ContainerAsync<GenericImage> = request.start().await.map_err(|error| chain(&error))?;
-        container.get_host_port_ipv4(5432.tcp()).await.map_err(|error| chain(&error))
-    };
-    on_own_thread(work, |cause| cause)
-}
-
-fn pull(image: &str) -> Result<(), String> {
-    let (repository, tag) = repository_and_tag(image);
-    let work = async {
-        match tokio::time::timeout(PULL_LIMIT, GenericImage::new(repository, tag).pull_image()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(chain(&error)),
-            Err(_) => Err(format!("no answer within {} seconds", PULL_LIMIT.as_secs())),
-        }
-    };
-    on_own_thread(work, |cause| cause)
+/// What the image's own script reads; the password is nowhere else.
+fn environment(password: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("PGDATA", format!("{VOLUME}/data")),
+        ("POSTGRES_PASSWORD", password.to_owned()),
+        ("POSTGRES_USER", "postgres".to_owned()),
+        ("POSTGRES_DB", "postgres".to_owned()),
+        ("POSTGRES_INITDB_ARGS", "--encoding=UTF8 --locale=C.UTF-8 --no-sync".to_owned()),
+    ]
 }
 
 /// The supervisor that removes the container, where this machine has a program for that: `docker`, or `curl` for an
@@ -193,11 +138,6 @@ fn supervise(name: &str) -> Result<Option<Supervisor>> {
     let Some(program) = on_path("docker").or_else(curl) else { return Ok(None) };
     let program = program.to_string_lossy().into_owned();
     Supervisor::start(include_str!("container.sh"), &[name, &program, &address], "", None).map(Some)
-}
-
-/// `postgres:17-alpine` in its two parts; a colon before a slash belongs to the registry.
-fn repository_and_tag(image: &str) -> (&str, &str) {
-    image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((image, "latest"))
 }
 
 /// Where a published port is reached, and which address it has to be published on. An engine behind a TCP address
@@ -225,12 +165,5 @@ mod tests {
         assert_eq!(engine_host("unix:///run/user/1000/docker.sock"), private);
         assert_eq!(engine_host("tcp://127.0.0.1:2375"), private);
         assert_eq!(engine_host("tcp://docker:2375"), ("docker".to_owned(), "0.0.0.0"));
-    }
-
-    #[test]
-    fn an_image_has_a_repository_and_a_tag() {
-        assert_eq!(repository_and_tag("postgres:17-alpine"), ("postgres", "17-alpine"));
-        assert_eq!(repository_and_tag("localhost:5000/pg"), ("localhost:5000/pg", "latest"));
-        assert_eq!(repository_and_tag("localhost:5000/pg:15"), ("localhost:5000/pg", "15"));
     }
 }

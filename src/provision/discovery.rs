@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a directory must hold to run a server from it.
@@ -78,6 +78,16 @@ fn is_program(file: &Path) -> bool {
 
 /// Runs a command that prints little, for at most `limit`: its standard output, or why there is none in one line.
 pub(super) fn output_within(command: &mut Command, limit: Duration) -> Result<String, String> {
+    let (status, output, errors) = outputs_within(command, limit)?;
+    if status.success() {
+        return Ok(output);
+    }
+    let last_line = errors.lines().rev().find(|line| !line.trim().is_empty());
+    Err(last_line.map_or_else(|| status.to_string(), |line| line.trim().to_owned()))
+}
+
+/// Runs a command that prints little, for at most `limit`: how it ended, its standard output, its standard error.
+pub(super) fn outputs_within(command: &mut Command, limit: Duration) -> Result<(ExitStatus, String, String), String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -99,12 +109,8 @@ pub(super) fn output_within(command: &mut Command, limit: Duration) -> Result<St
         }
     }
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let told = String::from_utf8_lossy(&output.stderr);
-    let last_line = told.lines().rev().find(|line| !line.trim().is_empty());
-    Err(last_line.map_or_else(|| output.status.to_string(), |line| line.trim().to_owned()))
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((output.status, text(&output.stdout), text(&output.stderr)))
 }
 
 #[cfg(test)]

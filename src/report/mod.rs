@@ -3,14 +3,14 @@
 
 pub mod backups;
 pub mod check;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub mod generated;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub mod latency;
 pub mod message;
 pub mod outcome;
 pub mod plan;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod schema;
 pub mod verification;

@@ -17,7 +17,7 @@ mod source;
 mod wait;
 
 pub(crate) use address::connect_options;
-#[cfg(feature = "harness")]
+#[cfg(feature = "scenarios")]
 pub(crate) use connect::close;
 pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave};
 #[doc(hidden)] // for tests/fuzz
