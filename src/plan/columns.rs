@@ -128,7 +128,8 @@ impl Builder<'_> {
             match expression::generated(&source.expression, &scope, &form) {
                 // A value that the ledger has to complete, or that SQLite computes otherwise for some rows, cannot be
                 // computed: the column is kept as data.
-                Ok(translated) if plan.remainder.is_none() && translated.caveats.is_empty() => {
+                Ok(translated) if plan.remainder.is_none() && translated.same_for_every_row => {
+                    caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
                     generated = Some(translated.sql);
                     plan.computed = true;
                 }

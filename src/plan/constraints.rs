@@ -121,13 +121,19 @@ impl Builder<'_> {
             let (Some(column), Some(plan)) = (table.column(name), self.planned_column(&table.name, name)) else {
                 continue;
             };
-            if may_differ_when_equal(&column.data_type, plan.rule) {
-                let text = format!(
+            let nan_is_null =
+                !plan.not_null && matches!(plan.rule, Rule::Real | Rule::DecimalReal | Rule::DecimalInteger);
+            let text = if nan_is_null {
+                format!("takes a NaN of `{name}`, which the target keeps as NULL, for a NULL")
+            } else if may_differ_when_equal(&column.data_type, plan.rule) {
+                format!(
                     "takes values of `{name}` for different whose texts differ; equal values of `{}` can",
                     column.data_type.name
-                );
-                self.caveats.push(Caveat { object: origin.to_owned(), text });
-            }
+                )
+            } else {
+                continue;
+            };
+            self.caveats.push(Caveat { object: origin.to_owned(), text });
         }
     }
 

@@ -9,6 +9,8 @@ pub(super) fn may_differ_when_equal(data_type: &DataType, rule: Rule) -> bool {
     let base = data_type.base();
     match rule {
         Rule::Json | Rule::JsonArray | Rule::JsonObject | Rule::ServerText => !has_one_text(base),
+        // Blanks at its end say nothing there, and are kept.
+        Rule::Text => matches!(base.shape, Shape::Char { length: None }),
         Rule::DecimalText => !matches!(base.shape, Shape::Numeric { precision_and_scale: Some(_) }),
         _ => false,
     }

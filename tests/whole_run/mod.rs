@@ -49,17 +49,21 @@ impl Server {
     /// The rows of a query, each value as the server writes it.
     pub fn rows(&mut self, sql: impl Into<String>) -> Vec<TextRow> {
         let sql = sql.into();
-        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()));
-        let rows = self.runtime.block_on(self.connection.fetch_all(statement));
-        let rows = rows.unwrap_or_else(|error| {
+        self.try_rows(sql.clone()).unwrap_or_else(|error| {
             let shown: String = sql.chars().take(500).collect();
             panic!("{error}: {shown}")
-        });
+        })
+    }
+
+    /// The rows of a query that may fail.
+    pub fn try_rows(&mut self, sql: impl Into<String>) -> Result<Vec<TextRow>, String> {
+        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into()));
+        let rows = self.runtime.block_on(self.connection.fetch_all(statement)).map_err(|error| error.to_string())?;
         let text = |row: &sqlx::postgres::PgRow, place: usize| {
             let value = row.try_get_raw(place).expect("a value");
             (!value.is_null()).then(|| value.as_str().expect("text").to_owned())
         };
-        rows.iter().map(|row| (0..row.len()).map(|place| text(row, place)).collect()).collect()
+        Ok(rows.iter().map(|row| (0..row.len()).map(|place| text(row, place)).collect()).collect())
     }
 
     /// The first column of a query's rows.

@@ -2,7 +2,7 @@
 
 use super::functions::{plain_arguments, unknown_function};
 use super::kind::{Kind, Term};
-use super::translate::{Purpose, Translator};
+use super::translate::{Purpose, Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
@@ -11,6 +11,7 @@ use sqlparser::ast::{
 
 const AGGREGATES: [&str; 10] =
     ["count", "sum", "avg", "min", "max", "string_agg", "bool_and", "bool_or", "every", "array_agg"];
+const SUM_PAST_64_BITS: &str = "a sum past 64 bits stops with an error in SQLite";
 const WINDOWS: [&str; 11] = [
     "row_number",
     "rank",
@@ -113,12 +114,20 @@ impl Translator<'_> {
                 | Kind::Duration { .. },
             ) => Ok((whole_term(term.kind.clone(), false), plain(name, &term))),
             ("sum", Kind::Integer { digits }) => {
-                let kind =
-                    if *digits <= 10 { Kind::Integer { digits: 19 } } else { Kind::Scaled { digits: 19, scale: 0 } };
+                let kind = if *digits <= 10 {
+                    Kind::Integer { digits: 19 }
+                } else {
+                    self.caveat(SUM_PAST_64_BITS);
+                    Kind::Scaled { digits: 19, scale: 0 }
+                };
                 Ok((whole_term(kind, false), plain("sum", &term)))
             }
             ("sum", Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
-                let (term, _, scale) = self.scaled(term)?;
+                let (term, digits, scale) = self.scaled(term)?;
+                // Fewer digits need a million rows of the greatest values.
+                if digits > 12 {
+                    self.caveat(SUM_PAST_64_BITS);
+                }
                 // The sum of integers is exact; beyond 64 bits SQLite stops with an error instead of rounding.
                 Ok((whole_term(Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, false), plain("sum", &term)))
             }
@@ -167,6 +176,7 @@ impl Translator<'_> {
     fn window(&mut self, name: &str, function: &Function) -> Result<(Term, String), Refusal> {
         let arguments = plain_arguments(name, &function.args)?;
         let terms = arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
+        terms.iter().try_for_each(ensure_has_form)?;
         let list: Vec<&str> = terms.iter().map(|term| term.sql.as_str()).collect();
         let call = format!("{name}({})", list.join(", "));
         let kind = match (name, terms.as_slice()) {

@@ -14,6 +14,8 @@ pub(super) enum Wanted {
     Integer {
         bytes: u8,
     },
+    /// A negative number becomes another one.
+    Oid,
     Real,
     SingleReal,
     Numeric(Option<(u32, u32)>),
@@ -93,7 +95,7 @@ impl Translator<'_> {
                     ("citext", true) => Wanted::Citext,
                     ("bpchar", true) => Wanted::Char(None),
                     ("name", true) => Wanted::Text,
-                    ("oid", true) => Wanted::Integer { bytes: 8 },
+                    ("oid", true) => Wanted::Oid,
                     _ => match self.scope.enumeration(schema.as_deref(), &name) {
                         Some(labels) => Wanted::Enum(labels),
                         None => match self.scope.domain(schema.as_deref(), &name) {
@@ -124,7 +126,7 @@ impl Translator<'_> {
     fn kind_wanted(&self, wanted: &Wanted) -> Kind {
         match wanted {
             Wanted::Boolean => Kind::Boolean,
-            Wanted::Integer { .. } => Kind::Integer { digits: 1 },
+            Wanted::Integer { .. } | Wanted::Oid => Kind::Integer { digits: 1 },
             Wanted::Real => Kind::Real,
             Wanted::SingleReal => Kind::SingleReal,
             Wanted::Numeric(_) => Kind::Scaled { digits: 1, scale: 0 },
@@ -145,6 +147,9 @@ impl Translator<'_> {
         if let Some(number) = term.number() {
             return Ok(match wanted {
                 Wanted::Integer { .. } => number.rescale(0).and_then(|number| number_term(number, true)),
+                Wanted::Oid if (0..1 << 32).contains(&number.unscaled) && number.scale == 0 => {
+                    number_term(number, true)
+                }
                 Wanted::Numeric(None) => number_term(number, false),
                 Wanted::Numeric(Some((_, scale))) => {
                     number.rescale(*scale).and_then(|number| number_term(number, false))
@@ -172,7 +177,9 @@ impl Translator<'_> {
                 }
                 _ => None,
             },
-            Wanted::Integer { .. } => Decimal::parse(text).filter(|n| n.scale == 0).and_then(|n| number_term(n, true)),
+            Wanted::Integer { .. } | Wanted::Oid => {
+                Decimal::parse(text).filter(|n| n.scale == 0).and_then(|n| number_term(n, true))
+            }
             Wanted::Numeric(scale) => Decimal::parse(text)
                 .and_then(|number| match scale {
                     Some((_, scale)) => number.rescale(*scale),
@@ -232,8 +239,14 @@ impl Translator<'_> {
         };
         let with = |sql: String, kind: Kind| Term::from_parts(sql, kind, &[&term]);
         match (wanted, &term.kind) {
+            (Wanted::Integer { bytes }, Kind::Integer { digits }) => {
+                let (least, most) = digits_of(*bytes);
+                if *digits > most {
+                    self.past_the_range();
+                }
+                Ok(Term { kind: Kind::Integer { digits: (*digits).clamp(least, most) }, ..term })
+            }
             (Wanted::Boolean, Kind::Boolean)
-            | (Wanted::Integer { .. }, Kind::Integer { .. })
             | (Wanted::Real, Kind::Real)
             | (Wanted::SingleReal, Kind::SingleReal)
             | (
@@ -283,27 +296,33 @@ impl Translator<'_> {
                 Ok(Term { kind: Kind::Text, ..term })
             }
             (Wanted::Integer { .. }, Kind::Boolean) => {
-                Ok(Term { kind: Kind::Integer { digits: 1 }, is_column: false, ..term })
+                Ok(Term { kind: Kind::Integer { digits: 6 }, is_column: false, ..term })
             }
             (Wanted::Boolean, Kind::Integer { .. }) => Ok(with(format!("({} <> 0)", term.sql), Kind::Boolean)),
-            (Wanted::Integer { .. }, Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
+            (Wanted::Integer { bytes }, Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
                 let (term, digits, scale) = self.scaled(term)?;
                 let sql = decimal::rescale_sql(&term.sql, scale, 0);
-                Ok(Term {
-                    sql,
-                    kind: Kind::Integer { digits: digits.saturating_sub(scale) + 1 },
-                    is_column: false,
-                    ..term
-                })
+                let whole = digits.saturating_sub(scale) + u32::from(scale > 0);
+                let (least, most) = digits_of(*bytes);
+                if whole >= most {
+                    self.past_the_range();
+                }
+                Ok(Term { sql, kind: Kind::Integer { digits: whole.clamp(least, most) }, is_column: false, ..term })
             }
             (Wanted::Numeric(None), Kind::Integer { digits }) => {
                 let kind = Kind::Scaled { digits: *digits, scale: 0 };
                 Ok(Term { kind, ..term })
             }
             (
-                Wanted::Numeric(Some((_, scale))),
+                Wanted::Numeric(Some((precision, scale))),
                 Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. },
-            ) => self.rescale(term, *scale),
+            ) => {
+                let (_, digits, from) = self.scaled(term.clone())?;
+                if digits.saturating_sub(from) + u32::from(from > *scale) > precision.saturating_sub(*scale) {
+                    self.past_the_range();
+                }
+                self.rescale(term, *scale)
+            }
             (Wanted::Real, Kind::Integer { .. } | Kind::Scaled { .. }) => {
                 let term = self.approximate(term);
                 Ok(Term { kind: Kind::Real, ..term })
@@ -313,6 +332,9 @@ impl Translator<'_> {
             }
             (Wanted::Numeric(scale), Kind::Real | Kind::SingleReal | Kind::Approximate | Kind::DecimalText { .. }) => {
                 self.caveat_in_view("it turns a number into a `numeric`, which SQLite keeps in floating point")?;
+                if scale.is_some() {
+                    self.past_the_range();
+                }
                 let term = self.approximate(term);
                 let sql = match scale {
                     Some((_, scale)) => format!("round({}, {scale})", term.sql),
@@ -441,6 +463,15 @@ impl Translator<'_> {
         let json = literals::array_json(&values, form)
             .ok_or_else(|| Refusal::new("it builds an array of a type whose JSON form is not known"))?;
         Ok(Term::constant(render::text(&json), Kind::JsonArray, Constant::Text(json)))
+    }
+}
+
+/// The digits by which an integer of so many bytes is told from others: the fewest and the most.
+fn digits_of(bytes: u8) -> (u32, u32) {
+    match bytes {
+        2 => (1, 5),
+        4 => (6, 10),
+        _ => (11, 19),
     }
 }
 

@@ -4,6 +4,7 @@ use super::casts::strip;
 use super::decimal::{self, Decimal};
 use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
+use super::query::without_case;
 use super::translate::{Purpose, Translator, unknown_operator};
 use super::{EpochUnit, Refusal, literals, render};
 use sqlparser::ast::{BinaryOperator, Expr};
@@ -26,8 +27,7 @@ impl Translator<'_> {
         if ordered && are_dates && self.dates_have_to_be_exact() {
             return self.compare_dates(&left, operator, &right);
         }
-        let sql = format!("({} {operator} {})", left.sql, right.sql);
-        Ok(Term::from_parts(sql, Kind::Boolean, &[&left, &right]))
+        Ok(Term::comparison(&left, operator, &right))
     }
 
     /// `IS [NOT] DISTINCT FROM`.
@@ -51,9 +51,8 @@ impl Translator<'_> {
         let high = self.expression(high)?;
         let low = self.compare(value.clone(), ">=", low)?;
         let high = self.compare(value, "<=", high)?;
-        let not = if negated { "NOT " } else { "" };
-        let sql = format!("({not}({} AND {}))", low.sql, high.sql);
-        Ok(Term::from_parts(sql, Kind::Boolean, &[&low, &high]))
+        let both = Term::of_conditions(format!("({} AND {})", low.sql, high.sql), &[&low, &high]);
+        Ok(if negated { Term::negated(&both) } else { both })
     }
 
     pub fn in_list(&mut self, left: Term, items: Vec<Term>, negated: bool) -> Result<Term, Refusal> {
@@ -84,7 +83,9 @@ impl Translator<'_> {
         let sql = format!("({} {word} ({}))", left_sql.unwrap_or(left.sql.clone()), rendered.join(", "));
         let mut all: Vec<&Term> = parts.iter().collect();
         all.push(&left);
-        Ok(Term::from_parts(sql, Kind::Boolean, &all))
+        let term = Term::from_parts(sql, Kind::Boolean, &all);
+        // A NaN is none of the values.
+        Ok(Term { nan_fails: term.may_be_nan && !negated, nan_passes: term.may_be_nan && negated, ..term })
     }
 
     /// A list over a value whose equality is more than one `=`.
@@ -332,15 +333,27 @@ impl Translator<'_> {
 
     /// A numeric term in floating point. Only where a caveat was given.
     pub fn approximate(&mut self, term: Term) -> Term {
+        if matches!(term.kind, Kind::DecimalText { .. }) {
+            self.caveat("a NaN counts as NULL where it is computed with, compared or sorted");
+        }
         let sql = match &term.kind {
-            Kind::DecimalText { .. } => format!("CAST({} AS REAL)", term.sql),
+            // With a fixed scale it has no infinity.
+            Kind::DecimalText { scale: Some(_) } => format!("CAST(nullif({}, 'NaN') AS REAL)", term.sql),
+            Kind::DecimalText { scale: None } => {
+                let text = &term.sql;
+                format!(
+                    "(CASE {text} WHEN 'NaN' THEN NULL WHEN 'Infinity' THEN 9e999 WHEN '-Infinity' THEN -9e999 \
+                     ELSE CAST({text} AS REAL) END)"
+                )
+            }
             Kind::Scaled { scale, .. } if *scale > 0 && term.constant.is_none() => {
                 format!("({} / {}.0)", term.sql, decimal::power_of_ten(*scale))
             }
             Kind::Integer { .. } | Kind::Scaled { .. } => format!("CAST({} AS REAL)", term.sql),
             _ => term.sql.clone(),
         };
-        Term { sql, kind: Kind::Approximate, constant: None, is_column: false, ..term }
+        let may_be_nan = term.may_be_nan || matches!(term.kind, Kind::DecimalText { .. });
+        Term { sql, kind: Kind::Approximate, constant: None, is_column: false, may_be_nan, ..term }
     }
 
     /// A comparison of a `numeric` kept as text with a literal; `None` where the two are something else.
@@ -361,7 +374,12 @@ impl Translator<'_> {
     /// The term as something that sorts as it does in PostgreSQL.
     pub fn ordered(&mut self, term: Term) -> Result<Term, Refusal> {
         match &term.kind {
-            Kind::Text | Kind::PaddedText | Kind::NocaseText => {
+            Kind::NocaseText => {
+                self.caveat("`citext` ignores case in SQLite only for ASCII letters");
+                self.text_order();
+                Ok(without_case(term))
+            }
+            Kind::Text | Kind::PaddedText => {
                 self.text_order();
                 Ok(term)
             }

@@ -3,7 +3,7 @@
 use super::casts::{array_syntax, strip};
 use super::kind::{Constant, Kind, Term};
 use super::operators::common_kind;
-use super::translate::{Translator, folded, object_name};
+use super::translate::{Translator, ensure_has_form, folded, object_name};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
@@ -64,7 +64,10 @@ impl Translator<'_> {
             "coalesce" => return self.coalesce(arguments),
             "nullif" => return self.nullif(arguments),
             "greatest" | "least" => return self.extreme(name, arguments),
-            "num_nonnulls" | "num_nulls" => return Ok(self.null_count(name, &arguments)),
+            "num_nonnulls" | "num_nulls" => {
+                arguments.iter().try_for_each(ensure_has_form)?;
+                return Ok(self.null_count(name, &arguments));
+            }
             "concat" => return self.concat(arguments),
             _ => {}
         }
@@ -86,7 +89,8 @@ impl Translator<'_> {
         let kinds: Vec<&Kind> = arguments.iter().map(|argument| &argument.kind).collect();
         let text = |kind: &Kind| matches!(kind, Kind::Text);
         let integer = |kind: &Kind| matches!(kind, Kind::Integer { .. });
-        let count = Kind::Integer { digits: 10 };
+        // SQLite holds no text of 1,000,000,000 characters.
+        let count = Kind::Integer { digits: 9 };
         match (name, kinds.as_slice()) {
             ("length" | "char_length" | "character_length", [Kind::Text | Kind::PaddedText | Kind::NocaseText]) => {
                 Ok(Term::from_parts(sql_of("length"), count, &all))
@@ -155,6 +159,9 @@ impl Translator<'_> {
                 if arguments[0].constant.is_some() && matches!(kinds[0], Kind::Scaled { .. }) {
                     return Err(unknown_function(name));
                 }
+                if matches!(kinds[0], Kind::Integer { .. }) {
+                    self.past_the_range();
+                }
                 Ok(Term::from_parts(sql_of("abs"), kinds[0].clone(), &all))
             }
             ("mod", [Kind::Integer { .. }, Kind::Integer { .. }]) => {
@@ -178,6 +185,7 @@ impl Translator<'_> {
                 Ok(Term { not_null: false, ..Term::from_parts(sql, count, &all) })
             }
             ("json_array_length" | "jsonb_array_length", [Kind::Json { .. }]) => {
+                self.error_there("the length of a JSON value that is no array", "is 0");
                 Ok(Term::from_parts(sql_of("json_array_length"), count, &all))
             }
             ("jsonb_typeof" | "json_typeof", [Kind::Json { .. }]) => {
@@ -211,6 +219,7 @@ impl Translator<'_> {
     fn nullif(&mut self, arguments: Vec<Term>) -> Result<Term, Refusal> {
         let [left, right] = <[Term; 2]>::try_from(arguments).map_err(|_| unknown_function("nullif"))?;
         let left = if left.kind == Kind::Unknown { Term { kind: Kind::Text, ..left } } else { left };
+        ensure_has_form(&left)?;
         let equal = self.compare(left.clone(), "=", right)?;
         let sql = format!("(CASE WHEN {} THEN NULL ELSE {} END)", equal.sql, left.sql);
         Ok(Term { not_null: false, ..Term::from_parts(sql, left.kind.clone(), &[&left]) })
@@ -261,7 +270,7 @@ impl Translator<'_> {
         }
         let parts: Vec<String> = arguments.iter().map(|argument| format!("({} {test})", argument.sql)).collect();
         let sql = if parts.is_empty() { "0".to_owned() } else { format!("({})", parts.join(" + ")) };
-        Term { not_null: true, ..Term::new(sql, Kind::Integer { digits: 4 }) }
+        Term { not_null: true, ..Term::new(sql, Kind::Integer { digits: 6 }) }
     }
 
     fn concat(&mut self, arguments: Vec<Term>) -> Result<Term, Refusal> {

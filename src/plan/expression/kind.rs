@@ -11,7 +11,7 @@ pub(super) enum Kind {
     /// A literal without a type, or NULL.
     Unknown,
     Boolean,
-    /// An integer of at most so many digits.
+    /// An integer of at most so many digits: up to 5 where it is a `smallint`, up to 10 an `integer`, else a `bigint`.
     Integer {
         digits: u32,
     },
@@ -218,6 +218,10 @@ pub(super) struct Term {
     pub is_column: bool,
     /// Whether a NaN of the source, kept as NULL, may be in it.
     pub may_be_nan: bool,
+    /// Of a condition: whether PostgreSQL may find it false because of such a NaN, where it is NULL here.
+    pub nan_fails: bool,
+    /// Of a condition: whether PostgreSQL may find it true because of such a NaN, where it is NULL here.
+    pub nan_passes: bool,
     /// Whether a representation that drops something is in it.
     pub inexact: bool,
 }
@@ -231,6 +235,8 @@ impl Term {
             not_null: false,
             is_column: false,
             may_be_nan: false,
+            nan_fails: false,
+            nan_passes: false,
             inexact: false,
         }
     }
@@ -260,11 +266,44 @@ impl Term {
 
     /// A term made of others: it may be NULL or NaN where one of them may.
     pub fn from_parts(sql: impl Into<String>, kind: Kind, parts: &[&Term]) -> Term {
+        let may_be_nan = parts.iter().any(|part| part.may_be_nan);
         Term {
             not_null: parts.iter().all(|part| part.not_null),
-            may_be_nan: parts.iter().any(|part| part.may_be_nan),
+            may_be_nan,
+            nan_fails: may_be_nan,
+            nan_passes: may_be_nan,
             inexact: parts.iter().any(|part| part.inexact),
             ..Term::new(sql, kind)
+        }
+    }
+
+    /// A condition made of conditions: NaN makes it what it makes one of them.
+    pub fn of_conditions(sql: impl Into<String>, parts: &[&Term]) -> Term {
+        Term {
+            nan_fails: parts.iter().any(|part| part.nan_fails),
+            nan_passes: parts.iter().any(|part| part.nan_passes),
+            ..Term::from_parts(sql, Kind::Boolean, parts)
+        }
+    }
+
+    /// `left operator right`, where a NaN is equal to itself and greater than everything else.
+    pub fn comparison(left: &Term, operator: &str, right: &Term) -> Term {
+        let sql = format!("({} {operator} {})", left.sql, right.sql);
+        let term = Term::from_parts(sql, Kind::Boolean, &[left, right]);
+        let passes = match (left.may_be_nan, right.may_be_nan) {
+            (true, false) => matches!(operator, ">" | ">=" | "<>"),
+            (false, true) => matches!(operator, "<" | "<=" | "<>"),
+            _ => return term,
+        };
+        Term { nan_passes: passes, nan_fails: !passes, ..term }
+    }
+
+    /// `NOT term`.
+    pub fn negated(term: &Term) -> Term {
+        Term {
+            nan_fails: term.nan_passes,
+            nan_passes: term.nan_fails,
+            ..Term::from_parts(format!("(NOT {})", term.sql), Kind::Boolean, &[term])
         }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! **Faithful or refused.** A translation gives, on every row, the truth value, the order and the value that
 //! PostgreSQL gave; where it could not, it is refused with a reason for people. What differs only in a documented
-//! corner (ASCII-only `lower()`, a NaN kept as NULL) is carried with a caveat. Functions and operators pass by a
-//! whitelist, never by default.
+//! corner (ASCII-only `lower()`, a NaN kept as NULL, an error of PostgreSQL) is carried with a caveat. Functions and
+//! operators pass by a whitelist, never by default.
 //!
 //! Invariants: nothing here opens a database. Every name in the output is quoted and was resolved in the scope (SQLite
 //! reads an unknown `"name"` as a text). Every comparison is between two values of one representation. Errors of
 //! PostgreSQL (division by zero, an integer overflow) become NULL or a wider number in SQLite: they could reject a
-//! row in the source, so no row that the source holds is judged differently.
+//! row in the source, so no row that the source holds is judged differently; of rows to come, a caveat tells.
 
 mod aggregates;
 mod casts;
@@ -71,6 +71,8 @@ pub struct Translated {
     pub sql: String,
     /// Where it differs, one clause each; empty where it does not.
     pub caveats: Vec<String>,
+    /// Whether each row that the source holds has the same answer, whatever the caveats say of others.
+    pub same_for_every_row: bool,
 }
 
 /// A view's query in SQLite's SQL.
@@ -100,6 +102,9 @@ pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal>
         let condition = condition_of_check(expression);
         let mut translator = Translator::new(scope, Purpose::Check);
         let term = translator.condition(&parse(condition)?)?;
+        if term.nan_fails {
+            translator.caveat("a NaN that it refuses in PostgreSQL is kept as NULL here, which it lets pass");
+        }
         translator.finish(term)
     })
 }
@@ -168,7 +173,8 @@ pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refus
                 views_deep - 1
             )));
         }
-        Ok(TranslatedView { sql, caveats: translator.caveats, columns, views_deep })
+        let caveats = translator.caveats.into_iter().chain(translator.errors).collect();
+        Ok(TranslatedView { sql, caveats, columns, views_deep })
     })
 }
 
@@ -217,7 +223,9 @@ fn condition_of_check(expression: &str) -> &str {
 impl Translator<'_> {
     fn finish(self, term: Term) -> Result<Translated, Refusal> {
         self.within_version(&term.sql)?;
-        Ok(Translated { sql: term.sql, caveats: self.caveats })
+        let same_for_every_row = self.caveats.is_empty();
+        let caveats = self.caveats.into_iter().chain(self.errors).collect();
+        Ok(Translated { sql: term.sql, caveats, same_for_every_row })
     }
 
     /// Refuses what the versions of SQLite that the file is for do not have.

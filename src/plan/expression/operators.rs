@@ -3,7 +3,7 @@
 use super::decimal::{self, DIGITS_MAX};
 use super::kind::{Constant, Kind, Term};
 use super::scope::EpochUnit;
-use super::translate::{Translator, unknown_operator};
+use super::translate::{Translator, ensure_has_form, unknown_operator};
 use super::{Refusal, literals};
 use sqlparser::ast::{CaseWhen, Expr};
 
@@ -32,12 +32,21 @@ impl Translator<'_> {
                     '*' => a + b,
                     _ => *a.max(b),
                 };
-                // PostgreSQL's integers end at 19 digits: a wider result was an error there.
-                let mut term = Term::from_parts(sql, Kind::Integer { digits: digits.min(19) }, &[&left, &right]);
+                let most = type_digits(&left).max(type_digits(&right));
+                // The least integer divided by -1 is one more than the greatest.
+                let is_minus_one = right.number().is_none_or(|number| number.unscaled == -1);
+                if digits > most || operator == '/' && is_minus_one {
+                    self.past_the_range();
+                }
+                if matches!(operator, '/' | '%') {
+                    self.divides_by(&right);
+                }
+                let mut term = Term::from_parts(sql, Kind::Integer { digits: digits.min(most) }, &[&left, &right]);
                 term.not_null &= matches!(operator, '+' | '-' | '*');
                 Ok(term)
             }
             (Kind::Real, Kind::Real) if operator != '%' => {
+                self.double_arithmetic(operator, &right);
                 let mut term = Term::from_parts(sql, Kind::Real, &[&left, &right]);
                 term.not_null = false;
                 term.may_be_nan = true;
@@ -50,11 +59,20 @@ impl Translator<'_> {
                     return Err(unknown_operator(&operator.to_string()));
                 }
                 self.caveat_in_view("it computes with numbers of several kinds in floating point")?;
+                self.double_arithmetic(operator, &right);
                 let (left, right) = (self.approximate(left), self.approximate(right));
                 let sql = format!("({} {operator} {})", left.sql, right.sql);
-                Ok(Term { not_null: false, ..Term::from_parts(sql, Kind::Real, &[&left, &right]) })
+                Ok(Term { not_null: false, may_be_nan: true, ..Term::from_parts(sql, Kind::Real, &[&left, &right]) })
             }
             (a, b) => Err(Refusal::new(format!("it computes {} {operator} {}", a.words(), b.words()))),
+        }
+    }
+
+    /// Where doubles end, and what they are divided by.
+    fn double_arithmetic(&mut self, operator: char, right: &Term) {
+        self.error_there("a double past its range", "becomes infinite or zero");
+        if operator == '/' {
+            self.divides_by(right);
         }
     }
 
@@ -81,6 +99,9 @@ impl Translator<'_> {
             return Err(unknown_operator("% on decimals"));
         }
         self.caveat_in_view("it computes decimals in floating point, where PostgreSQL is exact")?;
+        if operator == '/' {
+            self.divides_by(&right);
+        }
         let (left, right) = (self.approximate(left), self.approximate(right));
         let sql = format!("({} {operator} {})", left.sql, right.sql);
         Ok(Term { not_null: false, ..Term::from_parts(sql, Kind::Approximate, &[&left, &right]) })
@@ -161,6 +182,7 @@ impl Translator<'_> {
 
     /// The terms in one representation, for CASE, COALESCE and UNION.
     pub fn unified(&mut self, terms: Vec<Term>) -> Result<Vec<Term>, Refusal> {
+        terms.iter().try_for_each(ensure_has_form)?;
         let typed: Vec<&Term> = terms
             .iter()
             .filter(|term| {
@@ -270,6 +292,7 @@ impl Translator<'_> {
                 if left.inexact || right.inexact {
                     self.caveat_in_view("it subtracts timestamps whose representation drops a part of the value")?;
                 }
+                self.error_there("the difference of infinite times", "is a number");
                 let sql = format!("({} - {})", left.sql, right.sql);
                 Ok(Some(Term::from_parts(sql, Kind::Duration { unit: *unit }, &[left, right])))
             }
@@ -341,13 +364,33 @@ impl Translator<'_> {
         let amount = total
             .and_then(|total| literals::microseconds_in(unit, total))
             .ok_or_else(|| Refusal::new("it moves a timestamp by less than its unit"))?;
-        let sql = if amount < 0 {
-            format!("({} {operator} ({amount}))", instant.sql)
-        } else {
-            format!("({} {operator} {amount})", instant.sql)
-        };
-        Ok(Term::from_parts(sql, Kind::Epoch { unit, with_zone }, &[instant]))
+        self.error_there("a time past the range of its type", "is a number beyond it");
+        let amount = if amount < 0 { format!("({amount})") } else { amount.to_string() };
+        let moved = format!("{} {operator} {amount}", instant.sql);
+        Ok(Term::from_parts(unless_infinite(&instant.sql, &moved), Kind::Epoch { unit, with_zone }, &[instant]))
     }
+}
+
+/// The digits of the type of an integer: 5 of `smallint`, 10 of `integer`, 19 of `bigint`. A literal is an `integer` where
+/// that holds it.
+fn type_digits(term: &Term) -> u32 {
+    match (term.number(), &term.kind) {
+        (Some(number), _) => {
+            if i32::try_from(number.unscaled).is_ok() {
+                10
+            } else {
+                19
+            }
+        }
+        (None, Kind::Integer { digits: 0..=5 }) => 5,
+        (None, Kind::Integer { digits: 6..=10 }) => 10,
+        _ => 19,
+    }
+}
+
+/// What becomes of a time that is kept as an integer; the infinities, its extremes, stay what they are.
+pub(super) fn unless_infinite(time: &str, moved: &str) -> String {
+    format!("(CASE WHEN {time} IN ({}, {}) THEN {time} ELSE {moved} END)", i64::MIN, i64::MAX)
 }
 
 /// The current time, moved by a literal interval.

@@ -34,6 +34,7 @@ pub(super) struct Output {
     pub name: String,
     pub kind: Kind,
     pub inexact: bool,
+    pub may_be_nan: bool,
 }
 
 impl Translator<'_> {
@@ -181,6 +182,9 @@ impl Translator<'_> {
             if word != "UNION ALL" && outputs.iter().any(|output| !groups(&output.kind)) {
                 return Err(Refusal::new(format!("its {word} compares values that SQLite compares otherwise")));
             }
+            if word != "UNION ALL" && outputs.iter().any(|output| output.may_be_nan) {
+                self.caveat(format!("a NaN, which the target keeps as NULL, is NULL to its {word}"));
+            }
             sql.push_str(&format!(" {word} {right}"));
         }
         Ok((sql, outputs))
@@ -234,6 +238,7 @@ impl Translator<'_> {
                             name: format!("column{}", at + 1),
                             kind: term.kind.clone(),
                             inexact: false,
+                            may_be_nan: term.may_be_nan,
                         })
                         .collect();
                     outputs = Some(match outputs {
@@ -295,7 +300,10 @@ impl Translator<'_> {
                 return Err(Refusal::new(format!("its DISTINCT compares {}", term.kind.words())));
             }
             columns.push(format!("{} AS {}", term.sql, render::name(&name)));
-            outputs.push(Output { name, kind: term.kind, inexact: term.inexact });
+            if !distinct.is_empty() {
+                self.nan_counts(&term);
+            }
+            outputs.push(Output { name, kind: term.kind, inexact: term.inexact, may_be_nan: term.may_be_nan });
         }
         if columns.is_empty() {
             return Err(Refusal::new("it selects nothing"));
@@ -340,11 +348,18 @@ impl Translator<'_> {
             self.caveat("it groups by a column whose representation drops a part of the value");
         }
         self.nan_counts(&term);
-        Ok(term)
+        Ok(without_case(term))
     }
 
     /// A term as an output column: in a representation that stands by itself.
     fn output_value(&mut self, term: Term) -> Result<Term, Refusal> {
+        if term.may_be_nan && !term.is_column {
+            self.caveat("where a NaN comes out in PostgreSQL, it is NULL or what is computed without it");
+        }
+        if term.inexact && !term.is_column {
+            self.caveat("it is computed from a column whose representation drops a part of the value");
+        }
+        let term = without_case(term);
         match &term.kind {
             Kind::Scaled { scale, .. } if term.constant.is_some() => {
                 let number = term.number().map(|number| number.normal());
@@ -556,6 +571,14 @@ impl Translator<'_> {
     }
 }
 
+/// A `citext` that is no column: its collation is not that of what it is made of.
+pub(super) fn without_case(term: Term) -> Term {
+    match term.kind {
+        Kind::NocaseText if !term.is_column => Term { sql: format!("({} COLLATE NOCASE)", term.sql), ..term },
+        _ => term,
+    }
+}
+
 /// Whether values of the kind are equal in SQLite exactly where they are in PostgreSQL, for grouping.
 fn groups(kind: &Kind) -> bool {
     !matches!(
@@ -610,7 +633,8 @@ fn unified_outputs(left: Vec<Output>, right: &[Output]) -> Result<Vec<Output>, R
                     return Err(Refusal::new(format!("its parts hold {} and {} in one column", a.words(), b.words())));
                 }
             };
-            Ok(Output { kind, inexact: left.inexact || right.inexact, ..left })
+            let (inexact, may_be_nan) = (left.inexact || right.inexact, left.may_be_nan || right.may_be_nan);
+            Ok(Output { kind, inexact, may_be_nan, ..left })
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 use super::functions::unknown_function;
 use super::kind::{Constant, Kind, Term};
 use super::literals;
+use super::operators::unless_infinite;
 use super::scope::EpochUnit;
 use super::translate::Translator;
 use super::{Refusal, decimal};
@@ -120,6 +121,7 @@ impl Translator<'_> {
             }
             Kind::Epoch { unit, with_zone: false } => {
                 if field == "epoch" {
+                    self.caveat(INFINITE_SECONDS);
                     return Ok(seconds_of(&term, *unit));
                 }
                 self.caveat_in_view("it takes a part of a timestamp, which SQLite knows in the years 1 to 9999 only")?;
@@ -127,10 +129,12 @@ impl Translator<'_> {
             }
             Kind::Epoch { unit, with_zone: true } => {
                 if field == "epoch" {
+                    self.caveat(INFINITE_SECONDS);
                     return Ok(seconds_of(&term, *unit));
                 }
                 self.caveat_in_view(
-                    "it takes a part of a `timestamptz`, which hangs on the session's time zone; here UTC",
+                    "it takes a part of a `timestamptz`, which hangs on the session's time zone; here UTC, and only in the \
+                     years 1 to 9999",
                 )?;
                 whole_seconds(&term, *unit)
             }
@@ -164,7 +168,7 @@ impl Translator<'_> {
             return Err(Refusal::new(format!("it uses date_trunc() on {}", term.kind.words())));
         };
         let zone = if with_zone {
-            "date_trunc() of a `timestamptz` hangs on the session's time zone; here UTC"
+            "date_trunc() of a `timestamptz` hangs on the session's time zone; here UTC, and only in the years 1 to 9999"
         } else {
             "date_trunc() works in the years 1 to 9999 only"
         };
@@ -177,7 +181,8 @@ impl Translator<'_> {
             _ => return Err(unknown_function("date_trunc")),
         };
         let factor = if unit == EpochUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
-        let sql = format!("(CAST(strftime('%s', {seconds}, 'unixepoch', {start}) AS INTEGER){factor})");
+        let start = format!("CAST(strftime('%s', {seconds}, 'unixepoch', {start}) AS INTEGER){factor}");
+        let sql = unless_infinite(&term.sql, &start);
         Ok(Term { not_null: false, ..Term::from_parts(sql, term.kind.clone(), &[&term]) })
     }
 
@@ -187,7 +192,7 @@ impl Translator<'_> {
             return Err(Refusal::new("it casts a value to `date`, which SQLite does otherwise"));
         };
         self.caveat_in_view(if with_zone {
-            "the day of a `timestamptz` hangs on the session's time zone; here UTC"
+            "the day of a `timestamptz` hangs on the session's time zone; here UTC, and only in the years 1 to 9999"
         } else {
             "the day of a timestamp is known in the years 1 to 9999 only"
         })?;
@@ -195,6 +200,8 @@ impl Translator<'_> {
         Ok(Term { not_null: false, ..Term::from_parts(sql, Kind::Date, &[&term]) })
     }
 }
+
+const INFINITE_SECONDS: &str = "the seconds of an infinite time are a number, where PostgreSQL has Infinity";
 
 /// The epoch's seconds, rounded towards the past.
 fn whole_seconds(term: &Term, unit: EpochUnit) -> String {

@@ -30,6 +30,8 @@ pub(super) struct Translator<'a> {
     pub scope: &'a dyn Scope,
     pub purpose: Purpose,
     pub caveats: Vec<String>,
+    /// Where PostgreSQL stops with an error and SQLite goes on: no row that the source holds is judged differently.
+    pub errors: Vec<String>,
     /// The FROM lists around the expression, innermost last; views only.
     pub frames: Vec<Frame>,
     /// The common table expressions in sight, innermost last.
@@ -45,8 +47,8 @@ const DEPTH_MAX: usize = 200;
 
 impl<'a> Translator<'a> {
     pub fn new(scope: &'a dyn Scope, purpose: Purpose) -> Self {
-        let (caveats, frames, common) = (Vec::new(), Vec::new(), Vec::new());
-        Translator { scope, purpose, caveats, frames, common, depth: 0, views_deep: 0 }
+        let (caveats, errors, frames, common) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Translator { scope, purpose, caveats, errors, frames, common, depth: 0, views_deep: 0 }
     }
 
     /// Whether nothing approximate may be carried.
@@ -63,6 +65,28 @@ impl<'a> Translator<'a> {
         let text = text.into();
         if !self.caveats.contains(&text) {
             self.caveats.push(text);
+        }
+    }
+
+    /// Declares that PostgreSQL stops with an error at what is named, and what there is instead.
+    pub fn error_there(&mut self, what: &str, instead: &str) {
+        let text = format!("{what} stops with an error in PostgreSQL and {instead} here");
+        if !self.errors.contains(&text) {
+            self.errors.push(text);
+        }
+    }
+
+    /// As [`Translator::error_there`], of a number that its type does not hold.
+    pub fn past_the_range(&mut self) {
+        self.error_there("arithmetic past the range of its type", "gives the number beyond it");
+    }
+
+    /// As [`Translator::error_there`], of a division by something that may be zero.
+    pub fn divides_by(&mut self, divisor: &Term) {
+        if !divisor.number().is_some_and(|number| number.unscaled != 0)
+            && !matches!(divisor.constant, Some(Constant::Double(value)) if value != 0.0)
+        {
+            self.error_there("a division by zero", "gives NULL");
         }
     }
 
@@ -256,6 +280,7 @@ impl<'a> Translator<'a> {
         if term.kind == Kind::Composite {
             return Err(Refusal::new(format!("it asks whether a composite value {test}, which depends on its fields")));
         }
+        ensure_has_form(&term)?;
         self.nan_counts(&term);
         Ok(Term { not_null: true, ..Term::new(format!("({} {test})", term.sql), Kind::Boolean) })
     }
@@ -272,7 +297,7 @@ impl<'a> Translator<'a> {
         match operator {
             UnaryOperator::Not => {
                 let term = self.boolean(term)?;
-                Ok(Term::from_parts(format!("(NOT {})", term.sql), Kind::Boolean, &[&term]))
+                Ok(Term::negated(&term))
             }
             UnaryOperator::Plus if term.kind.is_numeric() => Ok(term),
             UnaryOperator::PGAbs => self.call("abs", vec![term]),
@@ -293,6 +318,9 @@ impl<'a> Translator<'a> {
         match &term.kind {
             Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::Real | Kind::Approximate => {
                 let kind = term.kind.clone();
+                if matches!(kind, Kind::Integer { .. }) {
+                    self.past_the_range();
+                }
                 Ok(Term::from_parts(format!("(-{})", term.sql), kind, &[&term]))
             }
             other => Err(Refusal::new(format!("it negates {}", other.words()))),
@@ -307,7 +335,7 @@ impl<'a> Translator<'a> {
                 let left = self.condition(left)?;
                 let right = self.condition(right)?;
                 let sql = format!("({} {word} {})", left.sql, right.sql);
-                Ok(Term::from_parts(sql, Kind::Boolean, &[&left, &right]))
+                Ok(Term::of_conditions(sql, &[&left, &right]))
             }
             Op::Overlaps => Err(Refusal::new("it uses OVERLAPS, which SQLite does not have")),
             Op::PGStartsWith => {
@@ -439,6 +467,16 @@ fn literal(value: &Value) -> Result<Term, Refusal> {
 
 pub(super) fn unknown_operator(operator: &str) -> Refusal {
     Refusal::new(format!("it uses the operator `{operator}`, which has no equal in SQLite"))
+}
+
+/// Refuses what has no representation until it meets one: its SQL stands for nothing.
+pub(super) fn ensure_has_form(term: &Term) -> Result<(), Refusal> {
+    match term.kind {
+        Kind::Clock { .. } | Kind::Moved { .. } => {
+            Err(Refusal::new("it uses the current time where it is not compared with a timestamp"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refused_form(expression: &Expr) -> Refusal {
