@@ -137,20 +137,14 @@ fn every_expression_of_the_bank_is_answered_alike_or_told() {
     make_tables(&mut server);
     let expressions: Vec<String> =
         bank::EXPRESSIONS.iter().flat_map(|group| group.iter().map(|one| (*one).to_owned())).collect();
-    let started = std::time::Instant::now();
     let refused = make_expressions(&mut server, &expressions);
     for statement in refused.iter().filter(|statement| statement.starts_with("CREATE VIEW")) {
         println!("the server refuses {statement}");
     }
     let directory = tempfile::tempdir().expect("a directory");
-    println!("T made {:?}", started.elapsed());
     let mut search = search(server, &database.url(), directory.path());
-    println!("T migrated {:?}", started.elapsed());
     search.tables(&of("sample"), |name| name.starts_with("checked") || name.starts_with("computed"));
-    println!("T tables {:?}", started.elapsed());
     search.views(&[of("sample")]);
-    println!("T views {:?}", started.elapsed());
-    println!("T all {:?}", started.elapsed());
     report(&search, &[]);
 }
 
@@ -160,7 +154,6 @@ fn every_query_default_and_unique_index_of_the_bank_is_answered_alike_or_told() 
     let database = provision.create_database("queries").expect("a database");
     let mut server = Server::connect(&database.url());
     make_tables(&mut server);
-    let started = std::time::Instant::now();
     let mut statements = Vec::new();
     for (place, view) in VIEWS.iter().enumerate() {
         for table in ["sample", "plain"] {
@@ -182,19 +175,14 @@ fn every_query_default_and_unique_index_of_the_bank_is_answered_alike_or_told() 
         println!("the server refuses {statement}");
     }
     let directory = tempfile::tempdir().expect("a directory");
-    println!("T made {:?}", started.elapsed());
     let mut search = search(server, &database.url(), directory.path());
-    println!("T migrated {:?}", started.elapsed());
     search.views(&[of("sample"), of("plain")]);
-    println!("T views {:?}", started.elapsed());
     search.defaults(&QualifiedName::new("public", "defaults"));
-    println!("T defaults {:?}", started.elapsed());
     let columns: Vec<&str> = std::iter::once("id").chain(rows::COLUMNS.iter().map(|column| column.name)).collect();
     for place in 0..UNIQUE_INDEXES.len() {
         for table in ["sample", "plain"] {
             search.acceptance(&QualifiedName::new("public", format!("u{place}_{table}")), &of(table), &columns);
         }
     }
-    println!("T all {:?}", started.elapsed());
     report(&search, &[]);
 }
