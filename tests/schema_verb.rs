@@ -443,3 +443,15 @@ fn databases_that_a_dead_run_left_are_dropped_and_those_in_use_are_not() {
     place.run(0, &["validate", &url, "app"]);
     assert_eq!(number(&url, USED), 0);
 }
+
+#[test]
+fn new_with_swapped_arguments_says_so_and_makes_nothing() {
+    let place = Place::three();
+    for folder in ["app/target", "app"] {
+        let (_, told) = place.run(2, &["new", folder, "add_orders"]);
+        assert!(told.contains("the name comes first") && !place.path("add_orders").exists(), "{told}");
+        assert!(told.contains(&format!("`whimbrel schema new add_orders {folder}`")), "{told}");
+    }
+    let (out, _) = place.run(0, &["new", "add_orders", "app"]);
+    assert!(out.contains("0004_add_orders.up.sql"), "{out}");
+}

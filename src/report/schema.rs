@@ -93,6 +93,9 @@ pub fn event(event: &Event) -> Option<Lines> {
         Event::Retrying { version, attempt, cause } => {
             format!("attempt {attempt} of version {version} failed, trying again: {cause}")
         }
+        Event::LeftOut { version, line, sql, why } => {
+            format!("left out of version {version}, line {line}: `{sql}`: {why}")
+        }
         _ => return None,
     };
     Some(Lines::of(format_args!("whimbrel: {text}")))

@@ -11,9 +11,15 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The byte order mark that some editors put in front of UTF-8 text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The text as it is run, kept and hashed: without a byte order mark, each line ended by LF alone.
+/// The text as it is run and kept: without a byte order mark, and otherwise byte for byte, for a line end may be part
+/// of a literal.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// The text as it is hashed: without a byte order mark, each line ended by LF alone.
 pub fn canonical(text: &str) -> Cow<'_, str> {
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let text = without_mark(text);
     if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }
 
@@ -27,8 +33,8 @@ pub(crate) fn named(digest: u128) -> String {
     format!("xxh3-128:{digest:032x}")
 }
 
-/// Whether `recorded` is the SHA-384 that sqlx takes over the raw file, with any line ending that Git may have given
-/// the file since.
+/// Whether `recorded` is the SHA-384 that sqlx takes over the whole file, with any line ending that Git may have given
+/// the file since, and with or without a byte order mark.
 pub fn is_sqlx_checksum(raw: &str, recorded: &[u8]) -> bool {
     let unix = canonical(raw);
     let windows = unix.replace('\n', "\r\n");

@@ -41,6 +41,18 @@ pub enum Event {
         /// The statement.
         statement: usize,
     },
+    /// A statement of a dump is not run: it speaks of what this server does not have, and changes neither a row nor an
+    /// object.
+    LeftOut {
+        /// The migration.
+        version: i64,
+        /// The line of the script on which the statement begins.
+        line: u32,
+        /// How it begins.
+        sql: String,
+        /// Why.
+        why: String,
+    },
     /// A statement has run. Inside a transaction nothing of it is committed yet.
     StatementFinished {
         /// The migration.

@@ -2,14 +2,15 @@
 //!
 //! Read are `NNNN_name.up.sql` with `NNNN_name.down.sql`, where NNNN is a number or a timestamp, and sqlx's plain
 //! `NNNN_name.sql`, which has no down. Invariants of [`Migrations`]: versions are positive, unique and ascending;
-//! every text is canonical (LF, no byte order mark); nothing that looks like a migration was left out.
+//! every text is that of its file, byte for byte, but for a byte order mark; checksums do not depend on line endings;
+//! nothing that looks like a migration was left out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::checksum::{canonical, checksum};
+use super::checksum::{checksum, without_mark};
 use super::script::{Header, Reversal};
 use crate::error::Context;
 use crate::{Error, Result};
@@ -23,12 +24,10 @@ pub struct Migration {
     pub name: String,
     /// The file that holds `up`, for messages.
     pub file: String,
-    /// The SQL that goes up, canonical.
+    /// The SQL that goes up, with the line ends of its file.
     pub up: Arc<str>,
-    /// The SQL that goes back down, canonical; without it the migration is irreversible.
+    /// The SQL that goes back down, with the line ends of its file; without it the migration is irreversible.
     pub down: Option<Arc<str>>,
-    /// The text of `up` byte for byte, where it differs from the canonical one.
-    pub(crate) raw_up: Option<Arc<str>>,
     /// The checksum of `up`.
     pub up_checksum: String,
     /// The checksum of `down`.
@@ -55,9 +54,10 @@ impl Migration {
         self.file.strip_suffix(".up.sql").or_else(|| self.file.strip_suffix(".sql")).unwrap_or(&self.file)
     }
 
-    /// The text that sqlx would have hashed.
-    pub(crate) fn raw(&self) -> &str {
-        self.raw_up.as_deref().unwrap_or(&self.up)
+    /// Whether it is the same migration, whatever the line endings of its files.
+    fn is_same(&self, other: &Migration) -> bool {
+        let parts = |of: &Migration| (of.version, of.file.clone(), of.up_checksum.clone(), of.down_checksum.clone());
+        parts(self) == parts(other)
     }
 }
 
@@ -92,9 +92,7 @@ impl Migrations {
                 continue;
             }
             if FileName::read(&name)?.is_some() {
-                let bytes = std::fs::read(&path).could_not("read migration", format!("`{}`", path.display()))?;
-                let text = String::from_utf8(bytes).could_not("read migration", format!("`{}`", path.display()))?;
-                files.push((name, text));
+                files.push((name, read_script(&path, "read migration")?));
             }
         }
         Migrations::from_files(&origin, files)
@@ -116,7 +114,7 @@ impl Migrations {
             let text: Cow<'static, str> = text.into();
             Header::read(file, &text)?;
             let earlier = if name.is_down {
-                let down = (name.name.to_owned(), file.to_owned(), shared(text).0);
+                let down = (name.name.to_owned(), file.to_owned(), without_mark(&text).into());
                 downs.insert(name.version, down).map(|(_, file, _)| file)
             } else {
                 ups.insert(name.version, migration(&name, file, text)).map(|earlier| earlier.file)
@@ -133,12 +131,14 @@ impl Migrations {
         for (version, (name, file, down)) in downs {
             let pair = ups.get_mut(&version).filter(|up| up.name == name && up.file.ends_with(".up.sql"));
             let Some(up) = pair else {
-                return Err(Error::usage(
-                    "read migrations in",
-                    format!("`{origin}`"),
-                    format!("`{file}` has no up of the same name"),
-                )
-                .hint(format!("write `{}`", file.replace(".down.sql", ".up.sql"))));
+                let wanted = file.replace(".down.sql", ".up.sql");
+                let refused = |cause: String| Error::usage("read migrations in", format!("`{origin}`"), cause);
+                return Err(match ups.get(&version) {
+                    // sqlx's plain name, or another one.
+                    Some(up) => refused(format!("`{file}` does not belong to `{}`, which has its version", up.file))
+                        .hint(format!("give both files one name: rename `{}` to `{wanted}`", up.file)),
+                    None => refused(format!("`{file}` has no up of the same name")).hint(format!("write `{wanted}`")),
+                });
             };
             up.down_checksum = Some(checksum(&down));
             up.down = Some(down);
@@ -191,7 +191,7 @@ impl Migrations {
         for migration in &there.list {
             match self.get(migration.version) {
                 None => return Err(differs(format!("`{}` is not embedded", migration.file))),
-                Some(own) if own != migration => {
+                Some(own) if !own.is_same(migration) => {
                     return Err(differs(format!("`{}` differs from the embedded one", migration.file)));
                 }
                 Some(_) => {}
@@ -214,18 +214,30 @@ impl<'m> IntoIterator for &'m Migrations {
 }
 
 fn migration(name: &FileName<'_>, file: &str, text: Cow<'static, str>) -> Migration {
-    let (up, raw_up) = shared(text);
+    let up: Arc<str> = without_mark(&text).into();
     let up_checksum = checksum(&up);
     let (version, name, file) = (name.version, name.name.to_owned(), file.to_owned());
-    Migration { version, name, file, up, down: None, raw_up, up_checksum, down_checksum: None }
+    Migration { version, name, file, up, down: None, up_checksum, down_checksum: None }
 }
 
-/// The canonical text, and the text as it was where that is another one.
-fn shared(text: Cow<'static, str>) -> (Arc<str>, Option<Arc<str>>) {
-    match canonical(&text) {
-        Cow::Borrowed(same) if same.len() == text.len() => (text.into(), None),
-        canonical => (canonical.into(), Some(text.into())),
-    }
+/// The text of a file of SQL.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8; the error says where, and what to do.
+pub(crate) fn read_script(path: &Path, operation: &str) -> Result<String> {
+    let shown = format!("`{}`", path.display());
+    let bytes = std::fs::read(path).could_not(operation, &shown)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        if [&[0xff, 0xfe], &[0xfe, 0xff]].iter().any(|mark| bytes.starts_with(*mark)) {
+            // What PowerShell's `>` writes.
+            return Error::usage(operation, shown, "it is UTF-16, and has to be UTF-8").hint("save it as UTF-8");
+        }
+        let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
+        let cause = format!("it is not UTF-8: line {line} has the byte {:02x}", bytes[at]);
+        Error::usage(operation, shown, cause)
+            .hint("save it as UTF-8, as `iconv -f LATIN1 -t UTF-8` does; bytes that are no text are `X'…'`, or `'\\x…'` on PostgreSQL")
+    })
 }
 
 /// The parts of a migration's file name.
@@ -328,7 +340,8 @@ mod tests {
         let of = |files: &[&str]| Migrations::from_files("test", files.iter().map(|f| (*f, "SELECT 1;\r\n")));
         let good = of(&["0002_b.sql", "0001_a.up.sql", "0001_a.down.sql"]).unwrap();
         assert_eq!(good.iter().map(|m| m.version).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(good.get(1).unwrap().down.as_deref(), Some("SELECT 1;\n"));
+        assert_eq!(good.get(1).unwrap().down.as_deref(), Some("SELECT 1;\r\n"));
+        assert_eq!(good.get(1).unwrap().down_checksum.as_deref(), Some(checksum("SELECT 1;\n").as_str()));
         assert_eq!(good.get(2).unwrap().reversal().unwrap(), Reversal::Irreversible);
         for wrong in [
             ["0001_a.up.sql", "0001_b.down.sql"],

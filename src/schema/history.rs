@@ -13,7 +13,7 @@ pub(crate) mod sqlite;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::checksum::named;
+use super::checksum::{canonical, named};
 use super::script::Reversal;
 use super::tokens::Statement;
 use crate::{Error, Result};
@@ -64,7 +64,7 @@ pub struct Entry {
     pub up_checksum: String,
     /// The checksum of the down script, where there is one.
     pub down_checksum: Option<String>,
-    /// The down script itself, canonical.
+    /// The down script itself, as its file had it.
     pub down_script: Option<String>,
     /// What the down script says about itself.
     pub reversal: String,
@@ -125,7 +125,12 @@ impl StatementSum {
         if std::mem::replace(&mut self.is_begun, true) {
             self.hasher.update(b"\n;\n");
         }
-        self.hasher.update(statement.text().as_bytes());
+        // As the checksum of a file: a resumed run may have been checked out with other line endings.
+        self.hasher.update(canonical(statement.text()).as_bytes());
+        if let Some(rows) = statement.rows() {
+            self.hasher.update(b"\n;\n");
+            self.hasher.update(canonical(rows).as_bytes());
+        }
     }
 
     /// The checksum, as [`checksum`] writes it.

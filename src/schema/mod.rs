@@ -46,6 +46,7 @@
 //! Not guaranteed: that a down script restores what its up has changed (`validate` compares schemas, not rows), and on
 //! PostgreSQL that no row is lost (nothing is counted there; a rebuild does not cascade as it does on SQLite).
 
+mod advice;
 mod checksum;
 mod clock;
 mod database;
@@ -56,9 +57,13 @@ mod files;
 mod history;
 mod plan;
 mod postgres;
+mod rights;
 mod runner;
 mod scaffold;
 mod script;
+mod shell;
+#[cfg(feature = "scenarios")]
+mod source;
 mod sqlite;
 mod status;
 mod step;
@@ -72,11 +77,15 @@ pub use files::{Migration, Migrations};
 pub(crate) use history::COLUMNS as HISTORY_COLUMNS;
 pub use history::{Entry, EntryState};
 pub use plan::{Direction, To};
+#[cfg(feature = "scenarios")]
+pub(crate) use postgres::create_source;
 pub use runner::{Findings, Runner};
 pub use scaffold::{Scaffold, new_migration};
 pub use script::Reversal;
 #[doc(hidden)] // for tests/fuzz
 pub use script::Script;
+#[cfg(feature = "scenarios")]
+pub(crate) use source::{SourceScript, source_scripts};
 pub use status::{Line, State, Status};
 pub use tokens::Dialect;
 #[doc(hidden)] // for tests/fuzz

@@ -9,8 +9,11 @@
 mod apply;
 mod bridge;
 mod failure;
+mod leave_out;
 mod lock;
 mod record;
+#[cfg(feature = "scenarios")]
+mod source;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,6 +42,8 @@ use crate::{Error, Result};
 use bridge::{Bridge, Guard};
 pub(crate) use failure::Explained;
 use record::ChosenRole;
+#[cfg(feature = "scenarios")]
+pub(crate) use source::create_source;
 
 /// How the server lists the connections of a runner.
 const APPLICATION: &str = "whimbrel schema";

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::checksum::is_sqlx_checksum;
+use super::checksum::{canonical, is_sqlx_checksum};
 use super::clock::rfc_3339;
 use super::database::{Database, Foreign, Options, Outcome};
 use super::drift::{Difference, Object, compare};
@@ -242,7 +242,8 @@ impl Runner {
                 return Err(Error::could_not("repair migration", repairing, "it was interrupted")
                     .hint("`schema up --resume` runs the rest, `schema down --undo` its down script"));
             }
-            if change(entry, migration).is_none() && entry.down_script.as_deref() == migration.down.as_deref() {
+            let (kept, now) = (entry.down_script.as_deref(), migration.down.as_deref());
+            if change(entry, migration).is_none() && kept.map(canonical) == now.map(canonical) {
                 return Err(Error::usage("repair migration", repairing, "nothing of it has changed"));
             }
             let none = "none".to_owned();
@@ -282,7 +283,7 @@ impl Runner {
                     return Err(refusal(format!("version {} did not succeed", row.version))
                         .hint("repair the database by hand and correct that row first"));
                 }
-                if !is_sqlx_checksum(migration.raw(), &row.checksum) {
+                if !is_sqlx_checksum(&migration.up, &row.checksum) {
                     return Err(refusal(format!("`{}` changed after it was applied", migration.file))
                         .hint("put the file back as it was"));
                 }
@@ -448,7 +449,9 @@ fn recorded(migration: &super::files::Migration, dialect: super::tokens::Dialect
     let script = match Script::parse(&migration.file, Arc::clone(&migration.up), dialect) {
         Ok(script) => script,
         // It ran already, under another runner's rules; only new runs have to keep ours.
-        Err(_) => Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new() },
+        Err(_) => {
+            Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new(), is_dump: false }
+        }
     };
     Ok(Step {
         direction: Direction::Up,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use super::clock::timestamp;
 use super::files::Migrations;
 use crate::error::Context;
+use crate::quote::shell;
 use crate::{Error, Result};
 
 /// The files that were written.
@@ -35,7 +36,8 @@ const CHOICES: &str = "\
 /// file has no label yet, so that `up` refuses to run it before its author has said what it keeps.
 pub fn new_migration(folder: impl AsRef<Path>, name: &str) -> Result<Scaffold> {
     let folder = folder.as_ref();
-    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
+    refuse_swapped(folder, name)?;
+    if name.is_empty() || !name.chars().all(is_of_a_name) {
         return Err(Error::usage(
             "write migration",
             format!("`{name}`"),
@@ -57,6 +59,22 @@ pub fn new_migration(folder: impl AsRef<Path>, name: &str) -> Result<Scaffold> {
     Ok(Scaffold { up, down })
 }
 
+/// A folder in the place of the name, and a name in that of the folder, would make a folder of the migration's name.
+fn refuse_swapped(folder: &Path, name: &str) -> Result<()> {
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(is_of_a_name);
+    match folder.to_str() {
+        Some(second) if !folder.exists() && is_name(second) && (Path::new(name).is_dir() || name.contains('/')) => {
+            Err(Error::usage("write migration", format!("`{name}`"), "the name comes first, then the folder")
+                .hint(format!("`whimbrel schema new {second} {}`", shell(Path::new(name)))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_' || letter == '-'
+}
+
 /// The number of digits in front of a file's name.
 fn width(file: &str) -> usize {
     file.chars().take_while(char::is_ascii_digit).count()
@@ -72,6 +90,25 @@ fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn swapped_arguments_make_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("target");
+        std::fs::create_dir(&there).unwrap();
+        let name = "add_orders_in_no_folder_of_this_name";
+        for folder_first in [there.to_str().unwrap(), "migrations/that/are/to/be"] {
+            let error = new_migration(name, folder_first).unwrap_err();
+            assert_eq!(error.cause(), "the name comes first, then the folder");
+            let hint = error.way_out().unwrap();
+            assert_eq!(hint, format!("`whimbrel schema new {name} {folder_first}`"));
+            assert!(!Path::new(name).exists());
+        }
+        // As the hint says.
+        assert!(new_migration(&there, name).is_ok());
+        // A folder of the migration's name means nothing where the other one is there, or can only be a folder.
+        assert!(new_migration(&there, "src").is_ok() && new_migration(folder.path().join("new"), "src").is_ok());
+    }
 
     #[test]
     fn versions_follow_the_habit_of_the_folder() {

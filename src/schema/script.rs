@@ -18,6 +18,7 @@
 
 use std::sync::Arc;
 
+use super::shell;
 use super::tokens::{self, Class, Comment, Dialect, Statement, Token};
 use crate::{Error, Result};
 
@@ -132,21 +133,34 @@ pub struct Script {
     pub header: Header,
     /// Its statements in order.
     pub statements: Vec<Statement>,
+    /// Whether `pg_dump` wrote it.
+    pub(crate) is_dump: bool,
 }
 
 impl Script {
     /// Reads a script and refuses what cannot be run: transaction control, settings of a connection, statements
     /// that need `no-transaction` without it, a directive below the header.
     pub fn parse(file: &str, text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Script> {
+        let script = Script::read(file, text, dialect)?;
+        script.statements.iter().try_for_each(|statement| script.refuse(statement, dialect))?;
+        Ok(script)
+    }
+
+    /// Reads a script that is not the runner's: one that nobody takes back, and that has no row in a history. Refuses
+    /// what is no SQL, and a directive below the header.
+    pub(crate) fn read(file: &str, text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Script> {
         let text = text.into();
         let header = Header::read(file, &text)?;
         let scan = tokens::scan(text, dialect).map_err(|error| {
-            Error::usage("read script", format!("`{file}` {}", error.object()), error.cause().to_owned())
+            let told = Error::usage("read script", format!("`{file}` {}", error.object()), error.cause().to_owned());
+            match error.way_out() {
+                Some(hint) => told.hint(hint),
+                None => told,
+            }
         })?;
         scan.comments.iter().try_for_each(|comment| refuse_late_directive(file, comment, header.lines))?;
-        let script = Script { file: file.to_owned(), header, statements: scan.statements };
-        script.statements.iter().try_for_each(|statement| script.refuse(statement, dialect))?;
-        Ok(script)
+        let is_dump = shell::is_dump(&scan);
+        Ok(Script { file: file.to_owned(), header, statements: scan.statements, is_dump })
     }
 
     fn refuse(&self, statement: &Statement, dialect: Dialect) -> Result<()> {
@@ -162,9 +176,6 @@ impl Script {
                 "the runner opens and commits the transaction, together with the history row; remove the statement"
             };
             return refusal(format!("`{words}` controls the transaction that the runner owns"), hint);
-        }
-        if dialect == Dialect::Postgres && statement.starts_with(&["COPY"]) && statement.has_word("STDIN") {
-            return refusal("`COPY … FROM STDIN` has no input here".to_owned(), "write the rows as INSERT statements");
         }
         if let Some((cause, hint)) = connection_setting(statement, dialect) {
             return refusal(cause, hint);

@@ -182,7 +182,10 @@ impl Database for Sqlite {
         if !stays_in_memory {
             self.lock = Some(RunLock::take(&self.path, self.options.runner_timeout, observe)?);
         }
-        self.created()?;
+        if !self.created()?.is_autocommit() {
+            return Err(Error::could_not("run migrations on", self.object(), "the connection is inside a transaction")
+                .hint("commit it or roll it back first: each migration is a transaction of its own"));
+        }
         self.watch.install(self.opened()?, self.table()).could_not("watch statements on", self.object())?;
         let on: bool = self
             .opened()?

@@ -3,13 +3,15 @@
 //! It knows what a runner must not be fooled by: strings, quoted identifiers, dollar quotes, comments (nested in
 //! PostgreSQL), `CASE … END`, trigger bodies, `BEGIN ATOMIC` bodies. It does not parse: a statement that is wrong is
 //! left for the database to refuse. Invariant: the statements, in order, hold every token of the text but the
-//! semicolons between them.
+//! semicolons between them, the rows below a COPY, and what `shell` takes out of a dump.
 //!
 //! Sources: the rule that ends a trigger is that of SQLite's `sqlite3_complete` (`; END ;`), the ones for PostgreSQL
 //! are those of psql's lexer.
 
 use std::sync::Arc;
 
+use super::checksum::canonical;
+use super::shell::{self, Variables};
 use crate::{Error, Result};
 
 /// Whose SQL a script is written in.
@@ -76,6 +78,8 @@ pub struct Statement {
     start: u32,
     end: u32,
     line: u32,
+    /// Where the rows below a COPY are.
+    rows: Option<(u32, u32)>,
 }
 
 /// The text that statements are pieces of.
@@ -91,6 +95,11 @@ impl Statement {
         &self.script.text[self.start as usize..self.end as usize]
     }
 
+    /// The rows below `COPY … FROM stdin`, as they are sent to the server.
+    pub fn rows(&self) -> Option<&str> {
+        self.rows.map(|(start, end)| &self.script.text[start as usize..end as usize])
+    }
+
     /// Every token, comments left out; read anew each time.
     pub fn tokens(&self) -> impl Iterator<Item = Token<'_>> {
         let text = self.text();
@@ -100,7 +109,7 @@ impl Statement {
                 // No error: the text was read before.
                 match lexer.next().ok()?? {
                     Piece::Token { class, start, .. } => return Some(Token { class, text: &text[start..lexer.at] }),
-                    Piece::Comment { .. } => {}
+                    Piece::Comment { .. } | Piece::Command { .. } => {}
                 }
             }
         })
@@ -114,6 +123,11 @@ impl Statement {
     /// The line of the first token, from 1.
     pub fn line(&self) -> u32 {
         self.line
+    }
+
+    /// Whose SQL it is.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.script.dialect
     }
 
     /// Whether the statement begins with these words, given in upper case.
@@ -149,7 +163,7 @@ pub struct Scan {
 }
 
 /// Splits `text` into statements and line comments. A literal, name or comment that never ends is an error that
-/// names the line it begins on.
+/// names the line it begins on; so is what only a shell of the database reads, but for the lines of a dump.
 pub fn scan(text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Scan> {
     let source = Arc::new(Source { text: text.into(), dialect });
     let text = source.text.as_ref();
@@ -165,25 +179,50 @@ pub fn scan(text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Scan> {
     let mut lexer = Lexer { text, at: 0, line: 1, dialect };
     let mut scan = Scan::default();
     let mut open: Option<Open<'_>> = None;
+    let (mut variables, mut connects) = (Variables::default(), Vec::new());
     while let Some(piece) = lexer.next()? {
         match piece {
             Piece::Comment { text, line } => {
                 let after_sql = open.is_some() || !scan.statements.is_empty();
                 scan.comments.push(Comment { text: text.to_owned(), line, after_sql });
             }
+            Piece::Command { text, line } => {
+                connects.extend(shell::command(text, line, open.is_some(), scan.statements.len())?);
+            }
             Piece::Token { class, start, line } => {
                 let end = lexer.at;
                 let is_end = &text[start..end] == ";" && open.as_ref().is_none_or(|open| open.ends_here(dialect));
                 if is_end {
-                    scan.statements.extend(open.take().map(|open| open.close(&source)));
+                    variables = Variables::default();
+                    let Some(mut statement) = open.take().map(|open| open.close(&source)) else { continue };
+                    if shell::has_rows_below(&statement) {
+                        let (rows, length) = shell::rows(&text[end..], line)?;
+                        statement.rows = Some((short(end + rows.start), short(end + rows.end)));
+                        lexer.advance(length);
+                    }
+                    scan.statements.push(statement);
                 } else {
                     let token = Token { class, text: &text[start..end] };
+                    match dialect {
+                        Dialect::Postgres => variables.refuse(token, start, line)?,
+                        Dialect::Sqlite if token.text == "." && open.is_none() => {
+                            return Err(shell::point_command(&text[start..], line));
+                        }
+                        Dialect::Sqlite => {}
+                    }
                     open.get_or_insert_with(|| Open::new(start, line)).push(token, end, dialect);
                 }
             }
         }
     }
-    scan.statements.extend(open.take().map(|open| open.close(&source)));
+    if let Some(statement) = open.take().map(|open| open.close(&source)) {
+        if shell::has_rows_below(&statement) {
+            // There is no room for rows: an error that says so.
+            shell::rows("", statement.line as usize)?;
+        }
+        scan.statements.push(statement);
+    }
+    shell::leave_out_database(&mut scan, &connects)?;
     Ok(scan)
 }
 
@@ -192,13 +231,14 @@ pub(crate) fn same_definition(one: &str, other: &str, dialect: Dialect) -> bool 
     normal(one, dialect) == normal(other, dialect)
 }
 
-/// A definition without what does not matter: one entry per token, words and names in lower case without quotes.
+/// A definition without what does not matter: one entry per token, words and names in lower case without quotes, texts
+/// without their line endings, which are those of the checkout that the script came from.
 fn normal(definition: &str, dialect: Dialect) -> Vec<(bool, String)> {
     let Ok(scan) = scan(definition, dialect) else { return vec![(true, definition.to_owned())] };
     let tokens = scan.statements.iter().flat_map(Statement::tokens);
     tokens
         .map(|token| match token.class {
-            Class::Text => (true, token.text.to_owned()),
+            Class::Text => (true, canonical(token.text).into_owned()),
             _ => (false, token.unquoted().to_lowercase()),
         })
         .collect()
@@ -291,15 +331,36 @@ impl<'t> Open<'t> {
     }
 
     fn close(self, source: &Arc<Source>) -> Statement {
-        // What is longer was refused before.
-        let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        Statement { script: Arc::clone(source), start: short(self.start), end: short(self.end), line: short(self.line) }
+        Statement {
+            script: Arc::clone(source),
+            start: short(self.start),
+            end: short(self.end),
+            line: short(self.line),
+            rows: None,
+        }
     }
 }
 
+/// A place in a text: one that is longer was refused before.
+fn short(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 enum Piece<'t> {
-    Token { class: Class, start: usize, line: usize },
-    Comment { text: &'t str, line: usize },
+    Token {
+        class: Class,
+        start: usize,
+        line: usize,
+    },
+    Comment {
+        text: &'t str,
+        line: usize,
+    },
+    /// From a backslash to the end of its line, on PostgreSQL.
+    Command {
+        text: &'t str,
+        line: usize,
+    },
 }
 
 struct Lexer<'t> {
@@ -338,6 +399,10 @@ impl<'t> Lexer<'t> {
                 }
                 self.advance(length);
                 return Ok(Some(Piece::Comment { text, line }));
+            } else if first == '\\' && self.dialect == Dialect::Postgres {
+                let (line, text) = (self.line, rest.lines().next().unwrap_or(rest));
+                self.advance(text.len());
+                return Ok(Some(Piece::Command { text, line }));
             } else if rest.starts_with("/*") {
                 self.block_comment()?;
             } else {

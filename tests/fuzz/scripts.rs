@@ -57,6 +57,13 @@ const WORDS: &[&str] = &[
     "é",
     "COPY",
     "FROM STDIN",
+    "FROM STDIN;\n",
+    "1\t\\N\n",
+    "\\.\n",
+    "\\restrict k\n",
+    "\\i",
+    ":a",
+    "::",
     "COMMIT",
     "ROLLBACK",
     "VACUUM",
@@ -90,12 +97,28 @@ fn check(text: &str, dialect: Dialect) {
         for token in &tokens {
             let _ = token.unquoted();
         }
-        // By itself it is the same.
-        let alone = scan(statement.text(), dialect).expect("it was read before");
+        // By itself it is the same, with the rows below it where it has some.
+        let mut whole = statement.text().to_owned();
+        if let Some(rows) = statement.rows() {
+            let start = rows.as_ptr() as usize - text.as_ptr() as usize;
+            assert!(text[end..start].contains(';') && text[end..start].ends_with('\n'), "they begin on the next line");
+            assert!(rows.is_empty() || rows.ends_with('\n'), "whole rows");
+            end = start + rows.len();
+            let last = text[end..].split_inclusive('\n').next().expect("a line `\\.`");
+            assert_eq!(last.trim_end(), "\\.");
+            end += last.len();
+            whole += &format!(";\n{rows}\\.\n");
+        }
+        let alone = scan(whole, dialect).expect("it was read before");
         assert_eq!(alone.statements.len(), 1, "{:?}", statement.text());
         assert_eq!(alone.statements[0].text(), statement.text());
+        assert_eq!(alone.statements[0].rows(), statement.rows());
     }
     pieces.push((end, text.len()));
+    if text.contains("\\c") {
+        // `\connect` leaves out what is said of the database before it.
+        return;
+    }
     for (start, end) in pieces {
         let between = scan(&text[start..end], dialect).expect("it was read before");
         assert!(between.statements.is_empty(), "left out: {:?}", &text[start..end]);

@@ -15,11 +15,11 @@ use crate::harness::generate::{
 };
 use crate::project::{Project, apply_schema};
 use crate::provision;
+use crate::schema::{create_source, source_scripts};
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::{self, Job};
 use crate::verify::Level;
 use rusqlite::Connection;
-use sqlx::{Connection as _, Executor, PgConnection};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -72,7 +72,7 @@ pub fn prepare(project: &Project, rows: u64, seed: Seed, cancel: &Cancel) -> Res
 fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Options, cancel: &Cancel) -> Result<u64> {
     let database = provision::shared()?.create_database("latency")?;
     let url = PostgresUrl::parse(&database.url())?;
-    create(schema, &database.url())?;
+    create_source(&database.url(), &source_scripts(schema)?)?;
     cancel.check(OPERATION)?;
     let catalog = PostgresSource::connect(&url, cancel)?.catalog()?;
     let mut sink = PostgresSink::open(&url, &catalog)?;
@@ -96,39 +96,6 @@ fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Opti
     )?;
     outcome.ensure_published()?;
     Ok(generated.row_count())
-}
-
-/// Runs the scripts of the source schema in the order of their versions, and leaves no table of a history behind.
-fn create(schema: &Path, url: &str) -> Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(schema).could_not("list", format!("`{}`", schema.display()))? {
-        let path = entry.could_not("list", format!("`{}`", schema.display()))?.path();
-        if path.to_string_lossy().ends_with(".sql") && !path.to_string_lossy().ends_with(".down.sql") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    for file in files {
-        let shown = format!("`{}`", file.display());
-        let script = std::fs::read_to_string(&file).could_not("read", &shown)?;
-        execute(url, script, &shown)?;
-    }
-    Ok(())
-}
-
-/// Runs a script on a thread of its own, so that the caller may be inside a runtime.
-fn execute(url: &str, script: String, shown: &str) -> Result<()> {
-    const OPERATION: &str = "create the source of the rows with";
-    let run = || -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().could_not(OPERATION, shown)?;
-        runtime.block_on(async {
-            let mut connection = PgConnection::connect(url).await.could_not(OPERATION, shown)?;
-            connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(script))).await.could_not(OPERATION, shown)?;
-            connection.close().await.could_not(OPERATION, shown)
-        })
-    };
-    let done = std::thread::scope(|scope| scope.spawn(run).join());
-    done.unwrap_or_else(|_| Err(Error::could_not(OPERATION, shown, "the thread that runs it panicked")))
 }
 
 /// Rows into a file that has the target schema already, triggers and checks active.

@@ -9,12 +9,13 @@ use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::Source;
 use crate::endpoint::postgres::PostgresSource;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::harness::latency::{Query, Targets, queries};
 use crate::harness::scratch::scratch_folder;
 use crate::plan::choices::Choices;
 use crate::project::{self, ConnectionOptions, Project};
 use crate::provision::{Server, Template, TemplateKey};
+use crate::schema::{SourceScript, create_source};
 use crate::transfer::publish::JournalMode;
 use crate::transfer::run::{ApplySchema, Job};
 use crate::verify::Level;
@@ -125,21 +126,17 @@ const NO_TRIGGERS: &str = "DO $$ DECLARE t regclass; BEGIN
       EXECUTE pg_catalog.format('ALTER TABLE %s DISABLE TRIGGER USER', t);
     END LOOP; END $$";
 
-/// The template database of a schema's SQL, built where no other test has built it yet, and its catalog. The catalog is
+/// The template database of a schema's scripts, built where no other test has built it yet, and its catalog. The catalog is
 /// read from a copy: nobody connects to a template.
 ///
 /// # Errors
 /// When the server refuses a statement.
-pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Template, Catalog)> {
-    let key = TemplateKey::new().and("the source schema of a scenario").and(sql).and(NO_TRIGGERS);
+pub(super) fn template(server: &Server, name: &str, scripts: &[SourceScript]) -> Result<(Template, Catalog)> {
+    let key = TemplateKey::new().and("the source schema of a scenario").and(NO_TRIGGERS);
+    let key = scripts.iter().fold(key, |key, script| key.and(&script.text));
     let template = server.template(&key, |url| {
-        let url = PostgresUrl::parse(url)?;
-        let mut client = Client::connect(&url)?;
-        let created = client.execute(sql, "create the source schema of", format!("`{name}`"));
-        created.map_err(|error| match sql.lines().any(|line| line.starts_with('\\')) {
-            true => error.hint("a line that begins with `\\` is a command of psql, and no SQL: take it out"),
-            false => error,
-        })?;
+        let mut client = Client::connect(&PostgresUrl::parse(url)?)?;
+        create_source(url, scripts)?;
         client.execute(NO_TRIGGERS, "switch off the triggers of", format!("`{name}`"))
     })?;
     let copy = template.create(name)?;
@@ -153,61 +150,4 @@ pub(super) fn template(server: &Server, name: &str, sql: &str) -> Result<(Templa
 /// As [`PostgresSource::connect`].
 pub(super) fn catalog(url: &PostgresUrl) -> Result<Catalog> {
     PostgresSource::connect(url, &crate::cancel::Cancel::new())?.catalog()
-}
-
-/// The SQL of a source schema: a file, or the `*.up.sql` of a folder in their order (every `*.sql` where it has none).
-/// The two commands of psql that pg_dump writes around a dump, `\restrict` and `\unrestrict`, are left out.
-///
-/// # Errors
-/// When there is none, or one cannot be read.
-pub(super) fn schema_sql(path: &Path) -> Result<String> {
-    const OPERATION: &str = "read the source schema";
-    let shown = format!("`{}`", path.display());
-    if path.is_file() {
-        return std::fs::read_to_string(path).could_not(OPERATION, shown).map(|text| without_restriction(&text));
-    }
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(path).could_not(OPERATION, &shown)? {
-        let file = entry.could_not(OPERATION, &shown)?.path();
-        if file.extension().is_some_and(|extension| extension == "sql") {
-            files.push(file);
-        }
-    }
-    let is_up = |file: &PathBuf| file.to_string_lossy().ends_with(".up.sql");
-    if files.iter().any(is_up) {
-        files.retain(is_up);
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::usage(OPERATION, shown, "there is no file `*.sql` in it"));
-    }
-    let mut sql = String::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).could_not(OPERATION, format!("`{}`", file.display()))?;
-        sql.push_str(&without_restriction(&text));
-        // A file may end in a comment.
-        sql.push('\n');
-    }
-    Ok(sql)
-}
-
-/// `\restrict KEY` and `\unrestrict KEY`, with the same key: nothing else begins a line like that.
-fn without_restriction(text: &str) -> String {
-    let is_one = |line: &str| {
-        let key = line.strip_prefix("\\restrict ").or_else(|| line.strip_prefix("\\unrestrict "));
-        key.is_some_and(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-    };
-    // An empty line in its place: the server counts them when it says where a mistake is.
-    text.split_inclusive('\n').map(|line| if is_one(line.trim_end()) { "\n" } else { line }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_restriction_of_a_dump_is_left_out() {
-        let dump = "--\n\\restrict a1B2\r\nSELECT '\n\\restrict me, please\n';\n\\connect x\n\\unrestrict a1B2\n";
-        assert_eq!(without_restriction(dump), "--\n\nSELECT '\n\\restrict me, please\n';\n\\connect x\n\n");
-    }
 }

@@ -1,7 +1,7 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
 use super::client::Connections;
-use super::ground::{Ground, Settings, catalog, schema_sql, template};
+use super::ground::{Ground, Settings, catalog, template};
 use super::rows::{Twin, without_stops};
 use super::{Scenario, Subject};
 use crate::cancel::Cancel;
@@ -13,6 +13,7 @@ use crate::harness::generate::Hints;
 use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
 use crate::provision::{Database, Server, Template};
+use crate::schema::{SourceScript, source_scripts};
 use crate::transfer::run::migrate;
 use crate::verify::Level;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub(super) struct FixedDraft {
     hints: Hints,
     twin: Option<Twin>,
     /// The source's schema.
-    sql: String,
+    scripts: Vec<SourceScript>,
 }
 
 impl Draft {
@@ -56,23 +57,23 @@ impl Draft {
     /// # Errors
     /// When one cannot be read, or is not as it has to be.
     pub fn read(scenario: &Scenario) -> Result<Draft> {
-        let (settings, hints, twin, sql) = match &scenario.subject {
+        let (settings, hints, twin, scripts) = match &scenario.subject {
             Subject::RandomSchemas => return Ok(Draft::Random),
-            Subject::Source(path) => (Settings::without_project(), Hints::default(), None, schema_sql(path)?),
+            Subject::Source(path) => (Settings::without_project(), Hints::default(), None, source_scripts(path)?),
             Subject::Project(project) => {
                 let settings = Settings::of(project)?;
-                let (twin, sql) = match &project.source_schema {
-                    Some(folder) => (None, schema_sql(folder)?),
+                let (twin, scripts) = match &project.source_schema {
+                    Some(folder) => (None, source_scripts(folder)?),
                     None => {
                         let twin = Twin::new(&settings)?;
-                        let sql = twin.schema_sql();
-                        (Some(twin), sql)
+                        let scripts = vec![SourceScript::new("the twin of the target", twin.schema_sql())];
+                        (Some(twin), scripts)
                     }
                 };
-                (settings, project.generate.clone(), twin, sql)
+                (settings, project.generate.clone(), twin, scripts)
             }
         };
-        Ok(Draft::Fixed(Box::new(FixedDraft { settings, hints, twin, sql })))
+        Ok(Draft::Fixed(Box::new(FixedDraft { settings, hints, twin, scripts })))
     }
 }
 
@@ -83,8 +84,8 @@ impl World {
     /// When the schema cannot be created, or cannot be migrated without rows.
     pub fn prepare(server: &Server, name: &str, draft: Draft) -> Result<World> {
         let Draft::Fixed(draft) = draft else { return Ok(World::Random) };
-        let FixedDraft { settings, mut hints, twin, sql } = *draft;
-        let (template, catalog) = template(server, name, &sql)?;
+        let FixedDraft { settings, mut hints, twin, scripts } = *draft;
+        let (template, catalog) = template(server, name, &scripts)?;
         let empty = template.create(name)?;
         let (earlier, plan) = earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?;
         without_stops(&mut hints, &plan, &catalog);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::super::advice;
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
 use super::super::history::{Change, EntryState, StatementSum, postgres as history};
@@ -11,6 +12,7 @@ use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
 use super::super::step::{milliseconds, progress, report as step_report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
+use super::leave_out::{self, Tolerance};
 use super::record::Ground;
 use super::{Explained, Session};
 use crate::{Error, Result};
@@ -142,7 +144,9 @@ impl Session {
         let (connection, _) = self.open().await?;
         for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
-            run_statement(connection, step, number, statement).await?;
+            if !is_left_out(connection, step, statement, observe).await? {
+                run_statement(connection, step, number, statement).await?;
+            }
             observe(&Event::StatementFinished { version: step.version, statement: number });
         }
         self.run_deferred(step).await?;
@@ -292,7 +296,7 @@ impl Session {
                 let begun = progress(running, index + 1, index, sum);
                 self.run_alone(step, index, &begun, &finished).await
             } else {
-                let ran = self.run_together(step, index, &finished).await;
+                let ran = self.run_together(step, index, &finished, observe).await;
                 if ran.is_err() {
                     self.known.put_back(step.version, known);
                 }
@@ -315,10 +319,16 @@ impl Session {
         }
     }
 
-    async fn run_together(&mut self, step: &Step, index: usize, finished: &Change<'_>) -> Result<(), Failure> {
+    async fn run_together(
+        &mut self,
+        step: &Step,
+        index: usize,
+        finished: &Change<'_>,
+        observe: &mut Observer<'_>,
+    ) -> Result<(), Failure> {
         let ground = self.ground_by_itself(step).await?;
         self.simple("BEGIN").await?;
-        match self.together(step, index, finished, &ground).await {
+        match self.together(step, index, finished, &ground, observe).await {
             Ok(()) => Ok(self.commit().await?),
             Err(failure) => {
                 self.abandon().await;
@@ -333,10 +343,14 @@ impl Session {
         index: usize,
         finished: &Change<'_>,
         ground: &Ground,
+        observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
         self.enter().await?;
         let (connection, _) = self.open().await?;
-        run_statement(connection, step, index + 1, &step.script.statements[index]).await?;
+        let statement = &step.script.statements[index];
+        if !is_left_out(connection, step, statement, observe).await? {
+            run_statement(connection, step, index + 1, statement).await?;
+        }
         self.run_deferred(step).await?;
         self.leave().await?;
         Ok(self.record(step.version, finished, Some(ground)).await?)
@@ -431,14 +445,44 @@ async fn execute(connection: &mut PgConnection, sql: String) -> sqlx::Result<()>
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
 }
 
+/// Whether a statement of a dump is left out; it is told.
+async fn is_left_out(
+    connection: &mut PgConnection,
+    step: &Step,
+    statement: &Statement,
+    observe: &mut Observer<'_>,
+) -> Result<bool> {
+    const SHOWN_CHARS_MAX: usize = 80;
+    let tolerance = if step.script.is_dump { Tolerance::Dump } else { Tolerance::Nothing };
+    let why = leave_out::reason(connection, statement, tolerance).await.could_not("look into", step.label())?;
+    let Some(why) = why else { return Ok(false) };
+    let sql = statement.text().chars().take(SHOWN_CHARS_MAX).collect();
+    observe(&Event::LeftOut { version: step.version, line: statement.line(), sql, why });
+    Ok(true)
+}
+
+/// Runs one statement, with the rows below it where it has them.
+pub(super) async fn run_sql(connection: &mut PgConnection, statement: &Statement) -> sqlx::Result<()> {
+    const CHUNK_BYTES: usize = 1 << 20;
+    let Some(rows) = statement.rows() else { return execute(connection, statement.text().to_owned()).await };
+    let mut copy = connection.copy_in_raw(statement.text()).await?;
+    for chunk in rows.as_bytes().chunks(CHUNK_BYTES) {
+        copy.send(chunk).await?;
+    }
+    copy.finish().await.map(|_| ())
+}
+
 async fn run_statement(
     connection: &mut PgConnection,
     step: &Step,
     number: usize,
     statement: &Statement,
 ) -> Result<(), Failure> {
-    let ran = execute(connection, statement.text().to_owned()).await;
-    ran.map_err(|error| failure(&error, statement_failed(step, number, statement, told(&error))))
+    let ran = run_sql(connection, statement).await;
+    ran.map_err(|error| {
+        let told = statement_failed(step, number, statement, told(&error));
+        failure(&error, advice::on_postgres(told, &error, statement))
+    })
 }
 
 /// What the server says, with its detail and hint.
@@ -448,7 +492,9 @@ fn told(error: &sqlx::Error) -> String {
     };
     let mut text = error.message().to_owned();
     if let Some(server) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        for more in [server.detail(), server.hint()].into_iter().flatten() {
+        // Which row of a COPY it was.
+        let row = server.r#where().filter(|place| place.starts_with("COPY ") && !place.contains('\n'));
+        for more in [server.detail(), server.hint(), row].into_iter().flatten() {
             text.push_str("; ");
             text.push_str(more);
         }

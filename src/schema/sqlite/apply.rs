@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rusqlite::ErrorCode;
 
+use super::super::advice;
 use super::super::database::{Observer, Outcome};
 use super::super::event::{Event, StepReport};
 use super::super::history::{Change, EntryState, StatementSum, sqlite as history, taken_name};
@@ -48,7 +49,10 @@ impl Sqlite {
                         )
                     });
                 }
-                Err(error) => return Err(error).could_not(operation, self.object()),
+                Err(error) => {
+                    let told = Err(error).could_not(operation, self.object());
+                    return told.map_err(|error| advice::on_sqlite(error, None));
+                }
             }
         }
     }
@@ -107,6 +111,10 @@ impl Sqlite {
     /// Says of broken foreign keys whether the migration broke them.
     fn explain(&self, error: Error) -> Error {
         if !error.operation().contains("foreign keys") {
+            return error;
+        }
+        let error = advice::on_sqlite(error, None);
+        if error.way_out().is_some() {
             return error;
         }
         let before = self.opened().and_then(guard::foreign_key_violations).unwrap_or_default();
@@ -200,7 +208,9 @@ impl Sqlite {
         phase: Phase,
     ) -> Result<()> {
         let connection = self.opened()?;
-        let failed = |error: rusqlite::Error| statement_failed(step, number, statement, &error);
+        let failed = |error: rusqlite::Error| {
+            advice::on_sqlite(statement_failed(step, number, statement, &error), Some(statement))
+        };
         self.watch.enter(phase);
         let mut prepared = connection.prepare(statement.text()).map_err(failed)?;
         if let Some(guard) = guard {
