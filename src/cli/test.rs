@@ -41,7 +41,7 @@ pub struct Args {
     /// How many rows each case has, in all tables together; at most 1,000,000
     #[arg(long, value_name = "N", default_value_t = ROWS_DEFAULT)]
     rows: u64,
-    /// Where failing cases are kept and looked for [default: fixtures/regressions/NAME]
+    /// Where failing cases are kept and looked for [default: fixtures/regressions/NAME-DIGEST]
     #[arg(long, value_name = "DIR")]
     regressions: Option<PathBuf>,
     #[command(flatten)]

@@ -66,6 +66,9 @@ use crate::project::{FILE_NAME, Project};
 use crate::quote::shell;
 use std::path::{Path, PathBuf};
 
+/// Where kept cases are, in the working directory.
+const REGRESSIONS: &str = "fixtures/regressions";
+
 /// How many cases a scenario has, if nobody says.
 pub const CASES_DEFAULT: u32 = 64;
 /// How many rows a case can ask for in all tables together.
@@ -86,7 +89,9 @@ pub struct Scenario {
     rows: u64,
     seed: Seed,
     regressions: PathBuf,
-    /// Whether somebody said where that is.
+    /// Where earlier versions kept cases under the name alone; nothing where somebody said where they are.
+    earlier_regressions: Option<PathBuf>,
+    /// Whether somebody said where they are.
     regressions_chosen: bool,
     replay: Option<String>,
     /// What the program is given for the subject, as a shell takes it.
@@ -116,7 +121,7 @@ impl Scenario {
                 .hint("put the source's schema into `source/`, or the target's into `target/`"));
         }
         let name = project.name.clone();
-        Ok(Self::new(Subject::Project(Box::new(project)), name, shell(folder)))
+        Ok(Self::new(Subject::Project(Box::new(project)), name, shell(folder)).of(folder))
     }
 
     /// A PostgreSQL schema alone, as a file of SQL or a folder of them; the target is derived from it.
@@ -129,7 +134,7 @@ impl Scenario {
             return Err(Error::usage("test the schema", format!("`{}`", path.display()), "there is no such file"));
         }
         let name = path.file_stem().map_or_else(|| "schema".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self::new(Subject::Source(path.to_owned()), name, shell(path)))
+        Ok(Self::new(Subject::Source(path.to_owned()), name, shell(path)).of(path))
     }
 
     /// What a path says: a project where it is a folder with `project.toml`, else a PostgreSQL schema.
@@ -152,15 +157,23 @@ impl Scenario {
     fn new(subject: Subject, name: String, argument: String) -> Self {
         Scenario {
             subject,
-            regressions: Path::new("fixtures/regressions").join(folder_name(&name)),
+            regressions: Path::new(REGRESSIONS).join(folder_name(&name)),
+            regressions_chosen: false,
             name,
             cases: CASES_DEFAULT,
             rows: ROWS_DEFAULT,
             seed: Seed(0),
-            regressions_chosen: false,
+            earlier_regressions: None,
             replay: None,
             argument,
         }
+    }
+
+    /// Gives the cases of `path` a folder of their own: another project may have the same name.
+    fn of(mut self, path: &Path) -> Self {
+        let own = format!("{}-{}", folder_name(&self.name), path_digest(path));
+        self.earlier_regressions = Some(std::mem::replace(&mut self.regressions, Path::new(REGRESSIONS).join(own)));
+        self
     }
 
     /// How many cases run, kept ones not counted.
@@ -181,11 +194,12 @@ impl Scenario {
         self
     }
 
-    /// Where shrunk cases are kept and looked for; `fixtures/regressions/<name>` in the working directory, if nobody
-    /// says.
+    /// Where shrunk cases are kept and looked for; if nobody says, `fixtures/regressions/<name>-<digest>` in the working
+    /// directory, by the path from there, and for those of earlier versions also without the digest.
     pub fn regressions(mut self, folder: impl Into<PathBuf>) -> Self {
         self.regressions = folder.into();
         self.regressions_chosen = true;
+        self.earlier_regressions = None;
         self
     }
 
@@ -232,6 +246,15 @@ impl Scenario {
     }
 }
 
+/// A short digest of where a project is, as seen from the working directory: the same in every checkout.
+fn path_digest(path: &Path) -> String {
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = whole(path);
+    let seen = path.strip_prefix(whole(Path::new("."))).unwrap_or(&path);
+    let digest = xxhash_rust::xxh3::xxh3_64(seen.as_os_str().as_encoded_bytes());
+    format!("{digest:016x}")[..8].to_owned()
+}
+
 /// A name as that of one folder: nothing in it leads elsewhere.
 fn folder_name(name: &str) -> String {
     let safe = |letter: char| if letter.is_alphanumeric() || "-_ ".contains(letter) { letter } else { '_' };
@@ -255,6 +278,28 @@ mod tests {
         assert!(kept.ends_with(" --rows 50 --regressions 'my cases'"), "{kept}");
         let other = scenario.replay_with("SEED={seed} cargo test --test migration");
         assert_eq!(other.replay_command(Seed(7), 1), "SEED=7 cargo test --test migration");
+    }
+
+    #[test]
+    fn two_projects_of_one_name_keep_their_cases_apart_and_find_the_old_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |place: &str| {
+            let path = folder.path().join(place);
+            std::fs::create_dir_all(path.join("target")).unwrap();
+            std::fs::write(path.join(FILE_NAME), "name = 'app'\n[target]\nschema = 'target'\n").unwrap();
+            Scenario::of_path(path).unwrap()
+        };
+        let (one, other) = (of("one/app"), of("other/app"));
+        assert_ne!(one.regressions, other.regressions);
+        let name = one.regressions.file_name().unwrap().to_str().unwrap();
+        assert!(one.regressions.starts_with(REGRESSIONS) && name.starts_with("app-") && name.len() == 12, "{name}");
+        // However it is named, and in every checkout.
+        assert_eq!(of("one/../one/app").regressions, one.regressions);
+        assert_eq!(path_digest(Path::new("src")), path_digest(&Path::new("src").canonicalize().unwrap()));
+        assert_eq!(path_digest(Path::new("src")), "83093789");
+        assert_eq!(one.earlier_regressions.as_deref(), Some(Path::new("fixtures/regressions/app")));
+        assert_eq!(one.regressions("kept").earlier_regressions, None);
+        assert_eq!(Scenario::random_schemas().regressions, Path::new("fixtures/regressions/random_schemas"));
     }
 
     #[test]

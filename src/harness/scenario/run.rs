@@ -58,8 +58,8 @@ enum RowsOf<'s> {
     Seed,
     /// These.
     Dataset(&'s Dataset),
-    /// Those that the SQL inserts.
-    Sql(&'s str),
+    /// Those of a kept case.
+    Kept(&'s Kept),
 }
 
 /// What became of a case.
@@ -79,7 +79,10 @@ pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Fa
     let draft = Draft::read(scenario).map_err(failed)?;
     scratch::remove_what_killed_runs_left();
     let server = provision::shared().map_err(failed)?;
-    let kept = regression::all(&scenario.regressions).map_err(failed)?;
+    let mut kept = regression::all(&scenario.regressions).map_err(failed)?;
+    if let Some(earlier) = &scenario.earlier_regressions {
+        kept.extend(regression::all(earlier).map_err(failed)?);
+    }
     let world = World::prepare(server, &scenario.name, draft).map_err(failed)?;
     let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock, cancel }.all(&kept))?;
     let latencies = match cases.latencies.held(scenario.rows) {
@@ -110,7 +113,7 @@ impl Run<'_> {
         let stopped = |error: Error| Box::new(failure(self.scenario, None, &Broken::by(&error)));
         for kept in kept {
             self.cancel.check("test").map_err(stopped)?;
-            let sample = Sample { schema: kept.schema.as_deref(), rows: RowsOf::Sql(&kept.rows) };
+            let sample = Sample { schema: kept.schema.as_deref(), rows: RowsOf::Kept(kept) };
             if let Err(broken) = self.attempt(kept.seed, sample).ended {
                 let mut failed = failure(self.scenario, Some(kept.seed), &broken);
                 failed.regression = (broken.kind != Kind::Interrupted).then(|| kept.path.clone());
@@ -203,11 +206,12 @@ impl Run<'_> {
             steps.time("load", || rows::load(client, url, &ground.catalog, dataset)).map_err(broken)
         };
         match sample.rows {
-            RowsOf::Sql(sql) => {
-                steps.time("load", || client.execute(sql, "insert", "the kept rows")).map_err(|error| {
-                    let folder = self.scenario.regressions.display();
+            RowsOf::Kept(kept) => {
+                steps.time("load", || client.execute(&*kept.rows, "insert", "the kept rows")).map_err(|error| {
+                    let file = kept.path.display();
                     broken(error.hint(format!(
-                        "if the source's schema has changed since they were kept: correct the file in `{folder}`, or delete it"
+                        "if the source's schema has changed since they were kept, or they are another project's of this \
+                         name: correct `{file}`, move it to where that project's are, or delete it"
                     )))
                 })?;
             }
