@@ -8,16 +8,19 @@
 //! queries/        one typical query per file, with what its parameters are drawn from (`harness::latency`)
 //! ```
 //!
-//! Reading a project opens no database. Every path in it is relative to its folder. A key that is not known is an
+//! Reading a project opens no database. Every path in it is relative to its folder; a URL or a path may also come from a
+//! variable of the environment (`url = { env = "POSTGRES_URL" }`). A key that is not known is an
 //! error that names the file, the line and the known keys: a typing error must not decide over data in silence.
 
 mod hints;
+mod setting;
 
 pub use hints::{ColumnHint, Form, Hints, TableHint};
+pub use setting::{From, Origin};
 
+use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::version::SqliteVersion;
-use crate::endpoint::{self, Endpoint};
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::redact::redact;
@@ -26,7 +29,9 @@ use crate::transfer::publish::JournalMode;
 use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;
+use setting::{Setting, Settings};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +50,8 @@ pub struct Project {
     pub name: String,
     /// Where the rows come from.
     pub source: Option<Endpoint>,
+    /// The keys whose values variables of the environment may give, and what they are from.
+    pub origins: Vec<Origin>,
     /// The folder of the source's schema.
     pub source_schema: Option<PathBuf>,
     /// The file that is to be.
@@ -236,31 +243,24 @@ struct File {
     generate: Hints,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SourceSection {
-    url: Option<String>,
-    schema: Option<PathBuf>,
-}
-
-impl std::fmt::Debug for SourceSection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let url = self.url.as_deref().map(crate::redact::url);
-        f.debug_struct("SourceSection").field("url", &url).field("schema", &self.schema).finish()
-    }
+    url: Option<Setting>,
+    schema: Option<Setting>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct TargetSection {
-    path: Option<PathBuf>,
-    schema: Option<PathBuf>,
+    path: Option<Setting>,
+    schema: Option<Setting>,
     journal_mode: JournalMode,
     page_size_bytes: Option<u32>,
     sqlite: SqliteVersion,
     metadata: Option<bool>,
     allow_inexact: bool,
-    backups: Option<PathBuf>,
+    backups: Option<Setting>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -288,11 +288,25 @@ impl Project {
         Project::parse(folder, &text)
     }
 
+    /// The variable that `key` names, where it is not set and there is no default.
+    pub fn unset_variable(&self, key: &str) -> Option<&str> {
+        let origin = self.origins.iter().find(|origin| origin.key == key && origin.from == From::Nothing);
+        origin.map(|origin| origin.variable.as_str())
+    }
+
     /// A project from the text of its file.
     ///
     /// # Errors
     /// As [`Project::load`].
     pub fn parse(folder: &Path, text: &str) -> Result<Project> {
+        Project::parse_in(folder, text, &|name| std::env::var_os(name))
+    }
+
+    /// The same with other variables than those of this process: by name.
+    ///
+    /// # Errors
+    /// As [`Project::load`].
+    pub fn parse_in(folder: &Path, text: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Project> {
         let shown = format!("`{}`", folder.join(FILE_NAME).display());
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -300,16 +314,14 @@ impl Project {
             Error::usage(OPERATION, place, redact(error.message().trim()).replace('\n', " "))
         })?;
         let refused = |key: &str, cause: String| Error::usage(OPERATION, format!("{shown}, key `{key}`"), cause);
-        let existing = |key: &str, path: Option<PathBuf>| match path.map(|path| folder.join(path)) {
-            Some(path) if !path.is_dir() => Err(refused(key, format!("there is no folder `{}`", path.display()))),
-            path => Ok(path),
-        };
-        let source = file.source.url.as_deref().map(Endpoint::parse).transpose();
-        let source = source.map_err(|error| refused("source.url", error.to_string()))?;
+        let mut settings = Settings { folder, shown: &shown, environment, origins: Vec::new() };
+        let source = settings.source("source.url", file.source.url)?;
         let page_size_bytes = file.target.page_size_bytes.unwrap_or(DEFAULT_PAGE_SIZE_BYTES);
         check_page_size(page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
-        let target = file.target.path.map(|path| endpoint::file_name(&path).map(|()| folder.join(path))).transpose();
-        let target = target.map_err(|error| refused("target.path", error.to_string()))?;
+        let target = settings.file("target.path", file.target.path)?;
+        let source_schema = settings.folder("source.schema", file.source.schema)?;
+        let target_schema = settings.folder("target.schema", file.target.schema)?;
+        let backups = settings.new_folder("target.backups", file.target.backups)?;
         if let Some((key, cause)) = file.latency.refusal() {
             return Err(refused(key, cause.to_owned()));
         }
@@ -317,14 +329,15 @@ impl Project {
         Ok(Project {
             name: file.name.unwrap_or_else(|| name_of(folder)),
             source,
-            source_schema: existing("source.schema", file.source.schema)?,
+            source_schema,
             target,
-            target_schema: existing("target.schema", file.target.schema)?,
+            target_schema,
             journal_mode: file.target.journal_mode,
             page_size_bytes,
             metadata: file.target.metadata.unwrap_or(true),
             allow_inexact: file.target.allow_inexact,
-            backups: file.target.backups.map(|path| folder.join(path)),
+            backups,
+            origins: settings.origins,
             choices: Choices {
                 tables: file.tables,
                 names: file.names,
@@ -446,6 +459,77 @@ mod tests {
         assert!(error.contains("key `latency.p95_ms`: a target is a time above 0"), "{error}");
         let error = load("[latency]\nruns = 0\n").1.unwrap_err().to_string();
         assert!(error.contains("key `latency.runs`"), "{error}");
+    }
+
+    #[test]
+    fn urls_and_paths_come_from_variables_with_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("schema")).unwrap();
+        let text = "[source]\nurl = { env = 'A_URL', default = 'postgres://ann@host/app' }\nschema = { env = 'A_SCHEMA', default = 'schema' }\n\
+                    [target]\npath = { env = 'A_FILE', default = 'sqlite:app.db' }\nschema = 'schema'\n\
+                    backups = { env = 'A_FOLDER', default = 'kept' }\n";
+        let of = |variables: &[(&str, &str)]| {
+            let found =
+                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+            Project::parse_in(folder.path(), text, &found)
+        };
+        let parts = |project: &Project| {
+            let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
+            (source, project.target.clone().unwrap(), project.backups.clone().unwrap())
+        };
+        let own = |name: &str| folder.path().join(name);
+        for none in [&[][..], &[("A_URL", ""), ("A_FILE", ""), ("A_FOLDER", ""), ("A_SCHEMA", "")]] {
+            let project = of(none).unwrap();
+            assert_eq!(parts(&project), ("postgres://ann@host/app".to_owned(), own("app.db"), own("kept")));
+            assert_eq!(project.source_schema, Some(own("schema")));
+            assert!(project.origins.iter().all(|origin| origin.from == From::Default), "{:?}", project.origins);
+        }
+        let other = own("schema").to_string_lossy().into_owned();
+        let project = of(&[
+            ("A_URL", "postgres://bob:secret@there/app?schema=public"),
+            ("A_FILE", "file:./dev.db"),
+            ("A_FOLDER", "/var/kept"),
+            ("A_SCHEMA", &other),
+        ])
+        .unwrap();
+        let expected =
+            ("postgres://bob:***@there/app".to_owned(), PathBuf::from("./dev.db"), PathBuf::from("/var/kept"));
+        assert_eq!(parts(&project), expected);
+        assert!(project.origins.iter().all(|origin| origin.from == From::Environment), "{:?}", project.origins);
+        assert!(!format!("{project:?}").contains("secret"), "{project:?}");
+        for (variable, value, key) in [
+            ("A_URL", "postgres://ann:secret@host:99999/app", "source.url"),
+            ("A_URL", "mysql://ann:secret@host/app", "source.url"),
+            ("A_URL", "postgres://ann@host/app?schema=secret", "source.url"),
+            ("A_FILE", "postgres://ann:secret@host/app", "target.path"),
+            ("A_FILE", "secret.db-wal", "target.path"),
+            ("A_FILE", "file:app.db?key=secret", "target.path"),
+            ("A_SCHEMA", "/no/secret/folder", "source.schema"),
+        ] {
+            let error = of(&[(variable, value)]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.object().contains(&format!("key `{key}`, variable `{variable}`")), "{error}");
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_set_is_told_where_it_is_needed() {
+        let unset = |text: &str| Project::parse_in(Path::new("."), text, &|_| None);
+        let project = unset("[source]\nurl = { env = 'A_URL' }\n[target]\npath = { env = 'A_FILE' }\n").unwrap();
+        assert_eq!((project.source, project.target.clone()), (None, None));
+        assert_eq!((project.origins.len(), project.origins[0].from), (2, From::Nothing));
+        // Without these something else would be done, and nobody would know.
+        for key in ["source.schema", "target.schema", "target.backups"] {
+            let (section, name) = key.split_once('.').unwrap();
+            let error = unset(&format!("[{section}]\n{name} = {{ env = 'A_FOLDER' }}\n")).unwrap_err();
+            assert!(error.to_string().contains(&format!("key `{key}`: the variable `A_FOLDER` is not set")), "{error}");
+            assert!(error.way_out().unwrap().contains("default = "), "{error}");
+        }
+        for wrong in ["{ env = 'A', defualt = 'x' }", "{ default = 'x' }", "7", "{ env = 'A=B' }", "{ env = '' }"] {
+            let error = unset(&format!("[source]\nurl = {wrong}\n")).unwrap_err().to_string();
+            assert!(error.contains("project.toml`, line 2") || error.contains("key `source.url`"), "{error}");
+        }
     }
 
     #[test]

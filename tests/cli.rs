@@ -589,3 +589,57 @@ fn an_ipv6_address_is_connected_to() {
     let output = run(&["generate", &url, "--rows", "3", "--append"]);
     assert_eq!(code(&output), 0, "{}", told(&output));
 }
+
+/// The project `vibing2` with the variables of its application, in the forms that it sets; `plan` says what decided.
+#[test]
+fn a_project_takes_url_and_path_from_the_environment() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = root.join("migrations/vibing2");
+    let database = shared().expect("a server").create_database("cli").expect("a database");
+    execute(&database.url(), include_str!("../migrations/vibing2/source/0001_initial.up.sql"));
+    let url = database.url();
+    let password =
+        url.split_once("//").and_then(|(_, rest)| rest.split_once('@')?.0.split_once(':')).map(|(_, word)| word);
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |words: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&[&[words[0], project.to_str().expect("UTF-8")], &words[1..]].concat());
+        command.current_dir(folder.path()).env_remove("POSTGRES_URL").env_remove("SQLITE_URL");
+        let output = command.envs(variables.iter().copied()).output().expect("the program starts");
+        let told = told(&output);
+        assert!(password.is_none_or(|password| !told.contains(password)), "{told}");
+        (code(&output), told)
+    };
+    for (form, file) in
+        [("sqlite:one.db", "one.db"), ("file:./two.db?connection_limit=1", "two.db"), ("three.db", "three.db")]
+    {
+        let (ended, told) = run(&["migrate"], &[("POSTGRES_URL", &url), ("SQLITE_URL", form)]);
+        assert!(ended == 0 && folder.path().join(file).is_file(), "{told}");
+    }
+    let (ended, told) = run(&["plan"], &[("POSTGRES_URL", &url)]);
+    assert_eq!(ended, 0, "{told}");
+    for line in [
+        "`source.url` is what the variable `POSTGRES_URL` holds\n",
+        "`target.path` is the project's default: the variable `SQLITE_URL` is not set\n",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert!(told.contains("migrations/vibing2/vibing2.db\n"), "{told}");
+    // What is typed comes first, and says nothing of variables.
+    let (ended, told) = run(&["plan", &url, "typed.db"], &[("SQLITE_URL", "sqlite:one.db")]);
+    assert!(ended == 0 && !told.contains("the variable"), "{told}");
+    let (_, told) = run(&["plan", "--json"], &[("POSTGRES_URL", &url), ("SQLITE_URL", "sqlite:one.db")]);
+    let line = told.lines().find(|line| line.starts_with("{\"type\":\"plan\"")).expect("a plan");
+    let Ok(Message::Plan(plan)) = serde_json::from_str(line) else { panic!("{line}") };
+    let from: Vec<_> =
+        plan.settings.iter().map(|setting| (&*setting.key, &*setting.variable, &*setting.from)).collect();
+    assert_eq!(from, [("source.url", "POSTGRES_URL", "environment"), ("target.path", "SQLITE_URL", "environment")]);
+    let (ended, told) = run(&["plan"], &[]);
+    assert!(ended == 2 && told.contains("no source is given"), "{told}");
+    assert!(told.contains("or set the variable `POSTGRES_URL`, which `source.url` of the project names"), "{told}");
+    let (ended, told) = run(&["plan"], &[("POSTGRES_URL", "mysql://ann:secret@host/app")]);
+    assert!(
+        ended == 2 && told.contains("key `source.url`, variable `POSTGRES_URL`: this scheme is not known"),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
+}

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::migration::Migration;
 use crate::plan::Plan;
 use crate::plan::choices::{Choices, names_table};
-use crate::project::{self, Project};
+use crate::project::{self, Origin, Project};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ pub struct Route {
     pub source: Endpoint,
     /// The file; `None` only where the verb needs none.
     pub target: Option<PathBuf>,
+    /// What variables of the environment decide over, as far as it is used here.
+    pub origins: Vec<Origin>,
 }
 
 impl Route {
@@ -57,23 +59,34 @@ impl Route {
             }
         }
         let from_project = project.as_ref();
+        let is_used = |origin: &&Origin| match origin.key {
+            "source.url" => source.is_none(),
+            "target.path" => target.is_none(),
+            "source.schema" => false,
+            _ => true,
+        };
+        let origins: Vec<Origin> =
+            from_project.iter().flat_map(|project| &project.origins).filter(is_used).cloned().collect();
         let source = source.or_else(|| from_project.and_then(|project| project.source.clone()));
         let target = target.or_else(|| from_project.and_then(|project| project.target.clone()));
-        let source = match (source, of_environment()) {
+        // A project that names a variable of its own means no other one.
+        let is_named = from_project.is_some_and(|project| project.unset_variable("source.url").is_some());
+        let source = match (source, of_environment().filter(|_| !is_named)) {
             (Some(source), _) => source,
             (None, Some(url)) => Endpoint::Postgres(PostgresUrl::parse(&url).map_err(|error| {
                 let told = Error::usage("read the source", SOURCE_VARIABLE, error.cause());
                 told.hint(error.way_out().unwrap_or("write `postgres://user@host/database`"))
             })?),
             (None, None) => {
-                return Err(Error::usage("read the arguments", "", "no source is given")
-                    .hint("name it after the project, or set `source.url` in its `project.toml`, or DATABASE_URL"));
+                let hint = set(from_project, "source.url", "name it after the project");
+                let hint = if is_named { hint } else { format!("{hint}, or DATABASE_URL") };
+                return Err(Error::usage("read the arguments", "", "no source is given").hint(hint));
             }
         };
         if source.as_postgres().is_none() {
             return Err(no_source(source.as_sqlite().unwrap_or(Path::new(""))));
         }
-        Ok(Route { project, source, target })
+        Ok(Route { project, source, target, origins })
     }
 
     /// The target.
@@ -83,8 +96,8 @@ impl Route {
     pub fn require_target(&self) -> Result<&Path> {
         self.target.as_deref().ok_or_else(|| {
             Error::usage("read the arguments", "", "no target is given").hint(match &self.project {
-                Some(_) => "name it after the project, or set `target.path` in its `project.toml`",
-                None => "name a file after the source, as in `app.db`",
+                Some(project) => set(Some(project), "target.path", "name it after the project"),
+                None => "name a file after the source, as in `app.db`".to_owned(),
             })
         })
     }
@@ -183,6 +196,14 @@ fn of_environment() -> Option<String> {
     std::env::var(SOURCE_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
+/// What to do where a key of a project has no value: set it or its variable, or do something else.
+pub(super) fn set(project: Option<&Project>, key: &str, otherwise: &str) -> String {
+    match project.and_then(|project| project.unset_variable(key)) {
+        Some(variable) => format!("{otherwise}, or set the variable `{variable}`, which `{key}` of the project names"),
+        None => format!("{otherwise}, or set `{key}` in its `project.toml`"),
+    }
+}
+
 /// Why a path cannot be a source; one that most likely means a project says so.
 fn no_source(path: &Path) -> Error {
     if let Err(error) = refuse_project_file(path) {
@@ -224,8 +245,11 @@ impl Place {
         if is_folder(word) {
             let project = Project::load(Path::new(word))?;
             let target = project.target.clone().ok_or_else(|| {
-                Error::usage("use project", quoted(&project.folder), "it names no target")
-                    .hint("set `target.path` in its `project.toml`, or give the file itself")
+                Error::usage("use project", quoted(&project.folder), "it names no target").hint(set(
+                    Some(&project),
+                    "target.path",
+                    "give the file itself",
+                ))
             })?;
             return Ok(Place { project: Some(project), target });
         }

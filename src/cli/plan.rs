@@ -65,7 +65,14 @@ pub(super) fn show(
         text.blank();
         text.append(&plan::target(file));
     }
-    let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
+    if !route.origins.is_empty() {
+        text.blank();
+        text.append(&plan::origins(&route.origins));
+    }
+    let message = || {
+        let told = message::Plan::new(&source, &catalog.engine, path.clone(), &plan);
+        message::Message::Plan(told.settings_from(&route.origins))
+    };
     match plan.refusals.is_empty() {
         true => output.result(&text, message),
         false => output.finding(&text, &plan::refusals(&plan.refusals), message),

@@ -1,5 +1,6 @@
 //! `whimbrel schema`
 
+use super::config::set;
 use super::exit::Exit;
 use super::options::Silence;
 use super::output::{Output, OutputOptions};
@@ -480,12 +481,16 @@ fn migrations_folder(folder: &Path) -> Result<PathBuf> {
 }
 
 fn of_project(folder: &Path) -> Result<Endpoint> {
-    let missing = || {
-        Error::usage("read the arguments", "", "no database is given")
-            .hint("name it after the project, or set `target.path` in its `project.toml`")
+    let missing = |project: Option<&Project>| {
+        Error::usage("read the arguments", "", "no database is given").hint(set(
+            project,
+            "target.path",
+            "name it after the project",
+        ))
     };
     if !folder.join(project::FILE_NAME).is_file() {
-        return Err(missing());
+        return Err(missing(None));
     }
-    Project::load(folder)?.target.map(Endpoint::Sqlite).ok_or_else(missing)
+    let project = Project::load(folder)?;
+    project.target.clone().map(Endpoint::Sqlite).ok_or_else(|| missing(Some(&project)))
 }

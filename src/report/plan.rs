@@ -5,6 +5,7 @@ use crate::endpoint::sqlite::file::{Content, TargetFile};
 use crate::error::Error;
 use crate::plan::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
 use crate::printable::Lines;
+use crate::project::{From, Origin};
 use std::collections::HashSet;
 use std::fmt::Write;
 
@@ -23,6 +24,19 @@ pub fn undecided(error: Error, refusals: &[Refusal]) -> Error {
         more => Error::usage(error.operation(), "", format!("{} things have to be decided first", number(more as u64)))
             .hint("they are listed above, each with its way out"),
     }
+}
+
+/// Where the values of settings are from that name a variable of the environment, one line each.
+pub fn origins(origins: &[Origin]) -> Lines {
+    let mut text = Lines::new();
+    for Origin { key, variable, from } in origins {
+        text.line(match from {
+            From::Environment => format!("`{key}` is what the variable `{variable}` holds"),
+            From::Default => format!("`{key}` is the project's default: the variable `{variable}` is not set"),
+            From::Nothing => format!("`{key}` has no value: the variable `{variable}` is not set"),
+        });
+    }
+    text
 }
 
 /// The whole plan.

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind};
 use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
+use crate::project::{self, Origin};
 use crate::recheck;
 use crate::recheck::file::FileCheck;
 use crate::report::How;
@@ -103,7 +104,25 @@ impl Plan {
                     way_out: refusal.way_out.clone(),
                 })
                 .collect(),
+            settings: Vec::new(),
         }
+    }
+
+    /// With where the settings are from that name a variable of the environment.
+    #[must_use]
+    pub fn settings_from(mut self, origins: &[Origin]) -> Self {
+        let settings = origins.iter().map(|origin| SettingFrom {
+            key: origin.key.to_owned(),
+            variable: origin.variable.clone(),
+            from: match origin.from {
+                project::From::Environment => "environment",
+                project::From::Default => "default",
+                project::From::Nothing => "nothing",
+            }
+            .to_owned(),
+        });
+        self.settings = settings.collect();
+        self
     }
 }
 

@@ -83,6 +83,21 @@ pub struct Plan {
     pub caveats: Vec<Caveat>,
     /// What stops the run until somebody decides.
     pub refusals: Vec<Refusal>,
+    /// Settings of the project that name a variable of the environment; absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<SettingFrom>,
+}
+
+/// A setting of the project that names a variable of the environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingFrom {
+    /// The key in `project.toml`, as in `target.path`.
+    pub key: String,
+    /// The variable's name.
+    pub variable: String,
+    /// What the value is from: `environment`, `default` or `nothing`.
+    pub from: String,
 }
 
 /// One table of a plan.

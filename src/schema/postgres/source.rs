@@ -7,10 +7,10 @@ use super::super::script::{Script, needs_no_transaction};
 use super::super::source::SourceScript;
 use super::super::tokens::{Dialect, Statement};
 use super::apply::run_sql;
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Guard};
 use super::leave_out::{self, Tolerance};
 use super::{Explained, failure, read_url};
-use crate::endpoint::postgres::connect_beside;
+use crate::endpoint::postgres::{Lookout, connect_beside};
 use crate::{Error, Result};
 
 const OPERATION: &str = "create the source schema with";
@@ -26,7 +26,9 @@ const AS_CONNECTED: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL";
 /// When the server cannot be reached, a script is not as it has to be, or a statement fails: file and line are named.
 pub(crate) fn create_source(url: &str, scripts: &[SourceScript]) -> Result<()> {
     let (connect, url) = read_url("PostgreSQL URL", url)?;
-    Bridge::new()?.talk(async {
+    // What a script does may take its time, and nobody waits for a lock in a database of one's own.
+    let guard = Guard::new(Lookout::new(connect.clone(), None), None);
+    Bridge::new(guard)?.talk(async {
         let (mut connection, _) =
             connect_beside(&connect).await.map_err(|error| super::explain_connecting(&url, &error))?;
         for script in scripts {
