@@ -82,6 +82,9 @@ pub struct Count {
     pub wrong: usize,
 }
 
+/// What is awkward about a row: columns and their oddities.
+type OddColumns = Vec<(String, BTreeSet<Oddity>)>;
+
 /// A database and the file that was made of it.
 pub struct Search {
     pub server: Server,
@@ -93,8 +96,8 @@ pub struct Search {
     pub open: &'static [&'static str],
     /// What differs and was not told, one text for each object.
     pub wrong: Vec<String>,
-    /// What is awkward about each row of a relation: column and oddity.
-    odd: HashMap<String, BTreeMap<String, Vec<(String, BTreeSet<Oddity>)>>>,
+    /// By relation and row.
+    odd: HashMap<String, BTreeMap<String, OddColumns>>,
 }
 
 impl Search {

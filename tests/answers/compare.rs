@@ -270,7 +270,9 @@ impl Difference {
 }
 
 /// Words of a note, and the differences that it explains.
-const CORNERS: &[(&str, fn(&Difference) -> bool)] = &[
+type Corner = (&'static str, fn(&Difference) -> bool);
+
+const CORNERS: &[Corner] = &[
     ("NaN", |difference| difference.has(Oddity::NotANumber)),
     ("ASCII", |difference| difference.has(Oddity::Unicode)),
     ("years 1 to 9999", Difference::is_far),

@@ -375,13 +375,8 @@ impl Translator<'_> {
 /// that holds it.
 fn type_digits(term: &Term) -> u32 {
     match (term.number(), &term.kind) {
-        (Some(number), _) => {
-            if i32::try_from(number.unscaled).is_ok() {
-                10
-            } else {
-                19
-            }
-        }
+        (Some(number), _) if i32::try_from(number.unscaled).is_ok() => 10,
+        (Some(_), _) => 19,
         (None, Kind::Integer { digits: 0..=5 }) => 5,
         (None, Kind::Integer { digits: 6..=10 }) => 10,
         _ => 19,

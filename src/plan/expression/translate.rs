@@ -83,7 +83,7 @@ impl<'a> Translator<'a> {
 
     /// As [`Translator::error_there`], of a division by something that may be zero.
     pub fn divides_by(&mut self, divisor: &Term) {
-        if !divisor.number().is_some_and(|number| number.unscaled != 0)
+        if divisor.number().is_none_or(|number| number.unscaled == 0)
             && !matches!(divisor.constant, Some(Constant::Double(value)) if value != 0.0)
         {
             self.error_there("a division by zero", "gives NULL");
