@@ -91,6 +91,43 @@ fn listing(directory: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(directory).expect("the directory").map(|entry| entry.expect("an entry").path()).collect()
 }
 
+/// The words of a line, without what is another one in each run: times, sizes of files, paths, names of backups and of the
+/// server. Counts stay.
+fn shape(line: &str) -> String {
+    let is_count = |word: &str| word.chars().all(|c| c.is_ascii_digit() || ",:()".contains(c));
+    let timed = line.starts_with("time: ");
+    let words = line.split_whitespace().map(|word| {
+        let varies = word.contains("postgres://")
+            || word.contains("whimbrel-demo-")
+            || (word.contains(|c: char| c.is_ascii_digit()) && (timed || !is_count(word)));
+        if varies { "#" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Each piece of the README's transcript, between two `…`, is a piece of what the demo says, in that order.
+fn is_the_transcript_of_the_readme(out: &str) {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+    let (_, transcript) = readme.split_once("## A transcript\n").expect("a transcript");
+    let transcript = transcript.split("```").nth(1).expect("a block").trim_start_matches("text\n");
+    let said: Vec<String> = out.lines().map(shape).filter(|line| !line.is_empty()).collect();
+    let mut rest = &said[..];
+    let mut lines = 0;
+    for piece in transcript.split("…\n") {
+        // A blank line goes before each command and nowhere else between what belongs together.
+        let piece: Vec<String> = piece.lines().map(shape).filter(|line| !line.is_empty()).collect();
+        for command in piece.split_inclusive(|line| line.starts_with("(exit code") || line.starts_with("-- ")) {
+            lines += command.len();
+            let at = rest.windows(command.len().max(1)).position(|window| window == command);
+            let at = at.unwrap_or_else(|| {
+                panic!("the demo does not say\n{}\nany more; it says\n{}", command.join("\n"), rest.join("\n"))
+            });
+            rest = &rest[at + command.len()..];
+        }
+    }
+    assert!(lines > 40, "the README has a transcript of {lines} lines");
+}
+
 #[test]
 fn the_demo_shows_what_it_promises_and_cleans_up() {
     let mut demo = Demo::start("== 2.");
@@ -109,6 +146,7 @@ fn the_demo_shows_what_it_promises_and_cleans_up() {
     {
         assert!(out.contains(words), "`{words}` is missing in\n{out}");
     }
+    is_the_transcript_of_the_readme(&(demo.lines.concat() + &out));
     demo.left_nothing(server.as_deref());
 }
 

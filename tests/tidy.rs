@@ -170,6 +170,7 @@ fn no_source_file_is_dead() {
 
 #[test]
 fn every_verb_is_documented() {
+    let page = fs::read_to_string(root().join("docs/command-line.md")).expect("a page about the command line");
     let readme = fs::read_to_string(root().join("README.md")).expect("a README");
     let output = Command::new(env!("CARGO_BIN_EXE_whimbrel")).arg("--help").output().expect("the program starts");
     let help = String::from_utf8(output.stdout).expect("UTF-8");
@@ -184,15 +185,64 @@ fn every_verb_is_documented() {
         .collect();
     assert!(verbs.len() >= 8, "{help}");
     for verb in verbs {
-        assert!(readme.contains(&format!("| `{verb}")), "README.md has no line for `{verb}` in its table of verbs");
+        assert!(
+            page.contains(&format!("| `{verb}")),
+            "docs/command-line.md has no line for `{verb}` in its table of verbs"
+        );
+        assert!(readme.contains(&format!("`{verb}`")), "README.md does not name `{verb}`");
     }
+}
+
+/// A new user reads it to the end, and finds whatever it names.
+#[test]
+fn the_readme_is_short_and_every_link_of_the_pages_leads_somewhere() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    assert!(
+        readme.len() <= 12_000,
+        "README.md has {} bytes: what more there is to say has a page in docs/",
+        readme.len()
+    );
+    let mut pages = Vec::new();
+    files(&root().join("docs"), "md", &mut pages);
+    assert!(pages.len() > 10, "{pages:?}");
+    for page in &pages {
+        let name = format!("docs/{}", page.file_name().expect("a name").to_string_lossy());
+        let is_named = readme.contains(&format!("({name})"));
+        assert!(is_named, "README.md does not lead to {name}");
+    }
+    pages.extend(["README.md", "DESIGN.md", "SECURITY.md"].map(|name| root().join(name)));
+    for page in &pages {
+        let text = fs::read_to_string(page).expect("a page");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(' ') {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().expect("a folder").join(file) };
+            assert!(target.exists(), "{}: there is no `{link}`", page.display());
+            if !anchor.is_empty() {
+                let there = fs::read_to_string(&target).expect("a page");
+                let found = there.lines().any(|line| line.starts_with('#') && anchor_of(line) == anchor);
+                assert!(found, "{}: there is no heading for `{link}`", page.display());
+            }
+        }
+    }
+}
+
+/// The anchor of a heading, as code hosts make it.
+fn anchor_of(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-')
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }
 
 #[test]
 fn every_rule_is_documented() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("a README");
+    let page = fs::read_to_string(root().join("docs/types.md")).expect("a page about types");
     for rule in whimbrel::types::Rule::ALL {
-        assert!(readme.contains(&format!("`{}`", rule.name())), "README.md does not name the rule `{}`", rule.name());
+        assert!(page.contains(&format!("`{}`", rule.name())), "docs/types.md does not name the rule `{}`", rule.name());
     }
 }
 
@@ -202,7 +252,7 @@ fn no_path_of_a_developers_machine() {
     let forbidden: Vec<String> = ["work/", "tmp/wt", "home/", "Users/"].iter().map(|end| format!("/{end}")).collect();
     let mut found = Vec::new();
     for extension in ["rs", "sql", "md", "toml", "sh", "snap"] {
-        for folder in ["src", "tests", "fixtures", "snapshots"] {
+        for folder in ["src", "tests", "fixtures", "snapshots", "docs"] {
             files(&root().join(folder), extension, &mut found);
         }
     }
@@ -229,5 +279,5 @@ fn no_snapshot_waits_for_a_review() {
     for folder in ["snapshots", "examples"] {
         files(&root().join(folder), "new", &mut waiting);
     }
-    assert!(waiting.is_empty(), "accept or remove them, README.md says how: {waiting:?}");
+    assert!(waiting.is_empty(), "accept or remove them, docs/testing.md says how: {waiting:?}");
 }
