@@ -127,6 +127,7 @@ fn catalog(tables: Vec<Table>, views: Vec<View>) -> Catalog {
     Catalog {
         engine: "none".to_owned(),
         database: "scale".to_owned(),
+        collations: Default::default(),
         encoding: "UTF8".to_owned(),
         tables,
         views,

@@ -130,6 +130,9 @@ pub struct Domain {
     pub base: DataType,
     /// Its NOT NULL.
     pub not_null: bool,
+    /// A collation other than that of its base type, as `schema.name`.
+    #[serde(default)]
+    pub collation: Option<String>,
     /// Its checks, each over `VALUE`.
     pub checks: Vec<DomainCheck>,
 }

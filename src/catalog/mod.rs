@@ -4,8 +4,10 @@
 //! source's own SQL; translating is the plan's work. It is plain data: it serialises to JSON, which is how a target
 //! remembers the schema that it came from.
 
+mod collation;
 mod data_type;
 
+pub use collation::{Collations, NamedCollation, TextOrder};
 pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Shape};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ pub struct Catalog {
     pub database: String,
     /// The database's character encoding, for example `UTF8`.
     pub encoding: String,
+    /// How texts compare.
+    #[serde(default)]
+    pub collations: Collations,
     /// Everything that has rows of its own: tables, partitioned tables as one, materialized views.
     pub tables: Vec<Table>,
     /// Views, in the order in which each can be created after those before it.
@@ -149,7 +154,8 @@ pub struct Column {
     pub generated: Option<Generated>,
     /// The sequence that feeds it: of an identity, or of a serial's default that the column owns.
     pub sequence: Option<QualifiedName>,
-    /// A collation other than the type's own, as `schema.name`.
+    /// A collation other than that of its base type (for texts the database's own), as `schema.name`: by COLLATE, or by
+    /// its domain.
     pub collation: Option<String>,
     /// COMMENT ON COLUMN.
     pub comment: Option<String>,

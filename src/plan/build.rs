@@ -9,7 +9,7 @@ use super::deep_stack::with_deep_stack;
 use super::forms::{self, Forms};
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, Column, QualifiedName, Sequence, Table, TableKind};
+use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
 use crate::types::Rule;
@@ -34,6 +34,7 @@ fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
         builder.tables[place] = plan;
     }
     let views = builder.views();
+    builder.tell_text_order();
     builder.list_what_has_no_place();
     builder.refuse_unused_choices();
     builder.refuse_nothing();
@@ -136,7 +137,11 @@ impl<'a> Builder<'a> {
             self.tell_other_name(&format!("table {object}"), &wanted, &taken);
             let target = taken.name;
             let columns = self.columns(table);
-            let forms = columns.iter().map(|column| (column.source.clone(), forms::form(column))).collect();
+            let forms = columns
+                .iter()
+                .filter_map(|plan| Some((plan, table.column(&plan.source)?)))
+                .map(|(plan, column)| (column.name.clone(), forms::form(plan, column, &self.catalog.collations)))
+                .collect();
             self.forms.add(&table.name, &target, forms, 0);
             self.places.insert(table.name.clone(), self.tables.len());
             self.tables.push(TablePlan {
@@ -172,6 +177,26 @@ impl<'a> Builder<'a> {
                 ),
             });
         }
+    }
+
+    /// Tells once what the database's own collation does and SQLite does not.
+    fn tell_text_order(&mut self) {
+        let Collations { default, default_name, .. } = &self.catalog.collations;
+        let is_ordered = |column: &Column| {
+            let shape = &column.data_type.base().shape;
+            let is_text = matches!(shape, Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext);
+            is_text && column.collation.is_none()
+        };
+        let mut columns = self.catalog.tables.iter().flat_map(|table| {
+            table.columns.iter().filter(|column| self.planned_column(&table.name, &column.name).is_some())
+        });
+        if default.is_by_code_point() || default_name.is_empty() || !columns.any(is_ordered) {
+            return;
+        }
+        self.caveats.push(Caveat {
+            object: format!("database {}", self.catalog.database),
+            text: format!("texts sort by code point, not under its collation `{default_name}`"),
+        });
     }
 
     /// A plan without a table would put an empty file in the target's place.

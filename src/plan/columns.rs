@@ -6,7 +6,7 @@ use super::expression::{self, DomainScope, Scope};
 use super::forms::{self, TableScope};
 use super::names::{Room, quote};
 use super::{Caveat, ColumnPlan, Refusal};
-use crate::catalog::{Column, Domain, Shape, Table};
+use crate::catalog::{Collations, Column, Domain, Shape, Table, TextOrder};
 use crate::fault::{self, Fault};
 use crate::plan::choices;
 use crate::types::Rule;
@@ -69,12 +69,20 @@ impl Builder<'_> {
             (Rule::DecimalText, _) => {
                 "sorts and compares as text; the rule `decimal-real` keeps a number instead".to_owned()
             }
+            // In `C`, the source knows the case of no others either.
+            (Rule::NocaseText, Shape::Citext) if self.catalog.collations.default == TextOrder::C => return,
             (Rule::NocaseText, _) => "compares without case for ASCII letters only".to_owned(),
             (Rule::Text, Shape::Enum(_)) => "sorts by label, not in the enum's order".to_owned(),
-            _ => match &column.collation {
-                Some(collation) => format!("sorts by code point, not under the collation `{collation}`"),
-                None => return,
-            },
+            _ => {
+                let Some(collation) = &column.collation else { return };
+                match self.catalog.collations.order(collation).unwrap_or_default() {
+                    TextOrder::C | TextOrder::CodePoint => return,
+                    TextOrder::Linguistic => format!("sorts by code point, not under the collation `{collation}`"),
+                    TextOrder::Nondeterministic => format!(
+                        "compares and sorts by code point: texts that the collation `{collation}` takes for equal are different"
+                    ),
+                }
+            }
         };
         self.caveats.push(Caveat { object: object.to_owned(), text });
     }
@@ -82,12 +90,14 @@ impl Builder<'_> {
     /// The definition of a planned column.
     pub(super) fn column_ddl(&mut self, table: &Table, column: &Column, plan: &mut ColumnPlan) -> ColumnDdl {
         let scope = TableScope { forms: self.forms(), table: &table.name };
-        let form = forms::form(plan);
+        let form = forms::form(plan, column, &self.catalog.collations);
         let object = format!("{}.{}", table.name, column.name);
         let mut checks: Vec<Piece> = own_check(plan).into_iter().collect();
         let mut lost = Vec::new();
         let mut caveats = Vec::new();
-        domain_checks(&column.data_type.shape, &form, &scope, &object, &mut checks, &mut lost, &mut caveats);
+        let domains =
+            DomainChecks { form: &form, scope: &scope, object: &object, collations: &self.catalog.collations };
+        domains.add(&column.data_type.shape, &mut checks, &mut lost, &mut caveats);
 
         let mut default = None;
         if let Some(source) = &column.default {
@@ -217,31 +227,41 @@ fn own_check(plan: &ColumnPlan) -> Option<Piece> {
     Some(Piece { sql: format!("CHECK ({condition})"), kind: "check", origin: String::new() })
 }
 
-fn domain_checks(
-    shape: &Shape,
-    form: &expression::ColumnForm,
-    scope: &dyn Scope,
-    object: &str,
-    checks: &mut Vec<Piece>,
-    lost: &mut Vec<(&'static str, String, String)>,
-    caveats: &mut Vec<String>,
-) {
-    let Shape::Domain(domain) = shape else { return };
-    let domain: &Domain = domain;
-    for check in &domain.checks {
-        let origin = format!("{}.{} on {object}", domain.name, check.name);
-        if !check.validated {
-            lost.push(("check", origin, "the source has not checked every row against it (NOT VALID)".to_owned()));
-            continue;
-        }
-        let inner = DomainScope { column: form.clone(), types: scope };
-        match expression::check(&check.expression, &inner) {
-            Ok(translated) => {
-                caveats.extend(translated.caveats.iter().map(|caveat| format!("check `{}`: {caveat}", check.name)));
-                checks.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+/// The checks of a column's domains.
+struct DomainChecks<'a> {
+    form: &'a expression::ColumnForm,
+    scope: &'a dyn Scope,
+    object: &'a str,
+    collations: &'a Collations,
+}
+
+impl DomainChecks<'_> {
+    fn add(
+        &self,
+        shape: &Shape,
+        checks: &mut Vec<Piece>,
+        lost: &mut Vec<(&'static str, String, String)>,
+        caveats: &mut Vec<String>,
+    ) {
+        let Shape::Domain(domain) = shape else { return };
+        let domain: &Domain = domain;
+        // The domain compares under its own collation, whatever the column's is.
+        let collation = domain.collation.as_ref().map(|name| self.collations.order(name).unwrap_or_default());
+        for check in &domain.checks {
+            let origin = format!("{}.{} on {}", domain.name, check.name, self.object);
+            if !check.validated {
+                lost.push(("check", origin, "the source has not checked every row against it (NOT VALID)".to_owned()));
+                continue;
             }
-            Err(refusal) => lost.push(("check", origin, format!("`{}`: {refusal}", check.expression))),
+            let inner = DomainScope { column: self.form.clone().collated(collation), types: self.scope };
+            match expression::check(&check.expression, &inner) {
+                Ok(translated) => {
+                    caveats.extend(translated.caveats.iter().map(|caveat| format!("check `{}`: {caveat}", check.name)));
+                    checks.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+                }
+                Err(refusal) => lost.push(("check", origin, format!("`{}`: {refusal}", check.expression))),
+            }
         }
+        self.add(&domain.base.shape, checks, lost, caveats);
     }
-    domain_checks(&domain.base.shape, form, scope, object, checks, lost, caveats);
 }

@@ -2,12 +2,12 @@
 
 use super::build::Builder;
 use super::ddl::{self, Piece, TableDdl};
-use super::equality::may_differ_when_equal;
+use super::equality::{Unlike, unlike};
 use super::expression;
 use super::forms::TableScope;
 use super::names::{quote, quote_all};
 use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
-use crate::catalog::{Check, DataType, Deferrable, ForeignKey, Key, QualifiedName, Table};
+use crate::catalog::{Check, Deferrable, ForeignKey, Key, QualifiedName, Table};
 use crate::fault::{self, Fault};
 use crate::types::Rule;
 
@@ -83,7 +83,7 @@ impl Builder<'_> {
         });
         if key.nulls_not_distinct {
             let name = self.room.take(&format!("{}_nulls", key.name));
-            let sql = nulls_not_distinct(&name, &plan.target, &columns, None);
+            let sql = nulls_not_distinct(&name, plan, &columns, None);
             plan.indexes.push(IndexPlan { name, sql, origin });
         }
     }
@@ -125,10 +125,10 @@ impl Builder<'_> {
                 !plan.not_null && matches!(plan.rule, Rule::Real | Rule::DecimalReal | Rule::DecimalInteger);
             let text = if nan_is_null {
                 format!("takes a NaN of `{name}`, which the target keeps as NULL, for a NULL")
-            } else if may_differ_when_equal(&column.data_type, plan.rule) {
+            } else if let Some(unlike) = unlike(column, plan, &self.catalog.collations) {
                 format!(
-                    "takes values of `{name}` for different whose texts differ; equal values of `{}` can",
-                    column.data_type.name
+                    "takes values of `{name}` for different that the source takes for equal: {}",
+                    unlike.words(column)
                 )
             } else {
                 continue;
@@ -192,6 +192,10 @@ impl Builder<'_> {
         for (from, to) in key.columns.iter().zip(&key.referenced_columns) {
             let pair = (self.planned_column(&table.name, from), self.planned_column(&key.references, to));
             if let (Some(from), Some(to)) = pair {
+                self.ensure_equal_alike(table, from)?;
+                if let Some(parent) = self.source_table(&key.references) {
+                    self.ensure_equal_alike(parent, to)?;
+                }
                 ensure_comparable(from, to)?;
             }
         }
@@ -222,6 +226,20 @@ impl Builder<'_> {
         Ok((sql, caveats))
     }
 
+    /// Refuses a column whose values can be equal in the source and not in the target; of decimals [`ensure_comparable`]
+    /// knows more.
+    fn ensure_equal_alike(&self, table: &Table, plan: &ColumnPlan) -> Result<(), String> {
+        let unlike = table
+            .column(&plan.source)
+            .and_then(|column| Some((column, unlike(column, plan, &self.catalog.collations)?)));
+        match unlike {
+            Some((column, unlike)) if plan.rule != Rule::DecimalText || unlike != Unlike::Texts => {
+                Err(format!("{}, and `{}` is compared as text", unlike.words(column), plan.source))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// SQLite wants a primary key, unique key or plain unique index over exactly the columns referred to.
     fn ensure_parent_key(&self, key: &ForeignKey) -> Result<(), String> {
         let Some(parent) = self.source_table(&key.references) else {
@@ -249,18 +267,17 @@ impl Builder<'_> {
 /// Whether values of the two columns that are equal in the source are equal in the target.
 fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
     let numeric = |rule: Rule| matches!(rule, Rule::Integer | Rule::DecimalInteger | Rule::Real | Rule::DecimalReal);
-    let told = |column: &ColumnPlan| DataType::new(column.type_name.clone(), column.shape.clone());
-    if from.rule != Rule::DecimalText && may_differ_when_equal(&told(from), from.rule) {
-        return Err(format!(
-            "equal values of `{}` can have different texts, and `{}` is compared as text",
-            from.type_name, from.source
-        ));
-    }
     let same = from.rule == to.rule || (numeric(from.rule) && numeric(to.rule));
     // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
     let same_text = from.rule != Rule::DecimalText || from.type_name == to.type_name && from.type_name.contains('(');
     if same && same_text {
         return Ok(());
+    }
+    if same {
+        return Err(format!(
+            "equal values of `{}` can have different texts, and `{}` is compared as text",
+            from.type_name, from.source
+        ));
     }
     Err(format!(
         "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
@@ -271,13 +288,16 @@ fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
     ))
 }
 
-/// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value.
-pub(super) fn nulls_not_distinct(name: &str, table: &str, columns: &[String], predicate: Option<&str>) -> String {
-    let parts: Vec<_> = columns
-        .iter()
-        .map(|column| quote(column))
-        .map(|column| format!("{column} IS NULL, ifnull({column}, 0)"))
-        .collect();
+/// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value, which as an
+/// expression has the column's collation no more.
+pub(super) fn nulls_not_distinct(name: &str, table: &TablePlan, columns: &[String], predicate: Option<&str>) -> String {
+    let part = |name: &String| {
+        let ignores_case = table.columns.iter().any(|column| column.target == *name && column.rule == Rule::NocaseText);
+        let collation = if ignores_case { " COLLATE NOCASE" } else { "" };
+        let column = quote(name);
+        format!("{column} IS NULL, ifnull({column}, 0){collation}")
+    };
+    let parts: Vec<_> = columns.iter().map(part).collect();
     let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
-    format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(table), parts.join(", "))
+    format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(&table.target), parts.join(", "))
 }

@@ -1,11 +1,64 @@
-//! Whether equal values have equal texts: what is kept as text is compared as text.
+//! Where values that are equal in the source are kept as different texts, which SQLite does not take for equal.
 
-use crate::catalog::{DataType, Shape};
+use super::ColumnPlan;
+use super::forms::collation_of;
+use crate::catalog::{Collations, Column, DataType, Shape, TextOrder};
 use crate::types::Rule;
+
+/// Why equal values of a column can differ in the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unlike {
+    /// The type writes equal values in different texts: `24:00:00` and `1 day`.
+    Texts,
+    /// The column's collation takes different texts for equal.
+    Collation,
+    /// `citext`, for letters whose case SQLite does not know.
+    Case,
+}
+
+impl Unlike {
+    /// What that means for values of the column, as a clause.
+    pub fn words(self, column: &Column) -> String {
+        match self {
+            Unlike::Texts => format!("equal values of `{}` can have different texts", column.data_type.name),
+            Unlike::Collation => {
+                let collation = column.collation.as_deref().unwrap_or_default();
+                format!("the collation `{collation}` takes different texts for equal")
+            }
+            Unlike::Case => {
+                "`citext` ignores the case of all letters, and SQLite that of ASCII letters at most".to_owned()
+            }
+        }
+    }
+}
+
+/// Why values of a planned column that are equal in the source may differ in the target; `None` where they do not.
+pub(super) fn unlike(column: &Column, plan: &ColumnPlan, collations: &Collations) -> Option<Unlike> {
+    let own = collation_of(column, collations).unwrap_or(collations.default);
+    let is_text = holds_text(&column.data_type);
+    if is_text && own == TextOrder::Nondeterministic {
+        return Some(Unlike::Collation);
+    }
+    if matches!(column.data_type.base().shape, Shape::Citext) {
+        // In `C`, the source knows no other letters that have a case either.
+        let same = plan.rule == Rule::NocaseText && collations.default == TextOrder::C;
+        return (!same).then_some(Unlike::Case);
+    }
+    may_differ_when_equal(&column.data_type, plan.rule).then_some(Unlike::Texts)
+}
+
+/// Whether texts are in its values, which the column's collation compares. The fields of a composite have their own.
+fn holds_text(data_type: &DataType) -> bool {
+    match &data_type.base().shape {
+        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } => true,
+        Shape::Array { element, .. } => holds_text(element),
+        _ => false,
+    }
+}
 
 /// Whether a rule keeps a text for which two values that are equal in the source may differ: `24:00:00` and `1 day`,
 /// 1.0 and 1.00 in JSON, -0 and 0 in an array.
-pub(super) fn may_differ_when_equal(data_type: &DataType, rule: Rule) -> bool {
+fn may_differ_when_equal(data_type: &DataType, rule: Rule) -> bool {
     let base = data_type.base();
     match rule {
         Rule::Json | Rule::JsonArray | Rule::JsonObject | Rule::ServerText => !has_one_text(base),
@@ -24,6 +77,8 @@ fn has_one_text(data_type: &DataType) -> bool {
         Shape::Numeric { precision_and_scale } => precision_and_scale.is_some(),
         Shape::Array { element, .. } => has_one_text(element),
         Shape::Composite(composite) => composite.fields.iter().all(|field| has_one_text(&field.data_type)),
+        // Of the types of users and extensions, which have a schema before their name, nobody knows; but one of them.
+        Shape::Other if base.name.contains('.') => base.name.ends_with(".ltree"),
         Shape::Other => !["interval", "numrange", "nummultirange"].iter().any(|name| base.name.starts_with(name)),
         _ => true,
     }
@@ -49,6 +104,8 @@ mod tests {
         assert!(!may_differ_when_equal(&array(numeric(Some((5, 2)))), Rule::JsonArray));
         assert!(!may_differ_when_equal(&DataType::new("double precision", Shape::Double), Rule::Real));
         assert!(!may_differ_when_equal(&other("inet"), Rule::ServerText));
+        assert!(!may_differ_when_equal(&other("public.ltree"), Rule::ServerText));
+        assert!(may_differ_when_equal(&other("public.floatrange"), Rule::ServerText));
         assert!(!may_differ_when_equal(&DataType::new("text", Shape::Text), Rule::Text));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ColumnPlan;
 use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
-use crate::catalog::{Catalog, DataType, QualifiedName, Shape};
+use crate::catalog::{Catalog, Collations, Column, DataType, QualifiedName, Shape, TextOrder};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::types::{Rule, TimeUnit};
 use std::collections::{HashMap, HashSet};
@@ -79,11 +79,19 @@ fn drops_digits(shape: &Shape, rule: Rule) -> bool {
 }
 
 /// A planned column as an expression sees it.
-pub fn form(column: &ColumnPlan) -> ColumnForm {
+pub fn form(column: &ColumnPlan, source: &Column, collations: &Collations) -> ColumnForm {
     let mut form = ColumnForm::new(column.target.clone(), stored(&column.shape, column.rule));
     form.not_null = column.not_null;
     form.exact = !drops_digits(&column.shape, column.rule);
-    form
+    form.collated(collation_of(source, collations))
+}
+
+/// What the source makes of a column's texts; `None` where the database's own collation says.
+pub fn collation_of(column: &Column, collations: &Collations) -> Option<TextOrder> {
+    match &column.collation {
+        Some(name) => Some(collations.order(name).unwrap_or_default()),
+        None => matches!(column.data_type.base().shape, Shape::Name).then_some(TextOrder::C),
+    }
 }
 
 /// Everything an expression of the plan may refer to.
@@ -94,6 +102,9 @@ pub struct Forms {
     domains: HashMap<QualifiedName, Stored>,
     /// Tables that others inherit from: to read one in the source is to read those as well.
     with_heirs: HashSet<QualifiedName>,
+    /// The names of tables and views in the target, in lower case.
+    targets: HashSet<String>,
+    collations: Collations,
     sqlite_version: SqliteVersion,
 }
 
@@ -107,6 +118,8 @@ impl Forms {
             enumerations: HashMap::new(),
             domains: HashMap::new(),
             with_heirs,
+            targets: HashSet::new(),
+            collations: catalog.collations.clone(),
             sqlite_version,
         };
         for column in catalog.tables.iter().flat_map(|table| &table.columns) {
@@ -136,15 +149,8 @@ impl Forms {
 
     /// Adds a table, or a view in which so many views stand behind one another.
     pub fn add(&mut self, source: &QualifiedName, target: &str, columns: Vec<(String, ColumnForm)>, views_deep: usize) {
+        self.targets.insert(target.to_ascii_lowercase());
         self.tables.insert(source.clone(), TableForm { name: target.to_owned(), columns, views_deep });
-    }
-
-    fn find<'a, T>(map: &'a HashMap<QualifiedName, T>, schema: Option<&str>, name: &str) -> Option<&'a T> {
-        match schema {
-            Some(schema) => map.get(&QualifiedName::new(schema, name)),
-            // The session's search path is empty, so only names of pg_catalog come without a schema.
-            None => map.get(&QualifiedName::new("public", name)),
-        }
     }
 }
 
@@ -177,6 +183,18 @@ impl Scope for TableScope<'_> {
         self.forms.domain(schema, name)
     }
 
+    fn collation(&self, schema: Option<&str>, name: &str) -> Option<TextOrder> {
+        self.forms.collation(schema, name)
+    }
+
+    fn text_order(&self) -> TextOrder {
+        self.forms.text_order()
+    }
+
+    fn is_table_name(&self, target: &str) -> bool {
+        self.forms.is_table_name(target)
+    }
+
     fn sqlite_version(&self) -> SqliteVersion {
         self.forms.sqlite_version
     }
@@ -188,16 +206,30 @@ impl Scope for Forms {
     }
 
     fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm> {
-        let name = QualifiedName::new(schema.unwrap_or("public"), name);
+        // The session's search path is that of the system: a table of a user has its schema before it, and without one
+        // there is only what the query itself has defined.
+        let name = QualifiedName::new(schema?, name);
         self.tables.get(&name).filter(|_| !self.with_heirs.contains(&name)).cloned()
     }
 
     fn enumeration(&self, schema: Option<&str>, name: &str) -> Option<Vec<String>> {
-        Forms::find(&self.enumerations, schema, name).cloned()
+        self.enumerations.get(&QualifiedName::new(schema?, name)).cloned()
     }
 
     fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
-        Forms::find(&self.domains, schema, name).cloned()
+        self.domains.get(&QualifiedName::new(schema?, name)).cloned()
+    }
+
+    fn collation(&self, schema: Option<&str>, name: &str) -> Option<TextOrder> {
+        self.collations.order(&format!("{}.{name}", schema.unwrap_or("pg_catalog")))
+    }
+
+    fn text_order(&self) -> TextOrder {
+        self.collations.default
+    }
+
+    fn is_table_name(&self, target: &str) -> bool {
+        self.targets.contains(&target.to_ascii_lowercase())
     }
 
     fn sqlite_version(&self) -> SqliteVersion {

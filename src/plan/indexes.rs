@@ -6,7 +6,7 @@ use super::expression;
 use super::forms::TableScope;
 use super::names::quote;
 use super::{Caveat, IndexPlan, TablePlan};
-use crate::catalog::{Index, IndexKey, IndexPart, Table};
+use crate::catalog::{Index, IndexKey, IndexPart, Table, TextOrder};
 use crate::fault::{self, Fault};
 
 /// Whether an index can stand in for a unique key over those columns (sorted) as a foreign key's parent.
@@ -34,7 +34,7 @@ impl Builder<'_> {
                 self.lose("index", &origin, "excluded by name");
                 continue;
             }
-            match self.index(table, index, &plan.target) {
+            match self.index(table, index, plan) {
                 Ok((name, sql, caveats)) => {
                     self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
                     plan.indexes.push(IndexPlan { name, sql, origin });
@@ -44,7 +44,12 @@ impl Builder<'_> {
         }
     }
 
-    fn index(&mut self, table: &Table, index: &Index, target: &str) -> Result<(String, String, Vec<String>), String> {
+    fn index(
+        &mut self,
+        table: &Table,
+        index: &Index,
+        plan: &TablePlan,
+    ) -> Result<(String, String, Vec<String>), String> {
         if !index.valid {
             return Err("the source itself holds it for invalid".into());
         }
@@ -61,13 +66,16 @@ impl Builder<'_> {
             if let IndexKey::Column(name) = &part.key {
                 plain_columns.push(self.index_column(table, name)?);
             }
-            parts.push(self.index_part(table, part, &mut caveats)?);
+            if index.unique && part.operator_class.as_ref().is_some_and(|class| class.contains('.')) {
+                return Err("its operator class is not the server's own and says what is equal".into());
+            }
+            parts.push(self.index_part(table, part, index.unique, &mut caveats)?);
         }
         let predicate = match &index.predicate {
             Some(source) => {
                 let scope = TableScope { forms: self.forms(), table: &table.name };
-                let translated =
-                    expression::index_predicate(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                let translated = expression::index_predicate(source, &scope, index.unique)
+                    .map_err(|refusal| format!("`{source}`: {refusal}"))?;
                 caveats.extend(translated.caveats);
                 Some(translated.sql)
             }
@@ -75,12 +83,13 @@ impl Builder<'_> {
         };
         if index.unique {
             let origin = format!("{} on {}", index.name, table.name);
+            // A collation of its own has told its own.
             let columns: Vec<String> = index
                 .parts
                 .iter()
                 .filter_map(|part| match &part.key {
-                    IndexKey::Column(name) => Some(name.clone()),
-                    IndexKey::Expression(_) => None,
+                    IndexKey::Column(name) if part.collation.is_none() => Some(name.clone()),
+                    _ => None,
                 })
                 .collect();
             self.tell_of_equal_values(table, &columns, &origin);
@@ -93,7 +102,7 @@ impl Builder<'_> {
             if plain_columns.len() != index.parts.len() {
                 return Err("NULLS NOT DISTINCT over an expression".into());
             }
-            let sql = nulls_not_distinct(&name, target, &plain_columns, predicate.as_deref());
+            let sql = nulls_not_distinct(&name, plan, &plain_columns, predicate.as_deref());
             return Ok((name, sql, caveats));
         }
         for column in &index.include {
@@ -105,7 +114,8 @@ impl Builder<'_> {
         }
         let unique = if index.unique { "UNIQUE " } else { "" };
         let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
-        let sql = format!("CREATE {unique}INDEX {} ON {} ({}){filter}", quote(&name), quote(target), parts.join(", "));
+        let sql =
+            format!("CREATE {unique}INDEX {} ON {} ({}){filter}", quote(&name), quote(&plan.target), parts.join(", "));
         Ok((name, sql, caveats))
     }
 
@@ -115,7 +125,13 @@ impl Builder<'_> {
             .ok_or_else(|| format!("its column `{name}` is not carried"))
     }
 
-    fn index_part(&self, table: &Table, part: &IndexPart, caveats: &mut Vec<String>) -> Result<String, String> {
+    fn index_part(
+        &self,
+        table: &Table,
+        part: &IndexPart,
+        unique: bool,
+        caveats: &mut Vec<String>,
+    ) -> Result<String, String> {
         let mut sql = match &part.key {
             IndexKey::Column(name) => quote(&self.index_column(table, name)?),
             IndexKey::Expression(source) => {
@@ -127,7 +143,12 @@ impl Builder<'_> {
             }
         };
         if let Some(collation) = &part.collation {
-            caveats.push(format!("sorts by code point, not under the collation `{collation}`"));
+            let order = self.catalog.collations.order(collation).unwrap_or_default();
+            if order == TextOrder::Nondeterministic && unique {
+                caveats.push(format!("takes texts for different that the collation `{collation}` takes for equal"));
+            } else if !order.is_by_code_point() {
+                caveats.push(format!("sorts by code point, not under the collation `{collation}`"));
+            }
         }
         if part.descending {
             sql.push_str(" DESC");

@@ -2,7 +2,7 @@
 
 use super::build::Builder;
 use super::expression;
-use super::names::{natural, quote, quote_all};
+use super::names::{Room, natural, quote, quote_all};
 use super::{Caveat, ViewPlan};
 
 impl Builder<'_> {
@@ -20,18 +20,24 @@ impl Builder<'_> {
                     self.caveats.extend(
                         translated.caveats.iter().map(|text| Caveat { object: object.clone(), text: text.clone() }),
                     );
-                    let wanted = self.chosen_table_name(&view.name).unwrap_or_else(|| natural(&view.name));
-                    let target = self.room.take(&wanted);
-                    let columns = quote_all(view.columns.iter().map(String::as_str));
-                    let list = if view.columns.is_empty() { String::new() } else { format!(" ({columns})") };
+                    let chosen = self.chosen_table_name(&view.name);
+                    let is_chosen = chosen.is_some();
+                    let wanted = chosen.unwrap_or_else(|| natural(&view.name));
+                    let taken = self.room.take_for(&wanted, is_chosen);
+                    self.tell_other_name(&format!("view {object}"), &wanted, &taken);
+                    let target = taken.name;
+                    let names = self.view_columns(&object, &view.columns);
+                    let columns = quote_all(names.iter().map(String::as_str));
+                    let list = if names.is_empty() { String::new() } else { format!(" ({columns})") };
                     let sql = format!("CREATE VIEW {}{list} AS {}", quote(&target), translated.sql);
                     let forms = view
                         .columns
                         .iter()
+                        .zip(names)
                         .zip(translated.columns)
-                        .map(|(name, (_, mut form))| {
-                            form.name.clone_from(name);
-                            (name.clone(), form)
+                        .map(|((source, target), (_, mut form))| {
+                            form.name = target;
+                            (source.clone(), form)
                         })
                         .collect();
                     self.forms_mut().add(&view.name, &target, forms, translated.views_deep);
@@ -41,5 +47,17 @@ impl Builder<'_> {
             }
         }
         views
+    }
+
+    /// The names of a view's columns in the target, where names that differ by case are the same.
+    fn view_columns(&mut self, view: &str, columns: &[String]) -> Vec<String> {
+        let mut room = Room::default();
+        let mut names = Vec::with_capacity(columns.len());
+        for column in columns {
+            let taken = room.take_for(column, false);
+            self.tell_other_name(&format!("{view}.{column}"), column, &taken);
+            names.push(taken.name);
+        }
+        names
     }
 }

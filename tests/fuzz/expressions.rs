@@ -164,6 +164,10 @@ impl Scope for Sample {
         })
     }
 
+    fn is_table_name(&self, target: &str) -> bool {
+        target.eq_ignore_ascii_case("sample")
+    }
+
     fn enumeration(&self, _: Option<&str>, name: &str) -> Option<Vec<String>> {
         (name == "status").then(|| vec!["new".into(), "open".into()])
     }
@@ -198,7 +202,7 @@ pub fn expressions(bytes: &[u8]) {
     let domain = DomainScope { column: form.clone(), types: &Sample };
     let found = match first & 7 {
         0 | 1 => expression::check(&source, &Sample),
-        2 => expression::index_predicate(&source, &Sample),
+        2 => expression::index_predicate(&source, &Sample, first & 8 != 0),
         3 => expression::index_expression(&source, &Sample),
         4 | 5 => expression::generated(&source, &Sample, form),
         6 => {

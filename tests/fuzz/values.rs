@@ -24,6 +24,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         name: named("amount"),
         base: kind("numeric(12,2)", numeric(Some((12, 2)))),
         not_null: false,
+        collation: None,
         checks: Vec::new(),
     }));
     vec![

@@ -27,6 +27,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut catalog = Catalog {
         engine: format!("SQLite {}", rusqlite::version()),
         database: "main".to_owned(),
+        collations: Default::default(),
         encoding: connection.pragma_query_value(None, "encoding", |row| row.get(0))?,
         tables: Vec::new(),
         views: Vec::new(),

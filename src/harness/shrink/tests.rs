@@ -78,6 +78,7 @@ fn catalog() -> Arc<Catalog> {
     Arc::new(Catalog {
         engine: "PostgreSQL 15".into(),
         database: "test".into(),
+        collations: Default::default(),
         encoding: "UTF8".into(),
         tables: (0..TABLES).map(table).collect(),
         views: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::functions::{plain_arguments, unknown_function};
 use super::kind::{Kind, Term};
+use super::order::Sorting;
 use super::translate::{Purpose, Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
@@ -72,7 +73,10 @@ impl Translator<'_> {
         for clause in &list.clauses {
             match clause {
                 FunctionArgumentClause::OrderBy(terms) => {
-                    order = format!(" ORDER BY {}", self.order_terms(terms, &[])?)
+                    // The order of what is counted, added up or compared changes nothing.
+                    let is_joined = matches!(name, "string_agg" | "array_agg");
+                    let sorting = if is_joined { Sorting::Answer } else { Sorting::Rows };
+                    order = format!(" ORDER BY {}", self.order_terms(terms, &[], sorting)?)
                 }
                 _ => return Err(unknown_function(name)),
             }
@@ -91,7 +95,12 @@ impl Translator<'_> {
             return Err(unknown_function(name));
         }
         self.nan_counts(&term);
-        // The order of what is counted, added up or compared changes nothing.
+        let term = if distinct.is_empty() || matches!(name, "min" | "max") {
+            term
+        } else {
+            self.grouped(term, &format!("its {name}(DISTINCT …) compares"))?
+        };
+        let collated = term.collated;
         let plain = |sql_name: &str, term: &Term| format!("{sql_name}({distinct}{})", term.sql);
         match (name, &term.kind) {
             ("count", Kind::Clock { .. } | Kind::Moved { .. } | Kind::TimestampLiteral { .. }) => {
@@ -99,8 +108,8 @@ impl Translator<'_> {
             }
             ("count", _) => Ok((whole_term(Kind::Integer { digits: 19 }, true), plain("count", &term))),
             ("min" | "max", Kind::Text | Kind::PaddedText | Kind::Date | Kind::NocaseText) => {
-                let term = self.ordered(term)?;
-                Ok((whole_term(term.kind.clone(), false), plain(name, &term)))
+                let term = self.ordered(term, Sorting::Answer)?;
+                Ok((Term { collated, ..whole_term(term.kind.clone(), false) }, plain(name, &term)))
             }
             (
                 "min" | "max",
@@ -144,6 +153,9 @@ impl Translator<'_> {
                 | Kind::Approximate,
             ) => {
                 self.caveat(format!("{name}() of decimals is computed in floating point, where PostgreSQL is exact"));
+                if !distinct.is_empty() && matches!(term.kind, Kind::DecimalText { .. }) {
+                    return Err(Refusal::new(format!("its {name}(DISTINCT …) compares decimals in floating point")));
+                }
                 let term = self.approximate(term);
                 Ok((whole_term(Kind::Approximate, false), plain(name, &term)))
             }
@@ -160,7 +172,7 @@ impl Translator<'_> {
                     self.caveat("string_agg() without ORDER BY joins in whatever order the rows come");
                 }
                 let call = format!("group_concat({}, {}{order})", term.sql, render::text(separator));
-                Ok((whole_term(Kind::Text, false), call))
+                Ok((Term { collated, ..whole_term(Kind::Text, false) }, call))
             }
             ("array_agg", Kind::Integer { .. } | Kind::Text) => {
                 if order.is_empty() {
@@ -194,8 +206,8 @@ impl Translator<'_> {
             }
             _ => return Err(unknown_function(name)),
         };
-        let not_null = terms.is_empty();
-        Ok((whole_term(kind, not_null), call))
+        let collated = terms.first().map(|term| term.collated).unwrap_or_default();
+        Ok((Term { collated, ..whole_term(kind, terms.is_empty()) }, call))
     }
 
     fn window_definition(&mut self, window: &WindowSpec) -> Result<String, Refusal> {
@@ -207,12 +219,15 @@ impl Translator<'_> {
             let keys = window
                 .partition_by
                 .iter()
-                .map(|key| self.expression(key).and_then(|term| self.grouped(term)).map(|term| term.sql))
+                .map(|key| {
+                    let term = self.expression(key)?;
+                    Ok(self.grouped(term, "it groups by")?.sql)
+                })
                 .collect::<Result<Vec<_>, _>>()?;
             parts.push(format!("PARTITION BY {}", keys.join(", ")));
         }
         if !window.order_by.is_empty() {
-            parts.push(format!("ORDER BY {}", self.order_terms(&window.order_by, &[])?));
+            parts.push(format!("ORDER BY {}", self.order_terms(&window.order_by, &[], Sorting::Answer)?));
         }
         if let Some(frame) = &window.window_frame {
             let units = match frame.units {
@@ -248,13 +263,18 @@ impl Translator<'_> {
 
     /// ORDER BY terms: NULLs where PostgreSQL puts them, values in the order that they have there. `outputs` are the
     /// output columns that a bare name may mean.
-    pub fn order_terms(&mut self, terms: &[OrderByExpr], outputs: &[super::query::Output]) -> Result<String, Refusal> {
+    pub fn order_terms(
+        &mut self,
+        terms: &[OrderByExpr],
+        outputs: &[super::query::Output],
+        sorting: Sorting,
+    ) -> Result<String, Refusal> {
         let mut parts = Vec::with_capacity(terms.len());
         for OrderByExpr { expr, options, with_fill } in terms {
             if with_fill.is_some() {
                 return Err(Refusal::new("it uses ORDER BY … WITH FILL"));
             }
-            let term = self.order_key(expr, outputs)?;
+            let term = self.order_key(expr, outputs, sorting)?;
             let descending = match &options.sort {
                 None | Some(sqlparser::ast::OrderBySort::Asc) => false,
                 Some(sqlparser::ast::OrderBySort::Desc) => true,
@@ -273,30 +293,35 @@ impl Translator<'_> {
         Ok(parts.join(", "))
     }
 
-    fn order_key(&mut self, expression: &Expr, outputs: &[super::query::Output]) -> Result<Term, Refusal> {
-        // A bare number is a column's place.
-        if let Expr::Value(value) = expression
-            && let sqlparser::ast::Value::Number(text, _) = &value.value
-            && let Some(output) = text.parse::<usize>().ok().and_then(|at| outputs.get(at.checked_sub(1)?))
-        {
-            let term = Term { inexact: output.inexact, ..Term::new(text.clone(), output.kind.clone()) };
-            return self.ordered_in_place(term);
-        }
-        if let Expr::Identifier(name) = expression
-            && let Some(output) = outputs.iter().find(|output| output.name == super::translate::folded(name))
-        {
-            let term = Term { inexact: output.inexact, ..Term::new(render::name(&output.name), output.kind.clone()) };
-            return self.ordered_in_place(term);
-        }
-        let term = self.expression(expression)?;
-        self.ordered(term)
-    }
-
-    /// An output column as a sort key: it cannot be rewritten there.
-    fn ordered_in_place(&mut self, term: Term) -> Result<Term, Refusal> {
+    fn order_key(
+        &mut self,
+        expression: &Expr,
+        outputs: &[super::query::Output],
+        sorting: Sorting,
+    ) -> Result<Term, Refusal> {
+        // A bare number is an output column's place, and a bare name means one before it means a column. It is called by
+        // its place: SQLite takes names that differ by case for the same.
+        let place = match expression {
+            Expr::Value(value) => match &value.value {
+                sqlparser::ast::Value::Number(text, _) => {
+                    text.parse::<usize>().ok().and_then(|place| place.checked_sub(1))
+                }
+                _ => None,
+            },
+            Expr::Identifier(name) => {
+                let name = super::translate::folded(name);
+                outputs.iter().position(|output| output.name == name)
+            }
+            _ => None,
+        };
+        let Some((place, output)) = place.and_then(|place| Some((place, outputs.get(place)?))) else {
+            let term = self.expression(expression)?;
+            return self.ordered(term, sorting);
+        };
+        let term = Term::column((place + 1).to_string(), &output.form(String::new()));
         let before = term.sql.clone();
-        let ordered = self.ordered(term)?;
-        if ordered.sql == before {
+        let ordered = self.ordered(term, sorting)?;
+        if ordered.sql == before || ordered.kind == Kind::NocaseText {
             Ok(ordered)
         } else {
             Err(Refusal::new("it sorts an output column that SQLite orders otherwise"))

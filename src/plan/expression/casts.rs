@@ -91,7 +91,8 @@ impl Translator<'_> {
             ) => Wanted::Array(element.clone()),
             DataType::Custom(name, modifiers) => {
                 let (schema, name) = object_name(name)?;
-                match (name.as_str(), modifiers.is_empty()) {
+                let of_system = schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+                match (name.as_str(), modifiers.is_empty() && (of_system || name == "citext")) {
                     ("citext", true) => Wanted::Citext,
                     ("bpchar", true) => Wanted::Char(None),
                     ("name", true) => Wanted::Text,
@@ -118,7 +119,7 @@ impl Translator<'_> {
             return Ok(Term { kind: self.kind_wanted(&wanted), ..Term::null() });
         }
         if let Some(constant) = self.cast_constant(&term, &wanted, data_type)? {
-            return Ok(constant);
+            return Ok(Term { collated: term.collated, ..constant });
         }
         self.cast_value(term, &wanted, data_type)
     }
@@ -397,6 +398,7 @@ impl Translator<'_> {
                 self.cast_constant(&unknown, &wanted, &DataType::Unspecified)
                     .ok()
                     .flatten()
+                    .map(|constant| Term { collated: term.collated, ..constant })
                     .ok_or_else(|| refusal(text))
             }
         }

@@ -4,9 +4,9 @@ use super::casts::strip;
 use super::decimal::{self, Decimal};
 use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
-use super::query::without_case;
+use super::order::{enum_order, normal_decimal};
 use super::translate::{Purpose, Translator, unknown_operator};
-use super::{EpochUnit, Refusal, literals, render};
+use super::{EpochUnit, Refusal, literals};
 use sqlparser::ast::{BinaryOperator, Expr};
 
 impl Translator<'_> {
@@ -183,7 +183,9 @@ impl Translator<'_> {
     pub fn comparable(&mut self, left: Term, right: Term, ordered: bool) -> Result<(Term, Term), Refusal> {
         // A row that a check or a key of the source has let pass is not judged anew; a view chooses rows, and so does
         // the condition of an index.
-        if matches!(self.purpose, Purpose::View | Purpose::Index) && (left.may_be_nan || right.may_be_nan) {
+        if matches!(self.purpose, Purpose::View | Purpose::Index | Purpose::UniqueIndex)
+            && (left.may_be_nan || right.may_be_nan)
+        {
             self.caveat("a NaN, which the target keeps as NULL, compares as NULL");
         }
         if left.inexact || right.inexact {
@@ -211,18 +213,12 @@ impl Translator<'_> {
             (Kind::Integer { digits }, Kind::Real | Kind::SingleReal) if *digits <= 15 => Ok((left, right)),
             (a, b) if a.is_numeric() && b.is_numeric() => self.comparable_numbers(left, right, ordered),
             (Kind::Text | Kind::PaddedText, Kind::Text | Kind::PaddedText) => {
-                if ordered {
-                    self.text_order();
-                }
+                self.comparable_texts(&left, &right, ordered)?;
                 Ok((left, right))
             }
             (Kind::NocaseText, Kind::NocaseText) => {
-                self.caveat("`citext` ignores case in SQLite only for ASCII letters");
-                if ordered {
-                    self.text_order();
-                }
-                let sql = if left.is_column { left.sql.clone() } else { format!("({} COLLATE NOCASE)", left.sql) };
-                Ok((Term { sql, ..left }, right))
+                self.comparable_citext(&left, &right, ordered)?;
+                Ok((self.nocase(left), right))
             }
             (Kind::Enum { labels }, Kind::Enum { labels: others }) if labels == others => {
                 if ordered {
@@ -277,7 +273,6 @@ impl Translator<'_> {
 
     /// Numbers as integers of one scale, or as doubles where that is exact.
     fn comparable_numbers(&mut self, left: Term, right: Term, ordered: bool) -> Result<(Term, Term), Refusal> {
-        let _ = ordered;
         let direct = |term: &Term| match (&term.kind, term.number()) {
             (_, Some(number)) => number.normal().digits() <= decimal::REAL_DIGITS_MAX,
             (Kind::Integer { .. } | Kind::Scaled { scale: 0, .. }, None) => true,
@@ -288,12 +283,11 @@ impl Translator<'_> {
             return Ok((left, right));
         }
         if [&left, &right].iter().any(|term| matches!(term.kind, Kind::Approximate | Kind::DecimalText { .. })) {
-            if let (Kind::DecimalText { scale: Some(a) }, Kind::DecimalText { scale: Some(b) }) =
-                (&left.kind, &right.kind)
-                && a == b
+            if let (Kind::DecimalText { scale: a }, Kind::DecimalText { scale: b }) = (&left.kind, &right.kind)
                 && !ordered
             {
-                return Ok((left, right));
+                let same = a == b && a.is_some();
+                return Ok(if same { (left, right) } else { (normal_decimal(left), normal_decimal(right)) });
             }
             self.caveat_in_view("it compares decimals that SQLite can only compare in floating point")?;
             return Ok((self.approximate(left), self.approximate(right)));
@@ -371,74 +365,14 @@ impl Translator<'_> {
             .map(|sql| Term::from_parts(sql, Kind::Boolean, &[column])))
     }
 
-    /// The term as something that sorts as it does in PostgreSQL.
-    pub fn ordered(&mut self, term: Term) -> Result<Term, Refusal> {
-        match &term.kind {
-            Kind::NocaseText => {
-                self.caveat("`citext` ignores case in SQLite only for ASCII letters");
-                self.text_order();
-                Ok(without_case(term))
-            }
-            Kind::Text | Kind::PaddedText => {
-                self.text_order();
-                Ok(term)
-            }
-            Kind::Date | Kind::IsoTimestamp { .. } => {
-                self.date_order();
-                Ok(term)
-            }
-            Kind::Enum { labels } => {
-                let labels = labels.clone();
-                Ok(enum_order(&term, &labels))
-            }
-            Kind::DecimalText { .. } => {
-                self.caveat_in_view(
-                    "it sorts decimals that are kept as text, which SQLite can only do in floating point",
-                )?;
-                Ok(self.approximate(term))
-            }
-            Kind::Json { .. } | Kind::JsonArray | Kind::Composite | Kind::ServerText | Kind::JsonText => {
-                self.caveat_in_view("it sorts values that are kept as text by that text")?;
-                Ok(term)
-            }
-            _ => {
-                self.nan_counts(&term);
-                Ok(term)
-            }
-        }
-    }
-
     /// The current time in a column's representation.
     fn clock_as(&mut self, term: Term, kind: &Kind) -> Result<Term, Refusal> {
         self.assign(term, &kind.stored())
     }
 
-    fn text_order(&mut self) {
-        self.caveat("texts are ordered by their bytes, not by the source's collation");
-    }
-
-    fn date_order(&mut self) {
+    pub fn date_order(&mut self) {
         self.caveat("dates kept as text are ordered correctly in the years 1 to 9999");
     }
-}
-
-fn enum_order(term: &Term, labels: &[String]) -> Term {
-    if let Some(text) = term.text()
-        && let Some(at) = labels.iter().position(|label| label == text)
-    {
-        return Term {
-            sql: (at + 1).to_string(),
-            kind: Kind::Integer { digits: 10 },
-            is_column: false,
-            ..term.clone()
-        };
-    }
-    let mut sql = format!("CASE {}", term.sql);
-    for (at, label) in labels.iter().enumerate() {
-        sql.push_str(&format!(" WHEN {} THEN {}", render::text(label), at + 1));
-    }
-    sql.push_str(" END");
-    Term { sql: format!("({sql})"), kind: Kind::Integer { digits: 10 }, is_column: false, ..term.clone() }
 }
 
 /// A literal interval in a column's unit.

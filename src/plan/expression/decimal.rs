@@ -100,6 +100,11 @@ pub(super) fn rescale_sql(sql: &str, from: u32, to: u32) -> String {
     }
 }
 
+/// The text of a `numeric` without zeros at its end and always with a point: equal numbers have the same.
+pub(super) fn normal_text(column: &str) -> String {
+    format!("rtrim({column} || CASE instr({column}, '.') WHEN 0 THEN '.' ELSE '' END, '0')")
+}
+
 /// A comparison of a column that holds PostgreSQL's text of a `numeric` with a number, exact for every value, `NaN`
 /// (greater than everything) and the infinities among them. `None` for an operator that is no comparison.
 pub(super) fn compare_text(column: &str, operator: &str, number: Decimal) -> Option<String> {
@@ -117,11 +122,9 @@ pub(super) fn compare_text(column: &str, operator: &str, number: Decimal) -> Opt
             _ => return None,
         });
     }
-    let normal =
-        |column: &str| format!("rtrim({column} || CASE instr({column}, '.') WHEN 0 THEN '.' ELSE '' END, '0')");
     let wanted = if number.scale == 0 { format!("'{number}.'") } else { format!("'{number}'") };
-    let equal = format!("({} = {wanted})", normal(column));
-    let unequal = format!("({} <> {wanted})", normal(column));
+    let equal = format!("({} = {wanted})", normal_text(column));
+    let unequal = format!("({} <> {wanted})", normal_text(column));
     if number.unscaled > 0 {
         let at_least = magnitude_at_least(column, number, true);
         return Some(match operator {

@@ -87,6 +87,13 @@ impl Translator<'_> {
             format!("{sql_name}({})", list.join(", "))
         };
         let kinds: Vec<&Kind> = arguments.iter().map(|argument| &argument.kind).collect();
+        if matches!(name, "replace" | "strpos" | "position" | "starts_with")
+            && arguments.iter().any(|argument| self.unlike_when_equal(argument).is_some())
+        {
+            return Err(Refusal::new(format!(
+                "it calls {name}() under a collation that takes different texts for equal"
+            )));
+        }
         let text = |kind: &Kind| matches!(kind, Kind::Text);
         let integer = |kind: &Kind| matches!(kind, Kind::Integer { .. });
         // SQLite holds no text of 1,000,000,000 characters.
@@ -102,7 +109,9 @@ impl Translator<'_> {
                 Ok(Term::from_parts(sql, count, &all))
             }
             ("lower" | "upper", [Kind::Text]) => {
-                self.caveat(format!("{name}() changes only ASCII letters in SQLite"));
+                if !self.only_ascii_has_case(&arguments[0]) {
+                    self.caveat(format!("{name}() changes only ASCII letters in SQLite"));
+                }
                 Ok(Term::from_parts(sql_of(name), Kind::Text, &all))
             }
             // `TRIM(BOTH FROM x)` hides the cast to text.
@@ -294,7 +303,8 @@ impl Translator<'_> {
             }
         }
         parts.insert(0, "''".to_owned());
-        Ok(Term { not_null: true, ..Term::new(format!("({})", parts.join(" || ")), Kind::Text) })
+        let all: Vec<&Term> = arguments.iter().collect();
+        Ok(Term { not_null: true, ..Term::from_parts(format!("({})", parts.join(" || ")), Kind::Text, &all) })
     }
 
     fn round(&mut self, arguments: Vec<Term>, scale: u32) -> Result<Term, Refusal> {

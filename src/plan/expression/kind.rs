@@ -4,6 +4,7 @@
 
 use super::decimal::Decimal;
 use super::scope::{ColumnForm, EpochUnit, Stored};
+use crate::catalog::TextOrder;
 
 /// What a translated expression yields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +97,7 @@ impl Kind {
             Stored::DecimalInteger { precision } => Kind::Scaled { digits: *precision, scale: 0 },
             Stored::DecimalReal { precision, scale } => Kind::DecimalReal { precision: *precision, scale: *scale },
             Stored::DecimalText { scale } => Kind::DecimalText { scale: *scale },
+            Stored::Approximate => Kind::Approximate,
             Stored::Text => Kind::Text,
             Stored::PaddedText => Kind::PaddedText,
             Stored::NocaseText => Kind::NocaseText,
@@ -124,7 +126,8 @@ impl Kind {
                     _ => 8,
                 },
             },
-            Kind::Real | Kind::Approximate => Stored::Real,
+            Kind::Real => Stored::Real,
+            Kind::Approximate => Stored::Approximate,
             Kind::SingleReal => Stored::SingleReal,
             Kind::Scaled { digits, .. } => Stored::DecimalInteger { precision: *digits },
             Kind::DecimalReal { precision, scale } => Stored::DecimalReal { precision: *precision, scale: *scale },
@@ -178,6 +181,11 @@ impl Kind {
         }
     }
 
+    /// Whether its values are texts, which a collation compares.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Kind::Unknown | Kind::Text | Kind::PaddedText | Kind::NocaseText | Kind::JsonText)
+    }
+
     pub fn is_numeric(&self) -> bool {
         matches!(
             self,
@@ -206,6 +214,27 @@ pub(super) enum Constant {
     },
 }
 
+/// By which collation the source compares a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Collated {
+    /// What it makes of texts; `None` for the database's own.
+    pub order: Option<TextOrder>,
+    /// Whether a COLLATE of the expression itself says so.
+    pub explicit: bool,
+}
+
+impl Collated {
+    /// The collation of two texts together: the explicit one, else the one that is not the database's. Of two different
+    /// ones PostgreSQL takes none.
+    pub fn with(self, other: Collated) -> Collated {
+        match (self.explicit, other.explicit) {
+            (true, false) => self,
+            (false, true) => other,
+            (explicit, _) => Collated { order: self.order.max(other.order), explicit },
+        }
+    }
+}
+
 /// A translated expression. `sql` is atomic: it may stand anywhere without further parentheses.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Term {
@@ -224,6 +253,8 @@ pub(super) struct Term {
     pub nan_passes: bool,
     /// Whether a representation that drops something is in it.
     pub inexact: bool,
+    /// The collation of a text.
+    pub collated: Collated,
 }
 
 impl Term {
@@ -238,6 +269,7 @@ impl Term {
             nan_fails: false,
             nan_passes: false,
             inexact: false,
+            collated: Collated::default(),
         }
     }
 
@@ -260,6 +292,7 @@ impl Term {
                     Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
                 ),
             inexact: !form.exact,
+            collated: Collated { order: form.collation, explicit: false },
             ..Term::new(sql, Kind::of(&form.stored))
         }
     }
@@ -267,7 +300,9 @@ impl Term {
     /// A term made of others: it may be NULL or NaN where one of them may.
     pub fn from_parts(sql: impl Into<String>, kind: Kind, parts: &[&Term]) -> Term {
         let may_be_nan = parts.iter().any(|part| part.may_be_nan);
+        let collations = parts.iter().filter(|part| kind.is_text() && part.kind.is_text()).map(|part| part.collated);
         Term {
+            collated: collations.fold(Collated::default(), Collated::with),
             not_null: parts.iter().all(|part| part.not_null),
             may_be_nan,
             nan_fails: may_be_nan,

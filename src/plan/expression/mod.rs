@@ -21,6 +21,7 @@ mod json;
 mod kind;
 mod literals;
 mod operators;
+mod order;
 mod pattern;
 mod query;
 mod render;
@@ -37,6 +38,7 @@ pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
 
 use crate::endpoint::sqlite::version::{self, Construct};
 use kind::{Kind, Term};
+use order::Sorting;
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use std::fmt;
@@ -109,10 +111,11 @@ pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal>
     })
 }
 
-/// Translates the condition of a partial index.
-pub fn index_predicate(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
+/// Translates the condition of a partial index. One that is `unique` refuses rows, so that no other row may be in it.
+pub fn index_predicate(expression: &str, scope: &dyn Scope, unique: bool) -> Result<Translated, Refusal> {
     with_room(expression, || {
-        let mut translator = Translator::new(scope, Purpose::Index);
+        let purpose = if unique { Purpose::UniqueIndex } else { Purpose::Index };
+        let mut translator = Translator::new(scope, purpose);
         let term = translator.condition(&parse(expression)?)?;
         translator.finish(term)
     })
@@ -123,7 +126,7 @@ pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translate
     with_room(expression, || {
         let mut translator = Translator::new(scope, Purpose::Index);
         let term = translator.expression(&parse(expression)?)?;
-        let term = translator.ordered(term)?;
+        let term = translator.ordered(term, Sorting::Rows)?;
         translator.finish(term)
     })
 }
@@ -160,8 +163,7 @@ pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refus
         let columns = outputs
             .into_iter()
             .map(|output| {
-                let mut form = ColumnForm::new(output.name.clone(), output.kind.stored());
-                form.exact = !output.inexact;
+                let form = output.form(output.name.clone());
                 (output.name, form)
             })
             .collect();

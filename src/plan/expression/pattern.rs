@@ -27,11 +27,18 @@ impl Translator<'_> {
             return Err(Refusal::new("it uses LIKE with a pattern that is not a literal"));
         };
         let not = if negated { "NOT " } else { "" };
+        if let Some(reason) = self.unlike_when_equal(&value) {
+            return Err(Refusal::new(format!("it uses LIKE on {reason}")));
+        }
         if insensitive {
-            if !text.is_ascii() {
-                return Err(Refusal::new("it uses ILIKE with a pattern beyond ASCII, where SQLite keeps case apart"));
+            if !self.only_ascii_has_case(&value) {
+                if !text.is_ascii() {
+                    return Err(Refusal::new(
+                        "it uses ILIKE with a pattern beyond ASCII, where SQLite keeps case apart",
+                    ));
+                }
+                self.caveat("ILIKE ignores case in SQLite only for ASCII letters");
             }
-            self.caveat("ILIKE ignores case in SQLite only for ASCII letters");
             let sql = format!("({} {not}LIKE {} ESCAPE '\\')", value.sql, render::text(text));
             checked_escapes(text)?;
             return Ok(Term::from_parts(sql, Kind::Boolean, &[&value]));
@@ -45,6 +52,9 @@ impl Translator<'_> {
         let value = self.expression(value)?;
         let pattern = self.expression(pattern)?;
         let operator = if negated { "!~" } else { "~" };
+        if let Some(reason) = self.unlike_when_equal(&value) {
+            return Err(Refusal::new(format!("it uses `{operator}` on {reason}")));
+        }
         let refusal = || Refusal::new(format!("it uses `{operator}` (regular expression), which SQLite does not have"));
         let (Kind::Text, Some(Constant::Text(text))) = (&value.kind, &pattern.constant) else { return Err(refusal()) };
         let sql = regular_as_glob(&value.sql, text).ok_or_else(refusal)?;

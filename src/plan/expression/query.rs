@@ -1,9 +1,15 @@
 //! Queries: FROM lists and the names that they bring in, SELECT, set operations, common table expressions.
+//!
+//! SQLite compares names without case, and a common table expression hides every table of its name, with a schema or
+//! without. So what a query names itself gets a name of its own where SQLite would mistake it.
 
-use super::kind::{Kind, Term};
+use super::kind::{Collated, Kind, Term};
+use super::order::Sorting;
 use super::scope::{ColumnForm, TableForm};
 use super::translate::{Purpose, Translator, folded, object_name};
 use super::{Refusal, render};
+use crate::catalog::TextOrder;
+use crate::plan::names::Room;
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, Query, Select, SelectFlavor,
     SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins, Value,
@@ -23,6 +29,8 @@ pub(super) struct Frame {
 #[derive(Debug, Clone)]
 struct Relation {
     alias: String,
+    /// What it is called in SQLite.
+    target: String,
     columns: Vec<(String, ColumnForm)>,
     /// Whether an outer join may leave it without a row.
     optional: bool,
@@ -35,12 +43,38 @@ pub(super) struct Output {
     pub kind: Kind,
     pub inexact: bool,
     pub may_be_nan: bool,
+    /// What the source makes of its texts; `None` where the database's own collation says.
+    pub collation: Option<TextOrder>,
+}
+
+impl Output {
+    fn new(name: String, term: Term) -> Output {
+        let Term { inexact, may_be_nan, collated, kind, .. } = term;
+        Output { name, kind, inexact, may_be_nan, collation: collated.order }
+    }
+
+    /// As a column of that name in the target.
+    pub fn form(&self, name: String) -> ColumnForm {
+        let mut form = ColumnForm::new(name, self.kind.stored()).collated(self.collation);
+        form.exact = !self.inexact;
+        form
+    }
+
+    /// As a term of that SQL.
+    fn term(&self, sql: impl Into<String>) -> Term {
+        Term {
+            inexact: self.inexact,
+            may_be_nan: self.may_be_nan,
+            collated: Collated { order: self.collation, explicit: false },
+            ..Term::new(sql, self.kind.clone())
+        }
+    }
 }
 
 impl Translator<'_> {
     /// The column in the FROM lists around, innermost first.
-    pub fn frame_column(&self, table: Option<&str>, name: &str) -> Option<Term> {
-        for frame in self.frames.iter().rev() {
+    pub fn frame_column(&self, table: Option<&str>, name: &str) -> Result<Option<Term>, Refusal> {
+        for (depth, frame) in self.frames.iter().enumerate().rev() {
             for relation in &frame.relations {
                 if table.is_some_and(|table| table != relation.alias) {
                     continue;
@@ -48,17 +82,49 @@ impl Translator<'_> {
                 if let Some((_, form)) = relation.columns.iter().find(|(source, _)| source == name) {
                     let bare = table.is_none() && frame.merged.iter().any(|merged| merged == name);
                     let sql = if bare {
+                        self.ensure_unmistakable(depth, name, &form.name)?;
                         render::name(&form.name)
                     } else {
-                        format!("{}.{}", render::name(&relation.alias), render::name(&form.name))
+                        format!("{}.{}", render::name(&relation.target), render::name(&form.name))
                     };
                     let mut term = Term::column(sql, form);
                     term.not_null &= !relation.optional;
-                    return Some(term);
+                    return Ok(Some(term));
                 }
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// A column that USING has merged has no table before it: no other column around may be taken for it.
+    fn ensure_unmistakable(&self, depth: usize, name: &str, target: &str) -> Result<(), Refusal> {
+        let others = self.frames[depth..].iter().enumerate().flat_map(|(inner, frame)| {
+            let columns = frame.relations.iter().flat_map(|relation| &relation.columns);
+            columns
+                .filter(move |(source, form)| (inner > 0 || source != name) && form.name.eq_ignore_ascii_case(target))
+        });
+        if others.count() > 0 {
+            return Err(Refusal::new(format!("it has two columns `{name}`, which SQLite cannot tell apart")));
+        }
+        Ok(())
+    }
+
+    /// A name for a relation of a FROM list that none around it has, without case.
+    fn free_alias(&self, alias: &str) -> String {
+        let used = |name: &str| {
+            self.frames
+                .iter()
+                .flat_map(|frame| &frame.relations)
+                .any(|relation| relation.target.eq_ignore_ascii_case(name))
+        };
+        free_name(alias, used)
+    }
+
+    /// A name for a common table expression that no table has, nor any other one in sight.
+    fn free_common_name(&self, name: &str) -> String {
+        free_name(name, |name| {
+            self.scope.is_table_name(name) || self.common.iter().any(|(_, form)| form.name.eq_ignore_ascii_case(name))
+        })
     }
 
     /// A whole query and its output columns.
@@ -108,7 +174,9 @@ impl Translator<'_> {
         match query.order_by.as_ref().map(|order| (&order.kind, &order.interpolate)) {
             None => Ok(String::new()),
             Some((OrderByKind::Expressions(terms), None)) => {
-                Ok(format!(" ORDER BY {}", self.order_terms(terms, outputs)?))
+                // A LIMIT makes rows of the order.
+                let sorting = if query.limit_clause.is_some() { Sorting::Answer } else { Sorting::Rows };
+                Ok(format!(" ORDER BY {}", self.order_terms(terms, outputs, sorting)?))
             }
             Some(_) => Err(Refusal::new("it uses ORDER BY ALL")),
         }
@@ -140,17 +208,18 @@ impl Translator<'_> {
 
     fn common_table(&mut self, alias: &TableAlias, query: &Query, recursive: bool) -> Result<String, Refusal> {
         let name = folded(&alias.name);
+        let target = self.free_common_name(&name);
         let names: Vec<String> = alias.columns.iter().map(|column| folded(&column.name)).collect();
         if recursive && let SetExpr::SetOperation { left, .. } = query.body.as_ref() {
             // The columns of a recursive table are those of its first part.
             let (_, outputs) = self.set_expression(left)?;
-            self.common.push((name.clone(), table_of(&name, &outputs, &names)?));
+            self.common.push((name.clone(), table_of(&target, &outputs, &names)?));
         }
         let (sql, outputs) = self.query(query)?;
-        let form = table_of(&name, &outputs, &names)?;
+        let form = table_of(&target, &outputs, &names)?;
         let columns: Vec<String> = form.columns.iter().map(|(_, column)| render::name(&column.name)).collect();
-        self.common.push((name.clone(), form));
-        Ok(format!("{} ({}) AS ({sql})", render::name(&name), columns.join(", ")))
+        self.common.push((name, form));
+        Ok(format!("{} ({}) AS ({sql})", render::name(&target), columns.join(", ")))
     }
 
     fn set_expression(&mut self, body: &SetExpr) -> Result<(String, Vec<Output>), Refusal> {
@@ -179,8 +248,8 @@ impl Translator<'_> {
                 operand => self.set_operand(operand)?,
             };
             outputs = unified_outputs(outputs, &others)?;
-            if word != "UNION ALL" && outputs.iter().any(|output| !groups(&output.kind)) {
-                return Err(Refusal::new(format!("its {word} compares values that SQLite compares otherwise")));
+            if word != "UNION ALL" {
+                self.ensure_one_text(&outputs, &format!("its {word} compares"))?;
             }
             if word != "UNION ALL" && outputs.iter().any(|output| output.may_be_nan) {
                 self.caveat(format!("a NaN, which the target keeps as NULL, is NULL to its {word}"));
@@ -234,12 +303,7 @@ impl Translator<'_> {
                     let these = terms
                         .iter()
                         .enumerate()
-                        .map(|(at, term)| Output {
-                            name: format!("column{}", at + 1),
-                            kind: term.kind.clone(),
-                            inexact: false,
-                            may_be_nan: term.may_be_nan,
-                        })
+                        .map(|(at, term)| Output::new(format!("column{}", at + 1), term.clone()))
                         .collect();
                     outputs = Some(match outputs {
                         None => these,
@@ -296,14 +360,14 @@ impl Translator<'_> {
             };
             let term = self.expression(expression)?;
             let term = self.output_value(term)?;
-            if !distinct.is_empty() && !groups(&term.kind) {
-                return Err(Refusal::new(format!("its DISTINCT compares {}", term.kind.words())));
-            }
-            columns.push(format!("{} AS {}", term.sql, render::name(&name)));
             if !distinct.is_empty() {
                 self.nan_counts(&term);
             }
-            outputs.push(Output { name, kind: term.kind, inexact: term.inexact, may_be_nan: term.may_be_nan });
+            columns.push(format!("{} AS {}", term.sql, render::name(&name)));
+            outputs.push(Output::new(name, term));
+        }
+        if !distinct.is_empty() {
+            self.ensure_one_text(&outputs, "its DISTINCT compares")?;
         }
         if columns.is_empty() {
             return Err(Refusal::new("it selects nothing"));
@@ -319,12 +383,19 @@ impl Translator<'_> {
             GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
                 let mut parts = Vec::with_capacity(keys.len());
                 for key in keys {
-                    if matches!(key, Expr::Value(value) if matches!(value.value, Value::Number(..))) {
-                        parts.push(key.to_string());
+                    if let Expr::Value(value) = key
+                        && let Value::Number(text, _) = &value.value
+                    {
+                        // An output column by its place.
+                        let place = text.parse::<usize>().ok().and_then(|place| outputs.get(place.checked_sub(1)?));
+                        let output =
+                            place.ok_or_else(|| Refusal::new("it groups by a column that it does not have"))?;
+                        self.ensure_one_text(std::slice::from_ref(output), "it groups by")?;
+                        parts.push(text.clone());
                         continue;
                     }
                     let term = self.expression(key)?;
-                    parts.push(self.grouped(term)?.sql);
+                    parts.push(self.grouped(term, "it groups by")?.sql);
                 }
                 if !parts.is_empty() {
                     sql.push_str(&format!(" GROUP BY {}", parts.join(", ")));
@@ -339,16 +410,18 @@ impl Translator<'_> {
         Ok((sql, outputs, order))
     }
 
-    /// A grouping key: only what is equal in both engines alike.
-    pub fn grouped(&mut self, term: Term) -> Result<Term, Refusal> {
-        if !groups(&term.kind) {
-            return Err(Refusal::new(format!("it groups by {}", term.kind.words())));
+    /// Refuses output columns that are compared as they stand, where equal values can have different texts.
+    fn ensure_one_text(&mut self, outputs: &[Output], what: &str) -> Result<(), Refusal> {
+        for output in outputs {
+            // Of a NaN, who asks has told.
+            let term = Term { may_be_nan: false, ..output.term("?") };
+            let term = self.grouped(term, what)?;
+            if term.kind != Kind::NocaseText && term.sql != "?" {
+                let words = output.kind.words();
+                return Err(Refusal::new(format!("{what} {words}, of which equal ones can have different texts")));
+            }
         }
-        if term.inexact {
-            self.caveat("it groups by a column whose representation drops a part of the value");
-        }
-        self.nan_counts(&term);
-        Ok(without_case(term))
+        Ok(())
     }
 
     /// A term as an output column: in a representation that stands by itself.
@@ -359,7 +432,6 @@ impl Translator<'_> {
         if term.inexact && !term.is_column {
             self.caveat("it is computed from a column whose representation drops a part of the value");
         }
-        let term = without_case(term);
         match &term.kind {
             Kind::Scaled { scale, .. } if term.constant.is_some() => {
                 let number = term.number().map(|number| number.normal());
@@ -390,6 +462,12 @@ impl Translator<'_> {
                 Ok(Term { kind: Kind::Text, ..term })
             }
             Kind::Unknown if !term.is_null_literal() => Ok(Term { kind: Kind::Text, ..term }),
+            // Who reads the column has its collation with it.
+            Kind::NocaseText => Ok(self.nocase(term)),
+            Kind::PaddedText if !term.is_column => {
+                self.caveat("a `char(n)` comes without the blanks at its end");
+                Ok(term)
+            }
             _ => Ok(term),
         }
     }
@@ -460,12 +538,18 @@ impl Translator<'_> {
                     else {
                         return Err(Refusal::new(format!("it joins by `{name}`, which the target does not have")));
                     };
-                    let (left_term, right_term) =
-                        (Term::column(String::new(), &left), Term::column(String::new(), &right));
+                    let (left_term, right_term) = (Term::column("l".into(), &left), Term::column("r".into(), &right));
                     if left.name != right.name || left_term.kind.words() != right_term.kind.words() {
                         return Err(Refusal::new(format!("it joins by `{name}`, which its tables keep in two ways")));
                     }
-                    self.comparable(left_term, right_term, false)?;
+                    // USING compares the columns as they stand.
+                    let (left_term, right_term) = self.comparable(left_term, right_term, false)?;
+                    if left_term.kind != Kind::NocaseText && (left_term.sql != "l" || right_term.sql != "r") {
+                        let words = left_term.kind.words();
+                        return Err(Refusal::new(format!(
+                            "it joins by `{name}`, {words}, of which equal ones can have different texts"
+                        )));
+                    }
                     columns.push(render::name(&left.name));
                     if let Some(frame) = self.frames.last_mut() {
                         frame.merged.push(name);
@@ -495,11 +579,14 @@ impl Translator<'_> {
                 if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
                     return Err(Refusal::new("it renames the columns of a table in FROM"));
                 }
-                self.relations().push(Relation { alias: alias_name.clone(), columns: form.columns, optional: false });
-                if table == alias_name {
-                    return Ok(render::name(&table));
-                }
-                Ok(format!("{} AS {}", render::name(&table), render::name(&alias_name)))
+                let target = self.free_alias(&alias_name);
+                let sql = if table == target {
+                    render::name(&table)
+                } else {
+                    format!("{} AS {}", render::name(&table), render::name(&target))
+                };
+                self.relations().push(Relation { alias: alias_name, target, columns: form.columns, optional: false });
+                Ok(sql)
             }
             TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => {
                 // It does not see its neighbours, only what is around the whole query.
@@ -510,16 +597,20 @@ impl Translator<'_> {
                 let alias_name = folded(&alias.name);
                 let names: Vec<String> = alias.columns.iter().map(|column| folded(&column.name)).collect();
                 let form = table_of(&alias_name, &outputs, &names)?;
-                let sql = if names.is_empty() {
+                let keeps_names =
+                    form.columns.iter().zip(&outputs).all(|((_, column), output)| column.name == output.name);
+                let sql = if keeps_names {
                     format!("({sql})")
                 } else {
                     let columns: Vec<String> =
                         form.columns.iter().map(|(_, column)| render::name(&column.name)).collect();
-                    let inner = render::name(&alias_name);
+                    let inner = render::name(&self.free_common_name(&alias_name));
                     format!("(WITH {inner} ({}) AS ({sql}) SELECT * FROM {inner})", columns.join(", "))
                 };
-                self.relations().push(Relation { alias: alias_name.clone(), columns: form.columns, optional: false });
-                Ok(format!("{sql} AS {}", render::name(&alias_name)))
+                let target = self.free_alias(&alias_name);
+                let sql = format!("{sql} AS {}", render::name(&target));
+                self.relations().push(Relation { alias: alias_name, target, columns: form.columns, optional: false });
+                Ok(sql)
             }
             TableFactor::Derived { lateral: true, .. } => {
                 Err(Refusal::new("it uses LATERAL, which SQLite does not have"))
@@ -549,7 +640,7 @@ impl Translator<'_> {
         let (sql, outputs) = self.query(query)?;
         let [output] = outputs.as_slice() else { return Err(Refusal::new("it uses a subquery of several columns")) };
         self.caveat("a subquery that gives several rows gives its first, where PostgreSQL stops with an error");
-        Ok(Term { inexact: output.inexact, ..Term::new(format!("({sql})"), output.kind.clone()) })
+        Ok(output.term(format!("({sql})")))
     }
 
     pub fn in_subquery(&mut self, value: &Expr, query: &Query, negated: bool) -> Result<Term, Refusal> {
@@ -557,7 +648,11 @@ impl Translator<'_> {
         let value = self.expression(value)?;
         let (sql, outputs) = self.query(query)?;
         let [output] = outputs.as_slice() else { return Err(Refusal::new("it uses a subquery of several columns")) };
-        let other = Term { inexact: output.inexact, ..Term::new("?", output.kind.clone()) };
+        if value.kind == Kind::PaddedText && output.kind == Kind::Text {
+            // As two `char(n)`, which the text of the query does not say.
+            return Err(Refusal::new("it looks up a `char(n)` among texts, without regard to blanks at their ends"));
+        }
+        let other = output.term("?");
         let (value, other) = self.comparable(value, other, false)?;
         if other.sql != "?" {
             return Err(Refusal::new("it looks up a value in a subquery of another representation"));
@@ -571,28 +666,15 @@ impl Translator<'_> {
     }
 }
 
-/// A `citext` that is no column: its collation is not that of what it is made of.
-pub(super) fn without_case(term: Term) -> Term {
-    match term.kind {
-        Kind::NocaseText if !term.is_column => Term { sql: format!("({} COLLATE NOCASE)", term.sql), ..term },
-        _ => term,
+/// The wanted name, with a number behind it where it is used.
+fn free_name(wanted: &str, used: impl Fn(&str) -> bool) -> String {
+    let mut name = wanted.to_owned();
+    let mut number = 2;
+    while used(&name) {
+        name = format!("{wanted}_{number}");
+        number += 1;
     }
-}
-
-/// Whether values of the kind are equal in SQLite exactly where they are in PostgreSQL, for grouping.
-fn groups(kind: &Kind) -> bool {
-    !matches!(
-        kind,
-        Kind::DecimalText { scale: None }
-            | Kind::Approximate
-            | Kind::Json { .. }
-            | Kind::JsonArray
-            | Kind::Composite
-            | Kind::ServerText
-            | Kind::Clock { .. }
-            | Kind::Moved { .. }
-            | Kind::TimestampLiteral { .. }
-    )
+    name
 }
 
 /// A relation out of a query's outputs.
@@ -600,13 +682,13 @@ fn table_of(name: &str, outputs: &[Output], names: &[String]) -> Result<TableFor
     if names.len() > outputs.len() {
         return Err(Refusal::new(format!("it names more columns of `{name}` than there are")));
     }
+    let mut room = Room::default();
     let columns = outputs
         .iter()
         .enumerate()
         .map(|(at, output)| {
             let column = names.get(at).unwrap_or(&output.name).clone();
-            let mut form = ColumnForm::new(column.clone(), output.kind.stored());
-            form.exact = !output.inexact;
+            let form = output.form(room.take(&column));
             (column, form)
         })
         .collect();
@@ -627,14 +709,21 @@ fn unified_outputs(left: Vec<Output>, right: &[Output]) -> Result<Vec<Output>, R
                 (Kind::DecimalReal { precision: a, scale: s }, Kind::DecimalReal { precision: b, scale: t }) => {
                     Kind::DecimalReal { precision: *a.max(b), scale: *s.max(t) }
                 }
-                (Kind::Text | Kind::PaddedText, Kind::Text | Kind::PaddedText) => Kind::Text,
                 (a, b) if a == b => a.clone(),
+                (Kind::Text, Kind::PaddedText) => Kind::Text,
+                // PostgreSQL takes the first one's type: a `char(n)`, of which blanks at the end say nothing.
+                (Kind::PaddedText, Kind::Text) => {
+                    return Err(Refusal::new(
+                        "its parts hold a `char(n)` and then a text in one column, without regard to blanks at their ends",
+                    ));
+                }
                 (a, b) => {
                     return Err(Refusal::new(format!("its parts hold {} and {} in one column", a.words(), b.words())));
                 }
             };
             let (inexact, may_be_nan) = (left.inexact || right.inexact, left.may_be_nan || right.may_be_nan);
-            Ok(Output { kind, inexact, may_be_nan, ..left })
+            let collation = left.collation.max(right.collation);
+            Ok(Output { kind, collation, inexact, may_be_nan, ..left })
         })
         .collect()
 }

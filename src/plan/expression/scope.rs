@@ -4,6 +4,7 @@
 //! integers where the column is an epoch, and of texts where it is ISO 8601. So every name resolves to a form, and
 //! a name that does not resolve is a refusal.
 
+use crate::catalog::TextOrder;
 use crate::endpoint::sqlite::version::SqliteVersion;
 
 /// The unit of an epoch integer.
@@ -54,6 +55,8 @@ pub enum Stored {
         /// Digits after the point.
         scale: u32,
     },
+    /// A `numeric` that a view computes in floating point.
+    Approximate,
     /// Any other `numeric` as PostgreSQL's own text, `NaN`, `Infinity` and `-Infinity` among it.
     DecimalText {
         /// Digits after the point, where the type fixes them.
@@ -113,18 +116,27 @@ pub struct ColumnForm {
     /// Whether its representation holds every value of the source; where it does not (seconds for a timestamp of
     /// microseconds), comparisons over it are refused outside views.
     pub exact: bool,
+    /// What the source makes of its texts; `None` where the database's own collation says.
+    pub collation: Option<TextOrder>,
 }
 
 impl ColumnForm {
     /// A nullable column whose representation is exact.
     pub fn new(name: impl Into<String>, stored: Stored) -> Self {
-        ColumnForm { name: name.into(), stored, not_null: false, exact: true }
+        ColumnForm { name: name.into(), stored, not_null: false, exact: true, collation: None }
     }
 
     /// The same column, NOT NULL.
     #[must_use]
     pub fn not_null(mut self) -> Self {
         self.not_null = true;
+        self
+    }
+
+    /// The same column under a collation of its own.
+    #[must_use]
+    pub fn collated(mut self, collation: Option<TextOrder>) -> Self {
+        self.collation = collation;
         self
     }
 
@@ -164,6 +176,23 @@ pub trait Scope {
         None
     }
 
+    /// What the collation of that name makes of texts, without a schema one of `pg_catalog`; `None` where it is not known.
+    fn collation(&self, schema: Option<&str>, name: &str) -> Option<TextOrder> {
+        match (schema, name) {
+            (None | Some("pg_catalog"), "C" | "POSIX" | "ucs_basic") => Some(TextOrder::C),
+            (None | Some("pg_catalog"), "default") => Some(self.text_order()),
+            _ => None,
+        }
+    }
+
+    /// What the database's own collation makes of texts.
+    fn text_order(&self) -> TextOrder {
+        TextOrder::default()
+    }
+
+    /// Whether a table or view of the target has that name; SQLite compares names without case.
+    fn is_table_name(&self, target: &str) -> bool;
+
     /// What the file may need at most.
     fn sqlite_version(&self) -> SqliteVersion {
         SqliteVersion::default()
@@ -193,6 +222,18 @@ impl Scope for DomainScope<'_> {
 
     fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
         self.types.domain(schema, name)
+    }
+
+    fn collation(&self, schema: Option<&str>, name: &str) -> Option<TextOrder> {
+        self.types.collation(schema, name)
+    }
+
+    fn text_order(&self) -> TextOrder {
+        self.types.text_order()
+    }
+
+    fn is_table_name(&self, target: &str) -> bool {
+        self.types.is_table_name(target)
     }
 
     fn sqlite_version(&self) -> SqliteVersion {

@@ -1,7 +1,7 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
 use super::compare::row_fields;
-use super::kind::{Constant, Kind, Term};
+use super::kind::{Collated, Constant, Kind, Term};
 use super::query::Frame;
 use super::scope::Scope;
 use super::{Refusal, decimal, render};
@@ -17,8 +17,10 @@ pub(super) enum Purpose {
     Check,
     /// A generated column: as a check.
     Generated,
-    /// An index's predicate or key part: as a check.
+    /// An index's predicate or key part: as a check, but that it may have other rows and another order.
     Index,
+    /// The predicate of a unique index: as a check.
+    UniqueIndex,
     /// A DEFAULT: the clock and random values, but no column.
     Default,
     /// A view: also subqueries, aggregates, windows, the clock, and floating point with a caveat.
@@ -34,7 +36,7 @@ pub(super) struct Translator<'a> {
     pub errors: Vec<String>,
     /// The FROM lists around the expression, innermost last; views only.
     pub frames: Vec<Frame>,
-    /// The common table expressions in sight, innermost last.
+    /// The common table expressions in sight by their names in the source, innermost last.
     pub common: Vec<(String, super::TableForm)>,
     /// How deeply the walk is nested at the moment.
     pub depth: usize,
@@ -247,7 +249,7 @@ impl<'a> Translator<'a> {
         let term = if self.purpose == Purpose::Default {
             None
         } else if self.purpose == Purpose::View {
-            self.frame_column(table.as_deref(), &column)
+            self.frame_column(table.as_deref(), &column)?
         } else {
             self.scope.column(table.as_deref(), &column).map(|form| Term::column(render::name(&form.name), &form))
         };
@@ -394,9 +396,12 @@ impl<'a> Translator<'a> {
 
     fn collate(&mut self, inner: &Expr, collation: &ObjectName) -> Result<Term, Refusal> {
         let term = self.expression(inner)?;
-        let (_, name) = object_name(collation)?;
-        match name.as_str() {
-            "C" | "POSIX" | "ucs_basic" | "default" if term.kind == Kind::Text => Ok(term),
+        let (schema, name) = object_name(collation)?;
+        let order = self.scope.collation(schema.as_deref(), &name);
+        match term.kind {
+            Kind::Unknown | Kind::Text | Kind::PaddedText if order.is_some() => {
+                Ok(Term { collated: Collated { order, explicit: true }, ..term })
+            }
             _ => Err(Refusal::new(format!("it uses the collation `{name}`, which SQLite does not have"))),
         }
     }

@@ -67,6 +67,7 @@ fn plan() -> Plan {
     let catalog = Catalog {
         engine: "none".to_owned(),
         database: "copy".to_owned(),
+        collations: Default::default(),
         encoding: "UTF8".to_owned(),
         tables: vec![table],
         views: Vec::new(),

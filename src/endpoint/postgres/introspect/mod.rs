@@ -3,6 +3,7 @@
 //! Every query reads the catalogs only, needs no privilege beyond a connection, and is a file in `sql/`. What is
 //! found there is either a part of the catalog or named among its `others`.
 
+mod collations;
 mod partitions;
 mod relations;
 mod rows;
@@ -14,7 +15,7 @@ use super::session::Session;
 use crate::catalog::{Catalog, OtherObject, QualifiedName, Sequence};
 use crate::error::{Error, Result};
 use relations::Relations;
-use rows::{ColumnRow, ConstraintRow, DatabaseRow, IndexRow, RelationRow, SequenceRow, TypeRow};
+use rows::{CollationRow, ColumnRow, ConstraintRow, DatabaseRow, IndexRow, RelationRow, SequenceRow, TypeRow};
 use serde::Deserialize;
 use std::collections::HashMap;
 use types::Types;
@@ -32,6 +33,7 @@ pub fn introspect(session: &mut Session) -> Result<Catalog> {
     let Some(database) = database.into_iter().next() else {
         return Err(Error::could_not(OPERATION, session.label(), "the server does not tell its database"));
     };
+    let collations: Vec<CollationRow> = session.query_json(OPERATION, include_str!("../sql/collations.sql"))?;
     let types: Vec<TypeRow> = session.query_json(OPERATION, include_str!("../sql/types.sql"))?;
     let relations: Vec<RelationRow> = session.query_json(OPERATION, include_str!("../sql/relations.sql"))?;
     let columns: Vec<ColumnRow> = session.query_json(OPERATION, include_str!("../sql/columns.sql"))?;
@@ -62,6 +64,7 @@ pub fn introspect(session: &mut Session) -> Result<Catalog> {
     Ok(Catalog {
         engine: format!("PostgreSQL {version}"),
         database: database.name,
+        collations: collations::assemble(collations, &database.encoding),
         encoding: database.encoding,
         tables,
         views,

@@ -14,6 +14,17 @@ pub(super) struct DatabaseRow {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct CollationRow {
+    pub(super) schema: Option<String>,
+    pub(super) name: String,
+    pub(super) provider: char,
+    pub(super) collate: Option<String>,
+    pub(super) ctype: Option<String>,
+    pub(super) locale: Option<String>,
+    pub(super) deterministic: bool,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct TypeRow {
     pub(super) oid: Oid,
     pub(super) schema: String,
@@ -27,6 +38,7 @@ pub(super) struct TypeRow {
     pub(super) base_modifier: Option<i32>,
     pub(super) base_spelling: Option<String>,
     pub(super) not_null: bool,
+    pub(super) collation: Option<String>,
     pub(super) checks: Option<Vec<DomainCheckRow>>,
     pub(super) fields: Option<Vec<FieldRow>>,
     pub(super) extension: Option<String>,

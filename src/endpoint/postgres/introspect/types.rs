@@ -75,7 +75,8 @@ impl Types {
                     validated: check.validated,
                 };
                 let checks = row.checks.iter().flatten().map(check).collect();
-                Shape::Domain(Box::new(Domain { name: name(), base, not_null: row.not_null, checks }))
+                let collation = row.collation.clone();
+                Shape::Domain(Box::new(Domain { name: name(), base, not_null: row.not_null, collation, checks }))
             }
             'c' => {
                 let fields = row.fields.iter().flatten().map(|field| Field {

@@ -16,7 +16,8 @@ SELECT row_to_json(x)::text FROM (
                     CASE WHEN y.typtype = 'd' THEN pg_get_expr(y.typdefaultbin, 0) END) AS expression,
            a.attidentity AS identity,
            a.attgenerated AS generated,
-           CASE WHEN a.attcollation NOT IN (0, y.typcollation) THEN cn.nspname || '.' || c.collname END AS collation,
+           -- A domain may have one of its own; below all domains there is the database's (100), and that of `name`.
+           CASE WHEN a.attcollation NOT IN (0, CASE WHEN y.typtype = 'd' THEN 100 ELSE y.typcollation END) THEN cn.nspname || '.' || c.collname END AS collation,
            col_description(t.oid, a.attnum) AS comment,
            s.schema AS sequence_schema,
            s.name AS sequence_name

@@ -16,6 +16,10 @@ SELECT row_to_json(x)::text FROM (
            CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END AS base_spelling,
            t.typnotnull AS not_null,
            CASE WHEN t.typtype = 'd' THEN
+               (SELECT cn.nspname || '.' || c.collname FROM pg_collation c JOIN pg_namespace cn ON cn.oid = c.collnamespace
+                WHERE c.oid = t.typcollation AND c.oid::bigint <> 100)
+           END AS collation,
+           CASE WHEN t.typtype = 'd' THEN
                (SELECT json_agg(json_build_object(
                            'name', c.conname,
                            'expression', pg_get_expr(c.conbin, 0),

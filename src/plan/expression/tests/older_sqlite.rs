@@ -31,6 +31,14 @@ impl Scope for FileFor {
         Sample.enumeration(schema, name)
     }
 
+    fn text_order(&self) -> TextOrder {
+        Sample.text_order()
+    }
+
+    fn is_table_name(&self, target: &str) -> bool {
+        self.table(None, target).is_some()
+    }
+
     fn sqlite_version(&self) -> SqliteVersion {
         self.0
     }
