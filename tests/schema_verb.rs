@@ -201,6 +201,66 @@ fn a_history_of_sqlx_is_adopted() {
 }
 
 #[test]
+fn a_database_that_an_application_made_is_adopted_at_a_version_or_its_differences_are_listed() {
+    let place = Place::three();
+    place.execute("CREATE TABLE a(b INTEGER PRIMARY KEY); CREATE TABLE c(d TEXT)");
+    place.execute("CREATE TABLE schema_migrations(version INTEGER PRIMARY KEY, name TEXT, applied_at INTEGER)");
+    let (_, told) = place.run(3, &["up", "app.db", "app"]);
+    assert!(told.contains("belongs to another tool") && told.contains("`schema adopt --version N`"), "{told}");
+    let (out, told) = place.run(1, &["adopt", "app.db", "app", "--version", "2"]);
+    assert_eq!(
+        out,
+        "app.db: not what version 2 makes; nothing was written\n  table `c` differs: `d TEXT` should be `d INTEGER`\n\
+         another tool's table `schema_migrations` (0 rows) stays as it is\n"
+    );
+    assert!(told.contains("adopt `app.db`: it is not what version 2 makes: 1 difference, listed above"), "{told}");
+    let found = place.json(1, &["adopt", "app.db", "app", "--version", "2"], "schema_mismatch").remove(0);
+    assert_eq!(found["problems"], serde_json::json!(["table `c` differs: `d TEXT` should be `d INTEGER`"]));
+    assert_eq!(found["differences"][0]["expected"]["name"], "c");
+    let (_, told) = place.run(2, &["adopt", "app.db", "app", "--version", "9"]);
+    assert!(told.contains("known are 1, 2, 3"), "{told}");
+    place.run(2, &["adopt", "app.db", "app", "--accept-differences"]);
+    let (out, _) = place.run(0, &["adopt", "app.db", "app", "--version", "2", "--accept-differences"]);
+    assert!(out.contains("adopted 2 migrations, version 2; nothing was run\n  accepted: table `c` differs"), "{out}");
+    assert!(out.contains("`schema_migrations` (0 rows) stays as `_whimbrel_other_history`"), "{out}");
+    assert_eq!(place.states("app.db"), STATES[2]);
+
+    let place = Place::three();
+    place.execute("CREATE TABLE a(b INTEGER PRIMARY KEY); CREATE TABLE c(d INTEGER)");
+    let (_, told) = place.run(3, &["up", "app.db", "app"]);
+    assert!(told.contains("table `a` already exists") || told.contains("table a already exists"), "{told}");
+    assert!(told.contains("has objects and no history of these migrations: `schema adopt --version N`"), "{told}");
+    let done = place.json(0, &["adopt", "app.db", "app", "--version", "2"], "schema_adopted").remove(0);
+    let expected = serde_json::json!({
+        "endpoint": "app.db", "version": 2, "versions": [1, 2], "differences": [], "other_history": null
+    });
+    assert_eq!(done, expected);
+    place.run(0, &["up", "app.db", "app"]);
+    place.run(0, &["validate", "app.db", "app"]);
+    let (help, _) = place.run(0, &["adopt", "--help"]);
+    assert!(help.contains("schema adopt app.db migrations/app/target --version 2"), "{help}");
+}
+
+#[test]
+fn damage_from_before_stops_up_and_down_and_no_integrity_goes_on() {
+    let place = Place::new(&[(
+        "1_a.up.sql",
+        "CREATE TABLE a(b TEXT);\nCREATE INDEX a_b ON a(b);\nINSERT INTO a VALUES ('x');",
+    )]);
+    place.run(0, &["up", "app.db", "app"]);
+    place.migration("2_b.up.sql", "CREATE TABLE c(d);");
+    let index = place.number("SELECT rootpage FROM sqlite_schema WHERE name = 'a_b'");
+    let page = place.number("PRAGMA page_size");
+    let file = std::fs::OpenOptions::new().write(true).open(place.path("app.db")).unwrap();
+    // The page's own number of entries becomes none.
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0, 0], u64::try_from((index - 1) * page + 3).unwrap()).unwrap();
+    let (_, told) = place.run(1, &["up", "app.db", "app"]);
+    assert!(told.contains("it was damaged before migration `2_b` began, and nothing was run"), "{told}");
+    assert!(told.contains("--no-integrity"), "{told}");
+    place.run(0, &["up", "app.db", "app", "--no-integrity"]);
+}
+
+#[test]
 fn a_failure_in_the_middle_keeps_what_was_committed_before() {
     let place = Place::three();
     place.migration("0002_c.up.sql", "CREATE TABLE c(d INTEGER);\nINSERT INTO nowhere VALUES (1);");

@@ -531,3 +531,62 @@ fn a_writer_that_holds_the_file_is_waited_for_and_then_named() {
     stranger.execute_batch("COMMIT").unwrap();
     place.store.reset_config().unwrap();
 }
+
+#[test]
+fn a_file_of_the_application_itself_is_left_as_it_is_and_the_way_to_take_it_over_is_named() {
+    // As the server has made it before there was this store.
+    const BASE: &str =
+        "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, source_app TEXT NOT NULL,
+        session_id TEXT NOT NULL, hook_event_type TEXT NOT NULL, payload TEXT NOT NULL, chat TEXT, summary TEXT,
+        timestamp INTEGER NOT NULL); CREATE INDEX idx_source_app ON events(source_app);";
+    const OTHER: &str =
+        "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
+        INSERT INTO schema_migrations VALUES (1, 'add_usage_tracking_tables', 1754500000000);";
+    for sql in [BASE.to_owned(), format!("{BASE} {OTHER}")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = UsageStore::open(&path).unwrap_err();
+        assert!(error.cause().contains("another program has made it"), "{error}");
+        let hint = error.way_out().unwrap();
+        assert!(
+            hint.contains("schema adopt") && hint.contains("--version 1") && hint.contains("Runner::adopt"),
+            "{hint}"
+        );
+        assert!(std::fs::read(&path).unwrap() == before, "the file was changed");
+        let migrations = UsageStore::migrations().unwrap();
+        let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::Options::default()).unwrap();
+        let told = runner.adopt(1, false).unwrap().into_result().unwrap_err().to_string();
+        for words in [
+            "`payload TEXT NOT NULL` should be `payload TEXT NOT NULL CHECK (json_valid(payload))`",
+            "not `STRICT`",
+            "table `themes` is missing",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+}
+
+#[test]
+fn a_file_with_the_schema_of_the_store_and_no_history_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db");
+    let first = UsageStore::migrations().unwrap().up_to(1);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(&first.get(1).unwrap().up).unwrap();
+    connection
+        .execute_batch("INSERT INTO events VALUES (5, 'app', 's', 'Stop', '{}', NULL, NULL, 1754500000000)")
+        .unwrap();
+    drop(connection);
+    assert!(UsageStore::open(&path).is_err());
+    let migrations = UsageStore::migrations().unwrap();
+    let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::Options::default()).unwrap();
+    assert!(runner.adopt(1, false).unwrap().is_done());
+    let store = UsageStore::open(&path).unwrap();
+    assert!(store.validate().unwrap().is_clean());
+    assert!(store.config().unwrap().is_some());
+    let events: i64 =
+        Connection::open(&path).unwrap().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
+    assert_eq!(events, 1);
+}

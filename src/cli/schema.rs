@@ -12,7 +12,7 @@ use crate::printable::Lines;
 use crate::project::{self, Project};
 use crate::report::count;
 use crate::report::schema as report;
-use crate::schema::{Event, Migrations, Options, Report, Runner, To, new_migration};
+use crate::schema::{ADOPTION_MISMATCH, Adoption, Event, Migrations, Options, Report, Runner, To, new_migration};
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,10 @@ struct Up {
     /// Apply a migration although a newer one has been applied
     #[arg(long)]
     allow_out_of_order: bool,
+    /// Do not check the file before the first statement, nor what was touched before COMMIT (SQLite; takes time on a large
+    /// file)
+    #[arg(long)]
+    no_integrity: bool,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -127,6 +131,10 @@ struct Down {
     /// Take back a migration without a transaction that was interrupted on its way up
     #[arg(long, conflicts_with_all = ["to", "steps", "dry_run"])]
     undo: bool,
+    /// Do not check the file before the first statement, nor what was touched before COMMIT (SQLite; takes time on a large
+    /// file)
+    #[arg(long)]
+    no_integrity: bool,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -146,6 +154,10 @@ struct Redo {
     /// Apply a migration although a newer one has been applied
     #[arg(long)]
     allow_out_of_order: bool,
+    /// Do not check the file before the first statement, nor what was touched before COMMIT (SQLite; takes time on a large
+    /// file)
+    #[arg(long)]
+    no_integrity: bool,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -206,17 +218,34 @@ struct Repair {
     output: OutputOptions,
 }
 
-/// Take over the history that sqlx keeps in `_sqlx_migrations`; runs nothing
+/// Take over a database that another program has made; runs none of the migrations
 ///
-/// Each of its rows has to have a file with the same checksum here. The old table stays as it is.
+/// With `--version N` the database's objects are compared with what the migrations up to N make in an empty database. Where
+/// they are the same, the history says that these migrations were applied, and `up` goes on behind them; where not, each
+/// difference is listed, nothing is written, and the exit code is 1. Rows are not compared, those that migrations insert
+/// included. Another tool's table of the history's name, such as `schema_migrations (version, name, applied_at)`, stays
+/// complete, renamed to `_whimbrel_other_history`; its version numbers are not used.
+///
+/// Without `--version`, the history that sqlx keeps in `_sqlx_migrations` is taken over: each of its rows has to have a
+/// file with the same checksum here. The old table stays as it is.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  whimbrel schema adopt app.db migrations
-  whimbrel schema adopt postgres://ann@localhost/app migrations")]
+  whimbrel schema adopt app.db migrations/app/target --version 2
+  whimbrel schema adopt postgres://ann@localhost/app migrations --version 7 --scratch postgres://ann@localhost/empty
+  whimbrel schema adopt app.db migrations")]
 struct Adopt {
     #[command(flatten)]
     place: Where,
+    /// The version whose objects the database has
+    #[arg(long, value_name = "N")]
+    version: Option<i64>,
+    /// Take the database over although its objects are not those of that version; they stay as they are
+    #[arg(long, requires = "version")]
+    accept_differences: bool,
+    /// PostgreSQL: an empty database in which the schema to compare with is built
+    #[arg(long, value_name = "URL", requires = "version")]
+    scratch: Option<String>,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -284,6 +313,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             let options = Options {
                 dry_run: args.dry_run,
                 allow_out_of_order: args.allow_out_of_order,
+                check_integrity: !args.no_integrity,
                 ..args.waiting.options(&args.place)
             };
             let mut runner = Found::new(&args.place)?.runner(options, output)?;
@@ -292,13 +322,21 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         }
         Action::Down(args) => {
             let to = args.to.map_or(To::Steps(args.steps.unwrap_or(1)), To::Version);
-            let options = Options { dry_run: args.dry_run, ..args.waiting.options(&args.place) };
+            let options = Options {
+                dry_run: args.dry_run,
+                check_integrity: !args.no_integrity,
+                ..args.waiting.options(&args.place)
+            };
             let mut runner = Found::existing(&args.place, "take back migrations of")?.runner(options, output)?;
             let done = if args.undo { runner.undo() } else { runner.down(to) };
             ran(&runner, done, output)
         }
         Action::Redo(args) => {
-            let options = Options { allow_out_of_order: args.allow_out_of_order, ..args.waiting.options(&args.place) };
+            let options = Options {
+                allow_out_of_order: args.allow_out_of_order,
+                check_integrity: !args.no_integrity,
+                ..args.waiting.options(&args.place)
+            };
             let mut runner = Found::existing(&args.place, "redo a migration of")?.runner(options, output)?;
             let done = runner.redo();
             ran(&runner, done, output)
@@ -344,13 +382,18 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
         Action::Adopt(args) => {
-            let options = args.waiting.options(&args.place);
-            let versions =
-                Found::existing(&args.place, "adopt `_sqlx_migrations` of")?.runner(options, output)?.adopt_sqlx()?;
-            let migrations = count(versions.len() as u64, "migration", "migrations");
-            let told = Lines::of(format_args!("adopted {migrations} from `_sqlx_migrations`; nothing was run"));
-            output.rendered(&told, || report::note_json("schema_adopted", &versions));
-            Ok(Exit::Success)
+            let options = Options { scratch_url: args.scratch.clone(), ..args.waiting.options(&args.place) };
+            let mut runner = Found::existing(&args.place, "adopt")?.runner(options, output)?;
+            match args.version {
+                Some(version) => adopted(runner.adopt(version, args.accept_differences)?, output),
+                None => {
+                    let versions = runner.adopt_sqlx()?;
+                    let migrations = count(versions.len() as u64, "migration", "migrations");
+                    let told = Lines::of(format_args!("adopted {migrations} from `_sqlx_migrations`; nothing was run"));
+                    output.rendered(&told, || report::note_json("schema_adopted", &versions));
+                    Ok(Exit::Success)
+                }
+            }
         }
         Action::New(args) => {
             let folder = migrations_folder(&args.folder)?;
@@ -359,6 +402,20 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             Ok(Exit::Success)
         }
     }
+}
+
+/// Tells what became of taking over a database.
+fn adopted(adoption: Adoption, output: &Output) -> Result<Exit> {
+    let text = report::adoption(&adoption);
+    if adoption.is_done() {
+        output.rendered(&text, || report::adoption_json(&adoption));
+        return Ok(Exit::Success);
+    }
+    output.rendered_finding(&text, || report::adoption_json(&adoption));
+    let differences = count(adoption.differences.len() as u64, "difference", "differences");
+    // They are above already, one per line.
+    let cause = format!("it is not what version {} makes: {differences}, listed above", adoption.version);
+    Err(Error::differs("adopt", format!("`{}`", adoption.endpoint), cause).hint(ADOPTION_MISMATCH))
 }
 
 /// Tells what a run did, also where it failed in the middle.

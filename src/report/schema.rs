@@ -11,7 +11,7 @@ use super::text::{Align, columns, count};
 use crate::endpoint::sqlite::file::shown;
 use crate::printable::{self, Lines};
 use crate::schema::Scaffold;
-use crate::schema::{Direction, Event, Findings, Line, Report, State, Status, StepReport};
+use crate::schema::{Adoption, Direction, Event, Findings, Line, Report, State, Status, StepReport};
 
 /// The status as a table: one line per migration, then one that counts them.
 pub fn status_table(status: &Status) -> Lines {
@@ -83,6 +83,42 @@ pub fn findings(findings: &Findings) -> Lines {
     }
     problems.iter().for_each(|problem| text.line(format_args!("  {problem}")));
     text
+}
+
+/// What became of taking over a database, one line per difference.
+pub fn adoption(adoption: &Adoption) -> Lines {
+    let (endpoint, version) = (&adoption.endpoint, adoption.version);
+    let mut text = match adoption.is_done() {
+        true => {
+            let migrations = count(adoption.versions.len() as u64, "migration", "migrations");
+            Lines::of(format_args!("{endpoint}: adopted {migrations}, version {version}; nothing was run"))
+        }
+        false => Lines::of(format_args!("{endpoint}: not what version {version} makes; nothing was written")),
+    };
+    for difference in &adoption.differences {
+        let accepted = if adoption.is_done() { "accepted: " } else { "" };
+        text.line(format_args!("  {accepted}{difference}"));
+    }
+    if let Some(other) = &adoption.other_history {
+        let rows = count(u64::try_from(other.rows).unwrap_or(0), "row", "rows");
+        let newest = other.newest.as_ref().map_or_else(String::new, |version| format!(", newest version {version}"));
+        let kept = match adoption.is_done() {
+            true => format!("stays as `{}`", other.kept_as),
+            false => "stays as it is".to_owned(),
+        };
+        text.line(format_args!("another tool's table `{}` ({rows}{newest}) {kept}", other.table));
+    }
+    text
+}
+
+/// What became of taking over a database, as JSON.
+pub fn adoption_json(adoption: &Adoption) -> String {
+    if adoption.is_done() {
+        return envelope("schema_adopted", adoption);
+    }
+    let mut data = json!(adoption);
+    data["problems"] = adoption.differences.iter().map(ToString::to_string).collect();
+    envelope("schema_mismatch", &data)
 }
 
 /// One event as a line for people, who see it among messages of other programs; nothing for those that only matter to progress and tests.

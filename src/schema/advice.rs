@@ -4,6 +4,8 @@
 //! message is only looked into where one code means several things. `tests/schema/hints.rs` follows each hint and sees
 //! the migration run.
 
+use sqlx::error::DatabaseError;
+
 use super::rights::Roles;
 use super::tokens::Statement;
 use crate::Error;
@@ -14,10 +16,24 @@ const NO_TRANSACTION: &str = "put it into a migration of its own with `-- whimbr
 /// Adds the way out to the error of a statement on PostgreSQL, where it has none.
 pub(super) fn on_postgres(told: Error, error: &sqlx::Error, statement: &Statement) -> Error {
     let Some(server) = error.as_database_error() else { return told };
+    if hides_rows(server) {
+        return told.hint(HIDDEN_ROWS);
+    }
     match (told.way_out(), of_postgres(server.code().as_deref().unwrap_or_default(), server.message(), statement)) {
         (None, Some(hint)) => told.hint(hint),
         _ => told,
     }
+}
+
+/// What to do where row-level security would hide rows from a script.
+const HIDDEN_ROWS: &str = "a migration is for all rows: run it as a role that sees them (BYPASSRLS), or put `ALTER TABLE … NO FORCE \
+     ROW LEVEL SECURITY` before the statement and FORCE behind it; `SET LOCAL row_security = on` in the script takes only \
+     the rows that the policies show";
+
+/// Whether the server has refused a statement because row-level security would hide rows from it.
+fn hides_rows(error: &dyn DatabaseError) -> bool {
+    let server = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+    server.is_some_and(|error| error.code() == "42501" && error.routine() == Some("check_enable_rls"))
 }
 
 fn of_postgres(code: &str, message: &str, statement: &Statement) -> Option<String> {

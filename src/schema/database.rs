@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::adopt::OtherHistory;
 use super::drift::Object;
 use super::event::{Event, StepReport};
 use super::files::Migrations;
@@ -37,6 +38,9 @@ pub struct Options {
     pub lock_retries: u32,
     /// Apply a migration although a newer one has been applied.
     pub allow_out_of_order: bool,
+    /// SQLite: the file is checked before the first script, and what a script touched before its COMMIT. That reads all of
+    /// the file, then all of those tables.
+    pub check_integrity: bool,
     /// `validate` takes a pending migration as work to do and not as a problem.
     pub allow_pending: bool,
     /// PostgreSQL: how long the server may send nothing while it owes an answer and is not at work on it; `None` is for
@@ -59,6 +63,7 @@ impl std::fmt::Debug for Options {
             lock_timeout,
             lock_retries,
             allow_out_of_order,
+            check_integrity,
             allow_pending,
             stall_timeout,
             wait_listener: _,
@@ -71,6 +76,7 @@ impl std::fmt::Debug for Options {
             .field("lock_timeout", lock_timeout)
             .field("lock_retries", lock_retries)
             .field("allow_out_of_order", allow_out_of_order)
+            .field("check_integrity", check_integrity)
             .field("allow_pending", allow_pending)
             .field("stall_timeout", stall_timeout)
             .field("history_table", history_table)
@@ -87,6 +93,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(5),
             lock_retries: 5,
             allow_out_of_order: false,
+            check_integrity: true,
             allow_pending: false,
             stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
             wait_listener: None,
@@ -143,8 +150,17 @@ pub(crate) trait Database: Send {
     /// sqlx's history, where there is one.
     fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>>;
 
-    /// Writes rows for migrations that another tool applied: each with its time, duration in milliseconds and remark.
-    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()>;
+    /// The table of another tool's that has the history's name, where there is one: it has versions, and not our columns.
+    fn other_history(&mut self) -> Result<Option<OtherHistory>>;
+
+    /// Writes rows for migrations that another tool applied: each with its time, duration in milliseconds and remark. The
+    /// table that has the history's name is called otherwise first.
+    fn record_adopted(
+        &mut self,
+        rows: &[(Step, Foreign)],
+        remark: &str,
+        in_the_way: Option<&OtherHistory>,
+    ) -> Result<()>;
 
     /// Every object of the schema but the history.
     fn objects(&mut self) -> Result<Vec<Object>>;

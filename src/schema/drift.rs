@@ -5,6 +5,7 @@
 
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,12 +56,33 @@ impl fmt::Display for Difference {
                 write!(f, "{} `{}` is there, and no migration creates it", found.kind, found.name)
             }
             Difference::Changed { expected, found } => {
+                if let Some(told) = table::differences(&expected.definition, &found.definition) {
+                    return write!(f, "{} `{}` differs: {}", found.kind, found.name, told.join("; "));
+                }
                 let (was, is) = (one_line(&expected.definition), one_line(&found.definition));
                 write!(f, "{} `{}` differs: the migrations make `{was}`, there is `{is}`", found.kind, found.name)
             }
         }
     }
 }
+
+/// Where other tools keep which of their migrations ran: bookkeeping, as our own history is.
+pub(crate) const OTHER_HISTORIES: [&str; 14] = [
+    "_sqlx_migrations",
+    "_prisma_migrations",
+    "__diesel_schema_migrations",
+    "alembic_version",
+    "ar_internal_metadata",
+    "databasechangelog",
+    "databasechangeloglock",
+    "django_migrations",
+    "flyway_schema_history",
+    "goose_db_version",
+    "knex_migrations",
+    "knex_migrations_lock",
+    "refinery_schema_history",
+    "schema_migrations",
+];
 
 fn one_line(definition: &str) -> String {
     definition.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -179,5 +179,9 @@ pub(crate) fn foreign_table(table: &str, missing: &str) -> Error {
         format!("`{table}`"),
         format!("the table has no column `{missing}`: it belongs to another tool"),
     )
-    .hint("name another history table with the option `history_table`")
+    .hint(format!("{TAKE_OVER}; or name another history table with `--history-table`"))
 }
+
+/// How a database is taken over that somebody else has made.
+pub(crate) const TAKE_OVER: &str = "`schema adopt --version N` takes a database over whose objects are what the migrations up to N \
+                                    make, and runs none of them";

@@ -19,6 +19,7 @@
 //! what was asked ──────────► To ────────────────┘         │                  sqlite | postgres
 //!                                                         └─ or one refusal, before anything was touched
 //! tokens ─► script: the statements of one direction, checked     status, drift: history and schema against the files
+//!                                                                adopt: the same for a database without a history
 //! ```
 //!
 //! The plan is made twice: once without a lock, so that an up-to-date database costs one read, and again under the
@@ -38,7 +39,12 @@
 //!   exactly the table that the runner makes (a view, one with a trigger, a rule, another shape) is refused.
 //! - On SQLite foreign keys are off while a script runs, so that rebuilding a table does not delete its children.
 //!   Before COMMIT, after the history row was written, each table that the script could write to has as many rows as before, unless the script declares
-//!   the loss, and no foreign key is broken.
+//!   the loss, and no foreign key is broken. A rebuilt table has its indexes, triggers and ids again, and no view,
+//!   trigger or foreign key is left of no use, unless the script declares it.
+//! - On SQLite the file is sound before the first statement of a run, and what a script touched is before COMMIT; the
+//!   error says which of the two was not ([`Options::check_integrity`]).
+//! - On PostgreSQL a statement of a script gets all rows or is refused: row-level security hides none from it unless the
+//!   script itself switches it on.
 //! - One runner works on a database at a time. Its lock ends with its process, however that ends. On SQLite a process
 //!   that was killed leaves the empty file `app.db-schema-lock`, which is harmless; the next run takes and removes it.
 //! - The history keeps the down scripts, so that an older program can take back what a newer one has applied.
@@ -46,6 +52,7 @@
 //! Not guaranteed: that a down script restores what its up has changed (`validate` compares schemas, not rows), and on
 //! PostgreSQL that no row is lost (nothing is counted there; a rebuild does not cascade as it does on SQLite).
 
+mod adopt;
 mod advice;
 mod checksum;
 mod clock;
@@ -69,12 +76,14 @@ mod status;
 mod step;
 pub(crate) mod tokens;
 
+pub(crate) use adopt::MISMATCH as ADOPTION_MISMATCH;
+pub use adopt::{Adoption, OtherHistory};
 pub use checksum::{canonical, checksum};
 pub use database::Options;
 pub use drift::{Difference, Object, compare};
 pub use event::{Event, Report, StepReport};
 pub use files::{Migration, Migrations};
-pub(crate) use history::COLUMNS as HISTORY_COLUMNS;
+pub(crate) use history::{COLUMNS as HISTORY_COLUMNS, TAKE_OVER};
 pub use history::{Entry, EntryState};
 pub use plan::{Direction, To};
 #[cfg(feature = "scenarios")]

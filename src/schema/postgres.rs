@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
+use super::adopt::OtherHistory;
 use super::database::{Database, Foreign, Observer, Options, Outcome};
 use super::drift::{self, Object};
 use super::event::StepReport;
@@ -50,8 +51,8 @@ const APPLICATION: &str = "whimbrel schema";
 
 /// Has the server end a statement soon after its client is gone, instead of holding its locks to the end; from
 /// PostgreSQL 14 on.
-const NOTICE_A_DEAD_CLIENT: &str = "SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
-                                    WHERE name = 'client_connection_check_interval'";
+const NOTICE_A_DEAD_CLIENT: &str = "SELECT pg_catalog.set_config(s.name, '1s', false) FROM pg_catalog.pg_settings AS s \
+     WHERE s.name OPERATOR(pg_catalog.=) 'client_connection_check_interval'";
 
 /// A PostgreSQL database that is being migrated.
 pub(crate) struct Postgres {
@@ -104,7 +105,9 @@ fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
             Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES)
         })
     })?;
-    Ok((connect.application_name(APPLICATION).disable_statement_logging(), read))
+    // A script may deallocate what was prepared, so nothing that was prepared once is counted on.
+    let connect = connect.application_name(APPLICATION).statement_cache_capacity(0);
+    Ok((connect.disable_statement_logging(), read))
 }
 
 impl Session {
@@ -222,19 +225,33 @@ impl Session {
         Ok(entries)
     }
 
-    async fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
+    async fn other_history(&mut self) -> Result<Option<OtherHistory>> {
+        let (connection, place) = self.open().await?;
+        history::postgres::other(connection, &place).await
+    }
+
+    async fn record_adopted(
+        &mut self,
+        rows: &[(Step, Foreign)],
+        remark: &str,
+        in_the_way: Option<&OtherHistory>,
+    ) -> Result<()> {
         self.simple("BEGIN").await?;
         let mut written = Ok(());
+        if let Some(other) = in_the_way {
+            let (connection, place) = self.open().await?;
+            written = history::postgres::put_aside(connection, &place, other).await;
+        }
         for (step, foreign) in rows {
+            if written.is_err() {
+                break;
+            }
             let entry = NewEntry {
                 applied_at: Some(&foreign.applied_at),
                 remarks: remark,
                 ..row(step, EntryState::Applied, foreign.duration_ms)
             };
             written = self.record(step.version, &Change::Insert(entry), None).await;
-            if written.is_err() {
-                break;
-            }
         }
         self.end(written).await
     }
@@ -401,8 +418,17 @@ impl Database for Postgres {
         self.bridge.talk(self.session.sqlx_history())
     }
 
-    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
-        self.bridge.talk(self.session.record_adopted(rows, remark))
+    fn other_history(&mut self) -> Result<Option<OtherHistory>> {
+        self.bridge.talk(self.session.other_history())
+    }
+
+    fn record_adopted(
+        &mut self,
+        rows: &[(Step, Foreign)],
+        remark: &str,
+        in_the_way: Option<&OtherHistory>,
+    ) -> Result<()> {
+        self.bridge.talk(self.session.record_adopted(rows, remark, in_the_way))
     }
 
     fn objects(&mut self) -> Result<Vec<Object>> {

@@ -5,22 +5,21 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::checksum::{canonical, is_sqlx_checksum};
+use super::adopt::recorded;
+use super::checksum::canonical;
 use super::clock::rfc_3339;
-use super::database::{Database, Foreign, Options, Outcome};
+use super::database::{Database, Options, Outcome};
 use super::drift::{Difference, Object, compare};
 use super::event::{Event, Report};
 use super::files::Migrations;
-use super::history::{Entry, EntryState};
-use super::plan::{Direction, Facts, Request, Step, To, change, plan};
+use super::history::{Entry, EntryState, TAKE_OVER};
+use super::plan::{Facts, Request, Step, To, change, plan};
 use super::postgres::Postgres;
-use super::script::{Reversal, Script};
 use super::sqlite::Sqlite;
 use super::status::{State, Status, status};
 use crate::error::Kind;
@@ -29,8 +28,8 @@ use crate::{Error, Result};
 
 /// Brings one database to a version of its schema.
 pub struct Runner {
-    database: Box<dyn Database>,
-    migrations: Migrations,
+    pub(super) database: Box<dyn Database>,
+    pub(super) migrations: Migrations,
     options: Options,
     observer: Box<dyn FnMut(&Event) + Send>,
     report: Report,
@@ -262,44 +261,6 @@ impl Runner {
         })
     }
 
-    /// Takes over the history of sqlx: each row of `_sqlx_migrations` whose file has the same checksum becomes a row
-    /// here, and nothing is run. Gives the versions. The old table is left as it is.
-    pub fn adopt_sqlx(&mut self) -> Result<Vec<i64>> {
-        self.locked(|runner| {
-            let adopting = format!("`{}`", runner.database.endpoint());
-            let refusal = |cause: String| Error::could_not("adopt `_sqlx_migrations` of", adopting.clone(), cause);
-            if !runner.database.history()?.is_empty() {
-                return Err(refusal("the database has a history here already".to_owned()));
-            }
-            let Some(rows) = runner.database.sqlx_history()? else {
-                return Err(refusal("there is no such table".to_owned()));
-            };
-            let mut adopted: Vec<(Step, Foreign)> = Vec::new();
-            for row in rows {
-                let Some(migration) = runner.migrations.get(row.version) else {
-                    return Err(refusal(format!("version {} was applied, and its file is missing", row.version)));
-                };
-                if !row.success {
-                    return Err(refusal(format!("version {} did not succeed", row.version))
-                        .hint("repair the database by hand and correct that row first"));
-                }
-                if !is_sqlx_checksum(&migration.up, &row.checksum) {
-                    return Err(refusal(format!("`{}` changed after it was applied", migration.file))
-                        .hint("put the file back as it was"));
-                }
-                adopted.push((recorded(migration, runner.database.dialect())?, row));
-            }
-            let remark = format!(
-                "{} adopted from _sqlx_migrations by {}\n",
-                rfc_3339(SystemTime::now()),
-                super::history::TOOL_VERSION
-            );
-            runner.database.record_adopted(&adopted, &remark)?;
-            runner.confirm()?;
-            Ok(adopted.iter().map(|(step, _)| step.version).collect())
-        })
-    }
-
     /// Runs `job` on a thread of its own and waits for it without blocking; for async code of any runtime. The
     /// runner comes back with the result.
     pub async fn spawn<T, F>(mut self, job: F) -> (Runner, Result<T>)
@@ -354,9 +315,17 @@ impl Runner {
         match self.planned(request).map(|steps| steps.is_empty()) {
             Ok(true) => self.database.tidy(),
             Err(error) if !self.looks_interrupted()? => return Err(error),
-            _ => self.locked(|runner| runner.run_locked(request))?,
+            _ => self.locked(|runner| runner.run_locked(request)).map_err(|error| self.point_to_adoption(error))?,
         }
         Ok(self.report.clone())
+    }
+
+    /// A first migration that fails beside objects that are there already may be for a database that has to be taken over.
+    fn point_to_adoption(&mut self, error: Error) -> Error {
+        match error.kind() == Kind::CouldNotRun && error.way_out().is_none() && self.needs_adoption().unwrap_or(false) {
+            true => error.hint(format!("the database has objects and no history of these migrations: {TAKE_OVER}")),
+            false => error,
+        }
     }
 
     fn looks_interrupted(&mut self) -> Result<bool> {
@@ -398,7 +367,7 @@ impl Runner {
     }
 
     /// Reads the history once more. What is committed is not undone where that fails, so it is no job that could not run.
-    fn confirm(&mut self) -> Result<()> {
+    pub(super) fn confirm(&mut self) -> Result<()> {
         self.database.confirm().map_err(|error| match error.kind() {
             Kind::CouldNotRun => {
                 Error::differs("read back the history of", format!("`{}`", self.database.endpoint()), error)
@@ -416,7 +385,7 @@ impl Runner {
         Ok(())
     }
 
-    fn locked<T>(&mut self, job: impl FnOnce(&mut Runner) -> Result<T>) -> Result<T> {
+    pub(super) fn locked<T>(&mut self, job: impl FnOnce(&mut Runner) -> Result<T>) -> Result<T> {
         let taken = self.database.lock(&mut *self.observer);
         let result = taken.and_then(|()| job(self));
         let released = self.database.unlock();
@@ -441,27 +410,4 @@ fn sqlite_path(endpoint: &str) -> Result<&str> {
         ));
     }
     Ok(path)
-}
-
-/// A migration as a row of the history that nothing has to be run for.
-fn recorded(migration: &super::files::Migration, dialect: super::tokens::Dialect) -> Result<Step> {
-    let reversal = migration.reversal()?;
-    let script = match Script::parse(&migration.file, Arc::clone(&migration.up), dialect) {
-        Ok(script) => script,
-        // It ran already, under another runner's rules; only new runs have to keep ours.
-        Err(_) => {
-            Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new(), is_dump: false }
-        }
-    };
-    Ok(Step {
-        direction: Direction::Up,
-        version: migration.version,
-        name: migration.name.clone(),
-        script,
-        reversal: if migration.down.is_none() { Reversal::Irreversible } else { reversal },
-        up_checksum: migration.up_checksum.clone(),
-        down_checksum: migration.down_checksum.clone(),
-        down_script: migration.down.clone(),
-        resume_after: None,
-    })
 }

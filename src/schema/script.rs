@@ -9,6 +9,7 @@
 //! | `irreversible` | down, or up without a down | there is no way back |
 //! | `no-transaction` | both | run statement by statement, each committed |
 //! | `loses TABLE[, TABLE]` | both | this table may have fewer rows afterwards (counted on SQLite) |
+//! | `loses index NAME`, … | both | this goes and does not come back, see [`Lost`] (looked for on SQLite) |
 //!
 //! Without a transaction each statement is held to `loses` by itself, so that a table that is rebuilt there has to be
 //! named although its rows come back.
@@ -16,6 +17,7 @@
 //! sqlx's own `-- no-transaction` is understood too. Invariant: a [`Script`] exists only if every statement of it may
 //! be run in the way that its header asks for, so that nothing has to be refused half-way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::shell;
@@ -48,6 +50,75 @@ impl Reversal {
     }
 }
 
+/// What a header can say goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lost {
+    /// Rows of the table.
+    Rows,
+    /// The index.
+    Index,
+    /// The trigger; also one that stays and can no longer run.
+    Trigger,
+    /// The view; also one that stays and can no longer be read.
+    View,
+    /// That the table never gives an id twice.
+    Autoincrement,
+    /// That the table holds values to their types.
+    Strict,
+    /// That the table is stored by its primary key.
+    WithoutRowid,
+    /// The primary key of the table.
+    PrimaryKey,
+    /// What a foreign key of the table refers to.
+    ForeignKey,
+}
+
+impl Lost {
+    /// Each with the words that stand before the name.
+    const ALL: [(Lost, &str); 9] = [
+        (Lost::Index, "index"),
+        (Lost::Trigger, "trigger"),
+        (Lost::View, "view"),
+        (Lost::Autoincrement, "autoincrement"),
+        (Lost::Strict, "strict"),
+        (Lost::WithoutRowid, "without rowid"),
+        (Lost::PrimaryKey, "primary key"),
+        (Lost::ForeignKey, "foreign key"),
+        (Lost::Rows, ""),
+    ];
+
+    /// The words before the name, in a header.
+    pub fn words(self) -> &'static str {
+        Lost::ALL.iter().find(|(lost, _)| *lost == self).map_or("", |(_, words)| words)
+    }
+}
+
+/// One thing that a header says goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// What of it.
+    pub lost: Lost,
+    /// The name, as written, without quotes.
+    pub name: String,
+}
+
+impl Loss {
+    /// Reads `orders`, `index orders_by_day`, `without rowid "orders"`.
+    fn read(text: &str) -> Loss {
+        let text = text.trim();
+        let (lost, name) = Lost::ALL
+            .iter()
+            .find_map(|(lost, words)| {
+                let (head, rest) = text.split_at_checked(words.len())?;
+                let is_it =
+                    head.eq_ignore_ascii_case(words) && (words.is_empty() || rest.starts_with(char::is_whitespace));
+                is_it.then_some((*lost, rest))
+            })
+            .unwrap_or((Lost::Rows, text));
+        Loss { lost, name: name.trim().trim_matches(['"', '`']).to_owned() }
+    }
+}
+
 /// What the header of one file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -55,8 +126,8 @@ pub struct Header {
     pub reversal: Option<Reversal>,
     /// Whether the script runs outside a transaction.
     pub no_transaction: bool,
-    /// The tables that may lose rows, as written, without quotes.
-    pub loses: Vec<String>,
+    /// What goes, says the script.
+    pub loses: Vec<Loss>,
     /// How many lines it has.
     lines: usize,
 }
@@ -101,21 +172,21 @@ impl Header {
             }
             ("no-transaction", _) if argument.is_empty() => self.no_transaction = true,
             ("loses", _) if !argument.trim().is_empty() => {
-                self.loses.extend(argument.split(',').map(|name| name.trim().trim_matches(['"', '`']).to_owned()));
+                self.loses.extend(argument.split(',').map(Loss::read));
             }
             _ => {
                 return Err(Error::usage("read header of", object, format!("unknown directive `{directive}`")).hint(
-                    "known are `lossless`, `lossy`, `irreversible`, `no-transaction` and `loses TABLE`, each on its \
-                     own line",
+                    "known are `lossless`, `lossy`, `irreversible`, `no-transaction`, `loses TABLE` and `loses index NAME` \
+                     (or trigger, view, …), each on its own line",
                 ));
             }
         }
         Ok(())
     }
 
-    /// Whether the header declares that `table` may lose rows.
-    pub fn declares_loss(&self, table: &str) -> bool {
-        self.loses.iter().any(|name| name.eq_ignore_ascii_case(table))
+    /// Whether the header declares that this goes.
+    pub fn declares(&self, lost: Lost, name: &str) -> bool {
+        self.loses.iter().any(|loss| loss.lost == lost && loss.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -341,6 +412,49 @@ fn is_concurrent_index(statement: &Statement) -> bool {
         && statement.tokens().take(4).any(|token| token.is("CONCURRENTLY"))
 }
 
+/// The tables and views, in lower case, that a script of SQLite drops or renames away and makes again: it rebuilds them.
+pub(crate) fn rebuilt(statements: &[Statement]) -> BTreeSet<String> {
+    let (mut away, mut again) = (BTreeSet::new(), BTreeSet::new());
+    for statement in statements {
+        away.extend(gone(statement));
+        again.extend(made(statement).filter(|name| away.contains(name)));
+    }
+    again
+}
+
+/// The table or view that is not there any more under its name after the statement.
+pub(crate) fn gone(statement: &Statement) -> Option<String> {
+    let name = match statement.starts_with(&["DROP", "TABLE"]) || statement.starts_with(&["DROP", "VIEW"]) {
+        true => name_after(statement, 2, &["IF", "EXISTS"])?,
+        false => table_rename(statement)?.0,
+    };
+    Some(name.to_ascii_lowercase())
+}
+
+/// The table or view that is there under its name after the statement.
+pub(crate) fn made(statement: &Statement) -> Option<String> {
+    let is_create = ["TABLE", "VIEW"].iter().any(|kind| statement.starts_with(&["CREATE", kind]));
+    let name = match is_create {
+        true => name_after(statement, 2, &["IF", "NOT", "EXISTS"])?,
+        false => table_rename(statement)?.1,
+    };
+    Some(name.to_ascii_lowercase())
+}
+
+/// The name in `… [words] [schema.]name`, behind the first `skipped` tokens.
+fn name_after(statement: &Statement, skipped: usize, words: &[&str]) -> Option<String> {
+    let tokens: Vec<Token<'_>> = statement.tokens().skip(skipped).take(words.len() + 3).collect();
+    let tokens = match words.iter().zip(&tokens).all(|(word, token)| token.is(word)) {
+        true => tokens.get(words.len()..)?,
+        false => &tokens,
+    };
+    match tokens {
+        [_, dot, name, ..] if dot.text == "." => Some(name.unquoted()),
+        [name, ..] => Some(name.unquoted()),
+        [] => None,
+    }
+}
+
 /// The old and the new name in `ALTER TABLE old RENAME TO new`.
 pub(crate) fn table_rename(statement: &Statement) -> Option<(String, String)> {
     if !statement.starts_with(&["ALTER", "TABLE"]) {
@@ -368,8 +482,34 @@ mod tests {
         let header =
             Header::read("f", "\n-- A note\n-- whimbrel: lossy\n-- whimbrel: loses a, \"b\"\nSELECT 1;\n").unwrap();
         assert_eq!(header.reversal, Some(Reversal::Lossy));
-        assert!(header.declares_loss("A") && header.declares_loss("b") && !header.declares_loss("c"));
+        let rows = |table| header.declares(Lost::Rows, table);
+        assert!(rows("A") && rows("b") && !rows("c"));
         assert!(Header::read("f", "-- no-transaction\nVACUUM").unwrap().no_transaction);
+    }
+
+    #[test]
+    fn what_goes_is_named_by_its_kind() {
+        let header =
+            Header::read("f", "-- whimbrel: loses index a, Trigger \"B c\", WITHOUT ROWID e, indexes").unwrap();
+        for (lost, name) in
+            [(Lost::Index, "A"), (Lost::Trigger, "b C"), (Lost::WithoutRowid, "e"), (Lost::Rows, "indexes")]
+        {
+            assert!(header.declares(lost, name), "{lost:?} {name}: {:?}", header.loses);
+        }
+    }
+
+    #[test]
+    fn what_a_script_rebuilds_is_read_from_its_statements() {
+        for (sql, names) in [
+            ("CREATE TABLE n(a); DROP TABLE T; ALTER TABLE n RENAME TO \"t\";", vec!["t"]),
+            ("ALTER TABLE main.t RENAME TO old; CREATE TABLE IF NOT EXISTS main.[T](a); DROP TABLE old", vec!["t"]),
+            ("DROP VIEW IF EXISTS main.v; CREATE VIEW v AS SELECT 1; DROP TABLE t", vec!["v"]),
+            ("DROP TABLE t; CREATE TEMP TABLE t(a); CREATE INDEX i ON t(a)", vec![]),
+            ("ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t RENAME TO u", vec![]),
+        ] {
+            let scan = tokens::scan(sql, Dialect::Sqlite).unwrap();
+            assert_eq!(rebuilt(&scan.statements).into_iter().collect::<Vec<_>>(), names, "{sql}");
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The SQLite side of the runner: one connection, one lock file, one transaction per migration.
 //!
-//! Invariants: foreign keys are off between `lock` and `unlock` and what they were before and after; a transaction
+//! Invariants: foreign keys and `legacy_alter_table` are off between `lock` and `unlock` and what they were before and after; a transaction
 //! that begins here is committed with its history row or rolled back before the function returns; nothing is created
 //! until something is to be applied.
 
 mod apply;
 mod guard;
+mod integrity;
+mod kept;
 mod lock;
 mod planted;
+mod rename;
+mod sound;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +19,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::adopt::OtherHistory;
 use super::database::{Database, Foreign, Observer, Options, Outcome};
 use super::drift::{self, Object};
 use super::event::StepReport;
@@ -29,6 +34,7 @@ use crate::error::Context;
 use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
 
+use guard::Violations;
 use lock::RunLock;
 use watch::Watch;
 
@@ -51,8 +57,17 @@ pub(crate) struct Sqlite {
     has_history: bool,
     /// SQLite's own counter of other connections' commits, read before `known`.
     data_version: i64,
-    foreign_keys_before: Option<bool>,
+    /// The application's settings while ours are in their place.
+    settings_before: Vec<(&'static str, bool)>,
+    /// Whether the file was found sound, or is not to be looked at, since the lock was taken.
+    is_checked: bool,
+    /// The foreign keys that were broken then, and are to be repaired by the first script.
+    keys_before: Violations,
 }
+
+/// What is off while scripts run: a table that is rebuilt must not delete its children, and a renamed one keeps what
+/// refers to it.
+const OFF: [&str; 2] = ["foreign_keys", "legacy_alter_table"];
 
 impl Sqlite {
     /// Remembers where the file is; opens nothing.
@@ -67,7 +82,9 @@ impl Sqlite {
             known: Known::default(),
             has_history: false,
             data_version: 0,
-            foreign_keys_before: None,
+            settings_before: Vec::new(),
+            is_checked: false,
+            keys_before: Violations::default(),
         }
     }
 
@@ -142,8 +159,16 @@ impl Sqlite {
         Ok(stale)
     }
 
-    fn set_foreign_keys(&self, on: bool) -> Result<()> {
-        pragma::set(self.opened()?, "foreign_keys", u8::from(on)).could_not("set foreign keys of", self.object())
+    /// Looks at the file once before the first script of a run, so that nobody takes old damage for its doing.
+    fn check_before(&mut self, step: &Step) -> Result<()> {
+        if self.is_checked || !self.options.check_integrity {
+            return Ok(());
+        }
+        let connection = self.opened()?;
+        integrity::expect_sound_file(connection, &self.object(), &step.label())?;
+        self.keys_before = guard::foreign_key_violations(connection)?;
+        self.is_checked = true;
+        Ok(())
     }
 }
 
@@ -187,19 +212,20 @@ impl Database for Sqlite {
                 .hint("commit it or roll it back first: each migration is a transaction of its own"));
         }
         self.watch.install(self.opened()?, self.table()).could_not("watch statements on", self.object())?;
-        let on: bool = self
-            .opened()?
-            .pragma_query_value(None, "foreign_keys", |row| row.get(0))
-            .could_not("read foreign keys of", self.object())?;
-        self.foreign_keys_before = Some(on);
-        self.set_foreign_keys(false)
+        (self.is_checked, self.keys_before) = (false, Violations::default());
+        for name in OFF {
+            let on = self.opened()?.pragma_query_value(None, name, |row| row.get(0));
+            let on = on.could_not("read settings of", self.object())?;
+            self.settings_before.push((name, on));
+            pragma::set(self.opened()?, name, 0).could_not("change settings of", self.object())?;
+        }
+        Ok(())
     }
 
     fn unlock(&mut self) -> Result<()> {
-        let restored = match self.foreign_keys_before.take() {
-            Some(on) => self.set_foreign_keys(on),
-            None => Ok(()),
-        };
+        let restored = std::mem::take(&mut self.settings_before).into_iter().try_for_each(|(name, on)| {
+            pragma::set(self.opened()?, name, u8::from(on)).could_not("change settings of", self.object())
+        });
         let left = self.connection.as_ref().map_or(Ok(()), Watch::remove);
         self.lock = None;
         restored.and(left.could_not("stop watching statements on", self.object()))
@@ -212,6 +238,7 @@ impl Database for Sqlite {
     }
 
     fn run(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<Outcome> {
+        self.check_before(step)?;
         if step.script.header.no_transaction {
             self.run_by_statement(step, observe)
         } else {
@@ -226,6 +253,9 @@ impl Database for Sqlite {
 
     fn rehearse(&mut self, steps: &[Step], observe: &mut Observer<'_>) -> Result<Vec<StepReport>> {
         let (had_history, known) = (self.has_history, self.known.clone());
+        if let Some(first) = steps.first() {
+            self.check_before(first)?;
+        }
         self.begin(observe)?;
         let run = steps.iter().map(|step| self.inside(step, observe)).collect();
         self.roll_back()?;
@@ -256,15 +286,30 @@ impl Database for Sqlite {
         }))
     }
 
-    fn record_adopted(&mut self, rows: &[(Step, Foreign)], remark: &str) -> Result<()> {
+    fn other_history(&mut self) -> Result<Option<OtherHistory>> {
+        let (table, object) = (self.options.history_table.clone(), self.object());
+        let Some(connection) = self.existing()? else { return Ok(None) };
+        let other = history::sqlite::other(connection, &table);
+        other.map_err(|error| Error::could_not("read database", object, error.cause()))
+    }
+
+    fn record_adopted(
+        &mut self,
+        rows: &[(Step, Foreign)],
+        remark: &str,
+        in_the_way: Option<&OtherHistory>,
+    ) -> Result<()> {
         self.begin(&mut |_| {})?;
-        let written = rows.iter().try_for_each(|(step, foreign)| {
-            let row = NewEntry {
-                applied_at: Some(&foreign.applied_at),
-                remarks: remark,
-                ..row(step, EntryState::Applied, foreign.duration_ms)
-            };
-            self.record(step.version, &Change::Insert(row))
+        let free = in_the_way.map_or(Ok(()), |other| history::sqlite::put_aside(self.opened()?, other));
+        let written = free.and_then(|()| {
+            rows.iter().try_for_each(|(step, foreign)| {
+                let row = NewEntry {
+                    applied_at: Some(&foreign.applied_at),
+                    remarks: remark,
+                    ..row(step, EntryState::Applied, foreign.duration_ms)
+                };
+                self.record(step.version, &Change::Insert(row))
+            })
         });
         self.finish(written)
     }
@@ -278,7 +323,8 @@ impl Database for Sqlite {
     }
 
     fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
-        let mut scratch = Sqlite::new(Path::new(MEMORY), Options { dry_run: false, ..self.options.clone() });
+        let mut scratch =
+            Sqlite::new(Path::new(MEMORY), Options { dry_run: false, check_integrity: false, ..self.options.clone() });
         scratch.connection = Some(Connection::open_in_memory().could_not("open database", MEMORY)?);
         let facts = Facts { history: &[], migrations, dialect: Dialect::Sqlite, allow_out_of_order: true };
         let steps = plan(Request::Up(To::Newest), &facts)?;
@@ -301,7 +347,8 @@ impl Database for Sqlite {
             problems.push(format!("{} of the integrity check", counted(more, "more finding", "more findings")));
         }
         for orphan in &keys.orphans {
-            problems.push(guard::orphan(connection, &orphan.table, orphan.rowid, &orphan.parent)?);
+            let told = guard::orphan(connection, &orphan.table, orphan.rowid, &orphan.parent);
+            problems.push(told.could_not("check foreign keys of", &object)?);
         }
         let more = keys.total.saturating_sub(keys.orphans.len() as u64);
         if more > 0 {

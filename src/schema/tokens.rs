@@ -235,13 +235,15 @@ pub(crate) fn same_definition(one: &str, other: &str, dialect: Dialect) -> bool 
 /// without their line endings, which are those of the checkout that the script came from.
 fn normal(definition: &str, dialect: Dialect) -> Vec<(bool, String)> {
     let Ok(scan) = scan(definition, dialect) else { return vec![(true, definition.to_owned())] };
-    let tokens = scan.statements.iter().flat_map(Statement::tokens);
-    tokens
-        .map(|token| match token.class {
-            Class::Text => (true, canonical(token.text).into_owned()),
-            _ => (false, token.unquoted().to_lowercase()),
-        })
-        .collect()
+    scan.statements.iter().flat_map(Statement::tokens).map(|token| compared(&token)).collect()
+}
+
+/// A token without what does not matter, and whether it is a literal.
+pub(crate) fn compared(token: &Token<'_>) -> (bool, String) {
+    match token.class {
+        Class::Text => (true, canonical(token.text).into_owned()),
+        _ => (false, token.unquoted().to_lowercase()),
+    }
 }
 
 /// How many tokens of a statement tell what it is.

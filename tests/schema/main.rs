@@ -1,5 +1,6 @@
 //! Schema migrations, from outside: what other runners get wrong, crashes, crowds, and what it costs.
 
+mod adopt;
 mod child;
 mod comparison;
 mod cost;
@@ -11,6 +12,7 @@ mod hostile;
 mod killed;
 mod library;
 mod postgres;
+mod rebuild;
 mod scripts;
 mod sqlite;
 mod support;

@@ -66,6 +66,113 @@ fn what_a_script_sets_does_not_reach_the_next_or_the_history() {
     assert_eq!(postgres.number("SELECT count(*) FROM public.schema_migrations"), 2);
 }
 
+/// Each of these left the session so that a statement of the runner's own failed, waited, or was not found.
+const SETTINGS: [&str; 30] = [
+    "SET ROLE pg_monitor;",
+    "SET LOCAL ROLE pg_monitor;",
+    "SET SESSION AUTHORIZATION pg_monitor;",
+    "SET LOCAL SESSION AUTHORIZATION pg_monitor;",
+    "RESET SESSION AUTHORIZATION;",
+    "SET statement_timeout = '30ms';",
+    "SET LOCAL statement_timeout = '30ms';",
+    "SET lock_timeout = 1;",
+    "SET idle_in_transaction_session_timeout = '30ms';",
+    "SET LOCAL idle_in_transaction_session_timeout = '30ms';",
+    "SET search_path = '';",
+    "SET LOCAL search_path = pg_temp;",
+    "SELECT pg_catalog.set_config('search_path', 'nowhere', false);",
+    "RESET ALL;",
+    "DEALLOCATE ALL;",
+    "CLOSE ALL;",
+    "DISCARD PLANS;",
+    "DISCARD SEQUENCES;",
+    "UNLISTEN *;",
+    "SET default_transaction_read_only = on;",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE;",
+    "SET client_encoding = 'LATIN1';",
+    "SET standard_conforming_strings = off;",
+    "SET quote_all_identifiers = on;",
+    "SET datestyle = 'SQL, DMY';",
+    "SET timezone = 'Pacific/Apia';",
+    "SET row_security = on;",
+    "SET default_tablespace = pg_default;",
+    "SET session_replication_role = replica;",
+    "SET bytea_output = 'escape';",
+];
+
+#[test]
+fn whatever_a_script_does_to_its_session_its_row_is_written_and_the_next_begins_anew() {
+    let postgres = Postgres::new();
+    let mut version = 0_i64;
+    let project = Project::new(&[]);
+    // Outside of a transaction the server takes one more.
+    let whole = SETTINGS.iter().map(|sql| ("", *sql));
+    let alone = SETTINGS.iter().chain(&["DISCARD ALL;"]).map(|sql| ("-- whimbrel: no-transaction\n", *sql));
+    for (header, sql) in whole.chain(alone) {
+        let table = format!("t{version}");
+        project.write(&format!("{}_set.sql", version + 1), &format!("{header}{sql}\nSELECT 'done';"));
+        project.write(&format!("{}_next.sql", version + 2), &format!("CREATE TABLE {table}(a timestamptz);"));
+        version += 2;
+        let mut runner = project.runner_for(&postgres.url);
+        let ran = runner.up(To::Newest).unwrap_or_else(|error| panic!("{header}{sql}: {error:?}"));
+        assert_eq!(ran.steps.len(), 2, "{header}{sql}");
+        let there = format!("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = '{table}'");
+        assert_eq!(postgres.number(&there), 1, "{header}{sql}");
+        assert_eq!(runner.status().unwrap().count(State::Applied), usize::try_from(version).unwrap(), "{header}{sql}");
+    }
+    let odd = "SELECT count(*) FROM schema_migrations WHERE applied_at NOT BETWEEN now() - interval '1 hour' AND now()";
+    assert_eq!(postgres.number(odd), 0);
+}
+
+#[test]
+fn rows_that_row_level_security_hides_stop_a_script_instead_of_being_left_out() {
+    let postgres = Postgres::new();
+    let name = postgres.text("SELECT pg_catalog.current_database()::text");
+    let owner = format!("{name}_owner");
+    postgres.execute(&format!(
+        "CREATE ROLE {owner} LOGIN PASSWORD 'open'; ALTER SCHEMA public OWNER TO {owner}; SET ROLE {owner};
+         CREATE TABLE t(id int, who text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, '{owner}');
+         ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+         CREATE POLICY own ON t USING (who = current_user)"
+    ));
+    let (_, rest) = postgres.url.split_once("://").unwrap();
+    let (_, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let url = format!("postgres://{owner}:open@{host}");
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let project = Project::new(&[]);
+        for header in ["", "-- whimbrel: no-transaction\n"] {
+            for sql in [
+                "UPDATE t SET id = id + 10;",
+                "DELETE FROM t;",
+                "CREATE TABLE copy AS SELECT * FROM t;",
+                "RESET ALL;\nUPDATE t SET id = id + 10;",
+                "DO $$ BEGIN UPDATE t SET id = id + 10; END $$;",
+            ] {
+                let project = Project::new(&[("1_a.sql", &format!("{header}{sql}"))]);
+                let error = project.runner_for(&url).up(To::Newest).unwrap_err();
+                assert!(error.cause().contains("row-level security policy for table \"t\""), "{header}{sql}: {error}");
+                let hint = error.way_out().unwrap();
+                assert!(hint.contains("NO FORCE ROW LEVEL SECURITY"), "{hint}");
+                assert_eq!(postgres.number("SELECT sum(id) FROM t"), 6);
+                postgres.execute("DROP TABLE IF EXISTS schema_migrations");
+            }
+        }
+        // Who says so gets what the policies show; who takes the force away for the while gets everything.
+        project.write("1_some.sql", "SET LOCAL row_security = on;\nUPDATE t SET id = id + 10;");
+        project.write(
+            "2_all.sql",
+            "ALTER TABLE t NO FORCE ROW LEVEL SECURITY;\nCREATE TABLE copy AS SELECT * FROM t;\nALTER TABLE t FORCE ROW LEVEL SECURITY;",
+        );
+        project.runner_for(&url).up(To::Newest).unwrap();
+        assert_eq!(postgres.number("SELECT sum(id) FROM t"), 16);
+        assert_eq!(postgres.number("SELECT count(*) FROM copy"), 3);
+    }));
+    postgres.execute(&format!("ALTER SCHEMA public OWNER TO CURRENT_USER; DROP OWNED BY {owner}; DROP ROLE {owner}"));
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 #[test]
 fn the_role_that_a_login_or_a_url_chooses_owns_the_history() {
     let postgres = Postgres::new();

@@ -75,7 +75,8 @@ impl UsageStore {
     /// Opens the file, creates it where there is none, and applies the migrations that are pending.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or has a history that contradicts the migrations.
+    /// When the file cannot be opened, is no database, has a history that contradicts the migrations, or tables and no
+    /// history at all: another program has made it, and [`Runner::adopt`] or `whimbrel schema adopt` takes it over.
     pub fn open(path: impl AsRef<Path>) -> Result<UsageStore> {
         UsageStore::open_with(path, StoreOptions::default())
     }
@@ -86,6 +87,9 @@ impl UsageStore {
     /// As [`UsageStore::open`].
     pub fn open_with(path: impl AsRef<Path>, options: StoreOptions) -> Result<UsageStore> {
         let path = path.as_ref().to_owned();
+        if path.exists() {
+            expect_known(&path)?;
+        }
         let pool = Pool::open(&path, options.busy_timeout)?;
         let store = UsageStore { inner: Arc::new(Inner { path, options, pool }) };
         store.runner()?.up(To::Newest)?;
@@ -149,6 +153,20 @@ impl UsageStore {
     fn now_ms(&self) -> i64 {
         (self.inner.options.clock)()
     }
+}
+
+/// Fails on a file that another program has made, before anything of it is changed.
+fn expect_known(path: &Path) -> Result<()> {
+    let mut runner = Runner::open_file(path, UsageStore::migrations()?, schema::Options::default())?;
+    if !runner.needs_adoption()? {
+        return Ok(());
+    }
+    let cause = "it has tables and no history of the store's migrations: another program has made it";
+    Err(Error::could_not("open usage store", format!("`{}`", path.display()), cause).hint(format!(
+        "{}: for example `whimbrel schema adopt {} migrations/usage/target --version 1`, or `Runner::adopt`",
+        schema::TAKE_OVER,
+        path.display()
+    )))
 }
 
 fn now_ms() -> i64 {

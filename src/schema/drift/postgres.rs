@@ -4,14 +4,15 @@ use sqlx::PgConnection;
 
 use super::super::history::postgres::Place;
 use super::super::postgres::Explained;
-use super::Object;
+use super::{OTHER_HISTORIES, Object};
 use crate::Result;
 
-/// Every object but the server's own, those of extensions, and the bookkeeping of this program and sqlx's, ordered.
+/// Every object but the server's own, those of extensions, and the bookkeeping of this program and of other tools, ordered.
 pub(crate) async fn objects(connection: &mut PgConnection, history: &Place) -> Result<Vec<Object>> {
     let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("postgres/objects.sql"))
         .bind(&history.schema)
         .bind(&history.table)
+        .bind(OTHER_HISTORIES.as_slice())
         .fetch_all(connection)
         .await
         .could_not("read schema", "")?;

@@ -2,19 +2,30 @@
 
 use rusqlite::Connection;
 
-use super::Object;
+use super::{OTHER_HISTORIES, Object};
 use crate::Result;
 use crate::error::Context;
 
-/// Every object but SQLite's own, the bookkeeping of this program and sqlx's, ordered.
+/// Every object but SQLite's own, the bookkeeping of this program and that of other tools, ordered.
 pub(crate) fn objects(connection: &Connection, history_table: &str) -> Result<Vec<Object>> {
-    let sql = "SELECT type, name, sql FROM main.sqlite_schema \
+    let sql = "SELECT type, name, sql, tbl_name FROM main.sqlite_schema \
                WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-                 AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\' AND name <> '_sqlx_migrations' AND tbl_name <> ?1 \
+                 AND tbl_name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\' AND tbl_name <> ?1 COLLATE NOCASE \
                ORDER BY type, name";
     let mut statement = connection.prepare(sql).could_not("read schema", "")?;
     let rows = statement
-        .query_map([history_table], |row| Ok(Object { kind: row.get(0)?, name: row.get(1)?, definition: row.get(2)? }))
+        .query_map([history_table], |row| {
+            let object = Object { kind: row.get(0)?, name: row.get(1)?, definition: row.get(2)? };
+            Ok((object, row.get::<_, String>(3)?))
+        })
         .could_not("read schema", "")?;
-    rows.collect::<rusqlite::Result<_>>().could_not("read schema", "")
+    let is_bookkeeping = |table: &str| OTHER_HISTORIES.iter().any(|other| other.eq_ignore_ascii_case(table));
+    let mut objects = Vec::new();
+    for row in rows {
+        let (object, table) = row.could_not("read schema", "")?;
+        if !is_bookkeeping(&table) {
+            objects.push(object);
+        }
+    }
+    Ok(objects)
 }

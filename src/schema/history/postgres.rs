@@ -2,6 +2,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::super::adopt::{KEPT_AS, OtherHistory};
 use super::super::postgres::Explained;
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, expect_row, foreign_table, unfit_table};
 use crate::endpoint::postgres::leave;
@@ -202,6 +203,35 @@ fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
     };
     let (entry, state) = read().could_not("read history", place.told())?;
     Ok(Entry { state: EntryState::read(&state)?, ..entry })
+}
+
+/// Another tool's table of the history's name: it has a column `version`, and not all of ours.
+pub(crate) async fn other(connection: &mut PgConnection, place: &Place) -> Result<Option<OtherHistory>> {
+    if !matches!(inspect(connection, place).await?, Found::Foreign(_)) {
+        return Ok(None);
+    }
+    let looking = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid \
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 \
+                   AND c.relkind = 'r' AND a.attname = 'version' AND a.attnum > 0 AND NOT a.attisdropped)";
+    let has_versions: bool = sqlx::query_scalar(looking)
+        .bind(&place.schema)
+        .bind(&place.table)
+        .fetch_one(&mut *connection)
+        .await
+        .could_not("look for", place.told())?;
+    if !has_versions {
+        return Ok(None);
+    }
+    let sql = format!("SELECT count(*), max(h.version)::text FROM {} AS h", place.quoted());
+    let (rows, newest) =
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await.could_not("read", place.told())?;
+    Ok(Some(OtherHistory { table: place.table.clone(), kept_as: KEPT_AS.to_owned(), rows, newest }))
+}
+
+/// Calls another tool's table otherwise.
+pub(crate) async fn put_aside(connection: &mut PgConnection, place: &Place, other: &OtherHistory) -> Result<()> {
+    let sql = format!("ALTER TABLE {} RENAME TO {}", place.quoted(), quote(&other.kept_as));
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("put aside", place.told()).map(|_| ())
 }
 
 /// Creates the table.

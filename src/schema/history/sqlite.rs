@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::super::adopt::{KEPT_AS, OtherHistory};
 use super::super::clock::rfc_3339;
 use super::super::tokens::{Dialect, same_definition};
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table};
@@ -68,6 +69,31 @@ fn is_there(connection: &Connection, table: &str) -> Result<bool> {
         Some((kind, name, _)) => Err(unfit_table(&quoted(table), &format!("it has the {kind} `{name}`"))),
         None => Ok(true),
     }
+}
+
+/// Another tool's table of the history's name: it has a column `version`, and not all of ours.
+pub(crate) fn other(connection: &Connection, table: &str) -> Result<Option<OtherHistory>> {
+    let sql = "SELECT s.name, group_concat(lower(c.name)) FROM main.sqlite_schema AS s JOIN pragma_table_info(s.name, 'main') AS c \
+               WHERE s.type = 'table' AND s.name = ?1 COLLATE NOCASE GROUP BY s.name";
+    let found: Option<(String, String)> = connection
+        .query_row(sql, [table], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .could_not("look for", quoted(table))?;
+    let Some((name, columns)) = found else { return Ok(None) };
+    let has = |column: &str| columns.split(',').any(|there| there == column);
+    if !has("version") || COLUMNS.iter().all(|column| has(column)) {
+        return Ok(None);
+    }
+    let sql = format!("SELECT count(*), CAST(max(version) AS TEXT) FROM main.{}", quote(&name));
+    let (rows, newest) =
+        connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).could_not("read", quoted(table))?;
+    Ok(Some(OtherHistory { table: name, kept_as: KEPT_AS.to_owned(), rows, newest }))
+}
+
+/// Calls another tool's table otherwise.
+pub(crate) fn put_aside(connection: &Connection, other: &OtherHistory) -> Result<()> {
+    let sql = format!("ALTER TABLE main.{} RENAME TO {}", quote(&other.table), quote(&other.kept_as));
+    connection.execute_batch(&sql).could_not("put aside", quoted(&other.table))
 }
 
 /// Whether anything has that name.

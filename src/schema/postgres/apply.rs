@@ -26,6 +26,9 @@ const ACTIVE_SQL_TRANSACTION: &str = "25001";
 /// A procedure that commits was called in a transaction.
 const INVALID_TRANSACTION_TERMINATION: &str = "2D000";
 
+/// Begins a transaction of the runner's own, whatever a script has made the default.
+pub(super) const BEGIN_TO_WRITE: &str = "BEGIN READ WRITE";
+
 /// An index that a concurrent build has left: as people and as statements name it.
 struct InvalidIndex {
     shown: String,
@@ -141,15 +144,13 @@ impl Session {
         let begun = transaction_id(connection).await?;
         self.path = self.chosen.clone();
         self.enter().await?;
-        let (connection, _) = self.open().await?;
         for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
-            if !is_left_out(connection, step, statement, observe).await? {
-                run_statement(connection, step, number, statement).await?;
-            }
+            self.run_statement(step, number, statement, observe).await?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
         }
         self.run_deferred(step).await?;
+        self.as_runner().await?;
         self.leave().await?;
         let (connection, _) = self.open().await?;
         // The scanner refuses transaction control where it sees it; what it might not see is noticed here.
@@ -200,7 +201,7 @@ impl Session {
             Direction::Up => EntryState::Applying,
             Direction::Down => EntryState::Reverting,
         };
-        self.simple("BEGIN").await?;
+        self.simple(BEGIN_TO_WRITE).await?;
         let intent = match self.is_stale(step.version).await {
             Ok(true) => {
                 self.simple("ROLLBACK").await?;
@@ -224,7 +225,7 @@ impl Session {
         }
         let duration_ms = milliseconds(start);
         observe(&Event::Committing { version: step.version });
-        self.simple("BEGIN").await?;
+        self.simple(BEGIN_TO_WRITE).await?;
         let settled = self.settle(step, duration_ms, &sum).await;
         self.end(settled).await?;
         let report = step_report(step, duration_ms);
@@ -327,7 +328,7 @@ impl Session {
         observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
         let ground = self.ground_by_itself(step).await?;
-        self.simple("BEGIN").await?;
+        self.simple(BEGIN_TO_WRITE).await?;
         match self.together(step, index, finished, &ground, observe).await {
             Ok(()) => Ok(self.commit().await?),
             Err(failure) => {
@@ -346,12 +347,9 @@ impl Session {
         observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
         self.enter().await?;
-        let (connection, _) = self.open().await?;
-        let statement = &step.script.statements[index];
-        if !is_left_out(connection, step, statement, observe).await? {
-            run_statement(connection, step, index + 1, statement).await?;
-        }
+        self.run_statement(step, index + 1, &step.script.statements[index], observe).await?;
         self.run_deferred(step).await?;
+        self.as_runner().await?;
         self.leave().await?;
         Ok(self.record(step.version, finished, Some(ground)).await?)
     }
@@ -372,8 +370,7 @@ impl Session {
         let sql = |sql: &'static str| sqlx::raw_sql(sql);
         sql("SET lock_timeout = 0").execute(&mut *connection).await.could_not("prepare", step.label())?;
         self.enter().await?;
-        let (connection, _) = self.open().await?;
-        let ran = run_statement(connection, step, index + 1, statement).await;
+        let ran = self.run_statement(step, index + 1, statement, &mut |_| {}).await;
         let left = self.leave().await;
         ran?;
         left?;
@@ -382,7 +379,7 @@ impl Session {
 
     /// Outside a transaction of the script's the whole history is compared: VACUUM FULL may have moved its rows.
     async fn record_by_itself(&mut self, step: &Step, change: &Change<'_>) -> Result<()> {
-        self.simple("BEGIN").await?;
+        self.simple(BEGIN_TO_WRITE).await?;
         let as_left = match self.as_runner().await {
             Ok(()) => self.confirm().await,
             Err(error) => Err(error),
@@ -392,6 +389,29 @@ impl Session {
             Err(error) => Err(error),
         };
         self.end(written).await
+    }
+
+    /// Runs a statement, unless it is one of a dump that is left out.
+    async fn run_statement(
+        &mut self,
+        step: &Step,
+        number: usize,
+        statement: &Statement,
+        observe: &mut Observer<'_>,
+    ) -> Result<(), Failure> {
+        let settings = resets_all(statement).then(|| self.settings_of_scripts());
+        let (connection, _) = self.open().await?;
+        if is_left_out(connection, step, statement, observe).await? {
+            return Ok(());
+        }
+        if let Err(error) = run_sql(connection, statement).await {
+            let told = statement_failed(step, number, statement, told(&error));
+            return Err(failure(&error, advice::on_postgres(told, &error, statement)));
+        }
+        if let Some(settings) = settings {
+            execute(connection, settings).await.could_not("prepare", step.label())?;
+        }
+        Ok(())
     }
 
     /// The invalid index that a failed concurrent build of this very statement has left.
@@ -472,17 +492,9 @@ pub(super) async fn run_sql(connection: &mut PgConnection, statement: &Statement
     copy.finish().await.map(|_| ())
 }
 
-async fn run_statement(
-    connection: &mut PgConnection,
-    step: &Step,
-    number: usize,
-    statement: &Statement,
-) -> Result<(), Failure> {
-    let ran = run_sql(connection, statement).await;
-    ran.map_err(|error| {
-        let told = statement_failed(step, number, statement, told(&error));
-        failure(&error, advice::on_postgres(told, &error, statement))
-    })
+/// Whether a statement takes back every setting, the runner's included.
+fn resets_all(statement: &Statement) -> bool {
+    statement.starts_with(&["RESET", "ALL"]) || statement.starts_with(&["DISCARD", "ALL"])
 }
 
 /// What the server says, with its detail and hint.

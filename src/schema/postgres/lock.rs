@@ -55,16 +55,29 @@ impl Session {
 
     /// The settings under which scripts run; also puts back what a script has set.
     pub(super) async fn prepare_connection(&mut self) -> Result<()> {
-        let milliseconds = self.options.lock_timeout.as_millis().clamp(1, 2_147_483_647);
         let object = self.object();
         self.path = self.chosen.clone();
+        let settings = self.settings_of_scripts();
         let (connection, _) = self.open().await?;
-        let sql = format!(
-            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {PIN}; SET lock_timeout = {milliseconds}; \
-             SET idle_in_transaction_session_timeout = 0; {NOTICE_A_DEAD_CLIENT}"
-        );
+        let sql = format!("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {PIN}; {settings}");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
         Ok(())
+    }
+
+    /// The settings with which each script begins, and which it does not mean when it resets all: a lock is waited for in
+    /// short tries, a client that is gone holds none, and where row-level security would show a statement only some of
+    /// a table's rows, the server refuses the statement.
+    pub(super) fn settings_of_scripts(&self) -> String {
+        format!(
+            "SET lock_timeout = {}; SET idle_in_transaction_session_timeout = 0; SET row_security = off; \
+             {NOTICE_A_DEAD_CLIENT}",
+            self.lock_timeout_ms()
+        )
+    }
+
+    /// As the server counts it, where 0 would be for ever.
+    pub(super) fn lock_timeout_ms(&self) -> u128 {
+        self.options.lock_timeout.as_millis().clamp(1, 2_147_483_647)
     }
 
     pub(super) async fn release_lock(&mut self) -> Result<()> {

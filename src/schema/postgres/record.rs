@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::super::history::postgres::{self as history, Found, Identity, Place};
 use super::super::history::{Change, KEEPER, taken_name};
 use super::super::plan::Step;
+use super::apply::BEGIN_TO_WRITE;
 use super::{Explained, Session};
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -23,7 +24,13 @@ pub(super) struct Ground {
 }
 
 /// What a script may have set for its own statements, and the runner's must not run under; until the transaction ends.
-const OWN_SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL client_encoding = 'UTF8'";
+/// The limits of time come first.
+const OWN_SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+     SET LOCAL client_encoding = 'UTF8'; SET LOCAL row_security = off; SET LOCAL default_tablespace TO DEFAULT; \
+     SET LOCAL default_table_access_method TO DEFAULT; SET LOCAL synchronous_commit TO DEFAULT";
+
+/// From this version on there is another limit of time.
+const TRANSACTION_TIMEOUT: (u32, &str) = (170_000, "SET LOCAL transaction_timeout = 0; ");
 
 /// The role that a login, a database or a URL has chosen for the session: the one that owns what migrations make, and
 /// the history with it.
@@ -71,7 +78,7 @@ impl Session {
 
     /// The same in a transaction of its own, for a session whose settings are a script's.
     pub(super) async fn ground_by_itself(&mut self, step: &Step) -> Result<Ground> {
-        self.simple("BEGIN").await?;
+        self.simple(BEGIN_TO_WRITE).await?;
         let ground = match self.as_runner().await {
             Ok(()) => self.ground(step).await,
             Err(error) => Err(error),
@@ -81,8 +88,11 @@ impl Session {
 
     /// Has the rest of the transaction run as the runner itself.
     pub(super) async fn as_runner(&mut self) -> Result<()> {
-        let sql = format!("{}; {OWN_SETTINGS}", self.role.enter());
+        let (lock_timeout_ms, role) = (self.lock_timeout_ms(), self.role.enter());
         let (connection, place) = self.open().await?;
+        let has_limit = connection.server_version_num().is_some_and(|version| version >= TRANSACTION_TIMEOUT.0);
+        let limit = if has_limit { TRANSACTION_TIMEOUT.1 } else { "" };
+        let sql = format!("{limit}{OWN_SETTINGS}; SET LOCAL lock_timeout = {lock_timeout_ms}; {role}");
         sqlx::raw_sql(AssertSqlSafe(sql))
             .execute(connection)
             .await

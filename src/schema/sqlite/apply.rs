@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
 use super::super::advice;
 use super::super::database::{Observer, Outcome};
@@ -13,9 +13,11 @@ use super::super::script::needs_no_transaction;
 use super::super::step::{milliseconds, progress, report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
 use super::Sqlite;
-use super::guard::{self, Guard};
-use super::planted;
+use super::guard::{self, Guard, Violations};
+use super::kept::Kept;
+use super::sound::{self, Broken};
 use super::watch::{Phase, Refusal};
+use super::{integrity, planted, rename};
 use crate::error::Context;
 use crate::{Error, Result};
 
@@ -96,6 +98,7 @@ impl Sqlite {
         });
         match ran {
             Ok(report) => {
+                self.keys_before = Violations::default();
                 observe(&Event::Finished(report.clone()));
                 Ok(Outcome::Done(report))
             }
@@ -110,7 +113,7 @@ impl Sqlite {
 
     /// Says of broken foreign keys whether the migration broke them.
     fn explain(&self, error: Error) -> Error {
-        if !error.operation().contains("foreign keys") {
+        if error.operation() != guard::KEEPING_KEYS {
             return error;
         }
         let error = advice::on_sqlite(error, None);
@@ -130,7 +133,7 @@ impl Sqlite {
         } else {
             error.hint(format!(
                 "some were broken before the migration ({}): repair them in a migration of their own",
-                before.join("; ")
+                before.told()
             ))
         }
     }
@@ -140,10 +143,13 @@ impl Sqlite {
     pub(super) fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport> {
         let start = Instant::now();
         started(step, observe);
-        let mut guard = Guard::is_needed(&step.script.statements).then(Guard::default);
+        let mut guard =
+            (Guard::is_needed(&step.script.statements) || !self.keys_before.is_empty()).then(Guard::default);
+        let schema = Schema::before(self.opened()?, step)?;
         for (number, statement) in (1..).zip(&step.script.statements) {
             observe(&Event::StatementStarting { version: step.version, statement: number });
             self.execute(step, number, statement, guard.as_mut(), Phase::Script)?;
+            schema.put_ids_back(self.opened()?, step, statement)?;
             observe(&Event::StatementFinished { version: step.version, statement: number });
         }
         if self.opened()?.is_autocommit() {
@@ -158,9 +164,14 @@ impl Sqlite {
             return Err(taken_name(&format!("`{}`", self.table()), &step.label()));
         }
         self.record(step.version, &change)?;
+        let connection = self.opened()?;
         if let Some(guard) = &guard {
-            guard.after(self.opened()?, step)?;
+            guard.after(connection, step, &self.keys_before)?;
+            if self.options.check_integrity {
+                integrity::expect_sound_tables(connection, &guard.touched(), &step.label())?;
+            }
         }
+        schema.after(connection, step)?;
         Ok(report(step, duration_ms))
     }
 
@@ -219,9 +230,32 @@ impl Sqlite {
             // SQLite prepares more while it runs the statement: for virtual tables, or where the schema changed.
             self.watch.enter(phase);
         }
-        let mut rows = prepared.query([]).map_err(failed)?;
-        while rows.next().map_err(failed)?.is_some() {}
-        Ok(())
+        match run_to_its_end(&mut prepared) {
+            Ok(()) => Ok(()),
+            Err(error) if rename::ends_a_rebuild(&step.script.statements, number - 1) => {
+                self.watch.pause();
+                self.end_rebuild(statement, phase).map_err(|_| failed(error))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Renames a table to the name of one that was dropped, although views and triggers name what is not there yet.
+    fn end_rebuild(&self, statement: &Statement, phase: Phase) -> Result<()> {
+        let connection = self.opened()?;
+        let mut ran = Ok(());
+        for setting in rename::TRIES {
+            ran = rename::under(connection, setting, || {
+                self.watch.enter(phase);
+                let ran = connection.prepare(statement.text()).and_then(|mut prepared| run_to_its_end(&mut prepared));
+                self.watch.pause();
+                ran
+            });
+            if ran.is_ok() {
+                break;
+            }
+        }
+        ran.could_not("rename table", "")
     }
 
     fn refused(&self, step: &Step, number: usize, statement: &Statement, refusal: &Refusal) -> Error {
@@ -244,21 +278,19 @@ impl Sqlite {
                 return stale.map(|_| Outcome::Stale);
             }
         }
-        let intent = self.write_intent(step, running);
-        self.finish(intent)?;
+        let intent = self.write_intent(step, running).and_then(|()| Schema::before(self.opened()?, step));
+        let schema = self.finish(intent)?;
         started(step, observe);
         let mut sum = StatementSum::of(&step.script.statements[..first]);
         for (index, statement) in step.script.statements.iter().enumerate().skip(first) {
             observe(&Event::StatementStarting { version: step.version, statement: index + 1 });
-            self.run_recorded(step, running, index, statement, &mut sum)
+            self.run_recorded(step, running, index, statement, &mut sum, &schema)
                 .map_err(|error| stopped(step, index, "", error))?;
             observe(&Event::StatementFinished { version: step.version, statement: index + 1 });
         }
-        let broken = guard::foreign_key_violations(self.opened()?)?;
-        if !broken.is_empty() {
-            let error = Error::differs("keep the foreign keys of", step.label(), broken.join("; "));
-            return Err(stopped(step, step.script.statements.len(), "", error));
-        }
+        self.begin(observe)?;
+        let whole = self.is_whole(step, &schema);
+        self.finish(whole).map_err(|error| stopped(step, step.script.statements.len(), "", error))?;
         let duration_ms = milliseconds(start);
         observe(&Event::Committing { version: step.version });
         self.begin(observe)?;
@@ -267,6 +299,17 @@ impl Sqlite {
         let report = report(step, duration_ms);
         observe(&Event::Finished(report.clone()));
         Ok(Outcome::Done(report))
+    }
+
+    /// What is looked at when every statement of a script without a transaction has been committed.
+    fn is_whole(&self, step: &Step, schema: &Schema) -> Result<()> {
+        let connection = self.opened()?;
+        guard::foreign_key_violations(connection)?.expect_none(step, &self.keys_before)?;
+        schema.after(connection, step)?;
+        match self.options.check_integrity {
+            true => integrity::expect_sound_tables(connection, &integrity::all_tables(connection)?, &step.label()),
+            false => Ok(()),
+        }
     }
 
     fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<()> {
@@ -288,6 +331,7 @@ impl Sqlite {
         index: usize,
         statement: &Statement,
         sum: &mut StatementSum,
+        schema: &Schema,
     ) -> Result<()> {
         let alone = needs_no_transaction(statement, Dialect::Sqlite) || statement.starts_with(&["PRAGMA"]);
         if alone {
@@ -298,7 +342,7 @@ impl Sqlite {
         }
         self.begin(&mut |_| {})?;
         let known = self.known.row(step.version);
-        let ran = self.execute_counted(step, running, index, statement, sum);
+        let ran = self.execute_counted(step, running, index, statement, sum, schema);
         let ran = self.finish(ran);
         if ran.is_err() {
             self.known.put_back(step.version, known);
@@ -314,9 +358,11 @@ impl Sqlite {
         index: usize,
         statement: &Statement,
         sum: &mut StatementSum,
+        schema: &Schema,
     ) -> Result<()> {
         let mut guard = Guard::is_needed(std::slice::from_ref(statement)).then(Guard::default);
         self.execute(step, index + 1, statement, guard.as_mut(), Phase::Script)?;
+        schema.put_ids_back(self.opened()?, step, statement)?;
         sum.add(statement);
         self.record(step.version, &progress(running, index + 1, index + 1, sum))?;
         guard.map_or(Ok(()), |guard| guard.rows_kept(self.opened()?, step))
@@ -329,6 +375,41 @@ impl Sqlite {
         self.record(step.version, &Change::Settle(row(step, EntryState::Applied, duration_ms)))?;
         let all = step.script.statements.len();
         self.record(step.version, &progress(EntryState::Applied, all, all, sum))
+    }
+}
+
+fn run_to_its_end(prepared: &mut rusqlite::Statement<'_>) -> rusqlite::Result<()> {
+    let mut rows = prepared.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// What a script must not take from the schema without a word.
+struct Schema {
+    kept: Option<Kept>,
+    broken: Option<Broken>,
+}
+
+impl Schema {
+    /// Looks at what is there. A transaction is open.
+    fn before(connection: &Connection, step: &Step) -> Result<Schema> {
+        let kept = Kept::before(connection, step)?;
+        let is_needed = kept.is_some() || sound::is_needed(&step.script.statements);
+        Ok(Schema { kept, broken: is_needed.then(|| Broken::find(connection)).transpose()? })
+    }
+
+    fn put_ids_back(&self, connection: &Connection, step: &Step, statement: &Statement) -> Result<()> {
+        self.kept.as_ref().map_or(Ok(()), |kept| kept.put_ids_back(connection, step, statement))
+    }
+
+    /// Fails where something is gone or of no use that was not before.
+    fn after(&self, connection: &Connection, step: &Step) -> Result<()> {
+        let Some(before) = &self.broken else { return Ok(()) };
+        let now = Broken::find(connection)?;
+        if let Some(kept) = &self.kept {
+            kept.after(connection, step, &now)?;
+        }
+        now.expect_no_more_than(before, step)
     }
 }
 

@@ -7,12 +7,12 @@
 //! script that only creates things cannot lose a row, and nothing is counted. Where a migration touches only tables
 //! that it made itself, only their foreign keys are looked at.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rusqlite::Connection;
 
 use super::super::plan::{Direction, Step};
-use super::super::script::{Reversal, table_rename};
+use super::super::script::{Lost, Reversal, table_rename};
 use super::super::step::counted;
 use super::super::tokens::Statement;
 use super::watch::Touched;
@@ -22,8 +22,13 @@ use crate::{Error, Result};
 /// What SQLite calls the file that is migrated.
 const MAIN: &str = "main";
 
-/// How many rows of a foreign-key violation a message names.
+/// How many rows of a foreign-key violation a message names,
 const TOLD: usize = 5;
+/// and how many are compared with those that were there before.
+const COMPARED: usize = 1000;
+
+/// The operation of an error about foreign keys that are broken after a script.
+pub(super) const KEEPING_KEYS: &str = "keep the foreign keys of";
 
 /// The row counts of one migration.
 #[derive(Debug, Default)]
@@ -38,12 +43,24 @@ pub(super) struct Guard {
     /// Whether a table was touched that was there before.
     touched_old: bool,
     touched_made: HashSet<String>,
+    /// Every table whose rows or indexes were touched, for the integrity check.
+    touched: BTreeSet<String>,
 }
 
 impl Guard {
-    /// Whether a script can lose anything: it has a statement that does more than create something.
+    /// Whether a script can lose anything: it has a statement that does more than create something, an index over rows
+    /// that are there included.
     pub(super) fn is_needed(statements: &[Statement]) -> bool {
-        statements.iter().any(|statement| !statement.starts_with(&["CREATE"]))
+        let only_creates = |statement: &Statement| {
+            statement.starts_with(&["CREATE"]) && !statement.tokens().take(3).any(|token| token.is("INDEX"))
+        };
+        !statements.iter().all(only_creates)
+    }
+
+    /// The tables that have to be sound before COMMIT, by the names that they have then.
+    pub(super) fn touched(&self) -> Vec<String> {
+        let renamed = self.touched.iter().filter_map(|table| self.new_name(table));
+        renamed.chain(self.touched.iter().cloned()).collect()
     }
 
     /// Counts what the statement, prepared and not yet run, can write to for the first time.
@@ -54,6 +71,7 @@ impl Guard {
                 self.made.insert(table);
             }
         }
+        self.touched.extend(touched.tables.iter().chain(&touched.indexed).cloned());
         self.made_virtual.extend(touched.created_virtual.into_iter().filter(|table| self.made.contains(table)));
         for table in touched.tables {
             if self.is_made(&table) {
@@ -85,19 +103,17 @@ impl Guard {
         !self.before.contains_key(table) && (self.made.contains(table) || self.made_virtual.iter().any(behind))
     }
 
-    /// Fails where rows are lost that the migration does not declare, or a foreign key is broken.
-    pub(super) fn after(&self, connection: &Connection, step: &Step) -> Result<()> {
+    /// Fails where rows are lost that the migration does not declare, or a foreign key is broken. Where some were broken
+    /// before it, all of them are looked at.
+    pub(super) fn after(&self, connection: &Connection, step: &Step, before: &Violations) -> Result<()> {
         self.rows_kept(connection, step)?;
-        let broken = if self.touched_old {
+        let broken = if self.touched_old || !before.is_empty() {
             foreign_key_violations(connection)?
         } else {
             // Nobody else can refer to what is new here.
             violations_of(connection, &self.touched_made)?
         };
-        if broken.is_empty() {
-            return Ok(());
-        }
-        Err(Error::differs("keep the foreign keys of", step.label(), broken.join("; ")))
+        broken.expect_none(step, before)
     }
 
     /// Fails where a table has fewer rows than before and the migration does not say so.
@@ -114,7 +130,7 @@ impl Guard {
                 after.is_none() && step.direction == Direction::Down && step.reversal == Reversal::Lossy;
             // People know a virtual table by its own name.
             let table = self.virtual_names.get(table).unwrap_or(table);
-            if after.unwrap_or(0) < *before && !step.script.header.declares_loss(table) && !dropped_lossily {
+            if after.unwrap_or(0) < *before && !step.script.header.declares(Lost::Rows, table) && !dropped_lossily {
                 let now = after.map_or("is gone".to_owned(), |rows| format!("has {rows}"));
                 lost.push((
                     table.clone(),
@@ -182,13 +198,18 @@ fn count(connection: &Connection, table: &str) -> Result<i64> {
 /// How a violation reads whose parent table is gone.
 pub(super) const NO_TABLE: &str = "the missing table";
 
-fn is_there(connection: &Connection, table: &str) -> Result<bool> {
+fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
-    connection.query_row(sql, [table], |row| row.get(0)).could_not("look for", format!("`{table}`"))
+    connection.prepare_cached(sql)?.query_row([table], |row| row.get(0))
 }
 
 /// How a row reads whose parent is missing.
-pub(super) fn orphan(connection: &Connection, table: &str, row_id: Option<i64>, parent: &str) -> Result<String> {
+pub(super) fn orphan(
+    connection: &Connection,
+    table: &str,
+    row_id: Option<i64>,
+    parent: &str,
+) -> rusqlite::Result<String> {
     let row = row_id.map_or("a row".to_owned(), |id| format!("row {id}"));
     Ok(if is_there(connection, parent)? {
         format!("{row} of `{table}` refers to a row of `{parent}` that does not exist")
@@ -197,51 +218,88 @@ pub(super) fn orphan(connection: &Connection, table: &str, row_id: Option<i64>, 
     })
 }
 
-/// The first rows of the file whose parent is missing, one sentence each, and how many there are.
-pub(super) fn foreign_key_violations(connection: &Connection) -> Result<Vec<String>> {
+/// The rows of the file whose parent is missing.
+pub(super) fn foreign_key_violations(connection: &Connection) -> Result<Violations> {
     let mut found = Violations::default();
     found.collect(connection, "PRAGMA main.foreign_key_check")?;
-    Ok(found.told())
+    Ok(found)
 }
 
 /// The same of these tables.
-fn violations_of(connection: &Connection, tables: &HashSet<String>) -> Result<Vec<String>> {
+fn violations_of(connection: &Connection, tables: &HashSet<String>) -> Result<Violations> {
     let mut found = Violations::default();
     for table in tables {
         if connection.table_exists(Some(MAIN), table.as_str()).could_not("look for", format!("`{table}`"))? {
             found.collect(connection, &format!("PRAGMA main.foreign_key_check({})", crate::quote::quote(table)))?;
         }
     }
-    Ok(found.told())
+    Ok(found)
 }
 
-#[derive(Default)]
-struct Violations {
+/// Broken foreign keys: the first of them, one sentence each, and how many there are.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Violations {
     first: Vec<String>,
     total: usize,
 }
 
 impl Violations {
+    pub(super) fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    /// Whether each of these was there before, as far as they were kept.
+    fn are_among(&self, before: &Violations) -> bool {
+        self.total <= before.total && self.first.iter().all(|violation| before.first.contains(violation))
+    }
+
+    /// Fails where there is one, and says whose doing it is as far as it is known what was there `before`.
+    pub(super) fn expect_none(&self, step: &Step, before: &Violations) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let told = self.told();
+        let cause = match !before.is_empty() && self.are_among(before) {
+            true => format!("they were broken before this migration began, and it does not repair them: {told}"),
+            false => told,
+        };
+        Err(Error::differs(KEEPING_KEYS, step.label(), cause))
+    }
+
     fn collect(&mut self, connection: &Connection, sql: &str) -> Result<()> {
-        let checking = "check foreign keys";
-        let mut statement = connection.prepare(sql).could_not(checking, "")?;
-        let mut rows = statement.query([]).could_not(checking, "")?;
-        while let Some(row) = rows.next().could_not(checking, "")? {
-            self.total += 1;
-            if self.first.len() < TOLD {
-                let (table, row_id, parent): (String, Option<i64>, String) =
-                    row.get(0).and_then(|t| Ok((t, row.get(1)?, row.get(2)?))).could_not(checking, "")?;
-                self.first.push(orphan(connection, &table, row_id, &parent)?);
+        match self.collect_rows(connection, sql) {
+            Err(rusqlite::Error::SqliteFailure(_, Some(message))) if message.starts_with("foreign key mismatch") => {
+                self.note(message);
+                Ok(())
+            }
+            collected => collected.could_not("check foreign keys", ""),
+        }
+    }
+
+    fn collect_rows(&mut self, connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (table, row_id, parent): (String, Option<i64>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            match self.first.len() < COMPARED {
+                true => self.note(orphan(connection, &table, row_id, &parent)?),
+                false => self.total += 1,
             }
         }
         Ok(())
     }
 
-    fn told(mut self) -> Vec<String> {
-        if self.total > self.first.len() {
-            let more = (self.total - self.first.len()) as u64;
-            self.first.push(counted(more, "more such row", "more such rows"));
+    fn note(&mut self, violation: String) {
+        self.total += 1;
+        self.first.push(violation);
+    }
+
+    pub(super) fn told(&self) -> String {
+        let mut told: Vec<String> = self.first.iter().take(TOLD).cloned().collect();
+        if self.total > told.len() {
+            let more = (self.total - told.len()) as u64;
+            told.push(counted(more, "more such row", "more such rows"));
         }
-        self.first
+        told.join("; ")
     }
 }

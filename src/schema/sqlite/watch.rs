@@ -82,6 +82,8 @@ pub(super) struct Touched {
     pub created: Vec<String>,
     /// The same, virtual ones.
     pub created_virtual: HashSet<String>,
+    /// The tables that it puts an index on.
+    pub indexed: Vec<String>,
 }
 
 impl Touched {
@@ -205,7 +207,10 @@ impl Notes {
             }
             AuthAction::CreateView { view_name } => self.guarded(view_name, "put a view in the place of"),
             AuthAction::CreateTrigger { table_name, .. } => self.guarded(table_name, "put a trigger on"),
-            AuthAction::CreateIndex { table_name, .. } => self.guarded(table_name, "put an index on"),
+            AuthAction::CreateIndex { table_name, .. } => {
+                self.touched.indexed.push(table_name.to_ascii_lowercase());
+                self.guarded(table_name, "put an index on")
+            }
             AuthAction::DropIndex { table_name, .. } => self.guarded(table_name, "drop an index of"),
             _ => None,
         }

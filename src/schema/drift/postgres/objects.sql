@@ -1,5 +1,5 @@
 -- Every object of the schema as (kind, name, definition), the definitions as the server prints them.
--- $1, $2: schema and table of the migration history, which is left out.
+-- $1, $2: schema and table of the migration history, $3: the names of other tools' histories; all are left out.
 WITH namespaces AS (
     SELECT oid, nspname
     FROM pg_catalog.pg_namespace
@@ -8,12 +8,22 @@ WITH namespaces AS (
 extension_members AS (
     SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'
 ),
+bookkeeping AS (
+    SELECT c.oid
+    FROM pg_catalog.pg_class c
+    JOIN namespaces n ON n.oid = c.relnamespace
+    WHERE (n.nspname = $1 AND c.relname = $2) OR c.relname ~ '^_whimbrel_' OR c.relname = ANY ($3)
+),
 relations AS (
     SELECT c.oid, c.relname, c.relkind, n.nspname, n.nspname || '.' || c.relname AS name, c.reloptions, c.relpersistence
     FROM pg_catalog.pg_class c
     JOIN namespaces n ON n.oid = c.relnamespace
-    WHERE NOT (n.nspname = $1 AND c.relname = $2)
-      AND c.relname !~ '^_whimbrel_' AND c.relname <> '_sqlx_migrations'
+    WHERE c.oid NOT IN (SELECT oid FROM bookkeeping)
+      -- Nor the sequences of such a table.
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                      WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+                        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid IN (SELECT oid FROM bookkeeping)
+                        AND c.relkind = 'S')
       AND NOT EXISTS (SELECT FROM extension_members e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
 )
 SELECT 'schema', nspname::text, ''

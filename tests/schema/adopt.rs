@@ -1,0 +1,183 @@
+//! Taking over what another program has made: compared object by object, nothing run, nothing lost.
+
+use whimbrel::error::Kind;
+use whimbrel::schema::{Options, Runner, State, To};
+
+use super::support::{Postgres, Project};
+
+const FIRST: &str = "CREATE TABLE events (\n    id INTEGER PRIMARY KEY AUTOINCREMENT,\n    source_app TEXT NOT NULL, -- who\n    \
+                     payload TEXT NOT NULL CHECK (json_valid(payload))\n);\nCREATE INDEX idx_source_app ON events (source_app);\n\
+                     INSERT INTO events (source_app, payload) VALUES ('seed', '{}');";
+
+const SECOND: &str = "CREATE VIEW apps AS SELECT DISTINCT source_app FROM events;\n\
+                      CREATE TRIGGER no_delete BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'kept'); END;";
+
+fn migrations() -> Project {
+    Project::new(&[
+        ("1_events.up.sql", FIRST),
+        ("1_events.down.sql", "-- whimbrel: lossy\nDROP TABLE events;"),
+        ("2_apps.up.sql", SECOND),
+        ("3_more.up.sql", "CREATE TABLE more(a);"),
+    ])
+}
+
+/// As the application itself has made its file: other layout, IF NOT EXISTS, its own rows.
+const APPLICATION: &str =
+    "create table IF NOT EXISTS \"events\" (id integer primary key autoincrement, source_app text not null,
+        payload text not null check(json_valid(payload)));
+    CREATE INDEX IF NOT EXISTS idx_source_app ON events(source_app);
+    INSERT INTO events (source_app, payload) VALUES ('own', '{}'), ('own', '[]');";
+
+/// Another runner's history, as the document of the usage server has it.
+const OTHER: &str =
+    "CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL);
+    CREATE INDEX idx_schema_migrations_applied_at ON schema_migrations (applied_at);
+    INSERT INTO schema_migrations VALUES (7, 'theirs', 1), (12, 'theirs too', 2);";
+
+#[test]
+fn a_file_with_the_same_objects_is_taken_over_and_goes_on_from_there() {
+    let project = migrations();
+    project.execute(APPLICATION);
+    let adoption = project.runner().adopt(1, false).unwrap();
+    assert_eq!(
+        (adoption.versions.as_slice(), adoption.differences.len(), &adoption.other_history),
+        ([1].as_slice(), 0, &None)
+    );
+    assert_eq!(project.number("SELECT count(*) FROM events"), 2, "a migration has run");
+    let line = project.runner().status().unwrap().migrations.remove(0);
+    assert_eq!(line.state, State::Applied);
+    assert!(
+        line.remarks.contains("adopted at version 1 by whimbrel") && line.remarks.contains("are those that"),
+        "{}",
+        line.remarks
+    );
+    project.runner().up(To::Newest).unwrap();
+    assert!(project.runner().validate().unwrap().is_clean());
+    assert!(project.runner().adopt(1, false).unwrap_err().cause().contains("has a history here already"));
+}
+
+#[test]
+fn every_object_that_differs_is_named_and_nothing_is_written() {
+    let project = migrations();
+    project.execute(
+        "CREATE TABLE events (id INTEGER PRIMARY KEY, source_app TEXT NOT NULL, payload TEXT NOT NULL, chat TEXT);
+         CREATE INDEX idx_source_app ON events (source_app, id); CREATE TABLE stray(a);
+         CREATE VIEW apps AS SELECT DISTINCT source_app FROM events",
+    );
+    let before = std::fs::read(project.database()).unwrap();
+    let adoption = project.runner().adopt(2, false).unwrap();
+    let told: Vec<String> = adoption.differences.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "index `idx_source_app` differs: the migrations make `CREATE INDEX idx_source_app ON events (source_app)`, there is \
+             `CREATE INDEX idx_source_app ON events (source_app, id)`",
+            "table `events` differs: `id INTEGER PRIMARY KEY` should be `id INTEGER PRIMARY KEY AUTOINCREMENT`; `payload TEXT NOT \
+             NULL` should be `payload TEXT NOT NULL CHECK (json_valid(payload))`; no migration makes `chat TEXT`",
+            "trigger `no_delete` is missing",
+            "table `stray` is there, and no migration creates it",
+        ]
+    );
+    let error = adoption.into_result().unwrap_err();
+    assert_eq!(error.kind(), Kind::Differs);
+    assert!(error.way_out().unwrap().contains("--accept-differences"));
+    assert!(std::fs::read(project.database()).unwrap() == before, "the file was changed");
+    let adoption = project.runner().adopt(2, true).unwrap();
+    assert_eq!((adoption.versions.len(), adoption.differences.len()), (2, 4));
+    let line = project.runner().status().unwrap().migrations.remove(1);
+    assert!(line.remarks.contains("4 differences accepted"), "{}", line.remarks);
+    assert_eq!(project.runner().validate().unwrap().drift.len(), 4, "they are still told");
+}
+
+#[test]
+fn another_tools_history_of_the_same_name_stays_complete_under_another_one() {
+    for other in [
+        OTHER,
+        "CREATE TABLE schema_migrations (version TEXT PRIMARY KEY); INSERT INTO schema_migrations VALUES ('7'), ('12')",
+        "CREATE TABLE Schema_Migrations (version BIGINT, dirty BOOLEAN); INSERT INTO schema_migrations VALUES (7, 0), (12, 0)",
+    ] {
+        let project = migrations();
+        project.execute(&format!("{APPLICATION} {other}"));
+        let refused = project.runner().up(To::Newest).unwrap_err();
+        assert!(refused.cause().contains("another tool"), "{refused}");
+        assert!(refused.way_out().unwrap().contains("schema adopt --version N"), "{refused:?}");
+        let adoption = project.runner().adopt(1, false).unwrap();
+        let kept = adoption.other_history.unwrap();
+        assert_eq!((kept.rows, kept.kept_as.as_str()), (2, "_whimbrel_other_history"));
+        assert!(["7", "12"].contains(&kept.newest.unwrap().as_str()));
+        assert_eq!(project.number("SELECT count(*) FROM _whimbrel_other_history"), 2);
+        assert_eq!(project.number("SELECT count(*) FROM schema_migrations"), 1);
+        project.runner().up(To::Newest).unwrap();
+        let problems = project.runner().validate().unwrap().problems();
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+    // Under a name of our own theirs stays where it is.
+    let project = migrations();
+    project.execute(&format!("{APPLICATION} {OTHER}"));
+    let named = Options { history_table: "ours".to_owned(), ..Options::default() };
+    assert_eq!(project.runner_with(named.clone()).adopt(1, false).unwrap().other_history, None);
+    project.runner_with(named.clone()).up(To::Newest).unwrap();
+    assert!(project.runner_with(named).validate().unwrap().is_clean());
+    assert_eq!(project.number("SELECT max(version) FROM schema_migrations"), 12);
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_refused_with_a_reason() {
+    let project = migrations();
+    project.execute(APPLICATION);
+    let error = project.runner().adopt(9, false).unwrap_err();
+    assert!(error.kind() == Kind::Usage && error.way_out().unwrap().contains("1, 2, 3"), "{error:?}");
+    project.execute("CREATE VIEW schema_migrations AS SELECT 1 AS version");
+    assert!(project.runner().adopt(1, false).unwrap_err().cause().contains("it is a view"));
+    project.execute(&format!("DROP VIEW schema_migrations; {OTHER} CREATE TABLE _whimbrel_other_history(a)"));
+    let error = project.runner().adopt(1, false).unwrap_err();
+    assert!(error.cause().contains("already"), "{error}");
+    assert_eq!(project.number("SELECT count(*) FROM schema_migrations"), 2);
+    // An `up` that fails on what is there says where the way is.
+    let project = migrations();
+    project.execute(APPLICATION);
+    let error = project.runner().up(To::Newest).unwrap_err();
+    assert!(error.cause().contains("already exists") && error.way_out().unwrap().contains("schema adopt"), "{error:?}");
+}
+
+#[test]
+fn a_database_of_postgres_is_taken_over_in_the_same_way() {
+    let (project, postgres) = (
+        Project::new(&[
+            (
+                "1_a.up.sql",
+                "CREATE TABLE a(id int PRIMARY KEY, b text NOT NULL DEFAULT 'x');\nCREATE INDEX a_b ON a(b);\nINSERT INTO a VALUES (1);",
+            ),
+            ("2_b.up.sql", "CREATE VIEW v AS SELECT id FROM a;"),
+        ]),
+        Postgres::new(),
+    );
+    postgres.execute(
+        "CREATE TABLE a(id int PRIMARY KEY, b varchar NOT NULL); CREATE INDEX a_b ON a(b);
+         CREATE TABLE schema_migrations(version bigint PRIMARY KEY, dirty boolean NOT NULL, n serial);
+         INSERT INTO schema_migrations VALUES (44, false)",
+    );
+    let runner = || project.runner_for(&postgres.url);
+    let adoption = runner().adopt(1, false).unwrap();
+    let told: Vec<String> = adoption.differences.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("column `public.a.b` differs: the migrations make `text NOT NULL DEFAULT 'x'::text`"),
+        "{told:?}"
+    );
+    assert_eq!(postgres.number("SELECT version FROM schema_migrations"), 44);
+    postgres.execute("ALTER TABLE a ALTER b TYPE text, ALTER b SET DEFAULT 'x'");
+    let adoption = runner().adopt(1, false).unwrap().into_result().unwrap();
+    assert_eq!(adoption.other_history.unwrap().newest.as_deref(), Some("44"));
+    assert_eq!(postgres.number("SELECT version FROM _whimbrel_other_history"), 44);
+    assert_eq!(postgres.number("SELECT count(*) FROM a"), 0);
+    runner().up(To::Newest).unwrap();
+    let problems = runner().validate().unwrap().problems();
+    assert!(problems.is_empty(), "{problems:?}");
+    let scratch = Postgres::new();
+    postgres.execute("DROP TABLE schema_migrations");
+    let options = Options { scratch_url: Some(scratch.url.clone()), ..Options::default() };
+    let adoption = Runner::open_with(&postgres.url, project.migrations(), options).unwrap().adopt(2, false).unwrap();
+    assert_eq!(adoption.versions, [1, 2]);
+    assert_eq!(scratch.number("SELECT count(*) FROM a"), 1, "it was built there");
+}
