@@ -229,11 +229,11 @@ fn prepared(connection: &Connection, sql: &str) -> Option<String> {
 fn prepared_without<'t>(
     connection: &Connection,
     sql: &str,
-    triggers: impl Iterator<Item = &'t str>,
+    mut triggers: impl Iterator<Item = &'t str>,
 ) -> Result<Option<String>> {
     let trying = |sql: &str| connection.execute_batch(sql).could_not("try triggers one by one", "");
     trying("SAVEPOINT whimbrel_try")?;
-    let dropped = triggers.map(|name| trying(&format!("DROP TRIGGER main.{}", quote(name)))).collect::<Result<()>>();
+    let dropped = triggers.try_for_each(|name| trying(&format!("DROP TRIGGER main.{}", quote(name))));
     let told = prepared(connection, sql);
     trying("ROLLBACK TO whimbrel_try; RELEASE whimbrel_try")?;
     dropped.map(|()| told)
