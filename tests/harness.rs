@@ -346,3 +346,35 @@ fn a_check_that_finds_a_row_says_which() {
     let passed = planted.scenario().run().unwrap_or_else(|failed| panic!("{failed}"));
     assert_eq!(passed.regressions, 1);
 }
+
+/// Cases that an earlier version kept under the project's name alone run as those do that are kept by its path now.
+#[test]
+fn kept_cases_are_found_under_the_name_and_under_the_path() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let planted = Planted::new("");
+    let directory = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
+        command.arg("test").arg(planted.folder.path()).args(["--cases", "1", "--rows", "20", "--seed", "1", "--json"]);
+        let output = command.current_dir(directory.path()).stdin(Stdio::null()).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let last: Message = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+        match last {
+            Message::TestPassed(passed) => passed.regressions,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(run(), 0);
+    let case = "-- A shrunk case of `planted`: it runs before all others.\n-- property: counts\n-- seed: 7\n-- part: rows\n\
+                INSERT INTO orders VALUES (1, 'a');\n";
+    let folder = directory.path().join("fixtures/regressions/planted");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("counts-7.sql"), case).unwrap();
+    assert_eq!(run(), 1);
+    let whole = planted.folder.path().canonicalize().unwrap();
+    let digest = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(whole.as_os_str().as_encoded_bytes()));
+    let own = directory.path().join(format!("fixtures/regressions/planted-{}", &digest[..8]));
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("counts-8.sql"), case.replace("seed: 7", "seed: 8")).unwrap();
+    assert_eq!(run(), 2);
+}

@@ -67,7 +67,7 @@ async fn run(connection: &mut PgConnection, source: &SourceScript) -> Result<()>
     }
     for statement in &script.statements {
         refuse_beyond_database(&script, statement)?;
-        let failed = |error: &sqlx::Error| failed(&script, statement, error);
+        let failed = |error: &sqlx::Error| failed(source, statement, error);
         if leave_out::reason(connection, statement, tolerance).await.map_err(|error| failed(&error))?.is_none() {
             run_sql(connection, statement).await.map_err(|error| failed(&error))?;
         }
@@ -95,20 +95,20 @@ fn refuse_beyond_database(script: &Script, statement: &Statement) -> Result<()> 
 }
 
 /// The error of a statement: its place, what the server says, and what to do.
-fn failed(script: &Script, statement: &Statement, error: &sqlx::Error) -> Error {
-    let place = place(statement, error).unwrap_or_else(|| format!("line {}", statement.line()));
-    let told = failure::told(OPERATION, format!("`{}`, {place}", script.file), error);
+fn failed(source: &SourceScript, statement: &Statement, error: &sqlx::Error) -> Error {
+    let place = place(&source.text, statement, error).unwrap_or_else(|| format!("line {}", statement.line()));
+    let told = failure::told(OPERATION, format!("`{}`, {place}", source.file), error);
     advice::on_postgres(told, error, statement)
 }
 
-/// Where in a statement a mistake is, where the server says so: the line, and its text.
-fn place(statement: &Statement, error: &sqlx::Error) -> Option<String> {
+/// Where in a statement of a script a mistake is, where the server says so: the line, and its text.
+fn place(script: &str, statement: &Statement, error: &sqlx::Error) -> Option<String> {
     const SHOWN_CHARS_MAX: usize = 80;
     let error = error.as_database_error()?.try_downcast_ref::<sqlx::postgres::PgDatabaseError>()?;
     let sqlx::postgres::PgErrorPosition::Original(character) = error.position()? else { return None };
     let sql = statement.text();
     let before = sql.char_indices().nth(character.saturating_sub(1)).map_or(sql.len(), |(at, _)| at);
-    let line = sql[..before].matches('\n').count();
-    let text: String = sql.lines().nth(line)?.trim().chars().take(SHOWN_CHARS_MAX).collect();
-    Some(format!("line {} (`{text}`)", statement.line() as usize + line))
+    let line = statement.line() as usize + sql[..before].matches('\n').count();
+    let text: String = script.lines().nth(line - 1)?.trim().chars().take(SHOWN_CHARS_MAX).collect();
+    Some(format!("line {line} (`{text}`)"))
 }
