@@ -156,6 +156,7 @@ fn tables(count: usize) -> Catalog {
             name: QualifiedName::new("public", format!("t{number}_id_seq")),
             data_type: "integer".to_owned(),
             last_value: Some(5),
+            first_value: None,
             start: 1,
             increment: 1,
             min_value: 1,

@@ -108,6 +108,8 @@ pub enum Shape {
     },
     /// `hstore`
     Hstore,
+    /// `xml`: it travels as `x::text`, because its output function leaves out what the declaration says.
+    Xml,
     /// Every other type: it travels as the server's text.
     Other,
 }

@@ -343,6 +343,9 @@ pub struct Sequence {
     /// The last value handed out; `None` where none was yet, or where the role may not know it (then it is among
     /// the catalog's `others`).
     pub last_value: Option<i64>,
+    /// The value that it hands out first, where none was yet and the role may know: START, or what RESTART or `setval` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_value: Option<i64>,
     /// START.
     pub start: i64,
     /// INCREMENT.

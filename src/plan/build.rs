@@ -7,9 +7,10 @@ use super::choices::{Choices, names_column, names_table};
 use super::ddl::{ColumnDdl, TableDdl};
 use super::deep_stack::with_deep_stack;
 use super::forms::{self, Forms};
+use super::guards;
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Collations, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
 use crate::types::Rule;
@@ -65,8 +66,8 @@ pub(super) struct Builder<'a> {
     /// The catalog's tables by their names.
     sources: HashMap<&'a QualifiedName, &'a Table>,
     forms: Forms,
-    /// The sequences by their names without quotes: databases with thousands of them are not rare.
-    sequences: HashMap<String, &'a Sequence>,
+    /// The sequences by their names: databases with thousands of them are not rare.
+    sequences: HashMap<&'a QualifiedName, &'a Sequence>,
 }
 
 impl<'a> Builder<'a> {
@@ -83,11 +84,7 @@ impl<'a> Builder<'a> {
             places: HashMap::new(),
             sources: catalog.tables.iter().map(|table| (&table.name, table)).collect(),
             forms: Forms::new(catalog, choices.sqlite_version),
-            sequences: catalog
-                .sequences
-                .iter()
-                .map(|sequence| (unquoted(&sequence.name.to_string()), sequence))
-                .collect(),
+            sequences: catalog.sequences.iter().map(|sequence| (&sequence.name, sequence)).collect(),
         }
     }
 
@@ -153,6 +150,7 @@ impl<'a> Builder<'a> {
                 ddl: None,
                 indexes: Vec::new(),
                 last_number: None,
+                next_number: None,
                 row_estimate: table.row_estimate,
                 size_bytes: table.size_bytes,
             });
@@ -240,6 +238,11 @@ impl<'a> Builder<'a> {
                     text: format!("has no column of its own to fill: `{PLACEHOLDER_COLUMN}` stands in, always NULL"),
                 });
             }
+            if !matches!(table.kind, TableKind::MaterializedView { .. })
+                && let Some(text) = guards::unguarded(&plan.columns)
+            {
+                self.know(&table.name.to_string(), text);
+            }
             let mut ddl = TableDdl { name: plan.target.clone(), columns, constraints: Vec::new() };
             self.keys_and_checks(table, &mut plan, &mut ddl);
             self.foreign_keys(table, &mut ddl);
@@ -250,20 +253,7 @@ impl<'a> Builder<'a> {
 
     /// Lists sequences, comments and the kinds of objects that no SQLite file holds.
     pub(super) fn list_what_has_no_place(&mut self) {
-        let mut fed_by: HashMap<&QualifiedName, Vec<(&Table, &Column)>> = HashMap::new();
-        for table in &self.catalog.tables {
-            for column in &table.columns {
-                if let Some(sequence) = self.sequence_behind(column) {
-                    fed_by.entry(&sequence.name).or_default().push((table, column));
-                }
-            }
-        }
-        for sequence in &self.catalog.sequences {
-            let fed = fed_by.get(&sequence.name).map(Vec::as_slice).unwrap_or_default();
-            if let Some(reason) = self.why_sequence_is_not_carried(sequence, fed) {
-                self.lose("sequence", &sequence.name.to_string(), &reason);
-            }
-        }
+        self.list_sequences();
         let comments = self.catalog.tables.iter().flat_map(|table| {
             table.comment.iter().chain(table.columns.iter().filter_map(|column| column.comment.as_ref()))
         });
@@ -281,36 +271,18 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn why_sequence_is_not_carried(&self, sequence: &Sequence, fed: &[(&Table, &Column)]) -> Option<String> {
-        let last = sequence.last_value.map_or("none yet".to_owned(), |value| value.to_string());
-        if fed.is_empty() {
-            return Some(format!("SQLite has no sequences, and no column counts by it (last value: {last})"));
-        }
-        let carried = |(table, column): &&(&Table, &Column)| self.is_rowid_key(table, &column.name);
-        if let Some((table, _)) = fed.iter().find(|pair| !carried(pair)) {
-            let reason = if self.planned_table(&table.name).is_none() {
-                "its table is not carried"
-            } else {
-                "only an integer primary key counts up by itself in SQLite"
-            };
-            return Some(format!("{reason} (last value: {last})"));
-        }
-        (sequence.increment != 1).then(|| {
-            format!("SQLite counts by 1, the source by {} (last value: {last}, which is carried)", sequence.increment)
-        })
-    }
-
-    /// The sequence that a column counts by: the one it owns, or the one that its default asks.
-    pub(super) fn sequence_behind(&self, column: &Column) -> Option<&'a Sequence> {
-        let name = match &column.sequence {
-            Some(name) => unquoted(&name.to_string()),
-            None => unquoted(column.default.as_deref()?.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?),
-        };
-        self.sequences.get(&name).copied()
+    /// The sequence of that name.
+    pub(super) fn sequence(&self, name: &QualifiedName) -> Option<&'a Sequence> {
+        self.sequences.get(name).copied()
     }
 
     pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
         self.losses.push(Loss { kind: kind.into(), object: object.into(), reason: reason.into() });
+    }
+
+    /// Tells what behaves differently.
+    pub(super) fn know(&mut self, object: &str, text: impl Into<String>) {
+        self.caveats.push(Caveat { object: object.into(), text: text.into() });
     }
 
     pub(super) fn forms(&self) -> &Forms {
@@ -442,10 +414,6 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn unquoted(name: &str) -> String {
-    name.replace('"', "")
-}
-
 fn names_exactly(key: &str, table: &QualifiedName, column: &str) -> bool {
     key == format!("{}.{column}", table.name) || key == format!("{table}.{column}")
 }
@@ -472,6 +440,7 @@ fn why_other_is_not_carried(kind: &str) -> &'static str {
         "exclusion constraint" => "SQLite has no exclusion constraints",
         "extension" => "belongs to the server; the values of its types are carried as text",
         "foreign table" => "its rows live in another server",
+        "sequence position" => "its key goes on after its greatest number",
         "large object" | "large objects" => "lives outside the tables; references to it are carried as numbers",
         "constraint of partitions" | "index of partitions" => {
             "not every partition has it, and the target has one table for all"

@@ -4,12 +4,15 @@ use super::build::Builder;
 use super::ddl::{self, ColumnDdl, Piece};
 use super::expression::{self, DomainScope, Scope};
 use super::forms::{self, TableScope};
+use super::guards;
 use super::names::{Room, quote};
 use super::{Caveat, ColumnPlan, Refusal};
-use crate::catalog::{Collations, Column, Domain, Shape, Table, TextOrder};
+use crate::catalog::{Collations, Column, Domain, Shape, Table, TableKind, TextOrder};
 use crate::fault::{self, Fault};
 use crate::plan::choices;
-use crate::types::Rule;
+use crate::types::{Rule, text};
+use crate::value::Cell;
+use std::borrow::Cow;
 
 impl Builder<'_> {
     /// The columns of a table under their target names and rules; dropped ones are left out and listed.
@@ -101,25 +104,31 @@ impl Builder<'_> {
 
         let mut default = None;
         if let Some(source) = &column.default {
-            match expression::default(source, &scope, &form) {
-                Ok(translated) => {
-                    caveats.extend(translated.caveats.iter().map(|caveat| format!("default: {caveat}")));
-                    match translated.default {
-                        expression::Default::Literal(sql) => default = Some(sql),
-                        expression::Default::Expression(sql) => default = Some(format!("({sql})")),
-                        expression::Default::Null => {}
-                        expression::Default::Sequence => {
-                            if !self.is_rowid_key(table, &column.name) {
-                                lost.push((
-                                    "default",
-                                    object.clone(),
-                                    format!("`{source}`: only an integer primary key counts up by itself in SQLite"),
-                                ));
+            match literal_default(plan, source) {
+                Some(Ok(sql)) => default = Some(sql),
+                Some(Err(reason)) => lost.push(("default", object.clone(), format!("`{source}`: {reason}"))),
+                None => match expression::default(source, &scope, &form) {
+                    Ok(translated) => {
+                        caveats.extend(translated.caveats.iter().map(|caveat| format!("default: {caveat}")));
+                        match translated.default {
+                            expression::Default::Literal(sql) => default = Some(sql),
+                            expression::Default::Expression(sql) => default = Some(format!("({sql})")),
+                            expression::Default::Null => {}
+                            expression::Default::Sequence => {
+                                if !self.is_rowid_key(table, &column.name) {
+                                    lost.push((
+                                        "default",
+                                        object.clone(),
+                                        format!(
+                                            "`{source}`: only an integer primary key counts up by itself in SQLite"
+                                        ),
+                                    ));
+                                }
                             }
                         }
                     }
-                }
-                Err(refusal) => lost.push(("default", object.clone(), format!("`{source}`: {refusal}"))),
+                    Err(refusal) => lost.push(("default", object.clone(), format!("`{source}`: {refusal}"))),
+                },
             }
         } else if column.identity.is_some() && !self.is_rowid_key(table, &column.name) {
             lost.push((
@@ -131,41 +140,44 @@ impl Builder<'_> {
 
         let mut generated = None;
         let is_in_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
-        if column.generated.is_some() && is_in_key {
-            let reason = "kept as a plain column with its values: SQLite computes no column of a primary key";
-            lost.push(("generated column", object.clone(), reason.to_owned()));
-        } else if let Some(source) = &column.generated {
-            match expression::generated(&source.expression, &scope, &form) {
-                // A value that the ledger has to complete, or that SQLite computes otherwise for some rows, cannot be
-                // computed: the column is kept as data.
-                Ok(translated) if plan.remainder.is_none() && translated.same_for_every_row => {
-                    caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
-                    generated = Some(translated.sql);
+        if let Some(source) = &column.generated {
+            let why = if is_in_key {
+                Err("SQLite computes no column of a primary key".to_owned())
+            } else {
+                match expression::generated(&source.expression, &scope, &form) {
+                    Ok(_) if plan.remainder.is_some() => {
+                        Err(format!("what `{}` cannot hold goes to the ledger", plan.rule.name()))
+                    }
+                    // SQLite would compute another value of some rows.
+                    Ok(translated) if !translated.same_for_every_row => {
+                        Err(format!("`{}`: {}", source.expression, translated.caveats.join("; ")))
+                    }
+                    Ok(translated) => {
+                        caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
+                        Ok(translated.sql)
+                    }
+                    Err(refusal) => Err(format!("`{}`: {refusal}", source.expression)),
+                }
+            };
+            match why {
+                Ok(sql) => {
+                    generated = Some(sql);
                     plan.computed = true;
                 }
-                Ok(translated) if plan.remainder.is_none() => lost.push((
-                    "generated column",
-                    object.clone(),
-                    format!(
-                        "kept as a plain column with its values: `{}`: {}",
-                        source.expression,
-                        translated.caveats.join("; ")
-                    ),
-                )),
-                Ok(_) => lost.push((
-                    "generated column",
-                    object.clone(),
-                    format!(
-                        "kept as a plain column with its values: what `{}` cannot hold goes to the ledger",
-                        plan.rule.name()
-                    ),
-                )),
-                Err(refusal) => lost.push((
-                    "generated column",
-                    object.clone(),
-                    format!("kept as a plain column with its values: `{}`: {refusal}", source.expression),
-                )),
+                Err(why) => {
+                    let later = if plan.not_null { "have to bring one" } else { "get NULL unless they bring one" };
+                    let reason =
+                        format!("kept as a plain column with its values, and rows written later {later}: {why}");
+                    lost.push(("generated column", object.clone(), reason));
+                }
             }
+        }
+
+        // What the target computes, and what nobody writes, needs none.
+        if generated.is_none() && !matches!(table.kind, TableKind::MaterializedView { .. }) {
+            let guard =
+                |condition| Piece { sql: format!("CHECK ({condition})"), kind: ddl::GUARD, origin: String::new() };
+            checks.extend(guards::conditions(plan).into_iter().map(guard));
         }
 
         let piece = |kind, sql: Option<String>| sql.map(|sql| Piece { sql, kind, origin: object.clone() });
@@ -198,6 +210,21 @@ impl Builder<'_> {
         self.used.insert(format!("rules.types.{key}"));
         self.choices.rules.types.get(&key).map(|name| name.0)
     }
+}
+
+/// A default that is a literal of a column whose values are kept as JSON: in the form of such a value. `None` where it is
+/// something else.
+fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'static str>> {
+    if !matches!(plan.rule, Rule::JsonArray | Rule::JsonObject) {
+        return None;
+    }
+    let cell = Cell::Native(Cow::Owned(expression::typed_literal(source)?));
+    let codec = plan.codec();
+    let placed = codec.place(&cell);
+    Some(match placed.exact {
+        true => Ok(text::stored(&placed.stored)),
+        false => Err("its form as JSON would not hold all of it"),
+    })
 }
 
 /// The check that a rule needs for its values to mean what they should.

@@ -6,8 +6,9 @@ use super::equality::{Unlike, unlike};
 use super::expression;
 use super::forms::TableScope;
 use super::names::{quote, quote_all};
+use super::numbers;
 use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
-use crate::catalog::{Check, Deferrable, ForeignKey, Key, QualifiedName, Table};
+use crate::catalog::{Check, Deferrable, ForeignKey, Identity, Key, QualifiedName, Table};
 use crate::fault::{self, Fault};
 use crate::types::Rule;
 
@@ -48,6 +49,7 @@ impl Builder<'_> {
             let source = table.column(&key.columns[0]);
             let sequence = source.and_then(|column| self.sequence_behind(column));
             let counts = sequence.is_some() || source.is_some_and(|column| column.identity.is_some());
+            self.tell_of_key(table, &key.columns[0], sequence.is_some());
             if let Some(column) = ddl.columns.iter_mut().find(|column| column.name == columns[0]) {
                 column.rowid_key = Some((key.name.clone(), counts));
                 if let Some(default) = column.default.take() {
@@ -56,7 +58,11 @@ impl Builder<'_> {
                     self.lose("default", &default.origin, &reason);
                 }
             }
-            plan.last_number = sequence.and_then(|sequence| sequence.last_value);
+            plan.last_number = sequence.and_then(numbers::last_number);
+            plan.next_number = sequence.and_then(|sequence| match numbers::next(sequence) {
+                numbers::Next::Number(next) if sequence.increment > 0 => Some(next),
+                _ => None,
+            });
         } else {
             // SQLite makes a sole key column of the type INTEGER the rowid, whatever else it holds and whatever its
             // default is; of the type INT, which holds the same values, it does not.
@@ -70,6 +76,21 @@ impl Builder<'_> {
                 kind: "primary key",
                 origin,
             });
+        }
+    }
+
+    /// What a key that is the rowid does otherwise than the source's.
+    fn tell_of_key(&mut self, table: &Table, column: &str, by_sequence: bool) {
+        let Some(column) = table.column(column) else { return };
+        let object = format!("{}.{}", table.name, column.name);
+        if column.identity == Some(Identity::Always) {
+            self.know(&object, "GENERATED ALWAYS is not enforced: SQLite takes a number that is given");
+        }
+        if let Some(default) = column.default.as_ref().filter(|default| !by_sequence && default.contains("nextval")) {
+            self.know(
+                &object,
+                format!("`{default}` names no one sequence; in the target the key goes on after its greatest number"),
+            );
         }
     }
 

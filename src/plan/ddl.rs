@@ -14,6 +14,9 @@ pub struct Piece {
     pub origin: String,
 }
 
+/// The kind of a check that keeps later rows to what the column's type takes.
+pub const GUARD: &str = "guard";
+
 /// A column's definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnDdl {
@@ -56,11 +59,13 @@ impl TableDdl {
         format!("CREATE TABLE {} (\n{}\n) STRICT", quote(&self.name), lines.join(",\n"))
     }
 
-    /// The CREATE TABLE statement for loading: without the keys that an index backs, and without AUTOINCREMENT.
+    /// The CREATE TABLE statement for loading: without the keys that an index backs, without AUTOINCREMENT, and without the
+    /// guards of later rows, of which the integrity check asks every row in the end.
     pub fn loading_sql(&self) -> String {
         let mut bare = self.clone();
         bare.constraints.retain(|piece| !matches!(piece.kind, "primary key" | "unique key"));
         for column in &mut bare.columns {
+            column.checks.retain(|piece| piece.kind != GUARD);
             if let Some((_, never_again)) = &mut column.rowid_key {
                 *never_again = false;
             }

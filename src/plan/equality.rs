@@ -79,7 +79,9 @@ fn has_one_text(data_type: &DataType) -> bool {
         Shape::Composite(composite) => composite.fields.iter().all(|field| has_one_text(&field.data_type)),
         // Of the types of users and extensions, which have a schema before their name, nobody knows; but one of them.
         Shape::Other if base.name.contains('.') => base.name.ends_with(".ltree"),
-        Shape::Other => !["interval", "numrange", "nummultirange"].iter().any(|name| base.name.starts_with(name)),
+        Shape::Xml | Shape::Other => {
+            !["interval", "numrange", "nummultirange"].iter().any(|name| base.name.starts_with(name))
+        }
         _ => true,
     }
 }

@@ -14,7 +14,9 @@ mod columns;
 mod constraints;
 mod equality;
 mod forms;
+mod guards;
 mod indexes;
+mod numbers;
 mod onto;
 mod views;
 
@@ -64,8 +66,11 @@ pub struct TablePlan {
     pub ddl: Option<TableDdl>,
     /// The indexes that are built after the rows.
     pub indexes: Vec<IndexPlan>,
-    /// The last number that an AUTOINCREMENT key has handed out, where the source's sequence says.
+    /// The last number that an AUTOINCREMENT key is to have handed out, where the source's sequence says.
     pub last_number: Option<i64>,
+    /// The number that the source's sequence gives next, where an AUTOINCREMENT key counts by it.
+    #[serde(skip)]
+    pub next_number: Option<i64>,
     /// The source's own estimate of its rows; negative where it has none.
     pub row_estimate: i64,
     /// Its size in the source in bytes.

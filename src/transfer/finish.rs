@@ -14,8 +14,8 @@ use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
-use crate::plan::Plan;
 use crate::plan::choices::Choices;
+use crate::plan::{Caveat, Plan};
 use crate::quote::quote;
 use crate::verify::record::{DIGEST, FORM, Record, manifest_digest};
 use rusqlite::params;
@@ -99,12 +99,12 @@ fn is_index(sql: &str) -> bool {
     words.find(|word| !word.eq_ignore_ascii_case("unique")).is_some_and(|word| word.eq_ignore_ascii_case("index"))
 }
 
-/// Builds keys, indexes and views, and gathers statistics.
+/// Builds keys, indexes and views, and gathers statistics. Returns what only the rows could tell.
 ///
 /// # Errors
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
-pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<()> {
-    keys::build(loader, plan, listener)?;
+pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<Vec<Caveat>> {
+    let caveats = keys::build(loader, plan, listener)?;
     // The full text comes before the triggers that keep it: they must not see it being built.
     for table in &aside.full_text {
         let name = quote(table);
@@ -129,7 +129,8 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
         loader.create_object(&mut list, &view.sql, &format!("view `{}`", view.target))?;
     }
     loader.release_objects(list)?;
-    loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")
+    loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")?;
+    Ok(caveats)
 }
 
 /// Where a target came from; stored in its manifest.

@@ -16,7 +16,7 @@ use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::names::METADATA_PREFIX;
-use crate::plan::{Plan, TablePlan};
+use crate::plan::{Caveat, Plan, TablePlan};
 use crate::quote::{quote, quote_all};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeSet, HashMap};
@@ -34,11 +34,12 @@ struct AutoIndex {
 /// What a schema says of a table and its keys: kind, name and statement of each.
 type Definitions = BTreeSet<(String, String, Option<String>)>;
 
-/// Builds the keys of every table whose definition the plan has, and gives the tables their full definitions.
+/// Builds the keys of every table whose definition the plan has, and gives the tables their full definitions. Returns where
+/// only the rows say that a key goes on with another number than in the source.
 ///
 /// # Errors
 /// When two rows have the same key, the file cannot be written, or the result is not the schema that was planned.
-pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()> {
+pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<Vec<Caveat>> {
     const TARGET: &str = "the target";
     let model = Connection::open_in_memory().could_not(OPERATION, TARGET)?;
     // Else DROP TABLE deletes rows first, with all that their keys would have it look at.
@@ -64,7 +65,7 @@ pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()
         model.execute_batch(&format!("DROP TABLE {}", quote(&table.target))).could_not(OPERATION, &object)?;
         full.insert(&table.target, sql);
     }
-    keep_numbers(loader, plan)?;
+    let caveats = keep_numbers(loader, plan)?;
     for object in list.objects().could_not(OPERATION, TARGET)? {
         if let Some(name) = key_names.remove(&object.name) {
             object.name = name;
@@ -74,7 +75,8 @@ pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<()
         }
     }
     loader.release_objects(list)?;
-    ensure_as_planned(loader.connection(), plan, &wanted)
+    ensure_as_planned(loader.connection(), plan, &wanted)?;
+    Ok(caveats)
 }
 
 fn auto_indexes(model: &Connection, table: &str) -> rusqlite::Result<Vec<AutoIndex>> {
@@ -128,8 +130,10 @@ fn duplicate(connection: &Connection, table: &TablePlan, key: &AutoIndex) -> Err
     )
 }
 
-/// An AUTOINCREMENT key goes on from the rows, or from the source's sequence where that is ahead of them.
-fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<()> {
+/// An AUTOINCREMENT key goes on from the rows, or from the source's sequence where that is ahead of them. Where it is behind
+/// them, the source gives another number next, and that is told.
+fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<Vec<Caveat>> {
+    let mut caveats = Vec::new();
     let connection = loader.connection();
     let counting = plan.tables.iter().filter_map(|table| {
         let column =
@@ -152,13 +156,24 @@ fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<()> {
         let highest: Option<i64> = connection
             .query_row(&format!("SELECT max({}) FROM {}", quote(column), quote(&table.target)), [], |row| row.get(0))
             .could_not(OPERATION, &object)?;
+        if let (Some(highest), Some(next)) = (highest, table.next_number)
+            && highest >= next
+        {
+            caveats.push(Caveat {
+                object: format!("{}.{column}", table.source),
+                text: match highest.checked_add(1) {
+                    Some(own) => format!("the source's sequence gives {next} next, below the greatest key {highest}; the target goes on with {own}"),
+                    None => format!("the source's sequence gives {next} next; in the target the key is at its greatest number"),
+                },
+            });
+        }
         if let Some(number) = highest.max(table.last_number) {
             connection
                 .execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", params![table.target, number])
                 .could_not(OPERATION, &object)?;
         }
     }
-    Ok(())
+    Ok(caveats)
 }
 
 /// The tables of a database with what its schema says of each.

@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::choices::Choices;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Caveat, Plan};
 use crate::verify::{self, Level, Verification};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -160,7 +160,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = source.catalog()?;
     // A plan that is refused is told before a directory that cannot be written. A given schema needs the file first.
-    let (plan, staging) = match job.schema {
+    let (mut plan, staging) = match job.schema {
         Some(apply) => {
             let staging = Staging::create(&job.target)?;
             let given = applied(apply, staging.path())?;
@@ -196,7 +196,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     let finished = finish_file(&loader, &plan, &aside, &catalog, source, job, &copied, listener);
     drop(registration);
     cancel.check("finish")?;
-    finished?;
+    plan.caveats.extend(finished?);
     loader.close()?;
     durations.finish = start.elapsed();
 
@@ -256,8 +256,8 @@ fn finish_file(
     job: &Job<'_>,
     copied: &[Copied],
     listener: &Listener<'_>,
-) -> Result<()> {
-    finish::finish(loader, plan, aside, listener)?;
+) -> Result<Vec<Caveat>> {
+    let caveats = finish::finish(loader, plan, aside, listener)?;
     loader.commit()?;
     if job.metadata {
         let origin = Origin {
@@ -270,7 +270,7 @@ fn finish_file(
         };
         finish::write_metadata(loader, plan, copied, &origin)?;
     }
-    Ok(())
+    Ok(caveats)
 }
 
 /// The time by SQLite's clock: UTC, ISO 8601, milliseconds.

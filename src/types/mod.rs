@@ -14,6 +14,7 @@ mod wire;
 
 pub use codec::{Codec, Placed};
 pub use rule::{Rule, TimeUnit};
+pub(crate) use wire::{DATES, MOMENTS};
 pub use wire::{Wire, WireError};
 
 #[cfg(test)]

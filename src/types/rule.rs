@@ -135,7 +135,7 @@ impl Rule {
             Shape::Array { .. } => Rule::JsonArray,
             Shape::Composite(_) | Shape::Hstore => Rule::JsonObject,
             Shape::Domain(domain) => Rule::default_for(&domain.base.shape),
-            Shape::Other => Rule::ServerText,
+            Shape::Xml | Shape::Other => Rule::ServerText,
         }
     }
 

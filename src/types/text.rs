@@ -84,7 +84,9 @@ pub fn read<'a>(shape: &Shape, text: &'a str) -> Option<Cell<'a>> {
         Shape::TimestampTz { .. } => Cell::TimestampTz(calendar::parse_timestamp(text, ' ', UTC)?),
         Shape::Json | Shape::Jsonb => Cell::Json(Cow::Borrowed(text)),
         Shape::Domain(domain) => return read(&domain.base.shape, text),
-        Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Other => Cell::Native(Cow::Borrowed(text)),
+        Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Xml | Shape::Other => {
+            Cell::Native(Cow::Borrowed(text))
+        }
     })
 }
 

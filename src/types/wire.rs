@@ -92,7 +92,7 @@ impl Wire {
             Shape::Json => Wire::Json,
             Shape::Jsonb => Wire::Jsonb,
             Shape::Domain(domain) => Wire::of(&domain.base.shape),
-            Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Other => Wire::ServerText,
+            Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Xml | Shape::Other => Wire::ServerText,
         }
     }
 
@@ -148,9 +148,9 @@ fn utf8(field: &[u8]) -> Result<&str, WireError> {
 }
 
 /// The days from 4713-01-01 BC on and before 5874898-01-01, as days since 2000-01-01.
-const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
+pub(crate) const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
 /// The microseconds from 4713-01-01 BC on and before the year 294277, since 2000-01-01.
-const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+pub(crate) const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
 /// A date that a server can hold; the extremes are the infinities.
 #[inline]

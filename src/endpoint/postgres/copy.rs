@@ -3,7 +3,7 @@
 //! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
-use crate::catalog::QualifiedName;
+use crate::catalog::{QualifiedName, Shape};
 use crate::endpoint::{ReadColumn, ReadRequest};
 use crate::error::{Error, Result};
 use crate::quote::quote;
@@ -22,12 +22,7 @@ pub fn statement(request: &ReadRequest<'_>, is_plain: bool) -> String {
         .iter()
         .map(|column| {
             let name = quote(column.name);
-            match is_text(column) {
-                // The output function's own text: a cast to text goes through a function of its own for some types
-                // (inet, boolean, name). num_nulls tells NULL from a composite value whose fields are all NULL.
-                true => format!("CASE WHEN pg_catalog.num_nulls({name}) = 0 THEN pg_catalog.concat({name}) END"),
-                false => name,
-            }
+            if is_text(column) { server_text(column, &name) } else { name }
         })
         .collect();
     let (columns, table) = (columns.join(", "), quote_name(request.table));
@@ -36,6 +31,19 @@ pub fn statement(request: &ReadRequest<'_>, is_plain: bool) -> String {
     }
     let only = if request.only { "ONLY " } else { "" };
     format!("COPY (SELECT {columns} FROM {only}{table}) TO STDOUT (FORMAT binary)")
+}
+
+/// The text of a column that travels as the server's text.
+pub(super) fn server_text(column: &ReadColumn<'_>, name: &str) -> String {
+    match column.codec.shape() {
+        // The output function leaves out the declaration where it says nothing but the version and the encoding.
+        Shape::Xml => format!("{name}::pg_catalog.text"),
+        // The output function's own text: a cast to text goes through a function of its own for some types (inet, boolean,
+        // name). num_nulls tells NULL from a composite value whose fields are all NULL.
+        _ => format!(
+            "CASE WHEN pg_catalog.num_nulls({name}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.concat({name}) END"
+        ),
+    }
 }
 
 pub(super) fn quote_name(name: &QualifiedName) -> String {

@@ -4,7 +4,7 @@
 //! Every function and operator is the server's own by its full name; [`TextDigest`] says what is hashed.
 
 use super::Session;
-use super::copy::{Frames, quote_name};
+use super::copy::{Frames, quote_name, server_text};
 use crate::catalog::Shape;
 use crate::endpoint::{ReadColumn, ReadRequest, TakeHash};
 use crate::error::{Error, Kind, Result};
@@ -123,10 +123,7 @@ fn text_of(place: usize, column: &ReadColumn<'_>) -> String {
         Wire::PaddedText => {
             format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.rtrim(pg_catalog.concat({name}), ' ') END")
         }
-        // A composite value whose fields are all NULL is not NULL, but `IS NULL` says so.
-        Wire::ServerText => format!(
-            "CASE WHEN pg_catalog.num_nulls({name}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.concat({name}) END"
-        ),
+        Wire::ServerText => server_text(column, &name),
         _ => format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.concat({name}) END"),
     };
     format!("{text} AS t{place}")

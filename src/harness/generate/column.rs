@@ -206,7 +206,7 @@ fn is_spelled_once(data_type: &DataType) -> bool {
             ) && is_spelled_once(element)
         }
         Shape::Composite(_) | Shape::Hstore | Shape::Json | Shape::Domain(_) => false,
-        Shape::Other => {
+        Shape::Xml | Shape::Other => {
             let name = data_type.base().name.split('(').next().unwrap_or_default().trim();
             // An interval of a month is one of thirty days.
             let known = ["inet", "cidr", "macaddr", "macaddr8", "bit", "bit varying", "money", "pg_lsn"];

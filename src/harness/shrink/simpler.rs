@@ -26,7 +26,7 @@ pub(super) fn nth(data_type: &DataType, text: &str, nth: usize) -> Option<String
             let first = enumeration.labels.first().filter(|label| *label != text && nth == 0);
             return first.cloned();
         }
-        Shape::Domain(_) | Shape::Composite(_) | Shape::Hstore | Shape::Other => &[],
+        Shape::Domain(_) | Shape::Composite(_) | Shape::Hstore | Shape::Xml | Shape::Other => &[],
     };
     // One that is simple already is not made another simple one.
     let known = fixed.iter().position(|simple| *simple == text).unwrap_or(fixed.len());

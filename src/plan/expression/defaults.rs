@@ -1,6 +1,7 @@
 //! Defaults, and the last step of every computed value: into the representation of its column.
 
 use super::casts::{array_syntax, strip};
+use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
 use super::literals;
 use super::scope::{ColumnForm, Scope, Stored};
@@ -82,6 +83,61 @@ fn server_text(value: &sqlparser::ast::Value, expression: &Expr) -> Result<Term,
             Ok(Term::constant(render::text(text), Kind::ServerText, Constant::Text(text.clone())))
         }
         _ => Err(refusal()),
+    }
+}
+
+/// The text inside `'…'::type`.
+pub(super) fn typed_literal(expression: &Expr) -> Option<String> {
+    let Expr::Cast { expr, .. } = strip(expression) else { return None };
+    match strip(expr) {
+        Expr::Value(value) => match &value.value {
+            sqlparser::ast::Value::SingleQuotedString(text) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name in `nextval('…'::regclass)`, or in a text, as `regclass` reads it.
+pub(super) fn sequence_of(expression: &Expr) -> Option<(Option<String>, String)> {
+    let Expr::Function(function) = without_casts(expression) else { return None };
+    let (_, name) = object_name(&function.name).ok()?;
+    let arguments = plain_arguments(&name, &function.args).ok()?;
+    let ("nextval", [argument]) = (name.as_str(), arguments.as_slice()) else { return None };
+    let Expr::Value(value) = without_casts(argument) else { return None };
+    let sqlparser::ast::Value::SingleQuotedString(text) = &value.value else { return None };
+    let mut parts = identifiers(text)?;
+    let name = parts.pop()?;
+    let schema = parts.pop();
+    parts.is_empty().then_some((schema, name))
+}
+
+/// The identifiers of a dotted name: folded where they are not quoted.
+fn identifiers(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        let mut part = String::new();
+        if let Some(quoted) = rest.strip_prefix('"') {
+            let mut characters = quoted.char_indices().peekable();
+            let end = loop {
+                match characters.next()? {
+                    (_, '"') if characters.next_if(|(_, next)| *next == '"').is_some() => part.push('"'),
+                    (at, '"') => break at + 1,
+                    (_, character) => part.push(character),
+                }
+            };
+            rest = &quoted[end..];
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            part = rest[..end].to_lowercase();
+            rest = &rest[end..];
+        }
+        parts.push(part);
+        match rest.strip_prefix('.') {
+            Some(after) => rest = after,
+            None => return rest.is_empty().then_some(parts),
+        }
     }
 }
 

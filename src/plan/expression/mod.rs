@@ -148,6 +148,16 @@ pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Resu
     with_room(expression, || defaults::default(&parse(expression)?, scope, target))
 }
 
+/// The sequence whose next value a DEFAULT is, by schema (where it is named) and name.
+pub fn sequence_of(expression: &str) -> Option<(Option<String>, String)> {
+    with_room(expression, || Ok(defaults::sequence_of(&parse(expression)?))).ok().flatten()
+}
+
+/// The text of a DEFAULT that is a literal of a type, `'…'::type`: the server prints it by the type's output function.
+pub fn typed_literal(expression: &str) -> Option<String> {
+    with_room(expression, || Ok(defaults::typed_literal(&parse(expression)?))).ok().flatten()
+}
+
 /// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
 /// subqueries, grouping, set operations, aggregates and window functions.
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {

@@ -14,6 +14,7 @@ mod views;
 use super::session::Session;
 use crate::catalog::{Catalog, OtherObject, QualifiedName, Sequence};
 use crate::error::{Error, Result};
+use crate::quote::quote;
 use relations::Relations;
 use rows::{CollationRow, ColumnRow, ConstraintRow, DatabaseRow, IndexRow, RelationRow, SequenceRow, TypeRow};
 use serde::Deserialize;
@@ -57,7 +58,8 @@ pub fn introspect(session: &mut Session) -> Result<Catalog> {
         .collect();
     let tables = tables::assemble(&relations, columns_of, constraints, indexes, &mut others);
     let views = views::assemble(&relations, view_columns);
-    let sequences = assemble_sequences(sequences, &mut others);
+    let positions = positions(session, &sequences)?;
+    let sequences = assemble_sequences(sequences, &positions, &mut others);
     others.extend(types.unused());
 
     let version = database.server_version.split_whitespace().next().unwrap_or_default();
@@ -91,10 +93,51 @@ fn other(kind: &str, name: String, definition: Option<String>) -> OtherObject {
     OtherObject { kind: kind.to_owned(), name, definition }
 }
 
-fn assemble_sequences(rows: Vec<SequenceRow>, others: &mut Vec<OtherObject>) -> Vec<Sequence> {
+/// Where a sequence stands that has handed out nothing so far.
+#[derive(Debug, Deserialize)]
+struct Position {
+    place: usize,
+    last_value: i64,
+    is_called: bool,
+}
+
+/// The positions of the sequences that have handed out nothing, by their place: only a sequence itself says what RESTART or
+/// `setval` has made of its start.
+fn positions(session: &mut Session, sequences: &[SequenceRow]) -> Result<HashMap<usize, Position>> {
+    const SEQUENCES_AT_ONCE: usize = 500;
+    let unused = sequences.iter().enumerate().filter(|(_, row)| row.last_value.is_none() && row.selectable);
+    let unused: Vec<_> = unused.collect();
+    let mut positions = HashMap::with_capacity(unused.len());
+    for part in unused.chunks(SEQUENCES_AT_ONCE) {
+        let parts: Vec<_> = part
+            .iter()
+            .map(|(place, row)| {
+                format!(
+                    "SELECT {place} AS place, last_value, is_called FROM {}.{}",
+                    quote(&row.schema),
+                    quote(&row.name)
+                )
+            })
+            .collect();
+        let sql = format!("SELECT pg_catalog.row_to_json(x)::text FROM ({}) AS x", parts.join(" UNION ALL "));
+        let found: Vec<Position> = session.query_json(OPERATION, &sql)?;
+        positions.extend(found.into_iter().map(|position| (position.place, position)));
+    }
+    Ok(positions)
+}
+
+fn assemble_sequences(
+    rows: Vec<SequenceRow>,
+    positions: &HashMap<usize, Position>,
+    others: &mut Vec<OtherObject>,
+) -> Vec<Sequence> {
     let mut sequences = Vec::with_capacity(rows.len());
-    for row in rows {
+    for (place, row) in rows.into_iter().enumerate() {
         let name = QualifiedName::new(row.schema, row.name);
+        // Used in the meantime, its value is the last one.
+        let position = positions.get(&place);
+        let first_value = position.filter(|position| !position.is_called).map(|position| position.last_value);
+        let used_since = position.filter(|position| position.is_called).map(|position| position.last_value);
         if !row.readable {
             others.push(other("sequence position", format!("{name}, which this role may not read"), None));
         }
@@ -105,7 +148,8 @@ fn assemble_sequences(rows: Vec<SequenceRow>, others: &mut Vec<OtherObject>) -> 
         sequences.push(Sequence {
             name,
             data_type: row.data_type,
-            last_value: row.last_value,
+            last_value: row.last_value.or(used_since),
+            first_value,
             start: row.start,
             increment: row.increment,
             min_value: row.min_value,

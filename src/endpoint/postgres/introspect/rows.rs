@@ -164,6 +164,7 @@ pub(super) struct SequenceRow {
     pub(super) cache: i64,
     pub(super) cycle: bool,
     pub(super) readable: bool,
+    pub(super) selectable: bool,
     pub(super) last_value: Option<i64>,
     pub(super) owner_schema: Option<String>,
     pub(super) owner_name: Option<String>,

@@ -121,6 +121,7 @@ fn built_in(name: &str, modifier: i32) -> Shape {
         "date" => Shape::Date,
         "json" => Shape::Json,
         "jsonb" => Shape::Jsonb,
+        "xml" => Shape::Xml,
         _ => Shape::Other,
     }
 }

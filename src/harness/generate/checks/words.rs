@@ -72,7 +72,7 @@ pub(in crate::harness::generate) fn spelling(shape: &Shape, data_type: &DataType
         }
         Shape::Uuid => "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
         Shape::Boolean => "^(true|false)$",
-        Shape::Other => match data_type.base().name.as_str() {
+        Shape::Xml | Shape::Other => match data_type.base().name.as_str() {
             "inet" => {
                 "^(([1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\\.){3}([1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])/32$"
             }

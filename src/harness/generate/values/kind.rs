@@ -103,7 +103,7 @@ pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Val
         Shape::Hstore => super::named::hstore(data_type, limits),
         Shape::Array { element, delimiter } => compound::array(data_type, element, *delimiter, limits),
         Shape::Composite(composite) => compound::composite(data_type, composite, limits),
-        Shape::Other => super::named::build(data_type, limits),
+        Shape::Xml | Shape::Other => super::named::build(data_type, limits),
     }
 }
 
