@@ -281,3 +281,88 @@ fn no_snapshot_waits_for_a_review() {
     }
     assert!(waiting.is_empty(), "accept or remove them, docs/testing.md says how: {waiting:?}");
 }
+
+/// The texts in the quotes of a source file, its tests and comments left out.
+fn literals(source: &str) -> Vec<String> {
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let characters: Vec<char> = source.chars().collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        match (characters[at], characters.get(at + 1)) {
+            ('/', Some('/')) => at += characters[at..].iter().take_while(|character| **character != '\n').count(),
+            ('\'', Some('\\')) => {
+                at += 3 + characters[at + 3..].iter().take_while(|character| **character != '\'').count()
+            }
+            ('\'', Some(_)) if characters.get(at + 2) == Some(&'\'') => at += 2,
+            ('"', _) => {
+                let mut text = String::new();
+                at += 1;
+                while at < characters.len() && characters[at] != '"' {
+                    match (characters[at], characters.get(at + 1)) {
+                        ('\\', Some('\n')) => {
+                            at += 1;
+                            while characters.get(at + 1).is_some_and(|character| character.is_whitespace()) {
+                                at += 1;
+                            }
+                        }
+                        ('\\', Some(escaped)) => {
+                            text.push(*escaped);
+                            at += 1;
+                        }
+                        (character, _) => text.push(character),
+                    }
+                    at += 1;
+                }
+                found.push(text);
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Whether people are to read it: four words of plain English, and no SQL.
+fn is_sentence(text: &str) -> bool {
+    let plain = |word: &&str| {
+        let word = word.trim_end_matches([',', ';', ':', ')', '…']).trim_start_matches('(');
+        !word.is_empty() && word.chars().all(|character| character.is_ascii_lowercase() || "'-".contains(character))
+    };
+    text.split_whitespace().filter(plain).count() >= 3
+        && !text.starts_with(['\'', ' '])
+        && !text.contains("')")
+        && !text.contains("hex(")
+}
+
+/// Every reason, note and way out that a plan can tell stands in `snapshots/sentences.txt`, to be read aloud by whoever
+/// changes one. `WHIMBREL_RECORD=1` writes the list anew.
+#[test]
+fn every_sentence_of_a_plan_is_in_the_list_that_was_read() {
+    let mut lines = String::new();
+    for (path, source) in sources("src/plan") {
+        let name = path.strip_prefix(root().join("src/plan")).expect("below it").with_extension("");
+        if name.components().any(|part| part.as_os_str() == "tests") {
+            continue;
+        }
+        let sentences: BTreeSet<String> = literals(&source).into_iter().filter(|text| is_sentence(text)).collect();
+        for sentence in sentences {
+            lines.push_str(&format!("{}: {sentence}\n", name.display()));
+        }
+    }
+    let list = root().join("snapshots/sentences.txt");
+    if std::env::var_os("WHIMBREL_RECORD").is_some() {
+        fs::write(&list, &lines).expect("the list can be written");
+    }
+    let read: BTreeSet<String> = fs::read_to_string(list).expect("the list").lines().map(str::to_owned).collect();
+    let new: Vec<&str> = lines.lines().filter(|line| !read.contains(*line)).collect();
+    assert!(
+        new.is_empty(),
+        "sentences that nobody has read yet; read them, then WHIMBREL_RECORD=1:\n{}",
+        new.join("\n")
+    );
+    // What a reader of the reports has stumbled over.
+    for words in ["plain literal", "to a column that holds", "hangs on", "holds it for invalid"] {
+        assert!(!lines.contains(words), "`{words}` is said again");
+    }
+}

@@ -51,7 +51,7 @@ impl Builder<'_> {
         plan: &TablePlan,
     ) -> Result<(String, String, Vec<String>), String> {
         if !index.valid {
-            return Err("the source itself holds it for invalid".into());
+            return Err("the source has marked it as invalid: CREATE INDEX CONCURRENTLY has failed".into());
         }
         if !matches!(index.method.as_str(), "btree" | "hash") {
             return Err(format!("SQLite has no index of the method `{}`", index.method));
@@ -96,7 +96,8 @@ impl Builder<'_> {
         }
         let name = self.room.take(&index.name);
         if name != index.name {
-            caveats.push(format!("named `{name}` in the target: index names share one room in SQLite"));
+            caveats
+                .push(format!("named `{name}` in the target: in SQLite no index is named like another one or a table"));
         }
         if index.nulls_not_distinct {
             if plain_columns.len() != index.parts.len() {

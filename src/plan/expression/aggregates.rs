@@ -166,7 +166,7 @@ impl Translator<'_> {
                     return Err(Refusal::new("it calls string_agg() with a separator that is not a literal"));
                 };
                 if !distinct.is_empty() {
-                    return Err(Refusal::new("it calls string_agg(DISTINCT …), which SQLite has not with a separator"));
+                    return Err(Refusal::new("it calls string_agg(DISTINCT …), where SQLite takes no separator"));
                 }
                 if order.is_empty() {
                     self.caveat("string_agg() without ORDER BY joins in whatever order the rows come");

@@ -144,7 +144,7 @@ impl Translator<'_> {
     /// A literal of a type; `None` where the term is no literal that can be converted now.
     fn cast_constant(&mut self, term: &Term, wanted: &Wanted, name: &DataType) -> Result<Option<Term>, Refusal> {
         let invalid =
-            |text: &str| Refusal::new(format!("it holds {} as `{name}`, which has no equal", render::text(text)));
+            |text: &str| Refusal::new(format!("it holds {} as `{name}`, which SQLite cannot hold", render::text(text)));
         if let Some(number) = term.number() {
             return Ok(match wanted {
                 Wanted::Integer { .. } => number.rescale(0).and_then(|number| number_term(number, true)),

@@ -378,8 +378,9 @@ impl Translator<'_> {
 /// A literal interval in a column's unit.
 fn duration_in(term: Term, unit: EpochUnit) -> Result<Term, Refusal> {
     let length = term.sql.parse().ok().and_then(|length| literals::microseconds_in(unit, length));
-    let length =
-        length.ok_or_else(|| Refusal::new("it compares with an interval of less than the timestamp's unit"))?;
+    let length = length.ok_or_else(|| {
+        Refusal::new("it compares with an interval of a part of the unit that the timestamp is kept in")
+    })?;
     Ok(Term { sql: length.to_string(), kind: Kind::Duration { unit }, ..term })
 }
 

@@ -161,7 +161,7 @@ impl Translator<'_> {
             self.caveat_in_view("it is computed from a column whose representation drops a part of the value")?;
         }
         let refusal = |term: &Term| {
-            Refusal::new(format!("it gives {} to a column that holds {}", term.kind.words(), kind.words()))
+            Refusal::new(format!("it computes {}, and its column keeps {}", term.kind.words(), kind.words()))
         };
         match (&term.kind, &kind) {
             (Kind::Clock { with_zone }, Kind::Epoch { unit, with_zone: other }) => {
@@ -192,7 +192,7 @@ impl Translator<'_> {
                 let text = term.text().unwrap_or_default().to_owned();
                 self.constant_as(&Term { kind: Kind::Unknown, ..term.clone() }, &kind).map_err(|_| {
                     Refusal::new(format!(
-                        "it gives the date {} to a column that holds a timestamp",
+                        "it gives the date {}, which a timestamp of its column cannot be",
                         render::text(&text)
                     ))
                 })
@@ -230,6 +230,9 @@ impl Translator<'_> {
                 Ok(Term { sql, ..term })
             }
             (Kind::Uuid | Kind::Enum { .. } | Kind::JsonText, Kind::Text) if term.kind != Kind::JsonText => Ok(term),
+            (Kind::JsonText, _) => Err(Refusal::new(
+                "it takes a text out of a JSON value by `->>`, where SQLite writes objects and arrays without blanks",
+            )),
             (Kind::Json { .. }, Kind::Json { .. }) => Ok(term),
             (a, b) if a == b => Ok(term),
             _ => Err(refusal(&term)),
@@ -252,7 +255,7 @@ impl Translator<'_> {
     /// A number in the representation of a numeric column.
     fn assign_number(&mut self, term: Term, kind: &Kind) -> Result<Term, Refusal> {
         let refusal =
-            || Refusal::new(format!("it gives {} to a column that holds {}", term.kind.words(), kind.words()));
+            || Refusal::new(format!("it computes {}, and its column keeps {}", term.kind.words(), kind.words()));
         if let Some(number) = term.number() {
             let sql = match kind {
                 Kind::Integer { .. } => number.rescale(0).map(|number| number.to_string()),
@@ -314,7 +317,7 @@ impl Translator<'_> {
         let total = days.checked_mul(86_400_000_000).and_then(|total| total.checked_add(microseconds));
         let amount = total
             .and_then(|total| literals::microseconds_in(unit, total))
-            .ok_or_else(|| Refusal::new("it moves a timestamp by less than its unit"))?;
+            .ok_or_else(|| Refusal::new("it moves a timestamp by a part of the unit that it is kept in"))?;
         let sql = if months == 0 {
             self.clock(unit)
         } else {

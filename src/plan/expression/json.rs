@@ -22,7 +22,10 @@ impl Translator<'_> {
                 render::text(&format!("$[{}]", number.unscaled))
             }
             _ => {
-                return Err(Refusal::new("it takes a member out of a JSON value by a key that is not a plain literal"));
+                return Err(Refusal::new(
+                    "it takes a member out of a JSON value by a key that is computed, counts from the end, or has quotes, backslashes or \
+                     controls in it",
+                ));
             }
         };
         if !binary {

@@ -358,12 +358,12 @@ impl Translator<'_> {
             return Err(Refusal::new("it moves a timestamp by months, which SQLite does otherwise"));
         }
         if days != 0 && with_zone {
-            self.caveat_in_view("it adds days to a `timestamptz`, which hangs on the session's time zone")?;
+            self.caveat_in_view("it adds days to a `timestamptz`, which depends on the session's time zone")?;
         }
         let total = days.checked_mul(86_400_000_000).and_then(|total| total.checked_add(microseconds));
         let amount = total
             .and_then(|total| literals::microseconds_in(unit, total))
-            .ok_or_else(|| Refusal::new("it moves a timestamp by less than its unit"))?;
+            .ok_or_else(|| Refusal::new("it moves a timestamp by a part of the unit that it is kept in"))?;
         self.error_there("a time past the range of its type", "is a number beyond it");
         let amount = if amount < 0 { format!("({amount})") } else { amount.to_string() };
         let moved = format!("{} {operator} {amount}", instant.sql);

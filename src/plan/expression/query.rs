@@ -655,7 +655,7 @@ impl Translator<'_> {
         let other = output.term("?");
         let (value, other) = self.comparable(value, other, false)?;
         if other.sql != "?" {
-            return Err(Refusal::new("it looks up a value in a subquery of another representation"));
+            return Err(Refusal::new("it compares with a subquery whose values are kept in another form"));
         }
         let not = if negated { "NOT " } else { "" };
         Ok(Term::from_parts(format!("({} {not}IN ({sql}))", value.sql), Kind::Boolean, &[&value, &other]))

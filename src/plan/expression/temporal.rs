@@ -133,7 +133,7 @@ impl Translator<'_> {
                     return Ok(seconds_of(&term, *unit));
                 }
                 self.caveat_in_view(
-                    "it takes a part of a `timestamptz`, which hangs on the session's time zone; here UTC, and only in the \
+                    "it takes a part of a `timestamptz`, which depends on the session's time zone; here UTC, and only in the \
                      years 1 to 9999",
                 )?;
                 whole_seconds(&term, *unit)
@@ -168,7 +168,7 @@ impl Translator<'_> {
             return Err(Refusal::new(format!("it uses date_trunc() on {}", term.kind.words())));
         };
         let zone = if with_zone {
-            "date_trunc() of a `timestamptz` hangs on the session's time zone; here UTC, and only in the years 1 to 9999"
+            "date_trunc() of a `timestamptz` depends on the session's time zone; here UTC, and only in the years 1 to 9999"
         } else {
             "date_trunc() works in the years 1 to 9999 only"
         };
@@ -192,7 +192,7 @@ impl Translator<'_> {
             return Err(Refusal::new("it casts a value to `date`, which SQLite does otherwise"));
         };
         self.caveat_in_view(if with_zone {
-            "the day of a `timestamptz` hangs on the session's time zone; here UTC, and only in the years 1 to 9999"
+            "the day of a `timestamptz` depends on the session's time zone; here UTC, and only in the years 1 to 9999"
         } else {
             "the day of a timestamp is known in the years 1 to 9999 only"
         })?;
