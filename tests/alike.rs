@@ -98,8 +98,8 @@ fn fate(outcome: &Outcome, object: &str) -> Fate {
 /// A value of either engine in one spelling.
 fn plain(value: &str) -> String {
     match value {
-        "t" | "true" => "1".into(),
-        "f" | "false" => "0".into(),
+        "t" | "true" => "1.0".into(),
+        "f" | "false" => "0.0".into(),
         _ => match value.parse::<f64>() {
             Ok(number) => format!("{number:?}"),
             // A `char(n)` is kept without the blanks at its end.

@@ -287,9 +287,9 @@ const CORNERS: &[Corner] = &[
     ("drops", |difference| difference.has(Oddity::Dropped)),
     ("seconds of an infinite time", |difference| difference.has(Oddity::Far)),
     ("where a NaN comes out", |difference| difference.has(Oddity::NotANumber) || difference.is_not_a_number()),
-    ("different whose texts differ", |difference| difference.has(Oddity::Spelling)),
+    ("can have different texts", |difference| difference.has(Oddity::Spelling)),
     ("a sum past 64 bits", |difference| matches!(difference.given, Answer::Error(_))),
-    ("by that text", |difference| difference.has(Oddity::Spelling)),
+    ("which SQLite sorts by its text", |difference| difference.has(Oddity::Spelling)),
     ("stops with an error", |difference| matches!(difference.expected, Answer::Error(_))),
     ("without blanks", is_json_without_blanks),
 ];
