@@ -331,6 +331,15 @@ pub struct View {
     pub definition: String,
     /// COMMENT ON VIEW.
     pub comment: Option<String>,
+    /// Whether the source passes INSERT, UPDATE or DELETE through it to its table.
+    #[serde(default)]
+    pub takes_writes: bool,
+    /// Whether it refuses rows that it would not show: WITH CHECK OPTION.
+    #[serde(default)]
+    pub checks_writes: bool,
+    /// The names of the tables with row-level security behind it.
+    #[serde(default)]
+    pub secured: Vec<String>,
 }
 
 /// A sequence.

@@ -4,6 +4,7 @@ use super::build::Builder;
 use super::expression;
 use super::names::{Room, natural, quote, quote_all};
 use super::{Caveat, ViewPlan};
+use crate::catalog::View;
 
 impl Builder<'_> {
     /// Plans the views; those whose query SQLite cannot answer in the same way are listed.
@@ -17,6 +18,7 @@ impl Builder<'_> {
             }
             match expression::view(&view.definition, self.forms()) {
                 Ok(translated) => {
+                    self.tell_of_writes_and_security(view);
                     self.caveats.extend(
                         translated.caveats.iter().map(|text| Caveat { object: object.clone(), text: text.clone() }),
                     );
@@ -59,5 +61,18 @@ impl Builder<'_> {
             names.push(taken.name);
         }
         names
+    }
+
+    /// What a view does in the source besides giving the rows of its query.
+    fn tell_of_writes_and_security(&mut self, view: &View) {
+        let mut tell = |text: String| self.caveats.push(Caveat { object: view.name.to_string(), text });
+        if view.takes_writes {
+            let checked = if view.checks_writes { ", and refuses rows that it would not show" } else { "" };
+            tell(format!("read only: PostgreSQL passes writes to it on to its table{checked}"));
+        }
+        if !view.secured.is_empty() {
+            let names: Vec<_> = view.secured.iter().map(|name| format!("`{name}`")).collect();
+            tell(format!("shows every row: in PostgreSQL the row-level security of {} hides some", names.join(", ")));
+        }
     }
 }

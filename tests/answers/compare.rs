@@ -188,7 +188,9 @@ pub fn oddities(type_name: &str, text: &str, found: &mut BTreeSet<Oddity>) {
         }
         "date" | "timestamp" | "timestamptz" => {
             let year = text.split('-').next().unwrap_or_default();
-            if text.ends_with("infinity") || text.ends_with("BC") || year.len() > 4 {
+            // A step from the last year leads out of it.
+            if text.ends_with("infinity") || text.ends_with("BC") || year.len() > 4 || ["0001", "9999"].contains(&year)
+            {
                 found.insert(Oddity::Far);
             }
             if text.contains('.') {
@@ -247,6 +249,16 @@ impl Difference {
 
     /// Whether the two are numbers that differ in their last digits.
     fn is_close(&self) -> bool {
+        self.distance().is_some_and(|(distance, size)| distance <= 1e-9 * size.max(1.0))
+    }
+
+    /// Whether the two are numbers that were rounded to different sides.
+    fn is_rounded(&self) -> bool {
+        self.distance().is_some_and(|(distance, size)| distance <= 1.0 + 1e-9 * size)
+    }
+
+    /// How far two numbers are from each other, and how large they are.
+    fn distance(&self) -> Option<(f64, f64)> {
         let expected = match &self.expected {
             Answer::Value(Some(text)) => text.parse::<f64>().ok(),
             _ => None,
@@ -257,7 +269,8 @@ impl Difference {
             Answer::Value(Value::Integer(value)) => Some(value as f64),
             _ => None,
         };
-        matches!((expected, given), (Some(a), Some(b)) if (a - b).abs() <= 1e-9 * a.abs().max(1.0))
+        let (expected, given) = (expected?, given?);
+        Some(((expected - given).abs(), expected.abs()))
     }
 
     fn is_not_a_number(&self) -> bool {
@@ -273,7 +286,8 @@ impl Difference {
 type Corner = (&'static str, fn(&Difference) -> bool);
 
 const CORNERS: &[Corner] = &[
-    ("NaN", |difference| difference.has(Oddity::NotANumber)),
+    // The difference of two infinities is one.
+    ("NaN", |difference| difference.has(Oddity::NotANumber) || difference.has(Oddity::Infinite)),
     ("ASCII", |difference| difference.has(Oddity::Unicode)),
     ("years 1 to 9999", Difference::is_far),
     ("first of two equal keys", |difference| difference.has(Oddity::EqualKeys)),
@@ -282,6 +296,8 @@ const CORNERS: &[Corner] = &[
         difference.is_boolean() && !difference.has(Oddity::NotANumber) && !difference.has(Oddity::Infinite)
     }),
     ("remainder: NaN", |difference| difference.is_not_a_number() && difference.given == Answer::Value(Value::Null)),
+    ("it rounds a number that SQLite holds in floating point", Difference::is_rounded),
+    ("it turns a number into a `numeric`", Difference::is_rounded),
     ("nearest double", |difference| difference.is_close()),
     ("last digits", |difference| difference.is_close()),
     ("drops", |difference| difference.has(Oddity::Dropped)),

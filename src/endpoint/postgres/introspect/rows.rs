@@ -79,6 +79,9 @@ pub(super) struct RelationRow {
     pub(super) definition: Option<String>,
     pub(super) parents: Option<Vec<Oid>>,
     pub(super) reads: Option<Vec<Oid>>,
+    pub(super) takes_writes: bool,
+    pub(super) checks_writes: bool,
+    pub(super) secured: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,6 +12,9 @@ pub(super) fn assemble(relations: &Relations, mut columns: HashMap<Oid, Vec<Stri
         columns: columns.remove(&row.oid).unwrap_or_default(),
         definition: statement(row.definition.as_deref().unwrap_or_default()).to_owned(),
         comment: row.comment.clone(),
+        takes_writes: row.takes_writes,
+        checks_writes: row.checks_writes,
+        secured: row.secured.clone().unwrap_or_default(),
     };
     in_creation_order(relations).into_iter().map(view).collect()
 }

@@ -32,7 +32,24 @@ SELECT row_to_json(x)::text FROM (
                 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
                                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> t.oid
                 WHERE w.ev_class = t.oid AND w.rulename = '_RETURN')
-           END AS reads
+           END AS reads,
+           CASE WHEN t.relkind = 'v' THEN pg_relation_is_updatable(t.oid, false) <> 0 ELSE false END AS takes_writes,
+           coalesce(t.relkind = 'v' AND array_to_string(t.reloptions, ',') LIKE '%check_option%', false) AS checks_writes,
+           -- The tables with row-level security behind a view.
+           CASE WHEN t.relkind = 'v' THEN
+               (WITH RECURSIVE behind (oid) AS (
+                    SELECT t.oid
+                    UNION
+                    SELECT d.refobjid
+                    FROM behind b
+                    JOIN pg_rewrite w ON w.ev_class = b.oid AND w.rulename = '_RETURN'
+                    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                                    AND d.refclassid = 'pg_class'::regclass)
+                SELECT json_agg(c.relname ORDER BY c.relname)
+                FROM behind b
+                JOIN pg_class c ON c.oid = b.oid
+                WHERE c.relrowsecurity)
+           END AS secured
     FROM pg_class t
     JOIN pg_namespace n ON n.oid = t.relnamespace
     CROSS JOIN LATERAL (SELECT CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END AS bytes) s
