@@ -166,7 +166,7 @@ fn a_column_refuses_what_its_type_refuses() {
     ] {
         for value in values.split('|') {
             let insert = format!("INSERT INTO t ({column}) VALUES ('{value}')");
-            if !(column == "any_number" && value == "1.") && !(column == "flag") {
+            if column != "flag" && !(column == "any_number" && value == "1.") {
                 assert!(run.server.try_run(insert.as_str()).is_err(), "the source takes `{value}` for {column}");
             }
             assert!(run.target.execute(&insert, []).is_err(), "the target takes `{value}` for {column}");

@@ -120,7 +120,15 @@ fn check(name: String, expression: String) -> Check {
 }
 
 fn view(name: String, definition: String) -> View {
-    View { name: QualifiedName::new("public", name), columns: vec!["a".to_owned()], definition, comment: None }
+    View {
+        name: QualifiedName::new("public", name),
+        columns: vec!["a".to_owned()],
+        definition,
+        comment: None,
+        takes_writes: false,
+        checks_writes: false,
+        secured: Vec::new(),
+    }
 }
 
 fn catalog(tables: Vec<Table>, views: Vec<View>) -> Catalog {

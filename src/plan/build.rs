@@ -10,7 +10,7 @@ use super::forms::{self, Forms};
 use super::guards;
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, Collations, QualifiedName, Sequence, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
 use crate::types::Rule;
