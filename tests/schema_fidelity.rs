@@ -679,7 +679,8 @@ fn what_refuses_a_row_says_what_is_known_of_it() {
         assert!(error.to_string().contains(object), "{error}");
         let hint = error.way_out().unwrap_or_default();
         assert!(hint.contains(known) && hint.contains("`tables.exclude_objects`"), "{error}: {hint}");
-        job.choices.tables.exclude_objects = vec!["shouted".into(), "whispered".into()];
+        let named = ["shouted", "whispered"].into_iter().filter(|name| sql.contains(name));
+        job.choices.tables.exclude_objects = named.map(str::to_owned).collect();
         migrate(&database.url(), &job).expect("a file").ensure_published().expect("the same rows");
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Builder<'a> {
     pub(super) losses: Vec<Loss>,
     pub(super) caveats: Vec<Caveat>,
     pub(super) refusals: Vec<Refusal>,
+    /// Whether the target's schema is given.
+    pub(super) is_given: bool,
     /// Names of tables, views and indexes in the target.
     pub(super) room: Room,
     /// The choices that matched something, as `section.key`.
@@ -79,6 +81,7 @@ impl<'a> Builder<'a> {
             losses: Vec::new(),
             caveats: Vec::new(),
             refusals: Vec::new(),
+            is_given: false,
             room: Room::default(),
             used: HashSet::new(),
             places: HashMap::new(),
@@ -331,7 +334,22 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn is_excluded_object(&self, table: &QualifiedName, name: &str) -> bool {
-        self.choices.tables.exclude_objects.iter().any(|pattern| pattern == name || names_column(pattern, table, name))
+        self.choices.tables.exclude_objects.iter().any(|pattern| names_object(pattern, table, name))
+    }
+
+    /// Whether a pattern names a constraint, an index or a view of the source.
+    fn names_an_object(&self, pattern: &str) -> bool {
+        let of_table = |table: &Table| {
+            let keys = table.primary_key.iter().chain(&table.unique_keys).map(|key| &key.name);
+            let checks = table.checks.iter().map(|check| &check.name);
+            let references = table.foreign_keys_of_any_part().map(|key| &key.name);
+            let domains = table.columns.iter().flat_map(|column| domain_checks(&column.data_type.shape));
+            let mut names = keys.chain(checks).chain(references).chain(table.indexes.iter().map(|index| &index.name));
+            names.any(|name| names_object(pattern, &table.name, name))
+                || domains.into_iter().any(|name| names_object(pattern, &table.name, name))
+        };
+        self.catalog.tables.iter().any(of_table)
+            || self.catalog.views.iter().any(|view| names_object(pattern, &view.name, &view.name.name))
     }
 
     fn dropped_table(&mut self, table: &QualifiedName) -> Option<String> {
@@ -372,6 +390,16 @@ impl<'a> Builder<'a> {
     /// A choice that matched nothing is most likely a typing error.
     pub(super) fn refuse_unused_choices(&mut self) {
         let choices = self.choices;
+        let excluded = choices.tables.exclude_objects.iter();
+        let of_none: Vec<_> = excluded.filter(|pattern| !self.names_an_object(pattern)).collect();
+        for pattern in of_none {
+            self.refusals.push(Refusal {
+                object: format!("`tables.exclude_objects` `{pattern}`"),
+                reason: "it matches nothing in the source".into(),
+                way_out: "correct or remove it: it names constraints, indexes and views, as `name` or `table.name`"
+                    .into(),
+            });
+        }
         let sections: [(&str, Vec<&String>); 6] = [
             ("tables.include", choices.tables.include.iter().collect()),
             ("tables.exclude", choices.tables.exclude.iter().collect()),
@@ -412,6 +440,22 @@ impl<'a> Builder<'a> {
             if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
         format!("correct or remove it; known are {}{more}", shown.join(", "))
     }
+}
+
+/// Whether a pattern of `exclude_objects` names an object of a table.
+fn names_object(pattern: &str, table: &QualifiedName, name: &str) -> bool {
+    pattern == name || names_column(pattern, table, name)
+}
+
+/// The names of the checks of a domain, and of those below it.
+fn domain_checks(shape: &Shape) -> Vec<&String> {
+    let mut names = Vec::new();
+    let mut shape = shape;
+    while let Shape::Domain(domain) = shape {
+        names.extend(domain.checks.iter().map(|check| &check.name));
+        shape = &domain.base.shape;
+    }
+    names
 }
 
 fn names_exactly(key: &str, table: &QualifiedName, column: &str) -> bool {

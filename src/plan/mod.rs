@@ -13,7 +13,9 @@ mod build;
 mod columns;
 mod constraints;
 mod equality;
+mod fit;
 mod forms;
+mod found;
 mod guards;
 mod indexes;
 mod numbers;
@@ -97,12 +99,14 @@ pub struct ColumnPlan {
     pub not_null: bool,
     /// Whether the target computes it, so that it is read back and compared but not inserted.
     pub computed: bool,
+    /// Whether the target keeps a whole REAL as an INTEGER: a given schema declares it DECIMAL, for example.
+    pub whole_as_integer: bool,
 }
 
 impl ColumnPlan {
     /// The column's codec.
     pub fn codec(&self) -> Codec {
-        Codec::new(&self.shape, self.rule)
+        Codec::new(&self.shape, self.rule).whole_as_integer(self.whole_as_integer)
     }
 }
 

@@ -138,6 +138,9 @@ impl<'a> Builder<'a> {
             };
             return Some(format!("{reason} ({stands})"));
         }
+        if self.is_given && sequence.last_value.is_some() {
+            return Some(format!("the target schema counts on from the greatest number that is there ({stands})"));
+        }
         match sequence.increment {
             1 => None,
             0.. => {

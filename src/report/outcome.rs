@@ -150,6 +150,7 @@ fn ending(outcome: &Outcome, how: &How) -> Lines {
             found if found.only_lacks_a_ledger() => {
                 "columns hold less than the source's values, and nothing keeps the rest"
             }
+            found if found.only_repeats_orphans().is_some() => "rows of the source itself have no parent",
             _ => "the copy differs from its source",
         };
         return Lines::of(format_args!("NOT PUBLISHED: {why}; the target is what it was before"));

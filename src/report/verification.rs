@@ -199,9 +199,17 @@ pub fn foreign_keys(keys: &ForeignKeys) -> Lines {
     }
     let mut text = Lines::of(format_args!("foreign keys: {} without parent", count(keys.total, "row", "rows")));
     for orphan in &keys.orphans {
-        let row = orphan.rowid.map_or_else(String::new, |rowid| format!(", rowid {rowid}"));
+        let row = orphan.place();
         let key = orphan.columns.join(", ");
-        text.line(format_args!("  table `{}`{row}: column `{key}` has no parent in `{}`", orphan.table, orphan.parent));
+        let values = orphan.values.as_ref().map_or_else(String::new, |values| format!(" = {values}"));
+        let (table, parent) = (&orphan.table, &orphan.parent);
+        text.line(format_args!("  table `{table}`{row}: column `{key}`{values} has no parent in `{parent}`"));
+    }
+    if keys.in_source && keys.total > 0 {
+        text.line(
+            "  the source has the same rows: it lets them stand (NOT VALID, disabled triggers, session_replication_role), or takes values \
+             for equal that SQLite does not",
+        );
     }
     for unusable in &keys.unusable {
         text.line(format_args!("  cannot be checked: {unusable}"));

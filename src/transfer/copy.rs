@@ -117,6 +117,7 @@ impl Reader {
         let request = ReadRequest {
             table: &table.source,
             only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
+            key: &table.key,
             columns: table
                 .columns
                 .iter()
@@ -367,13 +368,19 @@ fn refused_row(plan: &Plan, table: &TablePlan, batch: &Batch, refused: &RowRefus
             table.source.name, column.source
         ));
     }
+    if plan.given_schema {
+        return error.hint(super::finish::OF_GIVEN_SCHEMA_HINT);
+    }
     if let Some(check) = check
         && let Some(hint) = plan.known_difference(&format!("{}.{check}", table.source))
     {
         return error.hint(hint);
     }
     if !refused.message.contains("NOT NULL") && !refused.message.contains("datatype") {
-        return error.hint("leave the constraint out by its name under `tables.exclude_objects`, or choose another rule for the column");
+        return error.hint(
+            "the source holds it for true: leave the constraint out by its name under `tables.exclude_objects`, or choose \
+             another rule for the column",
+        );
     }
     error.hint("choose another rule for the column under `rules.columns`")
 }

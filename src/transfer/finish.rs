@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::sqlite::facts::{facts, published};
 use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE, Loader};
 use crate::endpoint::sqlite::snapshot::Snapshot;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
 use crate::plan::choices::Choices;
@@ -115,15 +115,15 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
         listener(Event::IndexStarted { index: index.name.clone() });
         let object = format!("index `{}` of table `{}`", index.name, table.source);
         loader.create_object(&mut list, &index.sql, &object).map_err(|error| {
-            match plan.known_difference(&index.origin) {
-                Some(hint) if error.cause().contains("constraint failed") => error.hint(hint),
-                _ => error,
-            }
+            let known = plan.known_difference(&index.origin);
+            refused_rows(loader, error, known.as_deref().unwrap_or(keys::DUPLICATES_HINT))
         })?;
     }
     for (name, sql) in &aside.statements {
         listener(Event::IndexStarted { index: name.clone() });
-        loader.create_object(&mut list, sql, &format!("`{name}`"))?;
+        loader
+            .create_object(&mut list, sql, &format!("`{name}`"))
+            .map_err(|error| refused_rows(loader, error, OF_GIVEN_SCHEMA_HINT))?;
     }
     for view in &plan.views {
         loader.create_object(&mut list, &view.sql, &format!("view `{}`", view.target))?;
@@ -131,6 +131,29 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
     loader.release_objects(list)?;
     loader.execute(&format!("PRAGMA analysis_limit = {ANALYSIS_LIMIT}; ANALYZE"), "statistics")?;
     Ok(caveats)
+}
+
+/// What there is to do where a constraint of a given schema refuses rows: nobody else may change it.
+pub(super) const OF_GIVEN_SCHEMA_HINT: &str = "the target schema says so: change it there, correct the rows in the source, or \
+                                               choose a rule for the columns under which they hold";
+
+/// Names the rows that a unique index refuses, and what there is to do.
+fn refused_rows(loader: &Loader, error: Error, hint: &str) -> Error {
+    let Some(columns) = error.cause().strip_prefix("UNIQUE constraint failed: ").map(str::to_owned) else {
+        return error;
+    };
+    let mut table = None;
+    let columns: Option<Vec<&str>> = columns
+        .split(", ")
+        .map(|part| part.split_once('.').filter(|(of, _)| table.replace(of.to_string()).is_none_or(|t| t == *of)))
+        .map(|part| part.map(|(_, column)| column))
+        .collect();
+    // Of an index over expressions SQLite tells the name only.
+    let cause = match (table, columns) {
+        (Some(table), Some(columns)) => keys::duplicates(loader.connection(), &table, &columns),
+        _ => error.cause().to_owned(),
+    };
+    Error::could_not(error.operation(), error.object(), cause).hint(hint)
 }
 
 /// Where a target came from; stored in its manifest.

@@ -114,21 +114,39 @@ fn build_one(
 
 /// Names the key that more than one row has: its representation made one of two values.
 fn duplicate(connection: &Connection, table: &TablePlan, key: &AutoIndex) -> Error {
-    let columns = quote_all(key.parts.iter().map(|(column, _)| column.as_str()));
+    let columns: Vec<&str> = key.parts.iter().map(|(column, _)| column.as_str()).collect();
+    let cause = duplicates(connection, &table.target, &columns);
+    Error::could_not("copy", format!("table `{}`", table.source), cause).hint(DUPLICATES_HINT)
+}
+
+/// What there is to do about rows that a key of the source tells apart and one of a derived target does not.
+pub(super) const DUPLICATES_HINT: &str = "choose a rule for the key's columns that keeps them apart, or leave the key out by its name under \
+     `tables.exclude_objects`; where the source has these rows twice, its own index is damaged (an update of its \
+     collations does that): REINDEX there tells them";
+
+/// Tells the rows that a unique key over those columns does not take.
+pub(super) fn duplicates(connection: &Connection, table: &str, columns: &[&str]) -> String {
+    let list = quote_all(columns.iter().copied());
+    let values: Vec<_> = columns.iter().map(|column| format!("quote({})", quote(column))).collect();
+    let some: Vec<_> = columns.iter().map(|column| format!("{} IS NOT NULL", quote(column))).collect();
     let sql = format!(
-        "SELECT json_array({columns}), count(*) FROM {} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1",
-        quote(&table.target)
+        "SELECT {}, count(*) FROM {} WHERE {} GROUP BY {list} HAVING count(*) > 1 LIMIT 1",
+        values.join(" || ', ' || "),
+        quote(table),
+        some.join(" AND "),
     );
     let found = connection.query_row(&sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)));
-    let cause = match found {
-        Ok((value, rows)) => format!("{rows} rows have the key {columns} = {value}, as the target represents it"),
-        Err(_) => format!("two rows have the same key ({columns}), as the target represents it"),
-    };
-    Error::could_not("copy", format!("table `{}`", table.source), cause).hint(
-        "choose a rule for the key's columns that keeps them apart, or leave the key out by its name under \
-         `tables.exclude_objects`",
-    )
+    match found {
+        Ok((value, rows)) => {
+            let value: String = value.chars().take(VALUE_CHARS_MAX).collect();
+            format!("{rows} rows have the key ({list}) = ({value}), as the target represents it")
+        }
+        Err(_) => format!("two rows have the same key ({list}), as the target represents it"),
+    }
 }
+
+/// Longer keys are cut when they are shown, in characters.
+const VALUE_CHARS_MAX: usize = 200;
 
 /// An AUTOINCREMENT key goes on from the rows, or from the source's sequence where that is ahead of them. Where it is behind
 /// them, the source gives another number next, and that is told.

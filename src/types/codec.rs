@@ -37,6 +37,8 @@ pub struct Codec {
     wire: Wire,
     /// The digits behind the point of every value of the column, where its type fixes them.
     scale: Option<u16>,
+    /// Whether the column keeps a whole REAL as an INTEGER.
+    whole_as_integer: bool,
 }
 
 impl Codec {
@@ -50,7 +52,14 @@ impl Codec {
             Shape::Numeric { precision_and_scale: Some((_, scale)) } => u16::try_from((*scale).max(0)).ok(),
             _ => None,
         };
-        Codec { rule, wire: Wire::of(shape), shape: shape.clone(), scale }
+        Codec { rule, wire: Wire::of(shape), shape: shape.clone(), scale, whole_as_integer: false }
+    }
+
+    /// The same for a column that keeps a whole REAL as an INTEGER, as one of NUMERIC affinity does.
+    #[must_use]
+    pub fn whole_as_integer(mut self, yes: bool) -> Self {
+        self.whole_as_integer = yes;
+        self
     }
 
     /// The column's rule.
@@ -80,6 +89,16 @@ impl Codec {
         field.map_or(Ok(Cell::Null), |field| self.wire.decode(field))
     }
 
+    /// Decodes a field of the source that is its output function's text; `None` is NULL.
+    ///
+    /// # Errors
+    /// When the text is not one that the type has.
+    pub fn decode_text<'a>(&self, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
+        let Some(field) = field else { return Ok(Cell::Null) };
+        let text = std::str::from_utf8(field).map_err(|_| WireError::NotUtf8)?;
+        text::read(&self.shape, text).ok_or(WireError::Malformed)
+    }
+
     /// What the target's record gets for a cell, and whether that holds all of it.
     pub fn place<'c>(&self, cell: &'c Cell<'_>) -> Placed<'c> {
         match (self.rule, cell) {
@@ -89,7 +108,7 @@ impl Codec {
             }
             (Rule::Integer, Cell::Int(value)) => Placed::exactly(Stored::Integer(*value)),
             (Rule::Boolean, Cell::Bool(value)) => Placed::exactly(Stored::Integer(i64::from(*value))),
-            (Rule::Real, Cell::Float(value)) => place_float(*value),
+            (Rule::Real, Cell::Float(value)) => self.as_kept(place_float(*value)),
             (Rule::DecimalInteger | Rule::DecimalReal | Rule::DecimalText, Cell::Decimal(value)) => {
                 self.place_decimal(value)
             }
@@ -130,6 +149,17 @@ impl Codec {
         }
     }
 
+    /// A number as a column keeps it: SQLite makes a whole REAL an INTEGER within these ends.
+    fn as_kept<'c>(&self, placed: Placed<'c>) -> Placed<'c> {
+        let Placed { stored: Stored::Real(real), exact } = placed else { return placed };
+        let whole = real as i64;
+        let is_whole = whole as f64 == real && whole != i64::MIN && whole != i64::MAX;
+        match self.whole_as_integer && is_whole {
+            true => Placed { stored: Stored::Integer(whole), exact },
+            false => placed,
+        }
+    }
+
     fn place_decimal<'c>(&self, value: &Decimal) -> Placed<'c> {
         let whole = || -> Option<i64> { if value.scale() == 0 { value.unscaled() } else { None } };
         match self.rule {
@@ -141,7 +171,7 @@ impl Codec {
                 let stored = real_of(value);
                 let exact = matches!(stored, Stored::Real(real)
                     if decimal_of(real, self.scale.unwrap_or(0)).as_ref() == Some(value));
-                Placed { stored, exact }
+                self.as_kept(Placed { stored, exact })
             }
             _ => Placed::exactly(owned_text(value.to_string())),
         }
@@ -174,6 +204,14 @@ impl Codec {
     /// The cell that a stored value stands for. Never fails: a value that the rule cannot have written becomes
     /// [`Cell::Foreign`], which equals no cell of a source.
     pub fn load<'v>(&self, stored: Stored<'v>) -> Cell<'v> {
+        let stored = match (self.rule, stored) {
+            (Rule::Real | Rule::DecimalReal, Stored::Integer(whole))
+                if self.whole_as_integer && whole as f64 as i64 == whole =>
+            {
+                Stored::Real(whole as f64)
+            }
+            (_, stored) => stored,
+        };
         let loaded = match (self.rule, &stored) {
             (_, Stored::Null) => Some(Cell::Null),
             (Rule::Integer, Stored::Integer(value)) => Some(Cell::Int(*value)),

@@ -63,7 +63,7 @@ impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WireError::NotUtf8 => f.write_str("the text is not valid UTF-8"),
-            WireError::Malformed => f.write_str("the binary field does not have the form of its type"),
+            WireError::Malformed => f.write_str("the field does not have the form of its type"),
         }
     }
 }

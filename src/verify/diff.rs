@@ -158,6 +158,7 @@ pub(super) fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest
     ReadRequest {
         table: &table.source,
         only: matches!(table.kind, TableKind::Ordinary),
+        key: &table.key,
         columns: table
             .columns
             .iter()

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::{Plan, TablePlan};
-use crate::quote::quote;
+use crate::quote::{quote, quote_all};
 use crate::value::{RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
@@ -32,7 +32,7 @@ use record::Difference;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use structure::{Depth, ForeignKeys, Integrity};
+use structure::{Depth, ForeignKeys, Integrity, Orphan};
 
 /// How much is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -153,6 +153,13 @@ impl Verification {
         !self.is_sound() && Verification { inexact_allowed: true, ..self.clone() }.is_sound()
     }
 
+    /// What there is to do where nothing was found but rows without their parent, which the source has as well.
+    pub fn only_repeats_orphans(&self) -> Option<String> {
+        let keys = self.foreign_keys.as_ref().filter(|keys| keys.in_source && !keys.is_sound())?;
+        let is_all = Verification { foreign_keys: None, ..self.clone() }.is_sound() && keys.unusable.is_empty();
+        is_all.then(|| keys.way_out())
+    }
+
     /// Nothing but rows of the project's checks was found, if that.
     pub fn is_sound_but_for_checks(&self) -> bool {
         self.is_sound_but_for_inexact_values() && (self.inexact_allowed || self.inexact.is_empty())
@@ -193,7 +200,15 @@ impl Verification {
             found.push(count(lost, "value is more than its column holds", "values are more than their columns hold"));
         }
         if let Some(keys) = self.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
-            found.push(count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"));
+            found.push(match keys.in_source && keys.unusable.is_empty() {
+                true => {
+                    let of_source = "of the source itself";
+                    let rows = count(keys.total, "row", "rows");
+                    let has = if keys.total == 1 { "has" } else { "have" };
+                    format!("{rows} {of_source} {has} no parent{}", keys.first())
+                }
+                false => count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"),
+            });
         }
         if let Some(integrity) = self.integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
             found.push(count(integrity.total, "integrity finding", "integrity findings"));
@@ -202,7 +217,11 @@ impl Verification {
             found.push(format!("check `{}` found {}", check.file, count(check.violations, "row", "rows")));
         }
         let error = Error::differs("verify", "", found.join(", "));
-        Err(if self.only_lacks_a_ledger() { error.hint(inexact::WAY_OUT) } else { error })
+        Err(match (self.only_lacks_a_ledger(), self.only_repeats_orphans()) {
+            (true, _) => error.hint(inexact::WAY_OUT),
+            (_, Some(way_out)) => error.hint(way_out),
+            _ => error,
+        })
     }
 }
 
@@ -291,7 +310,12 @@ pub fn verify(
         inexact_allowed: request.allow_inexact,
     };
     if level >= Level::Full {
-        verification.foreign_keys = Some(structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?);
+        let mut keys = structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?;
+        keys.orphans.iter_mut().for_each(|orphan| orphan.origin = origin_of(orphan, plan));
+        let planned = |name: &str| plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));
+        keys.in_source = verification.tables.iter().all(|table| table.same_values == Some(true))
+            && keys.orphans.iter().all(|orphan| planned(&orphan.table) && planned(&orphan.parent));
+        verification.foreign_keys = Some(keys);
         verification.integrity = Some(structure::integrity_of(&connection, quoted(path), Depth::Full, SHOWN_MAX)?);
         if let Some(folder) = request.checks {
             match checks::run_folder_on(&connection, folder, SHOWN_MAX) {
@@ -301,6 +325,18 @@ pub fn verify(
         }
     }
     Ok(verification)
+}
+
+/// The source's foreign key that a derived target has over those columns.
+fn origin_of(orphan: &Orphan, plan: &Plan) -> Option<String> {
+    let table = plan.tables.iter().find(|table| table.target == orphan.table)?;
+    let over = format!(
+        "FOREIGN KEY ({}) REFERENCES {} ",
+        quote_all(orphan.columns.iter().map(String::as_str)),
+        quote(&orphan.parent)
+    );
+    let mut keys = table.ddl.iter().flat_map(|ddl| &ddl.constraints);
+    keys.find(|piece| piece.kind == "foreign key" && piece.sql.contains(&over)).map(|piece| piece.origin.clone())
 }
 
 /// The finished file while it is verified.
@@ -324,7 +360,7 @@ fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Err
         objects: vec![told.clone()],
         record: Vec::new(),
         manifest_digest: None,
-        foreign_keys: full.then(|| ForeignKeys { orphans: Vec::new(), total: 0, unusable: vec![error.cause().into()] }),
+        foreign_keys: full.then(|| ForeignKeys { unusable: vec![error.cause().into()], ..ForeignKeys::default() }),
         integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
         checks: Vec::new(),
         not_checked: not_checked(request),

@@ -95,6 +95,7 @@ fn inexact_columns(source: &mut dyn Source, table: &TablePlan, codecs: &[Codec])
 fn held<'p>(mut request: ReadRequest<'p>, inexact: &[bool]) -> ReadRequest<'p> {
     let mut places = inexact.iter();
     request.columns.retain(|_| places.next() == Some(&false));
+    request.key = &[];
     request
 }
 

@@ -3,17 +3,21 @@
 //! Invariants: the file is opened again and only read. Every list is bounded, every total is exact, except where
 //! SQLite itself stops counting (see `MESSAGES_COUNTED_MAX`), and then the report says so.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::error::{Kind, Result};
+use crate::quote::quote;
+use crate::value::{Stored, row_key};
 
 /// SQLite is asked to stop after so many messages: a file with more is beyond counting.
 pub const MESSAGES_COUNTED_MAX: u64 = 1_000_000;
@@ -42,7 +46,7 @@ pub struct Integrity {
 }
 
 /// A row whose parent is missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Orphan {
     /// The table that refers.
     pub table: String,
@@ -52,10 +56,16 @@ pub struct Orphan {
     pub parent: String,
     /// The columns of the key, in its order.
     pub columns: Vec<String>,
+    /// The row's own key, where it can be told.
+    pub row: Option<String>,
+    /// Its values in these columns, where they can be told.
+    pub values: Option<String>,
+    /// The foreign key in the source, where it is known to have one.
+    pub origin: Option<String>,
 }
 
 /// What SQLite says about the foreign keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ForeignKeys {
     /// The first rows without their parent.
     pub orphans: Vec<Orphan>,
@@ -63,6 +73,8 @@ pub struct ForeignKeys {
     pub total: u64,
     /// Keys that cannot be checked, with the reason: the parent has no unique index that fits, for example.
     pub unusable: Vec<String>,
+    /// Every value of the tables is that of the source: it has the same rows.
+    pub in_source: bool,
 }
 
 impl Integrity {
@@ -72,7 +84,41 @@ impl Integrity {
     }
 }
 
+impl Orphan {
+    /// The row, as part of a sentence: `, row [2]`.
+    pub fn place(&self) -> String {
+        match (&self.row, self.rowid) {
+            (Some(row), _) => format!(", row {row}"),
+            (None, Some(rowid)) => format!(", rowid {rowid}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
 impl ForeignKeys {
+    /// The first row, as part of a sentence: ` (table `c`, row [2]: `p` = [99] is not in `p`)`.
+    pub(super) fn first(&self) -> String {
+        let Some(orphan) = self.orphans.first() else { return String::new() };
+        let Orphan { table, columns, values, parent, .. } = orphan;
+        let values = values.as_ref().map_or_else(String::new, |values| format!(" = {values}"));
+        format!(" (table `{table}`{}: `{}`{values} is not in `{parent}`)", orphan.place(), columns.join(", "))
+    }
+
+    /// What there is to do about rows that are the source's own.
+    pub(super) fn way_out(&self) -> String {
+        let mut names: Vec<_> = self.orphans.iter().filter_map(|orphan| orphan.origin.as_deref()).collect();
+        names.dedup();
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        match names.as_slice() {
+            [] => "correct the rows in the source, or change the foreign key in the target schema".to_owned(),
+            _ => format!(
+                "correct the rows in the source, or leave the foreign key out by its name under \
+                 `tables.exclude_objects`: {}",
+                names.join(", ")
+            ),
+        }
+    }
+
     /// Nothing was found, and everything could be checked.
     pub fn is_sound(&self) -> bool {
         self.total == 0 && self.unusable.is_empty()
@@ -177,7 +223,7 @@ pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> 
     match open(path, cancel) {
         Err(error) if error.kind() == Kind::Differs => {
             let unusable = vec![error.cause().to_owned()];
-            Ok(ForeignKeys { orphans: Vec::new(), total: 0, unusable })
+            Ok(ForeignKeys { unusable, ..ForeignKeys::default() })
         }
         opened => foreign_keys_of(&opened?, quoted(path), shown_max),
     }
@@ -189,11 +235,15 @@ pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> 
 ///
 /// When the check itself fails. Damage is a key that cannot be checked.
 pub fn foreign_keys_of(connection: &Connection, object: impl Display, shown_max: usize) -> Result<ForeignKeys> {
-    let mut found = ForeignKeys { orphans: Vec::new(), total: 0, unusable: Vec::new() };
+    let mut found = ForeignKeys::default();
     match check_foreign_keys(connection, &object, shown_max, &mut found) {
         // A damaged file tells as much as it can.
         Err(error) if error.kind() == Kind::Differs => found.unusable.push(error.cause().to_owned()),
         outcome => outcome?,
+    }
+    for orphan in &mut found.orphans {
+        // A name that hides the row's number, or damage: the number is told all the same.
+        let _ = show(connection, orphan);
     }
     Ok(found)
 }
@@ -228,7 +278,8 @@ fn check_foreign_keys(
             if found.orphans.len() < shown_max {
                 let key: i64 = row.get(3)?;
                 let columns = keys.iter().filter(|(id, _)| *id == key).map(|(_, column)| column.clone()).collect();
-                found.orphans.push(Orphan { table: row.get(0)?, rowid: row.get(1)?, parent: row.get(2)?, columns });
+                let (table, rowid, parent) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                found.orphans.push(Orphan { table, rowid, parent, columns, ..Orphan::default() });
             }
             Ok(())
         });
@@ -249,6 +300,42 @@ fn check_foreign_keys(
     }
     Ok(())
 }
+
+/// Looks up the row's key and values.
+fn show(connection: &Connection, orphan: &mut Orphan) -> rusqlite::Result<()> {
+    let Some(rowid) = orphan.rowid else { return Ok(()) };
+    let mut key: Vec<(i64, String)> = Vec::new();
+    run(connection, &format!("PRAGMA main.table_xinfo({})", quote(&orphan.table)), |row| {
+        key.push((row.get(5)?, row.get(1)?));
+        Ok(())
+    })?;
+    key.retain(|(place, _)| *place > 0);
+    key.sort();
+    let shown: Vec<_> = key.iter().map(|(_, name)| name).chain(&orphan.columns).map(|name| quote(name)).collect();
+    let sql = format!("SELECT {} FROM main.{} WHERE rowid = {rowid}", shown.join(", "), quote(&orphan.table));
+    run(connection, &sql, |row| {
+        let value = |place: usize| Ok::<_, rusqlite::Error>(shown_value(row.get_ref(place)?));
+        let values = (0..shown.len()).map(value).collect::<Result<Vec<_>, _>>()?;
+        let (own, of_key) = values.split_at(key.len());
+        orphan.row = (!own.is_empty()).then(|| row_key(own.iter().cloned()));
+        orphan.values = Some(row_key(of_key.iter().cloned()));
+        Ok(())
+    })
+}
+
+/// A value for a message; one that is long is cut.
+fn shown_value(value: ValueRef<'_>) -> Stored<'static> {
+    match value {
+        ValueRef::Null => Stored::Null,
+        ValueRef::Integer(value) => Stored::Integer(value),
+        ValueRef::Real(value) => Stored::Real(value),
+        ValueRef::Text(value) => Stored::Text(Cow::Owned(value[..value.len().min(SHOWN_BYTES_MAX)].to_vec())),
+        ValueRef::Blob(value) => Stored::Blob(Cow::Owned(value[..value.len().min(SHOWN_BYTES_MAX)].to_vec())),
+    }
+}
+
+/// Longer values are cut when they are shown.
+const SHOWN_BYTES_MAX: usize = 100;
 
 fn run(
     connection: &Connection,
@@ -323,8 +410,15 @@ mod tests {
              INSERT INTO \"c h\" VALUES (7, 1, 2, NULL), (8, 3, 4, NULL), (9, NULL, 4, NULL)",
         );
         let found = foreign_keys(&path, 1, &running()).unwrap();
-        let orphan =
-            Orphan { table: "c h".into(), rowid: Some(7), parent: "p".into(), columns: vec!["px".into(), "py".into()] };
+        let orphan = Orphan {
+            table: "c h".into(),
+            rowid: Some(7),
+            parent: "p".into(),
+            columns: vec!["px".into(), "py".into()],
+            row: Some("[7]".into()),
+            values: Some("[1,2]".into()),
+            origin: None,
+        };
         assert_eq!((found.total, found.orphans.as_slice()), (2, [orphan].as_slice()));
         assert_eq!(found.unusable.len(), 1, "{found:?}");
         assert!(found.unusable[0].starts_with("table `d`: foreign key mismatch"), "{found:?}");

@@ -17,5 +17,6 @@ pub mod staging;
 mod statement;
 pub mod target_lock;
 pub mod version;
+pub mod written;
 
 pub use batch::{Batch, LedgerEntry};

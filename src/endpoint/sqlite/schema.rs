@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::quote::quote;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// A SQLite schema read back from the file that has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,18 +31,37 @@ pub struct TargetTable {
     pub key: Vec<String>,
     /// The columns of each unique key and unique index without condition, the primary key included.
     pub unique: Vec<Vec<String>>,
-    /// The columns of each index, in order.
-    pub indexes: Vec<Vec<String>>,
+    /// Its indexes, those behind keys among them.
+    pub indexes: Vec<TargetIndex>,
     /// Its foreign keys.
     pub foreign_keys: Vec<TargetForeignKey>,
     /// Whether its rows have no rowid.
     pub without_rowid: bool,
+    /// STRICT: a column takes the values of its type only.
+    pub strict: bool,
+    /// Its definition.
+    pub sql: String,
     /// How many rows there are.
     pub rows: u64,
 }
 
+/// An index of such a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetIndex {
+    /// Its name.
+    pub name: String,
+    /// Its key columns in order; `None` stands for an expression.
+    pub columns: Vec<Option<String>>,
+    /// UNIQUE.
+    pub unique: bool,
+    /// It has a condition.
+    pub partial: bool,
+    /// Its definition; empty for one that backs a key.
+    pub sql: String,
+}
+
 /// A column of such a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetColumn {
     /// Its name.
     pub name: String,
@@ -55,6 +75,8 @@ pub struct TargetColumn {
     pub has_default: bool,
     /// GENERATED.
     pub generated: bool,
+    /// It is the rowid itself.
+    pub is_rowid: bool,
 }
 
 /// A foreign key of such a table.
@@ -79,8 +101,12 @@ pub fn read_schema(connection: &Connection) -> Result<TargetSchema> {
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
+    // Tables and indexes share one room of names.
+    let mut statements = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
+    let definitions: HashMap<String, String> =
+        statements.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
     let mut list = connection.prepare(
-        "SELECT name, type, wr FROM pragma_table_list
+        "SELECT name, type, wr, strict FROM pragma_table_list
          WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
          ORDER BY name",
     )?;
@@ -89,7 +115,12 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
     while let Some(row) = rows.next()? {
         let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
         match kind.as_str() {
-            "table" => schema.tables.push(table(connection, name, row.get(2)?)?),
+            "table" => {
+                let (without_rowid, strict) = (row.get(2)?, row.get(3)?);
+                let sql = definitions.get(&name).cloned().unwrap_or_default();
+                let named = TargetTable { name, without_rowid, strict, sql, ..Default::default() };
+                schema.tables.push(table(connection, named, &definitions)?);
+            }
             "view" => schema.views.push(name),
             _ => {}
         }
@@ -102,8 +133,11 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
     Ok(schema)
 }
 
-fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite::Result<TargetTable> {
-    let mut table = TargetTable { name, without_rowid, ..TargetTable::default() };
+fn table(
+    connection: &Connection,
+    mut table: TargetTable,
+    definitions: &HashMap<String, String>,
+) -> rusqlite::Result<TargetTable> {
     let mut key: Vec<(i64, String)> = Vec::new();
     let mut columns = connection
         .prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
@@ -123,42 +157,47 @@ fn table(connection: &Connection, name: String, without_rowid: bool) -> rusqlite
             optional: !not_null || default.is_some(),
             has_default: default.is_some(),
             generated: hidden > 1,
+            is_rowid: false,
         });
     }
     key.sort();
     table.key = key.into_iter().map(|(_, column)| column).collect();
     let rowid_alias = table.key.len() == 1
+        && !table.without_rowid
         && table.columns.iter().any(|c| c.name == table.key[0] && c.declared_type.eq_ignore_ascii_case("INTEGER"));
     if rowid_alias {
         for column in table.columns.iter_mut().filter(|column| column.name == table.key[0]) {
             column.not_null = true;
             column.optional = true;
             column.has_default = true;
+            column.is_rowid = true;
         }
     }
     if !table.key.is_empty() {
         table.unique.push(table.key.clone());
     }
-    read_indexes(connection, &mut table)?;
+    read_indexes(connection, &mut table, definitions)?;
     read_foreign_keys(connection, &mut table)?;
     let count = format!("SELECT count(*) FROM {}", quote(&table.name));
     table.rows = connection.query_row(&count, [], |row| row.get::<_, i64>(0))?.unsigned_abs();
     Ok(table)
 }
 
-fn read_indexes(connection: &Connection, table: &mut TargetTable) -> rusqlite::Result<()> {
+fn read_indexes(
+    connection: &Connection,
+    table: &mut TargetTable,
+    definitions: &HashMap<String, String>,
+) -> rusqlite::Result<()> {
     let mut list = connection.prepare("SELECT name, \"unique\", partial FROM pragma_index_list(?1) ORDER BY name")?;
     let mut parts = connection.prepare("SELECT name FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
     let mut rows = list.query([&table.name])?;
     while let Some(row) = rows.next()? {
         let (name, unique, partial): (String, bool, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let columns: Vec<Option<String>> = parts.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        // A part without a name is an expression.
-        let Some(columns) = columns.into_iter().collect::<Option<Vec<_>>>() else { continue };
-        if unique && !partial {
-            table.unique.push(columns.clone());
-        }
-        table.indexes.push(columns);
+        let plain = columns.iter().cloned().collect::<Option<Vec<_>>>().filter(|_| unique && !partial);
+        table.unique.extend(plain);
+        let sql = definitions.get(&name).cloned().unwrap_or_default();
+        table.indexes.push(TargetIndex { name, columns, unique, partial, sql });
     }
     Ok(())
 }

@@ -277,6 +277,7 @@ mod tests {
             remainder: None,
             not_null: false,
             computed: false,
+            whole_as_integer: false,
         }
     }
 

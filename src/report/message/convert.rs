@@ -324,8 +324,16 @@ impl From<&verify::structure::ForeignKeys> for ForeignKeys {
             rowid: orphan.rowid,
             parent: orphan.parent.clone(),
             columns: orphan.columns.clone(),
+            row: orphan.row.clone(),
+            values: orphan.values.clone(),
+            origin: orphan.origin.clone(),
         });
-        ForeignKeys { total: keys.total, orphans: orphans.collect(), unusable: keys.unusable.clone() }
+        ForeignKeys {
+            total: keys.total,
+            orphans: orphans.collect(),
+            unusable: keys.unusable.clone(),
+            in_source: keys.in_source && keys.total > 0,
+        }
     }
 }
 

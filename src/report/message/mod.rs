@@ -395,6 +395,9 @@ pub struct ForeignKeys {
     pub orphans: Vec<Orphan>,
     /// Keys that cannot be checked, with the reason.
     pub unusable: Vec<String>,
+    /// The source has the same rows; not there where it has not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_source: bool,
 }
 
 /// A row without its parent.
@@ -409,6 +412,15 @@ pub struct Orphan {
     pub parent: String,
     /// The columns of the key.
     pub columns: Vec<String>,
+    /// The row's own key; `null` where it cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<String>,
+    /// Its values in these columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
+    /// The foreign key in the source, `schema.table.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// Messages of SQLite: the first, and how many.
