@@ -529,23 +529,67 @@ fn json_deeper_than_sqlite_reads_is_named_with_its_row() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_named() {
+fn bytes_that_are_no_text_are_named_by_row_and_column_with_a_way_to_correct_them() {
     let server = shared().expect("a PostgreSQL server");
-    let name = format!("whimbrel_ascii_{}", std::process::id());
-    let mut administrator = Server::connect(server.admin_url());
-    administrator
-        .run(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"));
-    let url = server.url(&name);
-    let outcome = std::panic::catch_unwind(|| {
-        let mut ascii = Server::connect(&url);
-        ascii.run("CREATE TABLE notes (id integer PRIMARY KEY, body text)");
-        ascii.run(r"INSERT INTO notes VALUES (1, 'plain'), (2, E'\xc3\xa9'), (3, E'caf\xe9')");
-        drop(ascii);
-        migrate_fails(&url)
-    });
-    administrator.run(format!("DROP DATABASE {name} WITH (FORCE)"));
-    let error = outcome.expect("the test itself");
-    tells(&error, &["table `public.notes`", "invalid byte sequence", "0xe9", "convert the value", "`drop`"]);
+    for (encoding, table, named, correction) in [
+        (
+            "SQL_ASCII",
+            r"CREATE TABLE notes (id integer PRIMARY KEY, body text);
+              INSERT INTO notes VALUES (1, 'plain'), (2, E'\xc3\xa9'), (3, E'caf\xe9')",
+            &["table `public.notes`, row [3], column `body`", r"`caf\xe9`"][..],
+            "UPDATE \"public\".\"notes\" SET \"body\" = convert_from(convert(convert_to(\"body\", 'SQL_ASCII'), 'LATIN1', \
+             'UTF8'), 'SQL_ASCII') WHERE",
+        ),
+        (
+            "SQL_ASCII",
+            r"CREATE TABLE words (word text PRIMARY KEY, parts text[]); INSERT INTO words VALUES ('a', ARRAY['b', E'\xff'])",
+            &[r#"table `public.words`, row ["a"], column `parts`"#, r"`{b,\xff}`"],
+            "convert_from(",
+        ),
+        (
+            "SQL_ASCII",
+            r"CREATE TABLE words (word text PRIMARY KEY); INSERT INTO words VALUES ('a'), (E'\xfe')",
+            &[r#"table `public.words`, row ["\\xfe"], column `word`"#],
+            "convert_from(",
+        ),
+        (
+            "SQL_ASCII",
+            r"CREATE TABLE loose (a text, b text); INSERT INTO loose VALUES ('1', '2'), ('3', E'\xe4')",
+            &["table `public.loose`, row 2 of the scan, column `b`"],
+            "convert_from(",
+        ),
+        (
+            "WIN1252",
+            "CREATE TABLE \"Größe\" (id integer PRIMARY KEY, \"é\" text, since interval, b text);
+             INSERT INTO \"Größe\" VALUES (1, 'é', '1 day', 'x'), (7, 'é', '1 day', E'a\\x81b')",
+            &["table `public.Größe`, row [7], column `b`", r"`a\x81b`"],
+            "the character of WIN1252 has no counterpart in Unicode",
+        ),
+    ] {
+        let name = format!("whimbrel_bytes_{}", std::process::id());
+        let mut administrator = Server::connect(server.admin_url());
+        administrator.run(format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        ));
+        let url = server.url(&name);
+        let outcome = std::panic::catch_unwind(|| {
+            Server::connect(&url).run(table);
+            let error = migrate_fails(&url);
+            let hint = error.way_out().unwrap_or_default().to_owned();
+            if let Some((_, rest)) = hint.split_once("`UPDATE ").filter(|_| table.contains("notes")) {
+                Server::connect(&url).run(format!("UPDATE {} id = 3", rest.split_once('…').expect("a place").0));
+                let directory = tempfile::tempdir().expect("a directory");
+                let path = directory.path().join("app.db");
+                migrate(&url, &Job::new(&path)).expect("a run").ensure_published().expect("a file");
+                let target = Connection::open(path).expect("the target");
+                assert_eq!(count(&target, "SELECT count(*) FROM notes WHERE body IN ('café', 'é')"), 2);
+            }
+            error
+        });
+        administrator.run(format!("DROP DATABASE {name} WITH (FORCE)"));
+        let error = outcome.expect("the test itself");
+        tells(&error, &[named, &[correction, "`drop."]].concat());
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub fn decoded(source: &mut PostgresSource) -> Vec<Decoded> {
         let columns = table.columns.iter().zip(&codecs);
         let columns =
             columns.map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() }).collect();
-        let request = ReadRequest { table: &table.source, only: true, columns };
+        let request = ReadRequest { table: &table.source, only: true, columns, key: &[] };
         let mut values = Vec::new();
         source
             .read(&request, &mut |cells| {

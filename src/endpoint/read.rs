@@ -21,6 +21,8 @@ pub struct ReadRequest<'p> {
     pub only: bool,
     /// The columns, in the order in which the cells come.
     pub columns: Vec<ReadColumn<'p>>,
+    /// The places of those that name a row in a message; empty where rows are told by their number.
+    pub key: &'p [usize],
 }
 
 /// Takes one row: its cells in the order of the request, valid until it returns.

@@ -24,7 +24,7 @@ fn sum(source: &mut PostgresSource, schema: &str, name: &str) -> whimbrel::Resul
     let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
     let only = found.is_some_and(|table| matches!(table.kind, whimbrel::catalog::TableKind::Ordinary));
     let mut sum = 0;
-    source.read(&ReadRequest { table: &name, only, columns }, &mut |cells| {
+    source.read(&ReadRequest { table: &name, only, columns, key: &[] }, &mut |cells| {
         if let Cell::Int(value) = &cells[0] {
             sum += value;
         }
@@ -43,6 +43,7 @@ fn read(url: &str) -> whimbrel::Result<BTreeMap<String, (i64, u64)>> {
             table: &table.name,
             only: matches!(table.kind, whimbrel::catalog::TableKind::Ordinary),
             columns: vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }],
+            key: &[],
         };
         let (mut sum, mut rows) = (0, 0);
         source.read(&request, &mut |cells| {
@@ -203,7 +204,7 @@ fn a_schema_that_is_renamed_does_not_lead_to_another_relation() {
     let table = catalog.table(&QualifiedName::new("s", "a")).unwrap();
     let column = &table.columns[0];
     let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
-    let request = ReadRequest { table: &table.name, only: true, columns };
+    let request = ReadRequest { table: &table.name, only: true, columns, key: &[] };
     let error = source.read(&request, &mut |_| Ok(())).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -228,7 +229,7 @@ fn a_partition_that_is_made_behind_the_snapshot_has_no_part_in_it() {
     let column = &table.columns[0];
     let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
     let mut rows = 0;
-    let request = ReadRequest { table: &table.name, only: false, columns };
+    let request = ReadRequest { table: &table.name, only: false, columns, key: &[] };
     source
         .read(&request, &mut |_| {
             rows += 1;
@@ -253,6 +254,50 @@ fn the_owners_functions_in_indexes_are_not_run_by_reading_a_table() {
         "the planner runs it"
     );
     assert_eq!(read(&url).unwrap()["a"], (1, 1));
+}
+
+#[test]
+fn rows_of_ordinary_tables_depend_on_none_of_their_functions() {
+    // The search path is pinned, and f2 names f1 without its schema: wherever a planner inlines it, the statement fails.
+    let wide = "a bigint, since interval, at time, net inet, parts text[], note text, real real, born date, raw bytea";
+    let row = r"1, '1 day', '12:00', '10.0.0.1', ARRAY['a,b', NULL, E'c\td'], E'tab\t line\n return\r back\\slash \\N é', 'NaN', '0044-03-15 BC', '\x00ff'";
+    let database = database(&format!(
+        "CREATE FUNCTION f1(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'select $1';
+         CREATE FUNCTION f2(bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'select f1($1)';
+         CREATE TABLE plain (a bigint DEFAULT f2(7) CHECK (f2(a) > 0)); INSERT INTO plain VALUES (1); CREATE INDEX ON plain (f2(a));
+         CREATE TABLE wide ({wide}); INSERT INTO wide VALUES ({row}), (2, NULL, NULL, NULL, NULL, '', 0, NULL, '');
+         CREATE INDEX ON wide (f2(a)); CREATE INDEX ON wide (a) WHERE f2(a) > 0;
+         CREATE TABLE same ({wide}); INSERT INTO same TABLE wide;
+         CREATE TABLE parent (a bigint, since interval); CREATE TABLE child () INHERITS (parent);
+         INSERT INTO parent VALUES (1, '1 day'); INSERT INTO child VALUES (2, '2 days'), (3, NULL);
+         CREATE INDEX ON parent (f2(a)); CREATE INDEX ON child (f2(a));
+         CREATE TABLE computed (a bigint, b bigint GENERATED ALWAYS AS (f2(a)) STORED); INSERT INTO computed VALUES (4);
+         CREATE POLICY few ON plain USING (f2(a) > 0); CREATE RULE also AS ON UPDATE TO plain DO ALSO SELECT f2(1);
+         CREATE VIEW seen AS SELECT f2(a) AS b FROM plain"
+    ));
+    let url = database.url();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app.db").to_string_lossy().into_owned();
+    for words in [&["migrate", &url, &target][..], &["verify", &url, &target]] {
+        let output = whimbrel(words);
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    }
+    let file = rusqlite::Connection::open(&target).unwrap();
+    let digest = |table: &str| -> String {
+        let sql = "SELECT rows || ' ' || digest FROM _whimbrel_tables WHERE source = 'public.' || ?1";
+        file.query_row(sql, [table], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(digest("wide"), digest("same"), "read in COPY's text format, and by a query");
+    let rows: String = file.query_row("SELECT group_concat(since) FROM child", [], |row| row.get(0)).unwrap();
+    assert_eq!((rows.as_str(), digest("computed").starts_with("1 ")), ("2 days", true));
+    // What has to be planned says which function it is, and what there is to do.
+    let output = whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
+    let said = told(&output);
+    assert!(output.status.code() == Some(3) && said.contains("SQL function \"f2\""), "{said}");
+    assert!(said.contains("ALTER FUNCTION … SET search_path"), "{said}");
+    execute(&url, "ALTER FUNCTION f2(bigint) SET search_path = public");
+    let output = whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
 }
 
 /// Runs statements by the server itself again and again, each a transaction, until the database goes or the test ends

@@ -1,22 +1,58 @@
-//! COPY … TO STDOUT (FORMAT binary): the query that asks for a table, and the frames that answer it.
+//! COPY … TO STDOUT: the statement that asks for a table, and the frames that answer it.
+//!
+//! An ordinary table is copied without a query where that is possible, so that nothing is planned: a planner computes what it
+//! finds in index expressions and statistics, and fails where a function of theirs names another one without its schema.
+//! A column that travels as the server's text needs a query in the binary format, and none in the text format, which costs
+//! a wide table more (`scripts/text-cost`); so that one is for tables of which a planner would compute something.
 //!
 //! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
+use super::snapshot::Held;
 use crate::catalog::{QualifiedName, Shape};
 use crate::endpoint::{ReadColumn, ReadRequest};
 use crate::error::{Error, Result};
-use crate::quote::quote;
-use crate::types::Wire;
+use crate::quote::{quote, quote_all};
+use crate::types::{Codec, Wire, WireError};
+use crate::value::Cell;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
 
-/// The COPY statement that reads the requested columns of a table; one that `is_plain` is copied without a query, so
-/// that nothing is planned.
-pub fn statement(request: &ReadRequest<'_>, is_plain: bool) -> String {
+/// The forms in which COPY sends rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Each field as its type's binary form, or as the output function's text where the query asks for that.
+    Binary,
+    /// Each field as the output function's text, in lines.
+    Text,
+}
+
+impl Form {
+    /// Decodes a field of such a row.
+    #[inline]
+    pub(super) fn decode<'a>(self, codec: &Codec, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
+        match self {
+            Form::Binary => codec.decode(field),
+            Form::Text => codec.decode_text(field),
+        }
+    }
+}
+
+/// The COPY statement that reads the requested columns of a table, and the form of its answer.
+pub(super) fn statement(request: &ReadRequest<'_>, held: Held) -> (String, Form) {
     let is_text = |column: &ReadColumn<'_>| column.codec.wire() == Wire::ServerText;
+    let (names, table) = (quote_all(request.columns.iter().map(|column| column.name)), quote_name(request.table));
+    if held.is_plain && request.only && !request.columns.is_empty() {
+        // The text of an xml is not what its output function gives.
+        let has_xml = request.columns.iter().any(|column| *column.codec.shape() == Shape::Xml);
+        match (request.columns.iter().any(is_text), held.has_expressions && !has_xml) {
+            (false, _) => return (format!("COPY {table} ({names}) TO STDOUT (FORMAT binary)"), Form::Binary),
+            (true, true) => return (format!("COPY {table} ({names}) TO STDOUT"), Form::Text),
+            (true, false) => {}
+        }
+    }
     let columns: Vec<_> = request
         .columns
         .iter()
@@ -25,12 +61,9 @@ pub fn statement(request: &ReadRequest<'_>, is_plain: bool) -> String {
             if is_text(column) { server_text(column, &name) } else { name }
         })
         .collect();
-    let (columns, table) = (columns.join(", "), quote_name(request.table));
-    if is_plain && request.only && !request.columns.is_empty() && !request.columns.iter().any(is_text) {
-        return format!("COPY {table} ({columns}) TO STDOUT (FORMAT binary)");
-    }
     let only = if request.only { "ONLY " } else { "" };
-    format!("COPY (SELECT {columns} FROM {only}{table}) TO STDOUT (FORMAT binary)")
+    let columns = columns.join(", ");
+    (format!("COPY (SELECT {columns} FROM {only}{table}) TO STDOUT (FORMAT binary)"), Form::Binary)
 }
 
 /// The text of a column that travels as the server's text.
@@ -55,6 +88,10 @@ pub type TakeFields<'t> = dyn FnMut(&[Option<&[u8]>]) -> Result<()> + 't;
 
 /// Takes messages and gives rows of fields.
 pub struct Frames {
+    form: Form,
+    /// The text of a line without its escapes, and where each of its fields ends there.
+    line: Vec<u8>,
+    ends: Vec<Option<usize>>,
     /// What the last message left unfinished.
     rest: Vec<u8>,
     header_read: bool,
@@ -74,9 +111,19 @@ enum Read {
 }
 
 impl Frames {
-    /// Before the first message of a COPY with rows of that many fields.
+    /// Before the first message of a COPY in the binary format with rows of that many fields.
     pub fn new(width: usize) -> Self {
-        Frames { rest: Vec::new(), header_read: false, ended: false, width }
+        Frames::of(Form::Binary, width)
+    }
+
+    /// The same in the text format.
+    pub fn in_text(width: usize) -> Self {
+        Frames::of(Form::Text, width)
+    }
+
+    pub(super) fn of(form: Form, width: usize) -> Self {
+        let (line, ends) = (Vec::new(), Vec::with_capacity(width));
+        Frames { form, line, ends, rest: Vec::new(), header_read: false, ended: false, width }
     }
 
     /// Takes the next message and hands over every row that is complete.
@@ -85,12 +132,12 @@ impl Frames {
     /// What `row` returns, and when the bytes are not COPY's.
     pub fn take(&mut self, message: &[u8], row: &mut TakeFields<'_>) -> Result<()> {
         if self.rest.is_empty() {
-            let used = self.take_rows(message, row)?;
+            let used = self.take_whole(message, row)?;
             self.rest.extend_from_slice(&message[used..]);
         } else {
             let mut bytes = std::mem::take(&mut self.rest);
             bytes.extend_from_slice(message);
-            let used = self.take_rows(&bytes, row)?;
+            let used = self.take_whole(&bytes, row)?;
             bytes.drain(..used);
             self.rest = bytes;
         }
@@ -100,9 +147,69 @@ impl Frames {
     /// Ends the stream.
     ///
     /// # Errors
-    /// When the end marker has not come: rows are missing.
+    /// When the end marker has not come, which the text format has not, or half a row: rows are missing.
     pub fn finish(&self) -> Result<()> {
+        if self.form == Form::Text {
+            return if self.rest.is_empty() { Ok(()) } else { Err(malformed("it ends in the middle of a line")) };
+        }
         if self.ended && self.rest.is_empty() { Ok(()) } else { Err(malformed("it ends before its end marker")) }
+    }
+
+    fn take_whole(&mut self, bytes: &[u8], row: &mut TakeFields<'_>) -> Result<usize> {
+        match self.form {
+            Form::Binary => self.take_rows(bytes, row),
+            Form::Text => self.take_lines(bytes, row),
+        }
+    }
+
+    fn take_lines(&mut self, bytes: &[u8], row: &mut TakeFields<'_>) -> Result<usize> {
+        let mut position = 0;
+        // A line end within a value is written as an escape.
+        while let Some(length) = bytes[position..].iter().position(|byte| *byte == b'\n') {
+            self.read_line(&bytes[position..position + length])?;
+            let mut start = 0;
+            let fields: Vec<Option<&[u8]>> = self
+                .ends
+                .iter()
+                .map(|end| end.map(|end| &self.line[std::mem::replace(&mut start, end)..end]))
+                .collect();
+            row(&fields)?;
+            position += length + 1;
+        }
+        Ok(position)
+    }
+
+    fn read_line(&mut self, line: &[u8]) -> Result<()> {
+        self.line.clear();
+        self.ends.clear();
+        for field in line.split(|byte| *byte == b'\t') {
+            if field == b"\\N" {
+                self.ends.push(None);
+                continue;
+            }
+            let mut rest = field;
+            while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+                let escaped = rest.get(at + 1).ok_or_else(|| malformed("an escape is cut short"))?;
+                self.line.extend_from_slice(&rest[..at]);
+                self.line.push(match escaped {
+                    b'b' => 8,
+                    b'f' => 12,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'v' => 11,
+                    b'\\' => b'\\',
+                    _ => return Err(malformed("an escape is not COPY's")),
+                });
+                rest = &rest[at + 2..];
+            }
+            self.line.extend_from_slice(rest);
+            self.ends.push(Some(self.line.len()));
+        }
+        match self.ends.len() == self.width {
+            true => Ok(()),
+            false => Err(malformed("a row has another number of fields than was asked for")),
+        }
     }
 
     fn take_rows(&mut self, bytes: &[u8], row: &mut TakeFields<'_>) -> Result<usize> {
@@ -204,8 +311,33 @@ mod tests {
         bytes
     }
 
+    /// As the server writes it.
+    fn lines(rows: &Rows) -> Vec<u8> {
+        let escape = |byte: &u8| match byte {
+            8 => b"\\b".to_vec(),
+            12 => b"\\f".to_vec(),
+            b'\n' => b"\\n".to_vec(),
+            b'\r' => b"\\r".to_vec(),
+            b'\t' => b"\\t".to_vec(),
+            11 => b"\\v".to_vec(),
+            b'\\' => b"\\\\".to_vec(),
+            byte => vec![*byte],
+        };
+        let field = |field: &Option<Vec<u8>>| match field {
+            None => b"\\N".to_vec(),
+            Some(bytes) => bytes.iter().flat_map(escape).collect(),
+        };
+        let line = |row: &Vec<Option<Vec<u8>>>| {
+            [row.iter().map(field).collect::<Vec<_>>().join(&b'\t'), b"\n".to_vec()].concat()
+        };
+        rows.iter().flat_map(line).collect()
+    }
+
     fn read(messages: &[&[u8]], width: usize) -> Result<Rows> {
-        let mut frames = Frames::new(width);
+        read_by(Frames::new(width), messages)
+    }
+
+    fn read_by(mut frames: Frames, messages: &[&[u8]]) -> Result<Rows> {
         let mut rows = Rows::new();
         for message in messages {
             frames.take(message, &mut |fields| {
@@ -230,6 +362,21 @@ mod tests {
         }
 
         #[test]
+        fn lines_give_the_rows_that_were_written_in_any_division(
+            rows in prop::collection::vec(prop::collection::vec(prop::option::of(any::<Vec<u8>>()), 2), 0..5),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let bytes = lines(&rows);
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len().max(1))).chain([0, bytes.len()]).collect();
+            cuts.sort_unstable();
+            let messages: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(read_by(Frames::in_text(2), &messages).unwrap(), rows);
+            if let Some((_, short)) = bytes.split_last() {
+                prop_assert!(read_by(Frames::in_text(2), &[short]).is_err());
+            }
+        }
+
+        #[test]
         fn a_stream_that_is_cut_short_is_an_error(
             rows in prop::collection::vec(prop::collection::vec(prop::option::of(any::<Vec<u8>>()), 2), 0..4),
             cut in any::<prop::sample::Index>(),
@@ -241,6 +388,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = read(&[&bytes], 1);
+            let _ = read_by(Frames::in_text(1), &[&bytes]);
             let mut with_header = stream(&Vec::new());
             with_header.truncate(HEADER_BYTES);
             with_header.extend_from_slice(&bytes);

@@ -122,6 +122,15 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
     if let Some(function) = context.lines().find(|line| line.starts_with("PL/") || line.starts_with("SQL function")) {
         cause.push_str(&format!(", in {function}"));
     }
+    // 42883, 42P01, 42704: it finds no function, table or type; ours have their schema with them.
+    let hint = match matches!(code.as_ref(), "42883" | "42P01" | "42704") && context.contains("SQL function") {
+        true => Some(
+            "an index, a generated column or statistics of the table call that function, which names something without its schema, \
+             and the search path is pinned: `ALTER FUNCTION … SET search_path = …` makes it sound wherever it runs, or exclude \
+             the table",
+        ),
+        false => hint,
+    };
     (cause, hint)
 }
 

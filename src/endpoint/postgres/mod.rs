@@ -10,6 +10,7 @@ mod failure;
 mod fence;
 mod introspect;
 mod lookout;
+mod not_text;
 mod own_digest;
 mod session;
 mod snapshot;

@@ -162,7 +162,7 @@ mod tests {
         let name = QualifiedName::new("public", "wide");
         let codec = Codec::new(&Shape::Integer, Rule::Integer);
         let columns = (0..1600).map(|_| ReadColumn { name: "c", codec: codec.clone() }).collect();
-        let sql = row_hashes(&ReadRequest { table: &name, only: true, columns }, true);
+        let sql = row_hashes(&ReadRequest { table: &name, only: true, columns, key: &[] }, true);
         assert!(sql.contains("FROM ONLY \"public\".\"wide\" OFFSET 0"), "{sql}");
         for call in sql.split("pg_catalog.concat(").skip(1) {
             let mut depth = 1;

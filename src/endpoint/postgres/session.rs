@@ -46,6 +46,8 @@ pub struct Session {
     pub(super) held: HashMap<QualifiedName, i64>,
     /// The relations that others changed each time that the snapshot was taken; it does not hold them.
     pub(super) changed: HashSet<QualifiedName>,
+    /// A text that the server could not convert ended the last COPY.
+    pub(super) met_no_text: bool,
 }
 
 impl Session {
@@ -123,6 +125,7 @@ impl Session {
             patience,
             held: HashMap::new(),
             changed: HashSet::new(),
+            met_no_text: false,
         })
     }
 
@@ -233,7 +236,10 @@ impl Session {
                 Ok(())
             }
             // The server sends a message for each row.
-            Err(ended) => Err(ended.explain(OPERATION, object, &format!("; {messages} rows had come"))),
+            Err(ended) => {
+                self.met_no_text = ended.is_not_text();
+                Err(ended.explain(OPERATION, object, &format!("; {messages} rows had come")))
+            }
         }
     }
 

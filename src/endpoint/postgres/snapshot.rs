@@ -13,9 +13,9 @@
 //! `restrict_nonsystem_relation_kind` (18 and 17, and since August 2024 each minor release of 13 to 16), elsewhere none
 //! unless somebody renames a schema within the microseconds between the look at a name and the COPY; no policy, since
 //! `row_security` is off and a policy is an error; no default, no trigger, no check. An ordinary table is read by COPY of
-//! the table itself, which plans nothing. A query is planned (a partitioned table, a materialized view, a column that
-//! travels as the server's text, a generated column, the server's own digest), and a planner computes the parts of index
-//! expressions and of extended statistics that depend on no column. Their functions are the table owner's.
+//! the table itself, which plans nothing, wherever a planner would find something to compute (`copy`). A query is planned (a
+//! partitioned table, a materialized view, a generated column, the server's own digest), and a planner computes the parts of
+//! index expressions and of extended statistics that depend on no column. Their functions are the table owner's.
 //!
 //! Not of the snapshot are, as for pg_dump: the positions of sequences, which no transaction has, and what the server
 //! prints of definitions by looking up the names of now.
@@ -64,6 +64,8 @@ enum Means {
 pub(super) struct Held {
     /// An ordinary table without generated columns: COPY takes it without a query.
     pub(super) is_plain: bool,
+    /// A planner would compute something: expressions or conditions of its indexes, extended statistics.
+    pub(super) has_expressions: bool,
 }
 
 impl Session {
@@ -219,9 +221,13 @@ impl Session {
         let rows = self.query_rows(OPERATION, &object, &sql)?;
         let told = rows.first().map(Vec::as_slice);
         match told {
-            Some([Some(is_it), Some(has_its_partitions), Some(has_its_files), Some(is_plain)]) => {
+            Some(
+                [Some(is_it), Some(has_its_partitions), Some(has_its_files), Some(is_plain), Some(has_expressions)],
+            ) => {
                 let changed = match (is_it.as_str(), has_its_partitions.as_str(), has_its_files.as_str()) {
-                    ("t", "t", "t") => return Ok(Held { is_plain: is_plain == "t" }),
+                    ("t", "t", "t") => {
+                        return Ok(Held { is_plain: is_plain == "t", has_expressions: has_expressions == "t" });
+                    }
                     ("t", "t", _) => "a partition of it was emptied or rewritten after the snapshot was taken",
                     ("t", ..) => "a partition was attached to it after the snapshot was taken",
                     _ => "its name leads to another relation than when the snapshot was taken",

@@ -1,6 +1,7 @@
 //! PostgreSQL as a source of rows.
 
-use super::copy::{self, Frames};
+use super::copy::{self, Form, Frames};
+use super::not_text::not_text;
 use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -11,8 +12,11 @@ use crate::value::{Cell, TextDigest, recycle};
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
-    session: Session,
+    pub(super) session: Session,
     label: String,
+    /// For a second connection.
+    pub(super) url: PostgresUrl,
+    pub(super) cancel: Cancel,
     /// What the snapshot's catalog says, when it has been asked.
     catalog: Option<Catalog>,
 }
@@ -31,7 +35,12 @@ impl PostgresSource {
     /// # Errors
     /// As [`Session::connect`].
     pub fn reach(url: &PostgresUrl, patience: Patience, cancel: &Cancel) -> Result<Reached> {
-        Ok(Reached { session: Session::reach(url, patience, cancel)?, label: url.to_string() })
+        Ok(Reached {
+            session: Session::reach(url, patience, cancel)?,
+            label: url.to_string(),
+            url: url.clone(),
+            cancel: cancel.clone(),
+        })
     }
 }
 
@@ -39,6 +48,8 @@ impl PostgresSource {
 pub struct Reached {
     session: Session,
     label: String,
+    url: PostgresUrl,
+    cancel: Cancel,
 }
 
 impl Reached {
@@ -59,7 +70,7 @@ impl Reached {
     /// # Errors
     /// As [`Session::connect`].
     pub fn snapshot(self) -> Result<PostgresSource> {
-        let Reached { mut session, label } = self;
+        let Reached { mut session, label, url, cancel } = self;
         session.begin()?;
         // A scan that starts where another one is, or in several processes, would give the rows in another order
         // each time, and two runs over the same data two different files.
@@ -68,7 +79,7 @@ impl Reached {
             format!("`{label}`"),
             "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0",
         )?;
-        Ok(PostgresSource { session, label, catalog: None })
+        Ok(PostgresSource { session, label, url, cancel, catalog: None })
     }
 }
 
@@ -91,23 +102,27 @@ impl Source for PostgresSource {
 
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
         let held = self.session.ensure_held(request.table)?;
-        let statement = copy::statement(request, held.is_plain);
-        let mut frames = Frames::new(request.columns.len());
+        let (statement, form) = copy::statement(request, held);
+        let mut frames = Frames::of(form, request.columns.len());
         let mut rows_read: u64 = 0;
         // The cells of a row borrow its message; the vector's memory goes from row to row.
         let mut spare: Vec<Cell<'static>> = Vec::with_capacity(request.columns.len());
-        self.session.copy_out(format!("table `{}`", request.table), &statement, &mut |message| {
+        let outcome = self.session.copy_out(format!("table `{}`", request.table), &statement, &mut |message| {
             frames.take(message, &mut |fields| {
                 let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
-                for (column, field) in request.columns.iter().zip(fields) {
-                    let cell = column.codec.decode(*field);
-                    cells.push(cell.map_err(|error| undecodable(request, column.name, rows_read, &error))?);
+                for (place, (column, field)) in request.columns.iter().zip(fields).enumerate() {
+                    let cell = form.decode(&column.codec, *field);
+                    cells.push(cell.map_err(|error| undecodable(request, form, place, fields, rows_read, &error))?);
                 }
                 row(&cells)?;
                 rows_read += 1;
                 spare = recycle(cells);
                 Ok(())
             })
+        });
+        outcome.map_err(|error| match self.session.met_no_text {
+            true => self.name_what_is_not_text(request, rows_read, error),
+            false => error,
         })?;
         frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))?;
         // What was true before the first row has to be true behind the last one.
@@ -123,14 +138,21 @@ impl Source for PostgresSource {
     }
 }
 
-fn undecodable(request: &ReadRequest<'_>, column: &str, rows_read: u64, error: &WireError) -> Error {
-    let object = format!("table `{}`, row {} of the scan, column `{column}`", request.table, rows_read + 1);
-    let failure = Error::could_not("read", object, error);
+fn undecodable(
+    request: &ReadRequest<'_>,
+    form: Form,
+    place: usize,
+    fields: &[Option<&[u8]>],
+    rows_read: u64,
+    error: &WireError,
+) -> Error {
     match error {
-        WireError::NotUtf8 => failure.hint(
-            "the database's encoding does not say what its bytes mean; convert the value in the source, or leave the \
-             column out under `drop`",
-        ),
-        WireError::Malformed => failure.hint("give the column the rule `server-text`"),
+        // A server that converts sends nothing else than UTF-8.
+        WireError::NotUtf8 => not_text(request, form, place, fields, rows_read, "UTF8"),
+        WireError::Malformed => {
+            let name = request.columns[place].name;
+            let object = format!("table `{}`, row {} of the scan, column `{name}`", request.table, rows_read + 1);
+            Error::could_not("read", object, error).hint("give the column the rule `server-text`")
+        }
     }
 }

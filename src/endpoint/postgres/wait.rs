@@ -39,6 +39,13 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// Whether the server could not convert a text (22021, 22P05).
+    pub(crate) fn is_not_text(&self) -> bool {
+        let Ended::Failed(error) = self else { return false };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| ["22021", "22P05"].contains(&code.as_ref()))
+    }
+
     /// Tells it as operation, object, cause and hint; `so_far` is how far it came.
     pub(crate) fn explain(self, operation: &str, object: impl fmt::Display, so_far: &str) -> Error {
         match self {
