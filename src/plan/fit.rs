@@ -205,11 +205,13 @@ mod tests {
                 for rule in Rule::choices_for(&shape) {
                     let fit = fit(&column, is_strict, rule, &shape);
                     let codec = Codec::new(&shape, rule).whole_as_integer(fit == Some(Fit::WholeAsInteger));
+                    let mut asked = 0;
                     let is_kept = cells.iter().all(|cell| {
                         let placed = codec.place(cell);
                         if !placed.exact {
                             return true;
                         }
+                        asked += 1;
                         let back: rusqlite::Result<Value> = connection
                             .execute("INSERT INTO t VALUES (?1)", params![bound(&placed.stored)])
                             .and_then(|_| connection.query_row("SELECT c FROM t", [], |row| row.get(0)));
@@ -219,7 +221,7 @@ mod tests {
                         assert!(fit.is_none() || codec.load(placed.stored) == *cell, "{rule:?} {cell:?}");
                         is_kept
                     });
-                    if is_kept && fit.is_none() {
+                    if is_kept && asked > 0 && fit.is_none() {
                         refused_for_nothing.push(format!("{declared} {suffix}: {} of {shape:?}", rule.name()));
                     }
                 }
