@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use whimbrel::catalog::Shape;
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::Seed;
 use whimbrel::harness::mutation::{self, KillRate, Subject};
@@ -238,13 +239,16 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     assert!(opinion.agrees(), "{} rows differ:\n{}", opinion.differing_rows, disagreements.join("\n"));
     assert_eq!(opinion.not_asked, Vec::<String>::new());
 
-    // In COPY's text format, which a table with such an index is read in, every value is the same.
+    // In COPY's text format, which a table with such an index and without xml is read in, every value is the same: the
+    // server's own digest says so.
     server.run("CREATE INDEX ON kinds.all_types ((id + 1))");
-    let second = Job { level: Level::Paranoid, ..Job::new(directory.path().join("in_text.db")) };
+    let mut second = Job { level: Level::Paranoid, ..Job::new(directory.path().join("in_text.db")) };
+    for column in plan.columns.iter().filter(|column| column.codec().shape() == &Shape::Xml) {
+        second.choices.drop.insert(format!("kinds.all_types.{}", column.source), "it needs a query".into());
+    }
     let in_text = migrate(&database.url(), &second).unwrap_or_else(|error| panic!("{error} ({:?})", error.way_out()));
     assert!(in_text.verification.is_sound(), "{}", findings(&in_text.verification));
-    let digests = |outcome: &Outcome| outcome.copied.iter().map(|copied| copied.digest).collect::<Vec<_>>();
-    assert_eq!(digests(&in_text), digests(&outcome));
+    assert!(in_text.verification.tables.iter().all(|table| table.source_agrees() == Some(true)));
 
     // Nothing was left out of the question.
     let measured = 500;
