@@ -221,22 +221,28 @@ fn a_lock_that_the_application_holds_is_waited_for_in_short_tries() {
     project.write("3_c.up.sql", "ALTER TABLE a ADD COLUMN d int;");
     let url = postgres.url.clone();
     let (ready, wait) = std::sync::mpsc::channel();
+    // It lets go when the runner has tried in vain, however long that takes on a busy machine.
+    let (release, released) = std::sync::mpsc::channel();
     let application = std::thread::spawn(move || {
         super::support::block_on(async {
             use sqlx::Connection;
             let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
             sqlx::raw_sql("BEGIN; SELECT * FROM a;").execute(&mut connection).await.unwrap();
             ready.send(()).unwrap();
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            released.recv_timeout(Duration::from_secs(60)).unwrap();
             sqlx::raw_sql("COMMIT").execute(&mut connection).await.unwrap();
         });
     });
     wait.recv().unwrap();
-    let options = Options { lock_timeout: Duration::from_millis(100), lock_retries: 20, ..Options::default() };
+    let options = Options { lock_timeout: Duration::from_millis(100), lock_retries: 100, ..Options::default() };
     let (sender, events) = std::sync::mpsc::channel();
-    let mut runner = Runner::open_with(&postgres.url, project.migrations(), options.clone())
-        .unwrap()
-        .on_event(move |event| sender.send(event.clone()).unwrap());
+    let mut runner =
+        Runner::open_with(&postgres.url, project.migrations(), options.clone()).unwrap().on_event(move |event| {
+            if matches!(event, Event::Retrying { .. }) {
+                let _ = release.send(());
+            }
+            sender.send(event.clone()).unwrap();
+        });
     runner.up(To::Newest).unwrap();
     application.join().unwrap();
     assert!(events.try_iter().filter(|event| matches!(event, Event::Retrying { version: 3, .. })).count() >= 1);
