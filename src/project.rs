@@ -35,6 +35,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use toml::Spanned;
 
 /// The name of the file that makes a folder a project.
 pub const FILE_NAME: &str = "project.toml";
@@ -313,6 +314,8 @@ impl Project {
             let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {line}"));
             Error::usage(OPERATION, place, redact(error.message().trim()).replace('\n', " "))
         })?;
+        let mut generate = file.generate;
+        generate.places = places_of_hints(text, &shown);
         let refused = |key: &str, cause: String| Error::usage(OPERATION, format!("{shown}, key `{key}`"), cause);
         let mut settings = Settings { folder, shown: &shown, environment, origins: Vec::new() };
         let source = settings.source("source.url", file.source.url)?;
@@ -347,13 +350,34 @@ impl Project {
             },
             connection: file.connection,
             level: file.verify.level,
-            generate: file.generate,
+            generate,
             checks: by_convention("checks"),
             queries: by_convention("queries"),
             latency: file.latency,
             folder: folder.to_owned(),
         })
     }
+}
+
+/// The file and line of each hint, by its key.
+fn places_of_hints(text: &str, shown: &str) -> BTreeMap<String, String> {
+    type Places = BTreeMap<String, Spanned<toml::Value>>;
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct File {
+        generate: Section,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Section {
+        tables: Places,
+        columns: Places,
+    }
+    // The text was read as a project before.
+    let File { generate: Section { tables, columns } } = toml::from_str(text).unwrap_or_default();
+    let line = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
+    let places = tables.into_iter().chain(columns);
+    places.map(|(key, value)| (key, format!("{shown}, line {}", line(value.span().start)))).collect()
 }
 
 /// SQLite's own default page size in bytes.

@@ -139,8 +139,11 @@ fn a_table_that_may_not_be_read_is_named() {
     let url = database.url();
     let joint = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{joint}options=-c%20role%3Dpg_monitor");
+    // A plan tells what a migration would.
+    let plan_fails = || run::plan(&mut whole_run::source(&url).expect("a source"), &Job::new("t.db")).unwrap_err();
     let error = migrate_fails(&url);
     tells(&error, &["public.salaries", "permission denied", "grant SELECT"]);
+    assert_eq!(plan_fails().to_string(), error.to_string());
 
     // A policy would hide rows in silence.
     let mut server = Server::connect(&database.url());
@@ -148,7 +151,9 @@ fn a_table_that_may_not_be_read_is_named() {
         "GRANT SELECT ON salaries TO pg_monitor; ALTER TABLE salaries ENABLE ROW LEVEL SECURITY;
          CREATE POLICY mine ON salaries USING (a > 5)",
     );
-    tells(&migrate_fails(&url), &["public.salaries", "row-level security", "BYPASSRLS"]);
+    let error = migrate_fails(&url);
+    tells(&error, &["public.salaries", "row-level security", "BYPASSRLS"]);
+    assert_eq!(plan_fails().to_string(), error.to_string());
 }
 
 /// Forwards connections to a server and cuts them after so many bytes of answers.

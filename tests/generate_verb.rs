@@ -236,25 +236,63 @@ fn a_stop_that_is_asked_for_leaves_everything_as_it_was() {
     assert_eq!(content(&database), before);
 }
 
+/// A folder with that section `[generate]`.
+fn project(generate: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("name = 'app'\n[target]\npath = 'app.db'\n[generate]\n{generate}");
+    std::fs::write(folder.path().join("project.toml"), text).unwrap();
+    let path = folder.path().to_string_lossy().into_owned();
+    (folder, path)
+}
+
 #[test]
 fn a_project_says_what_values_there_are() {
     let database = database(SCHEMA);
-    let folder = tempfile::tempdir().unwrap();
-    let project = folder.path().to_string_lossy().into_owned();
-    std::fs::write(
-        folder.path().join("project.toml"),
-        "name = 'app'\n[target]\npath = 'app.db'\n[generate]\nrows = 120\n[generate.tables]\negg = { rows = 0 }\n\
+    let (_folder, project) = project(
+        "rows = 120\n[generate.tables]\negg = { rows = 0 }\n\
          [generate.columns]\n'users.name' = { values = ['Ada', 'Ida'], null_share = 0.0 }\n\
-         'orders.total' = { minimum = '5', maximum = '6' }\n'users.nmae' = { null_share = 1.0 }\n",
-    )
-    .unwrap();
+         'users.born' = { minimum = 2001-02-03, maximum = 2001-02-05, null_share = 0 }\n\
+         'users.weight' = { values = [20, 1.5], null_share = 0.0 }\n'orders.total' = { minimum = 5, maximum = 6.5 }\n",
+    );
     let done = generated(&[&database.url(), "--project", &project]);
-    assert_eq!(done.rows, 120);
-    assert_eq!(done.notes, ["the hint for `users.nmae` names no table or column here"]);
+    assert_eq!((done.rows, done.notes), (120, Vec::new()));
     let names = one(&database, "SELECT string_agg(DISTINCT coalesce(name, '-'), ',') FROM users");
     assert_eq!(names, "Ada,Ida");
-    assert_eq!(one(&database, "SELECT bool_and(total BETWEEN 5 AND 6)::text FROM orders"), "true");
+    assert_eq!(one(&database, "SELECT bool_and(total BETWEEN 5 AND 6.5)::text FROM orders"), "true");
+    assert_eq!(one(&database, "SELECT string_agg(DISTINCT weight::text, ',') FROM users"), "1.5,20");
+    assert_eq!(one(&database, "SELECT bool_and(born BETWEEN '2001-02-03' AND '2001-02-05')::text FROM users"), "true");
     assert_eq!(one(&database, "SELECT count(*)::text FROM egg"), "0");
+}
+
+#[test]
+fn what_a_project_says_wrongly_is_told_with_its_line() {
+    let database = database(SCHEMA);
+    for (line, told) in [
+        ("'users.nmae' = { null_share = 1.0 }", "it names no table or column of the database"),
+        ("'users.email' = { pattern = '[a-z{3}@example.org' }", "a bracket is not closed"),
+        ("'users.born' = { minimum = 'soon' }", "for `public.users`, column `born`"),
+        ("'users.weight' = { values = ['heavy'] }", "for `public.users`, column `weight`"),
+        ("'users.weight' = { minimum = [1] }", "a value is a text, a number, true or false, or a date"),
+    ] {
+        let (_folder, project) = project(&format!("rows = 10\n[generate.columns]\n{line}\n"));
+        let output = run(&[&database.url(), "--project", &project]);
+        assert_code(&output, 2);
+        let err = text(&output.stderr);
+        assert!(err.contains("project.toml`, line 7") && err.contains(told) && !err.contains("***"), "{line}: {err}");
+    }
+    assert_eq!(one(&database, "SELECT count(*)::text FROM users"), "0");
+}
+
+#[test]
+fn only_what_was_chosen_is_told_and_a_column_without_a_value_is() {
+    let database = database(
+        "CREATE TABLE a (id serial PRIMARY KEY, code text CHECK (md5(code) = '00000000000000000000000000000000'), note text);
+         CREATE TABLE b (id serial PRIMARY KEY)",
+    );
+    let done = generated(&[&database.url(), "--tables", "a", "--rows", "100"]);
+    assert_eq!(done.tables.iter().map(|table| table.table.as_str()).collect::<Vec<_>>(), ["public.a"]);
+    let [note] = done.notes.as_slice() else { panic!("{done:?}") };
+    assert!(note.starts_with("`public.a`, column `code` is NULL in every row"), "{note}");
 }
 
 #[test]

@@ -302,6 +302,13 @@ fn what_is_excluded_is_not_carried_and_named() {
 
     let project = folder.path().join("project");
     std::fs::create_dir(&project).expect("a folder");
+    // What is misspelt excludes nothing.
+    let misspelt = format!("[source]\nurl = '{url}'\n[tables]\nexclude_objects = ['pets.bron', 'ages']\n");
+    std::fs::write(project.join("project.toml"), misspelt).expect("a project");
+    let plan = message(&run(2, &["plan", project.to_str().expect("a path"), "--json"]), "plan");
+    let refused: Vec<&str> = list(&plan, "refusals").iter().map(|refusal| text(refusal, "object")).collect();
+    assert_eq!(refused, ["`tables.exclude_objects` `pets.bron`"]);
+
     let target = path_in(&folder, "objects.db");
     std::fs::write(
         project.join("project.toml"),

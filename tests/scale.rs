@@ -3,13 +3,16 @@
 //!
 //! The source is a catalog in memory, so that no server's work is measured; `scripts/scale` measures with one.
 
+use std::path::Path;
 use std::time::Duration;
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::*;
 use whimbrel::endpoint::{ReadRequest, Source, TakeRow};
 use whimbrel::event::nobody;
-use whimbrel::transfer::run::{Job, Outcome, migrate};
+use whimbrel::transfer::run::{ApplySchema, Job, Outcome, migrate};
 
+/// The name of a database whose target has a schema of its own.
+const GIVEN: &str = "given";
 /// How much larger the larger schema is.
 const TIMES: usize = 4;
 /// What is in proportion costs four times as much, what is quadratic sixteen times.
@@ -177,6 +180,11 @@ fn tables(count: usize) -> Catalog {
     catalog
 }
 
+/// Tables for which a schema is given.
+fn tables_of_a_given_schema(count: usize) -> Catalog {
+    Catalog { database: GIVEN.to_owned(), ..tables(count) }
+}
+
 /// One table with that many columns, each with a default and a check, and a view of all.
 fn columns(count: usize) -> Catalog {
     let names: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
@@ -188,13 +196,25 @@ fn columns(count: usize) -> Catalog {
     catalog(vec![wide], vec![all])
 }
 
-/// Three tables: one with that many checks, one with as many indexes, one with as many foreign keys.
-fn constraints(count: usize) -> Catalog {
-    let mut three: Vec<Table> = (0..3).map(|number| table(format!("t{number}"), vec![integer("a")])).collect();
-    three[0].checks = (0..count).map(|n| check(format!("check_{n}"), format!("(a <> {})", n + 1))).collect();
-    three[1].indexes = (0..count).map(|n| index(format!("index_{n}"), "a")).collect();
-    three[2].foreign_keys = (0..count).map(|n| foreign_key(format!("key_{n}"), "a", "t0")).collect();
-    catalog(three, Vec::new())
+/// One table with that many checks.
+fn checks(count: usize) -> Catalog {
+    let mut one = table("t".to_owned(), vec![integer("a")]);
+    one.checks = (0..count).map(|n| check(format!("check_{n}"), format!("(a <> {})", n + 1))).collect();
+    catalog(vec![one], Vec::new())
+}
+
+/// One table with that many foreign keys.
+fn foreign_keys(count: usize) -> Catalog {
+    let mut two: Vec<Table> = (0..2).map(|number| table(format!("t{number}"), vec![integer("a")])).collect();
+    two[1].foreign_keys = (0..count).map(|n| foreign_key(format!("key_{n}"), "a", "t0")).collect();
+    catalog(two, Vec::new())
+}
+
+/// One table with that many indexes.
+fn indexes(count: usize) -> Catalog {
+    let mut one = table("t".to_owned(), vec![integer("a")]);
+    one.indexes = (0..count).map(|n| index(format!("index_{n}"), "a")).collect();
+    catalog(vec![one], Vec::new())
 }
 
 /// One table whose columns are of an enum with that many labels.
@@ -229,9 +249,32 @@ fn partitions(count: usize) -> Catalog {
     catalog
 }
 
+/// The same tables as `tables`, as a schema that is given, with their indexes and a trigger each.
+fn given(count: usize, file: &Path) {
+    let connection = rusqlite::Connection::open(file).expect("a file");
+    connection.execute_batch("PRAGMA synchronous = OFF; BEGIN").expect("a transaction");
+    for n in 0..count {
+        let parent = n.saturating_sub(1);
+        let sql = format!(
+            "CREATE TABLE t{n} (id INTEGER PRIMARY KEY, email TEXT UNIQUE, price INTEGER, parent INTEGER REFERENCES t{parent});
+             CREATE INDEX t{n}_price ON t{n} (price); CREATE INDEX t{n}_parent ON t{n} (parent);
+             CREATE TRIGGER t{n}_touch AFTER UPDATE ON t{n} BEGIN SELECT 1; END"
+        );
+        connection.execute_batch(&sql).expect("a table");
+    }
+    connection.execute_batch("COMMIT").expect("a schema");
+}
+
 fn run(source: &mut Empty) -> Outcome {
+    let is_given = source.0.database == GIVEN;
+    let apply = |file: &Path| {
+        given(source.0.tables.len(), file);
+        Ok(())
+    };
     let folder = tempfile::tempdir().expect("a folder");
-    let outcome = migrate(source, &Job::new(folder.path().join("t.db")), &Cancel::new(), &nobody).expect("a run");
+    let job = Job::new(folder.path().join("t.db"));
+    let job = Job { schema: is_given.then_some(&apply as &ApplySchema<'_>), ..job };
+    let outcome = migrate(&mut Empty(source.0.clone()), &job, &Cancel::new(), &nobody).expect("a run");
     outcome.ensure_published().expect("a sound target");
     outcome
 }
@@ -261,10 +304,14 @@ fn cost_grows_no_faster_than_the_schema_and_what_is_nested_too_deeply_is_named()
     views_beyond_the_limit_are_named();
     what_is_nested_deeper_than_a_stack_is_named();
     type Make = fn(usize) -> Catalog;
-    let kinds: [(&str, Make, usize); 6] = [
+    let kinds: [(&str, Make, usize); 9] = [
         ("tables", tables, 300),
+        ("tables of a given schema", tables_of_a_given_schema, 300),
         ("columns", columns, 400),
-        ("constraints of a table", constraints, 500),
+        ("checks of a table", checks, 500),
+        ("foreign keys of a table", foreign_keys, 500),
+        // Few: SQLite itself goes through all indexes of a table for each one that it makes or reads.
+        ("indexes of a table", indexes, 100),
         ("labels of an enum", labels, 5_000),
         ("views", views, 500),
         ("partitions and functions", partitions, 2_500),

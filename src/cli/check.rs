@@ -15,7 +15,8 @@ use std::path::PathBuf;
 
 /// Check a finished file on its own: structure, foreign keys, JSON, the project's checks, what has changed
 ///
-/// The file is only read. It remembers the digest of each table, its schema and its settings, so that it can tell what
+/// The file is only read. In rollback-journal mode no program can commit to it meanwhile, as under any reader: one with a
+/// short busy timeout is told that the file is locked. In WAL mode nobody has to wait. The file remembers the digest of each table, its schema and its settings, so that it can tell what
 /// has changed since it was made. What its users may change is told and is no fault: rows, the numbers that keys count on
 /// from, settings such as user_version and the journal mode, tables, indexes, views, triggers and columns that were added,
 /// other definitions once `schema` migrations ran. Anything else is damage: metadata that is not what was written,

@@ -50,6 +50,15 @@ pub trait Source {
         self.catalog()
     }
 
+    /// Looks whether the rows of these tables may be read, before any is.
+    ///
+    /// # Errors
+    /// When they may not: the table is named.
+    fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
+        let _ = tables;
+        Ok(())
+    }
+
     /// Hands over every row of a table, each as its cells in the order of the request.
     ///
     /// # Errors

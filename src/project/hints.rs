@@ -13,7 +13,7 @@
 //!
 //! This is plain data. A key names `table.column` or `schema.table.column`, or `*.column`; the more exact key wins.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// The section `[generate]`.
@@ -26,6 +26,9 @@ pub struct Hints {
     pub tables: BTreeMap<String, TableHint>,
     /// By column.
     pub columns: BTreeMap<String, ColumnHint>,
+    /// By the key of a table or column: the file and line where it stands, where it was read from a project.
+    #[serde(skip)]
+    pub places: BTreeMap<String, String>,
 }
 
 /// What is wanted of a table.
@@ -40,11 +43,14 @@ pub struct TableHint {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnHint {
-    /// The only values.
+    /// The only values, as texts; a project may write numbers, booleans and dates as TOML has them.
+    #[serde(deserialize_with = "texts")]
     pub values: Option<Vec<String>>,
     /// The smallest value, itself allowed.
+    #[serde(deserialize_with = "text")]
     pub minimum: Option<String>,
     /// The largest value, itself allowed.
+    #[serde(deserialize_with = "text")]
     pub maximum: Option<String>,
     /// A regular expression that the whole value matches.
     pub pattern: Option<String>,
@@ -83,8 +89,13 @@ pub enum Form {
 impl Hints {
     /// The hint for a column, if there is one; the more exact key wins.
     pub fn column(&self, schema: &str, table: &str, column: &str) -> Option<&ColumnHint> {
+        self.key_of_column(schema, table, column).and_then(|key| self.columns.get(&key))
+    }
+
+    /// The key of that hint.
+    pub fn key_of_column(&self, schema: &str, table: &str, column: &str) -> Option<String> {
         let keys = [format!("{schema}.{table}.{column}"), format!("{table}.{column}"), format!("*.{column}")];
-        keys.iter().find_map(|key| self.columns.get(key))
+        keys.into_iter().find(|key| self.columns.contains_key(key))
     }
 
     /// The hint for a table, if there is one.
@@ -92,6 +103,40 @@ impl Hints {
         let keys = [format!("{schema}.{table}"), table.to_owned()];
         keys.iter().find_map(|key| self.tables.get(key))
     }
+
+    /// Where the hint with that key stands, for messages.
+    pub fn place(&self, key: &str) -> String {
+        let section = if self.columns.contains_key(key) { "columns" } else { "tables" };
+        let told = format!("`generate.{section}` `{key}`");
+        self.places.get(key).map_or_else(|| told.clone(), |place| format!("{place}, {told}"))
+    }
+}
+
+/// A value of TOML as the text that stands for it in a column.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<toml::Value>::deserialize(deserializer)?.map(spelled).transpose()
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let values = Option::<Vec<toml::Value>>::deserialize(deserializer)?;
+    values.map(|values| values.into_iter().map(spelled).collect()).transpose()
+}
+
+fn spelled<E: serde::de::Error>(value: toml::Value) -> Result<String, E> {
+    Ok(match value {
+        toml::Value::String(text) => text,
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) if number.is_nan() => "NaN".to_owned(),
+        toml::Value::Float(number) if number.is_infinite() => {
+            if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+        }
+        toml::Value::Float(number) => number.to_string(),
+        toml::Value::Boolean(value) => value.to_string(),
+        toml::Value::Datetime(moment) => moment.to_string().replacen('T', " ", 1),
+        toml::Value::Array(_) | toml::Value::Table(_) => {
+            return Err(E::custom("a value is a text, a number, true or false, or a date"));
+        }
+    })
 }
 
 #[cfg(test)]
@@ -111,5 +156,27 @@ mod tests {
         assert_eq!(hints.column("public", "u", "other"), None);
         assert_eq!(hints.table("main", "info").unwrap().rows, Some(0));
         assert!(toml::from_str::<Hints>("[columns]\n'a.b' = { valeus = ['x'] }").is_err());
+    }
+
+    #[test]
+    fn values_are_written_as_toml_has_them() {
+        let hints: Hints = toml::from_str(
+            "[columns]\na = { minimum = 20, maximum = 20.5 }\nb = { values = [20, 'x', true, 1e300, nan, -inf] }\n\
+             c = { minimum = 2026-01-31, maximum = 2026-01-31T12:30:00.5Z }\n",
+        )
+        .unwrap();
+        let bounds = |key: &str| {
+            let hint = &hints.columns[key];
+            (hint.minimum.clone().unwrap(), hint.maximum.clone().unwrap())
+        };
+        assert_eq!(bounds("a"), ("20".to_owned(), "20.5".to_owned()));
+        assert_eq!(bounds("c"), ("2026-01-31".to_owned(), "2026-01-31 12:30:00.5Z".to_owned()));
+        let values = hints.columns["b"].values.clone().unwrap();
+        assert_eq!(
+            (&values[..3], &values[4..]),
+            (&["20", "x", "true"].map(str::to_owned)[..], &["NaN", "-Infinity"].map(str::to_owned)[..])
+        );
+        let error = toml::from_str::<Hints>("[columns]\na = { minimum = [1] }").unwrap_err().to_string();
+        assert!(error.contains("a text, a number, true or false, or a date"), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use super::publish::JournalMode;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::facts::{facts, published};
 use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE, Loader};
+use crate::endpoint::sqlite::object_list::{self, Object};
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
@@ -62,36 +63,47 @@ pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()>
 /// # Errors
 /// When the file cannot be read or written.
 pub fn set_aside(loader: &Loader) -> Result<SetAside> {
+    const OPERATION: &str = "read the given schema";
     let connection = loader.connection();
-    let list = |sql: &str| -> rusqlite::Result<Vec<(String, String, String)>> {
-        let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        rows.collect()
+    // Where SQLite moves pages as others are freed, it has to find the list as it is.
+    let auto_vacuum = connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0));
+    let moves_pages = auto_vacuum.could_not(OPERATION, "")? != 0;
+    let mut list = (!moves_pages).then(|| loader.hold_objects()).transpose()?;
+    let mut objects = match &mut list {
+        Some(list) => list.objects().could_not(OPERATION, "")?.clone(),
+        None => object_list::read(connection).could_not(OPERATION, "")?,
     };
-    let objects = list(
-        "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger') AND sql IS NOT NULL
-         ORDER BY type, rowid",
-    )
-    .could_not("read the given schema", "")?;
-    let mut aside = SetAside::default();
-    for (kind, name, sql) in objects {
-        loader.execute(&format!("DROP {kind} {}", quote(&name)), &format!("{kind} `{name}`"))?;
-        aside.statements.push((name, sql));
+    // One without content anywhere has nothing to be rebuilt from, and SQLite refuses to try.
+    let is_external = |sql: &str| is_virtual_table(sql) && external_content(sql).is_some();
+    let full_text = objects.iter().filter(|object| object.sql.as_deref().is_some_and(is_external));
+    let full_text = full_text.map(|object| object.name.clone()).collect();
+    objects.retain(is_set_aside);
+    // Indexes come before triggers, and go after them; SQLite finds the newest first.
+    objects.sort_by(|one, other| one.kind.cmp(&other.kind));
+    for Object { kind, name, .. } in objects.iter().rev() {
+        loader.execute(&format!("DROP {kind} {}", quote(name)), &format!("{kind} `{name}`"))?;
     }
+    if let Some(mut list) = list {
+        list.objects().could_not(OPERATION, "")?.retain(|object| !is_set_aside(object));
+        loader.release_objects(list)?;
+    }
+    let statements = objects.into_iter().filter_map(|object| Some((object.name, object.sql?)));
+    let mut aside = SetAside { statements: statements.collect(), full_text };
     if fault::active(Fault::IndexMissing)
         && let Some(place) = aside.statements.iter().rposition(|(_, sql)| is_index(sql))
     {
         aside.statements.remove(place);
     }
-    let full_text = list(
-        "SELECT type, name, sql FROM sqlite_schema
-         WHERE type = 'table' AND sql LIKE 'create virtual table%'",
-    )
-    .could_not("read the given schema", "")?;
-    // One without content anywhere has nothing to be rebuilt from, and SQLite refuses to try.
-    let external = |sql: &str| external_content(sql).is_some();
-    aside.full_text = full_text.into_iter().filter(|(_, _, sql)| external(sql)).map(|(_, name, _)| name).collect();
     Ok(aside)
+}
+
+fn is_set_aside(object: &Object) -> bool {
+    (object.kind == "index" || object.kind == "trigger") && object.sql.is_some()
+}
+
+fn is_virtual_table(sql: &str) -> bool {
+    let head = sql.split_ascii_whitespace().take(3);
+    head.zip(["create", "virtual", "table"]).filter(|(word, keyword)| word.eq_ignore_ascii_case(keyword)).count() == 3
 }
 
 fn is_index(sql: &str) -> bool {

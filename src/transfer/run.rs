@@ -119,7 +119,8 @@ pub struct Outcome {
 /// The plan for a job: the source's catalog, the choices, the given schema if there is one, and SQLite's own opinion.
 ///
 /// # Errors
-/// When the source's schema cannot be read, or the given target schema cannot be applied to an empty file.
+/// When the source's schema, or a table of the plan, may not be read, or the given target schema cannot be applied to an
+/// empty file. What the plan refuses comes first.
 pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Catalog, Plan)> {
     let catalog = source.catalog()?;
     let given = job.schema.map(|apply| {
@@ -127,7 +128,14 @@ pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Catalog, Plan)> {
         applied(apply, &directory.path().join("schema.db"))
     });
     let plan = settled(&catalog, job, given.transpose()?.as_ref())?;
+    if plan.refusals.is_empty() {
+        ensure_readable(source, &plan)?;
+    }
     Ok((catalog, plan))
+}
+
+fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
+    source.ensure_readable(&plan.tables.iter().map(|table| &table.source).collect::<Vec<_>>())
 }
 
 /// What the given schema is once it has been applied to the empty file at that path.
@@ -169,6 +177,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         None => (settled(&catalog, job, None)?, None),
     };
     plan.ensure_runnable()?;
+    ensure_readable(source, &plan)?;
     let staging = staging.map_or_else(|| Staging::create(&job.target), Ok)?;
     listener(Event::PlanReady {
         tables: plan.tables.len() as u64,
@@ -183,8 +192,8 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     if job.schema.is_none() {
         pragma::names_only(loader.connection()).could_not("prepare the target", loader.shown())?;
     }
-    let aside = if job.schema.is_some() { finish::set_aside(&loader)? } else { SetAside::default() };
     loader.begin()?;
+    let aside = if job.schema.is_some() { finish::set_aside(&loader)? } else { SetAside::default() };
     finish::create_tables(&loader, &plan, job.metadata)?;
     let (loader, copied) = copy::copy(source, &plan, loader, job.metadata, cancel, listener)?;
     durations.copy = start.elapsed();

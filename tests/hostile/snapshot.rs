@@ -213,6 +213,22 @@ fn a_schema_that_is_renamed_does_not_lead_to_another_relation() {
 }
 
 #[test]
+fn a_view_that_is_dropped_while_it_is_read_is_named() {
+    let loops: [&[&str]; 2] = [
+        &["DROP VIEW v; CREATE VIEW v AS SELECT v FROM a"],
+        &["DROP VIEW w; CREATE VIEW w AS SELECT v + 1 AS v FROM a"],
+    ];
+    let schema = "CREATE TABLE a (v integer); INSERT INTO a VALUES (1); CREATE VIEW v AS SELECT v FROM a;
+                  CREATE VIEW w AS SELECT v + 1 AS v FROM a";
+    let (read_well, errors) = beside(schema, &loops);
+    assert!(read_well.iter().all(|found| found["a"] == (1, 1)));
+    eprintln!("{} of {RUNS} runs met a view that was gone", errors.len());
+    for error in errors {
+        assert!(error.to_string().starts_with("read the definition of view `public."), "{error}");
+    }
+}
+
+#[test]
 fn a_partition_that_is_made_behind_the_snapshot_has_no_part_in_it() {
     let schema = "CREATE TABLE p (v integer) PARTITION BY RANGE (v);
                   CREATE TABLE low PARTITION OF p FOR VALUES FROM (0) TO (10); INSERT INTO p VALUES (1)";

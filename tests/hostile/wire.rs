@@ -126,8 +126,8 @@ fn migrate(url: &str, harm: Harm) -> (String, Heard) {
     let text = told(&output);
     assert!(output.status.code().is_some_and(|code| code <= 3), "{harm:?}: {text}");
     assert!(!text.contains("panicked"), "{harm:?}: {text}");
-    // Where two tables are locked a server may be silent for the 30 seconds that a lock may take, each, and 2 more.
-    assert!(begun.elapsed() < Duration::from_secs(120), "{harm:?} took {:?}", begun.elapsed());
+    // Silence may last for 2 seconds, and for 3 more where locks are waited for; the rest is a busy machine's.
+    assert!(begun.elapsed() < Duration::from_secs(60), "{harm:?} took {:?}", begun.elapsed());
     assert!(target.exists() == (output.status.code() == Some(0)), "{harm:?}: {text}");
     (text, proxy.heard)
 }

@@ -204,18 +204,7 @@ impl Session {
     pub(super) fn ensure_held(&mut self, name: &QualifiedName) -> Result<Held> {
         const OPERATION: &str = "read";
         let object = format!("table `{name}`");
-        if self.changed.contains(name) {
-            let cause = "it or a partition of it was created, replaced, emptied or rewritten while the snapshot was taken, \
-                         and again each time that it was taken anew";
-            return Err(Error::could_not(OPERATION, object, cause).hint(
-                "another session (`pg_stat_activity` shows it) goes on changing it: run again when it is done, or exclude it",
-            ));
-        }
-        let Some(oid) = self.held.get(name) else {
-            return Err(Error::could_not(OPERATION, object, "permission denied: this role may not read it").hint(
-                "grant SELECT on it and USAGE on its schema to this role, connect as another role, or exclude it",
-            ));
-        };
+        let oid = self.held_oid(name)?;
         let quoted = format!("{}.{}", quote(&name.schema), quote(&name.name)).replace('\'', "''");
         let sql = include_str!("sql/still_held.sql").replace("{oid}", &oid.to_string()).replace("{name}", &quoted);
         let rows = self.query_rows(OPERATION, &object, &sql)?;
@@ -237,6 +226,26 @@ impl Session {
             }
             _ => Err(Error::could_not(OPERATION, object, "the server does not tell whether it is still there")),
         }
+    }
+
+    /// The number of a relation that the snapshot holds.
+    ///
+    /// # Errors
+    /// As [`Session::ensure_held`], without a look at what its name leads to.
+    pub(super) fn held_oid(&self, name: &QualifiedName) -> Result<i64> {
+        const OPERATION: &str = "read";
+        let object = format!("table `{name}`");
+        if self.changed.contains(name) {
+            let cause = "it or a partition of it was created, replaced, emptied or rewritten while the snapshot was taken, \
+                         and again each time that it was taken anew";
+            return Err(Error::could_not(OPERATION, object, cause).hint(
+                "another session (`pg_stat_activity` shows it) goes on changing it: run again when it is done, or exclude it",
+            ));
+        }
+        self.held.get(name).copied().ok_or_else(|| {
+            Error::could_not(OPERATION, object, "permission denied: this role may not read it")
+                .hint("grant SELECT on it and USAGE on its schema to this role, connect as another role, or exclude it")
+        })
     }
 
     /// Names whoever holds the lock that was waited for in vain, as far as the role may know.

@@ -4,7 +4,7 @@ use super::copy::{self, Form, Frames};
 use super::not_text::not_text;
 use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, QualifiedName};
 use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeHash, TakeRow};
 use crate::error::{Error, Result};
 use crate::types::WireError;
@@ -98,6 +98,21 @@ impl Source for PostgresSource {
 
     fn catalog_again(&mut self) -> Result<Catalog> {
         introspect(&mut self.session)
+    }
+
+    fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
+        tables.iter().try_for_each(|table| self.session.held_oid(table).map(|_| ()))?;
+        let sql = include_str!("sql/hidden_rows.sql");
+        for row in self.session.query_rows("read the policies of", format!("`{}`", self.label), sql)? {
+            let [Some(schema), Some(name)] = row.as_slice() else { continue };
+            let hidden = QualifiedName::new(schema, name);
+            if tables.contains(&&hidden) {
+                let cause = "a policy of its row-level security would hide rows from this role";
+                return Err(Error::could_not("read", format!("table `{hidden}`"), cause)
+                    .hint("connect as the table's owner or as a role with BYPASSRLS, or exclude it"));
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {

@@ -10,7 +10,7 @@
 use rusqlite::{Connection, Result, params};
 
 /// So many rows stay in the list before they are taken out: few enough to be read in no time.
-const ROWS_LEFT_MAX: usize = 64;
+const ROWS_LEFT_MAX: usize = 16;
 
 /// One row of `sqlite_schema`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,26 +86,32 @@ impl<'c> ObjectList<'c> {
     }
 
     fn take_out(&mut self) -> Result<()> {
-        let mut rows =
-            self.connection.prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid")?;
-        let rows = rows.query_map([], |row| {
-            Ok(Object {
-                kind: row.get(0)?,
-                name: row.get(1)?,
-                table: row.get(2)?,
-                root_page: row.get(3)?,
-                sql: row.get(4)?,
-            })
-        })?;
-        for row in rows {
-            self.taken_out.push(row?);
-        }
+        self.taken_out.extend(read(self.connection)?);
         self.created = 0;
         // Without a condition SQLite would empty the list's b-tree instead of deleting rows.
         self.connection.execute_batch(
             "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE true; PRAGMA writable_schema = OFF",
         )
     }
+}
+
+/// The list as it is.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn read(connection: &Connection) -> Result<Vec<Object>> {
+    let mut rows =
+        connection.prepare("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid")?;
+    let rows = rows.query_map([], |row| {
+        Ok(Object {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+            root_page: row.get(3)?,
+            sql: row.get(4)?,
+        })
+    })?;
+    rows.collect()
 }
 
 #[cfg(test)]

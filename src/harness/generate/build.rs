@@ -10,12 +10,13 @@ use super::order::{is_set_later, order};
 use super::referrers;
 use super::share::share;
 use super::table_plan::{Foreign, JudgedCondition, TablePlan, UniqueKey, Way};
-use super::values::{Bound, Limits, unsolvable};
+use super::values::{Bound, Limits, mistake_in, unsolvable};
 use super::{Generator, Options};
 use crate::catalog::{Catalog, Column, IndexKey, IndexPart, QualifiedName, Shape, Table, TableKind};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
+const OPERATION: &str = "generate values of";
 /// How often a nullable foreign key is NULL.
 const FOREIGN_NULL_SHARE: f64 = 0.15;
 /// What a B-tree takes of one entry, with room for the rest of it.
@@ -40,6 +41,11 @@ impl<'c> Stores<'c> {
 
 /// Plans the rows of every table.
 pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
+    for (key, hint) in &options.hints.columns {
+        if let Some(cause) = hint.pattern.as_deref().and_then(mistake_in) {
+            return Err(Error::usage("read the pattern of", options.hints.place(key), cause));
+        }
+    }
     let tables: Vec<&Table> =
         (catalog.tables.iter()).filter(|table| !matches!(table.kind, TableKind::MaterializedView { .. })).collect();
     // A table that is to stay empty needs no values, and breaks no cycle.
@@ -211,8 +217,9 @@ fn plan<'c>(
         let columns = vec![column];
         plan.keys.push(UniqueKey { name, columns, nulls_equal: false, predicate: None, way: Way::Remembered });
     }
+    let hint_of = |column: &Column| options.hints.key_of_column(&table.name.schema, &table.name.name, &column.name);
     for (number, column) in inserted.iter().enumerate() {
-        let hint = options.hints.column(&table.name.schema, &table.name.name, &column.name);
+        let hint = hint_of(column).map(|key| &options.hints.columns[&key]);
         let mut limits = std::mem::take(&mut found.limits[number]);
         limits.octets_max = octets_max(table, column);
         if sqlite && matches!(column.data_type.base().shape, Shape::Real | Shape::Double) {
@@ -229,7 +236,7 @@ fn plan<'c>(
         let unlisted = hint.is_none_or(|hint| hint.values.is_none() && hint.pattern.is_none());
         if let Some(cause) = limits.patterns.iter().filter(|_| unlisted).find_map(unsolvable) {
             let object = format!("`{}`, column `{}`", table.name, column.name);
-            let told = Error::could_not("generate values of", object, cause);
+            let told = Error::could_not(OPERATION, object, cause);
             return Err(told.hint("say under `[generate.columns]` what values it has"));
         }
         let mut made = ColumnPlan::new(column, limits.clone(), form, hint, suggested.clone());
@@ -246,12 +253,15 @@ fn plan<'c>(
             }
         }
         let made = made.map_err(|error| {
-            let told = Error::could_not(
-                "generate values of",
-                format!("`{}`, column `{}`", table.name, column.name),
-                error.cause(),
-            );
-            told.hint("say under `[generate.columns]` what values it has")
+            let object = format!("`{}`, column `{}`", table.name, column.name);
+            match hint_of(column) {
+                // Without what the project says of it, it can be filled.
+                Some(key) if ColumnPlan::new(column, limits.clone(), form, None, Vec::new()).is_ok() => {
+                    Error::usage(OPERATION, format!("{}, for {object}", options.hints.place(&key)), error.cause())
+                }
+                _ => Error::could_not(OPERATION, object, error.cause())
+                    .hint("say under `[generate.columns]` what values it has"),
+            }
         })?;
         plan.columns.push(made);
         if limits.allowed.is_none() && hint.is_none_or(|hint| hint.values.is_none()) {

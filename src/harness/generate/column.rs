@@ -97,6 +97,11 @@ impl ColumnPlan {
         if self.text_tells_apart || self.form.is_some() { Cow::Borrowed(value) } else { self.source.key(value) }
     }
 
+    /// How often it is NULL where nothing else decides.
+    pub(super) fn null_share(&self) -> f64 {
+        self.null_share
+    }
+
     /// How many distinct values there are.
     pub(super) fn capacity(&self) -> u64 {
         self.source.capacity()

@@ -31,6 +31,12 @@ pub struct Filling {
     pub patience: Patience,
 }
 
+impl Filling {
+    fn chooses(&self, table: &QualifiedName) -> bool {
+        self.tables.is_empty() || self.tables.iter().any(|pattern| names_table(pattern, table))
+    }
+}
+
 /// What was filled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filled {
@@ -38,7 +44,8 @@ pub struct Filled {
     pub generated: Generated,
     /// Names of the triggers of the tables that were filled: they fired as for any other row.
     pub triggers: Vec<String>,
-    /// Histories of migrations, which were left as they are; hints that name nothing, and statistics that could not be gathered when the rows were there.
+    /// Histories of migrations, which were left as they are; columns that no row has a value of; statistics that could not be
+    /// gathered when the rows were there.
     pub notes: Vec<String>,
 }
 
@@ -117,7 +124,7 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
     let generated = watch.stream(&generator, &mut PostgresJudge::new(url), &mut sink)?;
     ensure_some(&generated, filling.options.rows)?;
     let without_statistics = sink.commit()?;
-    Ok(filled(&catalog, generated, without_statistics))
+    Ok(filled(&catalog, filling, generated, without_statistics))
 }
 
 fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Filled> {
@@ -138,7 +145,7 @@ fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Fille
     ensure_some(&generated, filling.options.rows)?;
     sink.commit()?;
     let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown).err();
-    Ok(filled(&catalog, generated, without_statistics))
+    Ok(filled(&catalog, filling, generated, without_statistics))
 }
 
 /// Rows of a file as cells; keys that hold a number or a blob in a text column are kept as their text.
@@ -196,13 +203,15 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
             .hint("create its schema first"));
     }
     for table in &tables {
-        let chosen =
-            filling.tables.is_empty() || filling.tables.iter().any(|pattern| names_table(pattern, &table.name));
-        if !chosen {
+        if !filling.chooses(&table.name) {
             options.per_table.insert(table.name.clone(), 0);
         }
     }
     let mut generator = Generator::new(catalog, options)?;
+    if let Some(key) = generator.idle_hints.first() {
+        let place = filling.options.hints.place(key);
+        return Err(Error::usage("fill", place, "it names no table or column of the database"));
+    }
     for table in &tables {
         let first = read(&table.name, &[], Some(1));
         if first?.is_empty() {
@@ -248,7 +257,8 @@ fn ensure_some(generated: &Generated, asked_for: u64) -> Result<()> {
     })
 }
 
-fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Error>) -> Filled {
+fn filled(catalog: &Catalog, filling: &Filling, mut generated: Generated, without_statistics: Option<Error>) -> Filled {
+    generated.tables.retain(|table| filling.chooses(&table.table));
     let is_filled = |name: &str| {
         generated.tables.iter().any(|table| table.rows > 0 && name.ends_with(&format!(" on {}", table.table)))
     };
@@ -256,10 +266,19 @@ fn filled(catalog: &Catalog, generated: Generated, without_statistics: Option<Er
         .filter(|other| other.kind == "trigger" && is_filled(&other.name))
         .map(|other| other.name.clone())
         .collect();
-    let idle = generated.idle_hints.iter().map(|key| format!("the hint for `{key}` names no table or column here"));
+    let empty = generated.tables.iter().flat_map(|table| {
+        let name = &table.table;
+        table.always_null.iter().map(move |column| {
+            format!(
+                "`{name}`, column `{column}` is NULL in every row: no value was found that the checks take; say under \
+                 `[generate.columns]` what values it has"
+            )
+        })
+    });
+    let empty: Vec<String> = empty.collect();
     let histories = (catalog.tables.iter().filter(|table| is_history(table)))
         .map(|table| format!("`{}` is the history of migrations, and gets no rows", table.name));
     let unread = without_statistics.map(|error| format!("the rows are there without statistics: {error}"));
-    let notes = histories.chain(idle).chain(unread).collect();
+    let notes = histories.chain(empty).chain(unread).collect();
     Filled { generated, triggers, notes }
 }

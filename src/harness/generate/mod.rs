@@ -50,6 +50,9 @@ use rows::RowMaker;
 use std::collections::BTreeMap;
 use table_plan::TablePlan;
 
+/// What is less likely than this does not happen by chance.
+const BY_CHANCE_MAX: f64 = 1e-6;
+
 /// How many rows, which, and from what.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -93,6 +96,8 @@ pub struct GeneratedTable {
     pub wanted: u64,
     /// Why it got fewer, a clause such as "its key `t_pkey` (a) allows no more".
     pub why_fewer: Option<String>,
+    /// Columns that could hold values, and that no row has one of: none was found that the table's checks take.
+    pub always_null: Vec<String>,
 }
 
 impl Generated {
@@ -218,7 +223,9 @@ impl<'c> Generator<'c> {
         if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
             sink.table(plan.table, &plan.names, &plan.later)?;
         }
-        let mut done = GeneratedTable { table: plan.table.name.clone(), rows: 0, wanted: plan.wanted, why_fewer: None };
+        let (table, always_null) = (plan.table.name.clone(), Vec::new());
+        let mut done = GeneratedTable { table, rows: 0, wanted: plan.wanted, why_fewer: None, always_null };
+        let mut without_value = plan.may_have_values();
         let mut candidates = Candidates::new(plan);
         while done.rows < plan.wanted {
             let rows = candidates.next(&mut maker, stores, judge)?;
@@ -232,6 +239,7 @@ impl<'c> Generator<'c> {
                     continue;
                 }
                 done.rows += 1;
+                without_value.retain(|column| row[*column].is_none());
                 match &mut pass {
                     Pass::RowsOfKnownKeys(sink) => {
                         feed(plan, &row, &mut [], &mut |store| maker.stored(store));
@@ -249,6 +257,9 @@ impl<'c> Generator<'c> {
         if let Pass::Rows(sink) | Pass::RowsOfKnownKeys(sink) = &mut pass {
             sink.end()?;
         }
+        let rows = i32::try_from(done.rows).unwrap_or(i32::MAX);
+        without_value.retain(|column| plan.columns[*column].null_share().powi(rows) < BY_CHANCE_MAX);
+        done.always_null = without_value.iter().map(|column| plan.names[*column].clone()).collect();
         Ok(done)
     }
 }

@@ -136,6 +136,13 @@ impl TablePlan<'_> {
             .hint("say under `[generate.columns]` what values its columns have")
     }
 
+    /// The columns that may be NULL and are not meant to be in every row.
+    pub(super) fn may_have_values(&self) -> Vec<usize> {
+        let is_own = |column: &usize| !self.is_foreign(*column) && !self.deferred.contains(column);
+        let nullable = |column: &usize| self.columns[*column].nullable && self.columns[*column].null_share() < 1.0;
+        (0..self.columns.len()).filter(is_own).filter(nullable).collect()
+    }
+
     /// Whether a column gets its value from a foreign key.
     pub(super) fn is_foreign(&self, column: usize) -> bool {
         let all = self.groups.iter().flatten().chain(&self.selves).chain(&self.broken);

@@ -14,7 +14,7 @@ use crate::plan::names::METADATA_PREFIX;
 use crate::plan::{HISTORY_TABLE, TablePlan};
 use crate::value::TableDigest;
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The values of a manifest of form 2.
 const NAMES: [&str; 14] = [
@@ -171,7 +171,8 @@ fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, now: &Record, 
         names.collect::<rusqlite::Result<Vec<String>>>()
     };
     let names = read().map_err(|error| told("read back", "the ledger", &error))?;
-    for name in names.iter().filter(|name| !scope.planned.iter().any(|table| table.target == **name)) {
+    let copied: HashSet<&str> = scope.planned.iter().map(|table| table.target.as_str()).collect();
+    for name in names.iter().filter(|name| !copied.contains(name.as_str())) {
         found.metadata(format!("the ledger has entries for `{name}`, which is no table that was copied"));
     }
     Ok(())

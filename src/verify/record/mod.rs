@@ -20,7 +20,7 @@ use crate::verify::scan::stored;
 use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The metadata table with one value per name.
 pub const MANIFEST_TABLE: &str = "_whimbrel_manifest";
@@ -175,10 +175,11 @@ fn other_tables(connection: &Connection, planned: &[TablePlan]) -> rusqlite::Res
          AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let copied: HashSet<String> = planned.iter().map(|table| table.target.to_ascii_lowercase()).collect();
     names
         .into_iter()
         .filter(|name| name != MANIFEST_TABLE)
-        .filter(|name| !planned.iter().any(|table| table.target.eq_ignore_ascii_case(name)))
+        .filter(|name| !copied.contains(&name.to_ascii_lowercase()))
         .map(|name| digest_of_rows(connection, &name, "").map(|digest| (name, digest)))
         .collect()
 }

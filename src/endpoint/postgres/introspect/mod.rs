@@ -30,6 +30,26 @@ const OPERATION: &str = "read the catalog of";
 /// # Errors
 /// Whatever the server says, a cut connection, a stop that was asked for.
 pub fn introspect(session: &mut Session) -> Result<Catalog> {
+    // What is dropped meanwhile the server knows by its number only.
+    let sql =
+        "SELECT c.oid::text, n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE c.relkind = 'v' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    let views = session.query_rows(OPERATION, session.label().to_owned(), sql)?;
+    read(session).map_err(|error| {
+        let is_named = |oid: &str| error.cause().split(|sign: char| !sign.is_ascii_digit()).any(|number| number == oid);
+        let is_it = |row: &&Vec<Option<String>>| row.first().and_then(Option::as_deref).is_some_and(is_named);
+        match views.iter().find(is_it).map(Vec::as_slice) {
+            Some([_, Some(schema), Some(name)]) => {
+                let object = format!("view `{}`", QualifiedName::new(schema, name));
+                Error::could_not("read the definition of", object, "another session dropped or replaced it meanwhile")
+                    .hint("run again when that session is done (`pg_stat_activity` shows it)")
+            }
+            _ => error,
+        }
+    })
+}
+
+fn read(session: &mut Session) -> Result<Catalog> {
     let database: Vec<DatabaseRow> = session.query_json(OPERATION, include_str!("../sql/database.sql"))?;
     let Some(database) = database.into_iter().next() else {
         return Err(Error::could_not(OPERATION, session.label(), "the server does not tell its database"));

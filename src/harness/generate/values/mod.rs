@@ -33,7 +33,7 @@ mod text_order;
 mod trouble;
 
 pub use limits::{Bound, Limits, Pattern};
-pub(super) use pattern::unsolvable;
+pub(super) use pattern::{mistake_in, unsolvable};
 
 use crate::catalog::DataType;
 use crate::error::Result;

@@ -279,6 +279,13 @@ pub(in crate::harness::generate) fn unsolvable(pattern: &Pattern) -> Option<Stri
     Some(format!("its pattern `{}` cannot be solved: {cause}", shown(text)))
 }
 
+/// Why nothing can be drawn for a pattern that somebody has written for that, without the pattern.
+pub(in crate::harness::generate) fn mistake_in(pattern: &str) -> Option<String> {
+    let whole = Pattern::Regex { text: format!("^(?:{pattern})$"), ignore_case: false, negated: false };
+    let automaton = translate(&whole).and_then(|expression| Automaton::new(&expression.text, false, false));
+    automaton.err().map(|cause| format!("no text can be drawn for it: {cause}"))
+}
+
 /// A pattern for an error: a long one is cut.
 fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
