@@ -62,8 +62,8 @@ fn the_next_number_is_the_source_s_or_it_is_told() {
          CREATE SEQUENCE other.\"Far away\" START 42; CREATE TABLE far (id bigint DEFAULT nextval('other.\"Far away\"') PRIMARY KEY, v text);
          CREATE SEQUENCE doubled; CREATE SEQUENCE other.doubled START 5;
          CREATE TABLE unclear (id int DEFAULT nextval('doubled'::text) PRIMARY KEY, v text);
-         CREATE SEQUENCE both START 6; CREATE TABLE one (id int DEFAULT nextval('both') PRIMARY KEY, v text);
-         CREATE TABLE two (id int DEFAULT nextval('both') PRIMARY KEY, v text);
+         CREATE SEQUENCE shared START 6; CREATE TABLE one (id int DEFAULT nextval('shared') PRIMARY KEY, v text);
+         CREATE TABLE two (id int DEFAULT nextval('shared') PRIMARY KEY, v text);
          CREATE SEQUENCE down INCREMENT -1; CREATE TABLE downwards (id int DEFAULT nextval('down') PRIMARY KEY, v text);
          INSERT INTO downwards (v) VALUES ('a');
          CREATE TABLE behind (id serial PRIMARY KEY, v text); INSERT INTO behind VALUES (100, 'a'); SELECT setval('behind_id_seq', 4);
@@ -94,8 +94,8 @@ fn the_next_number_is_the_source_s_or_it_is_told() {
         ("named", "", "", true),
         ("far", "", "", true),
         ("unclear", "public.unclear.id", "names no one sequence", true),
-        ("one", "public.both", "counts for `public.one.id` and `public.two.id` together", true),
-        ("two", "public.both", "two can get the same number", false),
+        ("one", "public.shared", "counts for `public.one.id` and `public.two.id` together", true),
+        ("two", "public.shared", "two can get the same number", false),
         ("downwards", "public.down", "SQLite counts upwards, the source by -1 (next number: -2)", false),
         ("behind", "public.behind.id", "gives 5 next, below the greatest key 100; the target goes on with 101", false),
         ("never", "public.never.id", "gives 1 next, below the greatest key 100; the target goes on with 101", false),
@@ -178,8 +178,8 @@ fn a_column_refuses_what_its_type_refuses() {
         ("u", "'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF', '{00000000-0000-0000-0000-000000000000}'"),
         ("amount", "'5', '5.0', '5.000'"),
         ("day", "'2021-2-3', '20210203', '2021-02-03 00:00:00', 'now'"),
-        ("sec", "1700000000000, '2021-02-03'"),
-        ("ms", "1700000000000000, '2021-02-03'"),
+        ("sec", "1700000000000000, '2021-02-03'"),
+        ("ms", "1700000000000000000, '2021-02-03'"),
         ("us", "'2021-02-03'"),
         ("tags", "'{}', '1', '{a}'"),
         ("h", "'[]', '\"a\"', ''"),

@@ -86,7 +86,7 @@ fn decimal_text(column: &str, precision_and_scale: Option<(i32, i32)>) -> String
     }
 }
 
-/// The source's calendar in a unit, and both infinities: what is beyond was most likely meant in another unit.
+/// The source's calendar in a unit, and both infinities.
 fn epoch(column: &str, unit: TimeUnit, shape: &Shape) -> String {
     let (first, last) = match shape {
         Shape::Date => {
