@@ -89,7 +89,9 @@ fn fate(outcome: &Outcome, object: &str) -> Fate {
         outcome.plan.losses.iter().filter(|loss| loss.object == object).map(|loss| loss.reason.as_str()).collect();
     let told = outcome.plan.caveats.iter().filter(|caveat| {
         let rest = caveat.object.strip_prefix("view ").unwrap_or(&caveat.object).strip_prefix(object);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        // Answers are asked for, not writes through a view.
+        let is_about_writes = caveat.text.starts_with("read only: ");
+        !is_about_writes && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     });
     let words = if lost.is_empty() { told.map(|caveat| caveat.text.as_str()).collect() } else { lost.clone() };
     Fate { carried: lost.is_empty(), words: words.join("; ") }

@@ -8,6 +8,7 @@ mod ask;
 mod ask_views;
 mod bank;
 mod bank_of_queries;
+mod bank_of_times;
 mod compare;
 #[cfg(feature = "harness")]
 mod databases;
