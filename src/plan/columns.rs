@@ -219,9 +219,28 @@ impl Builder<'_> {
     }
 }
 
-/// A default that is a literal of a column whose values are kept as JSON: in the form of such a value. `None` where it is
-/// something else.
+/// A default that is a literal of a column whose values are kept as JSON, in the form of such a value; a text that is too
+/// long for its column; a number that its column rounds. `None` where it is something else.
 fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'static str>> {
+    let mut shape = &plan.shape;
+    while let Shape::Domain(domain) = shape {
+        shape = &domain.base.shape;
+    }
+    match shape {
+        Shape::VarChar { length: Some(length) } if plan.rule == Rule::Text => {
+            let text = expression::typed_literal(source)?;
+            let end = text.char_indices().nth(usize::try_from(*length).ok()?)?.0;
+            // Only blanks are cut off.
+            return Some(match text[end..].trim_matches(' ') {
+                "" => Ok(format!("'{}'", text[..end].replace('\'', "''"))),
+                _ => Err("it is longer than its column, so that no row gets it"),
+            });
+        }
+        Shape::Numeric { precision_and_scale: Some((_, scale)) } if *scale < 0 => {
+            return Some(Err("its column rounds it to tens or more, which SQLite does not do"));
+        }
+        _ => {}
+    }
     if !matches!(plan.rule, Rule::JsonArray | Rule::JsonObject) {
         return None;
     }

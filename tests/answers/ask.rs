@@ -50,25 +50,6 @@ impl Question {
     }
 }
 
-/// What is being repaired; nothing stays here.
-const OPEN: &[&str] = &[
-    // Collations.
-    "login",
-    "icu",
-    "nocase",
-    // Equality in queries.
-    "SELECT plain.code\n   FROM public.plain\nUNION\n SELECT plain.name",
-    "SELECT sample.code\n   FROM public.sample\nUNION\n SELECT sample.name",
-    "count(DISTINCT sample.span)",
-    "count(DISTINCT sample.bare)",
-    "count(DISTINCT sample.amount)",
-    "count(DISTINCT s.amount)",
-    "count(DISTINCT s.a)",
-    // Defaults.
-    "'abc   '::character varying",
-    "149",
-];
-
 /// What was found of one kind of object.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -77,8 +58,6 @@ pub struct Count {
     pub told: usize,
     /// Not carried, with a reason.
     pub not_carried: usize,
-    /// Known to differ, and not yet repaired.
-    pub open: usize,
     pub wrong: usize,
 }
 
@@ -92,8 +71,6 @@ pub struct Search {
     pub catalog: Catalog,
     pub plan: Plan,
     pub counts: BTreeMap<&'static str, Count>,
-    /// Words of the questions that are known to differ.
-    pub open: &'static [&'static str],
     /// What differs and was not told, one text for each object.
     pub wrong: Vec<String>,
     /// By relation and row.
@@ -112,7 +89,7 @@ impl Search {
              END $$; SET TIME ZONE 'UTC'",
         );
         let (counts, wrong, odd) = (BTreeMap::new(), Vec::new(), HashMap::new());
-        Search { server, file, catalog, plan, counts, open: OPEN, wrong, odd }
+        Search { server, file, catalog, plan, counts, wrong, odd }
     }
 
     pub fn notes(&self, object: &str) -> Vec<String> {
@@ -139,8 +116,6 @@ impl Search {
             count.equal += 1;
         } else if untold.is_empty() {
             count.told += 1;
-        } else if self.open.iter().any(|words| question.postgres.contains(words)) {
-            count.open += 1;
         } else {
             count.wrong += 1;
             let shown: Vec<_> = untold.iter().take(3).map(|difference| format!("\n    {difference}")).collect();

@@ -32,7 +32,8 @@ impl Kind {
             "bytea" => Kind::Bytes,
             "bpchar" => Kind::Padded,
             "inet" => Kind::Address,
-            _ if category == "A" => Kind::Array,
+            // A composite value is JSON in both, too.
+            _ if category == "A" || category == "C" => Kind::Array,
             _ => Kind::Text,
         }
     }
@@ -300,6 +301,11 @@ const CORNERS: &[Corner] = &[
     ("it turns a number into a `numeric`", Difference::is_rounded),
     ("nearest double", |difference| difference.is_close()),
     ("last digits", |difference| difference.is_close()),
+    ("remainder: fractions of a second", |difference| difference.has(Oddity::Dropped)),
+    // They stand where a collation is at work, and nowhere else.
+    ("by the rules of a language", |difference| !matches!(difference.expected, Answer::Error(_))),
+    ("takes different texts for equal", |difference| !matches!(difference.expected, Answer::Error(_))),
+    ("takes texts for different that the collation", |difference| !matches!(difference.expected, Answer::Error(_))),
     ("drops", |difference| difference.has(Oddity::Dropped)),
     ("seconds of an infinite time", |difference| difference.has(Oddity::Far)),
     ("where a NaN comes out", |difference| difference.has(Oddity::NotANumber) || difference.is_not_a_number()),
