@@ -174,7 +174,7 @@ mod tests {
         list.release().unwrap();
         let count = "SELECT count(*) FROM sqlite_schema";
         assert_eq!(connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 2 * ROWS_LEFT_MAX as i64);
-        connection.execute_batch("INSERT INTO t100 VALUES (1)").unwrap();
+        connection.execute_batch(&format!("INSERT INTO t{} VALUES (1)", 2 * ROWS_LEFT_MAX - 1)).unwrap();
     }
 
     #[test]
