@@ -143,7 +143,7 @@ impl Options {
     fn start_container(&self) -> Result<Running> {
         engine::version().map_err(|cause| {
             Error::could_not("reach", "a Docker engine", cause)
-                .hint("start one (`systemctl start docker`, or Docker Desktop); where `docker context ls` shows another address, set DOCKER_HOST to it")
+                .hint("start one (`systemctl start docker`, or Docker Desktop), with the `docker` program on PATH; where `docker context ls` shows another address, set DOCKER_HOST to it")
         })?;
         Running::in_container(&self.image, Storage::container_bytes(self.storage)?)
     }

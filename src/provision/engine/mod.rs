@@ -71,8 +71,9 @@ pub(super) fn engine() -> &'static dyn Engine {
 pub(super) fn version() -> Result<String, String> {
     engine().version().map_err(|cause| {
         let address = address();
-        match address.strip_prefix("unix://").filter(|socket| !Path::new(socket).exists()) {
-            Some(socket) => format!("no socket at {socket}"),
+        match address.strip_prefix("unix://") {
+            Some(socket) if !Path::new(socket).exists() => format!("no socket at {socket}"),
+            Some(socket) => format!("the socket {socket}: {cause}"),
             None => format!("{address}: {cause}"),
         }
     })
