@@ -76,6 +76,7 @@ mod status;
 mod step;
 pub(crate) mod tokens;
 
+#[cfg(feature = "cli")]
 pub(crate) use adopt::MISMATCH as ADOPTION_MISMATCH;
 pub use adopt::{Adoption, OtherHistory};
 pub use checksum::{canonical, checksum};
@@ -83,7 +84,9 @@ pub use database::Options;
 pub use drift::{Difference, Object, compare};
 pub use event::{Event, Report, StepReport};
 pub use files::{Migration, Migrations};
-pub(crate) use history::{COLUMNS as HISTORY_COLUMNS, TAKE_OVER};
+#[cfg(feature = "scenarios")]
+pub(crate) use history::COLUMNS as HISTORY_COLUMNS;
+pub(crate) use history::TAKE_OVER;
 pub use history::{Entry, EntryState};
 pub use plan::{Direction, To};
 #[cfg(feature = "scenarios")]

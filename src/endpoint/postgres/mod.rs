@@ -24,8 +24,10 @@ pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
 pub(crate) use failure::{explain, explain_connecting, explain_environment};
+pub(crate) use fence::fenced;
+#[cfg(feature = "scenarios")]
+pub(crate) use fence::fenced_wait;
 pub use fence::silence_caught_panics;
-pub(crate) use fence::{fenced, fenced_wait};
 pub use introspect::introspect;
 pub(crate) use lookout::Lookout;
 pub use lookout::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
