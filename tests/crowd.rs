@@ -44,14 +44,17 @@ fn assert_tidy(target: &Path) {
 }
 
 fn pending(target: &Path, access: &Access) -> PendingBackup {
-    let options = TakeOptions {
+    take(&TargetFile::inspect(target).unwrap(), Some(access), take_options()).unwrap()
+}
+
+fn take_options() -> TakeOptions<'static> {
+    TakeOptions {
         directory: None,
         reason: Reason::BeforeMigrate,
         source: "",
         replacement_digest: None,
         cancel: &RUNNING,
-    };
-    take(&TargetFile::inspect(target).unwrap(), Some(access), options).unwrap()
+    }
 }
 
 /// A run of this program in another process, which begins when the file `go` is there.
@@ -86,14 +89,7 @@ fn child_runs_beside_others() {
             let staging = staged(&path, "half");
             fs::remove_file(staging.path()).unwrap();
             let lock = TargetLock::take(&path, wait_ms, &RUNNING).unwrap();
-            let options = TakeOptions {
-                directory: None,
-                reason: Reason::BeforeMigrate,
-                source: "",
-                replacement_digest: None,
-                cancel: &RUNNING,
-            };
-            let outcome = swap(&lock, Replacement::File(staging, None), options);
+            let outcome = swap(&lock, Replacement::File(staging, None), take_options());
             assert!(outcome.as_ref().is_err_and(|error| error.operation() == "publish to"), "{outcome:?}");
             outcome.map(drop)
         }

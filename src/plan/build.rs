@@ -266,7 +266,7 @@ impl<'a> Builder<'a> {
             self.lose(
                 "comment",
                 &format!("{comments} {plural}"),
-                "SQLite has no comments; the source catalog in the metadata keeps them",
+                "SQLite has no comments; the source catalog in the metadata, where that is written, keeps them",
             );
         }
         for other in &self.catalog.others {
@@ -481,6 +481,7 @@ fn why_other_is_not_carried(kind: &str) -> &'static str {
         "function" | "procedure" | "aggregate" => "SQLite has no stored functions",
         "policy" | "row level security" => "SQLite has no users and so no row security; every row is carried",
         "rule" => "SQLite has no rules",
+        "comment" => "SQLite has no comments",
         "exclusion constraint" => "SQLite has no exclusion constraints",
         "extension" => "belongs to the server; the values of its types are carried as text",
         "foreign table" => "its rows live in another server",

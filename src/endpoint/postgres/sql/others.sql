@@ -117,6 +117,14 @@ WITH space AS (
     SELECT 'transform', format('for %s language %s', format_type(t.trftype, NULL), l.lanname), NULL,
            'pg_transform'::regclass, t.oid
     FROM pg_transform t JOIN pg_language l ON l.oid = t.trflang
+    UNION ALL
+    -- Those on tables, columns and views are counted with them; an extension brings its own.
+    SELECT 'comment', count(*) || ' on objects other than tables, columns and views', NULL, NULL, NULL
+    FROM pg_description d
+    WHERE d.objoid >= 16384 AND d.classoid <> 'pg_extension'::regclass
+      AND NOT EXISTS (SELECT FROM relation t WHERE d.classoid = 'pg_class'::regclass AND d.objoid = t.oid)
+      AND NOT EXISTS (SELECT FROM member e WHERE e.classid = d.classoid AND e.objid = d.objoid)
+    HAVING count(*) > 0
 )
 SELECT row_to_json(x)::text FROM (
     SELECT o.kind, o.name, o.definition

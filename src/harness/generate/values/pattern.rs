@@ -279,11 +279,11 @@ pub(in crate::harness::generate) fn unsolvable(pattern: &Pattern) -> Option<Stri
     Some(format!("its pattern `{}` cannot be solved: {cause}", shown(text)))
 }
 
-/// Why nothing can be drawn for a pattern that somebody has written for that, without the pattern.
+/// Why nothing can be drawn for a pattern that somebody has written for that.
 pub(in crate::harness::generate) fn mistake_in(pattern: &str) -> Option<String> {
     let whole = Pattern::Regex { text: format!("^(?:{pattern})$"), ignore_case: false, negated: false };
     let automaton = translate(&whole).and_then(|expression| Automaton::new(&expression.text, false, false));
-    automaton.err().map(|cause| format!("no text can be drawn for it: {cause}"))
+    automaton.err().map(|cause| format!("no text can be drawn for `{}`: {cause}", shown(pattern)))
 }
 
 /// A pattern for an error: a long one is cut.
