@@ -42,6 +42,7 @@
 //! | [`provision`] | finds or starts a PostgreSQL server for tests and the demo |
 //! | [`endpoint`] | PostgreSQL and SQLite, and how an endpoint is recognised |
 //! | [`types`] | the rule table and the codecs |
+//! | [`metadata`] | what a target remembers: the tables `_whimbrel_*` |
 //! | [`catalog`] | the neutral schema model |
 //! | [`value`] | the neutral cell, its canonical encoding, digests |
 //! | [`event`] | plain facts that engines emit |
@@ -63,6 +64,7 @@ pub mod event;
 pub mod fault;
 #[cfg(feature = "scenarios")]
 pub mod harness;
+pub mod metadata;
 pub mod migration;
 #[cfg(feature = "harness")]
 pub mod pictures;

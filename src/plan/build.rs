@@ -13,11 +13,9 @@ use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
+use crate::metadata::PLACEHOLDER_COLUMN;
 use crate::types::Rule;
 use std::collections::{BTreeSet, HashMap, HashSet};
-
-/// The column of a table that has none in the source, or only computed ones: SQLite wants at least one.
-pub const PLACEHOLDER_COLUMN: &str = "_whimbrel_no_columns";
 
 /// Plans a target whose schema is derived from the source's.
 pub fn plan(catalog: &Catalog, choices: &Choices) -> Plan {

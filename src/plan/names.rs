@@ -6,10 +6,8 @@
 pub use crate::quote::{quote, quote_all};
 
 use crate::catalog::QualifiedName;
+use crate::metadata;
 use std::collections::HashMap;
-
-/// The prefix of whimbrel's own tables in a target.
-pub const METADATA_PREFIX: &str = "_whimbrel_";
 
 /// The name that a source's table has in the target before collisions are looked at.
 pub fn natural(name: &QualifiedName) -> String {
@@ -37,7 +35,7 @@ impl Room {
     /// The same for a name that the user may have chosen: that is not changed in silence.
     pub fn take_for(&mut self, wanted: &str, chosen: bool) -> Taken {
         let lower = wanted.to_ascii_lowercase();
-        let reserved = lower.starts_with("sqlite_") || lower.starts_with(METADATA_PREFIX);
+        let reserved = lower.starts_with("sqlite_") || metadata::is_own(wanted);
         let base = if reserved { format!("x_{wanted}") } else { wanted.to_owned() };
         let mut name = base.clone();
         let mut number = 2;

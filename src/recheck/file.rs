@@ -5,15 +5,15 @@
 //! its users do to it is a change and no fault; what no use explains is damage.
 
 use super::json::{self, JsonColumn};
-use super::manifest::TargetManifest;
 use super::since::{self, TableSince};
-use super::{has_metadata, require_database, without_rows};
+use super::{has_metadata, read_manifest, require_database, without_rows};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
+use crate::metadata::{Manifest, is_not_own};
 use crate::plan::{self, Plan};
 use crate::transfer::preflight;
 use crate::verify::SHOWN_MAX;
@@ -199,7 +199,7 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
     // Its parts are held against each other, so all of them are of one state, whoever writes meanwhile.
     let snapshot = Snapshot::begin(&connection)?;
     found.indexes = indexes(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
-    let manifest = match TargetManifest::read(&connection) {
+    let manifest = match read_manifest(&connection) {
         Err(error) if error.kind() == Kind::Differs => {
             found.damage(error.to_string());
             None
@@ -222,7 +222,7 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
         let (tables, damage) = since::tables(&connection, path, &plan, &recorded.redefined, cancel)?;
         found.tables = tables;
         damage.into_iter().for_each(|text| found.damage(text));
-        let TargetManifest { tool, source, finished_at, digest, .. } = manifest;
+        let Manifest { tool, source, finished_at, digest, .. } = manifest;
         found.made = Some(Made { tool, source, finished_at, digest });
     } else {
         found.not_checked.push("whether rows have changed since it was made".into());
@@ -231,21 +231,22 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
 }
 
 /// The plan by which the file was made, as far as its own manifest and schema tell it.
-fn plan_of(manifest: &TargetManifest, schema: &TargetSchema) -> Result<Plan> {
+fn plan_of(manifest: &Manifest, schema: &TargetSchema) -> Result<Plan> {
     let mut plan = match manifest.given_schema {
-        true => plan::onto(&manifest.catalog, &manifest.choices, &without_rows(schema.clone())),
-        false => plan::plan(&manifest.catalog, &manifest.choices),
+        true => plan::onto(&manifest.catalog, &manifest.choices()?, &without_rows(schema.clone())),
+        false => plan::plan(&manifest.catalog, &manifest.choices()?),
     };
     preflight::settle(&mut plan)?;
     Ok(plan)
 }
 
 fn indexes(connection: &Connection) -> rusqlite::Result<Vec<Index>> {
-    let mut statement = connection.prepare(
+    let mut statement = connection.prepare(&format!(
         "SELECT own.name, owner.name, own.\"unique\" FROM sqlite_schema AS owner, pragma_index_list(owner.name) AS own
-         WHERE owner.type = 'table' AND own.origin = 'c' AND owner.name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
+         WHERE owner.type = 'table' AND own.origin = 'c' AND {}
          ORDER BY owner.name, own.name",
-    )?;
+        is_not_own("owner.name")
+    ))?;
     let rows =
         statement.query_map([], |row| Ok(Index { name: row.get(0)?, table: row.get(1)?, unique: row.get(2)? }))?;
     rows.collect()

@@ -5,11 +5,9 @@
 
 pub mod file;
 mod json;
-mod manifest;
 mod since;
 
 pub use json::JsonColumn;
-pub use manifest::TargetManifest;
 pub use since::TableSince;
 
 use crate::cancel::Cancel;
@@ -19,10 +17,10 @@ use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
+use crate::metadata::{self, Manifest};
 use crate::plan::choices::Choices;
 use crate::plan::{self, Plan};
 use crate::transfer::preflight;
-use crate::verify::record::METADATA_OBJECTS;
 use crate::verify::{self, Level, Verification};
 use rusqlite::Connection;
 use std::path::Path;
@@ -77,7 +75,7 @@ pub fn require_database(path: &Path) -> Result<()> {
 /// When it cannot be read.
 pub fn remembers_choices(path: &Path) -> Result<bool> {
     let connection = open(path, &Cancel::new().flag())?;
-    Ok(TargetManifest::read(&connection)?.is_some())
+    Ok(read_manifest(&connection)?.is_some())
 }
 
 /// Verifies a finished file against its source.
@@ -94,7 +92,7 @@ pub fn verify(
     require_database(target)?;
     let (manifest, schema) = {
         let connection = open(target, &cancel.flag())?;
-        (TargetManifest::read(&connection)?, read_schema(&connection)?)
+        (read_manifest(&connection)?, read_schema(&connection)?)
     };
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalog = source.catalog()?;
@@ -102,7 +100,7 @@ pub fn verify(
     // A part of the metadata that is gone is a finding, and not a file without any.
     let metadata = remembered || has_metadata(&open(target, &cancel.flag())?)?;
     let (choices, given_schema) = match manifest {
-        Some(manifest) => (manifest.choices, manifest.given_schema),
+        Some(manifest) => (manifest.choices()?, manifest.given_schema),
         None => (options.choices, options.given_schema),
     };
     let mut plan = match given_schema {
@@ -134,13 +132,19 @@ pub fn verify(
     Ok(Rechecked { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
 }
 
-/// Whether any table of the metadata is there.
+/// What the file says about how it was made; `None` for a file without metadata.
+///
+/// # Errors
+/// When the file cannot be read, or its manifest is not complete or of a later form.
+pub fn read_manifest(connection: &Connection) -> Result<Option<Manifest>> {
+    let values = metadata::manifest_values(connection);
+    let values = values.map_err(|error| told("read the manifest of", "the target", &error))?;
+    values.map(Manifest::of).transpose()
+}
+
+/// Whether any object of the metadata is there.
 fn has_metadata(connection: &Connection) -> Result<bool> {
-    METADATA_OBJECTS.iter().try_fold(false, |found, (_, name)| {
-        let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1)";
-        let there = connection.query_row(sql, [name], |row| row.get::<_, bool>(0));
-        Ok(there.map_err(|error| told("read the schema of", "the target", &error))? || found)
-    })
+    metadata::is_any_there(connection).map_err(|error| told("read the schema of", "the target", &error))
 }
 
 /// The schema as a plan wants it: a given schema that has rows of its own would be refused.

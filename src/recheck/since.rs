@@ -5,13 +5,13 @@ use crate::catalog::QualifiedName;
 use crate::endpoint::sqlite::read::told;
 use crate::error::Result;
 use crate::event::nobody;
+use crate::metadata::TABLES_TABLE;
+use crate::metadata::tables::{self as kept_tables, KeptTable};
 use crate::plan::Plan;
-use crate::value::TableDigest;
-use crate::verify::record::TABLES_TABLE;
 use crate::verify::{File, Level, check_tables};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A table that was copied, then and now.
@@ -50,12 +50,6 @@ impl TableSince {
     }
 }
 
-/// A row of the metadata table.
-struct Kept {
-    target: String,
-    digest: Option<TableDigest>,
-}
-
 /// Each table of the plan, then and now (`redefined`: those whose definition has been changed, by name), and what contradicts itself in what the file keeps of them.
 ///
 /// # Errors
@@ -67,7 +61,7 @@ pub fn tables(
     redefined: &BTreeSet<String>,
     cancel: &Cancel,
 ) -> Result<(Vec<TableSince>, Vec<String>)> {
-    let mut kept = match kept(connection).map_err(|error| told("read back", "the metadata", &error))? {
+    let mut kept = match kept_tables::read(connection).map_err(|error| told("read back", "the metadata", &error))? {
         Some(kept) => kept,
         // That it is missing is told among the objects.
         None => return Ok((Vec::new(), Vec::new())),
@@ -77,14 +71,14 @@ pub fn tables(
         let source = table.source.to_string();
         match kept.remove(&source) {
             None => damage.push(format!("`{TABLES_TABLE}` does not know table `{source}`, which was copied")),
-            Some(Kept { target, .. }) if target != table.target => damage.push(format!(
+            Some(KeptTable { target, .. }) if target != table.target => damage.push(format!(
                 "`{TABLES_TABLE}` says that `{source}` became `{target}`, the manifest that it became `{}`",
                 table.target
             )),
-            Some(Kept { digest: None, .. }) => {
+            Some(KeptTable { digest: None, .. }) => {
                 damage.push(format!("`{TABLES_TABLE}` has no rows and digest of `{source}`"));
             }
-            Some(Kept { digest: Some(digest), .. }) => {
+            Some(KeptTable { digest: Some(digest), .. }) => {
                 planned.push(table.clone());
                 digests.push(digest);
             }
@@ -105,29 +99,4 @@ pub fn tables(
         failure: check.failure,
     });
     Ok((tables.collect(), damage))
-}
-
-/// What the file keeps of each table, by the source's name; `None` where it keeps nothing.
-fn kept(connection: &Connection) -> rusqlite::Result<Option<BTreeMap<String, Kept>>> {
-    let there = connection
-        .query_row("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1", [TABLES_TABLE], |_| Ok(()))
-        .optional()?;
-    if there.is_none() {
-        return Ok(None);
-    }
-    let sql = format!("SELECT quote(source), source, target, rows, digest FROM {TABLES_TABLE}");
-    let mut statement = connection.prepare(&sql)?;
-    let mut rows = statement.query([])?;
-    let mut kept = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let source = row.get(1).or_else(|_| row.get(0))?;
-        let digest = (row.get::<_, i64>(3).ok(), row.get::<_, String>(4).ok());
-        let digest = match digest {
-            (Some(rows), Some(sum)) => u64::try_from(rows).ok().zip(u128::from_str_radix(&sum, 16).ok()),
-            _ => None,
-        };
-        let digest = digest.map(|(rows, sum)| TableDigest { rows, sum });
-        kept.insert(source, Kept { target: row.get(2).unwrap_or_default(), digest });
-    }
-    Ok(Some(kept))
 }

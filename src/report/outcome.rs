@@ -5,6 +5,7 @@ use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::shown;
 use crate::event::Waiting;
+use crate::metadata::LEDGER_TABLE;
 use crate::printable::Lines;
 use crate::transfer::copy::Copied;
 use crate::transfer::publish::JournalMode;
@@ -33,7 +34,7 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
         match outcome.ledger_entries() {
             0 => text.line("ledger: empty: every value is held by its column"),
             _ => {
-                text.line(format_args!("ledger: {entries}, kept exactly in `_whimbrel_ledger`"));
+                text.line(format_args!("ledger: {entries}, kept exactly in `{LEDGER_TABLE}`"));
             }
         }
     } else {

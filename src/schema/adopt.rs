@@ -22,9 +22,6 @@ use super::step::counted;
 use super::tokens::Dialect;
 use crate::{Error, Result};
 
-/// Under which name another tool's table stays that had the history's.
-pub(crate) const KEPT_AS: &str = "_whimbrel_other_history";
-
 /// A table of another tool's that has the history's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OtherHistory {

@@ -1,7 +1,6 @@
 //! Around the copy: tables before it, indexes, views, numbers and metadata after it.
 //!
-//! The metadata tables are the target's memory of where it came from: `_whimbrel_manifest` (one value per name),
-//! `_whimbrel_tables` (rows and digest of each), `_whimbrel_ledger` (what columns cannot hold).
+//! The metadata tables are the target's memory of where it came from ([`crate::metadata`]).
 
 use super::copy::Copied;
 use super::keys;
@@ -9,17 +8,16 @@ use super::optimize::external_content;
 use super::publish::JournalMode;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::facts::{facts, published};
-use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE, Loader};
+use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::object_list::{self, Object};
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
+use crate::metadata::{self, Finished, Record, ledger, tables};
 use crate::plan::choices::Choices;
 use crate::plan::{Caveat, Plan};
 use crate::quote::quote;
-use crate::verify::record::{DIGEST, FORM, Record, manifest_digest};
-use rusqlite::params;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
 const ANALYSIS_LIMIT: u32 = 400;
@@ -44,16 +42,7 @@ pub fn create_tables(loader: &Loader, plan: &Plan, metadata: bool) -> Result<()>
     }
     loader.release_objects(list)?;
     if metadata {
-        loader.execute(
-            &format!(
-                "CREATE TABLE _whimbrel_manifest (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;
-                 CREATE TABLE _whimbrel_tables (source TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL,
-                   rows INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
-                 CREATE TABLE {LEDGER_TABLE} (table_name TEXT NOT NULL, row_key TEXT NOT NULL,
-                   column_name TEXT NOT NULL, exact TEXT NOT NULL) STRICT"
-            ),
-            "the metadata tables",
-        )?;
+        loader.execute(&metadata::definitions(), "the metadata tables")?;
     }
     Ok(())
 }
@@ -194,36 +183,23 @@ pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &
     // What the header says is in the file since the rows were committed.
     let header = published(facts(&Snapshot::begin(connection)?)?.settings, origin.journal_mode == JournalMode::Wal);
     loader.begin()?;
-    loader.execute(
-        &format!("CREATE UNIQUE INDEX {LEDGER_KEY} ON {LEDGER_TABLE} (table_name, row_key, column_name)"),
-        "the ledger's index",
-    )?;
-    let json = |value: serde_json::Result<String>| value.could_not(OPERATION, "");
-    let values = [
-        ("format", FORM.to_owned()),
-        ("tool", format!("whimbrel {}", env!("CARGO_PKG_VERSION"))),
-        ("source", origin.source.to_owned()),
-        ("finished_at", origin.finished_at.clone()),
-        ("digest_algorithm", "xxh3-128 of canonical rows, summed modulo 2^128".to_owned()),
-        ("given_schema", origin.given_schema.to_string()),
-        ("catalog", json(serde_json::to_string(origin.catalog))?),
-        ("choices", json(serde_json::to_string(origin.choices))?),
-        ("needs_sqlite", plan.needs_sqlite().to_string()),
-    ];
-    for (table, one) in plan.tables.iter().zip(copied) {
-        connection
-            .execute(
-                "INSERT INTO _whimbrel_tables (source, target, rows, digest) VALUES (?1, ?2, ?3, ?4)",
-                params![table.source.to_string(), table.target, one.digest.rows as i64, one.digest.to_string()],
-            )
-            .could_not(OPERATION, "")?;
-    }
-    let keep = |(name, value): (&str, String)| {
-        let sql = "INSERT INTO _whimbrel_manifest (name, value) VALUES (?1, ?2)";
-        connection.execute(sql, params![name, value]).map(drop).could_not(OPERATION, "")
+    loader.execute(&ledger::key_definition(), "the ledger's index")?;
+    let finished = Finished {
+        source: origin.source,
+        finished_at: &origin.finished_at,
+        given_schema: origin.given_schema,
+        catalog: origin.catalog,
+        choices: serde_json::to_string(origin.choices).could_not(OPERATION, "")?,
+        needs_sqlite: plan.needs_sqlite().to_string(),
     };
-    let record = Record::of(connection, header, &plan.tables)?;
-    values.into_iter().chain(record.values()).try_for_each(keep)?;
-    keep((DIGEST, manifest_digest(connection)?))?;
+    let write = || {
+        let mut copied = plan.tables.iter().zip(copied);
+        copied.try_for_each(|(table, one)| {
+            tables::add(connection, &table.source.to_string(), &table.target, &one.digest)
+        })?;
+        let names = plan.tables.iter().map(|table| table.target.as_str());
+        metadata::write(connection, &finished, &Record::of(connection, header, names)?)
+    };
+    write().could_not(OPERATION, "")?;
     loader.commit()
 }

@@ -15,7 +15,7 @@ use crate::endpoint::sqlite::object_list::ObjectList;
 use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
-use crate::plan::names::METADATA_PREFIX;
+use crate::metadata::{self, PASSING_TABLE};
 use crate::plan::{Caveat, Plan, TablePlan};
 use crate::quote::{quote, quote_all};
 use rusqlite::{Connection, params};
@@ -56,7 +56,7 @@ pub fn build(loader: &Loader, plan: &Plan, listener: &Listener<'_>) -> Result<Ve
         model.execute_batch(&sql).could_not(OPERATION, &object)?;
         for key in auto_indexes(&model, &table.target).could_not(OPERATION, &object)? {
             listener(Event::IndexStarted { index: key.name.clone() });
-            let provisional = format!("{METADATA_PREFIX}key_{}", key_names.len() + 1);
+            let provisional = metadata::passing_key(key_names.len() + 1);
             build_one(loader.connection(), &mut list, table, &key, &provisional)?;
             key_names.insert(provisional, key.name);
         }
@@ -163,10 +163,9 @@ fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<Vec<Caveat>> {
         let object = format!("table `{}`", table.target);
         if !prepared {
             // SQLite makes its table of numbers with the first table that counts.
-            let first = format!("{METADATA_PREFIX}first");
             connection
                 .execute_batch(&format!(
-                    "CREATE TABLE {first} (n INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE {first}"
+                    "CREATE TABLE {PASSING_TABLE} (n INTEGER PRIMARY KEY AUTOINCREMENT); DROP TABLE {PASSING_TABLE}"
                 ))
                 .could_not(OPERATION, &object)?;
             prepared = true;

@@ -6,6 +6,7 @@
 use crate::endpoint::sqlite::object_list::ObjectList;
 use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Result};
+use crate::metadata::PASSING_TABLE;
 use crate::plan::ddl::{Piece, TableDdl};
 use crate::plan::deep_stack::with_deep_stack;
 use crate::plan::{Loss, Plan, Refusal, TablePlan};
@@ -150,14 +151,13 @@ fn drop_mismatched_foreign_keys(scratch: &Connection, ddl: &mut TableDdl, losses
     if check(&ddl.name).is_ok() {
         return;
     }
-    let probe = format!("{}{}", crate::plan::names::METADATA_PREFIX, "probe");
     let mut failing = HashSet::new();
     let mut alone = ddl.keeping(|_| false);
-    alone.name.clone_from(&probe);
+    alone.name = PASSING_TABLE.to_owned();
     for piece in ddl.constraints.iter().filter(|piece| is_foreign_key(piece)) {
         alone.constraints = vec![piece.clone()];
-        let sound = scratch.execute_batch(&alone.sql()).and_then(|()| check(&probe));
-        let _ = scratch.execute_batch(&format!("DROP TABLE IF EXISTS {}", quote(&probe)));
+        let sound = scratch.execute_batch(&alone.sql()).and_then(|()| check(PASSING_TABLE));
+        let _ = scratch.execute_batch(&format!("DROP TABLE IF EXISTS {}", quote(PASSING_TABLE)));
         if let Err(error) = sound {
             losses.push(loss(piece.kind, &piece.origin, &error));
             failing.insert(piece.clone());

@@ -88,6 +88,19 @@ impl Stored<'_> {
     }
 }
 
+impl<'v> From<rusqlite::types::ValueRef<'v>> for Stored<'v> {
+    fn from(value: rusqlite::types::ValueRef<'v>) -> Self {
+        use rusqlite::types::ValueRef;
+        match value {
+            ValueRef::Null => Stored::Null,
+            ValueRef::Integer(value) => Stored::Integer(value),
+            ValueRef::Real(value) => Stored::Real(value),
+            ValueRef::Text(value) => Stored::Text(Cow::Borrowed(value)),
+            ValueRef::Blob(value) => Stored::Blob(Cow::Borrowed(value)),
+        }
+    }
+}
+
 /// An empty vector with the memory of another one, for the cells of the next row. The element types differ in their
 /// lifetime only, so the standard library's in-place collection keeps the allocation.
 pub fn recycle<'b>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'b>> {

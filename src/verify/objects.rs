@@ -2,8 +2,8 @@
 
 use crate::endpoint::sqlite::read::told;
 use crate::error::Result;
+use crate::metadata;
 use crate::plan::Plan;
-use crate::plan::names::METADATA_PREFIX;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +19,7 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
     let failed = |error: rusqlite::Error| told("read the schema of", "the target", &error);
     let mut found = definitions(connection).map_err(failed)?;
     let mut differences = Vec::new();
-    found.retain(|(_, name), _| !name.starts_with(METADATA_PREFIX));
+    found.retain(|(_, name), _| !metadata::is_own(name));
     check_numbers(connection, plan, &mut differences).map_err(failed)?;
     let tables =
         plan.tables.iter().filter_map(|table| table.ddl.as_ref().map(|ddl| ("table", ddl.name.clone(), ddl.sql())));

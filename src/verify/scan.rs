@@ -1,15 +1,13 @@
 //! Reading a target's rows back: records through their rules, and the ledger's entries with them.
 
-use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::endpoint::sqlite::read::told;
 use crate::error::{Error, Result};
+use crate::metadata::ledger;
 use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::types::Codec;
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Statement, params};
-use std::borrow::Cow;
+use rusqlite::{Connection, Row, params};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A row that was read back.
@@ -57,17 +55,7 @@ impl<'p> Scan<'p> {
             let cause = format!("the target has no column `{}`", column.target);
             return Err(Error::could_not("read back", &object, cause));
         }
-        let ledger: bool = connection
-            .query_row("SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1))", [LEDGER_TABLE], |row| row.get(0))
-            .map_err(failed)?;
-        let has_ledger = ledger
-            && connection
-                .query_row(
-                    &format!("SELECT EXISTS (SELECT 1 FROM {LEDGER_TABLE} WHERE table_name = ?1)"),
-                    [&table.target],
-                    |row| row.get(0),
-                )
-                .map_err(failed)?;
+        let has_ledger = ledger::has_entries(connection, &table.target).map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
         let rowid = rowid_name(connection, &table.target, &columns).map_err(failed)?;
         Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
@@ -101,11 +89,9 @@ impl<'p> Scan<'p> {
         if !self.has_ledger {
             return Ok(0);
         }
-        let sql = format!("SELECT count(*) FROM {LEDGER_TABLE} WHERE table_name = ?1");
-        let entries: i64 = connection
-            .query_row(&sql, [&self.table.target], |row| row.get(0))
-            .map_err(|error| told("read back", "the ledger", &error))?;
-        Ok(entries.unsigned_abs().saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
+        let entries =
+            ledger::count(connection, &self.table.target).map_err(|error| told("read back", "the ledger", &error))?;
+        Ok(entries.saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
     }
 
     /// Hands over every row, or those with a rowid in a range, both ends included.
@@ -130,7 +116,7 @@ impl<'p> Scan<'p> {
         let table = quote(&self.table.target);
         let sql = format!("SELECT {} FROM {table} NOT INDEXED{filter}", columns.join(", "));
         let mut statement = connection.prepare(&sql).map_err(failed)?;
-        let mut ledger = self.ledger(connection).map_err(failed)?;
+        let mut ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose().map_err(failed)?;
         let mut rows = match range {
             Some((low, high)) => statement.query(params![low, high]),
             None => statement.query([]),
@@ -142,11 +128,11 @@ impl<'p> Scan<'p> {
             place += 1;
             let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
             let entries = match &mut ledger {
-                Some(ledger) => entries_of(ledger, self.table, row, place).map_err(failed)?,
+                Some(ledger) => ledger.entries(&self.table.target, &key_of(self.table, row, place)).map_err(failed)?,
                 None => Vec::new(),
             };
             for (index, codec) in self.codecs.iter().enumerate() {
-                let stored = stored(row.get_ref(index).map_err(failed)?);
+                let stored = Stored::from(row.get_ref(index).map_err(failed)?);
                 if entries.is_empty() {
                     cells.push(codec.load(stored));
                     continue;
@@ -164,14 +150,6 @@ impl<'p> Scan<'p> {
         }
         Ok(())
     }
-
-    fn ledger<'c>(&self, connection: &'c Connection) -> rusqlite::Result<Option<Statement<'c>>> {
-        if !self.has_ledger {
-            return Ok(None);
-        }
-        let sql = format!("SELECT column_name, exact FROM {LEDGER_TABLE} WHERE table_name = ?1 AND row_key = ?2");
-        connection.prepare(&sql).map(Some)
-    }
 }
 
 /// The names of a table's columns, as SQLite compares them; none where there is no such table.
@@ -187,32 +165,11 @@ fn rowid_name(connection: &Connection, table: &str, columns: &[String]) -> rusql
     Ok(name.filter(|name| connection.prepare(&format!("SELECT {name} FROM {}", quote(table))).is_ok()))
 }
 
-fn entries_of(
-    ledger: &mut Statement<'_>,
-    table: &TablePlan,
-    row: &Row<'_>,
-    place: i64,
-) -> rusqlite::Result<Vec<(String, String)>> {
-    let key = key_of(table, row, place);
-    ledger.query_map(params![table.target, key], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
 fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {
     if table.key.is_empty() {
         // The column behind the table's own is the rowid; a table without one is told by its place alone.
         let rowid: Option<i64> = row.get(table.columns.len()).unwrap_or(None);
         return rowid_key(rowid.unwrap_or(place));
     }
-    row_key(table.key.iter().filter_map(|column| row.get_ref(*column).ok()).map(stored))
-}
-
-/// A value of a record as it stands there.
-pub(super) fn stored(value: ValueRef<'_>) -> Stored<'_> {
-    match value {
-        ValueRef::Null => Stored::Null,
-        ValueRef::Integer(value) => Stored::Integer(value),
-        ValueRef::Real(value) => Stored::Real(value),
-        ValueRef::Text(value) => Stored::Text(Cow::Borrowed(value)),
-        ValueRef::Blob(value) => Stored::Blob(Cow::Borrowed(value)),
-    }
+    row_key(table.key.iter().filter_map(|column| row.get_ref(*column).ok()).map(Stored::from))
 }

@@ -10,9 +10,10 @@ use super::pragma;
 use super::statement::{Insert, StepError};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
+use crate::metadata::ledger;
 use crate::quote::quote;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 
 /// Memory for pages in KiB. The sorter of CREATE INDEX takes up to as much again, and so does each of its threads.
@@ -24,12 +25,6 @@ const CREATE: &str = "create in the target";
 
 /// The way out where the file cannot grow.
 pub const NO_ROOM_HINT: &str = "make room for the target, or choose another place for it";
-
-/// The metadata table that keeps what a column cannot hold.
-pub const LEDGER_TABLE: &str = "_whimbrel_ledger";
-
-/// The index that finds its entries.
-pub const LEDGER_KEY: &str = "_whimbrel_ledger_key";
 
 /// A new SQLite file that is being filled.
 pub struct Loader {
@@ -176,15 +171,12 @@ impl Loader {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn file_ledger(&self, table: &str, batch: &Batch) -> Result<()> {
-        let sql =
-            format!("INSERT INTO {LEDGER_TABLE} (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, ?4)");
-        let mut insert = self.connection.prepare(&sql).could_not("write the ledger", "")?;
-        for entry in &batch.ledger {
-            insert
-                .execute(params![table, entry.row_key, entry.column, entry.exact])
-                .could_not("write the ledger", "")?;
-        }
-        Ok(())
+        let write = || {
+            let mut ledger = ledger::Writer::new(&self.connection)?;
+            let mut entries = batch.ledger.iter();
+            entries.try_for_each(|entry| ledger.add(table, &entry.row_key, &entry.column, &entry.exact))
+        };
+        write().could_not("write the ledger", "")
     }
 
     /// Closes the file.

@@ -3,6 +3,7 @@
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::version::{self, SqliteVersion};
 use crate::error::Result;
+use crate::metadata::is_not_own;
 use crate::quote::quote;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -105,11 +106,11 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
     let mut statements = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
     let definitions: HashMap<String, String> =
         statements.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-    let mut list = connection.prepare(
+    let mut list = connection.prepare(&format!(
         "SELECT name, type, wr, strict FROM pragma_table_list
-         WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
-         ORDER BY name",
-    )?;
+         WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} ORDER BY name",
+        is_not_own("name")
+    ))?;
     let mut schema = TargetSchema::default();
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
@@ -125,9 +126,8 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
             _ => {}
         }
     }
-    let mut statements = connection.prepare(
-        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'",
-    )?;
+    let mut statements = connection
+        .prepare(&format!("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND {}", is_not_own("tbl_name")))?;
     let statements: Vec<String> = statements.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     schema.needs_sqlite = version::needed(statements.iter().map(String::as_str));
     Ok(schema)

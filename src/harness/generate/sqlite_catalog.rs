@@ -8,6 +8,7 @@ use crate::catalog::{
     OtherObject, QualifiedName, Shape, Table, TableKind,
 };
 use crate::error::{Context, Result};
+use crate::metadata::is_not_own;
 use rusqlite::Connection;
 use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
@@ -34,13 +35,14 @@ fn read(connection: &Connection) -> rusqlite::Result<Catalog> {
         sequences: Vec::new(),
         others: Vec::new(),
     };
-    let mut list = connection.prepare(
+    let mut list = connection.prepare(&format!(
         "SELECT l.name, l.type, s.sql FROM pragma_table_list AS l
          JOIN sqlite_schema AS s ON s.name = l.name AND s.type = 'table'
          WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-           AND l.name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'
+           AND {}
          ORDER BY s.rowid",
-    )?;
+        is_not_own("l.name")
+    ))?;
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
         let (name, kind, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);

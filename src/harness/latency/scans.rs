@@ -6,6 +6,7 @@
 use super::draw::message;
 use super::query::Query;
 use crate::error::{Error, Result};
+use crate::metadata::is_not_own;
 use crate::quote::quote;
 use crate::schema::tokens::{Class, Token};
 use rusqlite::Connection;
@@ -114,10 +115,13 @@ pub(super) fn row_count(connection: &Connection, table: &str) -> Result<u64> {
 /// The tables with the user's rows: neither SQLite's own nor those of a virtual table, nor what this program keeps.
 pub(super) fn tables(connection: &Connection) -> Result<Vec<String>> {
     let failed = |error: rusqlite::Error| Error::could_not("list the tables", "", error);
-    let sql = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
-               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\' \
-               AND name <> 'schema_migrations' ORDER BY name";
-    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let sql = format!(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} \
+               AND name <> 'schema_migrations' ORDER BY name",
+        is_not_own("name")
+    );
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
     let names = statement.query_map([], |row| row.get(0)).map_err(failed)?;
     names.collect::<rusqlite::Result<_>>().map_err(failed)
 }

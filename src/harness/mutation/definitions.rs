@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, changed};
 use super::{Applied, Change, Mutation};
+use crate::metadata::MANIFEST_TABLE;
 use crate::quote::quote;
-use crate::verify::record::MANIFEST_TABLE;
 use rusqlite::types::Value;
 
 const fn file(

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, changed};
 use super::{Applied, Change, Mutation};
-use crate::endpoint::sqlite::loader::LEDGER_TABLE;
+use crate::metadata::{LEDGER_TABLE, MANIFEST_TABLE, TABLES_TABLE};
 use crate::quote::quote;
 use crate::value::{Stored, row_key};
 use rusqlite::params;
@@ -19,24 +19,24 @@ const fn file(
 
 pub const MUTATIONS: [Mutation; 11] = [
     file("a ledger entry removed", "a ledger with entries", |bench| {
-        entry_changed(bench, "DELETE FROM _whimbrel_ledger WHERE rowid = ?1")
+        entry_changed(bench, &format!("DELETE FROM {LEDGER_TABLE} WHERE rowid = ?1"))
     }),
     file("a ledger entry's text changed", "a ledger with entries", |bench| {
-        entry_changed(bench, "UPDATE _whimbrel_ledger SET exact = exact || '1' WHERE rowid = ?1")
+        entry_changed(bench, &format!("UPDATE {LEDGER_TABLE} SET exact = exact || '1' WHERE rowid = ?1"))
     }),
     file("a ledger entry's text emptied", "a ledger with entries", |bench| {
-        entry_changed(bench, "UPDATE _whimbrel_ledger SET exact = '' WHERE rowid = ?1")
+        entry_changed(bench, &format!("UPDATE {LEDGER_TABLE} SET exact = '' WHERE rowid = ?1"))
     }),
     file("a ledger entry for another row", "a ledger with entries", |bench| {
-        entry_changed(bench, "UPDATE _whimbrel_ledger SET row_key = row_key || 'x' WHERE rowid = ?1")
+        entry_changed(bench, &format!("UPDATE {LEDGER_TABLE} SET row_key = row_key || 'x' WHERE rowid = ?1"))
     }),
     file("a ledger entry for another column", "a ledger with entries", |bench| {
-        entry_changed(bench, "UPDATE _whimbrel_ledger SET column_name = column_name || 'x' WHERE rowid = ?1")
+        entry_changed(bench, &format!("UPDATE {LEDGER_TABLE} SET column_name = column_name || 'x' WHERE rowid = ?1"))
     }),
     file("a ledger entry for another table", "a ledger with entries", other_table),
     file("a ledger entry added", "a ledger and a table with rows and a key", entry_added),
     file("every ledger entry removed", "a ledger with entries", |bench| {
-        let sql = "DELETE FROM _whimbrel_ledger";
+        let sql = &format!("DELETE FROM {LEDGER_TABLE}");
         let entries = if bench.has(LEDGER_TABLE)? { bench.connection.execute(sql, [])? } else { 0 };
         Ok((entries > 0).then(|| Applied { place: "the ledger".into(), change: format!("{entries} entries gone") }))
     }),
@@ -44,11 +44,11 @@ pub const MUTATIONS: [Mutation; 11] = [
         if !bench.has(LEDGER_TABLE)? {
             return Ok(None);
         }
-        bench.connection.execute_batch("DROP TABLE _whimbrel_ledger")?;
+        bench.connection.execute_batch(&format!("DROP TABLE {LEDGER_TABLE}"))?;
         Ok(changed("the ledger", "gone"))
     }),
     file("a metadata table dropped", "a file with metadata", |bench| {
-        let tables = bench.shuffled(["_whimbrel_manifest", "_whimbrel_tables"]);
+        let tables = bench.shuffled([MANIFEST_TABLE, TABLES_TABLE]);
         let Some(table) = tables.into_iter().find(|table| bench.has(table).unwrap_or(false)) else { return Ok(None) };
         bench.connection.execute_batch(&format!("DROP TABLE {table}"))?;
         Ok(changed(format!("table `{table}`"), "gone"))
@@ -77,12 +77,13 @@ fn entry(bench: &mut Bench<'_>) -> rusqlite::Result<Option<(i64, String)>> {
 
 fn other_table(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
     let Some((entry, told)) = entry(bench)? else { return Ok(None) };
-    let sql = "SELECT table_name FROM _whimbrel_ledger WHERE rowid = ?1";
+    let sql = &format!("SELECT table_name FROM {LEDGER_TABLE} WHERE rowid = ?1");
     let own: String = bench.connection.query_row(sql, [entry], |row| row.get(0))?;
     let Some(other) = bench.tables().into_iter().find(|table| table.target != own) else { return Ok(None) };
-    bench
-        .connection
-        .execute("UPDATE _whimbrel_ledger SET table_name = ?2 WHERE rowid = ?1", params![entry, other.target])?;
+    bench.connection.execute(
+        &format!("UPDATE {LEDGER_TABLE} SET table_name = ?2 WHERE rowid = ?1"),
+        params![entry, other.target],
+    )?;
     Ok(changed(told, format!("now of table `{}`", other.target)))
 }
 
@@ -98,12 +99,14 @@ fn entry_added(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
         let key: Vec<_> = table.key.iter().map(|place| quote(&table.columns[*place].target)).collect();
         let Some((_, values)) = bench.row(&table.target, "1", &key.join(", "))? else { continue };
         let key = row_key(values.iter().map(stored));
-        let there = "SELECT EXISTS (SELECT 1 FROM _whimbrel_ledger WHERE table_name = ?1 AND row_key = ?2 AND column_name = ?3)";
+        let there = &format!(
+            "SELECT EXISTS (SELECT 1 FROM {LEDGER_TABLE} WHERE table_name = ?1 AND row_key = ?2 AND column_name = ?3)"
+        );
         if bench.connection.query_row(there, [&table.target, &key, &column.target], |row| row.get(0))? {
             continue;
         }
         bench.connection.execute(
-            "INSERT INTO _whimbrel_ledger (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, 'no such value')",
+            &format!("INSERT INTO {LEDGER_TABLE} (table_name, row_key, column_name, exact) VALUES (?1, ?2, ?3, 'no such value')"),
             [&table.target, &key, &column.target],
         )?;
         return Ok(changed(

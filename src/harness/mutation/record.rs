@@ -4,9 +4,8 @@
 use super::bench::{Bench, changed};
 use super::pages::{io_error, writable};
 use super::{Applied, Change, Mutation};
-use crate::endpoint::sqlite::loader::{LEDGER_KEY, LEDGER_TABLE};
+use crate::metadata::{LEDGER_KEY, LEDGER_TABLE, MANIFEST_TABLE, TABLES_TABLE, is_not_own};
 use crate::quote::quote;
-use crate::verify::record::{MANIFEST_TABLE, TABLES_TABLE};
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use std::os::unix::fs::FileExt;
@@ -145,10 +144,11 @@ fn other_tables(bench: &mut Bench<'_>) -> rusqlite::Result<Vec<String>> {
     if !bench.has(MANIFEST_TABLE)? {
         return Ok(Vec::new());
     }
-    let mut statement = bench.connection.prepare(
+    let mut statement = bench.connection.prepare(&format!(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\' ORDER BY name",
-    )?;
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} ORDER BY name",
+        is_not_own("name")
+    ))?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     drop(statement);
     let planned = |name: &String| bench.plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));

@@ -1,6 +1,7 @@
 //! Names: ordinary ones, and those on which quoting, folding and comparing break.
 
 use crate::harness::Random;
+use crate::metadata::LEDGER_TABLE;
 use std::collections::HashSet;
 
 const PLAIN: [&str; 28] = [
@@ -66,7 +67,7 @@ const ODD: [&str; 44] = [
     "_rowid_",
     "sqlite_master",
     "sqlite_sequence",
-    "_whimbrel_ledger",
+    LEDGER_TABLE,
     // Other scripts, in more than one normal form.
     "表",
     "имя",

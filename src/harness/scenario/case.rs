@@ -18,6 +18,7 @@ use crate::harness::Seed;
 use crate::harness::latency::Times;
 use crate::harness::scratch::scratch_folder;
 use crate::harness::second_opinion::{Asker, Opinion};
+use crate::metadata::tables::{self, KeptTable};
 use crate::quote::quote;
 use crate::transfer::run::{Outcome, migrate};
 use crate::verify::{Level, Verification};
@@ -322,9 +323,9 @@ impl<'g> Case<'g> {
             return Ok(None);
         }
         let connection = Connection::open_with_flags(&self.target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let mut statement = connection.prepare("SELECT source, digest FROM _whimbrel_tables")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect::<rusqlite::Result<_>>().map(Some)
+        let kept = tables::read(&connection)?.unwrap_or_default();
+        let digest = |table: KeptTable| table.digest.map_or_else(String::new, |digest| digest.to_string());
+        Ok(Some(kept.into_iter().map(|(source, table)| (source, digest(table))).collect()))
     }
 
     /// What the source looks like now.

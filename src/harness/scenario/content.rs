@@ -1,6 +1,7 @@
 //! What a SQLite file holds, apart from how its pages lie: every definition, and every row in its order.
 
 use crate::error::{Context, Result};
+use crate::metadata::{MANIFEST_TABLE, is_not_own};
 use crate::quote::quote;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -9,10 +10,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// The moment of a run, which two runs do not share: table and column, or the name of a manifest's value.
 const MOMENTS: [(&str, &str); 5] = [
-    ("_whimbrel_manifest", "finished_at"),
+    (MANIFEST_TABLE, "finished_at"),
     // Digests over these moments; what else they are over is compared itself.
-    ("_whimbrel_manifest", "digest"),
-    ("_whimbrel_manifest", "other_tables"),
+    (MANIFEST_TABLE, "digest"),
+    (MANIFEST_TABLE, "other_tables"),
     ("schema_migrations", "applied_at"),
     ("schema_migrations", "duration_ms"),
 ];
@@ -62,7 +63,7 @@ fn rows_of(connection: &Connection, table: &str, may_lack_rowid: bool) -> rusqli
     };
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let compared: Vec<usize> = (0..names.len()).filter(|at| !MOMENTS.contains(&(table, names[*at].as_str()))).collect();
-    let name_column = names.iter().position(|name| name == "name").filter(|_| table == "_whimbrel_manifest");
+    let name_column = names.iter().position(|name| name == "name").filter(|_| table == MANIFEST_TABLE);
     let mut hashes = Vec::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -143,10 +144,11 @@ pub(super) fn rows(connection: &Connection) -> Result<Rows> {
 }
 
 fn read_rows(connection: &Connection) -> rusqlite::Result<Rows> {
-    let mut list = connection.prepare(
+    let mut list = connection.prepare(&format!(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name <> 'schema_migrations'
-           AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\'",
-    )?;
+           AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {}",
+        is_not_own("name")
+    ))?;
     let tables: Vec<String> = list.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut found = Rows::default();
     for table in tables {

@@ -3,7 +3,7 @@
 //! Invariant: a value is handed over as text that says exactly what is stored: digits, for a double with a fraction the
 //! shortest decimal digits that read back as it, the text itself, or `\x` and hexadecimal.
 
-use crate::endpoint::sqlite::loader::LEDGER_TABLE;
+use crate::metadata::LEDGER_TABLE;
 use crate::plan::TablePlan;
 use crate::quote::quote;
 use rusqlite::types::ValueRef;

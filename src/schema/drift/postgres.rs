@@ -6,6 +6,7 @@ use super::super::history::postgres::Place;
 use super::super::postgres::Explained;
 use super::{OTHER_HISTORIES, Object};
 use crate::Result;
+use crate::metadata;
 
 /// Every object but the server's own, those of extensions, and the bookkeeping of this program and of other tools, ordered.
 pub(crate) async fn objects(connection: &mut PgConnection, history: &Place) -> Result<Vec<Object>> {
@@ -13,6 +14,7 @@ pub(crate) async fn objects(connection: &mut PgConnection, history: &Place) -> R
         .bind(&history.schema)
         .bind(&history.table)
         .bind(OTHER_HISTORIES.as_slice())
+        .bind(metadata::PREFIX)
         .fetch_all(connection)
         .await
         .could_not("read schema", "")?;

@@ -5,14 +5,18 @@ use rusqlite::Connection;
 use super::{OTHER_HISTORIES, Object};
 use crate::Result;
 use crate::error::Context;
+use crate::metadata::is_not_own;
 
 /// Every object but SQLite's own, the bookkeeping of this program and that of other tools, ordered.
 pub(crate) fn objects(connection: &Connection, history_table: &str) -> Result<Vec<Object>> {
-    let sql = "SELECT type, name, sql, tbl_name FROM main.sqlite_schema \
+    let sql = format!(
+        "SELECT type, name, sql, tbl_name FROM main.sqlite_schema \
                WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-                 AND tbl_name NOT LIKE '\\_whimbrel\\_%' ESCAPE '\\' AND tbl_name <> ?1 COLLATE NOCASE \
-               ORDER BY type, name";
-    let mut statement = connection.prepare(sql).could_not("read schema", "")?;
+                 AND {} AND tbl_name <> ?1 COLLATE NOCASE \
+               ORDER BY type, name",
+        is_not_own("tbl_name")
+    );
+    let mut statement = connection.prepare(&sql).could_not("read schema", "")?;
     let rows = statement
         .query_map([history_table], |row| {
             let object = Object { kind: row.get(0)?, name: row.get(1)?, definition: row.get(2)? };

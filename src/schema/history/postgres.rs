@@ -2,10 +2,11 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::super::adopt::{KEPT_AS, OtherHistory};
+use super::super::adopt::OtherHistory;
 use super::super::postgres::Explained;
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, expect_row, foreign_table, unfit_table};
 use crate::endpoint::postgres::leave;
+use crate::metadata::OTHER_HISTORY_TABLE;
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -225,7 +226,7 @@ pub(crate) async fn other(connection: &mut PgConnection, place: &Place) -> Resul
     let sql = format!("SELECT count(*), max(h.version)::text FROM {} AS h", place.quoted());
     let (rows, newest) =
         sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await.could_not("read", place.told())?;
-    Ok(Some(OtherHistory { table: place.table.clone(), kept_as: KEPT_AS.to_owned(), rows, newest }))
+    Ok(Some(OtherHistory { table: place.table.clone(), kept_as: OTHER_HISTORY_TABLE.to_owned(), rows, newest }))
 }
 
 /// Calls another tool's table otherwise.

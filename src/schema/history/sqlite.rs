@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::adopt::{KEPT_AS, OtherHistory};
+use super::super::adopt::OtherHistory;
 use super::super::clock::rfc_3339;
 use super::super::tokens::{Dialect, same_definition};
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table};
 use crate::error::Context;
+use crate::metadata::OTHER_HISTORY_TABLE;
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -87,7 +88,7 @@ pub(crate) fn other(connection: &Connection, table: &str) -> Result<Option<Other
     let sql = format!("SELECT count(*), CAST(max(version) AS TEXT) FROM main.{}", quote(&name));
     let (rows, newest) =
         connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).could_not("read", quoted(table))?;
-    Ok(Some(OtherHistory { table: name, kept_as: KEPT_AS.to_owned(), rows, newest }))
+    Ok(Some(OtherHistory { table: name, kept_as: OTHER_HISTORY_TABLE.to_owned(), rows, newest }))
 }
 
 /// Calls another tool's table otherwise.

@@ -1,38 +1,19 @@
 //! A file held against its own record.
 
 use super::added_columns::has_new_columns;
-use super::{
-    DEFINITIONS, DIGEST, Difference, DifferenceKind, FORM, FORM_WITHOUT_DIGEST, HEADER, MANIFEST_TABLE,
-    METADATA_OBJECTS, NUMBERS, OTHER_TABLES, Record, TABLES_TABLE, manifest_digest, parsed,
-};
+use super::{Difference, DifferenceKind, parsed};
 use crate::endpoint::sqlite::facts::{SETTINGS, facts};
-use crate::endpoint::sqlite::loader::LEDGER_TABLE;
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Kind, Result};
-use crate::plan::names::METADATA_PREFIX;
+use crate::metadata::{
+    self, DEFINITIONS, DIGEST, FORM, FORM_WITHOUT_DIGEST, HEADER, LEDGER_TABLE, NUMBERS, OTHER_TABLES, Record,
+    TABLES_TABLE, ledger,
+};
 use crate::plan::{HISTORY_TABLE, TablePlan};
 use crate::value::TableDigest;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-/// The values of a manifest of form 2.
-const NAMES: [&str; 14] = [
-    "format",
-    "tool",
-    "source",
-    "finished_at",
-    "digest_algorithm",
-    "given_schema",
-    "catalog",
-    "choices",
-    "needs_sqlite",
-    HEADER,
-    NUMBERS,
-    DEFINITIONS,
-    OTHER_TABLES,
-    DIGEST,
-];
 
 /// Which definitions are held against the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +96,11 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
         let text = format!("{} bytes of spare room stand behind the last page", facts.spare_bytes);
         found.add(DifferenceKind::Header, false, text);
     }
-    let now = Record::of(connection, facts.settings, scope.planned)?;
+    let copied = scope.planned.iter().map(|table| table.target.as_str());
+    let now =
+        Record::of(connection, facts.settings, copied).map_err(|error| told("read back", "the target", &error))?;
     let there = |kind: &str, name: &str| now.definitions.contains_key(&format!("{kind} {name}"));
-    if !scope.metadata && !METADATA_OBJECTS.iter().any(|(kind, name)| there(kind, name)) {
+    if !scope.metadata && !metadata::OBJECTS.iter().any(|(kind, name)| there(kind, name)) {
         found.not_checked.push(
             "whether its settings, its numbers of keys and the rows of tables that were not copied are what they were \
              when it was finished (the target has no metadata)"
@@ -125,14 +108,13 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
         );
         return Ok(());
     }
-    for (kind, name) in METADATA_OBJECTS.iter().filter(|(kind, name)| !there(kind, name)) {
+    for (kind, name) in metadata::OBJECTS.iter().filter(|(kind, name)| !there(kind, name)) {
         found.metadata(format!("the {kind} `{name}` of the metadata is missing"));
     }
-    ledger_of_no_table(connection, &scope, &now, found)?;
-    if !there("table", MANIFEST_TABLE) {
-        return Ok(());
-    }
-    let values = manifest(connection)?;
+    ledger_of_no_table(connection, &scope, found)?;
+    let values =
+        metadata::manifest_values(connection).map_err(|error| told("read the manifest of", "the target", &error))?;
+    let Some(values) = values else { return Ok(()) };
     match values.get("format").map(String::as_str) {
         Some(FORM) => {
             compare_manifest(connection, &values, found)?;
@@ -145,32 +127,9 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
     Ok(())
 }
 
-/// Every value of the manifest; what is no text is told as SQL would write it.
-fn manifest(connection: &Connection) -> Result<BTreeMap<String, String>> {
-    let read = || {
-        let sql = format!("SELECT CAST(name AS TEXT), CAST(value AS TEXT) FROM {MANIFEST_TABLE}");
-        let mut statement = connection.prepare(&sql)?;
-        let rows = statement.query_map([], |row| Ok((text(row, 0)?, text(row, 1)?)))?;
-        rows.collect::<rusqlite::Result<_>>()
-    };
-    read().map_err(|error| told("read the manifest of", "the target", &error))
-}
-
-fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(row.get_ref(column)?.as_bytes_or_null()?.map_or_else(String::new, |b| String::from_utf8_lossy(b).into_owned()))
-}
-
 /// The ledger speaks of tables that were copied and of no others.
-fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, now: &Record, found: &mut Comparison) -> Result<()> {
-    if !now.definitions.contains_key(&format!("table {LEDGER_TABLE}")) {
-        return Ok(());
-    }
-    let read = || {
-        let mut statement = connection.prepare(&format!("SELECT DISTINCT table_name FROM {LEDGER_TABLE}"))?;
-        let names = statement.query_map([], |row| text(row, 0))?;
-        names.collect::<rusqlite::Result<Vec<String>>>()
-    };
-    let names = read().map_err(|error| told("read back", "the ledger", &error))?;
+fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, found: &mut Comparison) -> Result<()> {
+    let names = ledger::tables(connection).map_err(|error| told("read back", "the ledger", &error))?;
     let copied: HashSet<&str> = scope.planned.iter().map(|table| table.target.as_str()).collect();
     for name in names.iter().filter(|name| !copied.contains(name.as_str())) {
         found.metadata(format!("the ledger has entries for `{name}`, which is no table that was copied"));
@@ -180,14 +139,14 @@ fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, now: &Record, 
 
 /// The manifest held against its digest.
 fn compare_manifest(connection: &Connection, values: &BTreeMap<String, String>, found: &mut Comparison) -> Result<()> {
-    for name in NAMES.iter().filter(|name| !values.contains_key(**name)) {
+    for name in metadata::VALUES.iter().filter(|name| !values.contains_key(**name)) {
         found.metadata(format!("the manifest has no value `{name}`"));
     }
-    for name in values.keys().filter(|name| !NAMES.contains(&name.as_str())) {
+    for name in values.keys().filter(|name| !metadata::VALUES.contains(&name.as_str())) {
         found.metadata(format!("the manifest has a value `{name}` that its form does not know"));
     }
     found.digest = values.get(DIGEST).cloned();
-    let now = manifest_digest(connection)?;
+    let now = metadata::digest(connection).map_err(|error| told("read back", "the manifest", &error))?;
     if let Some(digest) = found.digest.as_ref().filter(|digest| **digest != now) {
         found.metadata(format!("the manifest is not what was written: its digest is {now}, and it says {digest}"));
     }
@@ -299,7 +258,7 @@ fn compare_definitions(
     found: &mut Comparison,
 ) {
     let name = |key: &str| key.split_once(' ').map_or(key, |(_, name)| name).to_owned();
-    let of_metadata = |key: &str| name(key).starts_with(METADATA_PREFIX);
+    let of_metadata = |key: &str| metadata::is_own(&name(key));
     let wanted = |key: &&String| which == Definitions::All || of_metadata(key);
     let table = |key: &str| key.strip_prefix("table ").map(str::to_owned);
     let shown = |key: &str| match key.split_once(' ') {

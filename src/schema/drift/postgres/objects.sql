@@ -1,5 +1,5 @@
 -- Every object of the schema as (kind, name, definition), the definitions as the server prints them.
--- $1, $2: schema and table of the migration history, $3: the names of other tools' histories; all are left out.
+-- $1, $2: schema and table of the migration history, $3: the names of other tools' histories, $4: how the names of this program's own tables begin; all are left out.
 WITH namespaces AS (
     SELECT oid, nspname
     FROM pg_catalog.pg_namespace
@@ -12,7 +12,7 @@ bookkeeping AS (
     SELECT c.oid
     FROM pg_catalog.pg_class c
     JOIN namespaces n ON n.oid = c.relnamespace
-    WHERE (n.nspname = $1 AND c.relname = $2) OR c.relname ~ '^_whimbrel_' OR c.relname = ANY ($3)
+    WHERE (n.nspname = $1 AND c.relname = $2) OR pg_catalog.starts_with(c.relname::text, $4) OR c.relname = ANY ($3)
 ),
 relations AS (
     SELECT c.oid, c.relname, c.relkind, n.nspname, n.nspname || '.' || c.relname AS name, c.reloptions, c.relpersistence

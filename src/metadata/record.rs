@@ -1,0 +1,112 @@
+//! What a finished file records of itself, so that any change of it can be told later and without its source.
+//!
+//! The manifest (form 2) has four values for this: `header`, `numbers`, `definitions`, `other_tables`; and `digest`,
+//! over all of its other rows, which through them covers everything that the target remembers. The digest has no key:
+//! it tells damage and edits, and an attacker who can write the file can compute it anew; against one stands only a
+//! copy of the digest that is kept elsewhere.
+
+use super::{MANIFEST_TABLE, digest_of_rows};
+use crate::value::TableDigest;
+use rusqlite::Connection;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+
+/// The manifest's value with the settings of the file's header.
+pub const HEADER: &str = "header";
+/// The manifest's value with the numbers that keys count on from.
+pub const NUMBERS: &str = "numbers";
+/// The manifest's value with the statement of every object.
+pub const DEFINITIONS: &str = "definitions";
+/// The manifest's value with the digest of each table that was not copied.
+pub const OTHER_TABLES: &str = "other_tables";
+
+/// Everything about a file that its copied rows and the metadata do not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Each setting of the header.
+    pub header: BTreeMap<String, i64>,
+    /// What `sqlite_sequence` has for each table, as SQL writes it.
+    pub numbers: BTreeMap<String, String>,
+    /// The statement of each object; the key is its kind, a blank, its name.
+    pub definitions: BTreeMap<String, String>,
+    /// The digest of each table that was not copied, the manifest left out.
+    pub other_tables: BTreeMap<String, TableDigest>,
+}
+
+impl Record {
+    /// The record of an open file as it is now; its header has been read already, and `copied` are the names of the
+    /// tables that were copied.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of<'t>(
+        connection: &Connection,
+        header: BTreeMap<String, i64>,
+        copied: impl IntoIterator<Item = &'t str>,
+    ) -> rusqlite::Result<Record> {
+        Ok(Record {
+            header,
+            numbers: numbers(connection)?,
+            definitions: definitions(connection)?,
+            other_tables: other_tables(connection, copied)?,
+        })
+    }
+
+    /// The record as values of the manifest.
+    pub fn values(&self) -> [(&'static str, String); 4] {
+        [
+            (HEADER, json(&self.header)),
+            (NUMBERS, json(&self.numbers)),
+            (DEFINITIONS, json(&self.definitions)),
+            (OTHER_TABLES, json(&self.other_tables)),
+        ]
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Every map here has text keys and every number is finite, which is all that can fail.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn numbers(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let there = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')";
+    if !connection.query_row(there, [], |row| row.get::<_, bool>(0))? {
+        return Ok(BTreeMap::new());
+    }
+    // Nothing keeps a program from writing several rows for one table, or other things than numbers.
+    let mut statement = connection.prepare(
+        "SELECT quote(name), group_concat(quote(seq), ', ') FROM (SELECT name, seq FROM sqlite_sequence ORDER BY rowid)
+         GROUP BY 1",
+    )?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// The statement of every object of a file, SQLite's own left out. A trigger may have the name of a table.
+fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut statement = connection.prepare(
+        "SELECT type || ' ' || name, sql FROM sqlite_schema
+         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// The tables whose rows nobody copied, the metadata among them. What stands behind a virtual table is left out: it
+/// follows from other tables, and its module writes it at any time.
+fn other_tables<'t>(
+    connection: &Connection,
+    copied: impl IntoIterator<Item = &'t str>,
+) -> rusqlite::Result<BTreeMap<String, TableDigest>> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let copied: HashSet<String> = copied.into_iter().map(str::to_ascii_lowercase).collect();
+    names
+        .into_iter()
+        .filter(|name| name != MANIFEST_TABLE)
+        .filter(|name| !copied.contains(&name.to_ascii_lowercase()))
+        .map(|name| digest_of_rows(connection, &name, "").map(|digest| (name, digest)))
+        .collect()
+}
