@@ -9,9 +9,8 @@ use std::hint::black_box;
 use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
 use whimbrel::provision::Server;
-use whimbrel::recheck::{self, Options, file};
 use whimbrel::transfer::run::{self, Job};
-use whimbrel::verify::Level;
+use whimbrel::verify::{FileOptions, Level, file, verify_file};
 
 const EVENTS: u64 = 50_000;
 
@@ -31,8 +30,8 @@ fn verification(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             let mut source = support::source(&database.url());
             bencher.iter(|| {
-                let options = Options { level, ..Options::default() };
-                let rechecked = recheck::verify(&mut source, &job.target, options, &Cancel::new(), &nobody);
+                let options = FileOptions { level, ..FileOptions::default() };
+                let rechecked = verify_file(&mut source, &job.target, options, &Cancel::new(), &nobody);
                 rechecked.expect("a verification").verification.ensure_sound().expect("no difference");
             });
         });

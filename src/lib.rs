@@ -31,12 +31,11 @@
 //! | [`migration`] | the library's face: one migration, told in one sentence and run |
 //! | [`report`] | renders plans, outcomes and findings as text and as JSON |
 //! | [`harness`] | feature `harness`: provision, generate, scenario, properties, latency, snapshots |
-//! | [`recheck`] | checks a finished file later: against its source, or on its own |
 //! | [`project`] | a folder that describes one migration |
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
 //! | [`transfer`] | create, copy, finish, publish; the run as a whole |
-//! | [`verify`] | counts, digests, differing rows, integrity, checks |
+//! | [`verify`] | two sides compared: counts, digests, differing rows, integrity, checks; a finished file on its own |
 //! | [`backup`] | take, list, restore, prune |
 //! | [`plan`] | decisions and losses; opens nothing |
 //! | [`provision`] | finds or starts a PostgreSQL server for tests and the demo |
@@ -74,7 +73,6 @@ pub mod project;
 #[cfg(feature = "scenarios")]
 pub mod provision;
 pub mod quote;
-pub mod recheck;
 pub mod redact;
 pub mod report;
 pub mod schema;

@@ -21,8 +21,8 @@ use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::sqlite::access::Access;
 use whimbrel::endpoint::sqlite::file::{TargetFile, side_path};
 use whimbrel::endpoint::sqlite::staging::Staging;
-use whimbrel::recheck::file::check;
 use whimbrel::transfer::publish::{JournalMode, PublishOptions, publish};
+use whimbrel::verify::file::check;
 use whimbrel::verify::structure::{Depth, integrity};
 
 #[test]

@@ -14,11 +14,10 @@ use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
 use whimbrel::project::{self, Project};
 use whimbrel::provision::{Database, shared};
-use whimbrel::recheck::file::{FileCheck, check};
-use whimbrel::recheck::{self, Options};
 use whimbrel::transfer::publish::JournalMode;
 use whimbrel::transfer::run::{Job, Outcome};
-use whimbrel::verify::Verification;
+use whimbrel::verify::file::{FileCheck, check};
+use whimbrel::verify::{FileOptions, Verification, verify_file};
 use whole_run::{Server, findings, migrate, source, verify_by};
 
 const SOURCE: &str = "
@@ -69,7 +68,7 @@ impl Finished {
     /// What verification against the source finds in a file, in one text; empty where it finds nothing.
     fn verified(&self, path: &Path) -> String {
         let mut source = source(&self.database.url()).expect("a source");
-        match recheck::verify(&mut source, path, Options::default(), &Cancel::new(), &nobody) {
+        match verify_file(&mut source, path, FileOptions::default(), &Cancel::new(), &nobody) {
             Ok(found) => told(&found.verification),
             Err(error) => error.to_string(),
         }
@@ -297,7 +296,7 @@ fn a_file_of_the_first_form_is_still_verified_and_says_what_is_not_checked() {
     let finished = Finished::of(SOURCE, |_| {});
     let copy = finished.changed(downgrade);
     let mut source = source(&finished.database.url()).expect("a source");
-    let found = recheck::verify(&mut source, &copy, Options::default(), &Cancel::new(), &nobody).expect("verified");
+    let found = verify_file(&mut source, &copy, FileOptions::default(), &Cancel::new(), &nobody).expect("verified");
     assert_eq!(told(&found.verification), "");
     assert!(found.verification.not_checked.iter().any(|one| one.contains("form 1")), "{:?}", found.verification);
     let found = checked(&copy);
@@ -323,7 +322,7 @@ fn a_file_without_metadata_says_what_is_not_checked() {
     }
     let mut source = source(&finished.database.url()).expect("a source");
     let found =
-        recheck::verify(&mut source, &finished.path(), Options::default(), &Cancel::new(), &nobody).expect("verified");
+        verify_file(&mut source, &finished.path(), FileOptions::default(), &Cancel::new(), &nobody).expect("verified");
     assert!(found.verification.not_checked.iter().any(|one| one.contains("its settings")), "{:?}", found.verification);
     // What needs no record is checked all the same.
     let copy = finished.changed(|path| {
@@ -355,7 +354,7 @@ fn with_a_given_schema_every_object_and_every_row_is_accounted_for() {
         fs::copy(&job.target, &copy).expect("a copy");
         run(&copy, sql);
         let mut source = source(&database.url()).expect("a source");
-        let found = recheck::verify(&mut source, &copy, Options::default(), &Cancel::new(), &nobody);
+        let found = verify_file(&mut source, &copy, FileOptions::default(), &Cancel::new(), &nobody);
         found.map_or_else(|error| error.to_string(), |found| told(&found.verification))
     };
     assert_eq!(verified("SELECT 1"), "");

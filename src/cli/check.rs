@@ -7,9 +7,9 @@ use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::shown;
 use crate::error::Result;
-use crate::recheck::file;
 use crate::report::check;
 use crate::report::message::{Check, Message};
+use crate::verify::file;
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 

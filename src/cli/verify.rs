@@ -9,9 +9,9 @@ use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::error::{Error, Result};
 use crate::migration::connect_within;
 use crate::printable::Lines;
-use crate::recheck;
 use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
+use crate::verify;
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,15 +53,15 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let target = route.require_target()?;
-    recheck::require_database(target)?;
+    verify::require_database(target)?;
     let typed = args.choosing.typed();
-    if !typed.is_empty() && recheck::remembers_choices(target)? {
+    if !typed.is_empty() && verify::remembers_choices(target)? {
         return Err(Error::usage("verify", typed.join(", "), "the file's own manifest decides what is compared")
             .hint("leave the option out; it is for files made with `--no-metadata`"));
     }
     let project = route.project.as_ref();
     let checks = args.checks.clone().or_else(|| project.and_then(|project| project.checks.clone()));
-    let options = recheck::Options {
+    let options = verify::FileOptions {
         choices: route.choices(&args.choosing)?,
         given_schema: project.is_some_and(|project| project.target_schema.is_some()),
         allow_inexact: args.allow_inexact || project.is_some_and(|project| project.allow_inexact),
@@ -71,7 +71,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let level = options.level;
     let progress = Arc::new(output.progress());
     let mut source = connect_within(route.secret_source(), args.server.patience(progress.listener()), cancel)?;
-    let checked = recheck::verify(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
+    let checked = verify::verify_file(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;
     let mut text = Lines::of(format_args!("source   {} ({})", checked.source, checked.engine));

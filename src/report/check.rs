@@ -3,9 +3,9 @@
 use super::text::{count, number};
 use super::verification::{check_text, foreign_keys, integrity, sentences};
 use crate::printable::Lines;
-use crate::recheck::TableSince;
-use crate::recheck::file::{FileCheck, Made};
 use crate::verify::SHOWN_MAX;
+use crate::verify::TableSince;
+use crate::verify::file::{FileCheck, Made};
 use std::collections::BTreeMap;
 
 /// Everything that was checked, and what was found.

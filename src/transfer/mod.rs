@@ -1,9 +1,8 @@
-//! A migration from end to end: definitions tried out, rows copied, indexes built, the file verified and published.
+//! A migration from end to end: rows copied, indexes built, the file verified and published.
 
 pub mod copy;
 pub mod finish;
 pub mod keys;
 pub mod optimize;
-pub mod preflight;
 pub mod publish;
 pub mod run;

@@ -5,7 +5,6 @@
 
 use super::copy::{self, Copied};
 use super::finish::{self, Origin, SetAside};
-use super::preflight;
 use super::publish::{JournalMode, PublishOptions, Published, publish};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -20,7 +19,7 @@ use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::choices::Choices;
 use crate::plan::{self, Caveat, Plan};
-use crate::verify::{self, Level, Verification};
+use crate::verify::{self, Level, Verification, preflight};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Proving that a target holds what its source holds.
+//! Proving that a target holds what its source holds: before it is published ([`verify`]), at any time later against its
+//! source ([`verify_file`]), and later on its own ([`file::check`]).
 //!
 //! The order is counts, digests, the source's own digests, differing rows, foreign keys, structural integrity, the user's checks. Every figure
 //! is read back from the closed and reopened file. What a level leaves out, the report says.
@@ -6,11 +7,16 @@
 pub mod checks;
 pub mod diff;
 pub mod digest;
+pub mod file;
+mod finished;
 pub mod inexact;
+mod json;
 pub mod objects;
 mod own_digest;
+pub mod preflight;
 pub mod record;
 pub mod scan;
+mod since;
 pub mod structure;
 
 use crate::cancel::Cancel;
@@ -26,11 +32,14 @@ use crate::quote::{quote, quote_all};
 use crate::value::{RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
+pub use finished::{FileOptions, VerifiedFile, read_manifest, remembers_choices, require_database, verify_file};
 use inexact::InexactColumn;
+pub use json::JsonColumn;
 pub use own_digest::schema_read_twice;
 use record::Difference;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
+pub use since::TableSince;
 use std::path::Path;
 use structure::{Depth, ForeignKeys, Integrity, Orphan};
 

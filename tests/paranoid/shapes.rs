@@ -6,10 +6,9 @@ use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
 use whimbrel::plan::choices::RuleName;
 use whimbrel::provision::shared;
-use whimbrel::recheck::{self, Options};
 use whimbrel::transfer::run::{Job, Outcome};
 use whimbrel::types::Rule;
-use whimbrel::verify::Level;
+use whimbrel::verify::{FileOptions, Level, verify_file};
 
 const RELATIONS: &str = r#"
 CREATE TABLE parted (id integer NOT NULL, region text NOT NULL, label char(6), twice bigint GENERATED ALWAYS AS (id * 2) STORED)
@@ -83,8 +82,8 @@ fn a_finished_file_is_verified_later_and_a_change_of_it_is_noticed_by_the_server
     migrate(&database.url(), &job).and_then(|outcome| outcome.ensure_published()).expect("a migration");
     let verify = |level| {
         let mut source = source(&database.url()).expect("a source");
-        let options = Options { level, ..Options::default() };
-        recheck::verify(&mut source, &job.target, options, &Cancel::new(), &nobody).expect("an answer").verification
+        let options = FileOptions { level, ..FileOptions::default() };
+        verify_file(&mut source, &job.target, options, &Cancel::new(), &nobody).expect("an answer").verification
     };
     let found = verify(Level::Paranoid);
     assert!(found.is_sound(), "{}", findings(&found));

@@ -9,12 +9,11 @@ use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::project::{self, Origin};
-use crate::recheck;
-use crate::recheck::file::FileCheck;
 use crate::report::How;
 use crate::transfer::{optimize, run};
 use crate::verify;
 use crate::verify::diff::RowDifferenceKind;
+use crate::verify::file::FileCheck;
 use std::time::Duration;
 
 impl Message {
@@ -258,8 +257,8 @@ impl From<&verify::record::Difference> for Difference {
     }
 }
 
-impl From<&recheck::TableSince> for TableSince {
-    fn from(table: &recheck::TableSince) -> Self {
+impl From<&verify::TableSince> for TableSince {
+    fn from(table: &verify::TableSince) -> Self {
         TableSince {
             source: table.source.to_string(),
             target: table.target.clone(),

@@ -4,9 +4,10 @@
 //! The file's own manifest says how its values are represented, so that the digests of its tables can be made anew. What
 //! its users do to it is a change and no fault; what no use explains is damage.
 
+use super::finished::{has_metadata, read_manifest, require_database, without_rows};
 use super::json::{self, JsonColumn};
+use super::preflight;
 use super::since::{self, TableSince};
-use super::{has_metadata, read_manifest, require_database, without_rows};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
@@ -15,7 +16,6 @@ use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::metadata::{Manifest, is_not_own};
 use crate::plan::{self, Plan};
-use crate::transfer::preflight;
 use crate::verify::SHOWN_MAX;
 use crate::verify::checks::{CheckOutcome, run_folder};
 use crate::verify::record::{self, Definitions, Difference, DifferenceKind, Scope};

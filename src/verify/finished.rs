@@ -1,15 +1,9 @@
-//! Checking a finished file later: against its source, or on its own.
+//! A finished file held against its source, at any time after it was made.
 //!
 //! A file remembers how it was made: its manifest keeps the source's schema and the choices. Verification plans anew
 //! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
 
-pub mod file;
-mod json;
-mod since;
-
-pub use json::JsonColumn;
-pub use since::TableSince;
-
+use super::{Level, Request, Verification, preflight, schema_read_twice, verify};
 use crate::cancel::Cancel;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
@@ -20,14 +14,12 @@ use crate::event::{Event, Listener, Phase};
 use crate::metadata::{self, Manifest};
 use crate::plan::choices::Choices;
 use crate::plan::{self, Plan};
-use crate::transfer::preflight;
-use crate::verify::{self, Level, Verification};
 use rusqlite::Connection;
 use std::path::Path;
 
-/// How to check a file against its source.
+/// How to verify a finished file.
 #[derive(Debug, Clone, Default)]
-pub struct Options<'o> {
+pub struct FileOptions<'o> {
     /// The choices for a file that does not remember its own.
     pub choices: Choices,
     /// Whether such a file was made after a given target schema.
@@ -42,7 +34,7 @@ pub struct Options<'o> {
 
 /// What was checked, and what was found.
 #[derive(Debug, Clone)]
-pub struct Rechecked {
+pub struct VerifiedFile {
     /// The source without a password.
     pub source: String,
     /// The source's engine and version.
@@ -82,13 +74,13 @@ pub fn remembers_choices(path: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// When the source or the file cannot be read, or somebody asks to stop. What is found is not an error.
-pub fn verify(
+pub fn verify_file(
     source: &mut dyn Source,
     target: &Path,
-    options: Options<'_>,
+    options: FileOptions<'_>,
     cancel: &Cancel,
     listener: &Listener<'_>,
-) -> Result<Rechecked> {
+) -> Result<VerifiedFile> {
     require_database(target)?;
     let (manifest, schema) = {
         let connection = open(target, &cancel.flag())?;
@@ -108,7 +100,7 @@ pub fn verify(
         false => plan::plan(&catalog, &choices),
     };
     preflight::settle(&mut plan)?;
-    let request = verify::Request {
+    let request = Request {
         path: target,
         plan: &plan,
         level: options.level,
@@ -119,8 +111,8 @@ pub fn verify(
         metadata,
         published: true,
     };
-    let mut verification = verify::verify(request, source, cancel, listener)?;
-    verification.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
+    let mut verification = verify(request, source, cancel, listener)?;
+    verification.objects.extend(schema_read_twice(options.level, &catalog, source)?);
     // What the plan would refuse today, the file cannot hold: the source has changed since.
     let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason));
     verification.objects.extend(refused);
@@ -129,7 +121,7 @@ pub fn verify(
             .not_checked
             .push("whether the choices are those that the file was made by (it has no manifest)".into());
     }
-    Ok(Rechecked { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
+    Ok(VerifiedFile { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
 }
 
 /// What the file says about how it was made; `None` for a file without metadata.
@@ -143,12 +135,12 @@ pub fn read_manifest(connection: &Connection) -> Result<Option<Manifest>> {
 }
 
 /// Whether any object of the metadata is there.
-fn has_metadata(connection: &Connection) -> Result<bool> {
+pub(super) fn has_metadata(connection: &Connection) -> Result<bool> {
     metadata::is_any_there(connection).map_err(|error| told("read the schema of", "the target", &error))
 }
 
 /// The schema as a plan wants it: a given schema that has rows of its own would be refused.
-pub(crate) fn without_rows(mut schema: TargetSchema) -> TargetSchema {
+pub(super) fn without_rows(mut schema: TargetSchema) -> TargetSchema {
     schema.tables.iter_mut().for_each(|table| table.rows = 0);
     schema
 }
