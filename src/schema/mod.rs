@@ -62,6 +62,7 @@ mod embed;
 mod event;
 mod files;
 mod history;
+mod kept;
 mod plan;
 mod postgres;
 mod rights;

@@ -9,6 +9,7 @@
 mod apply;
 mod bridge;
 mod failure;
+mod kept;
 mod leave_out;
 mod lock;
 mod record;

@@ -9,7 +9,7 @@
 //! | `irreversible` | down, or up without a down | there is no way back |
 //! | `no-transaction` | both | run statement by statement, each committed |
 //! | `loses TABLE[, TABLE]` | both | this table may have fewer rows afterwards (counted on SQLite) |
-//! | `loses index NAME`, … | both | this goes and does not come back, see [`Lost`] (looked for on SQLite) |
+//! | `loses index NAME`, … | both | this goes and does not come back, see [`Lost`] |
 //!
 //! Without a transaction each statement is held to `loses` by itself, so that a table that is rebuilt there has to be
 //! named although its rows come back.
@@ -412,7 +412,7 @@ fn is_concurrent_index(statement: &Statement) -> bool {
         && statement.tokens().take(4).any(|token| token.is("CONCURRENTLY"))
 }
 
-/// The tables and views, in lower case, that a script of SQLite drops or renames away and makes again: it rebuilds them.
+/// The tables and views, in lower case, that a script drops or renames away and makes again: it rebuilds them.
 pub(crate) fn rebuilt(statements: &[Statement]) -> BTreeSet<String> {
     let (mut away, mut again) = (BTreeSet::new(), BTreeSet::new());
     for statement in statements {

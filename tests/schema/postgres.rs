@@ -394,3 +394,66 @@ fn a_commit_that_the_scanner_does_not_see_is_noticed() {
     // Refused by the scanner or noticed afterwards: it is never told as applied.
     assert!(error.to_string().contains("COMMIT") || error.to_string().contains("ended the transaction"), "{error}");
 }
+
+/// A table with what a rebuild can lose, a child, a view over a view.
+const REBUILT: &str = "CREATE TABLE t(id int PRIMARY KEY, a text UNIQUE, n int);
+CREATE TABLE child(t int REFERENCES t(id), other int);
+CREATE INDEX \"T_n\" ON t (n DESC) WHERE n > 0;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER t_touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE VIEW v AS SELECT id FROM t;
+CREATE VIEW over AS SELECT id FROM v;
+INSERT INTO t VALUES (1, 'x', 1);";
+
+const REBUILD: &str = "CREATE TABLE n(id int PRIMARY KEY, a text, n bigint);
+INSERT INTO n SELECT * FROM t;
+DROP TABLE t CASCADE;
+ALTER TABLE n RENAME TO t;";
+
+const BROUGHT_BACK: [&str; 5] = [
+    "CREATE UNIQUE INDEX t_a ON t (a);",
+    "CREATE INDEX another_name ON t (n DESC) WHERE n > 0;",
+    "CREATE TRIGGER t_touch BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();",
+    "ALTER TABLE child ADD FOREIGN KEY (t) REFERENCES t(id) ON DELETE CASCADE;",
+    "CREATE VIEW v AS SELECT id FROM t; CREATE VIEW over AS SELECT id FROM v;",
+];
+
+#[test]
+fn a_rebuild_that_loses_what_belonged_to_the_table_stops_with_its_name() {
+    let rebuild = |header: &str, back: &[&str]| {
+        let second = format!("{header}\n{REBUILD}\n{}", back.join("\n"));
+        let (project, postgres) =
+            (Project::new(&[("1_base.up.sql", REBUILT), ("2_next.up.sql", &second)]), Postgres::new());
+        project.runner_for(&postgres.url).up(To::Newest).map(|_| ())
+    };
+    rebuild("", &BROUGHT_BACK).unwrap();
+    for (left_out, told, declares) in [
+        (0, "the index `t_a_key` of `public.t`", "index t_a_key"),
+        (1, "the index `T_n` of `public.t`", "index T_n"),
+        (2, "the trigger `t_touch` of `public.t`", "trigger t_touch"),
+        (3, "the foreign key of `public.child`: FOREIGN KEY (t)", "foreign key child"),
+        (4, "the view `public.over`, the view `public.v`", "view over, view v"),
+    ] {
+        let back: Vec<&str> = (0..).zip(BROUGHT_BACK).filter(|(n, _)| *n != left_out).map(|(_, sql)| sql).collect();
+        let error = rebuild("", &back).unwrap_err();
+        assert!(error.cause().ends_with(&format!("not back: {told}")), "{error}");
+        let hint = error.way_out().unwrap();
+        assert!(hint.contains(&format!("`-- whimbrel: loses {declares}`")), "{hint}");
+        rebuild(&format!("-- whimbrel: loses {declares}"), &back).unwrap();
+        // An index that is back under another name has gone by its own, as declared.
+        if left_out > 1 {
+            let error = rebuild(&format!("-- whimbrel: loses {declares}"), &BROUGHT_BACK).unwrap_err();
+            assert!(error.cause().ends_with("goes, and it stays"), "{error}");
+        }
+        let error = rebuild("-- whimbrel: no-transaction", &back).unwrap_err();
+        assert!(error.cause().contains(told) && error.cause().contains("statements are done and stay"), "{error}");
+    }
+    let error = rebuild("-- whimbrel: loses index nothing", &BROUGHT_BACK).unwrap_err();
+    assert!(error.cause().ends_with("goes, and there was none"), "{error}");
+    // Without a rebuild, to drop is what was meant.
+    let (project, postgres) = (
+        Project::new(&[("1_base.up.sql", REBUILT), ("2_next.up.sql", "DROP INDEX \"T_n\"; DROP TABLE t CASCADE;")]),
+        Postgres::new(),
+    );
+    project.runner_for(&postgres.url).up(To::Newest).unwrap();
+}

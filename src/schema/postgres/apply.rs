@@ -12,6 +12,7 @@ use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
 use super::super::step::{milliseconds, progress, report as step_report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
+use super::kept::Kept;
 use super::leave_out::{self, Tolerance};
 use super::record::Ground;
 use super::{Explained, Session};
@@ -142,6 +143,7 @@ impl Session {
         let ground = self.ground(step).await?;
         let (connection, _) = self.open().await?;
         let begun = transaction_id(connection).await?;
+        let kept = Kept::before(connection, step).await?;
         self.path = self.chosen.clone();
         self.enter().await?;
         for (number, statement) in (1..).zip(&step.script.statements) {
@@ -161,6 +163,9 @@ impl Session {
                     "take COMMIT and ROLLBACK out of the script, see what it left in the database, and run it again",
                 ),
             ));
+        }
+        if let Some(kept) = kept {
+            kept.after(connection, step).await?;
         }
         let duration_ms = milliseconds(start);
         let change = match step.direction {
@@ -210,7 +215,7 @@ impl Session {
             Ok(false) => self.write_intent(step, running).await,
             Err(failure) => Err(failure.error),
         };
-        self.end(intent).await?;
+        let kept = self.end(intent).await?;
         started(step, observe);
         let first = step.resume_after.unwrap_or(0);
         let mut sum = StatementSum::of(&step.script.statements[..first]);
@@ -226,8 +231,8 @@ impl Session {
         let duration_ms = milliseconds(start);
         observe(&Event::Committing { version: step.version });
         self.simple(BEGIN_TO_WRITE).await?;
-        let settled = self.settle(step, duration_ms, &sum).await;
-        self.end(settled).await?;
+        let settled = self.settle(step, duration_ms, &sum, kept).await;
+        self.end(settled).await.map_err(|error| stopped(step, step.script.statements.len(), "", error))?;
         let report = step_report(step, duration_ms);
         observe(&Event::Finished(report.clone()));
         Ok(Outcome::Done(report))
@@ -252,7 +257,7 @@ impl Session {
         }
     }
 
-    async fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<()> {
+    async fn write_intent(&mut self, step: &Step, running: EntryState) -> Result<Option<Kept>> {
         let change = match (step.direction, step.resume_after) {
             (Direction::Up, None) => Change::Insert(row(step, running, 0)),
             (_, finished) => {
@@ -261,11 +266,17 @@ impl Session {
             }
         };
         let ground = self.ground(step).await?;
-        self.record(step.version, &change, Some(&ground)).await
+        self.record(step.version, &change, Some(&ground)).await?;
+        let (connection, _) = self.open().await?;
+        Kept::before(connection, step).await
     }
 
-    async fn settle(&mut self, step: &Step, duration_ms: i64, sum: &StatementSum) -> Result<()> {
+    async fn settle(&mut self, step: &Step, duration_ms: i64, sum: &StatementSum, kept: Option<Kept>) -> Result<()> {
         self.as_runner().await?;
+        if let Some(kept) = kept {
+            let (connection, _) = self.open().await?;
+            kept.after(connection, step).await?;
+        }
         let ground = self.ground(step).await?;
         if step.direction == Direction::Down {
             return self.record(step.version, &Change::Delete, Some(&ground)).await;

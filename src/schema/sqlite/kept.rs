@@ -10,12 +10,13 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::super::kept::{gone_unsaid, wrongly_declared};
 use super::super::plan::Step;
 use super::super::script::{Loss, Lost, made, rebuilt};
 use super::super::tokens::{Dialect, Statement, Token, scan};
 use super::sound::Broken;
+use crate::Result;
 use crate::error::Context;
-use crate::{Error, Result};
 
 /// What was there before a script.
 #[derive(Debug)]
@@ -120,29 +121,8 @@ impl Kept {
             }
         }
         lost.retain(|(what, name, _)| !header.declares(*what, name));
-        if !lost.is_empty() {
-            let told: Vec<&str> = lost.iter().map(|(_, _, told)| told.as_str()).collect();
-            let names: Vec<String> = lost.iter().map(|(what, name, _)| format!("{} {name}", what.words())).collect();
-            let cause = format!("gone with what was rebuilt, and not back: {}", told.join(", "));
-            return Err(Error::differs("keep what belongs to the tables of", step.label(), cause).hint(format!(
-                "make it again in the script, or say that it goes with `-- whimbrel: loses {}` in the header of `{}`",
-                names.join(", "),
-                step.script.file
-            )));
-        }
-        Ok(())
+        gone_unsaid(step, lost)
     }
-}
-
-/// The error for a header that says something goes which does not.
-fn wrongly_declared(step: &Step, loss: &Loss, stays: bool) -> Error {
-    let words = loss.lost.words();
-    let how = if stays { "it stays" } else { "there was none" };
-    let cause = format!("it declares that the {words} `{}` goes, and {how}", loss.name);
-    Error::differs("run what the header says of", step.label(), cause).hint(format!(
-        "take `loses {words} {}` out of the header of `{}`, or correct the name",
-        loss.name, step.script.file
-    ))
 }
 
 impl Table {
