@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::tokens::{Dialect, same_definition};
+use super::tokens::{Dialect, folded, same_definition};
 
 /// One object of a schema: a table, an index, a trigger, a view, a column, a constraint, …
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,7 +91,8 @@ fn one_line(definition: &str) -> String {
 /// Every difference between two schemas, ordered by kind and name.
 pub fn compare(expected: &[Object], found: &[Object], dialect: Dialect) -> Vec<Difference> {
     let index = |objects: &[Object]| -> BTreeMap<(String, String), Object> {
-        objects.iter().map(|object| ((object.kind.clone(), object.name.to_lowercase()), object.clone())).collect()
+        let key = |object: &Object| (object.kind.clone(), folded(&object.name, dialect));
+        objects.iter().map(|object| (key(object), object.clone())).collect()
     };
     let (expected, mut found) = (index(expected), index(found));
     let mut differences = Vec::new();
@@ -105,8 +106,30 @@ pub fn compare(expected: &[Object], found: &[Object], dialect: Dialect) -> Vec<D
         }
     }
     differences.extend(found.into_values().map(|found| Difference::Unexpected { found }));
+    without_what_follows(differences)
+}
+
+/// A column that is missing or was added is told by itself, and not once more as another order of the columns.
+fn without_what_follows(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let columns: Vec<String> = (differences.iter())
+        .filter_map(|difference| match difference {
+            Difference::Missing { expected: object } | Difference::Unexpected { found: object } => Some(object),
+            Difference::Changed { .. } => None,
+        })
+        .filter(|object| object.kind == "column")
+        .map(|object| object.name.clone())
+        .collect();
+    differences.retain(|difference| match difference {
+        Difference::Changed { found, .. } if found.kind == COLUMN_ORDER => {
+            !columns.iter().any(|column| column.strip_prefix(&found.name).is_some_and(|rest| rest.starts_with('.')))
+        }
+        _ => true,
+    });
     differences
 }
+
+/// What objects are called that tell the order of a table's columns, where columns are objects of their own.
+const COLUMN_ORDER: &str = "column order";
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +147,48 @@ mod tests {
         );
         let changed = compare(&expected, &[table("a", "CREATE TABLE a(b TEXT DEFAULT 'X')")], Dialect::Sqlite);
         assert!(changed[0].to_string().starts_with("table `a` differs"), "{changed:?}");
+    }
+
+    #[test]
+    fn a_quoted_name_is_no_value_and_names_are_compared_as_the_engine_does() {
+        let differ = |one: &str, other: &str, dialect| !same_definition(one, other, dialect);
+        for (value, name) in
+            [("NULL", "\"NULL\""), ("true", "\"true\""), ("1", "\"1\""), ("CURRENT_TIMESTAMP", "[current_timestamp]")]
+        {
+            let definition = |what: &str| format!("CREATE VIEW v AS SELECT {what} AS c");
+            assert!(differ(&definition(value), &definition(name), Dialect::Sqlite), "{value} {name}");
+            assert!(differ(&definition(value), &definition(name), Dialect::Postgres), "{value} {name}");
+        }
+        assert!(!differ("SELECT \"One\" FROM t", "select one from \"T\"", Dialect::Sqlite));
+        assert!(differ("SELECT \"One\"", "SELECT one", Dialect::Postgres));
+        let names =
+            |dialect| compare(&[table("É", "x"), table("A", "x")], &[table("é", "x"), table("a", "x")], dialect).len();
+        assert_eq!((names(Dialect::Sqlite), names(Dialect::Postgres)), (2, 4));
+    }
+
+    #[test]
+    fn an_added_column_is_not_told_as_another_order_too() {
+        let object = |kind: &str, name: &str, definition: &str| Object {
+            kind: kind.into(),
+            name: name.into(),
+            definition: definition.into(),
+        };
+        let expected =
+            [object("column", "s.t.a", "int"), object(COLUMN_ORDER, "s.t", "a"), object(COLUMN_ORDER, "s.u", "a, b")];
+        let found = [
+            object("column", "s.t.a", "int"),
+            object("column", "s.t.b", "int"),
+            object(COLUMN_ORDER, "s.t", "a, b"),
+            object(COLUMN_ORDER, "s.u", "b, a"),
+        ];
+        let told: Vec<String> = compare(&expected, &found, Dialect::Postgres).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "column order `s.u` differs: the migrations make `a, b`, there is `b, a`",
+                "column `s.t.b` is there, and no migration creates it",
+            ]
+        );
     }
 
     #[test]

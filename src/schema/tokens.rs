@@ -235,14 +235,46 @@ pub(crate) fn same_definition(one: &str, other: &str, dialect: Dialect) -> bool 
 /// without their line endings, which are those of the checkout that the script came from.
 fn normal(definition: &str, dialect: Dialect) -> Vec<(bool, String)> {
     let Ok(scan) = scan(definition, dialect) else { return vec![(true, definition.to_owned())] };
-    scan.statements.iter().flat_map(Statement::tokens).map(|token| compared(&token)).collect()
+    scan.statements.iter().flat_map(Statement::tokens).map(|token| compared(&token, dialect)).collect()
 }
 
+/// Words that are a value where they stand without quotes, and a name within them.
+const VALUES: [&str; 14] = [
+    "null",
+    "true",
+    "false",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "user",
+    "current_user",
+    "session_user",
+    "current_role",
+    "current_catalog",
+    "current_schema",
+];
+
 /// A token without what does not matter, and whether it is a literal.
-pub(crate) fn compared(token: &Token<'_>) -> (bool, String) {
+pub(crate) fn compared(token: &Token<'_>, dialect: Dialect) -> (bool, String) {
     match token.class {
         Class::Text => (true, canonical(token.text).into_owned()),
-        _ => (false, token.unquoted().to_lowercase()),
+        Class::Name => {
+            let name = folded(&token.unquoted(), dialect);
+            let needs_quotes = VALUES.contains(&name.to_ascii_lowercase().as_str())
+                || name.starts_with(|first: char| first.is_ascii_digit());
+            (false, if needs_quotes { format!("\"{name}\"") } else { name })
+        }
+        Class::Word | Class::Number | Class::Symbol => (false, token.text.to_ascii_lowercase()),
+    }
+}
+
+/// A name as its engine compares it: SQLite ignores the case of ASCII letters.
+pub(crate) fn folded(name: &str, dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Sqlite => name.to_ascii_lowercase(),
+        Dialect::Postgres => name.to_owned(),
     }
 }
 

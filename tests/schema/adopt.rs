@@ -181,3 +181,77 @@ fn a_database_of_postgres_is_taken_over_in_the_same_way() {
     assert_eq!(adoption.versions, [1, 2]);
     assert_eq!(scratch.number("SELECT count(*) FROM a"), 1, "it was built there");
 }
+
+/// Whatever sets one schema of PostgreSQL apart from another is seen, each change by itself.
+#[test]
+fn every_change_of_a_schema_of_postgres_is_a_difference() {
+    let (project, postgres) = (Project::new(&[("1_a.up.sql", "SELECT 1;")]), Postgres::new());
+    postgres.execute(
+        "CREATE TABLE users(id int PRIMARY KEY, org int, note text); CREATE POLICY p ON users USING (org = 1);
+         CREATE INDEX users_org ON users (org); CREATE TYPE pair AS (a int, b text); CREATE VIEW v AS SELECT id FROM users WHERE org <> 3;
+         CREATE TABLE par(id int, d date) PARTITION BY RANGE (d);
+         CREATE TABLE par1 PARTITION OF par FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+         CREATE TABLE base(id int, z text); CREATE TABLE kid() INHERITS (base); CREATE SEQUENCE s;
+         CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+         CREATE RULE r AS ON DELETE TO base DO INSTEAD NOTHING;
+         CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch(); CREATE TYPE span AS RANGE (subtype = int4);",
+    );
+    let objects = || project.runner_for(&postgres.url).objects().unwrap();
+    let mut before = objects();
+    for change in [
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE users FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE users REPLICA IDENTITY FULL",
+        "ALTER TABLE users REPLICA IDENTITY USING INDEX users_pkey",
+        "ALTER TABLE users CLUSTER ON users_org",
+        "ALTER TABLE users DISABLE TRIGGER t",
+        "ALTER TABLE users SET (fillfactor = 50)",
+        "ALTER TABLE users ALTER note SET DEFAULT 'x'",
+        "ALTER TABLE users ALTER org SET NOT NULL",
+        "CREATE STATISTICS st ON org, note FROM users",
+        "CREATE TABLE \"USERS\"(id int)",
+        "ALTER TABLE users ADD \"Note\" text",
+        "CREATE INDEX \"USERS_ORG\" ON users (org)",
+        "ALTER TYPE pair ADD ATTRIBUTE c int",
+        "ALTER TYPE pair ALTER ATTRIBUTE b TYPE varchar(5)",
+        "ALTER VIEW v SET (check_option = local)",
+        "ALTER VIEW v SET (security_barrier = true)",
+        "ALTER TABLE par DETACH PARTITION par1",
+        "ALTER TABLE par ATTACH PARTITION par1 FOR VALUES FROM ('1990-01-01') TO ('1992-01-01')",
+        "ALTER TABLE kid NO INHERIT base",
+        "ALTER TABLE base DISABLE RULE r",
+        "ALTER SEQUENCE s OWNED BY users.id",
+        "ALTER SEQUENCE s INCREMENT 3",
+        "DROP TYPE span; CREATE TYPE span AS RANGE (subtype = int4, subtype_diff = int4range_subdiff)",
+        "CREATE COLLATION c FROM \"C\"",
+        "ALTER TABLE base DROP id, ADD id int",
+        "ALTER TABLE users ADD CONSTRAINT org_id CHECK (org > 0) NOT VALID",
+        "COMMENT ON TABLE users IS 'people'",
+        "ALTER TABLE users SET UNLOGGED",
+    ] {
+        postgres.execute(change);
+        let after = objects();
+        assert_ne!(before, after, "{change}");
+        before = after;
+    }
+}
+
+#[test]
+fn a_name_in_quotes_is_not_the_value_that_it_spells() {
+    let project = Project::new(&[(
+        "1_t.up.sql",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP, n INT DEFAULT NULL, b INT DEFAULT TRUE);
+         CREATE VIEW v AS SELECT id, 1 AS one, NULL AS nul FROM t; CREATE TABLE \"É\"(a);",
+    )]);
+    project.execute(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, at TEXT DEFAULT \"current_timestamp\", n INT DEFAULT \"NULL\", b INT DEFAULT \"true\");
+         CREATE VIEW v AS SELECT id, \"1\" AS one, \"null\" AS nul FROM t; CREATE TABLE \"É\"(a); CREATE TABLE \"é\"(a);",
+    );
+    let adoption = project.runner().adopt(1, false).unwrap();
+    let told: Vec<String> = adoption.differences.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for column in ["at TEXT DEFAULT CURRENT_TIMESTAMP", "n INT DEFAULT NULL", "b INT DEFAULT TRUE"] {
+        assert!(told[0].contains(&format!("should be `{column}`")), "{told:?}");
+    }
+    assert!(told[1].starts_with("view `v` differs") && told[2].starts_with("table `é` is there"), "{told:?}");
+}

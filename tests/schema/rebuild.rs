@@ -118,6 +118,27 @@ fn what_was_dropped_by_name_for_a_rebuild_has_to_come_back_too() {
 }
 
 #[test]
+fn an_index_of_the_same_name_is_not_back_without_unique() {
+    let (told, hint) = refusal(BASE, &format!("{NEW}{}", BACK.replace("CREATE UNIQUE INDEX", "CREATE INDEX")));
+    assert!(told.contains("index `t_part` of `t`") && !told.contains("t_a"), "{told}");
+    assert!(hint.contains("loses index t_part"), "{hint}");
+    // Other columns are what a rebuild is for.
+    second(&format!("{NEW}{}", BACK.replace("t_a ON t(a)", "t_a ON t(a, b)"))).1.unwrap();
+}
+
+#[test]
+fn two_tables_that_exchange_their_names_keep_their_rows() {
+    let first = "CREATE TABLE a(n); CREATE TABLE b(n); INSERT INTO a VALUES (1), (2), (3); INSERT INTO b VALUES (4);";
+    let exchange = "ALTER TABLE a RENAME TO tmp;\nALTER TABLE b RENAME TO a;\nALTER TABLE tmp RENAME TO b;";
+    let (project, result) = after(first, exchange);
+    result.unwrap();
+    assert_eq!(project.number("SELECT (SELECT count(*) FROM a) * 10 + (SELECT count(*) FROM b)"), 13);
+    // Rows that go on the way are noticed all the same, under the name that the table had.
+    let (told, _) = refusal(first, &format!("{exchange}\nDELETE FROM b WHERE n = 1;"));
+    assert!(told.contains("table `a` had 3 rows and has 2"), "{told}");
+}
+
+#[test]
 fn a_table_that_was_kept_aside_keeps_what_the_new_one_needs() {
     let base =
         "CREATE TABLE t(a);\nCREATE INDEX t_a ON t(a);\nCREATE TRIGGER t_g AFTER INSERT ON t BEGIN SELECT 1; END;";

@@ -1,6 +1,6 @@
 //! In what two definitions of a SQLite table differ: column by column, constraint by constraint.
 
-use super::super::tokens::{Dialect, Token, scan};
+use super::super::tokens::{Dialect, Token, compared, scan};
 use super::one_line;
 
 /// A definition, taken apart.
@@ -98,7 +98,7 @@ fn entry(text: &str, tokens: &[Token<'_>]) -> Entry {
     let has_comment = written.contains("--") || written.contains("/*");
     Entry {
         text: if has_comment { words.join(" ") } else { written },
-        tokens: tokens.iter().map(super::super::tokens::compared).map(|(_, token)| token).collect(),
+        tokens: tokens.iter().map(|token| compared(token, Dialect::Sqlite).1).collect(),
         is_constraint: ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"].iter().any(|word| first.is(word)),
     }
 }

@@ -34,13 +34,14 @@ SELECT 'trigger', g.tgname::text, t.name,
 FROM named t
 JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
 UNION ALL
--- Of others that refer to it: DROP … CASCADE takes those along.
+-- Of others that refer to it, which DROP … CASCADE takes along; and those of the tables of the second names.
 SELECT 'foreign key', c.relname::text, format('%I.%I', n.nspname, c.relname),
        split_part(pg_get_constraintdef(k.oid), ' REFERENCES ', 1)
-FROM named t
-JOIN pg_constraint k ON k.contype = 'f' AND k.conparentid = 0 AND k.confrelid = t.oid AND k.conrelid <> t.oid
+FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0
+  AND (lower(c.relname) = ANY ($2) OR (k.conrelid <> k.confrelid AND k.confrelid IN (SELECT oid FROM named)))
 UNION ALL
 SELECT 'view', c.relname::text, format('%I.%I', n.nspname, c.relname), ''
 FROM reads

@@ -81,9 +81,18 @@ impl Object {
     fn is_among(&self, others: &[Object]) -> bool {
         let same_place = |other: &&Object| other.lost == self.lost && other.on == self.on;
         others.iter().filter(same_place).any(|other| match self.lost {
-            Lost::Index | Lost::Trigger => other.name == self.name || other.definition == self.definition,
+            // One of the same name may cover other columns, and must not stop refusing duplicates.
+            Lost::Index => {
+                other.definition == self.definition
+                    || (other.name == self.name && (other.is_unique() || !self.is_unique()))
+            }
+            Lost::Trigger => other.name == self.name || other.definition == self.definition,
             _ => other.definition == self.definition,
         })
+    }
+
+    fn is_unique(&self) -> bool {
+        self.definition.starts_with("unique ")
     }
 
     fn told(&self) -> String {

@@ -34,7 +34,7 @@ pub(super) const KEEPING_KEYS: &str = "keep the foreign keys of";
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     before: BTreeMap<String, i64>,
-    renamed: HashMap<String, String>,
+    renamed: Vec<(String, String)>,
     /// The tables that the migration itself made, also by renaming one.
     made: HashSet<String>,
     made_virtual: HashSet<String>,
@@ -91,7 +91,7 @@ impl Guard {
             for suffix in [STORES.as_slice(), &[""]].concat() {
                 let (old, new) = (format!("{old}{suffix}"), format!("{new}{suffix}"));
                 self.made.insert(new.clone());
-                self.renamed.insert(old, new);
+                self.renamed.push((old, new));
             }
         }
         Ok(())
@@ -162,16 +162,10 @@ impl Guard {
         Ok(None)
     }
 
-    /// Where a table's last `ALTER TABLE … RENAME TO` led.
+    /// Where the renames led, in their order, so that two tables can exchange their names.
     fn new_name(&self, table: &str) -> Option<String> {
-        let mut name = self.renamed.get(table)?;
-        for _ in 0..self.renamed.len() {
-            match self.renamed.get(name) {
-                Some(next) => name = next,
-                None => break,
-            }
-        }
-        Some(name.clone())
+        let followed = self.renamed.iter().fold(table, |name, (old, new)| if name == old { new } else { name });
+        (followed != table).then(|| followed.to_owned())
     }
 }
 

@@ -192,9 +192,14 @@ impl Object {
     /// Whether one of these is it: the same name in the same place, or an index or trigger there that does the same.
     fn is_among(&self, objects: &[Object]) -> bool {
         objects.iter().filter(|other| other.lost == self.lost && other.on.eq_ignore_ascii_case(&self.on)).any(|other| {
-            other.name.eq_ignore_ascii_case(&self.name)
-                || (self.lost != Lost::View && other.nameless() == self.nameless())
+            // An index of the same name may cover other columns, and must not stop refusing duplicates.
+            let same_name = other.name.eq_ignore_ascii_case(&self.name) && (other.is_unique() || !self.is_unique());
+            same_name || (self.lost != Lost::View && other.nameless() == self.nameless())
         })
+    }
+
+    fn is_unique(&self) -> bool {
+        self.lost == Lost::Index && tokens_of(&self.sql).get(1).is_some_and(|word| word == "unique")
     }
 
     /// Whether what it was on is there.
