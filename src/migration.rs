@@ -46,7 +46,7 @@ pub struct Planned {
     /// The source without a password.
     pub source: String,
     /// The source's schema.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The plan; it may have refusals.
     pub plan: Plan,
 }
@@ -225,7 +225,7 @@ impl Migration {
         self.with_job(|job| {
             let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
             let (catalog, plan) = run::plan(source.as_mut(), job)?;
-            Ok(Planned { source: source.describe(), catalog, plan })
+            Ok(Planned { source: source.label().to_owned(), catalog, plan })
         })
     }
 

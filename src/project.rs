@@ -20,9 +20,9 @@ pub use setting::{From, Origin};
 
 use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::pragma;
-use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
+use crate::plan::version::SqliteVersion;
 use crate::redact::redact;
 use crate::schema::{Migrations, Options, Runner, To};
 use crate::transfer::publish::JournalMode;

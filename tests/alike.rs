@@ -6,7 +6,7 @@ mod whole_run;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::path::PathBuf;
-use whimbrel::endpoint::sqlite::version::SqliteVersion;
+use whimbrel::plan::version::SqliteVersion;
 use whimbrel::provision::shared;
 use whimbrel::transfer::run::{Job, Outcome};
 use whole_run::{Server, TextRow, migrate};

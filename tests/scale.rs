@@ -4,10 +4,11 @@
 //! The source is a catalog in memory, so that no server's work is measured; `scripts/scale` measures with one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::*;
-use whimbrel::endpoint::{ReadRequest, Source, TakeRow};
+use whimbrel::endpoint::{ReadTable, RowSink, Source};
 use whimbrel::event::nobody;
 use whimbrel::transfer::run::{ApplySchema, Job, Outcome, migrate};
 
@@ -19,19 +20,22 @@ const TIMES: usize = 4;
 const GROWTH_MAX: f64 = 8.0;
 
 /// A database of empty tables.
-struct Empty(Catalog);
+struct Empty(Arc<Catalog>);
 
 impl Source for Empty {
-    fn describe(&self) -> String {
-        "a catalog in memory".to_owned()
+    fn label(&self) -> &str {
+        "a catalog in memory"
     }
 
-    fn catalog(&mut self) -> whimbrel::Result<Catalog> {
-        Ok(self.0.clone())
+    fn catalog(&mut self) -> whimbrel::Result<Arc<Catalog>> {
+        Ok(Arc::clone(&self.0))
     }
 
-    fn read(&mut self, _: &ReadRequest<'_>, _: &mut TakeRow<'_>) -> whimbrel::Result<()> {
-        Ok(())
+    fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> whimbrel::Result<()> {
+        (0..tables.len()).try_for_each(|table| {
+            sink.begin(table)?;
+            sink.end(table)
+        })
     }
 }
 
@@ -289,7 +293,7 @@ fn processor_time() -> Duration {
 
 /// The least that a migration of the catalog took in three, in seconds of the processor.
 fn cost(catalog: Catalog) -> f64 {
-    let mut source = Empty(catalog);
+    let mut source = Empty(Arc::new(catalog));
     let mut once = || {
         let start = processor_time();
         run(&mut source);
@@ -334,7 +338,7 @@ fn views_beyond_the_limit_are_named() {
         0 => view("v0".to_owned(), "SELECT id AS a FROM public.t".to_owned()),
         _ => view(format!("v{number}"), format!("SELECT a FROM public.v{}", number - 1)),
     });
-    let outcome = run(&mut Empty(catalog(vec![table("t".to_owned(), Vec::new())], chain.collect())));
+    let outcome = run(&mut Empty(Arc::new(catalog(vec![table("t".to_owned(), Vec::new())], chain.collect()))));
     assert_eq!(outcome.plan.views.len(), 200);
     let loss = outcome.plan.losses.first().expect("the rest is named");
     assert!(loss.object == "public.v200" && loss.reason.contains("200 views"), "{loss:?}");
@@ -349,7 +353,7 @@ fn what_is_nested_deeper_than_a_stack_is_named() {
     one.checks.push(check("nested".to_owned(), format!("{}a > 0{}", "(".repeat(100_000), ")".repeat(100_000))));
     let union = |count: usize| vec!["SELECT id AS a FROM public.t"; count].join(" UNION ALL ");
     let views = [500, 501, 30_000].map(|count| view(format!("v{count}"), union(count)));
-    let mut source = Empty(catalog(vec![one], views.into()));
+    let mut source = Empty(Arc::new(catalog(vec![one], views.into())));
     let small = std::thread::Builder::new().stack_size(512 * 1024);
     let plan = small.spawn(move || run(&mut source).plan).expect("a thread").join().expect("a plan");
     assert_eq!(plan.views.len(), 1);

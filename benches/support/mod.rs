@@ -4,11 +4,11 @@
 use std::path::Path;
 use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::postgres::{PostgresSource, Session};
-use whimbrel::endpoint::{Endpoint, ReadColumn, ReadRequest, Source};
+use whimbrel::endpoint::{Endpoint, ReadTable, Source};
 use whimbrel::plan::{ColumnPlan, Plan};
 use whimbrel::provision::{Database, Server};
 use whimbrel::transfer::run::{self, Job};
-use whimbrel::value::Stored;
+use whimbrel::value::{Cell, Stored};
 
 /// Text keys, uuid, timestamps, jsonb, arrays, numeric, three secondary indexes, two foreign keys; about 200 bytes of
 /// COPY data a row.
@@ -84,13 +84,9 @@ pub fn decoded(source: &mut PostgresSource) -> Vec<Decoded> {
     let mut tables = Vec::new();
     for table in &plan.tables {
         let codecs: Vec<_> = table.columns.iter().map(ColumnPlan::codec).collect();
-        let columns = table.columns.iter().zip(&codecs);
-        let columns =
-            columns.map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() }).collect();
-        let request = ReadRequest { table: &table.source, only: true, columns, key: &[] };
         let mut values = Vec::new();
         source
-            .read(&request, &mut |cells| {
+            .read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
                 values.extend(cells.iter().zip(&codecs).map(|(cell, codec)| codec.place(cell).stored.into_owned()));
                 Ok(())
             })

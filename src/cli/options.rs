@@ -1,8 +1,8 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
 use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
-use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::plan::choices::RuleName;
+use crate::plan::version::SqliteVersion;
 use crate::redact::may_hold_password;
 use crate::transfer::publish::JournalMode;
 use crate::types::Rule;

@@ -1,393 +1,169 @@
-//! Where rows come from and where they go: an endpoint is recognised by its form.
+//! Where rows come from and where they go: the contract that every endpoint keeps.
 //!
-//! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands:
-//! `redact` decides what of a URL is harmless.
+//! A [`Source`] hands rows to a [`RowSink`]. Neither knows what the other is: what crosses are neutral [`Cell`]s of the
+//! catalog's types. How a source decodes its own wire is its own matter, how a target keeps a cell is the target's.
+//!
+//! **Order.** The source chooses it: of the tables, and of the rows in each. Rows of several tables may interleave; who
+//! needs them apart keeps them apart. Each table is begun once, before its first row, and ended once, behind its last;
+//! one without rows as well. What a source calls stands still until the sink returns, so whoever takes slowly is waited for.
+//!
+//! **Whole.** A source hands on a row only when all of it was read. Where `read` returns an error, what it has handed over is
+//! part of something, and nobody may use it.
+//!
+//! **Threads.** A source is used by one thread at a time, and may be sent to another one between two calls.
+//!
+//! **Memory.** A cell borrows what the source has just read, and is gone when the sink returns. Neither side keeps rows by
+//! their number: a sink that holds open batches of several tables gives all of them one budget.
 
+mod address;
 pub mod postgres;
-mod read;
 pub mod sqlite;
 
-pub use read::{ReadColumn, ReadRequest, Source, TakeHash, TakeRow};
+pub use address::{Endpoint, PostgresUrl, file_name};
 
-use crate::error::{Error, Result};
-use crate::redact::{self, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case};
-use std::ffi::OsStr;
-use std::fmt;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use crate::catalog::{Catalog, QualifiedName, Shape, TableKind};
+use crate::error::Result;
+use crate::plan::TablePlan;
+use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
+use std::sync::Arc;
 
-const KNOWN_FORMS: &str = "known forms: `postgres://user@host:port/database`, or the path of a SQLite file \
-                           (`app.db`, `sqlite:app.db`)";
-
-/// One side of a migration.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A PostgreSQL database.
-    Postgres(PostgresUrl),
-    /// A SQLite file.
-    Sqlite(PathBuf),
+/// One column that is read.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadColumn<'p> {
+    /// Its name in the source.
+    pub name: &'p str,
+    /// Its type, which says what its cells are.
+    pub shape: &'p Shape,
 }
 
-impl Endpoint {
-    /// Recognises an endpoint: `postgres://…` and `postgresql://…` are PostgreSQL, `sqlite:…` and everything that
-    /// is no URL is the path of a SQLite file. Opens nothing.
+/// One table that is read.
+#[derive(Debug, Clone)]
+pub struct ReadTable<'p> {
+    /// The table in the source.
+    pub table: &'p QualifiedName,
+    /// Whether rows of tables that inherit from it are left to them.
+    pub only: bool,
+    /// The columns, in the order in which the cells come.
+    pub columns: Vec<ReadColumn<'p>>,
+    /// The places of those that name a row in a message; empty where rows are told by their number.
+    pub key: &'p [usize],
+}
+
+impl<'p> ReadTable<'p> {
+    /// What a plan reads of one table.
+    pub fn of(table: &'p TablePlan) -> Self {
+        let columns = table.columns.iter().map(|column| ReadColumn { name: &column.source, shape: &column.shape });
+        ReadTable {
+            table: &table.source,
+            only: matches!(table.kind, TableKind::Ordinary),
+            columns: columns.collect(),
+            key: &table.key,
+        }
+    }
+}
+
+/// Takes rows. Tables are told by their places in the request.
+pub trait RowSink {
+    /// The source turns to a table.
     ///
     /// # Errors
-    /// A usage error that lists the known forms, for an empty text, another URL scheme, a connection string of
-    /// `key=value` words, an in-memory SQLite database, a URL whose `://` was mistyped (it may hold a password), a
-    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself.
-    pub fn parse(text: &str) -> Result<Self> {
-        let refuse = |shown: &str, cause: &str| {
-            let object = if shown.is_empty() { String::new() } else { format!("`{shown}`") };
-            Err(Error::usage("read endpoint", object, cause).hint(KNOWN_FORMS))
-        };
-        if text.trim().is_empty() {
-            return refuse("", "it is empty");
-        }
-        if let Some(url) = PostgresUrl::recognise(text) {
-            return url.checked().map(Endpoint::Postgres);
-        }
-        if let Some(path) = strip_prefix_ignoring_case(text, "sqlite:") {
-            let path = match path.strip_prefix("//") {
-                // No part of it is repeated: the parameters of some drivers hold a key.
-                Some(path) if path.contains(['?', '#']) => {
-                    return refuse("sqlite://…", "a SQLite file has no parameters here");
-                }
-                Some(path) => path,
-                None => path,
-            };
-            return match path {
-                "" => refuse(text, "it names no file"),
-                ":memory:" => refuse(text, "a database in memory is gone when the run ends"),
-                path => file_name(Path::new(path)).map(|()| Endpoint::Sqlite(PathBuf::from(path))),
-            };
-        }
-        if text == ":memory:" {
-            return refuse(text, "a database in memory is gone when the run ends");
-        }
-        if let Some((scheme, _)) = text.split_once("://") {
-            // Only the scheme is told, and only a known one: any other part may be a password.
-            return refuse(&redact::url(&format!("{scheme}://…")), "this scheme is not known");
-        }
-        if resembles_connection_words(text) {
-            return refuse("", "a connection string of `key=value` words is not known");
-        }
-        if resembles_url(text) {
-            // No part of it is repeated: any of them may be a password.
-            return Err(Error::usage("read endpoint", "", "this looks like a URL without `://`")
-                .hint("write `postgres://user@host/database`; a file of such a name is `sqlite:NAME`"));
-        }
-        file_name(Path::new(text)).map(|()| Endpoint::Sqlite(PathBuf::from(text)))
+    /// When no more rows are wanted.
+    fn begin(&mut self, table: usize) -> Result<()> {
+        let _ = table;
+        Ok(())
     }
 
-    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be the path of a file.
+    /// Takes one row: its cells in the order of the request, valid until this returns.
     ///
     /// # Errors
-    /// As [`Endpoint::parse`], and where what looks like a URL is not UTF-8.
-    pub fn parse_word(word: &OsStr) -> Result<Self> {
-        let text = word.to_string_lossy();
-        match Self::parse(&text)? {
-            Endpoint::Postgres(_) if word.to_str().is_none() => {
-                Err(Error::usage("read endpoint", "", "a URL has to be UTF-8").hint("write other bytes as `%E9`"))
-            }
-            // The prefix that was taken off is ASCII, so what is left are the last bytes of the word.
-            Endpoint::Sqlite(path) if word.to_str().is_none() => {
-                let start = text.len() - path.as_os_str().len();
-                Ok(Endpoint::Sqlite(PathBuf::from(OsStr::from_bytes(&word.as_bytes()[start..]))))
-            }
-            endpoint => Ok(endpoint),
-        }
-    }
+    /// When the row cannot be taken; reading ends with this error.
+    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()>;
 
-    /// The PostgreSQL URL, where it is one.
-    pub fn as_postgres(&self) -> Option<&PostgresUrl> {
-        match self {
-            Endpoint::Postgres(url) => Some(url),
-            Endpoint::Sqlite(_) => None,
-        }
-    }
-
-    /// The SQLite file's path, where it is one.
-    pub fn as_sqlite(&self) -> Option<&Path> {
-        match self {
-            Endpoint::Postgres(_) => None,
-            Endpoint::Sqlite(path) => Some(path),
-        }
-    }
-}
-
-/// Refuses a path that SQLite would take for something else than a database file.
-///
-/// # Errors
-/// A usage error, for a name that starts with `file:` or ends like the files that SQLite keeps beside a database.
-pub fn file_name(path: &Path) -> Result<()> {
-    let shown = sqlite::file::shown(path);
-    let refuse = |cause: String, hint: &str| Err(Error::usage("use file", format!("`{shown}`"), cause).hint(hint));
-    if strip_prefix_ignoring_case(&shown, "file:").is_some() {
-        // Not repeated: a URI's parameters can hold a key.
-        return Err(Error::usage("use file", "`file:…`", "SQLite reads `file:` as the start of a URI")
-            .hint("write the plain path, as in `app.db`"));
-    }
-    match ["-wal", "-shm", "-journal"].iter().find(|suffix| shown.ends_with(*suffix)) {
-        Some(suffix) => refuse(
-            format!("SQLite keeps names that end in `{suffix}` for itself"),
-            "choose another name, as in `app.db`",
-        ),
-        None => Ok(()),
-    }
-}
-
-impl FromStr for Endpoint {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Endpoint::parse(text)
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Endpoint::Postgres(url) => url.fmt(f),
-            Endpoint::Sqlite(path) => sqlite::file::shown(path).fmt(f),
-        }
-    }
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({self})")
-    }
-}
-
-/// The URL of a PostgreSQL database. It prints itself without its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(String);
-
-impl PostgresUrl {
-    /// The URL, if the text has the scheme of one.
-    fn recognise(text: &str) -> Option<Self> {
-        let rest = ["postgres://", "postgresql://"].iter().find_map(|scheme| strip_prefix_ignoring_case(text, scheme));
-        rest.map(|rest| PostgresUrl(format!("postgres://{rest}")))
-    }
-
-    /// A URL from its text.
+    /// Every row of the table has been handed over.
     ///
     /// # Errors
-    /// A usage error where the text is no `postgres://` URL, its port is none, or nothing obeys one of its parameters.
-    pub fn parse(text: &str) -> Result<Self> {
-        let url = Self::recognise(text).ok_or_else(|| {
-            Error::usage("read endpoint", "", "this is no PostgreSQL URL").hint("write `postgres://user@host/database`")
-        });
-        url?.checked()
-    }
-
-    fn checked(self) -> Result<Self> {
-        let refused =
-            |cause: &str, hint: &str| Err(Error::usage("read endpoint", format!("`{self}`"), cause).hint(hint));
-        if let Some((cause, hint)) = redact::mistake(&self.0) {
-            return refused(&cause, &hint);
-        }
-        if !self.port_is_sound() {
-            let hint = format!("write `postgres://user@host:port/database`; {}", redact::ESCAPES);
-            return refused("its port is no number up to 65535", &hint);
-        }
-        Ok(self)
-    }
-
-    /// Whether the port, where one is given, is one. A password that was not percent-encoded can hide where the
-    /// authority ends; then this is not asked.
-    fn port_is_sound(&self) -> bool {
-        let rest = self.0.strip_prefix("postgres://").unwrap_or(&self.0);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        if rest.contains('@') && !authority.contains('@') {
-            return true;
-        }
-        let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
-        // Brackets hold the colons of an IPv6 address.
-        let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
-        after.rsplit_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
-    }
-
-    /// Whether a password stands in it.
-    pub(crate) fn has_password(&self) -> bool {
-        let authority = self.0.strip_prefix("postgres://").and_then(|rest| rest.split(['/', '?', '#']).next());
-        let user = authority.and_then(|authority| authority.rsplit_once('@')).map_or("", |(user, _)| user);
-        user.contains(':') || self.parameter("password").is_some()
-    }
-
-    /// The whole URL, its password included: for connecting, never for printing.
-    pub fn secret(&self) -> &str {
-        &self.0
-    }
-
-    /// What a server or a library says about connecting, without what this URL or the environment hides.
-    pub(crate) fn without_secrets(&self, message: &str) -> String {
-        const READ_BY_SQLX: [&str; 7] =
-            ["PGPASSWORD", "PGSSLKEY", "PGSSLCERT", "PGOPTIONS", "PGUSER", "PGDATABASE", "PGAPPNAME"];
-        let environment = READ_BY_SQLX.iter().filter_map(|name| {
-            let value = std::env::var_os(name)?;
-            Some(((*name).to_owned(), value.to_string_lossy().into_owned()))
-        });
-        redact::about_connecting(&self.0, &environment.collect::<Vec<_>>(), message)
-    }
-
-    /// The value of the last query parameter of that name, percent-decoded.
-    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
-        let (_, query) = self.0.split_once('?')?;
-        let query = query.split('#').next().unwrap_or(query);
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| percent_decode(key) == name).map(|(_, value)| percent_decode(value)).next_back()
+    /// When no more rows are wanted.
+    fn end(&mut self, table: usize) -> Result<()> {
+        let _ = table;
+        Ok(())
     }
 }
 
-impl fmt::Display for PostgresUrl {
-    /// What of it is known to be harmless.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact::url(&self.0))
+/// A sink that only wants rows.
+impl<F: FnMut(usize, &[Cell<'_>]) -> Result<()>> RowSink for F {
+    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
+        self(table, cells)
     }
 }
 
-impl fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PostgresUrl({self})")
-    }
-}
+/// Takes the halves of a row's hash.
+pub type TakeHash<'t> = dyn FnMut((i64, i64)) -> Result<()> + 't;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::error::Kind;
+/// A place that rows come from. It is only read, in one consistent snapshot from the first call to the last.
+pub trait Source: Send {
+    /// The source as reports name it, without a password.
+    fn label(&self) -> &str;
 
-    fn shown(text: &str) -> String {
-        Endpoint::parse(text).unwrap().to_string()
-    }
+    /// Its schema.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    fn catalog(&mut self) -> Result<Arc<Catalog>>;
 
-    #[test]
-    fn an_endpoint_is_recognised_by_its_form() {
-        assert!(Endpoint::parse("postgres://localhost/app").unwrap().as_postgres().is_some());
-        assert!(Endpoint::parse("POSTGRESQL://localhost/app").unwrap().as_postgres().is_some());
-        for (text, path) in [
-            ("app.db", "app.db"),
-            ("sqlite:app.db", "app.db"),
-            ("sqlite:///var/app.db", "/var/app.db"),
-            ("dir:with/colon.db", "dir:with/colon.db"),
-        ] {
-            assert_eq!(Endpoint::parse(text).unwrap().as_sqlite(), Some(Path::new(path)), "{text}");
-        }
+    /// Its schema, read once more from the source itself.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    fn catalog_again(&mut self) -> Result<Arc<Catalog>> {
+        self.catalog()
     }
 
-    #[test]
-    fn a_word_that_is_not_utf_8_is_a_path() {
-        let parse = |bytes: &[u8]| Endpoint::parse_word(OsStr::from_bytes(bytes));
-        for (word, path) in [
-            (&b"na\xffme.db"[..], &b"na\xffme.db"[..]),
-            (b"sqlite:na\xffme.db", b"na\xffme.db"),
-            (b"SQLite:///var/na\xff\xfeme.db", b"/var/na\xff\xfeme.db"),
-            (b"\xff", b"\xff"),
-            (b"app.db", b"app.db"),
-        ] {
-            let endpoint = parse(word).unwrap();
-            assert_eq!(endpoint.as_sqlite().unwrap().as_os_str().as_bytes(), path);
-        }
-        for word in [
-            &b"postgres://ann:secret\xff@host/app"[..],
-            b"postgres:ann:secret\xff@host",
-            b"mysql://ann:secret\xff@host",
-            b"na\xffme.db-wal",
-            b"file:na\xffme.db",
-        ] {
-            let error = parse(word).unwrap_err();
-            assert!(error.kind() == Kind::Usage && !error.to_string().contains("secret"), "{error}");
-        }
+    /// Looks whether the rows of these tables may be read, before any is.
+    ///
+    /// # Errors
+    /// When they may not: the table is named.
+    fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
+        let _ = tables;
+        Ok(())
     }
 
-    #[test]
-    fn an_unknown_form_is_a_usage_error_that_lists_the_known_ones() {
-        let unknown = [
-            "",
-            " ",
-            "mysql://root:secret@host/app",
-            ":memory:",
-            "sqlite:",
-            "postgres:/ann:secret@host/app",
-            "host=db password=secret",
-        ];
-        for text in unknown {
-            let error = Endpoint::parse(text).unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.way_out().unwrap().contains("postgres://user@host"), "{text}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
+    /// Hands over every row of the tables.
+    ///
+    /// # Errors
+    /// When the rows cannot be read to the last one, a value does not have its type's form, or the sink fails.
+    fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()>;
+
+    /// The digest of each table's rows. A source that knows a way without handing rows over may take it.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn digests(&mut self, tables: &[ReadTable<'_>]) -> Result<Vec<TableDigest>> {
+        let (mut digests, mut hasher) = (vec![TableDigest::default(); tables.len()], RowHasher::default());
+        self.read(tables, &mut |table: usize, cells: &[Cell<'_>]| {
+            cells.iter().for_each(|cell| hasher.cell(cell));
+            digests[table].add(hasher.finish());
+            Ok(())
+        })?;
+        Ok(digests)
     }
 
-    #[test]
-    fn a_mistyped_url_is_no_file_and_is_not_repeated() {
-        for text in [
-            "postgres//ann:secret@host/x",
-            "postgres:/ann:secret@host/x",
-            "POSTGRES:ann:secret@host",
-            "postgresql:secret",
-            "postgres@host/secret",
-            "ann:secret@host/x",
-        ] {
-            let error = Endpoint::parse(text).unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.to_string().contains("without `://`"), "{error}");
-            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
-        }
-        for text in ["postgres.db", "postgres/app.db", "ann@home.db"] {
-            assert!(Endpoint::parse(text).unwrap().as_sqlite().is_some(), "{text}");
-        }
+    /// The digest of the requested columns' texts, computed where the rows are: no value comes here. `None` for a
+    /// source that cannot compute one.
+    ///
+    /// # Errors
+    /// When the source refuses to.
+    fn own_digest(&mut self, table: &ReadTable<'_>) -> Result<Option<TextDigest>> {
+        let _ = table;
+        Ok(None)
     }
 
-    #[test]
-    fn a_port_is_a_number_and_a_name_is_not_sqlites_own() {
-        for text in ["postgres://host:nan/app", "postgres://ann:secret@host:70000/app", "app.db-wal", "file:app.db"] {
-            let error = Endpoint::parse(text).unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage, "{text}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-        for text in ["postgres://[::1]/app", "postgres://[::1]:5432/app", "postgres://host:/app", "postgres://h?port=1"]
-        {
-            assert!(Endpoint::parse(text).is_ok(), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_form_of_password_is_shown() {
-        assert_eq!(shown("postgres://ann:secret@host:5432/app"), "postgres://ann:***@host:5432/app");
-        assert_eq!(shown("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
-        assert_eq!(shown("postgres://host/app?user=ann&password=secret"), "postgres://host/app?user=ann&password=***");
-        assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
-        let refused = Endpoint::parse("postgres://ann:s?secret@host/app").unwrap_err();
-        assert!(
-            !format!("{refused:?}").contains("secret") && refused.way_out().unwrap().contains("`%3F`"),
-            "{refused:?}"
-        );
-        for password in ["secret", "se@secret", "s/secret", "s#secret", "s:secret", "s&secret", "s@/secret"] {
-            let text = format!("postgres://ann:{password}@host/app");
-            assert!(!shown(&text).contains("secret"), "{text} is shown as {}", shown(&text));
-            assert!(!format!("{:?}", Endpoint::parse(&text).unwrap()).contains("secret"));
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_nothing_obeys_is_bad_usage() {
-        for text in ["postgres://h/d?sslmod=hush", "postgres://h/d?sslmode=hush", "postgres://h/d?a=1&hush=2"] {
-            for error in [Endpoint::parse(text).unwrap_err(), PostgresUrl::parse(text).unwrap_err()] {
-                assert_eq!(error.kind(), Kind::Usage);
-                assert!(!format!("{error:?}").contains("hush"), "{error:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_parameter_is_read_from_the_query() {
-        let url = PostgresUrl::parse("postgres://h/d?connect_timeout=3&options=-c%20a%3Db").unwrap();
-        assert_eq!(url.parameter("connect_timeout").as_deref(), Some("3"));
-        assert_eq!(url.parameter("options").as_deref(), Some("-c a=b"));
-        assert_eq!(url.parameter("sslmode"), None);
+    /// Hands over the halves of each row's hash as [`Source::own_digest`] sums them, in any order. `false` for a source
+    /// that cannot compute them.
+    ///
+    /// # Errors
+    /// When the source refuses to, or `hash` fails.
+    fn own_hashes(&mut self, table: &ReadTable<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
+        let _ = (table, hash);
+        Ok(false)
     }
 }

@@ -11,9 +11,9 @@ use super::guards;
 use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
-use crate::endpoint::sqlite::version::SqliteVersion;
 use crate::fault::{self, Fault};
 use crate::metadata::PLACEHOLDER_COLUMN;
+use crate::plan::version::SqliteVersion;
 use crate::types::Rule;
 use std::collections::{BTreeSet, HashMap, HashSet};
 

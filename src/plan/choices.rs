@@ -5,7 +5,7 @@
 //! must not decide over data in silence.
 
 use crate::catalog::QualifiedName;
-use crate::endpoint::sqlite::version::SqliteVersion;
+use crate::plan::version::SqliteVersion;
 use crate::types::Rule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //! dates for example, and numbers. INTEGER and REAL would do the same, but who declares them expects no text there.
 
 use crate::catalog::Shape;
-use crate::endpoint::sqlite::schema::TargetColumn;
+use crate::plan::given::TargetColumn;
 use crate::types::Rule;
 
 /// What a column does to the values that are put into it.

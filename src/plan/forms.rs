@@ -3,7 +3,7 @@
 use super::ColumnPlan;
 use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
 use crate::catalog::{Catalog, Collations, Column, DataType, QualifiedName, Shape, TextOrder};
-use crate::endpoint::sqlite::version::SqliteVersion;
+use crate::plan::version::SqliteVersion;
 use crate::types::{Rule, TimeUnit};
 use std::collections::{HashMap, HashSet};
 

@@ -8,8 +8,8 @@ use super::names::natural;
 use super::onto::{same, same_set};
 use super::{Caveat, Plan, TablePlan};
 use crate::catalog::{ForeignKey, Index, IndexKey, Shape, Table};
-use crate::endpoint::sqlite::schema::{TargetForeignKey, TargetIndex, TargetSchema, TargetTable};
-use crate::endpoint::sqlite::written::{self, WrittenCheck};
+use crate::plan::given::{TargetForeignKey, TargetIndex, TargetSchema, TargetTable};
+use crate::plan::written::{self, WrittenCheck};
 use std::collections::HashMap;
 
 const NOT_THERE: &str = "the target schema does not have it";

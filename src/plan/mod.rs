@@ -7,7 +7,10 @@ pub mod choices;
 pub mod ddl;
 pub mod deep_stack;
 pub mod expression;
+pub mod given;
 pub mod names;
+pub mod version;
+pub mod written;
 
 mod build;
 mod columns;
@@ -27,10 +30,10 @@ pub(crate) use onto::HISTORY_TABLE;
 pub use onto::onto;
 
 use crate::catalog::{QualifiedName, Shape, TableKind};
-use crate::endpoint::sqlite::version::{self, SqliteVersion};
 use crate::types::{Codec, Rule};
 use ddl::TableDdl;
 use serde::Serialize;
+use version::SqliteVersion;
 
 /// What a run will do.
 #[derive(Debug, Clone, Serialize)]

@@ -9,7 +9,7 @@ use super::fit::{Fit, fit, fitting};
 use super::names::natural;
 use super::{Caveat, ColumnPlan, Plan, Refusal, TablePlan};
 use crate::catalog::{Catalog, Table};
-use crate::endpoint::sqlite::schema::{TargetColumn, TargetSchema, TargetTable};
+use crate::plan::given::{TargetColumn, TargetSchema, TargetTable};
 
 /// The history of the target schema itself, which needs no source.
 pub(crate) const HISTORY_TABLE: &str = "schema_migrations";

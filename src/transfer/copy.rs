@@ -1,12 +1,13 @@
 //! The copy: one thread reads and decodes, one thread binds and steps, batches go between them and back.
 //!
 //! A row is decoded once, where it is read; its digest is taken there too. The writing thread knows nothing of types.
-//! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows.
+//! The channel is bounded, so the reader waits when SQLite does, and memory does not grow with the rows. Tables may come
+//! interleaved: each has a batch of its own while it has rows, and there are few of them.
 
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT, Refusal, RowRefused};
 use crate::endpoint::sqlite::{Batch, LedgerEntry};
-use crate::endpoint::{ReadColumn, ReadRequest, Source};
+use crate::endpoint::{ReadTable, RowSink, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::{ColumnPlan, Plan, TablePlan};
@@ -14,11 +15,14 @@ use crate::quote::quote;
 use crate::types::{Codec, Rule};
 use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key};
 use crate::verify::inexact::{self, InexactColumn, key_of};
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 /// Batches under way at most: one being filled, one being written, and these.
 const BATCHES_BETWEEN: usize = 3;
+/// Batches that are being filled at most, where rows of several tables interleave.
+const BATCHES_OPEN: usize = 8;
 /// A key that is longer than this is not shown in a message about a row's size.
 const KEY_SHOWN_BYTES_MAX: usize = 200;
 /// What an entry of the ledger has besides the key and the value: two names and the record's own.
@@ -37,9 +41,10 @@ pub struct Copied {
     pub inexact: Vec<InexactColumn>,
 }
 
-enum Message {
-    Table(usize),
-    Rows(Batch),
+/// Rows of one table, under way to the writer.
+struct Message {
+    table: usize,
+    rows: Batch,
 }
 
 /// Copies every table of the plan and returns the loader with what was read of each.
@@ -62,24 +67,19 @@ pub fn copy(
     thread::scope(|scope| {
         let writer = scope.spawn(move || write(plan, loader, &from_reader, &to_reader, metadata));
         let mut reader = Reader {
+            tables: plan.tables.iter().map(|table| Reading::new(table, metadata, row_bytes_max)).collect(),
+            open: VecDeque::new(),
             to_writer,
             from_writer,
-            batch: Batch::default(),
             under_way: 0,
             waits: false,
             hasher: RowHasher::default(),
-            metadata,
-            row_bytes_max,
+            cancel,
+            listener,
         };
-        let read = plan.tables.iter().enumerate().try_fold(Vec::new(), |mut copied, (index, table)| {
-            cancel.check("copy")?;
-            listener(Event::TableStarted { table: table.source.clone(), row_estimate: table.row_estimate });
-            let one = reader.table(source, index, table, listener)?;
-            listener(Event::TableFinished { table: table.source.clone(), rows: one.digest.rows });
-            copied.push(one);
-            Ok(copied)
-        });
-        drop(reader);
+        let requests: Vec<_> = plan.tables.iter().map(ReadTable::of).collect();
+        let read = source.read(&requests, &mut reader);
+        let copied = reader.close();
         let written =
             writer.join().unwrap_or_else(|_| Err(Error::could_not("write the target", "", "the writer panicked")));
         if cancel.is_cancelled() {
@@ -87,72 +87,145 @@ pub fn copy(
         }
         // The writer's failure is the cause; the reader then only saw that nobody takes its batches.
         let loader = written?;
-        Ok((loader, read?))
+        read?;
+        Ok((loader, copied?))
     })
 }
 
-struct Reader {
+/// Takes the rows of the source, in whatever order they come.
+struct Reader<'r> {
+    tables: Vec<Reading<'r>>,
+    /// The tables with rows that are not handed over yet, that of the oldest ones first.
+    open: VecDeque<usize>,
     to_writer: SyncSender<Message>,
     from_writer: Receiver<Batch>,
-    batch: Batch,
     /// How many batches the writer has.
     under_way: usize,
     /// One of them is so large that the next row waits until it is written.
     waits: bool,
     hasher: RowHasher,
+    cancel: &'r Cancel,
+    listener: &'r Listener<'r>,
+}
+
+impl RowSink for Reader<'_> {
+    fn begin(&mut self, table: usize) -> Result<()> {
+        self.cancel.check("copy")?;
+        let TablePlan { source, row_estimate, .. } = self.tables[table].plan;
+        (self.listener)(Event::TableStarted { table: source.clone(), row_estimate: *row_estimate });
+        Ok(())
+    }
+
+    #[inline]
+    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
+        if self.waits {
+            self.wait_for_writer()?;
+        }
+        if self.tables[table].batch.is_empty() {
+            self.open(table)?;
+        }
+        let reading = &mut self.tables[table];
+        reading.row(cells, &mut self.hasher)?;
+        if reading.batch.is_full() { self.flush(table) } else { Ok(()) }
+    }
+
+    fn end(&mut self, table: usize) -> Result<()> {
+        if !self.tables[table].batch.is_empty() {
+            self.flush(table)?;
+        }
+        let Reading { plan, copied, ended, .. } = &mut self.tables[table];
+        *ended = true;
+        (self.listener)(Event::TableFinished { table: plan.source.clone(), rows: copied.digest.rows });
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// Finds memory for the next rows of a table.
+    fn open(&mut self, table: usize) -> Result<()> {
+        if self.open.len() >= BATCHES_OPEN
+            && let Some(oldest) = self.open.front()
+        {
+            self.flush(*oldest)?;
+        }
+        if let Ok(batch) = self.from_writer.try_recv() {
+            self.under_way -= 1;
+            self.tables[table].batch = batch;
+        }
+        self.open.push_back(table);
+        Ok(())
+    }
+
+    /// Waits until every batch is written: with several rows of hundreds of megabytes on their way, memory would be
+    /// theirs times the batches between the threads.
+    #[cold]
+    fn wait_for_writer(&mut self) -> Result<()> {
+        while self.under_way > 0 {
+            self.from_writer.recv().map_err(|_| gone())?;
+            self.under_way -= 1;
+        }
+        self.waits = false;
+        Ok(())
+    }
+
+    /// Hands the rows of a table over to the writer.
+    fn flush(&mut self, table: usize) -> Result<()> {
+        self.open.retain(|open| *open != table);
+        let reading = &mut self.tables[table];
+        let rows = std::mem::take(&mut reading.batch);
+        let (count, bytes) = (rows.row_count() as u64, rows.byte_count() as u64);
+        reading.copied.bytes += bytes;
+        self.waits = rows.is_oversized();
+        self.under_way += 1;
+        self.to_writer.send(Message { table, rows }).map_err(|_| gone())?;
+        (self.listener)(Event::RowsCopied { rows: count, bytes });
+        Ok(())
+    }
+
+    /// Lets the writer end, and tells what was read of each table.
+    fn close(self) -> Result<Vec<Copied>> {
+        let told = |reading: Reading<'_>| match reading.ended {
+            true => Ok(reading.copied),
+            false => {
+                Err(Error::could_not("copy", format!("table `{}`", reading.plan.source), "it was not read to its end"))
+            }
+        };
+        self.tables.into_iter().map(told).collect()
+    }
+}
+
+/// One table while its rows come in.
+struct Reading<'r> {
+    plan: &'r TablePlan,
+    codecs: Vec<Codec>,
+    batch: Batch,
+    copied: Copied,
+    ended: bool,
     metadata: bool,
     /// More than this SQLite does not take for one row.
     row_bytes_max: usize,
 }
 
-impl Reader {
-    fn table(
-        &mut self,
-        source: &mut dyn Source,
-        index: usize,
-        table: &TablePlan,
-        listener: &Listener<'_>,
-    ) -> Result<Copied> {
-        let columns: Vec<Codec> = table.columns.iter().map(ColumnPlan::codec).collect();
-        let request = ReadRequest {
-            table: &table.source,
-            only: matches!(table.kind, crate::catalog::TableKind::Ordinary),
-            key: &table.key,
-            columns: table
-                .columns
-                .iter()
-                .zip(&columns)
-                .map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() })
-                .collect(),
-        };
-        self.send(Message::Table(index))?;
-        let mut copied = Copied::default();
-        source.read(&request, &mut |cells| {
-            self.row(table, &columns, cells, &mut copied)?;
-            if self.batch.is_full() {
-                self.flush(&mut copied, listener)?;
-            }
-            Ok(())
-        })?;
-        self.flush(&mut copied, listener)?;
-        Ok(copied)
+impl<'r> Reading<'r> {
+    fn new(plan: &'r TablePlan, metadata: bool, row_bytes_max: usize) -> Self {
+        let codecs = plan.columns.iter().map(ColumnPlan::codec).collect();
+        let (batch, copied) = (Batch::default(), Copied::default());
+        Reading { plan, codecs, batch, copied, ended: false, metadata, row_bytes_max }
     }
 
     #[inline]
-    fn row(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
-        if self.waits {
-            self.wait_for_writer()?;
-        }
+    fn row(&mut self, cells: &[Cell<'_>], hasher: &mut RowHasher) -> Result<()> {
+        let Reading { plan: table, codecs, .. } = self;
         let mut inexact = false;
         let mut bytes_left = self.row_bytes_max;
-        for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
+        for ((cell, codec), column) in cells.iter().zip(codecs.iter()).zip(&table.columns) {
             let placed = codec.place(cell);
             inexact |= !placed.exact;
             if placed.exact || self.metadata {
-                self.hasher.cell(cell);
+                hasher.cell(cell);
             } else {
                 // Without a ledger the target can only be held to what its column keeps of the value.
-                self.hasher.cell(&codec.without_ledger(cell));
+                hasher.cell(&codec.without_ledger(cell));
             }
             if column.computed {
                 continue;
@@ -162,29 +235,31 @@ impl Reader {
                     table,
                     column,
                     &codec.text(cell).unwrap_or_default(),
-                    &key_of(table, codecs, cells, copied.digest.rows),
+                    &key_of(table, codecs, cells, self.copied.digest.rows),
                 ));
             }
             // Told before the value is kept a second time.
             let Some(left) = bytes_left.checked_sub(placed.stored.byte_count()) else {
-                let key = key_of_large(table, codecs, cells, copied.digest.rows);
+                let key = key_of_large(table, codecs, cells, self.copied.digest.rows);
                 return Err(too_large(table, column, &key, placed.stored.byte_count(), self.row_bytes_max));
             };
             bytes_left = left;
             self.batch.push(&placed.stored);
         }
         if inexact {
-            self.file(table, codecs, cells, copied)?;
+            self.file(cells)?;
         }
         self.batch.end_row();
-        copied.digest.add(self.hasher.finish());
+        self.copied.digest.add(hasher.finish());
         Ok(())
     }
 
+    /// Files what the columns do not hold of a row.
     #[cold]
-    fn file(&mut self, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], copied: &mut Copied) -> Result<()> {
+    fn file(&mut self, cells: &[Cell<'_>]) -> Result<()> {
+        let Reading { plan: table, codecs, copied, .. } = self;
         let key = key_of(table, codecs, cells, copied.digest.rows);
-        for ((cell, codec), column) in cells.iter().zip(codecs).zip(&table.columns) {
+        for ((cell, codec), column) in cells.iter().zip(codecs.iter()).zip(&table.columns) {
             if codec.place(cell).exact {
                 continue;
             }
@@ -202,41 +277,6 @@ impl Reader {
             }
         }
         Ok(())
-    }
-
-    /// Waits until every batch is written: with several rows of hundreds of megabytes on their way, memory would be
-    /// theirs times the batches between the threads.
-    #[cold]
-    fn wait_for_writer(&mut self) -> Result<()> {
-        while self.under_way > 0 {
-            self.from_writer.recv().map_err(|_| gone())?;
-            self.under_way -= 1;
-        }
-        self.waits = false;
-        Ok(())
-    }
-
-    fn flush(&mut self, copied: &mut Copied, listener: &Listener<'_>) -> Result<()> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        let (rows, bytes) = (self.batch.row_count() as u64, self.batch.byte_count() as u64);
-        copied.bytes += bytes;
-        let next = self.from_writer.try_recv().inspect(|_| self.under_way -= 1).unwrap_or_default();
-        self.waits = self.batch.is_oversized();
-        self.send_batch(next)?;
-        listener(Event::RowsCopied { rows, bytes });
-        Ok(())
-    }
-
-    fn send_batch(&mut self, next: Batch) -> Result<()> {
-        let full = std::mem::replace(&mut self.batch, next);
-        self.under_way += 1;
-        self.send(Message::Rows(full))
-    }
-
-    fn send(&self, message: Message) -> Result<()> {
-        self.to_writer.send(message).map_err(|_| gone())
     }
 }
 
@@ -295,26 +335,21 @@ fn write(
     metadata: bool,
 ) -> Result<Loader> {
     let mut next = from_reader.recv().ok();
-    while let Some(Message::Table(index)) = next {
+    while let Some(Message { table: index, .. }) = next {
         let table = &plan.tables[index];
         let columns: Vec<_> =
             table.columns.iter().filter(|column| !column.computed).map(|column| column.target.as_str()).collect();
-        let mut rows = loader.rows_into(&table.target, &columns)?;
-        next = loop {
-            match from_reader.recv() {
-                Ok(Message::Rows(mut batch)) => {
-                    rows.take(&batch).map_err(|refused| refused_row(plan, table, &batch, &refused, &loader))?;
-                    if metadata && !batch.ledger.is_empty() {
-                        loader.file_ledger(&table.target, &batch)?;
-                    }
-                    batch.clear();
-                    // The reader may be gone already; then nobody needs the memory.
-                    let _ = to_reader.send(batch);
-                }
-                Ok(message) => break Some(message),
-                Err(_) => break None,
+        let mut into = loader.rows_into(&table.target, &columns)?;
+        while let Some(Message { rows: batch, .. }) = next.as_mut().filter(|message| message.table == index) {
+            into.take(batch).map_err(|refused| refused_row(plan, table, batch, &refused, &loader))?;
+            if metadata && !batch.ledger.is_empty() {
+                loader.file_ledger(&table.target, batch)?;
             }
-        };
+            batch.clear();
+            // The reader may be gone already; then nobody needs the memory.
+            let _ = to_reader.send(std::mem::take(batch));
+            next = from_reader.recv().ok();
+        }
     }
     Ok(loader)
 }

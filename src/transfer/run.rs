@@ -12,17 +12,19 @@ use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::pragma;
-use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
+use crate::endpoint::sqlite::schema::read_schema;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::choices::Choices;
+use crate::plan::given::TargetSchema;
 use crate::plan::{self, Caveat, Plan};
 use crate::verify::{self, Level, Verification, preflight};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Applies a given target schema to a new, empty file.
@@ -120,7 +122,7 @@ pub struct Outcome {
 /// # Errors
 /// When the source's schema, or a table of the plan, may not be read, or the given target schema cannot be applied to an
 /// empty file. What the plan refuses comes first.
-pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Catalog, Plan)> {
+pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Arc<Catalog>, Plan)> {
     let catalog = source.catalog()?;
     let given = job.schema.map(|apply| {
         let directory = tempfile::tempdir().could_not("try the target schema", "")?;
@@ -232,7 +234,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         let options = PublishOptions {
             journal_mode: job.journal_mode,
             backup_directory: job.backup_directory.as_deref(),
-            source: &source.describe(),
+            source: source.label(),
             manifest_digest: verification.manifest_digest.as_deref(),
             wait_ms: job.wait_ms,
             cancel: &cancel.flag(),
@@ -241,8 +243,8 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
         durations.publish = start.elapsed();
     }
     Ok(Outcome {
-        source: source.describe(),
-        engine: catalog.engine,
+        source: source.label().to_owned(),
+        engine: catalog.engine.clone(),
         target: job.target.clone(),
         inexact_values: copied.iter().map(|one| one.inexact_values).sum(),
         ledger: job.metadata,
@@ -269,7 +271,7 @@ fn finish_file(
     loader.commit()?;
     if job.metadata {
         let origin = Origin {
-            source: &source.describe(),
+            source: source.label(),
             catalog,
             choices: &job.choices,
             given_schema: plan.given_schema,

@@ -2,10 +2,8 @@
 
 use super::structured;
 use super::text;
-use super::wire::{Wire, WireError};
 use super::{Rule, TimeUnit};
 use crate::catalog::Shape;
-use crate::fault::{self, Fault};
 use crate::value::calendar::{self, MICROS_1970_TO_2000, MICROS_PER_DAY};
 use crate::value::{Cell, Decimal, Sign, Stored};
 use std::borrow::Cow;
@@ -34,7 +32,6 @@ impl<'a> Placed<'a> {
 pub struct Codec {
     rule: Rule,
     shape: Shape,
-    wire: Wire,
     /// The digits behind the point of every value of the column, where its type fixes them.
     scale: Option<u16>,
     /// Whether the column keeps a whole REAL as an INTEGER.
@@ -52,7 +49,7 @@ impl Codec {
             Shape::Numeric { precision_and_scale: Some((_, scale)) } => u16::try_from((*scale).max(0)).ok(),
             _ => None,
         };
-        Codec { rule, wire: Wire::of(shape), shape: shape.clone(), scale, whole_as_integer: false }
+        Codec { rule, shape: shape.clone(), scale, whole_as_integer: false }
     }
 
     /// The same for a column that keeps a whole REAL as an INTEGER, as one of NUMERIC affinity does.
@@ -70,33 +67,6 @@ impl Codec {
     /// The column's type below all domains.
     pub fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// The form in which the column's values arrive.
-    pub fn wire(&self) -> Wire {
-        self.wire
-    }
-
-    /// Decodes a field of the source; `None` is NULL.
-    ///
-    /// # Errors
-    /// When the bytes do not have the form of the type.
-    #[inline]
-    pub fn decode<'a>(&self, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
-        if fault::active(Fault::NullAsEmpty) && field.is_none() && matches!(self.wire, Wire::Text | Wire::PaddedText) {
-            return Ok(Cell::Text(Cow::Borrowed("")));
-        }
-        field.map_or(Ok(Cell::Null), |field| self.wire.decode(field))
-    }
-
-    /// Decodes a field of the source that is its output function's text; `None` is NULL.
-    ///
-    /// # Errors
-    /// When the text is not one that the type has.
-    pub fn decode_text<'a>(&self, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
-        let Some(field) = field else { return Ok(Cell::Null) };
-        let text = std::str::from_utf8(field).map_err(|_| WireError::NotUtf8)?;
-        text::read(&self.shape, text).ok_or(WireError::Malformed)
     }
 
     /// What the target's record gets for a cell, and whether that holds all of it.

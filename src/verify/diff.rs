@@ -6,8 +6,7 @@
 
 use super::digest::hash_texts;
 use super::scan::Scan;
-use crate::catalog::TableKind;
-use crate::endpoint::{ReadColumn, ReadRequest, Source};
+use crate::endpoint::{ReadTable, Source};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;
@@ -153,21 +152,6 @@ pub(super) fn codecs(table: &TablePlan) -> Vec<Codec> {
     table.columns.iter().map(ColumnPlan::codec).collect()
 }
 
-/// What is read of the source.
-pub(super) fn request<'p>(table: &'p TablePlan, codecs: &[Codec]) -> ReadRequest<'p> {
-    ReadRequest {
-        table: &table.source,
-        only: matches!(table.kind, TableKind::Ordinary),
-        key: &table.key,
-        columns: table
-            .columns
-            .iter()
-            .zip(codecs)
-            .map(|(column, codec)| ReadColumn { name: &column.source, codec: codec.clone() })
-            .collect(),
-    }
-}
-
 /// Finds the rows of the target that the source, by its own hashes of its rows, does not have.
 ///
 /// # Errors
@@ -187,7 +171,7 @@ pub fn misread_rows(
          CREATE TABLE source (first INTEGER NOT NULL, second INTEGER NOT NULL);
          CREATE TABLE target (key TEXT NOT NULL, first INTEGER NOT NULL, second INTEGER NOT NULL);")?;
     let mut insert = spill.prepare("INSERT INTO source VALUES (?1, ?2)").could_not(OPERATION, &object)?;
-    let is_able = source.own_hashes(&request(table, &codecs), &mut |(first, second)| {
+    let is_able = source.own_hashes(&ReadTable::of(table), &mut |(first, second)| {
         insert.execute(params![first, second]).map(drop).could_not(OPERATION, &object)
     })?;
     if !is_able {
@@ -248,7 +232,7 @@ fn spill_source(source: &mut dyn Source, spill: &Connection, table: &TablePlan, 
     let mut insert =
         spill.prepare("INSERT INTO source (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
     let mut hasher = RowHasher::default();
-    source.read(&request(table, &codecs), &mut |cells| {
+    source.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         hash_source(&mut hasher, cells, &codecs, ledger);
         insert
             .execute(params![common_key(table, &codecs, cells), hasher.finish().to_be_bytes()])
@@ -301,7 +285,7 @@ fn show_columns(
             sides[side] = Some(texts.map(|text| text.map(Cow::into_owned)).collect());
         }
     };
-    source.read(&request(table, &codecs), &mut |cells| {
+    source.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         note(0, cells);
         Ok(())
     })?;

@@ -8,11 +8,12 @@ use crate::cancel::Cancel;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::read::{open, told};
-use crate::endpoint::sqlite::schema::{TargetSchema, read_schema};
+use crate::endpoint::sqlite::schema::read_schema;
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::metadata::{self, Manifest};
 use crate::plan::choices::Choices;
+use crate::plan::given::TargetSchema;
 use crate::plan::{self, Plan};
 use rusqlite::Connection;
 use std::path::Path;
@@ -121,7 +122,13 @@ pub fn verify_file(
             .not_checked
             .push("whether the choices are those that the file was made by (it has no manifest)".into());
     }
-    Ok(VerifiedFile { source: source.describe(), engine: catalog.engine, remembered, plan, verification })
+    Ok(VerifiedFile {
+        source: source.label().to_owned(),
+        engine: catalog.engine.clone(),
+        remembered,
+        plan,
+        verification,
+    })
 }
 
 /// What the file says about how it was made; `None` for a file without metadata.

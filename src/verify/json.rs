@@ -1,9 +1,9 @@
 //! Columns that have to hold JSON, and whether they do.
 
 use crate::endpoint::sqlite::read::told;
-use crate::endpoint::sqlite::schema::TargetSchema;
 use crate::error::Result;
 use crate::plan::Plan;
+use crate::plan::given::TargetSchema;
 use crate::quote::quote;
 use crate::types::Rule;
 use crate::verify::SHOWN_MAX;

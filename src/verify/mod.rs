@@ -21,15 +21,15 @@ pub mod structure;
 
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
-use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::{ReadTable, Source};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::{Plan, TablePlan};
 use crate::quote::{quote, quote_all};
-use crate::value::{RowHasher, TableDigest, TextDigest};
+use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
 pub use finished::{FileOptions, VerifiedFile, read_manifest, remembers_choices, require_database, verify_file};
@@ -271,11 +271,7 @@ pub fn verify(
     let Request { path, plan, level, metadata, .. } = request;
     let source_digests = match request.source_digests.take() {
         Some(digests) => digests,
-        None => {
-            let inexact = &mut request.inexact;
-            let digests = plan.tables.iter().map(|table| digest_of_source(source, table, metadata, inexact));
-            digests.collect::<Result<_>>()?
-        }
+        None => digests_of_source(source, &plan.tables, metadata, &mut request.inexact)?,
     };
     // One connection for everything, because each reads the whole schema anew.
     let connection = match open(path, &cancel.flag()) {
@@ -480,23 +476,25 @@ fn show_differences(
     Ok(())
 }
 
-/// Reads a table of the source for its digest alone, and without a `ledger` for what its columns do not hold.
-fn digest_of_source(
+/// The digest of each table of the source as the target has to give it back, and without a `ledger` what its columns do
+/// not hold.
+fn digests_of_source(
     source: &mut dyn Source,
-    table: &TablePlan,
+    tables: &[TablePlan],
     ledger: bool,
     inexact: &mut Vec<InexactColumn>,
-) -> Result<TableDigest> {
-    let codecs = diff::codecs(table);
-    let mut digest = TableDigest::default();
-    let mut hasher = RowHasher::default();
-    source.read(&diff::request(table, &codecs), &mut |cells| {
-        diff::hash_source(&mut hasher, cells, &codecs, ledger);
-        if !ledger {
-            inexact::note_row(inexact, table, &codecs, cells, digest.rows);
-        }
-        digest.add(hasher.finish());
+) -> Result<Vec<TableDigest>> {
+    let requests: Vec<_> = tables.iter().map(ReadTable::of).collect();
+    if ledger {
+        return source.digests(&requests);
+    }
+    let codecs: Vec<_> = tables.iter().map(diff::codecs).collect();
+    let (mut digests, mut hasher) = (vec![TableDigest::default(); tables.len()], RowHasher::default());
+    source.read(&requests, &mut |place: usize, cells: &[Cell<'_>]| {
+        diff::hash_source(&mut hasher, cells, &codecs[place], ledger);
+        inexact::note_row(inexact, &tables[place], &codecs[place], cells, digests[place].rows);
+        digests[place].add(hasher.finish());
         Ok(())
     })?;
-    Ok(digest)
+    Ok(digests)
 }

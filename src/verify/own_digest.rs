@@ -8,11 +8,11 @@ use super::digest::hash_texts;
 use super::scan::Scan;
 use super::{Level, TableCheck, diff};
 use crate::catalog::Catalog;
-use crate::endpoint::{ReadRequest, Source};
+use crate::endpoint::{ReadTable, Source};
 use crate::error::Result;
 use crate::plan::TablePlan;
 use crate::types::Codec;
-use crate::value::{TextDigest, TextHasher};
+use crate::value::{Cell, TextDigest, TextHasher};
 use rusqlite::Connection;
 
 /// Asks for the digest of each table that was read back, and says what could not be asked. Without a `ledger`, columns
@@ -32,7 +32,7 @@ pub fn compare(
     for ((table, texts), check) in tables.iter().zip(texts).zip(checks) {
         let Some(read_back) = *texts else { continue };
         let codecs = diff::codecs(table);
-        let Some(own) = source.own_digest(&diff::request(table, &codecs))? else {
+        let Some(own) = source.own_digest(&ReadTable::of(table))? else {
             not_checked.push(format!("the source's own digest of `{}` (its engine computes none)", table.source));
             continue;
         };
@@ -44,7 +44,7 @@ pub fn compare(
         if !inexact.contains(&true) {
             continue;
         }
-        let own = source.own_digest(&held(diff::request(table, &codecs), &inexact))?;
+        let own = source.own_digest(&held(ReadTable::of(table), &inexact))?;
         check.own_digests = own.zip(Some(digest_of_held(target, table, &inexact)?));
         not_checked.extend(table.columns.iter().zip(&inexact).filter(|(_, inexact)| **inexact).map(|(column, _)| {
             format!(
@@ -65,7 +65,7 @@ pub fn schema_read_twice(level: Level, first: &Catalog, source: &mut dyn Source)
     if level < Level::Paranoid {
         return Ok(None);
     }
-    let is_same = settled(first.clone()) == settled(source.catalog_again()?);
+    let is_same = settled(first.clone()) == settled(Catalog::clone(&*source.catalog_again()?));
     Ok((!is_same).then(|| "the source's schema is another one when it is read again: run again".to_owned()))
 }
 
@@ -83,7 +83,7 @@ fn inexact_columns(source: &mut dyn Source, table: &TablePlan, codecs: &[Codec])
     if table.columns.iter().all(|column| column.remainder.is_none()) {
         return Ok(inexact);
     }
-    source.read(&diff::request(table, codecs), &mut |cells| {
+    source.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         for ((cell, codec), inexact) in cells.iter().zip(codecs).zip(&mut inexact) {
             *inexact |= !codec.place(cell).exact;
         }
@@ -92,7 +92,7 @@ fn inexact_columns(source: &mut dyn Source, table: &TablePlan, codecs: &[Codec])
     Ok(inexact)
 }
 
-fn held<'p>(mut request: ReadRequest<'p>, inexact: &[bool]) -> ReadRequest<'p> {
+fn held<'p>(mut request: ReadTable<'p>, inexact: &[bool]) -> ReadTable<'p> {
     let mut places = inexact.iter();
     request.columns.retain(|_| places.next() == Some(&false));
     request.key = &[];

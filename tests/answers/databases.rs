@@ -6,6 +6,7 @@ use crate::ask::{Rows, Search, quote, quoted};
 use crate::whole_run::{self, Server};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use whimbrel::catalog::{Catalog, QualifiedName, TableKind};
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::endpoint::postgres::{Session, introspect};
@@ -75,7 +76,7 @@ fn ask(server: Server, url: &str, twins: &[QualifiedName], directory: &Path, nam
     let (catalog, plan) = whimbrel::transfer::run::plan(&mut source, &job).expect("a plan");
     drop(source);
     let file = rusqlite::Connection::open(&job.target).expect("the file");
-    let mut search = Search::new(server, file, catalog, plan);
+    let mut search = Search::new(server, file, Arc::unwrap_or_clone(catalog), plan);
     for (place, table) in twins.iter().enumerate() {
         let twin = QualifiedName::new(TWINS, format!("t{place}"));
         let planned = search.plan.tables.iter().find(|planned| planned.source == twin);

@@ -20,6 +20,7 @@ mod told;
 use ask::{Rows, Search, quote};
 use bank_of_queries::{DEFAULTS, UNIQUE_INDEXES, VIEWS};
 use rusqlite::Connection;
+use std::sync::Arc;
 use whimbrel::catalog::QualifiedName;
 use whimbrel::plan::choices::RuleName;
 use whimbrel::transfer::run::Job;
@@ -107,7 +108,7 @@ fn search(server: Server, url: &str, directory: &std::path::Path) -> Search {
     let file = Connection::open(&job.target).expect("the file");
     file.execute_batch("PRAGMA synchronous = off; PRAGMA journal_mode = memory; PRAGMA foreign_keys = off")
         .expect("settings");
-    Search::new(server, file, catalog, plan)
+    Search::new(server, file, Arc::unwrap_or_clone(catalog), plan)
 }
 
 /// Tables with rows, and empty ones for what rows would not pass.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 use whimbrel::catalog::{Composite, DataType, Domain, Enumeration, Field, QualifiedName, Shape};
+
+use whimbrel::endpoint::postgres::FieldDecoder;
 use whimbrel::types::{Codec, Rule, text};
 use whimbrel::value::{Cell, Stored};
 
@@ -102,7 +104,7 @@ pub fn round_trip(bytes: &[u8]) {
             let _ = codec.load(Stored::Integer(i64::from_be_bytes(*word)));
             let _ = codec.load(Stored::Real(f64::from_be_bytes(*word)));
         }
-        let Ok(cell) = codec.decode(Some(field)) else { continue };
+        let Ok(cell) = FieldDecoder::of(shape).decode(Some(field)) else { continue };
         let placed = codec.place(&cell);
         let ledger = if placed.exact { None } else { text::write(codec.shape(), &cell) };
         let record = through_a_record(placed.stored);

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::QualifiedName;
 use whimbrel::endpoint::postgres::PostgresSource;
-use whimbrel::endpoint::{PostgresUrl, ReadColumn, ReadRequest, Source};
+use whimbrel::endpoint::{PostgresUrl, ReadColumn, ReadTable, Source};
 use whimbrel::error::Error;
-use whimbrel::types::{Codec, Rule};
 use whimbrel::value::Cell;
 
 const RUNS: usize = 25;
@@ -21,10 +20,10 @@ fn sum(source: &mut PostgresSource, schema: &str, name: &str) -> whimbrel::Resul
     // The catalog has partitions under their root; the first column is alike in all tables.
     let found = catalog.table(&name);
     let column = &found.unwrap_or(&catalog.tables[0]).columns[0];
-    let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
+    let columns = vec![ReadColumn { name: &column.name, shape: &column.data_type.shape }];
     let only = found.is_some_and(|table| matches!(table.kind, whimbrel::catalog::TableKind::Ordinary));
     let mut sum = 0;
-    source.read(&ReadRequest { table: &name, only, columns, key: &[] }, &mut |cells| {
+    source.read(&[ReadTable { table: &name, only, columns, key: &[] }], &mut |_: usize, cells: &[Cell<'_>]| {
         if let Cell::Int(value) = &cells[0] {
             sum += value;
         }
@@ -37,24 +36,24 @@ fn sum(source: &mut PostgresSource, schema: &str, name: &str) -> whimbrel::Resul
 fn read(url: &str) -> whimbrel::Result<BTreeMap<String, (i64, u64)>> {
     let mut source = PostgresSource::connect(&PostgresUrl::parse(url)?, &Cancel::new())?;
     let mut found = BTreeMap::new();
-    for table in source.catalog()?.tables {
+    let catalog = source.catalog()?;
+    for table in &catalog.tables {
         let column = &table.columns[0];
-        let request = ReadRequest {
+        let request = ReadTable {
             table: &table.name,
             only: matches!(table.kind, whimbrel::catalog::TableKind::Ordinary),
-            columns: vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }],
+            columns: vec![ReadColumn { name: &column.name, shape: &column.data_type.shape }],
             key: &[],
         };
         let (mut sum, mut rows) = (0, 0);
-        source.read(&request, &mut |cells| {
+        source.read(&[request], &mut |_: usize, cells: &[Cell<'_>]| {
             if let Cell::Int(value) = &cells[0] {
                 sum += value;
             }
             rows += 1;
             Ok(())
         })?;
-        let QualifiedName { name, .. } = table.name;
-        found.insert(name, (sum, rows));
+        found.insert(table.name.name.clone(), (sum, rows));
     }
     Ok(found)
 }
@@ -203,9 +202,9 @@ fn a_schema_that_is_renamed_does_not_lead_to_another_relation() {
     execute(&url, "ALTER SCHEMA s RENAME TO t; ALTER SCHEMA evil RENAME TO s");
     let table = catalog.table(&QualifiedName::new("s", "a")).unwrap();
     let column = &table.columns[0];
-    let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
-    let request = ReadRequest { table: &table.name, only: true, columns, key: &[] };
-    let error = source.read(&request, &mut |_| Ok(())).unwrap_err();
+    let columns = vec![ReadColumn { name: &column.name, shape: &column.data_type.shape }];
+    let request = ReadTable { table: &table.name, only: true, columns, key: &[] };
+    let error = source.read(&[request], &mut |_: usize, _: &[Cell<'_>]| Ok(())).unwrap_err();
     assert_eq!(
         error.to_string(),
         "read table `s.a`: its name leads to another relation than when the snapshot was taken"
@@ -243,11 +242,11 @@ fn a_partition_that_is_made_behind_the_snapshot_has_no_part_in_it() {
     );
     let table = catalog.table(&QualifiedName::new("public", "p")).unwrap();
     let column = &table.columns[0];
-    let columns = vec![ReadColumn { name: &column.name, codec: Codec::new(&column.data_type.shape, Rule::Integer) }];
+    let columns = vec![ReadColumn { name: &column.name, shape: &column.data_type.shape }];
     let mut rows = 0;
-    let request = ReadRequest { table: &table.name, only: false, columns, key: &[] };
+    let request = ReadTable { table: &table.name, only: false, columns, key: &[] };
     source
-        .read(&request, &mut |_| {
+        .read(&[request], &mut |_: usize, _: &[Cell<'_>]| {
             rows += 1;
             Ok(())
         })

@@ -8,12 +8,13 @@
 //! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
+use super::field::FieldDecoder;
 use super::snapshot::Held;
 use crate::catalog::{QualifiedName, Shape};
-use crate::endpoint::{ReadColumn, ReadRequest};
+use crate::endpoint::{ReadColumn, ReadTable};
 use crate::error::{Error, Result};
 use crate::quote::{quote, quote_all};
-use crate::types::{Codec, Wire, WireError};
+use crate::types::{Wire, WireError};
 use crate::value::Cell;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -32,21 +33,21 @@ pub(super) enum Form {
 impl Form {
     /// Decodes a field of such a row.
     #[inline]
-    pub(super) fn decode<'a>(self, codec: &Codec, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
+    pub(super) fn decode<'a>(self, decoder: &FieldDecoder<'_>, field: Option<&'a [u8]>) -> Result<Cell<'a>, WireError> {
         match self {
-            Form::Binary => codec.decode(field),
-            Form::Text => codec.decode_text(field),
+            Form::Binary => decoder.decode(field),
+            Form::Text => decoder.decode_text(field),
         }
     }
 }
 
 /// The COPY statement that reads the requested columns of a table, and the form of its answer.
-pub(super) fn statement(request: &ReadRequest<'_>, held: Held) -> (String, Form) {
-    let is_text = |column: &ReadColumn<'_>| column.codec.wire() == Wire::ServerText;
+pub(super) fn statement(request: &ReadTable<'_>, held: Held) -> (String, Form) {
+    let is_text = |column: &ReadColumn<'_>| Wire::of(column.shape) == Wire::ServerText;
     let (names, table) = (quote_all(request.columns.iter().map(|column| column.name)), quote_name(request.table));
     if held.is_plain && request.only && !request.columns.is_empty() {
         // The text of an xml is not what its output function gives.
-        let has_xml = request.columns.iter().any(|column| *column.codec.shape() == Shape::Xml);
+        let has_xml = request.columns.iter().any(|column| *base(column.shape) == Shape::Xml);
         match (request.columns.iter().any(is_text), held.has_expressions && !has_xml) {
             (false, _) => return (format!("COPY {table} ({names}) TO STDOUT (FORMAT binary)"), Form::Binary),
             (true, true) => return (format!("COPY {table} ({names}) TO STDOUT"), Form::Text),
@@ -68,7 +69,7 @@ pub(super) fn statement(request: &ReadRequest<'_>, held: Held) -> (String, Form)
 
 /// The text of a column that travels as the server's text.
 pub(super) fn server_text(column: &ReadColumn<'_>, name: &str) -> String {
-    match column.codec.shape() {
+    match base(column.shape) {
         // The output function leaves out the declaration where it says nothing but the version and the encoding.
         Shape::Xml => format!("{name}::pg_catalog.text"),
         // The output function's own text: a cast to text goes through a function of its own for some types (inet, boolean,
@@ -76,6 +77,14 @@ pub(super) fn server_text(column: &ReadColumn<'_>, name: &str) -> String {
         _ => format!(
             "CASE WHEN pg_catalog.num_nulls({name}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.concat({name}) END"
         ),
+    }
+}
+
+/// The type below all domains.
+pub(super) fn base(shape: &Shape) -> &Shape {
+    match shape {
+        Shape::Domain(domain) => base(&domain.base.shape),
+        shape => shape,
     }
 }
 

@@ -8,6 +8,7 @@ mod connect;
 mod copy;
 mod failure;
 mod fence;
+mod field;
 mod introspect;
 mod lookout;
 mod not_text;
@@ -28,6 +29,8 @@ pub(crate) use fence::fenced;
 #[cfg(feature = "scenarios")]
 pub(crate) use fence::fenced_wait;
 pub use fence::silence_caught_panics;
+#[doc(hidden)] // for tests/fuzz
+pub use field::FieldDecoder;
 pub use introspect::introspect;
 pub(crate) use lookout::Lookout;
 pub use lookout::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};

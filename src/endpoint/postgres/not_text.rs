@@ -5,11 +5,12 @@
 //! UTF-8 are the ones, from any other those of the row at which the server stopped.
 
 use super::copy::{self, Form, Frames};
+use super::field::FieldDecoder;
 use super::{PostgresSource, Session};
-use crate::endpoint::ReadRequest;
+use crate::endpoint::ReadTable;
 use crate::error::{Error, Result};
 use crate::quote::quote;
-use crate::types::WireError;
+use crate::types::{Codec, Rule, WireError};
 use crate::value::{Stored, row_key};
 use std::borrow::Cow;
 
@@ -21,13 +22,13 @@ const SHOWN_BYTES_MAX: usize = 60;
 
 impl PostgresSource {
     /// Names what stopped the server after so many rows. Where that does not succeed, what the server says is told.
-    pub(super) fn name_what_is_not_text(&self, request: &ReadRequest<'_>, rows_read: u64, told: Error) -> Error {
+    pub(super) fn name_what_is_not_text(&self, request: &ReadTable<'_>, rows_read: u64, told: Error) -> Error {
         let again = || Session::connect_within(&self.url, self.session.patience.clone(), &self.cancel);
         again().and_then(|session| look(session, request, rows_read, &told)).ok().flatten().unwrap_or(told)
     }
 }
 
-fn look(mut session: Session, request: &ReadRequest<'_>, rows_read: u64, told: &Error) -> Result<Option<Error>> {
+fn look(mut session: Session, request: &ReadTable<'_>, rows_read: u64, told: &Error) -> Result<Option<Error>> {
     const OPERATION: &str = "look for what is not text in";
     let object = format!("table `{}`", request.table);
     let held = session.ensure_held(request.table)?;
@@ -40,13 +41,14 @@ fn look(mut session: Session, request: &ReadRequest<'_>, rows_read: u64, told: &
     session.query_rows(OPERATION, &object, as_bytes)?;
     let statement = if encoding == NO_ENCODING { statement } else { in_ascii(&statement) };
     let bytes = bytes_in(told.cause());
+    let decoders = FieldDecoder::of_columns(&request.columns);
     let mut frames = Frames::of(form, request.columns.len());
     let (mut rows, mut found) = (0, None);
     let outcome = session.copy_out(&object, &statement, &mut |message| {
         frames.take(message, &mut |fields| {
             let is_it = |place: &usize| match (fields[*place], encoding.as_str()) {
                 (None, _) => false,
-                (field, NO_ENCODING) => form.decode(&request.columns[*place].codec, field) == Err(WireError::NotUtf8),
+                (field, NO_ENCODING) => form.decode(&decoders[*place], field) == Err(WireError::NotUtf8),
                 (Some(field), _) => !bytes.is_empty() && field.windows(bytes.len()).any(|part| part == bytes),
             };
             if encoding == NO_ENCODING || rows == rows_read {
@@ -66,7 +68,7 @@ fn look(mut session: Session, request: &ReadRequest<'_>, rows_read: u64, told: &
 
 /// What is told of a field whose bytes are no text.
 pub(super) fn not_text(
-    request: &ReadRequest<'_>,
+    request: &ReadTable<'_>,
     form: Form,
     place: usize,
     fields: &[Option<&[u8]>],
@@ -95,11 +97,11 @@ pub(super) fn not_text(
     ))
 }
 
-/// A part of a row's key, which may itself be no text.
-fn part_of_key(request: &ReadRequest<'_>, form: Form, place: usize, field: Option<&[u8]>) -> Stored<'static> {
-    let codec = &request.columns[place].codec;
-    match form.decode(codec, field) {
-        Ok(cell) => codec.place(&cell).stored.into_owned(),
+/// A part of a row's key as a target keeps it by default; it may itself be no text.
+fn part_of_key(request: &ReadTable<'_>, form: Form, place: usize, field: Option<&[u8]>) -> Stored<'static> {
+    let shape = request.columns[place].shape;
+    match form.decode(&FieldDecoder::of(shape), field) {
+        Ok(cell) => Codec::new(shape, Rule::default_for(shape)).place(&cell).stored.into_owned(),
         Err(_) => Stored::Text(Cow::Owned(escaped(field.unwrap_or_default()).into_bytes())),
     }
 }

@@ -4,9 +4,9 @@
 //! Every function and operator is the server's own by its full name; [`TextDigest`] says what is hashed.
 
 use super::Session;
-use super::copy::{Frames, quote_name, server_text};
+use super::copy::{Frames, base, quote_name, server_text};
 use crate::catalog::Shape;
-use crate::endpoint::{ReadColumn, ReadRequest, TakeHash};
+use crate::endpoint::{ReadColumn, ReadTable, TakeHash};
 use crate::error::{Error, Kind, Result};
 use crate::quote::quote;
 use crate::types::Wire;
@@ -21,7 +21,7 @@ const OPERATION: &str = "ask the server for its own digest of";
 ///
 /// # Errors
 /// What the server says: a row whose texts together are longer than 1 GB, or a server that has no MD5.
-pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDigest> {
+pub fn ask(session: &mut Session, request: &ReadTable<'_>) -> Result<TextDigest> {
     session.ensure_held(request.table)?;
     let object = format!("table `{}`", request.table);
     let is_utf8 = prepare(session, &object)?;
@@ -42,7 +42,7 @@ pub fn ask(session: &mut Session, request: &ReadRequest<'_>) -> Result<TextDiges
 ///
 /// # Errors
 /// As [`ask`]; also what `hash` returns.
-pub fn hashes(session: &mut Session, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<()> {
+pub fn hashes(session: &mut Session, request: &ReadTable<'_>, hash: &mut TakeHash<'_>) -> Result<()> {
     session.ensure_held(request.table)?;
     let object = format!("table `{}`", request.table);
     let is_utf8 = prepare(session, &object)?;
@@ -95,7 +95,7 @@ fn digest(rows: &[Vec<Option<String>>]) -> Option<TextDigest> {
 }
 
 /// The hashes of the rows, in hexadecimal, as something to select `hash` from.
-fn row_hashes(request: &ReadRequest<'_>, is_utf8: bool) -> String {
+fn row_hashes(request: &ReadTable<'_>, is_utf8: bool) -> String {
     let texts: Vec<_> = request.columns.iter().enumerate().map(|(place, column)| text_of(place, column)).collect();
     let mut parts: Vec<String> = Vec::with_capacity(3 * texts.len());
     for place in 0..texts.len() {
@@ -117,9 +117,9 @@ fn row_hashes(request: &ReadRequest<'_>, is_utf8: bool) -> String {
 /// function of its own for some types (inet, boolean, name).
 fn text_of(place: usize, column: &ReadColumn<'_>) -> String {
     let name = quote(column.name);
-    let text = match column.codec.wire() {
+    let text = match Wire::of(column.shape) {
         Wire::Bytes => format!("pg_catalog.md5({name})"),
-        Wire::Text if matches!(column.codec.shape(), Shape::Text | Shape::VarChar { .. }) => name,
+        Wire::Text if matches!(base(column.shape), Shape::Text | Shape::VarChar { .. }) => name,
         Wire::PaddedText => {
             format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.rtrim(pg_catalog.concat({name}), ' ') END")
         }
@@ -144,7 +144,6 @@ fn concat(mut parts: Vec<String>) -> String {
 mod tests {
     use super::*;
     use crate::catalog::QualifiedName;
-    use crate::types::{Codec, Rule};
 
     #[test]
     fn an_answer_that_is_no_digest_is_none() {
@@ -160,9 +159,8 @@ mod tests {
     #[test]
     fn no_call_has_more_arguments_than_the_server_takes() {
         let name = QualifiedName::new("public", "wide");
-        let codec = Codec::new(&Shape::Integer, Rule::Integer);
-        let columns = (0..1600).map(|_| ReadColumn { name: "c", codec: codec.clone() }).collect();
-        let sql = row_hashes(&ReadRequest { table: &name, only: true, columns, key: &[] }, true);
+        let columns = (0..1600).map(|_| ReadColumn { name: "c", shape: &Shape::Integer }).collect();
+        let sql = row_hashes(&ReadTable { table: &name, only: true, columns, key: &[] }, true);
         assert!(sql.contains("FROM ONLY \"public\".\"wide\" OFFSET 0"), "{sql}");
         for call in sql.split("pg_catalog.concat(").skip(1) {
             let mut depth = 1;

@@ -1,14 +1,16 @@
 //! PostgreSQL as a source of rows.
 
 use super::copy::{self, Form, Frames};
+use super::field::FieldDecoder;
 use super::not_text::not_text;
 use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName};
-use crate::endpoint::{PostgresUrl, ReadRequest, Source, TakeHash, TakeRow};
+use crate::endpoint::{PostgresUrl, ReadTable, RowSink, Source, TakeHash};
 use crate::error::{Error, Result};
 use crate::types::WireError;
 use crate::value::{Cell, TextDigest, recycle};
+use std::sync::Arc;
 
 /// A PostgreSQL database, read in one snapshot.
 pub struct PostgresSource {
@@ -18,7 +20,7 @@ pub struct PostgresSource {
     pub(super) url: PostgresUrl,
     pub(super) cancel: Cancel,
     /// What the snapshot's catalog says, when it has been asked.
-    catalog: Option<Catalog>,
+    catalog: Option<Arc<Catalog>>,
 }
 
 impl PostgresSource {
@@ -84,20 +86,20 @@ impl Reached {
 }
 
 impl Source for PostgresSource {
-    fn describe(&self) -> String {
-        self.label.clone()
+    fn label(&self) -> &str {
+        &self.label
     }
 
-    fn catalog(&mut self) -> Result<Catalog> {
+    fn catalog(&mut self) -> Result<Arc<Catalog>> {
         if let Some(catalog) = &self.catalog {
-            return Ok(catalog.clone());
+            return Ok(Arc::clone(catalog));
         }
-        let catalog = introspect(&mut self.session)?;
-        Ok(self.catalog.insert(catalog).clone())
+        let catalog = self.catalog_again()?;
+        Ok(Arc::clone(self.catalog.insert(catalog)))
     }
 
-    fn catalog_again(&mut self) -> Result<Catalog> {
-        introspect(&mut self.session)
+    fn catalog_again(&mut self) -> Result<Arc<Catalog>> {
+        introspect(&mut self.session).map(Arc::new)
     }
 
     fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
@@ -115,21 +117,40 @@ impl Source for PostgresSource {
         Ok(())
     }
 
-    fn read(&mut self, request: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
+    fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
+        tables.iter().enumerate().try_for_each(|(place, table)| {
+            sink.begin(place)?;
+            self.read_table(place, table, sink)?;
+            sink.end(place)
+        })
+    }
+
+    fn own_digest(&mut self, request: &ReadTable<'_>) -> Result<Option<TextDigest>> {
+        own_digest::ask(&mut self.session, request).map(Some)
+    }
+
+    fn own_hashes(&mut self, request: &ReadTable<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
+        own_digest::hashes(&mut self.session, request, hash).map(|()| true)
+    }
+}
+
+impl PostgresSource {
+    fn read_table(&mut self, table: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
         let held = self.session.ensure_held(request.table)?;
         let (statement, form) = copy::statement(request, held);
-        let mut frames = Frames::of(form, request.columns.len());
+        let decoders = FieldDecoder::of_columns(&request.columns);
+        let mut frames = Frames::of(form, decoders.len());
         let mut rows_read: u64 = 0;
         // The cells of a row borrow its message; the vector's memory goes from row to row.
-        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(request.columns.len());
+        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(decoders.len());
         let outcome = self.session.copy_out(format!("table `{}`", request.table), &statement, &mut |message| {
             frames.take(message, &mut |fields| {
                 let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
-                for (place, (column, field)) in request.columns.iter().zip(fields).enumerate() {
-                    let cell = form.decode(&column.codec, *field);
+                for (place, (decoder, field)) in decoders.iter().zip(fields).enumerate() {
+                    let cell = form.decode(decoder, *field);
                     cells.push(cell.map_err(|error| undecodable(request, form, place, fields, rows_read, &error))?);
                 }
-                row(&cells)?;
+                sink.row(table, &cells)?;
                 rows_read += 1;
                 spare = recycle(cells);
                 Ok(())
@@ -143,18 +164,10 @@ impl Source for PostgresSource {
         // What was true before the first row has to be true behind the last one.
         self.session.ensure_held(request.table).map(|_| ())
     }
-
-    fn own_digest(&mut self, request: &ReadRequest<'_>) -> Result<Option<TextDigest>> {
-        own_digest::ask(&mut self.session, request).map(Some)
-    }
-
-    fn own_hashes(&mut self, request: &ReadRequest<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
-        own_digest::hashes(&mut self.session, request, hash).map(|()| true)
-    }
 }
 
 fn undecodable(
-    request: &ReadRequest<'_>,
+    request: &ReadTable<'_>,
     form: Form,
     place: usize,
     fields: &[Option<&[u8]>],

@@ -16,7 +16,5 @@ pub mod snapshot;
 pub mod staging;
 mod statement;
 pub mod target_lock;
-pub mod version;
-pub mod written;
 
 pub use batch::{Batch, LedgerEntry};

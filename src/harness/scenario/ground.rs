@@ -149,5 +149,5 @@ pub(super) fn template(server: &Server, name: &str, scripts: &[SourceScript]) ->
 /// # Errors
 /// As [`PostgresSource::connect`].
 pub(super) fn catalog(url: &PostgresUrl) -> Result<Catalog> {
-    PostgresSource::connect(url, &crate::cancel::Cancel::new())?.catalog()
+    PostgresSource::connect(url, &crate::cancel::Cancel::new())?.catalog().map(Arc::unwrap_or_clone)
 }

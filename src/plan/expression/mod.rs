@@ -36,7 +36,7 @@ mod tests;
 pub use defaults::{Default, Defaulted};
 pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
 
-use crate::endpoint::sqlite::version::{self, Construct};
+use crate::plan::version::{self, Construct};
 use kind::{Kind, Term};
 use order::Sorting;
 use sqlparser::ast::{Expr, Statement};

@@ -5,7 +5,7 @@
 //! a name that does not resolve is a refusal.
 
 use crate::catalog::TextOrder;
-use crate::endpoint::sqlite::version::SqliteVersion;
+use crate::plan::version::SqliteVersion;
 
 /// The unit of an epoch integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod spellings;
 
 use super::*;
 use crate::catalog::TextOrder;
-use crate::endpoint::sqlite::version::SqliteVersion;
+use crate::plan::version::SqliteVersion;
 use bank::VIEWS;
 use rusqlite::Connection;
 

@@ -1,11 +1,11 @@
 use super::*;
 use crate::catalog::{Catalog, Column, DataType, Deferrable, Key, QualifiedName, Shape, Table, TableKind};
-use crate::endpoint::TakeRow;
 use crate::event::nobody;
 use crate::plan::{self, choices::Choices};
 use crate::transfer::finish;
 use rusqlite::limits::Limit;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const LIMIT: usize = 100_000;
 
@@ -13,16 +13,18 @@ const LIMIT: usize = 100_000;
 struct Rows(Vec<Vec<Cell<'static>>>);
 
 impl Source for Rows {
-    fn describe(&self) -> String {
-        "rows in memory".to_owned()
+    fn label(&self) -> &str {
+        "rows in memory"
     }
 
-    fn catalog(&mut self) -> Result<Catalog> {
+    fn catalog(&mut self) -> Result<Arc<Catalog>> {
         unreachable!("the plan is made")
     }
 
-    fn read(&mut self, _: &ReadRequest<'_>, row: &mut TakeRow<'_>) -> Result<()> {
-        self.0.iter().try_for_each(|cells| row(cells))
+    fn read(&mut self, _: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
+        sink.begin(0)?;
+        self.0.iter().try_for_each(|cells| sink.row(0, cells))?;
+        sink.end(0)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::bank::{DOCUMENTS, MORE_VIEWS, varying_defaults};
 use super::*;
-use crate::endpoint::sqlite::version::{CONSTRUCTS, constructs};
+use crate::plan::version::{CONSTRUCTS, constructs};
 use serde_json::{Value, json};
 
 /// The sample and two more tables, in a file for that version.
