@@ -2,7 +2,7 @@
 //! what was there, or it succeeds and the file is what it has to be. The failing file layer is one of this process,
 //! between SQLite and the operating system, so this program has a process of its own.
 
-mod common;
+mod support;
 
 use std::ffi::{c_int, c_void};
 use std::fs;
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 use std::sync::{Mutex, Once};
 
-use common::{Mode, RUNNING, crashed_with_log, database, dump, listing, publish_options, snapshot};
 use rusqlite::{Connection, ffi};
+use support::files::{Mode, RUNNING, crashed_with_log, database, dump, listing, publish_options, snapshot, staged};
 use whimbrel::backup::list::{Check, State, list};
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::endpoint::sqlite::file::{Content, content};
@@ -139,7 +139,7 @@ fn whatever_call_of_sqlite_fails_the_target_is_the_old_or_the_new_one() {
     // Something to go back to.
     let older = old_of("older");
     database(&older, Mode::Wal, "older");
-    run(Run::Migrate(JournalMode::Delete), &older, Some(common::staged(&older, "unused"))).unwrap();
+    run(Run::Migrate(JournalMode::Delete), &older, Some(staged(&older, "unused"))).unwrap();
     for (model, old) in [("delete", "old"), ("wal", "old"), ("log", "old,in the log")] {
         for job in [Run::Migrate(JournalMode::Wal), Run::Migrate(JournalMode::Delete), Run::RollBack, Run::Optimize] {
             // Until a run does with fewer calls.
@@ -157,7 +157,7 @@ fn whatever_call_of_sqlite_fails_the_target_is_the_old_or_the_new_one() {
                         fs::write(place.join(name), bytes).unwrap();
                     }
                 }
-                let staging = matches!(job, Run::Migrate(_)).then(|| common::staged(&target, "new"));
+                let staging = matches!(job, Run::Migrate(_)).then(|| staged(&target, "new"));
                 let before = fs::read(&target).unwrap();
                 LEFT.store(calls, Ordering::SeqCst);
                 let outcome = run(job, &target, staging);
@@ -212,5 +212,5 @@ fn whatever_call_of_sqlite_fails_the_target_is_the_old_or_the_new_one() {
 #[test]
 #[ignore = "run by the tests that need another process"]
 fn child_holds_a_database() {
-    common::hold();
+    support::files::hold();
 }

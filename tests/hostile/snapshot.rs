@@ -1,7 +1,7 @@
 //! One snapshot, whatever another session does to tables meanwhile: each run gives what was there at one moment, or ends
 //! with an error that says why.
 
-use crate::support::{self, ask, database, execute, try_ask};
+use crate::support::program::{self, ask, database, execute, try_ask};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -294,8 +294,8 @@ fn rows_of_ordinary_tables_depend_on_none_of_their_functions() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("app.db").to_string_lossy().into_owned();
     for words in [&["migrate", &url, &target][..], &["verify", &url, &target]] {
-        let output = support::whimbrel(words);
-        assert_eq!(output.status.code(), Some(0), "{}", support::told(&output));
+        let output = program::whimbrel(words);
+        assert_eq!(output.status.code(), Some(0), "{}", program::told(&output));
     }
     let file = rusqlite::Connection::open(&target).unwrap();
     let digest = |table: &str| -> String {
@@ -306,13 +306,13 @@ fn rows_of_ordinary_tables_depend_on_none_of_their_functions() {
     let rows: String = file.query_row("SELECT group_concat(since) FROM child", [], |row| row.get(0)).unwrap();
     assert_eq!((rows.as_str(), digest("computed").starts_with("1 ")), ("2 days", true));
     // What has to be planned says which function it is, and what there is to do.
-    let output = support::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
-    let said = support::told(&output);
+    let output = program::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
+    let said = program::told(&output);
     assert!(output.status.code() == Some(3) && said.contains("SQL function \"f2\""), "{said}");
     assert!(said.contains("ALTER FUNCTION … SET search_path"), "{said}");
     execute(&url, "ALTER FUNCTION f2(bigint) SET search_path = public");
-    let output = support::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
-    assert_eq!(output.status.code(), Some(0), "{}", support::told(&output));
+    let output = program::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
+    assert_eq!(output.status.code(), Some(0), "{}", program::told(&output));
 }
 
 /// Runs statements by the server itself again and again, each a transaction, until the database goes or the test ends

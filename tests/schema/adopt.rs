@@ -3,7 +3,7 @@
 use whimbrel::error::Kind;
 use whimbrel::schema::{Options, Runner, State, To};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 const FIRST: &str = "CREATE TABLE events (\n    id INTEGER PRIMARY KEY AUTOINCREMENT,\n    source_app TEXT NOT NULL, -- who\n    \
                      payload TEXT NOT NULL CHECK (json_valid(payload))\n);\nCREATE INDEX idx_source_app ON events (source_app);\n\

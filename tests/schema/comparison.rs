@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
 use whimbrel::schema::{State, To};
 
-use super::support::{Postgres, Project, block_on};
+use crate::support::runner::{Postgres, Project, block_on};
 
 async fn sqlx_sqlite(database: &str) -> SqliteConnection {
     SqliteConnectOptions::new().filename(database).create_if_missing(true).connect().await.unwrap()

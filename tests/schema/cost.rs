@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use whimbrel::schema::{Event, Migrations, Runner, To};
 
-use super::support::{Project, alone, child};
+use crate::support::runner::{Project, child};
+use crate::support::turn::alone;
 
 /// The most that opening an up-to-date database may take.
 const OPEN_MAX: Duration = Duration::from_millis(2);

@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use whimbrel::schema::To;
 
-use super::support::{Postgres, Project, busy, child};
+use crate::support::runner::{Postgres, Project, child};
+use crate::support::turn::busy;
 
 const PROCESSES: usize = 8;
 

@@ -8,7 +8,7 @@ use whimbrel::harness::{Scenario, Seed, latency};
 use whimbrel::project::Project as Folder;
 use whimbrel::schema::{Event, Migrations, Options, Runner, State, To};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 /// What `pg_dump --create` of version 17 writes of a database with roles, rows and rights, shortened.
 const DUMP: &str = "--

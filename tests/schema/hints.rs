@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use whimbrel::schema::{Migrations, Options, Runner, To};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 /// The files fail with that hint on a new server database, which `prepare` has made; with others of the same names, and
 /// what `meanwhile` does, they run.
@@ -176,7 +176,7 @@ fn a_lock_is_waited_for_as_long_as_the_hint_says() {
     let url = database.url.clone();
     let (locked, is_locked) = std::sync::mpsc::channel();
     let holder = std::thread::spawn(move || {
-        super::support::block_on(async {
+        crate::support::runner::block_on(async {
             use sqlx::Connection as _;
             let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
             sqlx::raw_sql("BEGIN; LOCK TABLE a").execute(&mut connection).await.unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use whimbrel::schema::{To, checksum};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 const UP: &str = "CREATE TABLE a(b int PRIMARY KEY);\r\nINSERT INTO a VALUES (1);\r\n";
 const DOWN: &str = "\u{feff}-- whimbrel: lossy\r\nDROP TABLE a;\r\n";

@@ -5,7 +5,7 @@ use whimbrel::Error;
 use whimbrel::error::Kind;
 use whimbrel::schema::{Options, Runner, To};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 /// The schema that every hostile script finds: two migrations, three rows, a child.
 const BASE: [(&str, &str); 3] = [

@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use whimbrel::schema::{Runner, State, To};
 
-use super::support::{Postgres, Project, busy, child};
+use crate::support::runner::{Postgres, Project, child};
+use crate::support::turn::busy;
 
 const FIVE: [(&str, &str); 10] = [
     ("1_a.up.sql", "CREATE TABLE t1(b int);\nINSERT INTO t1 VALUES (1);\nCREATE INDEX t1_b ON t1(b);"),

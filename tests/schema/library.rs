@@ -2,7 +2,7 @@
 
 use whimbrel::schema::{Migrations, Options, Runner, To, new_migration};
 
-use super::support::{Postgres, Project, block_on};
+use crate::support::runner::{Postgres, Project, block_on};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/embedded");
 

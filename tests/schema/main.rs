@@ -1,5 +1,8 @@
 //! Schema migrations, from outside: what other runners get wrong, crashes, crowds, and what it costs.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod adopt;
 mod child;
 mod comparison;
@@ -15,4 +18,3 @@ mod postgres;
 mod rebuild;
 mod scripts;
 mod sqlite;
-mod support;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use whimbrel::schema::{Event, Options, Runner, State, To};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 fn two() -> Project {
     Project::new(&[
@@ -224,7 +224,7 @@ fn a_lock_that_the_application_holds_is_waited_for_in_short_tries() {
     // It lets go when the runner has tried in vain, however long that takes on a busy machine.
     let (release, released) = std::sync::mpsc::channel();
     let application = std::thread::spawn(move || {
-        super::support::block_on(async {
+        crate::support::runner::block_on(async {
             use sqlx::Connection;
             let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
             sqlx::raw_sql("BEGIN; SELECT * FROM a;").execute(&mut connection).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use whimbrel::error::Kind;
 use whimbrel::schema::{Options, Runner, To};
 
-use super::support::Project;
+use crate::support::runner::Project;
 
 /// A table with everything that a rebuild can lose, two children, a view over a view, and triggers of its own and of
 /// another table that name it.

@@ -2,7 +2,7 @@
 
 use whimbrel::schema::{Migrations, To, checksum};
 
-use super::support::{Postgres, Project};
+use crate::support::runner::{Postgres, Project};
 
 const UP: &str = "-- a note\nCREATE TABLE a(b text);\nINSERT INTO a VALUES ('one\ntwo'), ('three\r\nfour');\n\
                   CREATE VIEW v AS SELECT b || '\n' AS c FROM a;\n";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use whimbrel::schema::{Event, Options, Runner, State, To};
 
-use super::support::Project;
+use crate::support::runner::Project;
 
 const LOSSY_A: (&str, &str) = ("1_a.down.sql", "-- whimbrel: lossy\nDROP TABLE a;");
 

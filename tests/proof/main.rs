@@ -1,0 +1,10 @@
+//! The proof is itself proven: whatever is changed, misread or damaged is noticed.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod corruption;
+mod mutation;
+mod paranoid;
+mod record;
+mod second_opinion;
