@@ -13,9 +13,29 @@ pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Whose SQL the expressions of a catalog are, and whose types its columns have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// PostgreSQL's.
+    #[default]
+    Postgres,
+    /// SQLite's: a type is what was declared, and decides over values by its affinity.
+    Sqlite,
+}
+
+impl Dialect {
+    fn is_default(&self) -> bool {
+        *self == Dialect::default()
+    }
+}
+
 /// A whole database as it was read from the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
+    /// Whose SQL it is.
+    #[serde(default, skip_serializing_if = "Dialect::is_default")]
+    pub dialect: Dialect,
     /// The engine and its version as it names itself, for example `PostgreSQL 15.18`.
     pub engine: String,
     /// The database's name.

@@ -271,6 +271,6 @@ impl Place {
 }
 
 /// A folder is a project; a URL is none, whatever lies in the working directory.
-fn is_folder(word: &OsStr) -> bool {
+pub(super) fn is_folder(word: &OsStr) -> bool {
     !word.to_string_lossy().contains("://") && Path::new(word).is_dir()
 }

@@ -1,11 +1,13 @@
 //! `whimbrel verify`
 
-use super::config::Route;
+use super::config::{Route, is_folder};
 use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting, Verifying};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{quoted, shown};
+use crate::endpoint::sqlite::{SqliteSource, TypesFrom};
+use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::migration::connect_within;
 use crate::printable::Lines;
@@ -13,20 +15,26 @@ use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
 use crate::verify;
 use clap::Args as ClapArgs;
+use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Compare a finished file with its source, value by value
+/// Compare a finished file with its source, or any two sources, value by value
 ///
 /// The choices come from the file's own manifest; where it has none (`--no-metadata`), from the project and from
-/// `--table`, `--exclude-table` and `--rule`, which are refused otherwise. Ends with 1
-/// where anything differs, and names table, key, column and both values.
+/// `--table`, `--exclude-table` and `--rule`, which are refused otherwise. Two files, two PostgreSQL databases, or a file
+/// without a manifest before a database are compared as they are: tables and columns by name, and every value; what one
+/// side lacks or has of another type is a difference. A file that was made by this program is read as its source was,
+/// any other one as it is declared. Ends with 1 where anything differs, and names table, key, column and both values.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   whimbrel verify postgres://ann@localhost/app app.db
   whimbrel verify postgres://ann@localhost/app app.db --verify counts
-  whimbrel verify migrations/app --json")]
+  whimbrel verify migrations/app --json
+  whimbrel verify yesterday.db today.db
+  whimbrel verify postgres://ann@localhost/app postgres://ann@standby/app")]
 pub struct Args {
     #[command(flatten)]
     endpoints: Endpoints,
@@ -51,7 +59,11 @@ pub struct Args {
 /// # Errors
 /// When one of the sides cannot be read, or they differ.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let route = Route::new(&args.endpoints.endpoints)?;
+    let words = match Sides::of(&args.endpoints.endpoints)? {
+        Sides::TwoSources(sides) => return compare(args, &sides, output, cancel),
+        Sides::SourceAndFile(words) => words,
+    };
+    let route = Route::new(&words)?;
     let target = route.require_target()?;
     verify::require_database(target)?;
     let typed = args.choosing.typed();
@@ -78,22 +90,108 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     text.line(format_args!("target   {}", shown(target)));
     text.line(format_args!("verify   {}", outcome::level(level)));
     text.blank();
-    text.append(&verification::text(&checked.verification));
-    let message = || Message::Verification(Verification::from(&checked.verification));
-    match checked.verification.ensure_sound() {
+    let conclusion = verification::conclusion(&checked.verification);
+    tell(text, &checked.verification, conclusion, quoted(target), output)
+}
+
+/// Tells what was found behind the lines that say of what.
+fn tell(
+    mut text: Lines,
+    found: &verify::Verification,
+    conclusion: &str,
+    object: impl Display,
+    output: &Output,
+) -> Result<Exit> {
+    text.append(&verification::text(found));
+    let message = || Message::Verification(Verification::from(found));
+    match found.ensure_sound() {
         Ok(()) => {
             text.blank();
-            text.line(verification::conclusion(&checked.verification));
+            text.line(conclusion);
             output.result(&text, message);
             Ok(Exit::Success)
         }
         Err(error) => {
-            output.finding(&text, &verification::differences(&checked.verification), message);
-            let told = Error::differs("verify", quoted(target), error.cause());
+            output.finding(&text, &verification::differences(found), message);
+            let told = Error::differs("verify", object, error.cause());
             Err(match error.way_out() {
                 Some(way_out) => told.hint(way_out),
                 None => told,
             })
         }
+    }
+}
+
+/// What two words that name no project mean.
+enum Sides {
+    /// A source and a finished file, in this order, or whatever else a route is.
+    SourceAndFile(Vec<OsString>),
+    /// Two sources that are compared as they are.
+    TwoSources([Endpoint; 2]),
+}
+
+impl Sides {
+    fn of(words: &[OsString]) -> Result<Sides> {
+        let as_route = || Ok(Sides::SourceAndFile(words.to_vec()));
+        let [first, second] = words else { return as_route() };
+        if is_folder(first) {
+            return as_route();
+        }
+        match (Endpoint::parse_word(first)?, Endpoint::parse_word(second)?) {
+            (Endpoint::Postgres(_), Endpoint::Sqlite(_)) => as_route(),
+            // That there is no such file is told as of any source.
+            (Endpoint::Sqlite(path), _) if !path.exists() => as_route(),
+            // A file that knows its source is held against it, whichever is named first.
+            (Endpoint::Sqlite(path), Endpoint::Postgres(_)) if verify::remembers_choices(&path)? => {
+                Ok(Sides::SourceAndFile(vec![second.clone(), first.clone()]))
+            }
+            (first, second) => Ok(Sides::TwoSources([first, second])),
+        }
+    }
+}
+
+/// Compares two sources as they are.
+fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let mut typed = args.choosing.typed();
+    typed.extend(args.checks.is_some().then_some("`--checks`"));
+    typed.extend(args.allow_inexact.then_some("`--allow-inexact`"));
+    if !typed.is_empty() {
+        return Err(Error::usage("verify", typed.join(", "), "two sources are compared as they are")
+            .hint("leave the option out; it is for a file and the source that it was made from"));
+    }
+    let level = args.verifying.verify.map(Into::into).unwrap_or_default();
+    let progress = Arc::new(output.progress());
+    let open = |endpoint: &Endpoint| -> Result<(Box<dyn Source>, Option<TypesFrom>)> {
+        match endpoint {
+            Endpoint::Postgres(url) => {
+                let patience = args.server.patience(progress.listener());
+                Ok((connect_within(url.secret(), patience, cancel)?, None))
+            }
+            Endpoint::Sqlite(path) => {
+                verify::require_database(path)?;
+                let file = SqliteSource::open(path, cancel)?;
+                let types_from = file.types_from();
+                Ok((Box::new(file), Some(types_from)))
+            }
+        }
+    };
+    let ((mut source, source_types), (mut target, target_types)) = (open(&sides[0])?, open(&sides[1])?);
+    let compared = verify::compare_sources(source.as_mut(), target.as_mut(), level, &|event| progress.hear(event));
+    progress.finish();
+    let compared = compared?;
+    let mut text = Lines::of(format_args!("source   {}", described(&compared.source, source_types)));
+    text.line(format_args!("target   {}", described(&compared.target, target_types)));
+    text.line(format_args!("verify   {}", outcome::level(compared.verification.level)));
+    text.blank();
+    let object = format!("`{}` and `{}`", compared.source.0, compared.target.0);
+    tell(text, &compared.verification, verification::CONCLUSION_OF_TWO, object, output)
+}
+
+/// A side, and where its types are known from.
+fn described((label, engine): &(String, String), types_from: Option<TypesFrom>) -> String {
+    match types_from {
+        None => format!("{label} ({engine})"),
+        Some(TypesFrom::Manifest) => format!("{label} (read as its source was: {engine})"),
+        Some(TypesFrom::Declarations) => format!("{label} (read as it is declared: {engine})"),
     }
 }

@@ -48,6 +48,9 @@ pub fn conclusion(verification: &Verification) -> &'static str {
     }
 }
 
+/// What a comparison of two sources that found nothing says.
+pub const CONCLUSION_OF_TWO: &str = "both have the same tables, and what was compared of them is the same";
+
 /// Everything that was found, and what was not checked.
 pub fn findings(verification: &Verification) -> Lines {
     let mut text = tables_and_schema(verification);

@@ -13,6 +13,7 @@ use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::schema::read_schema;
+use crate::endpoint::sqlite::settle::settle;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener, Phase};
@@ -20,7 +21,7 @@ use crate::fault;
 use crate::plan::choices::Choices;
 use crate::plan::given::TargetSchema;
 use crate::plan::{self, Caveat, Plan};
-use crate::verify::{self, Level, Verification, preflight};
+use crate::verify::{self, Level, Verification};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -150,7 +151,7 @@ fn settled(catalog: &Catalog, job: &Job<'_>, given: Option<&TargetSchema>) -> Re
         Some(schema) => plan::onto(catalog, &job.choices, schema),
         None => plan::plan(catalog, &job.choices),
     };
-    preflight::settle(&mut plan)?;
+    settle(&mut plan)?;
     Ok(plan)
 }
 

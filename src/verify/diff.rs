@@ -5,13 +5,13 @@
 //! and shown column by column. Memory does not grow with the rows.
 
 use super::digest::hash_texts;
-use super::scan::Scan;
+use crate::endpoint::sqlite::scan::Scan;
 use crate::endpoint::{ReadTable, Source};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;
 use crate::value::{Cell, RowHasher, TextHasher, row_key};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, Statement, params};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -88,21 +88,75 @@ pub fn rows(
     ledger: bool,
     shown_max: usize,
 ) -> Result<Differences> {
-    const OPERATION: &str = "compare rows of";
-    let object = format!("table `{}`", table.source);
-    // An empty name is a database of its own on disk that SQLite removes when it is closed.
-    let spill = Connection::open("").could_not(OPERATION, &object)?;
-    spill
-        .execute_batch(
+    let spill = Spill::new(format!("table `{}`", table.source))?;
+    spill_source(source, &spill, table, ledger)?;
+    spill_target(target, &spill, table)?;
+    let mut found = spill.outcome(shown_max)?;
+    show_columns(source, target, table, &mut found.rows)?;
+    Ok(found)
+}
+
+const OPERATION: &str = "compare rows of";
+
+/// One of two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one that is right.
+    Source,
+    /// The one that is held against it.
+    Target,
+}
+
+/// The keys and hashes of rows of both sides, in a temporary database on disk.
+pub(super) struct Spill {
+    connection: Connection,
+    object: String,
+}
+
+/// Takes rows of one side.
+pub(super) struct Taker<'s> {
+    insert: Statement<'s>,
+    object: &'s str,
+}
+
+impl Taker<'_> {
+    /// Takes a row by its key and its hash.
+    pub fn take(&mut self, key: &str, hash: u128) -> Result<()> {
+        self.insert.execute(params![key, hash.to_be_bytes()]).map(drop).could_not(OPERATION, self.object)
+    }
+}
+
+impl Spill {
+    /// An empty one; `object` is whose rows they are.
+    pub fn new(object: String) -> Result<Self> {
+        // An empty name is a database of its own on disk that SQLite removes when it is closed.
+        let connection = Connection::open("").could_not(OPERATION, &object)?;
+        let spill = Spill { connection, object };
+        spill.run(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384; BEGIN;
              CREATE TABLE source (key TEXT NOT NULL, hash BLOB NOT NULL);
              CREATE TABLE target (key TEXT NOT NULL, hash BLOB NOT NULL);",
-        )
-        .could_not(OPERATION, &object)?;
-    spill_source(source, &spill, table, ledger)?;
-    spill_target(target, &spill, table)?;
-    spill
-        .execute_batch(
+        )?;
+        Ok(spill)
+    }
+
+    fn run(&self, sql: &str) -> Result<()> {
+        self.connection.execute_batch(sql).could_not(OPERATION, &self.object)
+    }
+
+    /// Takes rows of one side.
+    pub fn taker(&self, side: Side) -> Result<Taker<'_>> {
+        let sql = match side {
+            Side::Source => "INSERT INTO source (key, hash) VALUES (?1, ?2)",
+            Side::Target => "INSERT INTO target (key, hash) VALUES (?1, ?2)",
+        };
+        let insert = self.connection.prepare(sql).could_not(OPERATION, &self.object)?;
+        Ok(Taker { insert, object: &self.object })
+    }
+
+    /// How many rows differ, and the first of them by key.
+    pub fn outcome(&self, shown_max: usize) -> Result<Differences> {
+        self.run(
             "COMMIT;
              CREATE TABLE s AS SELECT key, hash, count(*) AS n FROM source GROUP BY key, hash;
              CREATE TABLE t AS SELECT key, hash, count(*) AS n FROM target GROUP BY key, hash;
@@ -112,39 +166,39 @@ pub fn rows(
              CREATE TABLE only_t AS SELECT t.key, t.n - ifnull(s.n, 0) AS n FROM t LEFT JOIN s USING (key, hash)
                WHERE t.n > ifnull(s.n, 0);
              CREATE INDEX only_s_key ON only_s (key); CREATE INDEX only_t_key ON only_t (key);",
-        )
-        .could_not(OPERATION, &object)?;
-    let mut found = Differences::default();
-    let listed = |kind: RowDifferenceKind, sql: &str| -> Result<(u64, Vec<RowDifference>)> {
-        let total: i64 = spill
-            .query_row(&format!("SELECT ifnull(sum(n), 0) FROM ({sql})"), [], |row| row.get(0))
-            .could_not(OPERATION, &object)?;
-        let mut statement =
-            spill.prepare(&format!("SELECT key FROM ({sql}) ORDER BY key LIMIT ?1")).could_not(OPERATION, &object)?;
-        let rows = statement
-            .query_map([shown_max as i64], |row| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() }))
-            .could_not(OPERATION, &object)?;
-        Ok((total.unsigned_abs(), rows.collect::<rusqlite::Result<_>>().could_not(OPERATION, &object)?))
-    };
-    let both = "SELECT key, n FROM only_s WHERE key IN (SELECT key FROM only_t)";
-    let only_source = "SELECT key, n FROM only_s WHERE key NOT IN (SELECT key FROM only_t)";
-    let only_target = "SELECT key, n FROM only_t WHERE key NOT IN (SELECT key FROM only_s)";
-    for (kind, sql) in [
-        (RowDifferenceKind::Changed, both),
-        (RowDifferenceKind::Missing, only_source),
-        (RowDifferenceKind::Surplus, only_target),
-    ] {
-        let (total, rows) = listed(kind, sql)?;
-        match kind {
-            RowDifferenceKind::Changed => found.changed = total,
-            RowDifferenceKind::Missing => found.missing = total,
-            RowDifferenceKind::Surplus => found.surplus = total,
-        }
-        found.rows.extend(rows);
+        )?;
+        let (changed, mut rows) = self.listed(
+            RowDifferenceKind::Changed,
+            "SELECT key, n FROM only_s WHERE key IN (SELECT key FROM only_t)",
+            shown_max,
+        )?;
+        let (missing, more) = self.listed(
+            RowDifferenceKind::Missing,
+            "SELECT key, n FROM only_s WHERE key NOT IN (SELECT key FROM only_t)",
+            shown_max,
+        )?;
+        rows.extend(more);
+        let (surplus, more) = self.listed(
+            RowDifferenceKind::Surplus,
+            "SELECT key, n FROM only_t WHERE key NOT IN (SELECT key FROM only_s)",
+            shown_max,
+        )?;
+        rows.extend(more);
+        rows.truncate(shown_max);
+        Ok(Differences { missing, surplus, changed, rows, misread: false })
     }
-    found.rows.truncate(shown_max);
-    show_columns(source, target, table, &mut found.rows)?;
-    Ok(found)
+
+    fn listed(&self, kind: RowDifferenceKind, sql: &str, shown_max: usize) -> Result<(u64, Vec<RowDifference>)> {
+        let read = || {
+            let total = format!("SELECT ifnull(sum(n), 0) FROM ({sql})");
+            let total: i64 = self.connection.query_row(&total, [], |row| row.get(0))?;
+            let mut statement = self.connection.prepare(&format!("SELECT key FROM ({sql}) ORDER BY key LIMIT ?1"))?;
+            let row = |row: &Row<'_>| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() });
+            let rows = statement.query_map([shown_max as i64], row)?.collect::<rusqlite::Result<_>>()?;
+            Ok::<_, rusqlite::Error>((total.unsigned_abs(), rows))
+        };
+        read().could_not(OPERATION, &self.object)
+    }
 }
 
 /// The codecs of a table's columns.
@@ -162,7 +216,6 @@ pub fn misread_rows(
     table: &TablePlan,
     shown_max: usize,
 ) -> Result<Differences> {
-    const OPERATION: &str = "compare rows of";
     let object = format!("table `{}`", table.source);
     let codecs = codecs(table);
     let spill = Connection::open("").could_not(OPERATION, &object)?;
@@ -227,17 +280,13 @@ fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String
     row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
-fn spill_source(source: &mut dyn Source, spill: &Connection, table: &TablePlan, ledger: bool) -> Result<()> {
+fn spill_source(source: &mut dyn Source, spill: &Spill, table: &TablePlan, ledger: bool) -> Result<()> {
     let codecs = codecs(table);
-    let mut insert =
-        spill.prepare("INSERT INTO source (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
+    let mut taker = spill.taker(Side::Source)?;
     let mut hasher = RowHasher::default();
     source.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         hash_source(&mut hasher, cells, &codecs, ledger);
-        insert
-            .execute(params![common_key(table, &codecs, cells), hasher.finish().to_be_bytes()])
-            .map(drop)
-            .could_not("compare rows of", &table.target)
+        taker.take(&common_key(table, &codecs, cells), hasher.finish())
     })
 }
 
@@ -248,18 +297,14 @@ pub(super) fn hash_source(hasher: &mut RowHasher, cells: &[Cell<'_>], codecs: &[
     }
 }
 
-fn spill_target(target: &Connection, spill: &Connection, table: &TablePlan) -> Result<()> {
+fn spill_target(target: &Connection, spill: &Spill, table: &TablePlan) -> Result<()> {
     let codecs = codecs(table);
-    let mut insert =
-        spill.prepare("INSERT INTO target (key, hash) VALUES (?1, ?2)").could_not("compare rows of", &table.target)?;
+    let mut taker = spill.taker(Side::Target)?;
     let mut hasher = RowHasher::default();
     Scan::new(target, table)?.rows(target, None, &mut |row| {
         row.cells.iter().for_each(|cell| hasher.cell(cell));
         let key = common_key(table, &codecs, row.cells);
-        insert
-            .execute(params![key, hasher.finish().to_be_bytes()])
-            .map(drop)
-            .could_not("compare rows of", &table.target)
+        taker.take(&key, hasher.finish())
     })
 }
 

@@ -3,9 +3,9 @@
 //! A table's digest does not depend on the order of its rows, so its rowids are cut into ranges and each thread takes
 //! the next range until none is left.
 
-use super::scan::Scan;
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::read::open;
+use crate::endpoint::sqlite::scan::Scan;
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::TablePlan;

@@ -4,19 +4,19 @@
 //! The file's own manifest says how its values are represented, so that the digests of its tables can be made anew. What
 //! its users do to it is a change and no fault; what no use explains is damage.
 
-use super::finished::{has_metadata, read_manifest, require_database, without_rows};
+use super::finished::{has_metadata, require_database};
 use super::json::{self, JsonColumn};
-use super::preflight;
 use super::since::{self, TableSince};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::sqlite::remembered::{plan_of, read_manifest};
 use crate::endpoint::sqlite::schema::read_schema;
+use crate::endpoint::sqlite::settle::settle;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Error, Kind, Result};
 use crate::metadata::{Manifest, is_not_own};
-use crate::plan::given::TargetSchema;
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::verify::SHOWN_MAX;
 use crate::verify::checks::{CheckOutcome, run_folder};
 use crate::verify::record::{self, Definitions, Difference, DifferenceKind, Scope};
@@ -208,7 +208,7 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
         manifest => manifest?,
     };
     let schema = read_schema(&connection)?;
-    let plan = manifest.as_ref().map(|manifest| plan_of(manifest, &schema)).transpose()?;
+    let plan = manifest.as_ref().map(|manifest| settled_plan(manifest, &connection)).transpose()?;
     found.json = json::columns(&connection, &schema, plan.as_ref())?;
     let scope = Scope {
         planned: plan.as_ref().map_or(&[], |plan| &plan.tables),
@@ -231,13 +231,9 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
     Ok(())
 }
 
-/// The plan by which the file was made, as far as its own manifest and schema tell it.
-fn plan_of(manifest: &Manifest, schema: &TargetSchema) -> Result<Plan> {
-    let mut plan = match manifest.given_schema {
-        true => plan::onto(&manifest.catalog, &manifest.choices()?, &without_rows(schema.clone())),
-        false => plan::plan(&manifest.catalog, &manifest.choices()?),
-    };
-    preflight::settle(&mut plan)?;
+fn settled_plan(manifest: &Manifest, connection: &Connection) -> Result<Plan> {
+    let mut plan = plan_of(manifest, connection)?;
+    settle(&mut plan)?;
     Ok(plan)
 }
 

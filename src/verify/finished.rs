@@ -3,17 +3,18 @@
 //! A file remembers how it was made: its manifest keeps the source's schema and the choices. Verification plans anew
 //! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
 
-use super::{Level, Request, Verification, preflight, schema_read_twice, verify};
+use super::{Level, Request, Verification, schema_read_twice, verify};
 use crate::cancel::Cancel;
 use crate::endpoint::Source;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::sqlite::remembered::{read_manifest, without_rows};
 use crate::endpoint::sqlite::schema::read_schema;
+use crate::endpoint::sqlite::settle::settle;
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
-use crate::metadata::{self, Manifest};
+use crate::metadata;
 use crate::plan::choices::Choices;
-use crate::plan::given::TargetSchema;
 use crate::plan::{self, Plan};
 use rusqlite::Connection;
 use std::path::Path;
@@ -100,7 +101,7 @@ pub fn verify_file(
         true => plan::onto(&catalog, &choices, &without_rows(schema)),
         false => plan::plan(&catalog, &choices),
     };
-    preflight::settle(&mut plan)?;
+    settle(&mut plan)?;
     let request = Request {
         path: target,
         plan: &plan,
@@ -131,23 +132,7 @@ pub fn verify_file(
     })
 }
 
-/// What the file says about how it was made; `None` for a file without metadata.
-///
-/// # Errors
-/// When the file cannot be read, or its manifest is not complete or of a later form.
-pub fn read_manifest(connection: &Connection) -> Result<Option<Manifest>> {
-    let values = metadata::manifest_values(connection);
-    let values = values.map_err(|error| told("read the manifest of", "the target", &error))?;
-    values.map(Manifest::of).transpose()
-}
-
 /// Whether any object of the metadata is there.
 pub(super) fn has_metadata(connection: &Connection) -> Result<bool> {
     metadata::is_any_there(connection).map_err(|error| told("read the schema of", "the target", &error))
-}
-
-/// The schema as a plan wants it: a given schema that has rows of its own would be refused.
-pub(super) fn without_rows(mut schema: TargetSchema) -> TargetSchema {
-    schema.tables.iter_mut().for_each(|table| table.rows = 0);
-    schema
 }

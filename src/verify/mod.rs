@@ -13,10 +13,9 @@ pub mod inexact;
 mod json;
 pub mod objects;
 mod own_digest;
-pub mod preflight;
 pub mod record;
-pub mod scan;
 mod since;
+mod sources;
 pub mod structure;
 
 use crate::cancel::Cancel;
@@ -32,7 +31,7 @@ use crate::quote::{quote, quote_all};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
-pub use finished::{FileOptions, VerifiedFile, read_manifest, remembers_choices, require_database, verify_file};
+pub use finished::{FileOptions, VerifiedFile, remembers_choices, require_database, verify_file};
 use inexact::InexactColumn;
 pub use json::JsonColumn;
 pub use own_digest::schema_read_twice;
@@ -40,6 +39,7 @@ use record::Difference;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 pub use since::TableSince;
+pub use sources::{ComparedSources, compare_sources};
 use std::path::Path;
 use structure::{Depth, ForeignKeys, Integrity, Orphan};
 

@@ -5,9 +5,9 @@
 //! them has a part in it: damage on the way and a value that is read wrongly each time are seen here and nowhere else.
 
 use super::digest::hash_texts;
-use super::scan::Scan;
 use super::{Level, TableCheck, diff};
 use crate::catalog::Catalog;
+use crate::endpoint::sqlite::scan::Scan;
 use crate::endpoint::{ReadTable, Source};
 use crate::error::Result;
 use crate::plan::TablePlan;

@@ -141,6 +141,7 @@ fn view(name: String, definition: String) -> View {
 
 fn catalog(tables: Vec<Table>, views: Vec<View>) -> Catalog {
     Catalog {
+        dialect: Default::default(),
         engine: "none".to_owned(),
         database: "scale".to_owned(),
         collations: Default::default(),

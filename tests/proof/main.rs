@@ -8,3 +8,4 @@ mod mutation;
 mod paranoid;
 mod record;
 mod second_opinion;
+mod sources;

@@ -1,7 +1,8 @@
-//! SQLite files: what is at a path, who holds it, how it is held alone, the temporary file beside it, and its rows.
+//! SQLite files: what is at a path, who holds it, how it is held alone, the temporary file beside it, its schema and its rows.
 
 pub mod access;
 mod batch;
+pub mod catalog;
 pub mod facts;
 pub mod file;
 pub mod header;
@@ -11,10 +12,15 @@ pub mod lock_file;
 pub mod object_list;
 pub mod pragma;
 pub mod read;
+pub mod remembered;
+pub mod scan;
 pub mod schema;
+pub mod settle;
 pub mod snapshot;
+pub mod source;
 pub mod staging;
 mod statement;
 pub mod target_lock;
 
 pub use batch::{Batch, LedgerEntry};
+pub use source::{SqliteSource, TypesFrom};

@@ -76,6 +76,7 @@ fn catalog() -> Arc<Catalog> {
         }
     };
     Arc::new(Catalog {
+        dialect: Default::default(),
         engine: "PostgreSQL 15".into(),
         database: "test".into(),
         collations: Default::default(),

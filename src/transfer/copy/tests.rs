@@ -67,6 +67,7 @@ fn plan() -> Plan {
         size_bytes: 0,
     };
     let catalog = Catalog {
+        dialect: Default::default(),
         engine: "none".to_owned(),
         database: "copy".to_owned(),
         collations: Default::default(),

@@ -12,7 +12,7 @@ mod types;
 mod views;
 
 use super::session::Session;
-use crate::catalog::{Catalog, OtherObject, QualifiedName, Sequence};
+use crate::catalog::{Catalog, Dialect, OtherObject, QualifiedName, Sequence};
 use crate::error::{Error, Result};
 use crate::quote::quote;
 use relations::Relations;
@@ -84,6 +84,7 @@ fn read(session: &mut Session) -> Result<Catalog> {
 
     let version = database.server_version.split_whitespace().next().unwrap_or_default();
     Ok(Catalog {
+        dialect: Dialect::Postgres,
         engine: format!("PostgreSQL {version}"),
         database: database.name,
         collations: collations::assemble(collations, &database.encoding),

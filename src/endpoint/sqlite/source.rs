@@ -1,0 +1,204 @@
+//! A SQLite file as a source of rows.
+//!
+//! A file that whimbrel made remembers the schema of its source and the choices: its values are turned back by their
+//! rules, the ledger's included, into the very cells of that source. Tables and columns that the manifest does not know,
+//! and every other file, are read as they declare themselves: a value that is of its column's type is a cell of it, any
+//! other one is told as it is stored.
+//!
+//! Invariants: the file is only read, in the one state that it had when it was opened.
+
+use super::catalog::{Affinity, declared};
+use super::file::{quoted, shown};
+use super::read::{open, told};
+use super::remembered::{plan_of, read_manifest};
+use super::scan::Scan;
+use crate::cancel::Cancel;
+use crate::catalog::{Catalog, Column, QualifiedName, Table, TableKind};
+use crate::endpoint::{ReadTable, RowSink, Source};
+use crate::error::{Error, Result};
+use crate::metadata::is_own;
+use crate::plan::{ColumnPlan, HISTORY_TABLE, TablePlan};
+use crate::value::Cell;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where the types of a file's columns are known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypesFrom {
+    /// Its manifest, which has the schema of its source.
+    Manifest,
+    /// Its own declarations.
+    Declarations,
+}
+
+/// A SQLite file, read in one state.
+pub struct SqliteSource {
+    connection: Connection,
+    label: String,
+    types_from: TypesFrom,
+    catalog: Arc<Catalog>,
+    /// How each table of the catalog stands in the file.
+    tables: Vec<TablePlan>,
+}
+
+impl SqliteSource {
+    /// Opens the file and holds its state.
+    ///
+    /// # Errors
+    /// When there is no database or it cannot be read, or its metadata is damaged or of a later form.
+    pub fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
+        let connection = open(path, &cancel.flag())?;
+        let failed = |error: rusqlite::Error| told("read", quoted(path), &error);
+        connection.execute_batch("BEGIN").map_err(failed)?;
+        // The state is taken by the first statement that reads.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
+        let own = declared(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
+        let (types_from, catalog, tables) = match read_manifest(&connection)? {
+            Some(manifest) => {
+                let mut tables = plan_of(&manifest, &connection)?.tables;
+                let catalog = remembered(manifest.catalog, &mut tables, &own);
+                (TypesFrom::Manifest, catalog, tables)
+            }
+            None => {
+                let tables = own.tables.iter().map(as_declared).collect();
+                (TypesFrom::Declarations, own, tables)
+            }
+        };
+        Ok(SqliteSource { connection, label: shown(path), types_from, catalog: Arc::new(catalog), tables })
+    }
+
+    /// Where the types of its columns are known from.
+    pub fn types_from(&self) -> TypesFrom {
+        self.types_from
+    }
+
+    fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        let object = || format!("table `{}` of {}", request.table, self.label);
+        let table = self.tables.iter().find(|table| table.source == *request.table);
+        let table = table.ok_or_else(|| Error::could_not("read", object(), "there is no such table"))?;
+        let place_of = |name: &str| table.columns.iter().position(|column| column.source == name);
+        let places = request.columns.iter().map(|column| {
+            place_of(column.name)
+                .ok_or_else(|| Error::could_not("read", object(), format!("there is no column `{}`", column.name)))
+        });
+        let places = places.collect::<Result<Vec<_>>>()?;
+        let as_they_are = places.iter().copied().eq(0..table.columns.len());
+        Scan::new(&self.connection, table)?.rows(&self.connection, None, &mut |row| {
+            if as_they_are {
+                return sink.row(place, row.cells);
+            }
+            let cells: Vec<Cell<'_>> = places.iter().map(|place| row.cells[*place].clone()).collect();
+            sink.row(place, &cells)
+        })
+    }
+}
+
+impl Source for SqliteSource {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn catalog(&mut self) -> Result<Arc<Catalog>> {
+        Ok(Arc::clone(&self.catalog))
+    }
+
+    fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
+        tables.iter().try_for_each(|name| {
+            let table = self.tables.iter().find(|table| table.source == **name);
+            let table = table.ok_or_else(|| {
+                Error::could_not("read", format!("table `{name}` of {}", self.label), "there is no such table")
+            })?;
+            Scan::new(&self.connection, table).map(drop)
+        })
+    }
+
+    fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
+        tables.iter().enumerate().try_for_each(|(place, request)| {
+            sink.begin(place)?;
+            self.read_table(place, request, sink)?;
+            sink.end(place)
+        })
+    }
+}
+
+/// What the file has of the schema of its source, and beside it what has come into it since: such tables and columns are
+/// as they are declared. What has gone from it is in neither.
+fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) -> Catalog {
+    let in_file = |plan: &TablePlan| own.tables.iter().find(|there| same(&there.name.name, &plan.target));
+    tables.retain(|plan| in_file(plan).is_some());
+    catalog.tables.retain_mut(|table| {
+        let plan = tables.iter_mut().find(|plan| plan.source == table.name);
+        let Some((plan, there)) = plan.and_then(|plan| in_file(plan).map(|there| (plan, there))) else { return false };
+        leave_out_what_is_gone(plan, there);
+        table.columns.retain(|column| plan.columns.iter().any(|known| known.source == column.name));
+        let is_new = |column: &&Column| {
+            !is_own(&column.name) && !plan.columns.iter().any(|known| same(&known.target, &column.name))
+        };
+        let new: Vec<Column> = there.columns.iter().filter(is_new).cloned().collect();
+        plan.columns.extend(new.iter().map(column_as_declared));
+        table.columns.extend(new);
+        true
+    });
+    for there in own.tables.iter().filter(|there| !same(&there.name.name, HISTORY_TABLE)) {
+        if tables.iter().any(|plan| same(&plan.target, &there.name.name)) {
+            continue;
+        }
+        let mut table = there.clone();
+        // As a table of its source without a schema of its own would be called.
+        let plain = QualifiedName::new("public", &there.name.name);
+        if catalog.table(&plain).is_none() {
+            table.name = plain;
+        }
+        tables.push(TablePlan { source: table.name.clone(), ..as_declared(there) });
+        catalog.tables.push(table);
+    }
+    catalog
+}
+
+/// As SQLite compares names.
+fn same(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}
+
+/// Columns that the table had when it was made and has no more.
+fn leave_out_what_is_gone(plan: &mut TablePlan, there: &Table) {
+    let is_there = |column: &ColumnPlan| there.columns.iter().any(|own| same(&own.name, &column.target));
+    let key: Vec<String> = plan.key.iter().map(|place| plan.columns[*place].source.clone()).collect();
+    plan.columns.retain(is_there);
+    let place = |name: &String| plan.columns.iter().position(|column| column.source == *name);
+    plan.key = key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
+}
+
+/// A table that stands in the file as it is declared.
+fn as_declared(table: &Table) -> TablePlan {
+    let place = |name: &String| table.columns.iter().position(|column| column.name == *name);
+    let key = table.primary_key.as_ref().map(|key| key.columns.iter().filter_map(place).collect());
+    TablePlan {
+        source: table.name.clone(),
+        kind: TableKind::Ordinary,
+        target: table.name.name.clone(),
+        columns: table.columns.iter().map(column_as_declared).collect(),
+        key: key.unwrap_or_default(),
+        ddl: None,
+        indexes: Vec::new(),
+        last_number: None,
+        next_number: None,
+        row_estimate: table.row_estimate,
+        size_bytes: table.size_bytes,
+    }
+}
+
+fn column_as_declared(column: &Column) -> ColumnPlan {
+    ColumnPlan {
+        source: column.name.clone(),
+        target: column.name.clone(),
+        type_name: column.data_type.name.clone(),
+        shape: column.data_type.shape.clone(),
+        rule: Affinity::of(&column.data_type.name).rule(),
+        remainder: None,
+        not_null: column.not_null,
+        computed: column.generated.is_some(),
+        whole_as_integer: false,
+    }
+}
