@@ -1,125 +1,143 @@
-//! Speed and memory of a whole migration beside a bare loop, on as many rows as wanted; prints one table.
+//! A whole migration, verified in full as it is by default, beside a bare loop that does not verify, on as many rows as
+//! wanted; prints one table.
 //!
-//! `cargo bench --bench speed -- --rows 5000000 --rounds 3`
+//! `cargo bench --bench speed -- --rows 5000000 --rounds 3`, or `WHIMBREL_BENCH_ROWS=5000000`; `--tenfold` migrates a tenth
+//! of the rows as well, for what ten times as many take; `--only-ours` leaves the bare loops out.
 //!
-//! Each measurement is a process of its own, so that its peak memory is its own, and the kinds take turns. The bare
-//! loops have their rows decoded in memory before their clock starts; ours starts with a connected source. A limit
-//! that is missed ends the run with exit code 1.
+//! Each measurement is a process of its own, so that its peak memory is its own, and the kinds take turns. The bare loops
+//! stream their rows from files that were prepared before, as the target stores them; ours reads a server on the same
+//! machine. A limit that is missed ends the run with exit code 1.
 
 mod support;
 
 use serde_json::{Value, json};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
-use whimbrel::cancel::Cancel;
-use whimbrel::event;
+use support::{Limits, Prepared, line, measure, median, number};
 use whimbrel::provision::Server;
-use whimbrel::transfer::run::{self, Job};
 use whimbrel::verify::Level;
 
-const PART: &str = "WHIMBREL_SPEED_PART";
 /// Copy and indexes, ours to the bare loop.
 const RATIO_MAX: f64 = 1.15;
-/// Digest verification to our copy and indexes.
-const DIGEST_RATIO_MAX: f64 = 0.25;
+/// A whole run, verified, to the bare loop.
+const WHOLE_RATIO_MAX: f64 = 1.5;
+/// Ten times the rows, by the time that they take.
+const TENFOLD_MAX: f64 = 10.5;
 /// Peak memory of a whole run, in megabytes of 1,000,000 bytes.
 const MEMORY_MAX_MB: f64 = 200.0;
+const FIGURES: [&str; 6] = ["rows", "indexes", "together", "verify", "whole", "memory"];
 
 fn main() -> ExitCode {
-    if let Ok(part) = std::env::var(PART) {
-        let (kind, url) = part.rsplit_once(' ').expect("a part and a URL");
-        let result = match kind {
-            "bare" => bare(url, false),
-            "bare, keys after" => bare(url, true),
-            _ => ours(url),
-        };
-        println!("{result}");
+    if let Some(part) = support::part() {
+        match part.as_slice() {
+            [kind, folder] => println!("{}", bare(Path::new(folder), kind == KEYS_AFTER)),
+            [url] => println!("{}", support::migrate(url, Level::default())),
+            _ => return ExitCode::FAILURE,
+        }
         return ExitCode::SUCCESS;
     }
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |name: &str, default: u64| {
-        let place = arguments.iter().position(|argument| argument == name);
-        place.and_then(|place| arguments.get(place + 1)).map_or(default, |text| text.parse().expect("a number"))
-    };
-    let only_ours = arguments.iter().any(|argument| argument == "--only-ours");
-    let (rows, rounds) = (number("--rows", 200_000), number("--rounds", 3));
+    let has = |name: &str| std::env::args().any(|argument| argument == name);
+    let (rows, rounds) = (number("rows", 200_000), number("rounds", 3));
     let server = Server::start().expect("a PostgreSQL");
     println!("{}", server.describe());
     let database = support::filled(&server, rows);
+    let tenth = has("--tenfold").then(|| support::filled(&server, rows / 10));
     println!("{rows} events, {} MB of COPY data; times in seconds", support::copy_bytes(&database.url()) / 1_000_000);
-    println!("{:<17} {:>8} {:>8} {:>8} {:>8} {:>10}", "", "rows in", "indexes", "together", "digest", "memory MB");
-    let (mut ratios, mut others, mut digests, mut memory) = (Vec::new(), Vec::new(), Vec::new(), 0.0_f64);
+    println!("{:<17}{}", "", FIGURES.map(|name| format!(" {name:>9}")).concat());
+    let folder = tempfile::tempdir().expect("a directory");
+    let folder = folder.path().to_str().expect("a path of text");
+    if !has("--only-ours") {
+        let tables = support::prepare(&mut support::source(&database.url()), Path::new(folder));
+        write_definitions(Path::new(folder), &tables);
+    }
+    let mut figures = Ratios::default();
     for _ in 0..rounds {
-        let kinds: &[&str] = if only_ours { &["ours"] } else { &["bare", "ours", "bare, keys after"] };
-        let results: Vec<Value> = kinds.iter().map(|kind| measure(kind, &database.url())).collect();
-        let figure = |kind: &str, name: &str| {
-            let place = kinds.iter().position(|one| *one == kind);
-            place.and_then(|place| results[place][name].as_f64()).unwrap_or(f64::NAN)
-        };
-        let together = figure("ours", "together");
-        ratios.push(together / figure("bare", "together"));
-        others.push(together / figure("bare, keys after", "together"));
-        digests.push(figure("ours", "digest") / together);
-        memory = memory.max(figure("ours", "memory"));
+        let ours = measured("ours", &[&database.url()]);
+        figures.memory.push(ours("memory"));
+        if !has("--only-ours") {
+            let (keys, after) =
+                (measured(KEYS_KEPT, &[KEYS_KEPT, folder]), measured(KEYS_AFTER, &[KEYS_AFTER, folder]));
+            figures.together.push(ours("together") / keys("together"));
+            figures.together_after.push(ours("together") / after("together"));
+            figures.whole.push(ours("whole") / keys("together"));
+            figures.whole_after.push(ours("whole") / after("together"));
+        }
+        if let Some(tenth) = &tenth {
+            figures.tenfold.push(ours("whole") / measured("a tenth", &[&tenth.url()])("whole"));
+        }
     }
-    let mut kept = true;
-    let mut limit = |what: &str, value: f64, max: f64| {
-        let held = value <= max;
-        kept &= held;
-        println!("{what}: {value:.2}, limit {max}: {}", if held { "held" } else { "MISSED" });
+    figures.judge()
+}
+
+const KEYS_KEPT: &str = "bare";
+const KEYS_AFTER: &str = "bare, keys after";
+
+/// The figures of a part, by name.
+fn measured(kind: &str, part: &[&str]) -> impl Fn(&str) -> f64 + use<> {
+    let figures = measure(part);
+    line(kind, &figures, &FIGURES);
+    move |name| figures[name].as_f64().unwrap_or(f64::NAN)
+}
+
+/// What each round gave.
+#[derive(Default)]
+struct Ratios {
+    together: Vec<f64>,
+    together_after: Vec<f64>,
+    whole: Vec<f64>,
+    whole_after: Vec<f64>,
+    tenfold: Vec<f64>,
+    memory: Vec<f64>,
+}
+
+impl Ratios {
+    fn judge(self) -> ExitCode {
+        let mut limits = Limits(true);
+        if !self.together.is_empty() {
+            limits.judge("copy and indexes, ours to the bare loop", median(self.together), RATIO_MAX);
+            limits.judge("a whole run, to the bare loop", median(self.whole), WHOLE_RATIO_MAX);
+            let after = (median(self.together_after), median(self.whole_after));
+            println!("the same, to a loop that builds its keys after the rows: {:.2} and {:.2}", after.0, after.1);
+        }
+        if !self.tenfold.is_empty() {
+            limits.judge("time of ten times the rows", median(self.tenfold), TENFOLD_MAX);
+        }
+        limits.judge("highest peak memory in MB", self.memory.into_iter().fold(0.0, f64::max), MEMORY_MAX_MB);
+        limits.exit_code()
+    }
+}
+
+/// Keeps the definitions beside the rows, for the processes that insert them.
+fn write_definitions(folder: &Path, tables: &[Prepared]) {
+    let tables: Vec<_> = tables
+        .iter()
+        .map(|table| {
+            json!([table.file, table.create, table.insert, table.rows, table.width, table.indexes, table.keyless])
+        })
+        .collect();
+    std::fs::write(folder.join("definitions.json"), json!(tables).to_string()).expect("the definitions");
+}
+
+fn definitions(folder: &Path) -> Vec<Prepared> {
+    let text = std::fs::read_to_string(folder.join("definitions.json")).expect("the definitions");
+    let tables: Vec<_> = serde_json::from_str(&text).expect("the definitions");
+    let table = |(file, create, insert, rows, width, indexes, keyless)| Prepared {
+        file,
+        create,
+        insert,
+        rows,
+        width,
+        indexes,
+        keyless,
     };
-    if !only_ours {
-        limit("copy and indexes, ours to the bare loop", median(ratios), RATIO_MAX);
-        println!("copy and indexes, ours to a loop that builds its keys after the rows: {:.2}", median(others));
-    }
-    limit("digest verification, to our copy and indexes", median(digests), DIGEST_RATIO_MAX);
-    limit("highest peak memory in MB", memory, MEMORY_MAX_MB);
-    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    tables.into_iter().map(table).collect()
 }
 
-fn median(mut list: Vec<f64>) -> f64 {
-    list.sort_by(f64::total_cmp);
-    list[list.len() / 2]
-}
-
-fn measure(kind: &str, url: &str) -> Value {
-    let program = std::env::current_exe().expect("this program's path");
-    let output = Command::new(program).env(PART, format!("{kind} {url}")).output().expect("a child process");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let result: Value = serde_json::from_slice(&output.stdout).expect("a result");
-    let cell = |name: &str| result[name].as_f64().map_or(String::new(), |number| format!("{number:.2}"));
-    let memory = result["memory"].as_f64().map_or(String::new(), |number| format!("{number:.0}"));
-    println!(
-        "{kind:<17} {:>8} {:>8} {:>8} {:>8} {memory:>10}",
-        cell("rows"),
-        cell("indexes"),
-        cell("together"),
-        cell("digest")
-    );
-    result
-}
-
-fn bare(url: &str, keys_after: bool) -> Value {
-    let tables = support::decoded(&mut support::source(url));
+fn bare(folder: &Path, keys_after: bool) -> Value {
+    let tables = definitions(folder);
     let directory = tempfile::tempdir().expect("a directory");
     let start = Instant::now();
     support::bare_loop(&directory.path().join("bare.db"), &tables, keys_after);
-    json!({ "together": start.elapsed().as_secs_f64() })
-}
-
-fn ours(url: &str) -> Value {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut source = support::source(url);
-    let mut job = Job::new(directory.path().join("ours.db"));
-    job.level = Level::Digest;
-    let outcome = run::migrate(&mut source, &job, &Cancel::new(), &event::nobody).expect("a migration");
-    outcome.ensure_published().expect("a verified target");
-    let (rows, indexes) = (outcome.durations.copy.as_secs_f64(), outcome.durations.finish.as_secs_f64());
-    json!({
-        "rows": rows,
-        "indexes": indexes,
-        "together": rows + indexes,
-        "digest": outcome.durations.verify.as_secs_f64(),
-        "memory": support::usage().peak_memory_mb,
-    })
+    json!({ "together": start.elapsed().as_secs_f64(), "memory": support::usage().peak_memory_mb })
 }

@@ -74,7 +74,7 @@ pub fn level(level: Level) -> &'static str {
         Level::Digest => "digest: the number of rows and every value",
         Level::Full => "full: every value, foreign keys, structural integrity, the project's checks",
         Level::Paranoid => {
-            "paranoid: all of full, and the source's own digest of each table, and its schema read twice"
+            "paranoid: all of full, SQLite's own full checks, the source's own digest of each table, its schema read twice"
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::verify::SHOWN_MAX;
 use crate::verify::checks::{CheckOutcome, run_folder};
 use crate::verify::record::{self, Definitions, Difference, DifferenceKind, Scope};
-use crate::verify::structure::{self, Depth, ForeignKeys, Integrity};
+use crate::verify::structure::{self, ForeignKeys, Integrity};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::Path;
@@ -159,9 +159,10 @@ impl FileCheck {
 pub fn check(path: &Path, folder: Option<&Path>, cancel: &Cancel) -> Result<FileCheck> {
     require_database(path)?;
     let flag = cancel.flag();
+    let (foreign_keys, integrity) = structure::check(path, SHOWN_MAX, cancel)?;
     let mut found = FileCheck {
-        integrity: structure::integrity(path, Depth::Full, SHOWN_MAX, &flag)?,
-        foreign_keys: structure::foreign_keys(path, SHOWN_MAX, &flag)?,
+        integrity,
+        foreign_keys,
         json: Vec::new(),
         checks: Vec::new(),
         indexes: Vec::new(),

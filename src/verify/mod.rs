@@ -21,6 +21,7 @@ pub mod structure;
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::sqlite::proof::{Proof, Verdict};
 use crate::endpoint::sqlite::read::{open, told};
 use crate::endpoint::{ReadTable, Source};
 use crate::error::{Error, Kind, Result};
@@ -31,6 +32,7 @@ use crate::quote::{quote, quote_all};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
+use digest::Also;
 pub use finished::{FileOptions, VerifiedFile, remembers_choices, require_database, verify_file};
 use inexact::InexactColumn;
 pub use json::JsonColumn;
@@ -41,7 +43,7 @@ use serde::{Deserialize, Serialize};
 pub use since::TableSince;
 pub use sources::{ComparedSources, compare_sources};
 use std::path::Path;
-use structure::{Depth, ForeignKeys, Integrity, Orphan};
+use structure::{ForeignKeys, Integrity, Orphan};
 
 /// How much is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,7 +57,7 @@ pub enum Level {
     #[default]
     Full,
     /// Also the source's own digest of each table, and its schema a second time: what neither the wire nor our own
-    /// reading has touched.
+    /// reading has touched; and SQLite's own full checks of structure and foreign keys.
     Paranoid,
 }
 
@@ -290,7 +292,9 @@ pub fn verify(
     };
     let recorded = record::compare(&connection, scope)?;
     let file = File { connection: &connection, path };
-    let (mut tables, texts) = check_tables(file, plan, &source_digests, level, cancel, listener)?;
+    let proof = if level >= Level::Full { Proof::of(&connection) } else { None };
+    let (mut tables, texts, proven) =
+        check_tables(file, plan, &source_digests, level, proof.as_ref(), cancel, listener)?;
     cancel.check("verify")?;
     let mut not_checked = not_checked(&request);
     if level >= Level::Paranoid {
@@ -315,13 +319,14 @@ pub fn verify(
         inexact_allowed: request.allow_inexact,
     };
     if level >= Level::Full {
-        let mut keys = structure::foreign_keys_of(&connection, quoted(path), SHOWN_MAX)?;
+        let twice = level >= Level::Paranoid;
+        let (mut keys, integrity) = structure::judge(&connection, &quoted(path), &proven, twice, SHOWN_MAX)?;
         keys.orphans.iter_mut().for_each(|orphan| orphan.origin = origin_of(orphan, plan));
         let planned = |name: &str| plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));
         keys.in_source = verification.tables.iter().all(|table| table.same_values == Some(true))
             && keys.orphans.iter().all(|orphan| planned(&orphan.table) && planned(&orphan.parent));
         verification.foreign_keys = Some(keys);
-        verification.integrity = Some(structure::integrity_of(&connection, quoted(path), Depth::Full, SHOWN_MAX)?);
+        verification.integrity = Some(integrity);
         if let Some(folder) = request.checks {
             match checks::run_folder_on(&connection, folder, SHOWN_MAX) {
                 Err(error) if error.kind() == Kind::Differs => verification.objects.push(error.to_string()),
@@ -365,8 +370,8 @@ fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Err
         objects: vec![told.clone()],
         record: Vec::new(),
         manifest_digest: None,
-        foreign_keys: full.then(|| ForeignKeys { unusable: vec![error.cause().into()], ..ForeignKeys::default() }),
-        integrity: full.then(|| Integrity { depth: Depth::Full, messages: vec![told], total: 1, stopped: false }),
+        foreign_keys: full.then(|| structure::unreadable(error).0),
+        integrity: full.then(|| structure::unreadable(error).1),
         checks: Vec::new(),
         not_checked: not_checked(request),
         inexact: request.inexact.clone(),
@@ -396,22 +401,29 @@ fn not_checked(request: &Request<'_>) -> Vec<String> {
     list
 }
 
-/// Rows and digests of each table of the file. A table that cannot be read is a finding, not the end.
+/// Rows and digests of each table of the file, and what the proof has proven meanwhile. A table that cannot be read is a
+/// finding, not the end.
 pub(crate) fn check_tables(
     file: File<'_>,
     plan: &Plan,
     source_digests: &[TableDigest],
     level: Level,
+    proof: Option<&Proof>,
     cancel: &Cancel,
     listener: &Listener<'_>,
-) -> Result<(Vec<TableCheck>, Vec<Option<TextDigest>>)> {
-    let texts = level >= Level::Paranoid;
+) -> Result<(Vec<TableCheck>, Vec<Option<TextDigest>>, Verdict)> {
+    let also = Also { texts: level >= Level::Paranoid, proof };
     let together = match level {
         Level::Counts => None,
         // All tables at once is the fast way; if one cannot be read, each is tried alone.
-        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, texts, cancel, listener).ok(),
+        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, also, cancel, listener).ok(),
     };
     cancel.check("verify")?;
+    let proven = match (proof, &together) {
+        (Some(proof), Some(_)) => proof.verdict(file.connection)?,
+        _ => Verdict::Unproven,
+    };
+    let alone = Also { proof: None, ..also };
     let mut checks = Vec::with_capacity(plan.tables.len());
     let mut read_back = vec![None; plan.tables.len()];
     for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
@@ -420,7 +432,7 @@ pub(crate) fn check_tables(
             (Some(digests), _) => Ok(Some(digests[place])),
             (None, Level::Counts) => Ok(None),
             (None, _) => {
-                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), texts, cancel, listener)
+                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), alone, cancel, listener)
                     .map(|digests| digests.first().copied())
             }
         };
@@ -439,7 +451,7 @@ pub(crate) fn check_tables(
         }
         checks.push(check);
     }
-    Ok((checks, read_back))
+    Ok((checks, read_back, proven))
 }
 
 /// The number of rows as SQLite itself counts them, apart from our own reading.

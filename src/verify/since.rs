@@ -87,7 +87,7 @@ pub fn tables(
     damage.extend(kept.keys().map(|source| format!("`{TABLES_TABLE}` knows a table `{source}` that was not copied")));
     let copied = Plan { tables: planned, ..plan.clone() };
     let file = File { connection, path };
-    let (checks, _) = check_tables(file, &copied, &digests, Level::Digest, cancel, &nobody)?;
+    let (checks, ..) = check_tables(file, &copied, &digests, Level::Digest, None, cancel, &nobody)?;
     let tables = checks.into_iter().map(|check| TableSince {
         migrated: redefined.contains(&check.target),
         source: check.source,

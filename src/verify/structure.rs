@@ -13,9 +13,11 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
+use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::sqlite::proof::{self, Verdict};
 use crate::endpoint::sqlite::read::{open, told};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::quote::quote;
 use crate::value::{Stored, row_key};
 
@@ -78,6 +80,11 @@ pub struct ForeignKeys {
 }
 
 impl Integrity {
+    /// What was proven to be sound.
+    fn sound() -> Self {
+        Integrity { depth: Depth::Full, messages: Vec::new(), total: 0, stopped: false }
+    }
+
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
         self.total == 0
@@ -125,6 +132,36 @@ impl ForeignKeys {
     }
 }
 
+/// The structure and the references of a file of which `proven` was proven: only where that is not all, or `twice` wants
+/// SQLite's opinion besides, do SQLite's own checks say what there is.
+///
+/// # Errors
+///
+/// As [`integrity_of`] and [`foreign_keys_of`].
+pub fn judge(
+    connection: &Connection,
+    object: &dyn Display,
+    proven: &Verdict,
+    twice: bool,
+    shown_max: usize,
+) -> Result<(ForeignKeys, Integrity)> {
+    let (wrong, unproven_references) = match proven {
+        Verdict::Sound { unproven_references } => (None, Some(unproven_references)),
+        Verdict::Wrong(sentences) => (Some(sentences.as_slice()), None),
+        Verdict::Unproven => (Some(&[][..]), None),
+    };
+    let mut integrity = match wrong {
+        None if !twice => Integrity::sound(),
+        _ => integrity_of(connection, object, Depth::Full, shown_max)?,
+    };
+    if let Some(wrong) = wrong.filter(|_| integrity.is_sound()) {
+        integrity.total = wrong.len() as u64;
+        integrity.messages = wrong.iter().take(shown_max).cloned().collect();
+    }
+    let is_asked = |table: &str| twice || unproven_references.is_none_or(|tables| tables.contains(table));
+    Ok((foreign_keys_in(connection, object, shown_max, &is_asked)?, integrity))
+}
+
 /// Runs SQLite's structural check on the file at `path` and keeps the first `shown_max` messages.
 ///
 /// # Errors
@@ -133,7 +170,7 @@ impl ForeignKeys {
 pub fn integrity(path: &Path, depth: Depth, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<Integrity> {
     let connection = match open(path, cancel) {
         Err(error) if error.kind() == Kind::Differs => {
-            return Ok(Integrity { depth, messages: vec![error.to_string()], total: 1, stopped: false });
+            return Ok(Integrity { depth, ..unreadable(&error).1 });
         }
         opened => opened?,
     };
@@ -214,29 +251,44 @@ fn meaning(connection: &Connection, message: &str) -> rusqlite::Result<Option<St
     Ok(Some(format!("{what} of table `{table}`: {}", parts.join(", "))))
 }
 
-/// Checks every foreign key of the file at `path` and keeps the first `shown_max` rows without their parent.
+/// Checks structure and references of the file at `path`, which nobody reads otherwise, and keeps the first `shown_max`
+/// findings of each.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or somebody asks to stop.
-pub fn foreign_keys(path: &Path, shown_max: usize, cancel: &Arc<AtomicBool>) -> Result<ForeignKeys> {
-    match open(path, cancel) {
-        Err(error) if error.kind() == Kind::Differs => {
-            let unusable = vec![error.cause().to_owned()];
-            Ok(ForeignKeys { unusable, ..ForeignKeys::default() })
-        }
-        opened => foreign_keys_of(&opened?, quoted(path), shown_max),
-    }
+/// When the file cannot be read, or somebody asks to stop. Damage is a finding.
+pub fn check(path: &Path, shown_max: usize, cancel: &Cancel) -> Result<(ForeignKeys, Integrity)> {
+    let connection = match open(path, &cancel.flag()) {
+        Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&error)),
+        opened => opened?,
+    };
+    let proven = proof::prove(&connection, path, cancel)?;
+    judge(&connection, &quoted(path), &proven, false, shown_max)
 }
 
-/// The same on a connection that is open already; `object` is what a failure names.
+/// What there is to say of a file of which SQLite cannot even read the schema.
+pub(super) fn unreadable(error: &Error) -> (ForeignKeys, Integrity) {
+    let keys = ForeignKeys { unusable: vec![error.cause().to_owned()], ..ForeignKeys::default() };
+    (keys, Integrity { messages: vec![error.to_string()], total: 1, ..Integrity::sound() })
+}
+
+/// Checks every foreign key and keeps the first `shown_max` rows without their parent; `object` is what a failure names.
 ///
 /// # Errors
 ///
 /// When the check itself fails. Damage is a key that cannot be checked.
 pub fn foreign_keys_of(connection: &Connection, object: impl Display, shown_max: usize) -> Result<ForeignKeys> {
+    foreign_keys_in(connection, &object, shown_max, &|_| true)
+}
+
+fn foreign_keys_in(
+    connection: &Connection,
+    object: &dyn Display,
+    shown_max: usize,
+    is_asked: &dyn Fn(&str) -> bool,
+) -> Result<ForeignKeys> {
     let mut found = ForeignKeys::default();
-    match check_foreign_keys(connection, &object, shown_max, &mut found) {
+    match check_foreign_keys(connection, object, shown_max, is_asked, &mut found) {
         // A damaged file tells as much as it can.
         Err(error) if error.kind() == Kind::Differs => found.unusable.push(error.cause().to_owned()),
         outcome => outcome?,
@@ -252,6 +304,7 @@ fn check_foreign_keys(
     connection: &Connection,
     object: &dyn Display,
     shown_max: usize,
+    is_asked: &dyn Fn(&str) -> bool,
     found: &mut ForeignKeys,
 ) -> Result<()> {
     let failed = |error: rusqlite::Error| told("check foreign keys of", object, &error);
@@ -262,6 +315,7 @@ fn check_foreign_keys(
         Ok(())
     })
     .map_err(failed)?;
+    tables.retain(|table| is_asked(table));
     for table in tables {
         let name = table.replace('"', "\"\"");
         let mut keys: Vec<(i64, String)> = Vec::new();
@@ -376,7 +430,8 @@ mod tests {
         for depth in [Depth::Full, Depth::Quick] {
             assert!(integrity(&path, depth, 10, &running()).unwrap().is_sound());
         }
-        assert!(foreign_keys(&path, 10, &running()).unwrap().is_sound());
+        let (keys, structure) = check(&path, 10, &Cancel::new()).unwrap();
+        assert!(keys.is_sound() && structure.is_sound());
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
@@ -409,7 +464,8 @@ mod tests {
              INSERT INTO d VALUES (1);
              INSERT INTO \"c h\" VALUES (7, 1, 2, NULL), (8, 3, 4, NULL), (9, NULL, 4, NULL)",
         );
-        let found = foreign_keys(&path, 1, &running()).unwrap();
+        let (found, structure) = check(&path, 1, &Cancel::new()).unwrap();
+        assert!(structure.is_sound(), "{structure:?}");
         let orphan = Orphan {
             table: "c h".into(),
             rowid: Some(7),

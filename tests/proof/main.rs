@@ -5,6 +5,7 @@ mod support;
 
 mod corruption;
 mod mutation;
+mod page_flips;
 mod paranoid;
 mod record;
 mod second_opinion;

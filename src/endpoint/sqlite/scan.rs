@@ -7,7 +7,8 @@ use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::types::Codec;
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
-use rusqlite::{Connection, Row, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A row that was read back.
@@ -18,12 +19,21 @@ pub struct ScannedRow<'r> {
     row: &'r Row<'r>,
     /// Its place among the rows that were read, from 1.
     place: i64,
+    selected: &'r [usize],
 }
 
 impl ScannedRow<'_> {
     /// The row's name.
     pub fn key(&self) -> String {
         key_of(self.table, self.row, self.place)
+    }
+
+    /// As it stands in the file, the value of what was selected besides ([`Scan::with`]).
+    ///
+    /// # Errors
+    /// When there is no such place.
+    pub fn selected(&self, place: usize) -> rusqlite::Result<ValueRef<'_>> {
+        self.row.get_ref(*self.selected.get(place).ok_or(rusqlite::Error::InvalidColumnIndex(place))?)
     }
 }
 
@@ -34,6 +44,12 @@ pub struct Scan<'p> {
     /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
     rowid: Option<&'static str>,
     has_ledger: bool,
+    /// What makes SQLite read the rows themselves.
+    way: String,
+    /// What is selected behind the columns and the rowid.
+    also: Vec<String>,
+    /// Where the values of what somebody else selects stand in the row.
+    selected: Vec<usize>,
     /// Entries of the ledger that said what a value is.
     ledger_used: AtomicU64,
 }
@@ -58,7 +74,27 @@ impl<'p> Scan<'p> {
         let has_ledger = ledger::has_entries(connection, &table.target).map_err(failed)?;
         let codecs = table.columns.iter().map(crate::plan::ColumnPlan::codec).collect();
         let rowid = rowid_name(connection, &table.target, &columns).map_err(failed)?;
-        Ok(Scan { table, codecs, rowid, has_ledger, ledger_used: AtomicU64::new(0) })
+        let way = way_to_rows(connection, &table.target, rowid).map_err(failed)?;
+        let (also, selected) = (Vec::new(), Vec::new());
+        Ok(Scan { table, codecs, rowid, has_ledger, way, also, selected, ledger_used: AtomicU64::new(0) })
+    }
+
+    /// Selects other expressions of the rows as well; one that is a column of the plan is not read twice.
+    pub fn with(mut self, expressions: &[String]) -> Self {
+        let columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
+        for expression in expressions {
+            let known = columns.iter().position(|column| column.eq_ignore_ascii_case(expression));
+            self.selected.push(known.unwrap_or_else(|| {
+                self.also.push(expression.clone());
+                columns.len() + self.also.len()
+            }));
+        }
+        self
+    }
+
+    /// The name of its table in the target.
+    pub fn target(&self) -> &str {
+        &self.table.target
     }
 
     /// The codecs of the table's columns.
@@ -108,13 +144,14 @@ impl<'p> Scan<'p> {
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
         // Behind the columns stands what a row without a key is named by.
         columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
+        columns.extend(self.also.iter().cloned());
         let filter = match (self.rowid, range) {
             (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
             _ => String::new(),
         };
         // Without a name for the rowid a row is known by its place in the table itself, which an index does not give.
         let table = quote(&self.table.target);
-        let sql = format!("SELECT {} FROM {table} NOT INDEXED{filter}", columns.join(", "));
+        let sql = format!("SELECT {} FROM {table} {}{filter}", columns.join(", "), self.way);
         let mut statement = connection.prepare(&sql).map_err(failed)?;
         let mut ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose().map_err(failed)?;
         let mut rows = match range {
@@ -145,7 +182,7 @@ impl<'p> Scan<'p> {
                 }
                 cells.push(cell);
             }
-            visit(&ScannedRow { cells: &cells, table: self.table, row, place })?;
+            visit(&ScannedRow { cells: &cells, table: self.table, row, place, selected: &self.selected })?;
             spare = recycle(cells);
         }
         Ok(())
@@ -163,6 +200,18 @@ fn rowid_name(connection: &Connection, table: &str, columns: &[String]) -> rusql
     let name = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name));
     // SQLite's list of tables says as much, but is made anew from every table each time that it is asked.
     Ok(name.filter(|name| connection.prepare(&format!("SELECT {name} FROM {}", quote(table))).is_ok()))
+}
+
+/// What makes SQLite read a table's rows and no index that has all that is asked for. For a table without rowids only the
+/// name of its key does that: `NOT INDEXED` says nothing there.
+fn way_to_rows(connection: &Connection, table: &str, rowid: Option<&str>) -> rusqlite::Result<String> {
+    let own = "SELECT name FROM pragma_index_list(?1) AS own WHERE origin = 'pk'
+               AND NOT EXISTS (SELECT 1 FROM sqlite_schema AS there WHERE there.name = own.name)";
+    let key = match rowid {
+        None => connection.query_row(own, [table], |row| row.get::<_, String>(0)).optional()?,
+        Some(_) => None,
+    };
+    Ok(key.map_or_else(|| "NOT INDEXED".to_owned(), |key| format!("INDEXED BY {}", quote(&key))))
 }
 
 fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {

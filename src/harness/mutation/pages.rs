@@ -20,7 +20,7 @@ const fn file(
     Mutation { name, applies_to, change: Change::File(change) }
 }
 
-pub const MUTATIONS: [Mutation; 9] = [
+pub const MUTATIONS: [Mutation; 12] = [
     file("one bit of a row in its page", "a table with rows", bit_of_row),
     file("one bit of an index entry in its page", "an index with entries", bit_of_index),
     file("an index entry missing", "an index over a table with rows", entry_missing),
@@ -37,6 +37,13 @@ pub const MUTATIONS: [Mutation; 9] = [
             page[3..5].copy_from_slice(&cells.saturating_sub(1).to_be_bytes());
         })
     }),
+    file("the child of an inner page", "a tree of several pages", |bench| link(bench, "internal", RIGHT_MOST_CHILD)),
+    file("the chain of an overflowing value", "a value longer than a page", |bench| link(bench, "overflow", NEXT)),
+    file("the list of free pages", "a file", |bench| {
+        let bit = bench.random.below(64);
+        flip_bit(bench, FREE_PAGES + bit / 8, bit % 8)?;
+        Ok(changed("the file's header", "one bit of the list of free pages"))
+    }),
     file("the last page cut off", "a file", cut_off),
     file("the file's first bytes", "a file", |bench| {
         let file = writable(bench)?;
@@ -45,6 +52,13 @@ pub const MUTATIONS: [Mutation; 9] = [
         Ok(changed("the file's header", "another format"))
     }),
 ];
+
+/// Where an inner page has its right-most child.
+const RIGHT_MOST_CHILD: u64 = 8;
+/// Where a page of an overflowing value has the next.
+const NEXT: u64 = 0;
+/// Where the header has the first free page and their number.
+const FREE_PAGES: u64 = 32;
 
 /// A failure of the file system in the clothes of the database.
 pub(super) fn io_error(error: io::Error) -> rusqlite::Error {
@@ -235,6 +249,27 @@ fn overwritten(
         return Ok(changed(format!("table `{}`, page at byte {}", table.target, page.start), what));
     }
     Ok(None)
+}
+
+/// Flips a bit of the number of a page that a page of some kind leads to.
+fn link(bench: &mut Bench<'_>, kind: &str, within: u64) -> rusqlite::Result<Option<Applied>> {
+    // The first page begins behind the file's header.
+    let sql = "SELECT pgoffset, name FROM dbstat WHERE pagetype = ?1 AND pageno > 1 ORDER BY pageno";
+    let mut statement = bench.connection.prepare(sql)?;
+    let pages = statement.query_map([kind], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
+    let pages: Vec<(u64, String)> = pages.collect::<rusqlite::Result<_>>()?;
+    drop(statement);
+    let Some((start, name)) = bench.shuffled(pages).into_iter().next() else { return Ok(None) };
+    let bit = bench.random.below(32);
+    flip_bit(bench, start + within + bit / 8, bit % 8)?;
+    Ok(changed(format!("`{name}`, {kind} page at byte {start}"), "one bit of the page that follows"))
+}
+
+fn flip_bit(bench: &Bench<'_>, place: u64, bit: u64) -> rusqlite::Result<()> {
+    let file = writable(bench)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, place).map_err(io_error)?;
+    file.write_all_at(&[byte[0] ^ (1 << bit)], place).map_err(io_error)
 }
 
 fn page_of_another(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
