@@ -456,6 +456,33 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_of_the_proof_alone_is_told_and_sqlite_decides_where_nothing_was_proven() {
+        let (_directory, path) = database("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (1)");
+        let connection = open(&path, &running()).unwrap();
+        let judged = |verdict: &Verdict| judge(&connection, &"a file", verdict, false, 1).unwrap().1;
+        let wrong = Verdict::Wrong(vec!["index `i` is wrong".into(), "index `j` is wrong".into()]);
+        let found = judged(&wrong);
+        assert_eq!((found.total, found.messages), (2, vec!["index `i` is wrong".to_owned()]));
+        assert!(judged(&Verdict::Unproven).is_sound());
+    }
+
+    #[test]
+    fn sqlite_is_asked_twice_where_its_opinion_is_wanted_besides() {
+        let (_directory, path) =
+            database("CREATE TABLE t(a REFERENCES t(a)); CREATE UNIQUE INDEX i ON t(a); INSERT INTO t VALUES (1)");
+        let broken = Connection::open(&path).unwrap();
+        broken.execute_batch("PRAGMA foreign_keys=OFF; DROP INDEX i; CREATE UNIQUE INDEX i ON t(a) WHERE 0; PRAGMA writable_schema=ON;
+                              UPDATE sqlite_schema SET sql = replace(sql, ' WHERE 0', '') WHERE name = 'i'").unwrap();
+        drop(broken);
+        let connection = open(&path, &running()).unwrap();
+        let sound = Verdict::Sound { unproven_references: Default::default() };
+        let (keys, found) = judge(&connection, &"a file", &sound, false, 9).unwrap();
+        assert!(keys.is_sound() && found.is_sound(), "what was proven is believed");
+        let (keys, found) = judge(&connection, &"a file", &sound, true, 9).unwrap();
+        assert!(!keys.is_sound() && !found.is_sound(), "{keys:?} {found:?}");
+    }
+
+    #[test]
     fn orphans_are_told_with_their_key_and_counted() {
         let (_directory, path) = database(
             "CREATE TABLE p(x, y, PRIMARY KEY(x, y));

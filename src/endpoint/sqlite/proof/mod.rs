@@ -113,18 +113,14 @@ impl Proof {
 
     /// What of each row of a table has to be handed over, as SQL; `None` where nothing has.
     pub fn selected(&self, table: &str) -> Option<&[String]> {
-        let table = &self.shape.tables[self.place(table)?];
+        let table = &self.shape.tables[self.shape.place(table)?];
         (!table.selected.is_empty()).then_some(&table.selected)
     }
 
     /// Looks at rows of a table; `None` as with [`Proof::selected`].
     pub fn watch(&self, table: &str) -> Option<Watch<'_>> {
         self.selected(table)?;
-        Some(Watch::new(self, self.place(table)?))
-    }
-
-    fn place(&self, table: &str) -> Option<usize> {
-        self.shape.tables.iter().position(|known| known.name.eq_ignore_ascii_case(table))
+        Some(Watch::new(self, self.shape.place(table)?))
     }
 
     /// The work that remains where the rows of `read_elsewhere` are handed over by somebody else; the longest first.
@@ -132,14 +128,14 @@ impl Proof {
     /// # Errors
     /// When the file cannot be read.
     pub fn jobs(&self, connection: &Connection, read_elsewhere: &[&str]) -> Result<Vec<Job>> {
+        let elsewhere: BTreeSet<_> = read_elsewhere.iter().map(|name| self.shape.place(name)).collect();
         let mut jobs = vec![Work::QuickCheck];
         jobs.extend(self.shape.virtual_tables.iter().cloned().map(Work::Virtual));
         for (place, table) in self.shape.tables.iter().enumerate() {
             jobs.extend((0..table.indexes.len()).map(|index| Work::Tree(place, index)));
         }
         for (place, table) in self.shape.tables.iter().enumerate() {
-            let is_elsewhere = read_elsewhere.iter().any(|name| name.eq_ignore_ascii_case(&table.name));
-            if !is_elsewhere && !table.selected.is_empty() {
+            if !elsewhere.contains(&Some(place)) && !table.selected.is_empty() {
                 jobs.extend(pieces(connection, table)?.into_iter().map(|piece| Work::Rows(place, piece)));
             }
         }

@@ -60,9 +60,11 @@ pub(super) fn read(connection: &Connection, shape: &mut Shape) -> rusqlite::Resu
         // SQLite itself says whether each key fits one of its parent; what it says otherwise, it is to say again.
         let check = format!("PRAGMA main.foreign_key_check({})", quote(&name));
         let usable = connection.prepare(&check).is_ok() && found.keys.len() + 2 * listed.len() <= SETS_MAX;
-        let understood: Option<Vec<_>> =
-            listed.iter().map(|key| lead(connection, shape, child, key).transpose()).collect();
-        let Some(understood) = understood.filter(|_| usable) else {
+        let understood: Option<Vec<_>> = match usable {
+            true => listed.iter().map(|key| lead(connection, shape, child, key).transpose()).collect(),
+            false => None,
+        };
+        let Some(understood) = understood else {
             found.left.insert(name);
             continue;
         };
@@ -107,9 +109,7 @@ struct Lead {
 }
 
 fn lead(connection: &Connection, shape: &Shape, child: usize, key: &Listed) -> rusqlite::Result<Option<Lead>> {
-    let Some(parent) = shape.tables.iter().position(|table| table.name.eq_ignore_ascii_case(&key.parent)) else {
-        return Ok(None);
-    };
+    let Some(parent) = shape.place(&key.parent) else { return Ok(None) };
     let (child, table) = (&shape.tables[child], &shape.tables[parent]);
     let wanted: Option<Vec<String>> = match key.columns.iter().all(|(_, to)| to.is_none()) {
         true => Some(table.key.clone()),

@@ -71,6 +71,15 @@ pub(super) struct OwnKey {
 pub(super) struct Shape {
     pub(super) tables: Vec<Table>,
     pub(super) virtual_tables: Vec<String>,
+    /// The place of each table, by its name in lower case.
+    places: HashMap<String, usize>,
+}
+
+impl Shape {
+    /// The place of a table.
+    pub(super) fn place(&self, table: &str) -> Option<usize> {
+        self.places.get(&table.to_ascii_lowercase()).copied()
+    }
 }
 
 impl Table {
@@ -127,7 +136,10 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Shape>> {
     let mut reader = Reader::new(connection)?;
     for (name, sql) in tables {
         match reader.table(name, &sql, &indexes)? {
-            Some(table) => shape.tables.push(table),
+            Some(table) => {
+                shape.places.insert(table.name.to_ascii_lowercase(), shape.tables.len());
+                shape.tables.push(table);
+            }
             None => return Ok(None),
         }
     }
