@@ -40,26 +40,30 @@ const SCHEMES: [&str; 14] = [
 const SECRET_WORDS: [&str; 8] =
     ["password", "passwd", "sslpassword", "pwd", "passfile", "sslkey", "sslcert", "options"];
 
-/// A URL cut as RFC 3986 cuts it.
+/// A URL cut as libpq cuts it: `#` is a sign like others, and what stands before an `@` ahead of the first slash is user and
+/// password, whatever else is in it.
 pub(crate) struct Parts<'t> {
     scheme: &'t str,
+    /// The scheme and everything up to the path, as it stands.
+    pub(crate) origin: &'t str,
     pub(crate) user: Option<&'t str>,
     pub(crate) password: Option<&'t str>,
     pub(crate) host: &'t str,
     pub(crate) port: Option<&'t str>,
     pub(crate) path: &'t str,
     pub(crate) query: Option<&'t str>,
-    fragment: Option<&'t str>,
 }
 
 impl<'t> Parts<'t> {
     pub(crate) fn of(text: &'t str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
-        let (rest, fragment) = rest.split_once('#').map_or((rest, None), |(rest, fragment)| (rest, Some(fragment)));
+        let before_slash = rest.split('/').next().unwrap_or(rest);
+        let before_query = before_slash.split('?').next().unwrap_or(before_slash);
+        let at = before_query.rfind('@').or_else(|| before_slash.rfind('@'));
+        let (user_information, rest) = at.map_or((None, rest), |at| (Some(&rest[..at]), &rest[at + 1..]));
         let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        let (user_information, place) =
-            authority.rsplit_once('@').map_or((None, authority), |(user, place)| (Some(user), place));
+        let (place, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let origin = &text[..text.len() - path.len() - query.map_or(0, |query| query.len() + 1)];
         let (user, password) = match user_information.map(|user| user.split_once(':').ok_or(user)) {
             Some(Ok((user, password))) => (Some(user), Some(password)),
             Some(Err(user)) => (Some(user), None),
@@ -68,12 +72,12 @@ impl<'t> Parts<'t> {
         // Brackets hold the colons of an IPv6 address.
         let colon = place.rfind(':').filter(|colon| !place[*colon..].contains(']'));
         let (host, port) = colon.map_or((place, None), |colon| (&place[..colon], Some(&place[colon + 1..])));
-        Some(Parts { scheme, user, password, host, port, path, query, fragment })
+        Some(Parts { scheme, origin, user, password, host, port, path, query })
     }
 
     /// Whether an `@` behind the authority says that a password may have been cut in pieces.
     pub(crate) fn is_ambiguous(&self) -> bool {
-        [Some(self.path), self.query, self.fragment].into_iter().flatten().any(|part| part.contains('@'))
+        [Some(self.path), self.query].into_iter().flatten().any(|part| part.contains('@'))
     }
 
     fn path_is_harmless(&self) -> bool {
@@ -82,7 +86,7 @@ impl<'t> Parts<'t> {
 
     /// Everything that is not shown, as it stands there.
     fn hidden(&self) -> Vec<&'t str> {
-        let mut hidden: Vec<&str> = self.password.into_iter().chain(self.fragment).collect();
+        let mut hidden: Vec<&str> = self.password.into_iter().collect();
         hidden.extend(self.user.filter(|user| !is_name(user)));
         hidden.extend((!is_host(self.host)).then_some(self.host));
         hidden.extend(self.port.filter(|port| !is_port(port)));
@@ -139,9 +143,6 @@ pub fn url(text: &str) -> String {
             Some((key, _)) if is_word(key) => format!("{key}={HIDDEN}"),
             _ => HIDDEN.to_owned(),
         });
-    }
-    if parts.fragment.is_some() {
-        shown.push_str("#***");
     }
     shown
 }
@@ -380,7 +381,7 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
     let mut hidden: Vec<String> = Vec::new();
     let mut sends_words = false;
     for part in parts.iter().flat_map(Parts::hidden) {
-        hidden.extend([part.to_owned(), percent_decode(part), percent_decode(&part.replace('+', " "))]);
+        hidden.extend([part.to_owned(), percent_decode(part)]);
     }
     if let Some(parts) = &parts {
         let query = parts.query.unwrap_or_default();
@@ -524,7 +525,10 @@ mod tests {
             ("postgres://ann;password=secret@host/app", "postgres://***@host/app"),
             ("postgres://ann:se/cret@host/app", "postgres://***"),
             ("postgres://host/app?x=me@secret", "postgres://***"),
-            ("postgres://host/app;password=secret#secret", "postgres://host/***#***"),
+            ("postgres://host/app;password=secret#secret", "postgres://host/***"),
+            ("postgres://host/app?sslmode=disable#secret", "postgres://host/app?sslmode=***"),
+            ("postgres://ann:se#cret@host/app", "postgres://ann:***@host/app"),
+            ("postgres://ann:se?cret@host/app?sslmode=disable", "postgres://ann:***@host/app?sslmode=disable"),
             ("postgres://host:secret/app/secret", "postgres://host:***/***"),
             ("postgres://ho;secret/a?secret&secret=1&password=secret", "postgres://***/a?***&***&password=***"),
             ("postgres://h/a?options=-c%20x%3Dsecret&sslmode=secret", "postgres://h/a?options=***&***"),

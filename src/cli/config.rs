@@ -78,8 +78,13 @@ impl Route {
                 told.hint(error.way_out().unwrap_or("write `postgres://user@host/database`"))
             })?),
             (None, None) => {
-                let hint = set(from_project, "source.url", "name it after the project");
-                let hint = if is_named { hint } else { format!("{hint}, or DATABASE_URL") };
+                let hint = match from_project {
+                    Some(_) if is_named => set(from_project, "source.url", "name it after the project"),
+                    Some(_) => {
+                        format!("{}, or DATABASE_URL", set(from_project, "source.url", "name it after the project"))
+                    }
+                    None => "name it, as in `postgres://user@host/database`, or set DATABASE_URL".to_owned(),
+                };
                 return Err(Error::usage("read the arguments", "", "no source is given").hint(hint));
             }
         };
@@ -148,8 +153,13 @@ impl Route {
             return;
         }
         let mut excluded = typed.exclude_table.clone();
-        excluded.extend(self.project.iter().flat_map(|project| project.choices.tables.exclude.iter().cloned()));
-        for loss in plan.losses.iter_mut().filter(|loss| loss.kind == "table" && loss.reason == "excluded by name") {
+        for tables in self.project.iter().map(|project| &project.choices.tables) {
+            excluded.extend(tables.exclude.iter().chain(&tables.exclude_objects).cloned());
+        }
+        let is_chosen_from = |kind: &str| matches!(kind, "table" | "view");
+        for loss in
+            plan.losses.iter_mut().filter(|loss| is_chosen_from(&loss.kind) && loss.reason == "excluded by name")
+        {
             let (schema, name) = loss.object.split_once('.').unwrap_or(("", &loss.object));
             let name = QualifiedName { schema: schema.to_owned(), name: name.to_owned() };
             if !excluded.iter().any(|pattern| names_table(pattern, &name)) {
@@ -211,8 +221,9 @@ fn no_source(path: &Path) -> Error {
     }
     let refuse = |cause: &str| Error::usage("use source", quoted(path), cause);
     match path.exists() {
-        true => refuse("a SQLite file cannot be a source yet")
-            .hint("the source is a PostgreSQL database: `postgres://user@host/database`"),
+        true => refuse("a SQLite file cannot be a source yet").hint(
+            "the source is a PostgreSQL database: `postgres://user@host/database` before the file, or in DATABASE_URL",
+        ),
         false => refuse("it is no PostgreSQL database, and no folder of a project")
             .hint("the source is `postgres://user@host/database`, or a folder with a `project.toml` comes first"),
     }

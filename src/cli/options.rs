@@ -18,7 +18,7 @@ pub struct Endpoints {
     /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
     /// with a `project.toml`, and a SOURCE or a TARGET that override what it says. Where none of them names a source,
     /// the environment's DATABASE_URL does
-    #[arg(required = true, num_args = 1..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
+    #[arg(num_args = 0..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
     pub endpoints: Vec<OsString>,
 }
 
@@ -34,10 +34,10 @@ pub struct Target {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What is carried")]
 pub struct Choosing {
-    /// Carry only tables that match: `table`, `schema.table`, `*` for any characters; can be given more than once
+    /// Carry only tables and views that match: `table`, `schema.table`, `*` for any characters; can be given more than once
     #[arg(long, value_name = "PATTERN")]
     pub table: Vec<String>,
-    /// Leave out tables that match; can be given more than once
+    /// Leave out tables and views that match; can be given more than once
     #[arg(long, value_name = "PATTERN")]
     pub exclude_table: Vec<String>,
     /// Represent a type or a column by a rule: `numeric=decimal-text`, `orders.paid_at=iso8601`; can be given more

@@ -5,7 +5,9 @@
 
 use super::sqlite;
 use crate::error::{Error, Result};
-use crate::redact::{self, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case};
+use crate::redact::{
+    self, Parts, percent_decode, resembles_connection_words, resembles_url, strip_prefix_ignoring_case,
+};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -194,22 +196,16 @@ impl PostgresUrl {
     /// Whether the port, where one is given, is one. A password that was not percent-encoded can hide where the
     /// authority ends; then this is not asked.
     fn port_is_sound(&self) -> bool {
-        let rest = self.0.strip_prefix("postgres://").unwrap_or(&self.0);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        if rest.contains('@') && !authority.contains('@') {
+        let Some(parts) = Parts::of(&self.0) else { return true };
+        if parts.user.is_none() && parts.is_ambiguous() {
             return true;
         }
-        let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
-        // Brackets hold the colons of an IPv6 address.
-        let after = place.rsplit_once(']').map_or(place, |(_, after)| after);
-        after.rsplit_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
+        parts.port.is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok())
     }
 
     /// Whether a password stands in it.
     pub(crate) fn has_password(&self) -> bool {
-        let authority = self.0.strip_prefix("postgres://").and_then(|rest| rest.split(['/', '?', '#']).next());
-        let user = authority.and_then(|authority| authority.rsplit_once('@')).map_or("", |(user, _)| user);
-        user.contains(':') || self.parameter("password").is_some()
+        Parts::of(&self.0).is_some_and(|parts| parts.password.is_some()) || self.parameter("password").is_some()
     }
 
     /// The whole URL, its password included: for connecting, never for printing.
@@ -230,9 +226,8 @@ impl PostgresUrl {
 
     /// The value of the last query parameter of that name, percent-decoded.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
-        let (_, query) = self.0.split_once('?')?;
-        let query = query.split('#').next().unwrap_or(query);
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let parts = Parts::of(&self.0)?;
+        let pairs = parts.query?.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(key, _)| percent_decode(key) == name).map(|(_, value)| percent_decode(value)).next_back()
     }
 }
@@ -356,12 +351,13 @@ mod tests {
         assert_eq!(shown("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
         assert_eq!(shown("postgres://host/app?user=ann&password=secret"), "postgres://host/app?user=ann&password=***");
         assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
-        let refused = Endpoint::parse("postgres://ann:s?secret@host/app").unwrap_err();
+        let refused = Endpoint::parse("postgres://ann:s/?secret@host/app").unwrap_err();
         assert!(
             !format!("{refused:?}").contains("secret") && refused.way_out().unwrap().contains("`%3F`"),
             "{refused:?}"
         );
-        for password in ["secret", "se@secret", "s/secret", "s#secret", "s:secret", "s&secret", "s@/secret"] {
+        for password in ["secret", "se@secret", "s/secret", "s#secret", "s?secret", "s:secret", "s&secret", "s@/secret"]
+        {
             let text = format!("postgres://ann:{password}@host/app");
             assert!(!shown(&text).contains("secret"), "{text} is shown as {}", shown(&text));
             assert!(!format!("{:?}", Endpoint::parse(&text).unwrap()).contains("secret"));

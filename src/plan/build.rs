@@ -483,7 +483,6 @@ fn why_other_is_not_carried(kind: &str) -> &'static str {
         "exclusion constraint" => "SQLite has no exclusion constraints",
         "extension" => "belongs to the server; the values of its types are carried as text",
         "foreign table" => "its rows live in another server",
-        "sequence position" => "its key goes on after its greatest number",
         "large object" | "large objects" => "lives outside the tables; references to it are carried as numbers",
         "constraint of partitions" | "index of partitions" => {
             "not every partition has it, and the target has one table for all"

@@ -48,6 +48,9 @@ fn differences(sequence: &Sequence, type_max: i64) -> Vec<String> {
     let end = if sequence.increment > 0 { max } else { min };
     let mut told = Vec::new();
     match next(sequence) {
+        Next::Ended if sequence.last_value == Some(i64::MAX) => told.push(format!(
+            "has come to its end, {end}, and gives no more numbers, nor does the target: a new row needs a number that is given"
+        )),
         Next::Ended => {
             told.push(format!("has come to its end, {end}, and gives no more numbers; in the target the key goes on"))
         }
@@ -141,14 +144,16 @@ impl<'a> Builder<'a> {
         if self.is_given && sequence.last_value.is_some() {
             return Some(format!("the target schema counts on from the greatest number that is there ({stands})"));
         }
+        let goes_on = "in the target the key goes on after its greatest number";
         match sequence.increment {
             1 => None,
+            step @ 2.. if next(sequence) == Next::Unknown => {
+                Some(format!("SQLite counts by 1, the source by {step} ({stands}); {goes_on}"))
+            }
             0.. => {
                 Some(format!("SQLite counts by 1, the source by {} ({stands}, in the target too)", sequence.increment))
             }
-            step => Some(format!(
-                "SQLite counts upwards, the source by {step} ({stands}); in the target the key goes on after its greatest number"
-            )),
+            step => Some(format!("SQLite counts upwards, the source by {step} ({stands}); {goes_on}")),
         }
     }
 }

@@ -14,7 +14,8 @@
 use super::OPERATION;
 use crate::endpoint::{Endpoint, file_name};
 use crate::error::{Error, Result};
-use crate::redact::{percent_decode, strip_prefix_ignoring_case};
+use crate::quote::shell;
+use crate::redact::{Parts, percent_decode, strip_prefix_ignoring_case};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -150,7 +151,15 @@ impl Settings<'_> {
         match path.is_dir() {
             true => Ok(Some(path)),
             false if value.from_variable => Err(self.refused(&value.place, "it names no folder that is there")),
-            false => Err(self.refused(&value.place, format!("there is no folder `{}`", path.display()))),
+            false => {
+                let hint = match key {
+                    "target.schema" => {
+                        format!("`whimbrel schema new NAME {}` makes it, with a first migration", shell(&path))
+                    }
+                    _ => "make it, or correct the path".to_owned(),
+                };
+                Err(self.refused(&value.place, format!("there is no folder `{}`", path.display())).hint(hint))
+            }
         }
     }
 
@@ -260,7 +269,8 @@ fn sqlite_path(text: &OsStr) -> Result<PathBuf> {
 fn without_pool(url: &str) -> String {
     const OF_POOLS: [&str; 5] =
         ["connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size"];
-    let Some((before, query)) = url.split_once('?') else { return url.to_owned() };
+    let Some(query) = Parts::of(url).and_then(|parts| parts.query) else { return url.to_owned() };
+    let before = &url[..url.len() - query.len() - 1];
     let is_kept = |pair: &&str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         !(OF_POOLS.contains(&name) || (name == "schema" && percent_decode(value) == "public"))
@@ -308,6 +318,7 @@ mod tests {
             ("postgres://ann@h/d", "postgres://ann@h/d"),
             ("postgres://ann@h/d?schema=public&connection_limit=5", "postgres://ann@h/d"),
             ("postgres://h/d?schema=public&sslmode=require&pgbouncer=true", "postgres://h/d?sslmode=require"),
+            ("postgres://ann:a?b&pgbouncer=1@h/d?pgbouncer=true", "postgres://ann:a?b&pgbouncer=1@h/d"),
             ("postgres://h/d?schema=app", "postgres://h/d?schema=app"),
         ] {
             assert_eq!(without_pool(url), kept);

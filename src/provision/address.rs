@@ -2,15 +2,12 @@
 //!
 //! No function here prints or returns a password other than to the caller that passed the URL.
 
+use crate::redact::Parts;
+
 /// The scheme and authority of a URL, its path without the slash, and its query without the question mark.
 fn split(url: &str) -> (&str, &str, &str) {
-    let (url, _fragment) = url.split_once('#').unwrap_or((url, ""));
-    let (before_query, query) = url.split_once('?').unwrap_or((url, ""));
-    let authority_start = before_query.find("://").map_or(0, |at| at + 3);
-    match before_query[authority_start..].find('/') {
-        Some(at) => (&before_query[..authority_start + at], &before_query[authority_start + at + 1..], query),
-        None => (before_query, "", query),
-    }
+    let Some(parts) = Parts::of(url) else { return (url, "", "") };
+    (parts.origin, parts.path.strip_prefix('/').unwrap_or(parts.path), parts.query.unwrap_or_default())
 }
 
 fn join(authority: &str, database: &str, query: &[&str]) -> String {
@@ -123,6 +120,7 @@ mod tests {
         let cases = [
             ("postgres://u:p@h:5432/a?sslmode=require", "postgres://u:p@h:5432/b?sslmode=require"),
             ("postgres://h", "postgres://h/b"),
+            ("postgres://u:p#?p@h:5432/a#c?sslmode=require", "postgres://u:p#?p@h:5432/b?sslmode=require"),
             ("postgresql://u@h/?dbname=a&port=1", "postgresql://u@h/b?port=1"),
             ("postgres:///a?host=/var/run/postgresql", "postgres:///b?host=/var/run/postgresql"),
         ];

@@ -96,10 +96,18 @@ pub(crate) fn mistake(url: &str) -> Option<(String, String)> {
     if let Some(mistake) = several(parts.host).filter(|_| !parts.is_ambiguous()) {
         return Some(mistake);
     }
-    let decoded = |text: &str| percent_decode(&text.replace('+', " "));
+    let decoded = percent_decode(url);
+    if decoded.contains('\0') {
+        let cause = "it has the sign `%00`, and no name and no password holds it".to_owned();
+        return Some((cause, "leave it out".to_owned()));
+    }
+    if decoded.contains(char::REPLACEMENT_CHARACTER) && !url.contains(char::REPLACEMENT_CHARACTER) {
+        let cause = "its percent-encoded signs are no UTF-8".to_owned();
+        return Some((cause, "`%C3%A4` is an `ä`".to_owned()));
+    }
     for (place, pair) in parts.query?.split('&').enumerate().filter(|(_, pair)| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (key, value) = (decoded(key), decoded(value));
+        let (key, value) = (percent_decode(key), percent_decode(value));
         if !is_understood(&key) {
             return Some(match (parts.is_ambiguous(), resembles_a_name(&key)) {
                 (true, _) => (
@@ -183,8 +191,13 @@ mod tests {
             let (cause, _) = mistake(&format!("postgres://ann@{several}")).unwrap();
             assert_eq!(cause, "it names several hosts, and only one can be read from", "{several}");
         }
-        let (cause, hint) = mistake("postgres://ann:a?hush@host/app").unwrap();
-        assert!(!cause.contains("hush") && hint.contains("`%3F`"), "{cause} {hint}");
+        let (cause, hint) = mistake("postgres://ann:a/?hush@host/app").unwrap();
+        assert!(!cause.contains("hush") && hint.contains("`%2F`"), "{cause} {hint}");
+        assert_eq!(mistake("postgres://ann:a?hu#sh@host/app#x"), None, "as libpq reads it");
+        for (url, told) in [("postgres://h/own%00x", "`%00`"), ("postgres://a%FF@h/d", "no UTF-8")] {
+            let (cause, _) = mistake(url).unwrap();
+            assert!(cause.contains(told), "{cause}");
+        }
         let (_, hint) = mistake("postgres://host/app?sslmod=require").unwrap();
         assert!(hint.contains("`sslmode`") && hint.contains("`options[NAME]`"), "{hint}");
         let (_, hint) = mistake("postgres://host/app?sslmode=on").unwrap();

@@ -100,7 +100,7 @@ impl Runner {
             }
             let migrations = runner.migrations.up_to(version);
             let dialect = runner.database.dialect();
-            let expected = runner.database.objects_from_nothing(&migrations)?;
+            let expected = runner.database.objects_from_nothing(&migrations)??;
             let found = runner.database.objects()?;
             let differences = compare(&expected, &found, dialect);
             let mut adoption = Adoption {
@@ -156,7 +156,8 @@ impl Runner {
                 return Err(refusal("the database has a history here already".to_owned()));
             }
             let Some(rows) = runner.database.sqlx_history()? else {
-                return Err(refusal("there is no such table".to_owned()));
+                return Err(refusal("there is no such table".to_owned())
+                    .hint("name the version whose objects the database has: `schema adopt … --version N`"));
             };
             let mut adopted: Vec<(Step, Foreign)> = Vec::new();
             for row in rows {

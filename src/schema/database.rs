@@ -165,8 +165,9 @@ pub(crate) trait Database: Send {
     /// Every object of the schema but the history.
     fn objects(&mut self) -> Result<Vec<Object>>;
 
-    /// The objects that the first `migrations` produce from nothing.
-    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>>;
+    /// The objects that the first `migrations` produce from nothing. The inner error is that of a migration that fails
+    /// there, the outer one that there was no place to make them in.
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Result<Vec<Object>>>;
 
     /// What the database itself finds wrong, one sentence each.
     fn integrity(&mut self) -> Result<Vec<String>>;

@@ -359,7 +359,12 @@ pub(crate) fn change(entry: &Entry, migration: &Migration) -> Option<String> {
         return Some(format!("`{}` changed after it was applied", migration.file));
     }
     if entry.down_checksum != migration.down_checksum {
-        return Some(format!("`{}` changed after it was applied", migration.down_file()));
+        let what = match (&entry.down_checksum, &migration.down_checksum) {
+            (None, Some(_)) => "is new: there was none when it was applied",
+            (Some(_), None) => "is gone: it was there when it was applied",
+            (Some(_), Some(_)) | (None, None) => "changed after it was applied",
+        };
+        return Some(format!("`{}` {what}", migration.down_file()));
     }
     (entry.name != migration.name).then(|| format!("it was called `{}` when it was applied", entry.name))
 }

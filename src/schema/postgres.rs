@@ -13,11 +13,11 @@ mod kept;
 mod leave_out;
 mod lock;
 mod record;
+mod scratch;
 #[cfg(feature = "scenarios")]
 mod source;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
@@ -37,7 +37,6 @@ use crate::endpoint::postgres::{
     Access, ChosenPath, Lookout, PIN, connect, connect_beside, connect_options, explain_connecting,
     explain_environment, leave,
 };
-use crate::quote::quote;
 use crate::redact::ESCAPES;
 use crate::{Error, Result};
 
@@ -287,89 +286,6 @@ impl Session {
         }))
     }
 
-    /// Builds the schema in a database of its own, reads it, and drops that database whatever happened.
-    async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Vec<Object>> {
-        let quiet = Options { dry_run: false, ..self.options.clone() };
-        if let Some(url) = self.options.scratch_url.clone() {
-            let (connect, url) = read_url("URL of the scratch database", &url)?;
-            let endpoint = url.to_string();
-            let guard = Arc::clone(&self.guard);
-            return Session::new(connect, url, endpoint, quiet, guard).build(steps).await;
-        }
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let object = format!("`{name}`");
-        self.drop_left_over().await?;
-        // The name of this connection says whose database it is, from before it is there until it is gone.
-        self.call_connection(&name).await?;
-        let (connection, _) = self.open().await?;
-        let create = format!("CREATE DATABASE {} TEMPLATE template0", quote(&name));
-        sqlx::raw_sql(AssertSqlSafe(create))
-            .execute(&mut *connection)
-            .await
-            .could_not("create scratch database", &object)
-            .map_err(|error| {
-                error.hint("name an empty database with `scratch_url`, or grant the right to create one")
-            })?;
-        let connect = self.connect.clone().database(&name);
-        let guard = Arc::clone(&self.guard);
-        let built = Session::new(connect, self.url.clone(), name.clone(), quiet, guard).build(steps).await;
-        let (connection, _) = self.open().await?;
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
-        let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;
-        let objects = built?;
-        dropped.could_not("drop scratch database", object)?;
-        self.call_connection(APPLICATION).await?;
-        Ok(objects)
-    }
-
-    /// Names the connection that works, for the server's list of connections.
-    async fn call_connection(&mut self, name: &str) -> Result<()> {
-        let object = self.object();
-        let (connection, _) = self.open().await?;
-        sqlx::query("SELECT pg_catalog.set_config('application_name', $1, false)")
-            .bind(name)
-            .execute(connection)
-            .await
-            .could_not("prepare", object)?;
-        Ok(())
-    }
-
-    /// Drops the databases of runs that died while they looked for drift: nobody is connected to them, and no
-    /// connection has their name.
-    async fn drop_left_over(&mut self) -> Result<()> {
-        let object = self.object();
-        let (connection, _) = self.open().await?;
-        let names: Vec<String> = sqlx::query_scalar(include_str!("postgres/left_over.sql"))
-            .fetch_all(&mut *connection)
-            .await
-            .could_not("look for scratch databases on", object)?;
-        for name in names {
-            let drop = format!("DROP DATABASE IF EXISTS {}", quote(&name));
-            // Another run may be dropping it as well, and nothing here depends on it.
-            let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *connection).await;
-        }
-        Ok(())
-    }
-
-    async fn build(mut self, steps: &[Step]) -> Result<Vec<Object>> {
-        let (connection, place) = self.open().await?;
-        let there = drift::postgres::objects(connection, &place).await?;
-        // A new database has the schema `public` and the extension `plpgsql`.
-        if let Some(object) = there.iter().find(|object| object.kind != "schema" && object.kind != "extension") {
-            let cause = format!("it is not empty: it has {} `{}`", object.kind, object.name);
-            return Err(Error::could_not("build schema in", self.object(), cause)
-                .hint("give `--scratch` a database made for this; the schema stays there, so drop it afterwards"));
-        }
-        for step in steps {
-            self.run(step, &mut |_| {}).await?;
-        }
-        let (connection, place) = self.open().await?;
-        let objects = drift::postgres::objects(connection, &place).await?;
-        self.close().await;
-        Ok(objects)
-    }
-
     async fn close(mut self) {
         for connection in [self.connection.take(), self.lock.take()].into_iter().flatten() {
             // A connection that does not close properly is closed by dropping it.
@@ -439,9 +355,12 @@ impl Database for Postgres {
         })
     }
 
-    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Result<Vec<Object>>> {
         let facts = Facts { history: &[], migrations, dialect: Dialect::Postgres, allow_out_of_order: true };
-        let steps = plan(Request::Up(To::Newest), &facts)?;
+        let steps = match plan(Request::Up(To::Newest), &facts) {
+            Ok(steps) => steps,
+            Err(error) => return Ok(Err(error)),
+        };
         self.bridge.talk(self.session.objects_from_nothing(&steps))
     }
 

@@ -199,11 +199,22 @@ impl Runner {
         };
         let status = status(self.database.endpoint(), &history, &self.migrations)?;
         let integrity = self.database.integrity()?;
-        let (drift, drift_unknown) = match self.drift(&history, &status) {
-            Ok(drift) => (drift, None),
-            Err(error) => (Vec::new(), Some(format!("drift could not be looked for: {error}"))),
+        let mut found = Findings {
+            status,
+            pending_allowed: self.options.allow_pending,
+            integrity,
+            drift: Vec::new(),
+            drift_unknown: None,
         };
-        Ok(Findings { status, pending_allowed: self.options.allow_pending, integrity, drift, drift_unknown })
+        let unknown = |error: &Error| Some(format!("drift could not be looked for: {error}"));
+        match self.drift(&history, &found.status) {
+            Ok(Ok(drift)) => found.drift = drift,
+            Ok(Err(error)) => found.drift_unknown = unknown(&error),
+            // Nothing is known to be wrong.
+            Err(error) if found.is_clean() => return Err(error),
+            Err(error) => found.drift_unknown = unknown(&error),
+        }
+        Ok(found)
     }
 
     /// A history that cannot be read may be the doing of a damaged file, and damage is a finding.
@@ -212,18 +223,22 @@ impl Runner {
         Some(Error::differs("validate", format!("`{}`", self.database.endpoint()), found.join("; ")))
     }
 
-    fn drift(&mut self, history: &[Entry], status: &Status) -> Result<Vec<Difference>> {
+    /// The inner error says that the migrations make no schema, which is a finding.
+    fn drift(&mut self, history: &[Entry], status: &Status) -> Result<Result<Vec<Difference>>> {
         if let Some(line) =
             status.migrations.iter().find(|line| matches!(line.state, State::Missing | State::Interrupted))
         {
             let cause = format!("migration `{}_{}` is {}", line.version, line.name, line.state.word());
-            return Err(Error::could_not("build schema from nothing", "", cause));
+            return Ok(Err(Error::could_not("build schema from nothing", "", cause)));
         }
         let versions: HashSet<i64> = history.iter().map(|entry| entry.version).collect();
         let applied = self.migrations.only(|version| versions.contains(&version));
-        let expected = self.database.objects_from_nothing(&applied)?;
+        let expected = match self.database.objects_from_nothing(&applied)? {
+            Ok(expected) => expected,
+            Err(error) => return Ok(Err(error)),
+        };
         let found = self.database.objects()?;
-        Ok(compare(&expected, &found, self.database.dialect()))
+        Ok(Ok(compare(&expected, &found, self.database.dialect())))
     }
 
     /// Accepts the files of an applied migration as they are now: records their checksums and the down script, and

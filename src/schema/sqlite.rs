@@ -322,18 +322,23 @@ impl Database for Sqlite {
         }
     }
 
-    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Vec<Object>> {
+    fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Result<Vec<Object>>> {
         let mut scratch =
             Sqlite::new(Path::new(MEMORY), Options { dry_run: false, check_integrity: false, ..self.options.clone() });
         scratch.connection = Some(Connection::open_in_memory().could_not("open database", MEMORY)?);
         let facts = Facts { history: &[], migrations, dialect: Dialect::Sqlite, allow_out_of_order: true };
-        let steps = plan(Request::Up(To::Newest), &facts)?;
+        let steps = match plan(Request::Up(To::Newest), &facts) {
+            Ok(steps) => steps,
+            Err(error) => return Ok(Err(error)),
+        };
         scratch.lock(&mut |_| {})?;
         for step in &steps {
-            scratch.run(step, &mut |_| {})?;
+            if let Err(error) = scratch.run(step, &mut |_| {}) {
+                return Ok(Err(error));
+            }
         }
         scratch.unlock()?;
-        scratch.objects()
+        scratch.objects().map(Ok)
     }
 
     fn integrity(&mut self) -> Result<Vec<String>> {

@@ -180,7 +180,7 @@ fn keep_numbers(loader: &Loader, plan: &Plan) -> Result<Vec<Caveat>> {
                 object: format!("{}.{column}", table.source),
                 text: match highest.checked_add(1) {
                     Some(own) => format!("the source's sequence gives {next} next, below the greatest key {highest}; the target goes on with {own}"),
-                    None => format!("the source's sequence gives {next} next; in the target the key is at its greatest number"),
+                    None => format!("the source's sequence gives {next} next; in the target the key is at its greatest number: a new row needs a number that is given"),
                 },
             });
         }

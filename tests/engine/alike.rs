@@ -277,6 +277,14 @@ INSERT INTO words VALUES ('x', 'Z', 'Z', 'Z', 'z', 'somebody', '{x}'), ('y', 'z'
 CREATE TABLE person (name citext PRIMARY KEY, nick citext); INSERT INTO person VALUES ('Ann', 'A');
 CREATE TABLE person_child (name citext REFERENCES person); INSERT INTO person_child VALUES ('ANN');
 CREATE UNIQUE INDEX nick ON person (nick) NULLS NOT DISTINCT;
+CREATE TABLE tag (name citext CONSTRAINT in_ascii CHECK (name IN ('a', 'B')), CONSTRAINT not_in CHECK (name NOT IN ('ä', 'b', 'B')),
+  CONSTRAINT above CHECK (name OPERATOR(public.~~) ANY ('{a%,b%}'::citext[])), CONSTRAINT from_array CHECK (name = ANY ('{a,B}')));
+INSERT INTO tag VALUES ('A');
+CREATE VIEW in_ascii AS SELECT name FROM tag WHERE name IN ('B', 'a'); CREATE VIEW umlaut AS SELECT name FROM person WHERE name = 'ä';
+CREATE VIEW in_umlaut AS SELECT name FROM person WHERE name IN ('ä', 'B'); CREATE VIEW nulled AS SELECT nullif(name, 'ä') AS name FROM person;
+CREATE VIEW cased AS SELECT CASE name WHEN 'ä' THEN 1 END AS one FROM person;
+CREATE VIEW not_umlaut AS SELECT name FROM person WHERE name IS DISTINCT FROM 'ä';
+CREATE VIEW in_rows AS SELECT name FROM person WHERE nick IN (SELECT name FROM tag); CREATE VIEW joined AS SELECT name FROM person JOIN tag USING (name);
 CREATE TABLE item (id int PRIMARY KEY, "ID" text); INSERT INTO item VALUES (1, 'x');
 CREATE VIEW w AS SELECT id, "ID" FROM item; CREATE VIEW "W" AS SELECT "ID", id FROM w; CREATE VIEW "Item" AS SELECT 1 AS one;
 "#;
@@ -300,6 +308,7 @@ fn keys_indexes_and_notes_say_what_is_so() {
         let loose = ('+', "takes different texts for equal");
         let language = ('+', "code point, not under");
         let citext = ('+', "ASCII");
+        let beyond = ('-', "it compares values beyond ASCII");
         for (object, fates) in [
             ("public.acct.acct_pkey", [loose; 3]),
             ("public.acct.login", [('+', "takes for equal are different"); 3]),
@@ -335,6 +344,18 @@ fn keys_indexes_and_notes_say_what_is_so() {
             ("public.person.person_pkey", [quiet, citext, citext]),
             ("nick on public.person", [quiet, citext, citext]),
             ("public.person_child.person_child_name_fkey", [quiet, ('-', "ASCII"), ('-', "ASCII")]),
+            ("public.tag.in_ascii", [quiet, citext, citext]),
+            ("public.tag.from_array", [quiet, citext, citext]),
+            ("public.tag.not_in", [quiet, beyond, beyond]),
+            ("public.tag.above", [('-', "the operator `OPERATOR(public.~~)`"); 3]),
+            ("public.in_ascii", [quiet, citext, citext]),
+            ("public.umlaut", [quiet, beyond, beyond]),
+            ("public.in_umlaut", [quiet, beyond, beyond]),
+            ("public.nulled", [quiet, beyond, beyond]),
+            ("public.cased", [quiet, beyond, beyond]),
+            ("public.not_umlaut", [quiet, beyond, beyond]),
+            ("public.in_rows", [('-', "a subquery by an operator of an extension"); 3]),
+            ("public.joined", [quiet, citext, citext]),
             ("public.w.ID", [('+', "named `ID_2`"); 3]),
             ("public.W", [('+', "named `W_2`"); 3]),
             ("public.Item", [('+', "named `Item_2`"); 3]),
@@ -364,6 +385,7 @@ fn keys_indexes_and_notes_say_what_is_so() {
         connection
             .execute_batch("INSERT INTO person VALUES ('x', 'a')")
             .expect_err("a nick that is there, in another case");
+        assert_eq!(rows_of(&connection, "SELECT name FROM in_ascii"), [[Some("A".to_owned())]]);
         assert_eq!(rows_of(&connection, "SELECT id, \"ID_2\" FROM w"), [[Some("1".to_owned()), Some("x".to_owned())]]);
         assert_eq!(
             rows_of(&connection, "SELECT \"ID\", \"id_2\" FROM \"W_2\""),

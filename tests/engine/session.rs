@@ -132,8 +132,9 @@ fn who_may_not_read_sees_the_catalog_and_is_told_which_table() {
         assert_eq!(names, ["closed.a", "public.hidden", "public.open", "public.secret"]);
         assert_eq!(catalog.tables[3].columns.len(), 2);
         assert_eq!(catalog.views.len(), 1);
-        let position = catalog.others.iter().find(|other| other.kind == "sequence position").unwrap();
-        assert_eq!(position.name, "closed.a_x_seq, which this role may not read");
+        let [sequence] = &catalog.sequences[..] else { panic!("{:?}", catalog.sequences) };
+        let position = (sequence.name.to_string(), sequence.last_value, sequence.first_value);
+        assert_eq!(position, ("closed.a_x_seq".to_owned(), None, None), "the role may not read it");
 
         assert_eq!(copy(&mut connect(), "public.open").unwrap().iter().sum::<usize>(), 21);
         let error = copy(&mut connect(), "public.secret").unwrap_err();

@@ -283,7 +283,10 @@ fn the_last_copy_of_a_first_target_stays() {
     let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
     let output = run(&["migrate", &url, &path, "--no-metadata", "--table", "pets"]);
     assert_eq!(code(&output), 0, "{}", self::told(&output));
-    assert!(stdout(&output).contains("table public.people: not chosen by `--table`"), "{}", stdout(&output));
+    for object in ["table public.people", "view public.owners"] {
+        let told = format!("{object}: not chosen by `--table`");
+        assert!(stdout(&output).contains(&told), "{}", stdout(&output));
+    }
     assert_eq!(code(&run(&["verify", &url, &path, "--table", "pets"])), 0);
     assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 1, "without its choices, a table is missing");
     let first = std::fs::read(&target).unwrap();
@@ -491,7 +494,44 @@ fn the_environment_leads_to_a_server_as_it_leads_psql() {
         assert_eq!(code(&with(words, "")), 2);
     }
     assert_eq!(code(&with(&["migrate", &target, &target], &url)), 2, "two files are no source and a target");
+    assert_eq!(code(&with(&["plan"], &url)), 0, "a plan needs no target");
+    for words in [&["verify", &target][..], &["plan"], &["migrate"]] {
+        let output = command(words).env_remove("DATABASE_URL").output().unwrap();
+        let said = told(&output);
+        assert!(code(&output) == 2 && said.contains("DATABASE_URL"), "{said}");
+    }
+    // Nobody is named: it is the operating system's user, whatever USER says, and not the `anonymous` of a library.
+    let place =
+        [("PGHOST", host), ("PGPORT", port), ("PGDATABASE", name), ("PGPASSWORD", password), ("USER", "somebody")];
+    let output = command(&["plan", "postgres://"]).envs(place).env_remove("PGUSER").output().unwrap();
+    // SAFETY: geteuid cannot fail.
+    let id = unsafe { libc::geteuid() }.to_string();
+    let own = String::from_utf8(Command::new("id").args(["-un", &id]).output().unwrap().stdout).unwrap();
+    let said = told(&output);
+    let is_asked_for = said.contains(&format!("\"{}\"", own.trim()));
+    assert!(code(&output) == 0 || is_asked_for && !said.contains("anonymous") && !said.contains("somebody"), "{said}");
     assert_eq!(code(&with(&["verify", &url, &target], "postgres://127.0.0.1:1/none")), 0, "what is typed counts");
+}
+
+#[test]
+fn the_database_is_the_one_that_psql_reads_whatever_its_name() {
+    let database = database();
+    let url = database.url();
+    let (before, query) = url.split_once('?').unwrap_or((&url, ""));
+    let other = format!("{}#x", database.name());
+    let make = format!("CREATE DATABASE \"{other}\"");
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut connection = PgConnection::connect(&url).await.expect("a connection");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut connection).await.expect("a database");
+    });
+    let output = run(&["plan", &format!("{before}#x?{query}")]);
+    let drop = format!("DROP DATABASE \"{other}\"");
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut connection = PgConnection::connect(&url).await.expect("a connection");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut connection).await.expect("it goes");
+    });
+    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert!(!stdout(&output).contains("people"), "the other database has no tables: {}", stdout(&output));
 }
 
 #[test]

@@ -274,6 +274,30 @@ fn a_failure_in_the_middle_keeps_what_was_committed_before() {
 }
 
 #[test]
+fn a_project_whose_folder_of_migrations_is_missing_is_told_how_to_make_it() {
+    let place = Place::three();
+    std::fs::remove_dir_all(place.path("app/target")).unwrap();
+    let (_, told) = place.run(2, &["new", "first", "app"]);
+    assert!(
+        told.contains("there is no folder `app/target`") && told.contains("`whimbrel schema new NAME app/target`"),
+        "{told}"
+    );
+    place.run(0, &["new", "first", "app/target"]);
+    place.run(0, &["new", "second", "app"]);
+}
+
+#[test]
+fn a_down_script_that_came_later_is_new_and_not_changed() {
+    let place = Place::new(&[("1_a.up.sql", "CREATE TABLE a(b TEXT);")]);
+    place.run(0, &["up", "app.db", "app"]);
+    place.migration("1_a.down.sql", "-- whimbrel: lossy\nDROP TABLE a;");
+    let problems = place.problems("app.db");
+    assert!(problems[0].contains("`1_a.down.sql` is new: there was none when it was applied"), "{problems:?}");
+    place.run(0, &["repair", "1", "app.db", "app"]);
+    place.run(0, &["validate", "app.db", "app"]);
+}
+
+#[test]
 fn database_and_folder_come_in_either_order() {
     for words in [["app.db", "app/target"], ["app/target", "app.db"], ["app.db", "app"], ["app", "app.db"]] {
         let place = Place::three();

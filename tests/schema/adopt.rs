@@ -177,9 +177,18 @@ fn a_database_of_postgres_is_taken_over_in_the_same_way() {
     let scratch = Postgres::new();
     postgres.execute("DROP TABLE schema_migrations");
     let options = Options { scratch_url: Some(scratch.url.clone()), ..Options::default() };
-    let adoption = Runner::open_with(&postgres.url, project.migrations(), options).unwrap().adopt(2, false).unwrap();
-    assert_eq!(adoption.versions, [1, 2]);
-    assert_eq!(scratch.number("SELECT count(*) FROM a"), 1, "it was built there");
+    let with_scratch = || Runner::open_with(&postgres.url, project.migrations(), options.clone()).unwrap();
+    assert_eq!(with_scratch().adopt(2, false).unwrap().versions, [1, 2]);
+    assert!(with_scratch().validate().unwrap().is_clean(), "it is empty again");
+    // What is left of a database's own is another matter: nothing is built in one that is not empty, and nothing is dropped.
+    scratch.execute("CREATE TABLE mine(id int)");
+    let error = with_scratch().validate().unwrap_err();
+    assert!(
+        error.cause() == "it is not empty: it has table `public.mine`" && error.kind() == Kind::CouldNotRun,
+        "{error}"
+    );
+    assert!(error.way_out().unwrap().contains("`createdb`"));
+    assert_eq!(scratch.number("SELECT count(*) FROM mine"), 0);
 }
 
 /// Whatever sets one schema of PostgreSQL apart from another is seen, each change by itself.

@@ -333,6 +333,16 @@ fn a_history_of_sqlx_on_postgres_is_adopted_too() {
 }
 
 #[test]
+fn a_file_without_a_history_of_sqlx_is_adopted_by_version() {
+    let project = several();
+    let error = project.runner().adopt_sqlx().unwrap_err();
+    assert!(
+        error.cause().contains("there is no such table")
+            && error.way_out().unwrap().contains("`schema adopt … --version N`")
+    );
+}
+
+#[test]
 fn a_history_of_sqlx_whose_files_changed_is_not_adopted() {
     let project = several();
     sqlx_up(&project).unwrap();

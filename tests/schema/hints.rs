@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use whimbrel::error::Kind;
 use whimbrel::schema::{Migrations, Options, Runner, To};
 
 use crate::support::runner::{Postgres, Project};
@@ -137,12 +138,22 @@ fn a_role_is_made_first_and_a_right_is_granted() {
     let third = Runner::open_with(&url, not_owner.migrations(), options.clone()).unwrap().up(To::Newest).unwrap_err();
     database_2.execute(&format!("ALTER TABLE owned OWNER TO {role}"));
     let fourth = Runner::open_with(&url, not_owner.migrations(), options).unwrap().up(To::Newest);
+    let validated = refused.runner_for(&url).validate();
+    let scratch = Options {
+        scratch_url: Some(format!("{}_none", database.url.split('?').next().unwrap())),
+        ..Options::default()
+    };
+    let nowhere = Runner::open_with(&database.url, project.migrations(), scratch).unwrap().validate();
     for database in [&database, &database_2] {
         database.execute(&format!("DROP OWNED BY {role}"));
     }
     database.execute(&format!("DROP ROLE {role}"));
     ran.unwrap();
     assert!(first.way_out().unwrap().contains("`GRANT CREATE ON SCHEMA … TO …`"), "{first}");
+    for (outcome, hint) in [(validated, "`--scratch URL`"), (nowhere, "check the database's name")] {
+        let error = outcome.unwrap_err();
+        assert!(error.kind() == Kind::CouldNotRun && error.way_out().unwrap().contains(hint), "{error:?}");
+    }
     second.unwrap();
     assert!(third.way_out().unwrap().contains("connect as the role that owns the object"), "{third}");
     fourth.unwrap();

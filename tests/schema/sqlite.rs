@@ -250,6 +250,10 @@ fn validate_fails_on_every_kind_of_history_problem() {
     let problem = |project: &Project| project.runner().validate().unwrap().problems().join("\n");
     project.write("2_b.up.sql", "CREATE TABLE b(c, d);");
     assert!(problem(&project).contains("migration `2_b` is changed: `2_b.up.sql` changed after it was applied"));
+    project.write("1_a.down.sql", "-- whimbrel: lossy\nDROP TABLE IF EXISTS a;");
+    assert!(problem(&project).contains("`1_a.down.sql` changed after it was applied"));
+    project.remove("1_a.down.sql");
+    assert!(problem(&project).contains("`1_a.down.sql` is gone: it was there when it was applied"));
     project.remove("2_b.up.sql");
     project.remove("2_b.down.sql");
     let missing = problem(&project);

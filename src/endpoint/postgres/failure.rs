@@ -84,7 +84,7 @@ fn explain_server(error: &dyn DatabaseError) -> (String, Option<&'static str>) {
         "28000" if message.contains("pg_hba.conf") => {
             Some("the server's pg_hba.conf does not let this user in from here; ask its administrator")
         }
-        "28000" => Some("check the user in the URL"),
+        "28000" => Some("check the user in the URL; where it names none, it is PGUSER, else who runs this program"),
         "3D000" => Some("check the database's name at the end of the URL; `psql -l` lists them"),
         "42501" if message.contains("row-level security") => {
             Some("a policy would hide rows: connect as the table's owner or as a role with BYPASSRLS")

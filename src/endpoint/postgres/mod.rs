@@ -13,6 +13,7 @@ mod introspect;
 mod lookout;
 mod not_text;
 mod own_digest;
+mod password_file;
 mod session;
 mod snapshot;
 mod source;

@@ -3,6 +3,7 @@
 //! Invariants: the same random numbers give the same rows; what is drawn for a row does not depend on how the rows
 //! before it were taken; a row that is handed out satisfies every key and every condition that is decided here.
 
+use super::LEAVE_OUT;
 use super::checks::{Condition, Verdict};
 use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
@@ -613,7 +614,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             format!("`{}`", plan.table.name),
             "its foreign key that closes a cycle finds no row to refer to",
         )
-        .hint("ask for more rows, or say `rows = 0` under `[generate.tables]` for a table of the cycle"))
+        .hint(format!("ask for more rows, or {LEAVE_OUT}")))
     }
 
     /// The hash of a row's values under a key; `None` where the key does not count for the row.

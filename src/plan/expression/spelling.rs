@@ -12,7 +12,14 @@ pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, sql: &str) -> Result<Pa
     Ok(Parser::new(dialect).with_tokens_with_locations(respelled(tokens)?))
 }
 
-/// `TRIM(BOTH FROM x)` is `btrim(x)`: the server prints the side even where nothing else stands before FROM.
+/// The function that `ANY (…)` and `ALL (…)` become behind an extension's operator. The server writes a function of such
+/// a name with its schema.
+pub(super) const ANY_OF: &str = "any of";
+pub(super) const ALL_OF: &str = "all of";
+
+/// `TRIM(BOTH FROM x)` is `btrim(x)`: the server prints the side even where nothing else stands before FROM. `ANY` and `ALL`
+/// behind `OPERATOR(public.=)`, as an IN over `citext` is printed, are made functions: the parser takes them behind plain
+/// operators only.
 fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refusal> {
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     let keyword = |at: usize| match tokens.get(at).map(|token| &token.token) {
@@ -21,6 +28,7 @@ fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refus
     };
     let mut respelled = Vec::with_capacity(tokens.len());
     let mut at = 0;
+    let mut after_operator = None;
     while let Some(token) = tokens.get(at) {
         let called = matches!(tokens.get(at + 1).map(|token| &token.token), Some(Token::LParen));
         let function = match (keyword(at), keyword(at + 2), keyword(at + 3)) {
@@ -34,6 +42,23 @@ fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refus
             }
             _ => None,
         };
+        if keyword(at) == Some(Keyword::OPERATOR) && called {
+            let length = tokens[at..].iter().position(|token| token.token == Token::RParen);
+            after_operator = length.map(|length| at + length + 1);
+        }
+        let quantifier = match keyword(at).filter(|_| after_operator == Some(at) && called) {
+            Some(Keyword::ANY) => Some(ANY_OF),
+            Some(Keyword::ALL) => Some(ALL_OF),
+            _ => None,
+        };
+        if let Some(name) = quantifier {
+            if matches!(keyword(at + 2), Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES)) {
+                return Err(Refusal::new("it compares with a subquery by an operator of an extension"));
+            }
+            respelled.push(TokenWithSpan { token: Token::make_word(name, Some('"')), span: token.span });
+            at += 1;
+            continue;
+        }
         match function {
             Some(name) => {
                 respelled.push(TokenWithSpan { token: Token::make_word(name, None), span: token.span });

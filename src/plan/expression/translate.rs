@@ -1,9 +1,11 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
 use super::compare::row_fields;
+use super::functions::plain_arguments;
 use super::kind::{Collated, Constant, Kind, Term};
 use super::query::Frame;
 use super::scope::Scope;
+use super::spelling::{ALL_OF, ANY_OF};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, Expr, Ident, ObjectName, ObjectNamePart, TrimWhereField, UnaryOperator,
@@ -355,12 +357,19 @@ impl<'a> Translator<'a> {
             }
             Op::PGCustomBinaryOperator(parts) => {
                 // An extension's operator is written with its schema: `OPERATOR(public.=)`. Only citext's are known.
-                let known = parts.last().filter(|last| ["=", "<>", "<", "<=", ">", ">="].contains(&last.as_str()));
+                let known = parts.last().and_then(|last| plain_comparison(last));
+                if let Some((items, any)) = elements_asked_for(right) {
+                    let is_citext = self.expression(left)?.kind == Kind::NocaseText;
+                    return match known.filter(|_| is_citext) {
+                        Some(plain) => self.quantified(left, &plain, items, any),
+                        None => Err(unknown_operator(&operator.to_string())),
+                    };
+                }
                 let left = self.expression(left)?;
                 let right = self.expression(right)?;
                 match known {
-                    Some(last) if left.kind == Kind::NocaseText || right.kind == Kind::NocaseText => {
-                        self.compare(left, last, right)
+                    Some(plain) if left.kind == Kind::NocaseText || right.kind == Kind::NocaseText => {
+                        self.compare(left, &plain.to_string(), right)
                     }
                     _ => Err(unknown_operator(&operator.to_string())),
                 }
@@ -467,6 +476,26 @@ fn literal(value: &Value) -> Result<Term, Refusal> {
             Ok(Term::constant(render::text(&text.value), Kind::Unknown, Constant::Text(text.value.clone())))
         }
         other => Err(Refusal::new(format!("it holds the literal `{other}`, whose form is not known"))),
+    }
+}
+
+fn plain_comparison(operator: &str) -> Option<BinaryOperator> {
+    use BinaryOperator as Op;
+    let all = [Op::Eq, Op::NotEq, Op::Lt, Op::LtEq, Op::Gt, Op::GtEq];
+    all.into_iter().find(|known| known.to_string() == operator)
+}
+
+/// The array behind an extension's operator and `ANY` (true) or `ALL`, as `spelling` writes them.
+fn elements_asked_for(expression: &Expr) -> Option<(&Expr, bool)> {
+    let Expr::Function(function) = expression else { return None };
+    let any = match object_name(&function.name).ok()? {
+        (None, name) if name == ANY_OF => true,
+        (None, name) if name == ALL_OF => false,
+        _ => return None,
+    };
+    match plain_arguments(ANY_OF, &function.args).ok()?[..] {
+        [items] => Some((items, any)),
+        _ => None,
     }
 }
 

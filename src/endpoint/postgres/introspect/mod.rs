@@ -79,7 +79,7 @@ fn read(session: &mut Session) -> Result<Catalog> {
     let tables = tables::assemble(&relations, columns_of, constraints, indexes, &mut others);
     let views = views::assemble(&relations, view_columns);
     let positions = positions(session, &sequences)?;
-    let sequences = assemble_sequences(sequences, &positions, &mut others);
+    let sequences = assemble_sequences(sequences, &positions);
     others.extend(types.unused());
 
     let version = database.server_version.split_whitespace().next().unwrap_or_default();
@@ -147,11 +147,7 @@ fn positions(session: &mut Session, sequences: &[SequenceRow]) -> Result<HashMap
     Ok(positions)
 }
 
-fn assemble_sequences(
-    rows: Vec<SequenceRow>,
-    positions: &HashMap<usize, Position>,
-    others: &mut Vec<OtherObject>,
-) -> Vec<Sequence> {
+fn assemble_sequences(rows: Vec<SequenceRow>, positions: &HashMap<usize, Position>) -> Vec<Sequence> {
     let mut sequences = Vec::with_capacity(rows.len());
     for (place, row) in rows.into_iter().enumerate() {
         let name = QualifiedName::new(row.schema, row.name);
@@ -159,9 +155,6 @@ fn assemble_sequences(
         let position = positions.get(&place);
         let first_value = position.filter(|position| !position.is_called).map(|position| position.last_value);
         let used_since = position.filter(|position| position.is_called).map(|position| position.last_value);
-        if !row.readable {
-            others.push(other("sequence position", format!("{name}, which this role may not read"), None));
-        }
         let owned_by = match (row.owner_schema, row.owner_name, row.owner_column) {
             (Some(schema), Some(table), Some(column)) => Some((QualifiedName::new(schema, table), column)),
             _ => None,

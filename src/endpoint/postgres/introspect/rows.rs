@@ -166,7 +166,6 @@ pub(super) struct SequenceRow {
     pub(super) max_value: i64,
     pub(super) cache: i64,
     pub(super) cycle: bool,
-    pub(super) readable: bool,
     pub(super) selectable: bool,
     pub(super) last_value: Option<i64>,
     pub(super) owner_schema: Option<String>,

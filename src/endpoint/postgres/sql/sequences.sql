@@ -9,7 +9,6 @@ SELECT row_to_json(x)::text FROM (
            s.seqmax AS max_value,
            s.seqcache AS cache,
            s.seqcycle AS cycle,
-           p.readable,
            has_sequence_privilege(t.oid, 'SELECT') AS selectable,
            CASE WHEN p.readable THEN pg_sequence_last_value(s.seqrelid::regclass) END AS last_value,
            own.schema AS owner_schema,
