@@ -75,9 +75,11 @@ impl<'t> Parts<'t> {
         Some(Parts { scheme, origin, user, password, host, port, path, query })
     }
 
-    /// Whether an `@` behind the authority says that a password may have been cut in pieces.
+    /// Whether an `@` behind the authority, or a `?` before it, says that a password may have been cut in pieces: libpq takes
+    /// `h?password=a@b` for a user and the host `b`, and whoever wrote it may have meant something else.
     pub(crate) fn is_ambiguous(&self) -> bool {
         [Some(self.path), self.query].into_iter().flatten().any(|part| part.contains('@'))
+            || [self.user, self.password].into_iter().flatten().any(|part| part.contains('?'))
     }
 
     fn path_is_harmless(&self) -> bool {
@@ -526,9 +528,10 @@ mod tests {
             ("postgres://ann:se/cret@host/app", "postgres://***"),
             ("postgres://host/app?x=me@secret", "postgres://***"),
             ("postgres://host/app;password=secret#secret", "postgres://host/***"),
-            ("postgres://host/app?sslmode=disable#secret", "postgres://host/app?sslmode=***"),
+            ("postgres://host/app?sslmode=disable#secret", "postgres://host/app?***"),
             ("postgres://ann:se#cret@host/app", "postgres://ann:***@host/app"),
-            ("postgres://ann:se?cret@host/app?sslmode=disable", "postgres://ann:***@host/app?sslmode=disable"),
+            ("postgres://ann:se?cret@host/app?sslmode=disable", "postgres://***"),
+            ("postgres://host:1?password=me@secret", "postgres://***"),
             ("postgres://host:secret/app/secret", "postgres://host:***/***"),
             ("postgres://ho;secret/a?secret&secret=1&password=secret", "postgres://***/a?***&***&password=***"),
             ("postgres://h/a?options=-c%20x%3Dsecret&sslmode=secret", "postgres://h/a?options=***&***"),

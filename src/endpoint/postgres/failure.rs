@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_password_in_pieces_is_told_how_to_be_written() {
         for text in
-            ["postgres://ann:pa/hush@host/app", "postgres://ann:pa#hush@host/app", "postgres://ann:1/hush@host/app"]
+            ["postgres://ann:pa/hush@host/app", "postgres://ann:pa/#hush@host/app", "postgres://ann:1/hush@host/app"]
         {
             let url = PostgresUrl::parse(text).unwrap();
             let error = match super::super::connect_options(url.secret()) {
