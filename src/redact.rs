@@ -75,11 +75,11 @@ impl<'t> Parts<'t> {
         Some(Parts { scheme, origin, user, password, host, port, path, query })
     }
 
-    /// Whether an `@` behind the authority, or a `?` before it, says that a password may have been cut in pieces: libpq takes
-    /// `h?password=a@b` for a user and the host `b`, and whoever wrote it may have meant something else.
+    /// Whether an `@` behind the authority, or a `?` or `#` in front of its last one, says that a password may have been cut in
+    /// pieces: libpq takes `h?password=a@b` for a user and the host `b`, and whoever wrote it may have meant something else.
     pub(crate) fn is_ambiguous(&self) -> bool {
         [Some(self.path), self.query].into_iter().flatten().any(|part| part.contains('@'))
-            || [self.user, self.password].into_iter().flatten().any(|part| part.contains('?'))
+            || [self.user, self.password].into_iter().flatten().any(|part| part.contains(['?', '#']))
     }
 
     fn path_is_harmless(&self) -> bool {
@@ -529,7 +529,7 @@ mod tests {
             ("postgres://host/app?x=me@secret", "postgres://***"),
             ("postgres://host/app;password=secret#secret", "postgres://host/***"),
             ("postgres://host/app?sslmode=disable#secret", "postgres://host/app?***"),
-            ("postgres://ann:se#cret@host/app", "postgres://ann:***@host/app"),
+            ("postgres://ann:se#cret@host/app", "postgres://***"),
             ("postgres://ann:se?cret@host/app?sslmode=disable", "postgres://***"),
             ("postgres://host:1?password=me@secret", "postgres://***"),
             ("postgres://host:secret/app/secret", "postgres://host:***/***"),
