@@ -180,8 +180,8 @@ impl Builder<'_> {
             }
         }
 
-        // What the target computes, and what nobody writes, needs none.
-        if generated.is_none() && !matches!(table.kind, TableKind::MaterializedView { .. }) {
+        // What nobody writes needs none; what the target computes can be past its type, where PostgreSQL refuses the row.
+        if !matches!(table.kind, TableKind::MaterializedView { .. }) {
             let guard =
                 |condition| Piece { sql: format!("CHECK ({condition})"), kind: ddl::GUARD, origin: String::new() };
             checks.extend(guards::conditions(plan).into_iter().map(guard));

@@ -7,8 +7,8 @@ use super::expression;
 use super::forms::TableScope;
 use super::names::{quote, quote_all};
 use super::numbers;
-use super::{Caveat, ColumnPlan, IndexPlan, TablePlan};
-use crate::catalog::{Check, Deferrable, ForeignKey, Identity, Key, QualifiedName, Table};
+use super::{Caveat, ColumnPlan, IndexPlan, Loss, TablePlan};
+use crate::catalog::{Action, Check, DataType, Deferrable, ForeignKey, Identity, Key, QualifiedName, Shape, Table};
 use crate::fault::{self, Fault};
 use crate::types::Rule;
 
@@ -184,13 +184,31 @@ impl Builder<'_> {
             }
             let origin = format!("{}.{}", table.name, key.name);
             match self.foreign_key(table, key) {
-                Ok((sql, caveats)) => {
+                Ok((sql, mut caveats)) => {
+                    caveats.extend(self.lacking_defaults(table, key));
                     self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
                     ddl.constraints.push(Piece { sql, kind: "foreign key", origin });
                 }
                 Err(reason) => self.lose("foreign key", &origin, &reason),
             }
         }
+    }
+
+    /// What SET DEFAULT does otherwise, because the default of a column is not carried.
+    fn lacking_defaults(&self, table: &Table, key: &ForeignKey) -> Option<String> {
+        let action = [(key.on_delete, "DELETE"), (key.on_update, "UPDATE")]
+            .into_iter()
+            .find(|(action, _)| *action == Action::SetDefault)?
+            .1;
+        let is_lacking = |column: &&String| {
+            let object = format!("{}.{column}", table.name);
+            let of_it = |loss: &&Loss| matches!(loss.kind.as_str(), "default" | "identity") && loss.object == object;
+            self.losses.iter().any(|loss| of_it(&loss))
+        };
+        let lacking: Vec<_> = key.columns.iter().filter(is_lacking).map(|column| format!("`{column}`")).collect();
+        (!lacking.is_empty()).then(|| {
+            format!("ON {action} SET DEFAULT sets NULL: the default of {} is not carried", lacking.join(" and "))
+        })
     }
 
     fn foreign_key(&self, table: &Table, key: &ForeignKey) -> Result<(String, Vec<String>), String> {
@@ -289,24 +307,57 @@ impl Builder<'_> {
 fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
     let numeric = |rule: Rule| matches!(rule, Rule::Integer | Rule::DecimalInteger | Rule::Real | Rule::DecimalReal);
     let same = from.rule == to.rule || (numeric(from.rule) && numeric(to.rule));
+    if !same {
+        return Err(format!(
+            "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
+            from.source,
+            from.rule.name(),
+            to.source,
+            to.rule.name()
+        ));
+    }
     // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
     let same_text = from.rule != Rule::DecimalText || from.type_name == to.type_name && from.type_name.contains('(');
-    if same && same_text {
-        return Ok(());
-    }
-    if same {
+    if !same_text {
         return Err(format!(
             "equal values of `{}` can have different texts, and `{}` is compared as text",
             from.type_name, from.source
         ));
     }
-    Err(format!(
-        "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
-        from.source,
-        from.rule.name(),
-        to.source,
-        to.rule.name()
-    ))
+    if is_converted(from, to) {
+        return Err(format!(
+            "`{}` is of the type `{}` and `{}` of the type `{}`, between which PostgreSQL converts to compare them",
+            from.source, from.type_name, to.source, to.type_name
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a value of the first column becomes another one in the target, by what PostgreSQL makes of it to compare it with
+/// the second.
+fn is_converted(from: &ColumnPlan, to: &ColumnPlan) -> bool {
+    let base = |plan: &ColumnPlan| DataType::new(plan.type_name.clone(), plan.shape.clone()).base().clone();
+    let (from_type, to_type) = (base(from), base(to));
+    match (&from_type.shape, &to_type.shape) {
+        (Shape::Char { .. }, Shape::Char { .. }) => false,
+        // It loses the blanks at its end. Of a `char(n)`, the target has none, as beside a text the source.
+        (_, Shape::Char { .. }) => true,
+        (Shape::Date, Shape::Date)
+        | (Shape::Timestamp { .. }, Shape::Timestamp { .. })
+        | (Shape::TimestampTz { .. }, Shape::TimestampTz { .. })
+        | (Shape::Oid, Shape::Oid) => false,
+        (Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. }, _) | (_, Shape::Oid) => true,
+        // `inet` and `cidr` write one address differently.
+        _ if from.rule == Rule::ServerText => {
+            // Without a length or precision, which may stand in the middle: `time(3) with time zone`.
+            let name = |data_type: &DataType| match data_type.name.split_once('(') {
+                Some((head, rest)) => format!("{head}{}", rest.split_once(')').unwrap_or_default().1),
+                None => data_type.name.clone(),
+            };
+            name(&from_type) != name(&to_type)
+        }
+        _ => false,
+    }
 }
 
 /// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value, which as an

@@ -81,7 +81,9 @@ fn drops_digits(shape: &Shape, rule: Rule) -> bool {
 /// A planned column as an expression sees it.
 pub fn form(column: &ColumnPlan, source: &Column, collations: &Collations) -> ColumnForm {
     let mut form = ColumnForm::new(column.target.clone(), stored(&column.shape, column.rule));
-    form.not_null = column.not_null;
+    if column.not_null {
+        form = form.not_null();
+    }
     form.exact = !drops_digits(&column.shape, column.rule);
     form.collated(collation_of(source, collations))
 }

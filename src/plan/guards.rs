@@ -47,11 +47,12 @@ pub(super) fn conditions(plan: &ColumnPlan) -> Vec<String> {
         (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, shape) => {
             conditions.extend(plan.rule.time_unit().map(|unit| epoch(column, unit, shape)));
         }
-        (Rule::Iso8601, Shape::Date) => conditions.push(iso8601(column, "", "")),
-        (Rule::Iso8601, Shape::Timestamp { .. }) => conditions.push(iso8601(column, " ", "")),
-        (Rule::Iso8601, Shape::TimestampTz { .. }) => conditions.push(iso8601(column, " ", "+00")),
-        (Rule::Iso8601T, Shape::Timestamp { .. }) => conditions.push(iso8601(column, "T", "")),
-        (Rule::Iso8601T, Shape::TimestampTz { .. }) => conditions.push(iso8601(column, "T", "Z")),
+        (Rule::Iso8601, Shape::Date) => conditions.push(date(column)),
+        (Rule::Iso8601, Shape::Timestamp { .. }) => conditions.push(moment(column, ' ', "")),
+        (Rule::Iso8601, Shape::TimestampTz { .. }) => conditions.push(moment(column, ' ', "+00")),
+        (Rule::Iso8601T, Shape::Timestamp { .. }) => conditions.push(moment(column, 'T', "")),
+        (Rule::Iso8601T, Shape::TimestampTz { .. }) => conditions.push(moment(column, 'T', "Z")),
+        (Rule::Real, Shape::Real) => conditions.push(single(column)),
         (Rule::JsonArray, _) => conditions.push(format!("json_type({column}) = 'array'")),
         (Rule::JsonObject, _) => conditions.push(format!("json_type({column}) = 'object'")),
         (Rule::ServerText, _) => conditions.extend(bits(column, &data_type.name)),
@@ -103,21 +104,77 @@ fn epoch(column: &str, unit: TimeUnit, shape: &Shape) -> String {
     }
 }
 
-/// A date, or a time behind it. In the years 1 to 9999 SQLite knows the days of a month; further ones have only their form.
-fn iso8601(column: &str, separator: &str, zone: &str) -> String {
-    let (day, clock, rest) = match separator {
-        "" => (column.to_owned(), String::new(), String::new()),
-        _ => {
-            let clock = format!("{separator}[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*{zone}");
-            let of_day =
-                format!(" AND substr({column}, 11) GLOB '{clock}' AND substr({column}, 20) NOT GLOB '*[^0-9.+Z]*'");
-            (format!("substr({column}, 1, 10)"), clock, of_day)
-        }
-    };
-    let year = "[0-9][0-9][0-9][0-9]";
+/// A date of the source's calendar, as it is written in the target. In the years 1 to 9999 SQLite knows the days of a month;
+/// others have those of the year that is as far from a multiple of 400. A modifier makes every version count on from a day
+/// that is none; without one, those before 3.46 let it pass.
+fn date(column: &str) -> String {
+    let near = format!("{} AND {column} >= '0001'", is_day(column));
+    let far = far_day(column, DATE_YEAR_MAX);
+    let before = format!("{column} GLOB '* BC' AND {}", day_before_christ(&format!("substr({column}, 1, 10)"), column));
+    format!("{near} OR {far} OR {before} AND length({column}) = 13 OR {}", infinite(column))
+}
+
+/// A time of the source's calendar, as it is written in the target: a date, and a clock behind it.
+fn moment(column: &str, separator: char, zone: &str) -> String {
+    let day = format!("substr({column}, 1, 10)");
+    let near = format!("{} AND {column} >= '0001'", is_day(&day));
+    let near = format!("{near} AND {}", clock(&format!("substr({column}, 11)"), separator, zone));
+    // The separator is the first of its kind, or no day stands before it.
+    let place = format!("instr({column}, '{separator}')");
+    let far = far_day(&format!("substr({column}, 1, {place} - 1)"), MOMENT_YEAR_MAX);
+    let far = format!("{far} AND {}", clock(&format!("substr({column}, {place})"), separator, zone));
+    let before = format!("{column} GLOB '* BC' AND {}", day_before_christ(&day, column));
+    let before =
+        format!("{before} AND {}", clock(&format!("substr({column}, 11, length({column}) - 13)"), separator, zone));
+    format!("{near} OR {far} OR {before} OR {}", infinite(column))
+}
+
+const DATE_YEAR_MAX: i32 = 5_874_897;
+const MOMENT_YEAR_MAX: i32 = 294_276;
+
+fn infinite(column: &str) -> String {
+    format!("{column} IN ('infinity', '-infinity')")
+}
+
+/// Whether a text is a day of the years 0 to 9999.
+fn is_day(text: &str) -> String {
+    format!("{text} IS date({text}, '+0 days')")
+}
+
+/// Whether a text is a day of a year beyond 9999.
+fn far_day(text: &str, last_year: i32) -> String {
+    let same = format!("(2000 + {text} % 400) || substr({text}, -6)");
     format!(
-        "{day} IS date({day}) AND {column} NOT GLOB '0000*'{rest} OR {column} GLOB '[1-9]{year}*-[01][0-9]-[0-3][0-9]{clock}' \
-         OR {column} GLOB '{year}*-[01][0-9]-[0-3][0-9]{clock} BC' OR {column} IN ('infinity', '-infinity')"
+        "{text} GLOB '[1-9][0-9][0-9][0-9][0-9]*' AND substr({text}, 1, length({text}) - 6) NOT GLOB '*[^0-9]*' \
+         AND CAST({text} AS INTEGER) <= {last_year} AND {}",
+        is_day(&same)
+    )
+}
+
+/// Whether a text is a day of a year before Christ; the first one is that of the column.
+fn day_before_christ(text: &str, column: &str) -> String {
+    let same = format!("(2400 + (1 - {text}) % 400) || substr({text}, 5)");
+    format!(
+        "{text} GLOB '[0-9][0-9][0-9][0-9]-*' AND {} AND {column} BETWEEN '0001' AND '4715' \
+         AND {column} NOT BETWEEN '4714' AND '4714-11-24'",
+        is_day(&same)
+    )
+}
+
+/// Whether a text is a time of the day as PostgreSQL writes it, after the separator and before the zone.
+fn clock(text: &str, separator: char, zone: &str) -> String {
+    let fraction = format!("substr({text}, 10, length({text}) - {})", 9 + zone.len());
+    format!(
+        "{text} GLOB '{separator}[0-2][0-9]:[0-5][0-9]:[0-5][0-9]*{zone}' AND {text} < '{separator}24' AND ({fraction} = '' \
+         OR {fraction} GLOB '.*[1-9]' AND rtrim({fraction}, '0123456789') = '.' AND length({fraction}) <= 7)"
+    )
+}
+
+/// A double that rounds to a `real`, which is neither infinite nor zero where the double is not. It is not rounded.
+fn single(column: &str) -> String {
+    format!(
+        "abs({column}) < 3.4028235677973366e38 AND ({column} = 0 OR abs({column}) > 7.006492321624085e-46) \
+         OR abs({column}) = 9e999"
     )
 }
 
@@ -176,6 +233,9 @@ fn told(plan: &ColumnPlan) -> Vec<Told> {
         (Rule::Text | Rule::NocaseText, Shape::VarChar { length: Some(_) } | Shape::Char { length: Some(_) }) => {
             tell("blanks beyond the length of {} are refused, where the source cuts them off", false);
         }
+        (Rule::Json, Shape::Jsonb) => {
+            tell("{} takes `\\u0000`, half a surrogate pair and numbers beyond `numeric`", false);
+        }
         (Rule::JsonArray, _) => tell("elements of {} are not checked", true),
         (Rule::JsonObject, _) => tell("fields of {} are not checked", true),
         (Rule::ServerText, Shape::Text | Shape::VarChar { .. } | Shape::Name | Shape::Char { .. }) => {}
@@ -192,5 +252,146 @@ fn some_of(names: &[String]) -> String {
     match names.split_at_checked(NAMED_MAX) {
         Some((named, more)) if !more.is_empty() => format!("{} and {} more", named.join(", "), more.len()),
         _ => names.join(", "),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::value::calendar::{date_text, timestamp_text};
+
+    /// Each guard of times with values that PostgreSQL writes, and with others that only look like them.
+    fn times() -> Vec<(String, Vec<String>, Vec<String>)> {
+        let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let mut days: Vec<i32> = vec![DATES.start, DATES.start + 1, DATES.end - 1, -730_120, -730_119, -730_118, 0];
+        days.extend((DATES.start..DATES.end).step_by(9_999_991));
+        // Every day from 5 BC to 5 AD, and of the years from 9999 to 10004.
+        days.extend((-732_000..-728_300).chain(2_921_500..2_924_000));
+        let days: Vec<String> = days.into_iter().map(date_text).chain(own(&["infinity", "-infinity"])).collect();
+        let wrong_days = own(&[
+            "2021-02-29",
+            "2021-02-30",
+            "2021-02-31",
+            "2021-04-31",
+            "2021-13-01",
+            "2021-00-01",
+            "2021-01-00",
+            "2021-01-32",
+            "1900-02-29",
+            "0000-01-01",
+            "2021-2-3",
+            "20210203",
+            "2021-02-03 ",
+            " 2021-02-03",
+            "2021-02-03 00:00:00",
+            "2459000.5",
+            "",
+            "BC",
+            "x",
+            "-2021-01-01",
+            "+12345-01-01",
+            "10000-19-39",
+            "10001-02-29",
+            "10000-02-30",
+            "99999abc-01-01",
+            "999999999999-01-01",
+            "5874898-01-01",
+            "012345-01-01",
+            "12345-1-1",
+            "12345-01-01 BC",
+            "0004-02-29 BC",
+            "0005-02-30 BC",
+            "0000-01-01 BC",
+            "4714-11-23 BC",
+            "4715-01-01 BC",
+            "0044-03-15BC",
+            "0044-03-15 AD",
+            "0044-03-15 BC ",
+            "0044-13-15 BC",
+            "0044-03-15 BC BC",
+            "Infinity",
+            "-infinit",
+        ]);
+        let mut all = vec![(date("v"), days.clone(), wrong_days.clone())];
+        for (separator, zone) in [(' ', ""), (' ', "+00"), ('T', ""), ('T', "Z")] {
+            let mut moments = vec![MOMENTS.start, MOMENTS.end - 1, 0, 1, -1, 500_000, 59_999_999, MICROS_PER_DAY - 1];
+            moments.extend((0..200).map(|step| MOMENTS.start + (MOMENTS.end / 210 + 12_345_678_901) * step));
+            let right = moments.into_iter().map(|micros| timestamp_text(micros, separator, zone));
+            let mut wrong: Vec<String> = wrong_days
+                .iter()
+                .filter(|day| !day.contains(' ') && !day.is_empty())
+                .map(|day| match day.strip_suffix(" BC") {
+                    Some(day) => format!("{day}{separator}10:00:00{zone} BC"),
+                    None => format!("{day}{separator}10:00:00{zone}"),
+                })
+                .collect();
+            let clocks = [
+                "24:00:00",
+                "24:30:00",
+                "29:59:59",
+                "10:60:00",
+                "10:00:60",
+                "1:00:00",
+                "10:00",
+                "10:00:00.",
+                "10:00:00.10",
+                "10:00:00.1234567",
+                "10:00:00.1.2",
+                "10:00:00ZZZ",
+                "10:00:00.1.2+3ZZ",
+                "10:00:00+++",
+                "10:00:001",
+                "10:00:00.a1",
+                "",
+            ];
+            wrong.extend(clocks.iter().map(|clock| format!("2020-01-01{separator}{clock}{zone}")));
+            wrong.extend(own(&[
+                "2020-01-01",
+                "12345-01-01 99 garbage-01-01 00:00:00",
+                "12345-01-01T99 garbage-01-01T00:00:00Z",
+            ]));
+            let [other, other_zone] = if separator == ' ' { ["T", "Z"] } else { [" ", "+00"] };
+            wrong.push(format!("2020-01-01{other}10:00:00{zone}"));
+            wrong.push(format!("2020-01-01{separator}10:00:00{zone}{other_zone}"));
+            wrong.push(format!("294277-01-01{separator}00:00:00{zone}"));
+            wrong.push(format!("0044-03-15{separator}10:00:00 BC{zone}x"));
+            all.push((moment("v", separator, zone), right.chain(own(&["infinity", "-infinity"])).collect(), wrong));
+        }
+        all
+    }
+
+    /// A query for each guard that tells 1 for what it lets pass and 0 for what it does not; `scripts/older-sqlite` asks them
+    /// of every version.
+    pub fn questions() -> Vec<String> {
+        let single = single("v");
+        let real = ["0.0", "1.5", "-3.4028234663852886e38", "9e999", "-9e999", "1e-45", "1e39", "-1e300", "1e-300"];
+        let values = real.map(|value| format!("({value})")).join(", ");
+        let mut all = vec![format!("SELECT {single} FROM (SELECT column1 AS v FROM (VALUES {values}))")];
+        all.extend(times().into_iter().map(|(guard, right, wrong)| {
+            let values: Vec<_> = right.iter().step_by(40).chain(&wrong).map(|text| format!("('{text}')")).collect();
+            format!("SELECT {guard} FROM (SELECT column1 AS v FROM (VALUES {}))", values.join(", "))
+        }));
+        all
+    }
+
+    #[test]
+    fn every_time_that_is_stored_passes_and_what_only_looks_like_one_does_not() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for (guard, right, wrong) in times() {
+            let mut statement = connection.prepare(&format!("SELECT {guard} FROM (SELECT ?1 AS v)")).unwrap();
+            let mut passes = |text: &str| statement.query_row([text], |row| row.get::<_, bool>(0)).unwrap();
+            let refused: Vec<_> = right.iter().filter(|text| !passes(text)).take(5).collect();
+            let taken: Vec<_> = wrong.iter().filter(|text| passes(text)).collect();
+            assert!(refused.is_empty() && taken.is_empty(), "refused {refused:?}, taken {taken:?}: {guard}");
+        }
+    }
+
+    #[test]
+    fn a_real_is_within_its_range() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let mut statement = connection.prepare(&questions()[0]).unwrap();
+        let passes =
+            statement.query_map([], |row| row.get::<_, bool>(0)).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(passes, [true, true, true, true, true, true, false, false, false]);
     }
 }

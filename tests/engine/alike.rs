@@ -285,6 +285,13 @@ CREATE VIEW in_umlaut AS SELECT name FROM person WHERE name IN ('ä', 'B'); CREA
 CREATE VIEW cased AS SELECT CASE name WHEN 'ä' THEN 1 END AS one FROM person;
 CREATE VIEW not_umlaut AS SELECT name FROM person WHERE name IS DISTINCT FROM 'ä';
 CREATE VIEW in_rows AS SELECT name FROM person WHERE nick IN (SELECT name FROM tag); CREATE VIEW joined AS SELECT name FROM person JOIN tag USING (name);
+CREATE TABLE padded (k char(5) PRIMARY KEY); INSERT INTO padded VALUES ('ab'); CREATE TABLE unpadded (k varchar(5) PRIMARY KEY); INSERT INTO unpadded VALUES ('ab');
+CREATE TABLE to_padded (k varchar(5) REFERENCES padded); INSERT INTO to_padded VALUES ('ab  '); CREATE TABLE to_unpadded (k char(5) REFERENCES unpadded); INSERT INTO to_unpadded VALUES ('ab');
+CREATE TABLE both_padded (k char(9) REFERENCES padded); INSERT INTO both_padded VALUES ('ab');
+CREATE TABLE hosts (a inet PRIMARY KEY); INSERT INTO hosts VALUES ('10.0.0.1'); CREATE TABLE to_host (a cidr REFERENCES hosts); INSERT INTO to_host VALUES ('10.0.0.1/32');
+CREATE TABLE days (d timestamp PRIMARY KEY); INSERT INTO days VALUES ('2020-01-01'); CREATE TABLE to_day (d date REFERENCES days); INSERT INTO to_day VALUES ('2020-01-01');
+CREATE FUNCTION stand_in() RETURNS char(5) LANGUAGE plpgsql AS 'BEGIN RETURN ''ab''; END';
+CREATE TABLE left_behind (k char(5) DEFAULT stand_in() REFERENCES padded ON DELETE SET DEFAULT, l char(5) DEFAULT 'ab' REFERENCES padded ON UPDATE SET DEFAULT); INSERT INTO left_behind VALUES ('ab');
 CREATE TABLE item (id int PRIMARY KEY, "ID" text); INSERT INTO item VALUES (1, 'x');
 CREATE VIEW w AS SELECT id, "ID" FROM item; CREATE VIEW "W" AS SELECT "ID", id FROM w; CREATE VIEW "Item" AS SELECT 1 AS one;
 "#;
@@ -356,6 +363,13 @@ fn keys_indexes_and_notes_say_what_is_so() {
             ("public.not_umlaut", [quiet, beyond, beyond]),
             ("public.in_rows", [('-', "a subquery by an operator of an extension"); 3]),
             ("public.joined", [quiet, citext, citext]),
+            ("public.to_padded.to_padded_k_fkey", [('-', "between which PostgreSQL converts"); 3]),
+            ("public.to_unpadded.to_unpadded_k_fkey", [quiet; 3]),
+            ("public.both_padded.both_padded_k_fkey", [quiet; 3]),
+            ("public.to_host.to_host_a_fkey", [('-', "between which PostgreSQL converts"); 3]),
+            ("public.to_day.to_day_d_fkey", [('-', "which do not compare"); 3]),
+            ("public.left_behind.left_behind_k_fkey", [('+', "SET DEFAULT sets NULL: the default of `k`"); 3]),
+            ("public.left_behind.left_behind_l_fkey", [quiet; 3]),
             ("public.w.ID", [('+', "named `ID_2`"); 3]),
             ("public.W", [('+', "named `W_2`"); 3]),
             ("public.Item", [('+', "named `Item_2`"); 3]),

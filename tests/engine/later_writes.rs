@@ -177,7 +177,7 @@ fn a_column_refuses_what_its_type_refuses() {
          CREATE TABLE t (small smallint, whole int, big bigint, object oid, flag boolean, code char(4), name varchar(3), word short,
            m mood, u uuid, price numeric(4,1), count numeric(6,0), amount numeric(20,2), huge numeric(25,0), any_number numeric, round numeric(3,-2),
            day date, sec timestamp(0), ms timestamptz(3), us timestamptz, bits bit(3), some_bits bit varying(3), j json, tags varchar(10)[], words short[], pair pair, h hstore,
-           ip inet, single real);
+           ip inet, single real, b jsonb, wide int, low smallint GENERATED ALWAYS AS (wide) STORED);
          INSERT INTO t (small, whole, big, object, flag, code, name, u, price, count, amount, huge, any_number, round, day, sec, ms, us, bits, some_bits, j, tags, pair, h, ip, single) VALUES
           (-32768, -2147483648, -9223372036854775808, 0, true, '', '', '00000000-0000-0000-0000-000000000000', -999.9, -999999, -999999999999999999.99,
            -9999999999999999999999999, -1e-100, -99900, '4713-01-01 BC', '4713-01-01 00:00:00 BC', '4713-01-01 00:00:00+00 BC', '4713-01-01 00:00:00+00 BC', '000', '', 'null', '{}', '(,)', '', '::/0', '-Infinity'),
@@ -210,6 +210,10 @@ fn a_column_refuses_what_its_type_refuses() {
         ("bits", "01|0101|012"),
         ("some_bits", "0101|2"),
         ("j", "nope"),
+        ("b", "nope"),
+        ("single", "1e300|-1e39|1e-300"),
+        ("wide", "50000|-99999"),
+        ("day", "10000-19-39|99999abc-01-01|999999999999-01-01|12345-02-30|0044-02-30 BC|4714-11-23 BC"),
         ("tags", "nope"),
         ("h", "nope"),
         ("pair", "nope"),
@@ -268,6 +272,7 @@ fn a_column_refuses_what_its_type_refuses() {
         "fields of `pair` (pair), `h` (hstore) are not checked",
         "`ip` (inet) takes any text",
         "numbers keep all digits of a double in `single`",
+        "half a surrogate pair and numbers beyond `numeric`",
     ] {
         let plain = run.outcome["caveats"].to_string().replace("public.", "").replace("\\\"", "\"");
         assert!(plain.contains(words), "{words}: {plain}");

@@ -2,6 +2,7 @@
 
 use super::functions::{plain_arguments, unknown_function};
 use super::kind::{Kind, Term};
+use super::operators::common_kind;
 use super::order::Sorting;
 use super::translate::{Purpose, Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
@@ -67,7 +68,7 @@ impl Translator<'_> {
         };
         if let ("count", [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)], "") = (name, list.args.as_slice(), distinct)
         {
-            return Ok((whole_term(Kind::Integer { digits: 19 }, true), "count(*)".to_owned()));
+            return Ok((count_term(), "count(*)".to_owned()));
         }
         let mut order = String::new();
         for clause in &list.clauses {
@@ -100,16 +101,15 @@ impl Translator<'_> {
         } else {
             self.grouped(term, &format!("its {name}(DISTINCT …) compares"))?
         };
-        let collated = term.collated;
         let plain = |sql_name: &str, term: &Term| format!("{sql_name}({distinct}{})", term.sql);
         match (name, &term.kind) {
             ("count", Kind::Clock { .. } | Kind::Moved { .. } | Kind::TimestampLiteral { .. }) => {
                 Err(unknown_function(name))
             }
-            ("count", _) => Ok((whole_term(Kind::Integer { digits: 19 }, true), plain("count", &term))),
+            ("count", _) => Ok((count_term(), plain("count", &term))),
             ("min" | "max", Kind::Text | Kind::PaddedText | Kind::Date | Kind::NocaseText) => {
                 let term = self.ordered(term, Sorting::Answer)?;
-                Ok((Term { collated, ..whole_term(term.kind.clone(), false) }, plain(name, &term)))
+                Ok((term_of(term.kind.clone(), &[&term]), plain(name, &term)))
             }
             (
                 "min" | "max",
@@ -121,7 +121,7 @@ impl Translator<'_> {
                 | Kind::Approximate
                 | Kind::Epoch { .. }
                 | Kind::Duration { .. },
-            ) => Ok((whole_term(term.kind.clone(), false), plain(name, &term))),
+            ) => Ok((term_of(term.kind.clone(), &[&term]), plain(name, &term))),
             ("sum", Kind::Integer { digits }) => {
                 let kind = if *digits <= 10 {
                     Kind::Integer { digits: 19 }
@@ -129,7 +129,7 @@ impl Translator<'_> {
                     self.caveat(SUM_PAST_64_BITS);
                     Kind::Scaled { digits: 19, scale: 0 }
                 };
-                Ok((whole_term(kind, false), plain("sum", &term)))
+                Ok((term_of(kind, &[&term]), plain("sum", &term)))
             }
             ("sum", Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
                 let (term, digits, scale) = self.scaled(term)?;
@@ -138,11 +138,11 @@ impl Translator<'_> {
                     self.caveat(SUM_PAST_64_BITS);
                 }
                 // The sum of integers is exact; beyond 64 bits SQLite stops with an error instead of rounding.
-                Ok((whole_term(Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, false), plain("sum", &term)))
+                Ok((term_of(Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, &[&term]), plain("sum", &term)))
             }
             ("sum" | "avg", Kind::Real) => {
                 self.caveat("sums of doubles may differ in their last digits");
-                Ok((whole_term(Kind::Real, false), plain(name, &term)))
+                Ok((term_of(Kind::Real, &[&term]), plain(name, &term)))
             }
             (
                 "sum" | "avg",
@@ -157,10 +157,10 @@ impl Translator<'_> {
                     return Err(Refusal::new(format!("its {name}(DISTINCT …) compares decimals in floating point")));
                 }
                 let term = self.approximate(term);
-                Ok((whole_term(Kind::Approximate, false), plain(name, &term)))
+                Ok((term_of(Kind::Approximate, &[&term]), plain(name, &term)))
             }
-            ("bool_and" | "every", Kind::Boolean) => Ok((whole_term(Kind::Boolean, false), plain("min", &term))),
-            ("bool_or", Kind::Boolean) => Ok((whole_term(Kind::Boolean, false), plain("max", &term))),
+            ("bool_and" | "every", Kind::Boolean) => Ok((term_of(Kind::Boolean, &[&term]), plain("min", &term))),
+            ("bool_or", Kind::Boolean) => Ok((term_of(Kind::Boolean, &[&term]), plain("max", &term))),
             ("string_agg", Kind::Text | Kind::Unknown) => {
                 let Some(separator) = second.as_ref().and_then(Term::text) else {
                     return Err(Refusal::new("it calls string_agg() with a separator that is not a literal"));
@@ -172,13 +172,14 @@ impl Translator<'_> {
                     self.caveat("string_agg() without ORDER BY joins in whatever order the rows come");
                 }
                 let call = format!("group_concat({}, {}{order})", term.sql, render::text(separator));
-                Ok((Term { collated, ..whole_term(Kind::Text, false) }, call))
+                Ok((term_of(Kind::Text, &[&term]), call))
             }
             ("array_agg", Kind::Integer { .. } | Kind::Text) => {
                 if order.is_empty() {
                     self.caveat("array_agg() without ORDER BY collects in whatever order the rows come");
                 }
-                let outer = Term::new(format!("nullif({CALL}, '[]')"), Kind::JsonArray);
+                let outer = term_of(Kind::JsonArray, &[&term]);
+                let outer = Term { sql: format!("nullif({CALL}, '[]')"), ..outer };
                 Ok((outer, format!("json_group_array({distinct}{}{order})", term.sql)))
             }
             (_, kind) => Err(Refusal::new(format!("it calls {name}() on {}", kind.words()))),
@@ -189,25 +190,38 @@ impl Translator<'_> {
         let arguments = plain_arguments(name, &function.args)?;
         let terms = arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
         terms.iter().try_for_each(ensure_has_form)?;
-        let list: Vec<&str> = terms.iter().map(|term| term.sql.as_str()).collect();
-        let call = format!("{name}({})", list.join(", "));
-        let kind = match (name, terms.as_slice()) {
-            ("row_number" | "rank" | "dense_rank", []) => Kind::Integer { digits: 19 },
-            ("percent_rank" | "cume_dist", []) => Kind::Real,
-            ("ntile", [Term { kind: Kind::Integer { .. }, .. }]) => Kind::Integer { digits: 10 },
-            ("lag" | "lead" | "first_value" | "last_value", [value]) => value.kind.clone(),
-            ("lag" | "lead" | "nth_value", [value, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }]) => {
-                value.kind.clone()
+        let (values, terms) = match (name, <[Term; 3]>::try_from(terms)) {
+            ("lag" | "lead", Ok([value, distance, other])) => {
+                let [value, other] = self.beside_default(value, other)?;
+                (vec![value.clone(), other.clone()], vec![value, distance, other])
             }
-            ("lag" | "lead", [value, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }, other])
-                if value.kind == other.kind =>
-            {
-                value.kind.clone()
-            }
+            (_, Ok(terms)) => (Vec::new(), terms.into()),
+            (_, Err(terms)) => (terms.first().cloned().into_iter().collect(), terms),
+        };
+        let of_values = || term_of(common_kind(&values), &values.iter().collect::<Vec<_>>());
+        let term = match (name, terms.as_slice()) {
+            ("row_number" | "rank" | "dense_rank", []) => count_term(),
+            ("percent_rank" | "cume_dist", []) => Term { not_null: true, ..Term::new(CALL, Kind::Real) },
+            ("ntile", [Term { kind: Kind::Integer { .. }, .. }]) => Term::new(CALL, Kind::Integer { digits: 10 }),
+            ("lag" | "lead" | "first_value" | "last_value", [_]) => of_values(),
+            ("lag" | "lead" | "nth_value", [_, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }])
+            | ("lag" | "lead", [_, Term { kind: Kind::Integer { .. }, constant: Some(_), .. }, _]) => of_values(),
             _ => return Err(unknown_function(name)),
         };
-        let collated = terms.first().map(|term| term.collated).unwrap_or_default();
-        Ok((Term { collated, ..whole_term(kind, terms.is_empty()) }, call))
+        let list: Vec<&str> = terms.iter().map(|term| term.sql.as_str()).collect();
+        Ok((term, format!("{name}({})", list.join(", "))))
+    }
+
+    /// A value and what stands for one where there is none, in one representation.
+    fn beside_default(&mut self, value: Term, other: Term) -> Result<[Term; 2], Refusal> {
+        if let (Kind::DecimalText { .. }, Some(number)) = (&value.kind, other.number()) {
+            // A text that has as many digits as the literal, whatever its column has.
+            let kind = Kind::DecimalText { scale: None };
+            let other = Term { sql: render::text(&number.to_string()), kind: kind.clone(), constant: None, ..other };
+            return Ok([Term { kind, ..value }, other]);
+        }
+        let terms = self.unified(vec![value, other])?;
+        <[Term; 2]>::try_from(terms).map_err(|_| Refusal::new("it mixes values"))
     }
 
     fn window_definition(&mut self, window: &WindowSpec) -> Result<String, Refusal> {
@@ -283,7 +297,7 @@ impl Translator<'_> {
             let nulls_first = options.nulls_first.unwrap_or(descending);
             let direction = if descending { " DESC" } else { "" };
             let nulls = match (descending, nulls_first) {
-                _ if term.not_null => "",
+                _ if term.not_null || term.sql == "NULL" => "",
                 (false, false) => " NULLS LAST",
                 (true, true) => " NULLS FIRST",
                 _ => "",
@@ -316,7 +330,8 @@ impl Translator<'_> {
         };
         let Some((place, output)) = place.and_then(|place| Some((place, outputs.get(place)?))) else {
             let term = self.expression(expression)?;
-            return self.ordered(term, sorting);
+            let term = self.ordered(term, sorting)?;
+            return Ok(Term { sql: render::key(term.sql), ..term });
         };
         let term = Term::column((place + 1).to_string(), &output.form(String::new()));
         let before = term.sql.clone();
@@ -332,6 +347,12 @@ impl Translator<'_> {
 /// The place of the call in an aggregate's SQL. No SQL holds a null character.
 const CALL: &str = "\0";
 
-fn whole_term(kind: Kind, not_null: bool) -> Term {
-    Term { not_null, ..Term::new(CALL, kind) }
+/// What is counted: what was dropped from the values, or is NULL for NaN, is not in the number itself.
+fn count_term() -> Term {
+    Term { not_null: true, ..Term::new(CALL, Kind::Integer { digits: 19 }) }
+}
+
+/// One of the values, or computed from them: NULL where there are none.
+fn term_of(kind: Kind, values: &[&Term]) -> Term {
+    Term { not_null: false, ..Term::from_parts(CALL, kind, values) }
 }

@@ -10,8 +10,9 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgum
 impl Translator<'_> {
     pub fn function(&mut self, function: &Function) -> Result<Term, Refusal> {
         let (schema, name) = object_name(&function.name)?;
-        // Of extensions, which live in any schema, only the makers of random UUIDs are known.
-        let extension = matches!(name.as_str(), "uuid_generate_v4" | "gen_random_uuid");
+        // Of extensions, which live in any schema, only the makers of random UUIDs and the extremes of `citext` are known.
+        let extension = matches!(name.as_str(), "uuid_generate_v4" | "gen_random_uuid")
+            || matches!(name.as_str(), "min" | "max") && self.takes_citext(function);
         if schema.as_deref().is_some_and(|schema| schema != "pg_catalog") && !extension {
             return Err(unknown_function(&function.name.to_string()));
         }
@@ -42,6 +43,12 @@ impl Translator<'_> {
         }
         let terms = arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
         self.call(&name, terms)
+    }
+
+    fn takes_citext(&mut self, function: &Function) -> bool {
+        let arguments = plain_arguments("", &function.args).unwrap_or_default();
+        let [argument] = arguments.as_slice() else { return false };
+        self.expression(argument).is_ok_and(|term| term.kind == Kind::NocaseText)
     }
 
     /// A call by name with translated arguments.

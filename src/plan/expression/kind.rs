@@ -285,12 +285,9 @@ impl Term {
         Term {
             not_null: form.not_null,
             is_column: true,
-            // A NaN where no NULL may be stops the run.
-            may_be_nan: !form.not_null
-                && matches!(
-                    form.stored,
-                    Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
-                ),
+            may_be_nan: form.may_be_nan,
+            nan_fails: form.may_be_nan,
+            nan_passes: form.may_be_nan,
             inexact: !form.exact,
             collated: Collated { order: form.collation, explicit: false },
             ..Term::new(sql, Kind::of(&form.stored))

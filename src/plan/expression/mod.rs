@@ -16,6 +16,7 @@ mod compare;
 mod dates;
 mod decimal;
 mod defaults;
+mod from;
 mod functions;
 mod json;
 mod kind;

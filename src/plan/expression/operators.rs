@@ -4,7 +4,7 @@ use super::decimal::{self, DIGITS_MAX};
 use super::kind::{Constant, Kind, Term};
 use super::scope::EpochUnit;
 use super::translate::{Translator, ensure_has_form, unknown_operator};
-use super::{Refusal, literals};
+use super::{Refusal, literals, render};
 use sqlparser::ast::{CaseWhen, Expr};
 
 impl Translator<'_> {
@@ -316,7 +316,8 @@ impl Translator<'_> {
             }
             (Kind::Date, '+' | '-', Kind::Integer { .. }) => {
                 self.caveat_in_view("it moves a date, which SQLite can in the years 1 to 9999 only")?;
-                let sql = format!("date({}, ({operator}{}) || ' days')", left.sql, right.sql);
+                let days = if operator == '-' { render::minus(&right.sql) } else { format!("+{}", right.sql) };
+                let sql = format!("date({}, ({days}) || ' days')", left.sql);
                 Ok(Some(Term { not_null: false, ..Term::from_parts(sql, Kind::Date, &[left, right]) }))
             }
             (

@@ -110,6 +110,10 @@ impl Translator<'_> {
 
     /// The term as something that sorts as it does in PostgreSQL.
     pub fn ordered(&mut self, term: Term, sorting: Sorting) -> Result<Term, Refusal> {
+        // How an index is kept changes no answer.
+        if term.inexact && self.purpose == Purpose::View {
+            self.caveat("it sorts by a column whose representation drops a part of the value");
+        }
         match &term.kind {
             Kind::Text | Kind::PaddedText | Kind::NocaseText | Kind::JsonText | Kind::Unknown => {
                 if !self.text_order(&term).is_by_code_point() {

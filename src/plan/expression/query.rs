@@ -1,8 +1,9 @@
-//! Queries: FROM lists and the names that they bring in, SELECT, set operations, common table expressions.
+//! Queries: SELECT, set operations, common table expressions, subqueries.
 //!
 //! SQLite compares names without case, and a common table expression hides every table of its name, with a schema or
 //! without. So what a query names itself gets a name of its own where SQLite would mistake it.
 
+use super::from::{Frame, holds_full_join};
 use super::kind::{Collated, Kind, Term};
 use super::order::Sorting;
 use super::scope::{ColumnForm, TableForm};
@@ -11,30 +12,12 @@ use super::{Refusal, render};
 use crate::catalog::TextOrder;
 use crate::plan::names::Room;
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderByKind, Query, Select, SelectFlavor,
-    SelectItem, SetExpr, SetOperator, SetQuantifier, TableAlias, TableFactor, TableWithJoins, Value,
+    Distinct, Expr, GroupByExpr, LimitClause, OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr,
+    SetOperator, SetQuantifier, TableAlias, Value,
 };
 
 /// Queries in one another that a translation follows.
 const QUERIES_DEEP_MAX: usize = 60;
-
-/// One FROM list: what is in it, by alias.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Frame {
-    relations: Vec<Relation>,
-    /// Columns that USING merged, by name.
-    merged: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Relation {
-    alias: String,
-    /// What it is called in SQLite.
-    target: String,
-    columns: Vec<(String, ColumnForm)>,
-    /// Whether an outer join may leave it without a row.
-    optional: bool,
-}
 
 /// One output column of a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +40,7 @@ impl Output {
     pub fn form(&self, name: String) -> ColumnForm {
         let mut form = ColumnForm::new(name, self.kind.stored()).collated(self.collation);
         form.exact = !self.inexact;
+        form.may_be_nan = self.may_be_nan;
         form
     }
 
@@ -72,56 +56,8 @@ impl Output {
 }
 
 impl Translator<'_> {
-    /// The column in the FROM lists around, innermost first.
-    pub fn frame_column(&self, table: Option<&str>, name: &str) -> Result<Option<Term>, Refusal> {
-        for (depth, frame) in self.frames.iter().enumerate().rev() {
-            for relation in &frame.relations {
-                if table.is_some_and(|table| table != relation.alias) {
-                    continue;
-                }
-                if let Some((_, form)) = relation.columns.iter().find(|(source, _)| source == name) {
-                    let bare = table.is_none() && frame.merged.iter().any(|merged| merged == name);
-                    let sql = if bare {
-                        self.ensure_unmistakable(depth, name, &form.name)?;
-                        render::name(&form.name)
-                    } else {
-                        format!("{}.{}", render::name(&relation.target), render::name(&form.name))
-                    };
-                    let mut term = Term::column(sql, form);
-                    term.not_null &= !relation.optional;
-                    return Ok(Some(term));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// A column that USING has merged has no table before it: no other column around may be taken for it.
-    fn ensure_unmistakable(&self, depth: usize, name: &str, target: &str) -> Result<(), Refusal> {
-        let others = self.frames[depth..].iter().enumerate().flat_map(|(inner, frame)| {
-            let columns = frame.relations.iter().flat_map(|relation| &relation.columns);
-            columns
-                .filter(move |(source, form)| (inner > 0 || source != name) && form.name.eq_ignore_ascii_case(target))
-        });
-        if others.count() > 0 {
-            return Err(Refusal::new(format!("it has two columns `{name}`, which SQLite cannot tell apart")));
-        }
-        Ok(())
-    }
-
-    /// A name for a relation of a FROM list that none around it has, without case.
-    fn free_alias(&self, alias: &str) -> String {
-        let used = |name: &str| {
-            self.frames
-                .iter()
-                .flat_map(|frame| &frame.relations)
-                .any(|relation| relation.target.eq_ignore_ascii_case(name))
-        };
-        free_name(alias, used)
-    }
-
     /// A name for a common table expression that no table has, nor any other one in sight.
-    fn free_common_name(&self, name: &str) -> String {
+    pub fn free_common_name(&self, name: &str) -> String {
         free_name(name, |name| {
             self.scope.is_table_name(name) || self.common.iter().any(|(_, form)| form.name.eq_ignore_ascii_case(name))
         })
@@ -343,7 +279,8 @@ impl Translator<'_> {
     fn select_inside(&mut self, select: &Select, query: &Query) -> Result<(String, Vec<Output>, String), Refusal> {
         let mut from = Vec::with_capacity(select.from.len());
         for item in &select.from {
-            from.push(self.table_with_joins(item)?);
+            let sql = self.table_with_joins(item)?;
+            from.push(if !from.is_empty() && holds_full_join(item) { format!("({sql})") } else { sql });
         }
         let distinct = match &select.distinct {
             None | Some(Distinct::All) => "",
@@ -363,7 +300,7 @@ impl Translator<'_> {
             if !distinct.is_empty() {
                 self.nan_counts(&term);
             }
-            columns.push(format!("{} AS {}", term.sql, render::name(&name)));
+            columns.push(term.sql.clone());
             outputs.push(Output::new(name, term));
         }
         if !distinct.is_empty() {
@@ -372,14 +309,38 @@ impl Translator<'_> {
         if columns.is_empty() {
             return Err(Refusal::new("it selects nothing"));
         }
-        let mut sql = format!("SELECT {distinct}{}", columns.join(", "));
+        let mut rows = String::new();
         if !from.is_empty() {
-            sql.push_str(&format!(" FROM {}", from.join(", ")));
+            rows.push_str(&format!(" FROM {}", from.join(", ")));
         }
         if let Some(selection) = &select.selection {
-            sql.push_str(&format!(" WHERE {}", self.condition(selection)?.sql));
+            rows.push_str(&format!(" WHERE {}", self.condition(selection)?.sql));
         }
-        match &select.group_by {
+        let having = select.having.as_ref().map(|having| self.condition(having)).transpose()?;
+        match (&select.group_by, having) {
+            (GroupByExpr::Expressions(keys, modifiers), Some(having)) if keys.is_empty() && modifiers.is_empty() => {
+                return Ok((one_row(&columns, &outputs, &having, &rows), outputs, String::new()));
+            }
+            (group_by, having) => rows.push_str(&self.grouping(group_by, &outputs, having)?),
+        }
+        let columns: Vec<String> = columns
+            .iter()
+            .zip(&outputs)
+            .map(|(column, output)| format!("{column} AS {}", render::name(&output.name)))
+            .collect();
+        let order = self.order_of(query, &outputs)?;
+        Ok((format!("SELECT {distinct}{}{rows}", columns.join(", ")), outputs, order))
+    }
+
+    /// GROUP BY and HAVING.
+    fn grouping(
+        &mut self,
+        group_by: &GroupByExpr,
+        outputs: &[Output],
+        having: Option<Term>,
+    ) -> Result<String, Refusal> {
+        let mut sql = String::new();
+        match group_by {
             GroupByExpr::Expressions(keys, modifiers) if modifiers.is_empty() => {
                 let mut parts = Vec::with_capacity(keys.len());
                 for key in keys {
@@ -390,12 +351,13 @@ impl Translator<'_> {
                         let place = text.parse::<usize>().ok().and_then(|place| outputs.get(place.checked_sub(1)?));
                         let output =
                             place.ok_or_else(|| Refusal::new("it groups by a column that it does not have"))?;
+                        self.nan_counts(&output.term(render::name(&output.name)));
                         self.ensure_one_text(std::slice::from_ref(output), "it groups by")?;
                         parts.push(text.clone());
                         continue;
                     }
                     let term = self.expression(key)?;
-                    parts.push(self.grouped(term, "it groups by")?.sql);
+                    parts.push(render::key(self.grouped(term, "it groups by")?.sql));
                 }
                 if !parts.is_empty() {
                     sql.push_str(&format!(" GROUP BY {}", parts.join(", ")));
@@ -403,11 +365,10 @@ impl Translator<'_> {
             }
             _ => return Err(Refusal::new("it uses GROUP BY in a form that SQLite does not have")),
         }
-        if let Some(having) = &select.having {
-            sql.push_str(&format!(" HAVING {}", self.condition(having)?.sql));
+        if let Some(having) = having {
+            sql.push_str(&format!(" HAVING {}", having.sql));
         }
-        let order = self.order_of(query, &outputs)?;
-        Ok((sql, outputs, order))
+        Ok(sql)
     }
 
     /// Refuses output columns that are compared as they stand, where equal values can have different texts.
@@ -472,162 +433,6 @@ impl Translator<'_> {
         }
     }
 
-    fn table_with_joins(&mut self, item: &TableWithJoins) -> Result<String, Refusal> {
-        let start = self.relations().len();
-        let mut sql = self.table_factor(&item.relation, true)?;
-        for join in &item.joins {
-            if join.global {
-                return Err(Refusal::new("it uses GLOBAL JOIN"));
-            }
-            let (words, constraint, left_optional, right_optional) = match &join.join_operator {
-                JoinOperator::Join(on) | JoinOperator::Inner(on) => ("JOIN", on, false, false),
-                JoinOperator::CrossJoin(on) => ("CROSS JOIN", on, false, false),
-                JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => ("LEFT JOIN", on, false, true),
-                JoinOperator::Right(on) | JoinOperator::RightOuter(on) => ("LEFT JOIN", on, true, false),
-                JoinOperator::FullOuter(on) => ("FULL JOIN", on, true, true),
-                _ => return Err(Refusal::new("it uses a JOIN that has no known equal in SQLite")),
-            };
-            let middle = self.relations().len();
-            let right = self.table_factor(&join.relation, false)?;
-            let end = self.relations().len();
-            let constraint = self.join_constraint(constraint, start, middle, end)?;
-            for (at, relation) in self.relations().iter_mut().enumerate().skip(start) {
-                relation.optional |= if at < middle { left_optional } else { right_optional };
-            }
-            sql = if left_optional && !right_optional {
-                // A RIGHT JOIN, the other way round.
-                let left = if middle - start > 1 { format!("({sql})") } else { sql };
-                format!("{right} {words} {left}{constraint}")
-            } else {
-                format!("{sql} {words} {right}{constraint}")
-            };
-        }
-        Ok(sql)
-    }
-
-    fn relations(&mut self) -> &mut Vec<Relation> {
-        if self.frames.is_empty() {
-            self.frames.push(Frame::default());
-        }
-        let last = self.frames.len() - 1;
-        &mut self.frames[last].relations
-    }
-
-    fn join_constraint(
-        &mut self,
-        constraint: &JoinConstraint,
-        start: usize,
-        middle: usize,
-        end: usize,
-    ) -> Result<String, Refusal> {
-        match constraint {
-            JoinConstraint::None => Ok(String::new()),
-            JoinConstraint::On(condition) => Ok(format!(" ON {}", self.condition(condition)?.sql)),
-            JoinConstraint::Natural => Err(Refusal::new("it uses NATURAL JOIN")),
-            JoinConstraint::Using(names) => {
-                let mut columns = Vec::with_capacity(names.len());
-                for name in names {
-                    let (_, name) = object_name(name)?;
-                    let find = |relations: &[Relation]| {
-                        relations.iter().find_map(|relation| {
-                            relation.columns.iter().find(|(source, _)| *source == name).map(|(_, form)| form.clone())
-                        })
-                    };
-                    let relations = self.relations();
-                    let (Some(left), Some(right)) = (find(&relations[start..middle]), find(&relations[middle..end]))
-                    else {
-                        return Err(Refusal::new(format!("it joins by `{name}`, which the target does not have")));
-                    };
-                    let (left_term, right_term) = (Term::column("l".into(), &left), Term::column("r".into(), &right));
-                    if left.name != right.name || left_term.kind.words() != right_term.kind.words() {
-                        return Err(Refusal::new(format!("it joins by `{name}`, which its tables keep in two ways")));
-                    }
-                    // USING compares the columns as they stand.
-                    let (left_term, right_term) = self.comparable(left_term, right_term, false)?;
-                    if left_term.kind != Kind::NocaseText && (left_term.sql != "l" || right_term.sql != "r") {
-                        let words = left_term.kind.words();
-                        return Err(Refusal::new(format!(
-                            "it joins by `{name}`, {words}, of which equal ones can have different texts"
-                        )));
-                    }
-                    columns.push(render::name(&left.name));
-                    if let Some(frame) = self.frames.last_mut() {
-                        frame.merged.push(name);
-                    }
-                }
-                Ok(format!(" USING ({})", columns.join(", ")))
-            }
-        }
-    }
-
-    fn table_factor(&mut self, factor: &TableFactor, leftmost: bool) -> Result<String, Refusal> {
-        match factor {
-            TableFactor::Table { name, alias, args: None, with_ordinality: false, sample: None, .. } => {
-                let (schema, name) = object_name(name)?;
-                let common = match schema {
-                    None => self.common.iter().rev().find(|(common, _)| *common == name).map(|(_, form)| form.clone()),
-                    Some(_) => None,
-                };
-                let form = common.or_else(|| self.scope.table(schema.as_deref(), &name)).ok_or_else(|| {
-                    Refusal::new(format!(
-                        "it reads `{name}`, which is not in the target with all the rows that the view reads"
-                    ))
-                })?;
-                self.views_deep = self.views_deep.max(form.views_deep);
-                let table = form.name.clone();
-                let alias_name = alias.as_ref().map_or(name, |alias| folded(&alias.name));
-                if alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
-                    return Err(Refusal::new("it renames the columns of a table in FROM"));
-                }
-                let target = self.free_alias(&alias_name);
-                let sql = if table == target {
-                    render::name(&table)
-                } else {
-                    format!("{} AS {}", render::name(&table), render::name(&target))
-                };
-                self.relations().push(Relation { alias: alias_name, target, columns: form.columns, optional: false });
-                Ok(sql)
-            }
-            TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None } => {
-                // It does not see its neighbours, only what is around the whole query.
-                let own = self.frames.pop();
-                let result = self.query(subquery);
-                self.frames.extend(own);
-                let (sql, outputs) = result?;
-                let alias_name = folded(&alias.name);
-                let names: Vec<String> = alias.columns.iter().map(|column| folded(&column.name)).collect();
-                let form = table_of(&alias_name, &outputs, &names)?;
-                let keeps_names =
-                    form.columns.iter().zip(&outputs).all(|((_, column), output)| column.name == output.name);
-                let sql = if keeps_names {
-                    format!("({sql})")
-                } else {
-                    let columns: Vec<String> =
-                        form.columns.iter().map(|(_, column)| render::name(&column.name)).collect();
-                    let inner = render::name(&self.free_common_name(&alias_name));
-                    format!("(WITH {inner} ({}) AS ({sql}) SELECT * FROM {inner})", columns.join(", "))
-                };
-                let target = self.free_alias(&alias_name);
-                let sql = format!("{sql} AS {}", render::name(&target));
-                self.relations().push(Relation { alias: alias_name, target, columns: form.columns, optional: false });
-                Ok(sql)
-            }
-            TableFactor::Derived { lateral: true, .. } => {
-                Err(Refusal::new("it uses LATERAL, which SQLite does not have"))
-            }
-            TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                let sql = self.table_with_joins(table_with_joins)?;
-                // Joins associate to the left: the first parentheses say nothing.
-                Ok(if leftmost || table_with_joins.joins.is_empty() { sql } else { format!("({sql})") })
-            }
-            TableFactor::Table { args: Some(_), name, .. } | TableFactor::Function { name, .. } => {
-                Err(Refusal::new(format!("it reads from the function {name}()")))
-            }
-            TableFactor::UNNEST { .. } => Err(Refusal::new("it uses unnest(), which SQLite does not have")),
-            _ => Err(Refusal::new("its FROM has a form that has no known equal in SQLite")),
-        }
-    }
-
     pub fn exists(&mut self, query: &Query, negated: bool) -> Result<Term, Refusal> {
         self.only_in_views()?;
         let (sql, _) = self.query(query)?;
@@ -666,8 +471,22 @@ impl Translator<'_> {
     }
 }
 
+/// The SELECT of a HAVING without GROUP BY: one row or none, of which SQLite knows from 3.39 on only, and then only where
+/// an output column has an aggregate in it.
+fn one_row(columns: &[String], outputs: &[Output], having: &Term, rows: &str) -> String {
+    let inner: Vec<String> = columns.iter().enumerate().map(|(at, column)| format!("{column} AS \"{at}\"")).collect();
+    let outer: Vec<String> =
+        outputs.iter().enumerate().map(|(at, output)| format!("\"{at}\" AS {}", render::name(&output.name))).collect();
+    format!(
+        "SELECT {} FROM (SELECT {}, {} AS \"having\", count(*) AS \"rows\"{rows}) WHERE \"having\"",
+        outer.join(", "),
+        inner.join(", "),
+        having.sql
+    )
+}
+
 /// The wanted name, with a number behind it where it is used.
-fn free_name(wanted: &str, used: impl Fn(&str) -> bool) -> String {
+pub(super) fn free_name(wanted: &str, used: impl Fn(&str) -> bool) -> String {
     let mut name = wanted.to_owned();
     let mut number = 2;
     while used(&name) {
@@ -678,7 +497,7 @@ fn free_name(wanted: &str, used: impl Fn(&str) -> bool) -> String {
 }
 
 /// A relation out of a query's outputs.
-fn table_of(name: &str, outputs: &[Output], names: &[String]) -> Result<TableForm, Refusal> {
+pub(super) fn table_of(name: &str, outputs: &[Output], names: &[String]) -> Result<TableForm, Refusal> {
     if names.len() > outputs.len() {
         return Err(Refusal::new(format!("it names more columns of `{name}` than there are")));
     }

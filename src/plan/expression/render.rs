@@ -31,3 +31,16 @@ pub(super) fn blob(bytes: &[u8]) -> String {
     sql.push('\'');
     sql
 }
+
+/// A key of ORDER BY or GROUP BY. SQLite takes a whole number there for a column's place, a sign and parentheses around it or
+/// not; what all rows share orders and parts none of them, as NULL does.
+pub(super) fn key(sql: String) -> String {
+    let number = sql.trim_matches(|character| "()+- ".contains(character));
+    let is_place = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_place { "NULL".to_owned() } else { sql }
+}
+
+/// `-term`. Two signs beside each other would begin a comment.
+pub(super) fn minus(sql: &str) -> String {
+    if sql.starts_with('-') { format!("- {sql}") } else { format!("-{sql}") }
+}

@@ -116,6 +116,8 @@ pub struct ColumnForm {
     /// Whether its representation holds every value of the source; where it does not (seconds for a timestamp of
     /// microseconds), comparisons over it are refused outside views.
     pub exact: bool,
+    /// Whether a NaN of the source may be in it as NULL, or something that was computed without that NaN.
+    pub may_be_nan: bool,
     /// What the source makes of its texts; `None` where the database's own collation says.
     pub collation: Option<TextOrder>,
 }
@@ -123,13 +125,18 @@ pub struct ColumnForm {
 impl ColumnForm {
     /// A nullable column whose representation is exact.
     pub fn new(name: impl Into<String>, stored: Stored) -> Self {
-        ColumnForm { name: name.into(), stored, not_null: false, exact: true, collation: None }
+        let may_be_nan = matches!(
+            stored,
+            Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
+        );
+        ColumnForm { name: name.into(), stored, not_null: false, exact: true, may_be_nan, collation: None }
     }
 
-    /// The same column, NOT NULL.
+    /// The same column, NOT NULL. A NaN where no NULL may be stops the run.
     #[must_use]
     pub fn not_null(mut self) -> Self {
         self.not_null = true;
+        self.may_be_nan = false;
         self
     }
 

@@ -26,6 +26,10 @@ fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refus
         Some(Token::Word(Word { keyword, quote_style: None, .. })) => Some(*keyword),
         _ => None,
     };
+    let word = |at: usize| match tokens.get(at).map(|token| &token.token) {
+        Some(Token::Word(Word { value, quote_style: None, .. })) => Some(value.as_str()),
+        _ => None,
+    };
     let mut respelled = Vec::with_capacity(tokens.len());
     let mut at = 0;
     let mut after_operator = None;
@@ -35,6 +39,15 @@ fn respelled(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Refus
             (Some(Keyword::TRIM), Some(Keyword::BOTH), Some(Keyword::FROM)) if called => Some("btrim"),
             (Some(Keyword::TRIM), Some(Keyword::LEADING), Some(Keyword::FROM)) if called => Some("ltrim"),
             (Some(Keyword::TRIM), Some(Keyword::TRAILING), Some(Keyword::FROM)) if called => Some("rtrim"),
+            // The word is reserved: but for FETCH, it stands before a table.
+            (Some(Keyword::ONLY), ..) if at > 0 && !matches!(keyword(at - 1), Some(Keyword::ROW | Keyword::ROWS)) => {
+                return Err(Refusal::new(
+                    "it reads a table without the rows of those that inherit from it (ONLY), which SQLite does not have",
+                ));
+            }
+            (Some(Keyword::WITH), ..) if word(at + 1).is_some_and(|word| word.eq_ignore_ascii_case("ties")) => {
+                return Err(Refusal::new("it uses FETCH FIRST … WITH TIES, which SQLite does not have"));
+            }
             (Some(Keyword::SIMILAR), ..) if keyword(at + 1) != Some(Keyword::TO) => {
                 return Err(Refusal::new(
                     "it uses SUBSTRING … SIMILAR (regular expression), which SQLite does not have",

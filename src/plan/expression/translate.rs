@@ -1,9 +1,9 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
 use super::compare::row_fields;
+use super::from::Frame;
 use super::functions::plain_arguments;
 use super::kind::{Collated, Constant, Kind, Term};
-use super::query::Frame;
 use super::scope::Scope;
 use super::spelling::{ALL_OF, ANY_OF};
 use super::{Refusal, decimal, render};
@@ -251,7 +251,7 @@ impl<'a> Translator<'a> {
         let term = if self.purpose == Purpose::Default {
             None
         } else if self.purpose == Purpose::View {
-            self.frame_column(table.as_deref(), &column)?
+            self.frame_column(table.as_deref(), &column)
         } else {
             self.scope.column(table.as_deref(), &column).map(|form| Term::column(render::name(&form.name), &form))
         };
@@ -325,7 +325,7 @@ impl<'a> Translator<'a> {
                 if matches!(kind, Kind::Integer { .. }) {
                     self.past_the_range();
                 }
-                Ok(Term::from_parts(format!("(-{})", term.sql), kind, &[&term]))
+                Ok(Term::from_parts(format!("({})", render::minus(&term.sql)), kind, &[&term]))
             }
             other => Err(Refusal::new(format!("it negates {}", other.words()))),
         }

@@ -35,6 +35,8 @@ const INTEGERS: &[&str] = &[
     "mod(big, 10)",
     "-n",
     "-small",
+    "-(-5) + n",
+    "-('-1.5'::double precision) * ratio",
     "abs(n)",
     "abs(small)",
     "abs(big)",

@@ -57,6 +57,11 @@ pub(super) const MORE_VIEWS: &[&str] = &[
     "SELECT s.id, round((s.price / s.tax), 2) AS share FROM sample s WHERE (s.tax > (0)::numeric) ORDER BY s.id",
     "SELECT d.day, EXTRACT(week FROM d.day) AS week, EXTRACT(isoyear FROM d.day) AS year, EXTRACT(isodow FROM d.day) AS dow, EXTRACT(doy FROM d.day) AS doy FROM days d ORDER BY d.day",
     "SELECT d.id, (d.doc -> 'a'::text) AS a, (d.doc ->> 'a'::text) AS text, (d.doc -> 0) AS first, (d.doc ->> 0) AS first_text, (d.doc ->> 2) AS third, (d.doc -> 2) AS third_value FROM docs d ORDER BY d.id",
+    "SELECT sum(s.id) AS x FROM sample s HAVING (count(*) > 5)",
+    "SELECT 1 AS x, (SELECT count(*) AS c FROM days d HAVING (count(*) > 5)) AS y FROM sample s HAVING (count(*) > 5)",
+    "SELECT s.id, 2 AS two FROM sample s ORDER BY 2::integer, s.id DESC LIMIT 3",
+    "SELECT 2 AS two, count(*) AS c FROM sample s GROUP BY 2::integer",
+    "SELECT a.id AS x, c.id AS y, d.m FROM sample a, (sample c LEFT JOIN sample d USING (id)) WHERE (a.id = 3) ORDER BY c.id",
     "SELECT d.id, jsonb_typeof(d.doc) AS type, jsonb_array_length(d.doc) AS length FROM docs d WHERE (jsonb_typeof(d.doc) = 'array'::text) ORDER BY d.id",
 ];
 
