@@ -3,7 +3,7 @@
 //! The judge is the server: `harness::second_opinion` lets it compare what stands in the SQLite file with its own.
 //! That shares no code with the program's own reading and writing of values.
 
-use crate::support::whole_run::{self, Server, findings, migrate, source, verify};
+use crate::support::whole_run::{self, Server, compared, findings, migrate, source, verify};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -194,6 +194,8 @@ fn under_every_other_rule(url: &str, plan: &Plan) {
         let outcome = migrate(url, &job).unwrap_or_else(|error| panic!("{place}: {error} ({:?})", error.way_out()));
         assert!(outcome.verification.is_sound(), "{place}: {}", findings(&outcome.verification));
         assert!(outcome.verification.tables.iter().all(|table| table.source_agrees() == Some(true)));
+        let as_sources = compared(url, &job.target);
+        assert!(as_sources.is_sound(), "{place}: {}", findings(&as_sources));
         let url = PostgresUrl::parse(url).expect("a URL");
         let opinion = second_opinion(&url, &job.target, &outcome.plan).expect("an opinion");
         let disagreements: Vec<_> = opinion.disagreements.iter().map(ToString::to_string).collect();
@@ -227,6 +229,8 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     assert!(outcome.verification.tables.iter().all(|table| table.source_agrees() == Some(true)));
     let again = verify(&database.url(), &job.target, &job).expect("a verification");
     assert!(again.is_sound(), "{}", findings(&again));
+    let as_sources = compared(&database.url(), &job.target);
+    assert!(as_sources.is_sound(), "{}", findings(&as_sources));
 
     let plan = outcome.plan.tables.iter().find(|table| table.source.name == "all_types").expect("the table's plan");
     assert_eq!(plan.columns.len(), columns.len() + 1);

@@ -206,6 +206,52 @@ fn two_finished_files_and_a_finished_file_with_its_server() {
     every_change_is_found(&Place::Server(database.url()), &changed, 4);
 }
 
+/// Property: whatever one value of a finished file is replaced by, the comparison with the whole file names its row and column.
+/// Steps: a random row, column and value; what the file's own constraints do not take is drawn again.
+#[test]
+fn a_random_value_of_a_random_row_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = database(&(of_postgres() + REPRESENTED));
+    let whole = made(folder.path().join("whole.db"), &database);
+    let copy = folder.path().join("copy.db");
+    let columns = [("owners", "name"), ("owners", "weight"), ("owners", "photo"), ("notes", "n"), ("notes", "line")];
+    let kept = ["part", "at", "price", "ok", "doc", "x", "days"].map(|column| ("kept", column));
+    let columns: Vec<_> = columns.into_iter().chain(kept).collect();
+    let values = ["NULL", "''", "'zz'", "7", "-1.5", "1e300", "x'c3'", "'[]'", "'2024-02-30'", "9223372036854775807"];
+    let mut random = whimbrel::harness::Seed(7).random();
+    let mut changed = 0;
+    for _ in 0..150 {
+        let (table, column) = *random.pick(&columns).expect("a column");
+        let value = *random.pick(&values).expect("a value");
+        let row = 1 + random.below(40);
+        fs::copy(&whole, &copy).expect("a copy");
+        let file = Connection::open(&copy).expect("the copy opens");
+        let sql =
+            format!("UPDATE {table} SET \"{column}\" = {value} WHERE rowid = {row} AND \"{column}\" IS NOT {value}");
+        file.execute_batch("PRAGMA ignore_check_constraints = ON").expect("a setting");
+        if !file.execute(&sql, []).is_ok_and(|rows| rows == 1) {
+            continue;
+        }
+        drop(file);
+        changed += 1;
+        let found = compare(&Place::File(whole.clone()), &Place::File(copy.clone()));
+        let all = format!("{sql}: {}", findings(&found));
+        let different: Vec<_> = found.tables.iter().filter(|table| !table.is_sound()).collect();
+        assert!(found.objects.is_empty() && different.len() == 1 && different[0].source.name == table, "{all}");
+        let differences = different[0].differences.as_ref().expect("differences");
+        let named: Vec<_> =
+            differences.rows.iter().flat_map(|row| &row.columns).map(|one| one.column.as_str()).collect();
+        match (table, column) {
+            // No key tells that the two are one row.
+            ("notes", _) | ("kept", "part") => {
+                assert_eq!((differences.missing, differences.surplus, differences.changed), (1, 1, 0), "{all}");
+            }
+            _ => assert_eq!((differences.total(), differences.changed, named), (1, 1, vec![column]), "{all}"),
+        }
+    }
+    assert!(changed >= 50, "{changed} of 150 changes were taken");
+}
+
 #[test]
 fn a_server_and_a_file_of_others() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -6,6 +6,7 @@ use std::path::Path;
 use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::endpoint::postgres::PostgresSource;
+use whimbrel::endpoint::sqlite::SqliteSource;
 use whimbrel::event::nobody;
 use whimbrel::plan::Plan;
 use whimbrel::transfer::run::{self, Job, Outcome};
@@ -114,6 +115,14 @@ pub fn verify_by(
         published: true,
     };
     verify::verify(request, source, &Cancel::new(), &nobody)
+}
+
+/// The server and a finished file as two sources, the file by nothing but what it remembers.
+pub fn compared(url: &str, path: &Path) -> Verification {
+    let mut server = source(url).expect("a source");
+    let mut file = SqliteSource::open(path, &Cancel::new()).expect("a source");
+    let found = verify::compare_sources(&mut server, &mut file, Level::Digest, &nobody);
+    found.unwrap_or_else(|error| panic!("{error}")).verification
 }
 
 /// Everything that a verification found, for the message of a failing test.
