@@ -15,7 +15,7 @@ use std::time::Instant;
 use whimbrel::cancel::Cancel;
 use whimbrel::event;
 use whimbrel::provision::Server;
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::to_sqlite::{self, Job};
 
 const PART: &str = "WHIMBREL_SCALE_PART";
 /// A plan and a migration of 1,000 tables without rows, in seconds.
@@ -214,10 +214,10 @@ fn part(url: &str) -> Value {
     let directory = tempfile::tempdir().expect("a directory");
     let job = Job::new(directory.path().join("target.db"));
     let start = Instant::now();
-    run::plan(&mut support::source(url), &job).expect("a plan");
+    to_sqlite::plan(&mut support::source(url), &job).expect("a plan");
     let plan = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let outcome = run::migrate(&mut support::source(url), &job, &Cancel::new(), &event::nobody);
+    let outcome = to_sqlite::migrate(&mut support::source(url), &job, &Cancel::new(), &event::nobody);
     let migrate = start.elapsed().as_secs_f64();
     // A value beyond the limit is what one of the measurements is about.
     let told = outcome.map(|outcome| outcome.ensure_published().expect("a sound target")).err();

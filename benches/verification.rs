@@ -15,7 +15,7 @@ use support::{Limits, line, measure, median, number};
 use whimbrel::cancel::Cancel;
 use whimbrel::event;
 use whimbrel::provision::Server;
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::to_sqlite::{self, Job};
 use whimbrel::verify::{Level, file};
 
 /// Verification by digests, to copy and indexes.
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let database = support::filled(&server, rows);
     let directory = tempfile::tempdir().expect("a directory");
     let finished = Job { level: Level::Counts, ..Job::new(directory.path().join("finished.db")) };
-    let made = run::migrate(&mut support::source(&database.url()), &finished, &Cancel::new(), &event::nobody);
+    let made = to_sqlite::migrate(&mut support::source(&database.url()), &finished, &Cancel::new(), &event::nobody);
     made.expect("a migration").ensure_published().expect("a target");
     println!("{:<17}{}", "", FIGURES.map(|name| format!(" {name:>9}")).concat());
     let (mut digest, mut full, mut added) = (Vec::new(), Vec::new(), Vec::new());

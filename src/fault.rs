@@ -14,7 +14,7 @@
 //! | `foreign-key-dropped` | a table's last foreign key is neither planned nor listed | `plan::constraints` |
 //! | `batch-written-twice` | the rows of a batch are inserted twice | `endpoint::sqlite::loader` |
 //! | `last-row-lost` | the last row of a batch is not inserted | `endpoint::sqlite::loader` |
-//! | `index-missing` | a table's last index is neither planned nor listed; a given schema's last one is not rebuilt | `plan::indexes`, `transfer::finish` |
+//! | `index-missing` | a table's last index is neither planned nor listed; a given schema's last one is not rebuilt | `plan::indexes`, `endpoint::sqlite::target::finish` |
 //! | `collation-changed` | text compares without case, citext with it | `plan::columns` |
 //! | `backup-as-file-copy` | the backup of the old target is a copy of its main file | `backup::take` |
 

@@ -34,12 +34,13 @@
 //! | [`project`] | a folder that describes one migration |
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
-//! | [`transfer`] | create, copy, finish, publish; the run as a whole |
+//! | [`to_sqlite`] | a migration into a SQLite file: every option, with its default |
+//! | [`transfer`] | the run as a whole, whatever source and target are |
 //! | [`verify`] | two sides compared: counts, digests, differing rows, integrity, checks; a finished file on its own |
 //! | [`backup`] | take, list, restore, prune |
-//! | [`plan`] | decisions and losses; opens nothing |
 //! | [`provision`] | finds or starts a PostgreSQL server for tests and the demo |
-//! | [`endpoint`] | PostgreSQL and SQLite, and how an endpoint is recognised |
+//! | [`endpoint`] | the contract of sources and targets; PostgreSQL and SQLite; how an endpoint is recognised |
+//! | [`plan`] | decisions and losses; opens nothing |
 //! | [`types`] | the rule table and the codecs |
 //! | [`metadata`] | what a target remembers: the tables `_whimbrel_*` |
 //! | [`catalog`] | the neutral schema model |
@@ -76,6 +77,7 @@ pub mod quote;
 pub mod redact;
 pub mod report;
 pub mod schema;
+pub mod to_sqlite;
 pub mod transfer;
 pub mod types;
 pub mod value;

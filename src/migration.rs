@@ -8,6 +8,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
@@ -15,8 +16,7 @@ use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::project::{self, Project};
 use crate::report;
-use crate::transfer::publish::JournalMode;
-use crate::transfer::run::{self, Job, Outcome};
+use crate::to_sqlite::{self, ApplySchema, Job, Outcome};
 use crate::verify::Level;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -212,7 +212,7 @@ impl Migration {
                 return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
             }
             let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
-            run::migrate(source.as_mut(), job, cancel, listener)
+            to_sqlite::migrate(source.as_mut(), job, cancel, listener)
         })
     }
 
@@ -224,7 +224,7 @@ impl Migration {
     pub fn plan(&self, cancel: &Cancel) -> Result<Planned> {
         self.with_job(|job| {
             let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
-            let (catalog, plan) = run::plan(source.as_mut(), job)?;
+            let (catalog, plan) = to_sqlite::plan(source.as_mut(), job)?;
             Ok(Planned { source: source.label().to_owned(), catalog, plan })
         })
     }
@@ -239,7 +239,7 @@ impl Migration {
         work(&Job {
             target: self.target.clone(),
             choices: self.choices.clone(),
-            schema: schema.is_some().then_some(&apply as &run::ApplySchema<'_>),
+            schema: schema.is_some().then_some(&apply as &ApplySchema<'_>),
             checks: self.checks.clone(),
             level: self.level,
             metadata: self.metadata,

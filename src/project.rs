@@ -20,12 +20,12 @@ pub use setting::{From, Origin};
 
 use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::pragma;
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::plan::version::SqliteVersion;
 use crate::redact::redact;
 use crate::schema::{Migrations, Options, Runner, To};
-use crate::transfer::publish::JournalMode;
 use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;

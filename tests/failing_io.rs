@@ -13,11 +13,12 @@ use std::sync::{Mutex, Once};
 use rusqlite::{Connection, ffi};
 use support::files::{Mode, RUNNING, crashed_with_log, database, dump, listing, publish_options, snapshot, staged};
 use whimbrel::backup::list::{Check, State, list};
+use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::endpoint::sqlite::file::{Content, content};
+use whimbrel::endpoint::sqlite::optimize::{OptimizeOptions, optimize};
 use whimbrel::endpoint::sqlite::staging::Staging;
-use whimbrel::transfer::optimize::{OptimizeOptions, optimize};
-use whimbrel::transfer::publish::{JournalMode, PublishOptions, publish};
+use whimbrel::endpoint::sqlite::target::JournalMode;
 
 /// How many calls go well before one fails; negative: none fails.
 static LEFT: AtomicI64 = AtomicI64::new(-1);

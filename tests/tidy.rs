@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "cli",
     "pictures",
     "migration",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 25] = [
     "project",
     "apps",
     "schema",
+    "to_sqlite",
     "transfer",
     "verify",
     "backup",
@@ -157,6 +158,16 @@ fn only_the_metadata_room_knows_the_tables_of_a_target() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_run_knows_no_engine() {
+    for (path, text) in sources("src/transfer") {
+        let code = code(&text);
+        for engine in ["rusqlite", "endpoint::sqlite", "sqlx", "endpoint::postgres"] {
+            assert!(!code.contains(engine), "{} knows `{engine}`", path.display());
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use whimbrel::endpoint::{Endpoint, ReadTable, Source};
 use whimbrel::event;
 use whimbrel::plan::{ColumnPlan, Plan};
 use whimbrel::provision::{Database, Server};
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::to_sqlite::{self, Job};
 use whimbrel::value::{Cell, Stored};
 use whimbrel::verify::Level;
 
@@ -90,7 +90,7 @@ pub struct Prepared {
 /// Every table of a source, its rows copied into files of `folder`, so that whoever inserts them needs neither a server nor
 /// memory for all of them.
 pub fn prepare(source: &mut PostgresSource, folder: &Path) -> Vec<Prepared> {
-    let (_, plan): (_, Plan) = run::plan(source, &Job::new(Path::new("unused.db"))).expect("a plan");
+    let (_, plan): (_, Plan) = to_sqlite::plan(source, &Job::new(Path::new("unused.db"))).expect("a plan");
     let mut tables = Vec::new();
     for table in &plan.tables {
         let codecs: Vec<_> = table.columns.iter().map(ColumnPlan::codec).collect();
@@ -268,7 +268,7 @@ pub fn migrate(url: &str, level: Level) -> Value {
     let mut job = Job::new(directory.path().join("ours.db"));
     job.level = level;
     let start = Instant::now();
-    let outcome = run::migrate(&mut source, &job, &Cancel::new(), &event::nobody).expect("a migration");
+    let outcome = to_sqlite::migrate(&mut source, &job, &Cancel::new(), &event::nobody).expect("a migration");
     let whole = start.elapsed().as_secs_f64();
     outcome.ensure_published().expect("a verified target");
     let durations = outcome.durations;

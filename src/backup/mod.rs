@@ -10,6 +10,7 @@ mod folder;
 pub mod list;
 pub mod manifest;
 pub mod prune;
+pub mod publish;
 pub mod restore;
 pub mod swap;
 pub mod take;

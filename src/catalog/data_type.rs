@@ -11,12 +11,35 @@ pub struct DataType {
     pub name: String,
     /// What it is made of.
     pub shape: Shape,
+    /// Where it is known from.
+    #[serde(default, skip_serializing_if = "Known::is_declared")]
+    pub known: Known,
+}
+
+/// Where a type is known from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// The source declares it.
+    #[default]
+    Declared,
+    /// A target remembers it of the source that it was made from.
+    Remembered,
+    /// It is the one that every value has.
+    Inferred,
+}
+
+impl Known {
+    /// Whether a catalog need not say it.
+    fn is_declared(&self) -> bool {
+        *self == Known::Declared
+    }
 }
 
 impl DataType {
-    /// A type from its spelling and shape.
+    /// A type that the source declares, from its spelling and shape.
     pub fn new(name: impl Into<String>, shape: Shape) -> Self {
-        DataType { name: name.into(), shape }
+        DataType { name: name.into(), shape, known: Known::Declared }
     }
 
     /// The type below all domains.

@@ -8,7 +8,7 @@ mod collation;
 mod data_type;
 
 pub use collation::{Collations, NamedCollation, TextOrder};
-pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Shape};
+pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Known, Shape};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -56,6 +56,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// The same catalog as a target remembers it: no longer what somebody declares.
+    #[must_use]
+    pub fn remembered(mut self) -> Self {
+        for column in self.tables.iter_mut().flat_map(|table| &mut table.columns) {
+            column.data_type.known = Known::Remembered;
+        }
+        self
+    }
+
     /// The table of that name.
     pub fn table(&self, name: &QualifiedName) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)

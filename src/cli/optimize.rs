@@ -5,10 +5,10 @@ use super::exit::Exit;
 use super::options::{Target, Waiting};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::optimize::{OptimizeOptions, optimize};
 use crate::error::Result;
 use crate::report::backups;
 use crate::report::message::{Message, Optimized};
-use crate::transfer::optimize::{OptimizeOptions, optimize};
 use clap::Args as ClapArgs;
 use std::time::Instant;
 

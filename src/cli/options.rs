@@ -1,10 +1,10 @@
 //! What was typed, as types of its own; nothing here opens anything.
 
 use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::plan::choices::RuleName;
 use crate::plan::version::SqliteVersion;
 use crate::redact::may_hold_password;
-use crate::transfer::publish::JournalMode;
 use crate::types::Rule;
 use crate::verify::Level;
 use clap::{Args, ValueEnum};

@@ -1,7 +1,9 @@
 //! Where rows come from and where they go: the contract that every endpoint keeps.
 //!
-//! A [`Source`] hands rows to a [`RowSink`]. Neither knows what the other is: what crosses are neutral [`Cell`]s of the
-//! catalog's types. How a source decodes its own wire is its own matter, how a target keeps a cell is the target's.
+//! A [`Source`] hands rows to a [`RowSink`]; a [`Target`] is made as a [`Draft`], which is filled, finished, read back and
+//! published. Neither side knows what the other is: what crosses are neutral [`Cell`]s of the catalog's types. How a source
+//! decodes its own wire is its own matter, how a target keeps a cell is the target's. How a draft is read back and proven is
+//! [`crate::verify::Finished`], because a target that was published long ago is proven in the same way.
 //!
 //! **Order.** The source chooses it: of the tables, and of the rows in each. Rows of several tables may interleave; who
 //! needs them apart keeps them apart. Each table is begun once, before its first row, and ended once, behind its last;
@@ -10,21 +12,34 @@
 //! **Whole.** A source hands on a row only when all of it was read. Where `read` returns an error, what it has handed over is
 //! part of something, and nobody may use it.
 //!
-//! **Threads.** A source is used by one thread at a time, and may be sent to another one between two calls.
+//! **Threads.** A source is used by one thread at a time, and may be sent to another one between two calls. A draft is written
+//! by one thread, while the one that reads encodes: batches go between them by a bounded channel, and come back empty.
 //!
 //! **Memory.** A cell borrows what the source has just read, and is gone when the sink returns. Neither side keeps rows by
 //! their number: a sink that holds open batches of several tables gives all of them one budget.
+//!
+//! **All or nothing.** A draft is the draft's own: whoever holds it holds all of it, and dropping it takes it away. What it is to
+//! replace is touched by [`Draft::publish`] alone, in one step.
+//!
+//! **Cost.** The source is called dynamically once per row, the target statically per cell: one decode, one digest, one encode.
 
 mod address;
+pub mod inexact;
 pub mod postgres;
 pub mod sqlite;
 
 pub use address::{Endpoint, PostgresUrl, file_name};
 
-use crate::catalog::{Catalog, QualifiedName, Shape, TableKind};
+use crate::cancel::Cancel;
+use crate::catalog::{Catalog, Dialect, QualifiedName, Shape, TableKind};
 use crate::error::Result;
-use crate::plan::TablePlan;
+use crate::event::Listener;
+use crate::plan::choices::Choices;
+use crate::plan::given::TargetSchema;
+use crate::plan::{Caveat, Plan, TablePlan};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
+use inexact::InexactColumn;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One column that is read.
@@ -166,4 +181,153 @@ pub trait Source: Send {
         let _ = (table, hash);
         Ok(false)
     }
+}
+
+/// What the columns of a table did not hold whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inexact {
+    /// How many values; the ledger keeps them, where there is one.
+    pub values: u64,
+    /// The columns with such values, where there is no ledger.
+    pub columns: Vec<InexactColumn>,
+}
+
+/// How much of a row the target gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// Every cell as it came, from the columns or from the ledger.
+    Whole,
+    /// What [`Encode::held`] says of each cell.
+    Partly,
+}
+
+/// Rows under way to a target, in the target's own representation.
+pub trait RowBatch: Default + Send {
+    /// How many rows it holds.
+    fn rows(&self) -> u64;
+
+    /// How many bytes of text and blobs it holds.
+    fn bytes(&self) -> u64;
+
+    /// Whether it should be handed over.
+    fn is_full(&self) -> bool;
+
+    /// Whether it is far larger than a batch should be, for the sake of one row.
+    fn is_oversized(&self) -> bool {
+        false
+    }
+}
+
+/// Turns the rows of one table into the target's representation, on the thread that reads.
+pub trait Encode<B>: Send {
+    /// Adds a row to the batch.
+    ///
+    /// # Errors
+    /// When the target has no room for a value; the row is named with its key.
+    fn row(&mut self, cells: &[Cell<'_>], batch: &mut B) -> Result<Held>;
+
+    /// The cell that the target will give back where it holds a row in part.
+    fn held<'c>(&self, column: usize, cell: &'c Cell<'c>) -> Cow<'c, Cell<'c>> {
+        let _ = column;
+        Cow::Borrowed(cell)
+    }
+
+    /// What was not held whole, when all rows have been added.
+    fn inexact(self) -> Inexact
+    where
+        Self: Sized,
+    {
+        Inexact::default()
+    }
+}
+
+/// Where rows come from, for what a target remembers.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'o> {
+    /// The source without a password.
+    pub source: &'o str,
+    /// The source's schema.
+    pub catalog: &'o Catalog,
+    /// The choices under which it was planned.
+    pub choices: &'o Choices,
+    /// The digest of each table's rows, in the order of the plan's tables.
+    pub digests: &'o [TableDigest],
+}
+
+/// A place that rows go to. Nothing of it is changed before a draft is published.
+pub trait Target: Sized {
+    /// What is made of it.
+    type Draft: Draft;
+
+    /// The target as reports name it.
+    fn label(&self) -> String;
+
+    /// The SQL that its definitions are written in; `None` for a target without any.
+    fn dialect(&self) -> Option<Dialect>;
+
+    /// Looks whether it can be used at all, before anybody waits for a server.
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn inspect(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The schema that somebody has given it; `None` where it is to be derived.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn given(&mut self) -> Result<Option<TargetSchema>> {
+        Ok(None)
+    }
+
+    /// The engine itself tries the definitions: takes out of the plan what it refuses.
+    ///
+    /// # Errors
+    /// When they cannot be tried at all.
+    fn settle(&self, plan: &mut Plan) -> Result<()> {
+        let _ = plan;
+        Ok(())
+    }
+
+    /// Begins a draft with the plan's tables, ready for rows. With `metadata` it is to remember where it came from, and to
+    /// keep in a ledger what its columns cannot hold.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn begin(self, plan: &Arc<Plan>, metadata: bool, cancel: &Cancel) -> Result<Self::Draft>;
+}
+
+/// A target that is being made. Nobody else sees it; dropped, it never was.
+///
+/// One thread writes, while another one reads and encodes; an encoder is owned by the latter.
+pub trait Draft: Send {
+    /// Rows on their way.
+    type Batch: RowBatch;
+    /// Makes them.
+    type Encoder: Encode<Self::Batch>;
+    /// What there is to say about a draft that was published.
+    type Published;
+
+    /// The encoder of one of the plan's tables.
+    fn encoder(&self, table: usize) -> Self::Encoder;
+
+    /// Writes the rows of a table and leaves the batch empty, with its memory.
+    ///
+    /// # Errors
+    /// When a row is refused, which is named with its key, or cannot be written.
+    fn write(&mut self, table: usize, batch: &mut Self::Batch) -> Result<()>;
+
+    /// All rows are there: keys, indexes, views, and what the target remembers. Returns what only the rows could tell.
+    /// From here on the draft can be read back.
+    ///
+    /// # Errors
+    /// When rows are refused, or the target cannot be written.
+    fn finish(&mut self, origin: &Origin<'_>, listener: &Listener<'_>) -> Result<Vec<Caveat>>;
+
+    /// Makes it the target. `digest` is that of everything that it remembers, where it does.
+    ///
+    /// # Errors
+    /// When it cannot; the target is then what it was.
+    fn publish(self, digest: Option<&str>) -> Result<Self::Published>;
 }

@@ -6,8 +6,8 @@ use crate::backup::manifest::{Kind, Manifest, Reason};
 use crate::backup::prune::Pruned;
 use crate::backup::restore::Restored;
 use crate::endpoint::sqlite::file::shown;
+use crate::endpoint::sqlite::optimize::Optimized;
 use crate::printable::Lines;
-use crate::transfer::optimize::Optimized;
 use std::path::Path;
 use std::time::Duration;
 

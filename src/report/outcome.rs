@@ -4,12 +4,12 @@ use super::text::{Align, bytes, columns, count, duration, number};
 use super::{How, plan, verification};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::shown;
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::event::Waiting;
 use crate::metadata::LEDGER_TABLE;
 use crate::printable::Lines;
+use crate::to_sqlite::Outcome;
 use crate::transfer::copy::Copied;
-use crate::transfer::publish::JournalMode;
-use crate::transfer::run::Outcome;
 use crate::verify::Level;
 use std::time::Duration;
 

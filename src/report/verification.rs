@@ -1,10 +1,10 @@
 //! What a verification found, as text: bounded lists, exact totals.
 
 use super::text::{Align, columns, count, number};
+use crate::endpoint::inexact;
 use crate::printable::Lines;
 use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
-use crate::verify::inexact;
 use crate::verify::structure::{ForeignKeys, Integrity};
 use crate::verify::{Level, SHOWN_MAX, TableCheck, Verification};
 

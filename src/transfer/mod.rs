@@ -1,8 +1,5 @@
-//! A migration from end to end: rows copied, indexes built, the file verified and published.
+//! A migration from end to end, whatever its source and its target are: plan, draft, rows, finish, read back, compare,
+//! publish. What either engine does of that stands behind the traits of [`crate::endpoint`].
 
 pub mod copy;
-pub mod finish;
-pub mod keys;
-pub mod optimize;
-pub mod publish;
 pub mod run;

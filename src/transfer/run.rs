@@ -1,78 +1,39 @@
-//! The run as a whole: from the source's schema to the published file.
+//! The run as a whole: from the source's schema to the published target, whatever either is.
 //!
-//! Nothing touches the target before it is published. Everything until then happens in a temporary file beside it,
-//! which goes away with this function whatever happens.
+//! Nothing touches the target before it is published: until then there is a draft, which goes away with this function
+//! whatever happens.
 
 use super::copy::{self, Copied};
-use super::finish::{self, Origin, SetAside};
-use super::publish::{JournalMode, PublishOptions, Published, publish};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
-use crate::endpoint::Source;
-use crate::endpoint::sqlite::file::{TargetFile, quoted, serialize_shown};
-use crate::endpoint::sqlite::loader::Loader;
-use crate::endpoint::sqlite::pragma;
-use crate::endpoint::sqlite::schema::read_schema;
-use crate::endpoint::sqlite::settle::settle;
-use crate::endpoint::sqlite::staging::Staging;
-use crate::error::{Context, Error, Result};
+use crate::catalog::{Catalog, Dialect};
+use crate::endpoint::{Draft, Origin, Source, Target};
+use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::choices::Choices;
-use crate::plan::given::TargetSchema;
-use crate::plan::{self, Caveat, Plan};
-use crate::verify::{self, Level, Verification};
-use rusqlite::Connection;
+use crate::plan::{self, Plan};
+use crate::verify::{self, Finished, Level, Verification};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Applies a given target schema to a new, empty file.
-pub type ApplySchema<'s> = dyn Fn(&Path) -> Result<()> + Sync + 's;
-
-/// What to migrate, and how.
-pub struct Job<'j> {
-    /// The file that is to be.
-    pub target: PathBuf,
+/// What to carry, and how much to prove.
+#[derive(Debug, Clone)]
+pub struct Job {
     /// The user's choices.
     pub choices: Choices,
-    /// A target schema that somebody wrote; without one it is derived.
-    pub schema: Option<&'j ApplySchema<'j>>,
-    /// A folder of checks to run on the finished file.
-    pub checks: Option<PathBuf>,
-    /// How much is verified before the file is published.
+    /// How much is verified before the target is published.
     pub level: Level,
     /// Whether the target keeps the source's catalog, the manifest and the ledger.
     pub metadata: bool,
-    /// Whether a file without metadata is published although columns hold less than the source's values.
+    /// Whether a target without metadata is published although columns hold less than the source's values.
     pub allow_inexact: bool,
-    /// The journal mode of the published file.
-    pub journal_mode: JournalMode,
-    /// The page size of the file in bytes, a power of two from 512 to 65536.
-    pub page_size_bytes: u32,
-    /// Where the backup of an existing target goes, if not beside it.
-    pub backup_directory: Option<PathBuf>,
-    /// How many milliseconds to wait for other programs to let go of the target.
-    pub wait_ms: u32,
 }
 
-impl Job<'_> {
-    /// A job with the defaults: everything carried, verified in full, published in WAL mode.
-    pub fn new(target: impl Into<PathBuf>) -> Self {
-        Job {
-            target: target.into(),
-            choices: Choices::default(),
-            schema: None,
-            checks: None,
-            level: Level::default(),
-            metadata: true,
-            allow_inexact: false,
-            journal_mode: JournalMode::default(),
-            page_size_bytes: 4096,
-            backup_directory: None,
-            wait_ms: 2_000,
-        }
+impl Default for Job {
+    /// Everything carried, remembered, and verified in full.
+    fn default() -> Self {
+        Job { choices: Choices::default(), level: Level::default(), metadata: true, allow_inexact: false }
     }
 }
 
@@ -93,14 +54,13 @@ pub struct Durations {
 
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
-pub struct Outcome {
+pub struct Outcome<P> {
     /// The source without a password.
     pub source: String,
     /// The source's engine and version.
     pub engine: String,
-    /// The target's path as it was given.
-    #[serde(serialize_with = "serialize_shown")]
-    pub target: PathBuf,
+    /// The target as it was named.
+    pub target: String,
     /// What was planned.
     pub plan: Plan,
     /// What was read of each table, in the order of the plan's tables.
@@ -109,7 +69,7 @@ pub struct Outcome {
     /// What verification found.
     pub verification: Verification,
     /// What was published; `None` where verification found differences, and the target is what it was before.
-    pub published: Option<Published>,
+    pub published: Option<P>,
     /// How many values their columns do not hold whole; the ledger keeps them, where there is one.
     pub inexact_values: u64,
     /// Whether the target has a ledger.
@@ -118,18 +78,15 @@ pub struct Outcome {
     pub durations: Durations,
 }
 
-/// The plan for a job: the source's catalog, the choices, the given schema if there is one, and SQLite's own opinion.
+/// The plan for a job: the source's catalog, the choices, the target's schema if it has been given one, and the target's own
+/// opinion.
 ///
 /// # Errors
-/// When the source's schema, or a table of the plan, may not be read, or the given target schema cannot be applied to an
-/// empty file. What the plan refuses comes first.
-pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Arc<Catalog>, Plan)> {
+/// When the source's schema, or a table of the plan, may not be read, or the target's schema cannot be read or tried. What
+/// the plan refuses comes first.
+pub fn plan(source: &mut dyn Source, target: &mut impl Target, job: &Job) -> Result<(Arc<Catalog>, Plan)> {
     let catalog = source.catalog()?;
-    let given = job.schema.map(|apply| {
-        let directory = tempfile::tempdir().could_not("try the target schema", "")?;
-        applied(apply, &directory.path().join("schema.db"))
-    });
-    let plan = settled(&catalog, job, given.transpose()?.as_ref())?;
+    let plan = settled(&catalog, target, job)?;
     if plan.refusals.is_empty() {
         ensure_readable(source, &plan)?;
     }
@@ -140,113 +97,93 @@ fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
     source.ensure_readable(&plan.tables.iter().map(|table| &table.source).collect::<Vec<_>>())
 }
 
-/// What the given schema is once it has been applied to the empty file at that path.
-fn applied(apply: &ApplySchema<'_>, empty: &Path) -> Result<TargetSchema> {
-    apply(empty)?;
-    read_schema(&Connection::open(empty).could_not("read the target schema", "")?)
-}
-
-fn settled(catalog: &Catalog, job: &Job<'_>, given: Option<&TargetSchema>) -> Result<Plan> {
-    let mut plan = match given {
-        Some(schema) => plan::onto(catalog, &job.choices, schema),
+fn settled(catalog: &Catalog, target: &mut impl Target, job: &Job) -> Result<Plan> {
+    if target.dialect() != Some(Dialect::Sqlite) {
+        let cause = "definitions are planned in the SQL of SQLite only";
+        return Err(Error::could_not("plan", target.label(), cause));
+    }
+    let mut plan = match target.given()? {
+        Some(schema) => plan::onto(catalog, &job.choices, &schema),
         None => plan::plan(catalog, &job.choices),
     };
-    settle(&mut plan)?;
+    target.settle(&mut plan)?;
     Ok(plan)
 }
 
 /// Migrates: plans, copies, finishes, verifies, publishes.
 ///
 /// # Errors
-/// When the plan has refusals, the source cannot be read to its end, the file cannot be written, or somebody asks to
+/// When the plan has refusals, the source cannot be read to its end, the target cannot be written, or somebody asks to
 /// stop. The target is then what it was before. Differences that verification finds are not an error here: the
 /// outcome has them, and nothing was published.
-pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
+pub fn migrate<T: Target>(
+    source: &mut dyn Source,
+    mut target: T,
+    job: &Job,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Outcome<<T::Draft as Draft>::Published>>
+where
+    T::Draft: Finished,
+{
     fault::injected()?;
     let mut durations = Durations::default();
-    let start = Instant::now();
-    let target = TargetFile::inspect(&job.target)?;
-    target.refuse_unusable()?;
+    let mut clock = Instant::now();
+    let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed();
+    target.inspect()?;
     listener(Event::PhaseStarted { phase: Phase::Introspect });
+    // A plan that is refused is told before a target that cannot be written.
     let catalog = source.catalog()?;
-    // A plan that is refused is told before a directory that cannot be written. A given schema needs the file first.
-    let (mut plan, staging) = match job.schema {
-        Some(apply) => {
-            let staging = Staging::create(&job.target)?;
-            let given = applied(apply, staging.path())?;
-            (settled(&catalog, job, Some(&given))?, Some(staging))
-        }
-        None => (settled(&catalog, job, None)?, None),
-    };
+    let plan = settled(&catalog, &mut target, job)?;
     plan.ensure_runnable()?;
     ensure_readable(source, &plan)?;
-    let staging = staging.map_or_else(|| Staging::create(&job.target), Ok)?;
+    let (name, plan) = (target.label(), Arc::new(plan));
+    let mut draft = target.begin(&plan, job.metadata, cancel)?;
     listener(Event::PlanReady {
         tables: plan.tables.len() as u64,
         row_estimate: plan.tables.iter().map(|table| table.row_estimate.max(0).unsigned_abs()).sum(),
     });
-    durations.plan = start.elapsed();
+    durations.plan = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Copy });
-    let start = Instant::now();
-    let loader = Loader::create(staging.path(), job.page_size_bytes)?;
-    // The definitions of a given schema are its owner's.
-    if job.schema.is_none() {
-        pragma::names_only(loader.connection()).could_not("prepare the target", loader.shown())?;
-    }
-    loader.begin()?;
-    let aside = if job.schema.is_some() { finish::set_aside(&loader)? } else { SetAside::default() };
-    finish::create_tables(&loader, &plan, job.metadata)?;
-    let (loader, copied) = copy::copy(source, &plan, loader, job.metadata, cancel, listener)?;
-    durations.copy = start.elapsed();
+    let mut copied = copy::copy(source, &plan, &mut draft, cancel, listener)?;
+    durations.copy = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Finish });
-    let start = Instant::now();
-    let interrupt = loader.connection().get_interrupt_handle();
-    let registration = cancel.on_cancel(move || interrupt.interrupt());
-    let finished = finish_file(&loader, &plan, &aside, &catalog, source, job, &copied, listener);
-    drop(registration);
+    let digests: Vec<_> = copied.iter().map(|one| one.digest).collect();
+    let origin = Origin { source: source.label(), catalog: &catalog, choices: &job.choices, digests: &digests };
+    let finished = draft.finish(&origin, listener);
     cancel.check("finish")?;
-    plan.caveats.extend(finished?);
-    loader.close()?;
-    durations.finish = start.elapsed();
+    let caveats = finished?;
+    durations.finish = lap();
 
-    let start = Instant::now();
-    let request = verify::Request {
-        path: staging.path(),
+    let question = verify::Question {
         plan: &plan,
         level: job.level,
-        source_digests: Some(copied.iter().map(|one| one.digest).collect()),
-        inexact: copied.iter().flat_map(|one| one.inexact.clone()).collect(),
-        allow_inexact: job.allow_inexact,
-        checks: job.checks.as_deref(),
         metadata: job.metadata,
-        published: false,
+        source_digests: Some(digests),
+        inexact: copied.iter_mut().flat_map(|one| std::mem::take(&mut one.inexact)).collect(),
+        allow_inexact: job.allow_inexact,
     };
-    let mut verification = verify::verify(request, source, cancel, listener)?;
+    let mut verification = verify::compare(question, source, &mut draft, cancel, listener)?;
     verification.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
-    durations.verify = start.elapsed();
+    durations.verify = lap();
     cancel.check("publish")?;
 
     let mut published = None;
     if verification.is_sound() {
         listener(Event::PhaseStarted { phase: Phase::Publish });
-        let start = Instant::now();
-        let options = PublishOptions {
-            journal_mode: job.journal_mode,
-            backup_directory: job.backup_directory.as_deref(),
-            source: source.label(),
-            manifest_digest: verification.manifest_digest.as_deref(),
-            wait_ms: job.wait_ms,
-            cancel: &cancel.flag(),
-        };
-        published = Some(publish(staging, &job.target, options)?);
-        durations.publish = start.elapsed();
+        published = Some(draft.publish(verification.manifest_digest.as_deref())?);
+        durations.publish = lap();
+    } else {
+        drop(draft);
     }
+    let mut plan = Arc::unwrap_or_clone(plan);
+    plan.caveats.extend(caveats);
     Ok(Outcome {
         source: source.label().to_owned(),
         engine: catalog.engine.clone(),
-        target: job.target.clone(),
+        target: name,
         inexact_values: copied.iter().map(|one| one.inexact_values).sum(),
         ledger: job.metadata,
         plan,
@@ -257,42 +194,7 @@ pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener
     })
 }
 
-#[allow(clippy::too_many_arguments)]
-fn finish_file(
-    loader: &Loader,
-    plan: &Plan,
-    aside: &SetAside,
-    catalog: &Catalog,
-    source: &dyn Source,
-    job: &Job<'_>,
-    copied: &[Copied],
-    listener: &Listener<'_>,
-) -> Result<Vec<Caveat>> {
-    let caveats = finish::finish(loader, plan, aside, listener)?;
-    loader.commit()?;
-    if job.metadata {
-        let origin = Origin {
-            source: source.label(),
-            catalog,
-            choices: &job.choices,
-            given_schema: plan.given_schema,
-            finished_at: now_utc(loader)?,
-            journal_mode: job.journal_mode,
-        };
-        finish::write_metadata(loader, plan, copied, &origin)?;
-    }
-    Ok(caveats)
-}
-
-/// The time by SQLite's clock: UTC, ISO 8601, milliseconds.
-fn now_utc(loader: &Loader) -> Result<String> {
-    loader
-        .connection()
-        .query_row("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", [], |row| row.get(0))
-        .could_not("tell the time", "")
-}
-
-impl Outcome {
+impl<P> Outcome<P> {
     /// How many values the ledger keeps.
     pub fn ledger_entries(&self) -> u64 {
         if self.ledger { self.inexact_values } else { 0 }
@@ -304,7 +206,7 @@ impl Outcome {
     /// When the target was not published because it differs from its source.
     pub fn ensure_published(&self) -> Result<()> {
         self.verification.ensure_sound().map_err(|error| {
-            let object = format!("{} to {}", self.source, quoted(&self.target));
+            let object = format!("{} to {}", self.source, self.target);
             Error::differs("migrate", object, error.cause()).hint(match error.way_out() {
                 Some(way_out) => format!("the target is what it was before; {way_out}"),
                 None => "the target is what it was before; the report above names the rows".to_owned(),

@@ -245,7 +245,7 @@ impl Codec {
             // Text that means the same but is not what the rule writes was not written by it.
             (Rule::DecimalText | Rule::Iso8601 | Rule::ServerText, _) => text::read(&self.shape, value)
                 .filter(|cell| matches!(cell, Cell::Native(_)) || self.text(cell).as_deref() == Some(value))
-                .map(own),
+                .map(Cell::into_owned),
             _ => None,
         };
         loaded.unwrap_or(Cell::Foreign(Stored::Text(bytes)))
@@ -293,25 +293,6 @@ impl Codec {
 impl<'a> Placed<'a> {
     fn into_owned<'b>(self) -> Placed<'b> {
         Placed { stored: self.stored.into_owned(), exact: self.exact }
-    }
-}
-
-fn own(cell: Cell<'_>) -> Cell<'static> {
-    match cell {
-        Cell::Null => Cell::Null,
-        Cell::Bool(value) => Cell::Bool(value),
-        Cell::Int(value) => Cell::Int(value),
-        Cell::Float(value) => Cell::Float(value),
-        Cell::Decimal(value) => Cell::Decimal(value),
-        Cell::Text(value) => Cell::Text(Cow::Owned(value.into_owned())),
-        Cell::Bytes(value) => Cell::Bytes(Cow::Owned(value.into_owned())),
-        Cell::Uuid(value) => Cell::Uuid(value),
-        Cell::Date(value) => Cell::Date(value),
-        Cell::Timestamp(value) => Cell::Timestamp(value),
-        Cell::TimestampTz(value) => Cell::TimestampTz(value),
-        Cell::Json(value) => Cell::Json(Cow::Owned(value.into_owned())),
-        Cell::Native(value) => Cell::Native(Cow::Owned(value.into_owned())),
-        Cell::Foreign(value) => Cell::Foreign(value.into_owned()),
     }
 }
 

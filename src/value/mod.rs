@@ -141,6 +141,26 @@ impl Sink for Vec<u8> {
 }
 
 impl Cell<'_> {
+    /// The same cell, owning what it borrowed.
+    pub fn into_owned(self) -> Cell<'static> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Bool(value) => Cell::Bool(value),
+            Cell::Int(value) => Cell::Int(value),
+            Cell::Float(value) => Cell::Float(value),
+            Cell::Decimal(value) => Cell::Decimal(value),
+            Cell::Text(value) => Cell::Text(Cow::Owned(value.into_owned())),
+            Cell::Bytes(value) => Cell::Bytes(Cow::Owned(value.into_owned())),
+            Cell::Uuid(value) => Cell::Uuid(value),
+            Cell::Date(value) => Cell::Date(value),
+            Cell::Timestamp(value) => Cell::Timestamp(value),
+            Cell::TimestampTz(value) => Cell::TimestampTz(value),
+            Cell::Json(value) => Cell::Json(Cow::Owned(value.into_owned())),
+            Cell::Native(value) => Cell::Native(Cow::Owned(value.into_owned())),
+            Cell::Foreign(value) => Cell::Foreign(value.into_owned()),
+        }
+    }
+
     /// Writes the canonical encoding: one tag byte, then a payload of fixed width or with its length in front.
     #[inline]
     pub fn encode(&self, sink: &mut impl Sink) {

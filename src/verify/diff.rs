@@ -5,7 +5,7 @@
 //! and shown column by column. Memory does not grow with the rows.
 
 use super::digest::hash_texts;
-use crate::endpoint::sqlite::scan::Scan;
+use crate::endpoint::inexact::shortened;
 use crate::endpoint::{ReadTable, Source};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
@@ -15,9 +15,6 @@ use rusqlite::{Connection, Row, Statement, params};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// Longer values are cut when they are shown, in characters.
-const VALUE_CHARS_MAX: usize = 120;
 
 /// How the rows of one table differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -83,7 +80,7 @@ pub struct ColumnDifference {
 /// When either side cannot be read, or the temporary database cannot be written.
 pub fn rows(
     source: &mut dyn Source,
-    target: &Connection,
+    target: &mut dyn Source,
     table: &TablePlan,
     ledger: bool,
     shown_max: usize,
@@ -212,7 +209,7 @@ pub(super) fn codecs(table: &TablePlan) -> Vec<Codec> {
 /// As [`rows`].
 pub fn misread_rows(
     source: &mut dyn Source,
-    target: &Connection,
+    target: &mut dyn Source,
     table: &TablePlan,
     shown_max: usize,
 ) -> Result<Differences> {
@@ -232,10 +229,10 @@ pub fn misread_rows(
     }
     let mut insert = spill.prepare("INSERT INTO target VALUES (?1, ?2, ?3)").could_not(OPERATION, &object)?;
     let mut hasher = TextHasher::default();
-    Scan::new(target, table)?.rows(target, None, &mut |row| {
-        hash_texts(&mut hasher, row.cells, &codecs);
+    target.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
+        hash_texts(&mut hasher, cells, &codecs);
         let (first, second) = hasher.finish();
-        let key = common_key(table, &codecs, row.cells);
+        let key = common_key(table, &codecs, cells);
         insert.execute(params![key, first, second]).map(drop).could_not(OPERATION, &object)
     })?;
     run("COMMIT;
@@ -297,13 +294,13 @@ pub(super) fn hash_source(hasher: &mut RowHasher, cells: &[Cell<'_>], codecs: &[
     }
 }
 
-fn spill_target(target: &Connection, spill: &Spill, table: &TablePlan) -> Result<()> {
+fn spill_target(target: &mut dyn Source, spill: &Spill, table: &TablePlan) -> Result<()> {
     let codecs = codecs(table);
     let mut taker = spill.taker(Side::Target)?;
     let mut hasher = RowHasher::default();
-    Scan::new(target, table)?.rows(target, None, &mut |row| {
-        row.cells.iter().for_each(|cell| hasher.cell(cell));
-        let key = common_key(table, &codecs, row.cells);
+    target.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
+        cells.iter().for_each(|cell| hasher.cell(cell));
+        let key = common_key(table, &codecs, cells);
         taker.take(&key, hasher.finish())
     })
 }
@@ -311,7 +308,7 @@ fn spill_target(target: &Connection, spill: &Spill, table: &TablePlan) -> Result
 /// Reads the changed rows again on both sides and fills in the columns that differ.
 fn show_columns(
     source: &mut dyn Source,
-    target: &Connection,
+    target: &mut dyn Source,
     table: &TablePlan,
     rows: &mut [RowDifference],
 ) -> Result<()> {
@@ -334,8 +331,8 @@ fn show_columns(
         note(0, cells);
         Ok(())
     })?;
-    Scan::new(target, table)?.rows(target, None, &mut |row| {
-        note(1, row.cells);
+    target.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
+        note(1, cells);
         Ok(())
     })?;
     for row in rows {
@@ -351,11 +348,4 @@ fn show_columns(
         }
     }
     Ok(())
-}
-
-pub(super) fn shortened(value: Cow<'_, str>) -> String {
-    match value.char_indices().nth(VALUE_CHARS_MAX) {
-        Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
-        None => value.into_owned(),
-    }
 }

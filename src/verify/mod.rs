@@ -1,28 +1,30 @@
 //! Proving that a target holds what its source holds: before it is published ([`verify`]), at any time later against its
 //! source ([`verify_file`]), and later on its own ([`file::check`]).
 //!
-//! The order is counts, digests, the source's own digests, differing rows, foreign keys, structural integrity, the user's checks. Every figure
-//! is read back from the closed and reopened file. What a level leaves out, the report says.
+//! The order is counts, digests, foreign keys, structural integrity, the user's checks, the source's own digests, differing
+//! rows. Every figure is read back from the closed and reopened target. What a level leaves out, the report says.
+//!
+//! [`compare`] knows a source and a finished target ([`Finished`]) and nothing of either's engine; `sqlite_file` is what a
+//! SQLite file shows of itself, before it is published and later.
 
 pub mod checks;
 pub mod diff;
 pub mod digest;
 pub mod file;
 mod finished;
-pub mod inexact;
 mod json;
 pub mod objects;
 mod own_digest;
+mod proof;
 pub mod record;
 mod since;
 mod sources;
+mod sqlite_file;
 pub mod structure;
 
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
-use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::sqlite::proof::{Proof, Verdict};
-use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::inexact::{self, InexactColumn};
 use crate::endpoint::{ReadTable, Source};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
@@ -32,17 +34,15 @@ use crate::quote::{quote, quote_all};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use checks::CheckOutcome;
 use diff::Differences;
-use digest::Also;
 pub use finished::{FileOptions, VerifiedFile, remembers_choices, require_database, verify_file};
-use inexact::InexactColumn;
 pub use json::JsonColumn;
 pub use own_digest::schema_read_twice;
+pub use proof::{Finished, Proof, TableProof};
 use record::Difference;
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 pub use since::TableSince;
 pub use sources::{ComparedSources, compare_sources};
-use std::path::Path;
+pub use sqlite_file::{Request, verify};
 use structure::{ForeignKeys, Integrity, Orphan};
 
 /// How much is checked.
@@ -57,7 +57,7 @@ pub enum Level {
     #[default]
     Full,
     /// Also the source's own digest of each table, and its schema a second time: what neither the wire nor our own
-    /// reading has touched; and SQLite's own full checks of structure and foreign keys.
+    /// reading has touched.
     Paranoid,
 }
 
@@ -122,22 +122,6 @@ pub struct TableCheck {
 }
 
 impl TableCheck {
-    /// Before anything was read back.
-    fn unread(table: &TablePlan, source: &TableDigest) -> Self {
-        TableCheck {
-            source: table.source.clone(),
-            target: table.target.clone(),
-            source_rows: source.rows,
-            target_rows: None,
-            same_values: None,
-            digests: None,
-            own_digests: None,
-            ledger_surplus: 0,
-            differences: None,
-            failure: None,
-        }
-    }
-
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
         self.failure.is_none()
@@ -236,105 +220,74 @@ impl Verification {
     }
 }
 
-/// What to check.
-pub struct Request<'r> {
-    /// The closed file.
-    pub path: &'r Path,
+/// What to compare a finished target with.
+pub struct Question<'q> {
     /// The plan that it was made by.
-    pub plan: &'r Plan,
+    pub plan: &'q Plan,
     /// How much.
     pub level: Level,
+    /// Whether the target keeps a ledger.
+    pub metadata: bool,
     /// The digests of the source's rows in the order of the plan's tables, where they are known already.
     pub source_digests: Option<Vec<TableDigest>>,
-    /// What the file's columns do not hold of that, where it has no ledger.
+    /// What the target's columns do not hold of that, where it has no ledger.
     pub inexact: Vec<InexactColumn>,
     /// Whether it is no fault that they do not.
     pub allow_inexact: bool,
-    /// The project's folder of checks.
-    pub checks: Option<&'r Path>,
-    /// Whether the file keeps a ledger.
-    pub metadata: bool,
-    /// Whether the file has been published; before that it has another journal mode.
-    pub published: bool,
 }
 
-/// Verifies a file against its source.
+/// Compares a finished target with its source.
 ///
 /// # Errors
-/// When the source or the file cannot be read at all, or somebody asks to stop. What is found is not an error.
-pub fn verify(
-    mut request: Request<'_>,
+/// When either cannot be read at all, or somebody asks to stop. What is found is not an error.
+pub fn compare(
+    mut question: Question<'_>,
     source: &mut dyn Source,
+    target: &mut dyn Finished,
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<Verification> {
     fault::injected()?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
-    let Request { path, plan, level, metadata, .. } = request;
-    let source_digests = match request.source_digests.take() {
+    let Question { plan, level, metadata, .. } = question;
+    let source_digests = match question.source_digests.take() {
         Some(digests) => digests,
-        None => digests_of_source(source, &plan.tables, metadata, &mut request.inexact)?,
+        None => digests_of_source(source, &plan.tables, metadata, &mut question.inexact)?,
     };
-    // One connection for everything, because each reads the whole schema anew.
-    let connection = match open(path, &cancel.flag()) {
-        Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&request, &source_digests, &error)),
-        opened => opened?,
-    };
-    let objects = match objects::compare(&connection, plan) {
-        Err(error) if error.kind() == Kind::Differs => vec![error.to_string()],
-        outcome => outcome?,
-    };
-    let scope = record::Scope {
-        planned: &plan.tables,
-        definitions: if plan.given_schema { record::Definitions::All } else { record::Definitions::OfMetadata },
-        metadata: request.metadata,
-        published: request.published,
-    };
-    let recorded = record::compare(&connection, scope)?;
-    let file = File { connection: &connection, path };
-    let proof = if level >= Level::Full { Proof::of(&connection) } else { None };
-    let (mut tables, texts, proven) =
-        check_tables(file, plan, &source_digests, level, proof.as_ref(), cancel, listener)?;
+    let Proof { tables, objects, record, manifest_digest, mut foreign_keys, integrity, checks, not_checked: left_out } =
+        target.prove(level, cancel, listener)?;
     cancel.check("verify")?;
-    let mut not_checked = not_checked(&request);
+    let texts: Vec<_> = tables.iter().map(|table| table.read.and_then(|read| read.texts)).collect();
+    let shown = plan.tables.iter().zip(&source_digests).zip(tables);
+    let mut tables: Vec<_> = shown.map(|((table, source), proof)| TableCheck::of(table, source, proof)).collect();
+    let mut not_checked = not_checked(&question);
     if level >= Level::Paranoid {
-        let (tables, ledger) = (&mut tables, request.metadata);
-        not_checked.extend(own_digest::compare(source, &connection, &plan.tables, &texts, ledger, tables)?);
+        let (tables, ledger) = (&mut tables, metadata);
+        not_checked.extend(own_digest::compare(source, target, &plan.tables, &texts, ledger, tables, cancel)?);
     }
     if level != Level::Counts {
-        show_differences(&connection, plan, source, request.metadata, &mut tables, listener)?;
+        show_differences(target, plan, source, metadata, &mut tables, cancel, listener)?;
     }
-    not_checked.extend(recorded.not_checked);
-    let mut verification = Verification {
+    not_checked.extend(left_out);
+    if let Some(keys) = &mut foreign_keys {
+        keys.orphans.iter_mut().for_each(|orphan| orphan.origin = origin_of(orphan, plan));
+        let planned = |name: &str| plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));
+        keys.in_source = tables.iter().all(|table| table.same_values == Some(true))
+            && keys.orphans.iter().all(|orphan| planned(&orphan.table) && planned(&orphan.parent));
+    }
+    Ok(Verification {
         level,
         tables,
         objects,
-        record: recorded.differences,
-        manifest_digest: recorded.digest,
-        foreign_keys: None,
-        integrity: None,
-        checks: Vec::new(),
+        record,
+        manifest_digest,
+        foreign_keys,
+        integrity,
+        checks,
         not_checked,
-        inexact: request.inexact,
-        inexact_allowed: request.allow_inexact,
-    };
-    if level >= Level::Full {
-        let twice = level >= Level::Paranoid;
-        let (mut keys, integrity) = structure::judge(&connection, &quoted(path), &proven, twice, SHOWN_MAX)?;
-        keys.orphans.iter_mut().for_each(|orphan| orphan.origin = origin_of(orphan, plan));
-        let planned = |name: &str| plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));
-        keys.in_source = verification.tables.iter().all(|table| table.same_values == Some(true))
-            && keys.orphans.iter().all(|orphan| planned(&orphan.table) && planned(&orphan.parent));
-        verification.foreign_keys = Some(keys);
-        verification.integrity = Some(integrity);
-        if let Some(folder) = request.checks {
-            match checks::run_folder_on(&connection, folder, SHOWN_MAX) {
-                Err(error) if error.kind() == Kind::Differs => verification.objects.push(error.to_string()),
-                outcome => verification.checks = outcome?,
-            }
-        }
-    }
-    Ok(verification)
+        inexact: question.inexact,
+        inexact_allowed: question.allow_inexact,
+    })
 }
 
 /// The source's foreign key that a derived target has over those columns.
@@ -349,38 +302,8 @@ fn origin_of(orphan: &Orphan, plan: &Plan) -> Option<String> {
     keys.find(|piece| piece.kind == "foreign key" && piece.sql.contains(&over)).map(|piece| piece.origin.clone())
 }
 
-/// The finished file while it is verified.
-#[derive(Clone, Copy)]
-pub(crate) struct File<'f> {
-    pub(crate) connection: &'f Connection,
-    /// For threads that open it once more.
-    pub(crate) path: &'f Path,
-}
-
-/// What verification says of a file of which SQLite cannot even read the schema.
-fn unreadable(request: &Request<'_>, source_digests: &[TableDigest], error: &Error) -> Verification {
-    let told = error.to_string();
-    let tables = request.plan.tables.iter().zip(source_digests);
-    let full = request.level >= Level::Full;
-    Verification {
-        level: request.level,
-        tables: tables
-            .map(|(table, source)| TableCheck { failure: Some(told.clone()), ..TableCheck::unread(table, source) })
-            .collect(),
-        objects: vec![told.clone()],
-        record: Vec::new(),
-        manifest_digest: None,
-        foreign_keys: full.then(|| structure::unreadable(error).0),
-        integrity: full.then(|| structure::unreadable(error).1),
-        checks: Vec::new(),
-        not_checked: not_checked(request),
-        inexact: request.inexact.clone(),
-        inexact_allowed: request.allow_inexact,
-    }
-}
-
-fn not_checked(request: &Request<'_>) -> Vec<String> {
-    let Request { level, metadata, plan, .. } = *request;
+fn not_checked(question: &Question<'_>) -> Vec<String> {
+    let Question { level, metadata, plan, .. } = *question;
     let mut list = Vec::new();
     if level == Level::Counts {
         list.push("values (`--verify digest` compares them)".to_owned());
@@ -395,79 +318,19 @@ fn not_checked(request: &Request<'_>) -> Vec<String> {
             "indexes, views and triggers of the given schema (the target has no metadata that tells them)".to_owned(),
         );
     }
-    if !request.inexact.is_empty() {
+    if !question.inexact.is_empty() {
         list.push("what columns cannot hold and the ledger would keep (the target has no metadata)".to_owned());
     }
     list
 }
 
-/// Rows and digests of each table of the file, and what the proof has proven meanwhile. A table that cannot be read is a
-/// finding, not the end.
-pub(crate) fn check_tables(
-    file: File<'_>,
-    plan: &Plan,
-    source_digests: &[TableDigest],
-    level: Level,
-    proof: Option<&Proof>,
-    cancel: &Cancel,
-    listener: &Listener<'_>,
-) -> Result<(Vec<TableCheck>, Vec<Option<TextDigest>>, Verdict)> {
-    let also = Also { texts: level >= Level::Paranoid, proof };
-    let together = match level {
-        Level::Counts => None,
-        // All tables at once is the fast way; if one cannot be read, each is tried alone.
-        _ => digest::of_tables_on(file.connection, file.path, &plan.tables, also, cancel, listener).ok(),
-    };
-    cancel.check("verify")?;
-    let proven = match (proof, &together) {
-        (Some(proof), Some(_)) => proof.verdict(file.connection)?,
-        _ => Verdict::Unproven,
-    };
-    let alone = Also { proof: None, ..also };
-    let mut checks = Vec::with_capacity(plan.tables.len());
-    let mut read_back = vec![None; plan.tables.len()];
-    for (place, (table, source)) in plan.tables.iter().zip(source_digests).enumerate() {
-        let mut check = TableCheck::unread(table, source);
-        let digest = match (&together, level) {
-            (Some(digests), _) => Ok(Some(digests[place])),
-            (None, Level::Counts) => Ok(None),
-            (None, _) => {
-                digest::of_tables_on(file.connection, file.path, std::slice::from_ref(table), alone, cancel, listener)
-                    .map(|digests| digests.first().copied())
-            }
-        };
-        match digest.and_then(|digest| Ok((digest, count_of(file.connection, table)?))) {
-            Ok((digest, rows)) => {
-                check.target_rows = Some(rows);
-                check.digests = digest.map(|target| (*source, target.digest));
-                check.same_values = digest.map(|target| *source == target.digest);
-                check.ledger_surplus = digest.map_or(0, |target| target.ledger_surplus);
-                read_back[place] = digest.and_then(|target| target.texts);
-            }
-            Err(error) => {
-                cancel.check("verify")?;
-                check.failure = Some(error.to_string());
-            }
-        }
-        checks.push(check);
-    }
-    Ok((checks, read_back, proven))
-}
-
-/// The number of rows as SQLite itself counts them, apart from our own reading.
-fn count_of(connection: &Connection, table: &TablePlan) -> Result<u64> {
-    let count: i64 = connection
-        .query_row(&format!("SELECT count(*) FROM {}", quote(&table.target)), [], |row| row.get(0))
-        .map_err(|error| told("count rows of", format!("`{}`", table.target), &error))?;
-    Ok(count.unsigned_abs())
-}
-
 fn show_differences(
-    connection: &Connection,
+    target: &mut dyn Finished,
     plan: &Plan,
     source: &mut dyn Source,
     ledger: bool,
     tables: &mut [TableCheck],
+    cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<()> {
     for (check, table) in tables.iter_mut().zip(&plan.tables) {
@@ -475,10 +338,11 @@ fn show_differences(
             continue;
         }
         listener(Event::PhaseStarted { phase: Phase::Compare });
-        let found = diff::rows(source, connection, table, ledger, SHOWN_MAX).and_then(|found| {
+        let found = target.reread(cancel).and_then(|mut target| {
+            let found = diff::rows(source, &mut *target, table, ledger, SHOWN_MAX)?;
             // The left-out columns of a table without a ledger would make every one of its rows another.
             let is_told = found.total() > 0 || !ledger || check.source_agrees() != Some(false);
-            if is_told { Ok(found) } else { diff::misread_rows(source, connection, table, SHOWN_MAX) }
+            if is_told { Ok(found) } else { diff::misread_rows(source, &mut *target, table, SHOWN_MAX) }
         });
         match found {
             Err(error) if error.kind() == Kind::Differs => check.failure = Some(error.to_string()),

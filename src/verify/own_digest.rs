@@ -5,15 +5,14 @@
 //! them has a part in it: damage on the way and a value that is read wrongly each time are seen here and nowhere else.
 
 use super::digest::hash_texts;
-use super::{Level, TableCheck, diff};
+use super::{Finished, Level, TableCheck, diff};
+use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::sqlite::scan::Scan;
 use crate::endpoint::{ReadTable, Source};
 use crate::error::Result;
 use crate::plan::TablePlan;
 use crate::types::Codec;
 use crate::value::{Cell, TextDigest, TextHasher};
-use rusqlite::Connection;
 
 /// Asks for the digest of each table that was read back, and says what could not be asked. Without a `ledger`, columns
 /// that do not hold their values whole are left out by name.
@@ -22,11 +21,12 @@ use rusqlite::Connection;
 /// When the source or the file cannot be read.
 pub fn compare(
     source: &mut dyn Source,
-    target: &Connection,
+    target: &mut dyn Finished,
     tables: &[TablePlan],
     texts: &[Option<TextDigest>],
     ledger: bool,
     checks: &mut [TableCheck],
+    cancel: &Cancel,
 ) -> Result<Vec<String>> {
     let mut not_checked = Vec::new();
     for ((table, texts), check) in tables.iter().zip(texts).zip(checks) {
@@ -45,7 +45,7 @@ pub fn compare(
             continue;
         }
         let own = source.own_digest(&held(ReadTable::of(table), &inexact))?;
-        check.own_digests = own.zip(Some(digest_of_held(target, table, &inexact)?));
+        check.own_digests = own.zip(Some(digest_of_held(&mut *target.reread(cancel)?, table, &inexact)?));
         not_checked.extend(table.columns.iter().zip(&inexact).filter(|(_, inexact)| **inexact).map(|(column, _)| {
             format!(
                 "the source's own digest of column `{}` of `{}` (it does not hold every value, and there is no ledger)",
@@ -99,12 +99,12 @@ fn held<'p>(mut request: ReadTable<'p>, inexact: &[bool]) -> ReadTable<'p> {
     request
 }
 
-fn digest_of_held(target: &Connection, table: &TablePlan, inexact: &[bool]) -> Result<TextDigest> {
-    let scan = Scan::new(target, table)?;
+fn digest_of_held(target: &mut dyn Source, table: &TablePlan, inexact: &[bool]) -> Result<TextDigest> {
+    let codecs = diff::codecs(table);
+    let codecs: Vec<_> = codecs.iter().zip(inexact).filter(|(_, inexact)| !**inexact).map(|(codec, _)| codec).collect();
     let (mut digest, mut hasher) = (TextDigest::default(), TextHasher::default());
-    scan.rows(target, None, &mut |row| {
-        let held = row.cells.iter().zip(scan.codecs()).zip(inexact).filter(|(_, inexact)| !**inexact);
-        held.for_each(|((cell, codec), _)| hash_texts(&mut hasher, [cell], [codec]));
+    target.read(&[held(ReadTable::of(table), inexact)], &mut |_: usize, cells: &[Cell<'_>]| {
+        hash_texts(&mut hasher, cells, codecs.iter().copied());
         digest.add(hasher.finish());
         Ok(())
     })?;

@@ -1,5 +1,7 @@
 //! The rows of a finished file now, held against the digests that it has kept of them.
 
+use super::sqlite_file::{File, read_tables};
+use super::{Level, TableCheck};
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::sqlite::read::told;
@@ -8,7 +10,6 @@ use crate::event::nobody;
 use crate::metadata::TABLES_TABLE;
 use crate::metadata::tables::{self as kept_tables, KeptTable};
 use crate::plan::Plan;
-use crate::verify::{File, Level, check_tables};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -85,10 +86,11 @@ pub fn tables(
         }
     }
     damage.extend(kept.keys().map(|source| format!("`{TABLES_TABLE}` knows a table `{source}` that was not copied")));
-    let copied = Plan { tables: planned, ..plan.clone() };
     let file = File { connection, path };
-    let (checks, ..) = check_tables(file, &copied, &digests, Level::Digest, None, cancel, &nobody)?;
-    let tables = checks.into_iter().map(|check| TableSince {
+    let (proofs, _) = read_tables(file, &planned, Level::Digest, None, cancel, &nobody)?;
+    let checks = planned.iter().zip(&digests).zip(proofs);
+    let checks = checks.map(|((table, digest), proof)| TableCheck::of(table, digest, proof));
+    let tables = checks.map(|check| TableSince {
         migrated: redefined.contains(&check.target),
         source: check.source,
         target: check.target,

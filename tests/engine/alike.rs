@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use std::path::PathBuf;
 use whimbrel::plan::version::SqliteVersion;
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 
 /// The kinds of databases, in the order of the signs in the fixtures.
 const DATABASES: [(&str, &str); 3] = [

@@ -16,7 +16,7 @@ use whimbrel::harness::second_opinion::second_opinion;
 use whimbrel::plan::choices::{Choices, RuleName};
 use whimbrel::plan::{ColumnPlan, Plan};
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 use whimbrel::types::Rule;
 use whimbrel::verify::Level;
 

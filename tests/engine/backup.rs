@@ -12,9 +12,9 @@ use whimbrel::Result;
 use whimbrel::backup::list::{Check, State, list};
 use whimbrel::backup::manifest::{Kind, Reason, digest_of_file};
 use whimbrel::backup::prune::prune;
+use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::restore::{RestoreOptions, Restored, Which, restore};
 use whimbrel::error::Kind as ErrorKind;
-use whimbrel::transfer::publish::{PublishOptions, publish};
 
 fn options() -> RestoreOptions<'static> {
     RestoreOptions { directory: None, wait_ms: 0, cancel: &RUNNING }

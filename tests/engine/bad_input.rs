@@ -21,7 +21,7 @@ use whimbrel::endpoint::postgres::PostgresSource;
 use whimbrel::error::Kind;
 use whimbrel::event::{Event, nobody};
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::{self, Job, Outcome};
+use whimbrel::to_sqlite::{self, Job, Outcome};
 
 fn database(name: &str, sql: &str) -> Database {
     let database = shared().expect("a PostgreSQL server").create_database(name).expect("a database");
@@ -139,7 +139,8 @@ fn a_table_that_may_not_be_read_is_named() {
     let joint = if url.contains('?') { '&' } else { '?' };
     let url = format!("{url}{joint}options=-c%20role%3Dpg_monitor");
     // A plan tells what a migration would.
-    let plan_fails = || run::plan(&mut whole_run::source(&url).expect("a source"), &Job::new("t.db")).unwrap_err();
+    let plan_fails =
+        || to_sqlite::plan(&mut whole_run::source(&url).expect("a source"), &Job::new("t.db")).unwrap_err();
     let error = migrate_fails(&url);
     tells(&error, &["public.salaries", "permission denied", "grant SELECT"]);
     assert_eq!(plan_fails().to_string(), error.to_string());
@@ -227,7 +228,7 @@ fn a_connection_that_is_cut_never_looks_like_the_end_of_a_table() {
         }
     };
     let error = fails(&url, Kind::CouldNotRun, |target| {
-        run::migrate(&mut whole_run::source(&url)?, &Job::new(target), &Cancel::new(), &listener)
+        to_sqlite::migrate(&mut whole_run::source(&url)?, &Job::new(target), &Cancel::new(), &listener)
     });
     // Whether the server's last word or the end of the connection is read first is a matter of luck.
     let cause = error.cause();
@@ -608,7 +609,7 @@ fn a_stop_at_any_moment_leaves_what_was_there() {
     let url = PostgresUrl::parse(&database.url()).expect("a URL");
     let attempt = |directory: &Path, cancel: &Cancel, listener: &(dyn Fn(Event) + Sync)| {
         let mut source = PostgresSource::connect(&url, cancel)?;
-        run::migrate(&mut source, &Job::new(directory.join("app.db")), cancel, listener)
+        to_sqlite::migrate(&mut source, &Job::new(directory.join("app.db")), cancel, listener)
     };
     let events = AtomicUsize::new(0);
     let counting = |_: Event| {

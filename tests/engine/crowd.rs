@@ -14,13 +14,13 @@ use crate::support::files::{
 use whimbrel::backup::list::{Check, State, list};
 use whimbrel::backup::manifest::Reason;
 use whimbrel::backup::prune::prune;
+use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::backup::swap::{Replacement, swap};
 use whimbrel::backup::take::{PendingBackup, TakeOptions, take};
 use whimbrel::endpoint::sqlite::access::Access;
 use whimbrel::endpoint::sqlite::file::TargetFile;
 use whimbrel::endpoint::sqlite::target_lock::TargetLock;
-use whimbrel::transfer::publish::{PublishOptions, publish};
 
 /// The exit code of a run that was refused.
 const REFUSED: i32 = 7;

@@ -9,7 +9,7 @@ use whimbrel::error::{Error, Kind};
 use whimbrel::plan::Plan;
 use whimbrel::plan::choices::{Choices, RuleName};
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::{self, Job, Outcome};
+use whimbrel::to_sqlite::{self, Job, Outcome};
 use whimbrel::types::Rule;
 use whimbrel::verify::Level;
 
@@ -61,14 +61,16 @@ impl Given {
         Given { database, folder: tempfile::tempdir().expect("a directory") }
     }
 
-    fn job<'j>(&self, choices: &Choices, schema: &'j run::ApplySchema<'j>) -> Job<'j> {
+    fn job<'j>(&self, choices: &Choices, schema: &'j to_sqlite::ApplySchema<'j>) -> Job<'j> {
         let target = self.folder.path().join("app.db");
         Job { choices: choices.clone(), schema: Some(schema), level: Level::Paranoid, ..Job::new(target) }
     }
 
     fn plan(&self, choices: &Choices, target: &str) -> Plan {
         let schema = apply(target);
-        run::plan(&mut source(&self.database.url()).expect("a source"), &self.job(choices, &schema)).expect("a plan").1
+        to_sqlite::plan(&mut source(&self.database.url()).expect("a source"), &self.job(choices, &schema))
+            .expect("a plan")
+            .1
     }
 
     fn migrate(&self, choices: &Choices, target: &str) -> whimbrel::Result<Outcome> {

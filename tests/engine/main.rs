@@ -19,6 +19,7 @@ mod random_schema;
 mod schema_fidelity;
 mod session;
 mod shared_backups;
+mod toy;
 
 /// What another process does with a target, for `Holder`; it waits to be killed.
 #[test]

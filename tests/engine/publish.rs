@@ -15,12 +15,13 @@ use crate::support::files::{
 use rusqlite::Connection;
 use whimbrel::backup::list::{Check, list};
 use whimbrel::backup::manifest::{Kind, Reason};
+use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::take::{TakeOptions, take};
 use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::sqlite::access::Access;
 use whimbrel::endpoint::sqlite::file::{TargetFile, side_path};
 use whimbrel::endpoint::sqlite::staging::Staging;
-use whimbrel::transfer::publish::{JournalMode, PublishOptions, publish};
+use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::verify::file::check;
 use whimbrel::verify::structure::{Depth, integrity};
 

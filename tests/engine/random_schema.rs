@@ -4,7 +4,7 @@
 
 use crate::support::whole_run;
 use whimbrel::harness::{RandomSchema, SchemaSize, Seed};
-use whimbrel::transfer::run::Job;
+use whimbrel::to_sqlite::Job;
 
 const SCHEMAS: u64 = 200;
 const SCHEMAS_WITH_ROWS: u64 = 100;

@@ -11,7 +11,7 @@ use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::inventory;
 use whimbrel::plan::{Plan, TablePlan};
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 
 const SOURCE: &str = r#"
 CREATE SCHEMA shop; CREATE SCHEMA audit;
@@ -371,7 +371,7 @@ fn without(path: &Path, gone: &Path, taken: &str, instead: &str) {
 #[test]
 fn the_inventory_notices_whatever_is_taken_out() {
     let (outcome, connection, _server, (_directory, database)) = migrated(SOURCE);
-    let path = outcome.target.clone();
+    let path = outcome.published.as_ref().expect("a file").target.clone();
     drop(connection);
     let url = PostgresUrl::parse(&database.url()).expect("a URL");
     let missing = |path: &Path| inventory::missing(&url, path, &outcome.plan).expect("an inventory");
@@ -414,7 +414,8 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
     let is_new = server.value("SELECT current_setting('server_version_num')::integer >= 150000") == "t";
     drop(connection);
     let url = PostgresUrl::parse(&database.url()).expect("a URL");
-    let missing = |plan: &Plan| inventory::missing(&url, &outcome.target, plan).expect("an inventory");
+    let path = outcome.published.as_ref().expect("a file").target.clone();
+    let missing = |plan: &Plan| inventory::missing(&url, &path, plan).expect("an inventory");
     assert_eq!(missing(&outcome.plan), Vec::<String>::new());
     let mut without_place = vec![
         ("default", "counted", "counting default `counted` of table `public.children`"),
@@ -438,7 +439,7 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
         assert_eq!(plan.losses.len() + 1, outcome.plan.losses.len(), "{name}: {:?}", outcome.plan.losses);
         assert_eq!(missing(&plan), [format!("{told} is neither carried nor listed")]);
     }
-    let gone = outcome.target.with_file_name("gone.db");
+    let gone = path.with_file_name("gone.db");
     for (taken, instead, told) in [
         (
             "CONSTRAINT \"not_empty\" CHECK ((\"name\"",
@@ -452,7 +453,7 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
         ),
         ("\"name\" TEXT NOT NULL", "\"name\" TEXT", "not null `name` of table `public.children`"),
     ] {
-        without(&outcome.target, &gone, taken, instead);
+        without(&path, &gone, taken, instead);
         let found = inventory::missing(&url, &gone, &outcome.plan).expect("an inventory");
         assert_eq!(found, [format!("{told} is neither carried nor listed")]);
     }

@@ -12,9 +12,9 @@ use crate::support::files::{Mode, RUNNING, database, dump, publish_options, stag
 use whimbrel::Result;
 use whimbrel::backup::list::{Check, State, list, others};
 use whimbrel::backup::prune::prune;
+use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::restore::{RestoreOptions, Restored, Which, restore};
 use whimbrel::error::Kind;
-use whimbrel::transfer::publish::{PublishOptions, publish};
 
 /// Publishes over `target` and returns the id of the backup of what was there.
 fn replace(target: &Path, folder: Option<&Path>, row: &str) -> String {

@@ -11,7 +11,7 @@ use whimbrel::cancel::Cancel;
 use whimbrel::catalog::*;
 use whimbrel::endpoint::{ReadTable, RowSink, Source};
 use whimbrel::event::nobody;
-use whimbrel::transfer::run::{ApplySchema, Job, Outcome, migrate};
+use whimbrel::to_sqlite::{ApplySchema, Job, Outcome, migrate};
 
 /// The name of a database whose target has a schema of its own.
 const GIVEN: &str = "given";

@@ -13,13 +13,13 @@ use whimbrel::backup::manifest::Kind;
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::postgres::PostgresSource;
+use whimbrel::endpoint::sqlite::optimize::{OptimizeOptions, optimize};
 use whimbrel::endpoint::{PostgresUrl, Source};
 use whimbrel::plan::Plan;
 use whimbrel::project::{self, Project};
 use whimbrel::provision::{Database, shared};
 use whimbrel::schema::{Migrations, Runner, To};
-use whimbrel::transfer::optimize::{OptimizeOptions, optimize};
-use whimbrel::transfer::run::{self, ApplySchema, Job, Outcome};
+use whimbrel::to_sqlite::{self, ApplySchema, Job, Outcome};
 use whimbrel::verify::checks::run_folder;
 use whimbrel::verify::record::{self, Definitions, DifferenceKind, Scope};
 
@@ -136,7 +136,7 @@ fn job(target: &Path) -> Job<'static> {
 }
 
 fn migrate(source: &mut dyn Source, target: &Path) -> Outcome {
-    run::migrate(source, &job(target), &Cancel::new(), &|_| {}).unwrap_or_else(|error| panic!("{error}"))
+    to_sqlite::migrate(source, &job(target), &Cancel::new(), &|_| {}).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// One migration that the tests share; each works on a copy of its file.
@@ -592,13 +592,13 @@ fn without_a_drop_by_name_the_plan_names_exactly_what_has_no_place() {
     let mut job = job(&target);
     job.choices.drop.clear();
     let mut source = connect(&migrated().database);
-    let (_, plan) = run::plan(&mut source, &job).unwrap();
+    let (_, plan) = to_sqlite::plan(&mut source, &job).unwrap();
     let refused: Vec<_> = plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
     assert_eq!(refused, ["column public.Project.currentCode", "table public.VerificationToken"]);
     for (refusal, key) in plan.refusals.iter().zip(["Project.currentCode", "VerificationToken"]) {
         assert!(refusal.way_out.contains(&format!("drop.\"{key}\"")), "{refusal:?}");
     }
-    let error = run::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap_err();
+    let error = to_sqlite::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap_err();
     assert!(error.cause().contains("currentCode") && error.cause().contains("VerificationToken"), "{error}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left of the attempt");
 }
@@ -634,7 +634,7 @@ fn what_a_target_schema_leaves_out_is_listed() {
     let mut job = job(&target);
     job.schema = Some(&looser);
     job.checks = None;
-    let outcome = run::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap();
+    let outcome = to_sqlite::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap();
     outcome.ensure_published().unwrap();
     let losses: BTreeSet<_> =
         outcome.plan.losses.iter().map(|loss| format!("{} {}: {}", loss.kind, loss.object, loss.reason)).collect();

@@ -6,9 +6,9 @@ use rusqlite::Connection;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::provision::shared;
-use whimbrel::transfer::publish::JournalMode;
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::to_sqlite::{self, Job};
 use whimbrel::verify::Verification;
 use whimbrel::verify::diff::RowDifferenceKind::{self, Changed, Missing, Surplus};
 
@@ -550,7 +550,7 @@ fn every_single_change_of_a_finished_file_is_reported() {
 
     let copy = directory.path().join("copy.db");
     let mut source = source(&database.url()).expect("a source");
-    let (_, plan) = run::plan(&mut source, &job).expect("a plan");
+    let (_, plan) = to_sqlite::plan(&mut source, &job).expect("a plan");
     let mut verify = || verify_by(&plan, &mut source, &copy, &job);
     let control = |found: whimbrel::Result<Verification>| {
         let found = found.expect("a verification");

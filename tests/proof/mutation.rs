@@ -10,7 +10,7 @@ use whimbrel::harness::Seed;
 use whimbrel::harness::mutation::{self, KillRate, Subject};
 use whimbrel::project::{self, Project};
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 use whimbrel::value::TableDigest;
 
 const DERIVED: &str = include_str!("../../fixtures/mutation/source.sql");

@@ -10,11 +10,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use whimbrel::cancel::Cancel;
+use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::event::nobody;
 use whimbrel::project::{self, Project};
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::publish::JournalMode;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 use whimbrel::verify::file::{FileCheck, check};
 use whimbrel::verify::{FileOptions, Verification, verify_file};
 
@@ -111,11 +111,9 @@ const IGNORED: [(std::ops::Range<usize>, &str); 2] = [
 #[test]
 fn every_byte_of_the_header_is_looked_at() {
     let finished = Finished::of(SOURCE, |_| {});
-    let (_, plan) = whimbrel::transfer::run::plan(
-        &mut source(&finished.database.url()).expect("a source"),
-        &Job::new(finished.path()),
-    )
-    .expect("a plan");
+    let (_, plan) =
+        whimbrel::to_sqlite::plan(&mut source(&finished.database.url()).expect("a source"), &Job::new(finished.path()))
+            .expect("a plan");
     let mut source = source(&finished.database.url()).expect("a source");
     let job = Job::new(finished.path());
     let mut verify = |path: &Path| match verify_by(&plan, &mut source, path, &job) {

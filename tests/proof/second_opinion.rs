@@ -10,7 +10,7 @@ use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::second_opinion::{Asker, Disagreement, DisagreementKind, second_opinion};
 use whimbrel::plan::choices::RuleName;
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 use whimbrel::types::Rule;
 
 const SOURCE: &str = r#"

@@ -12,7 +12,7 @@ use whimbrel::endpoint::{ReadTable, Source};
 use whimbrel::error::Kind;
 use whimbrel::event::nobody;
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::Job;
+use whimbrel::to_sqlite::Job;
 use whimbrel::value::Cell;
 use whimbrel::verify::diff::RowDifferenceKind;
 use whimbrel::verify::{Level, Verification, compare_sources};

@@ -9,8 +9,9 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::Connection;
 use whimbrel::Result;
+use whimbrel::backup::publish::{PublishOptions, Published, publish};
 use whimbrel::endpoint::sqlite::staging::Staging;
-use whimbrel::transfer::publish::{JournalMode, PublishOptions, Published, publish};
+use whimbrel::endpoint::sqlite::target::JournalMode;
 
 pub static RUNNING: AtomicBool = AtomicBool::new(false);
 

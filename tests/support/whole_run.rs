@@ -9,7 +9,7 @@ use whimbrel::endpoint::postgres::PostgresSource;
 use whimbrel::endpoint::sqlite::SqliteSource;
 use whimbrel::event::nobody;
 use whimbrel::plan::Plan;
-use whimbrel::transfer::run::{self, Job, Outcome};
+use whimbrel::to_sqlite::{self, Job, Outcome};
 use whimbrel::verify::{self, Level, Verification};
 
 /// One row as the server's text, `None` for NULL.
@@ -82,7 +82,7 @@ pub fn source(url: &str) -> whimbrel::Result<PostgresSource> {
 
 /// Migrates with everything verified.
 pub fn migrate(url: &str, job: &Job<'_>) -> whimbrel::Result<Outcome> {
-    let outcome = run::migrate(&mut source(url)?, job, &Cancel::new(), &nobody)?;
+    let outcome = to_sqlite::migrate(&mut source(url)?, job, &Cancel::new(), &nobody)?;
     if outcome.published.is_some() {
         super::older_sqlite::leave(&job.target);
     }
@@ -92,7 +92,7 @@ pub fn migrate(url: &str, job: &Job<'_>) -> whimbrel::Result<Outcome> {
 /// Verifies a file in full against a source, as somebody would who has only the two.
 pub fn verify(url: &str, path: &Path, job: &Job<'_>) -> whimbrel::Result<Verification> {
     let mut source = source(url)?;
-    let (_, plan) = run::plan(&mut source, job)?;
+    let (_, plan) = to_sqlite::plan(&mut source, job)?;
     verify_by(&plan, &mut source, path, job)
 }
 

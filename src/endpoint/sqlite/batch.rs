@@ -2,6 +2,7 @@
 //!
 //! A batch goes from the thread that reads to the thread that writes and comes back empty, with its memory.
 
+use crate::endpoint::RowBatch;
 use crate::value::Stored;
 use std::borrow::Cow;
 
@@ -83,27 +84,6 @@ impl Batch {
         self.ledger.push(entry);
     }
 
-    /// Whether the batch should be handed over.
-    #[inline]
-    pub fn is_full(&self) -> bool {
-        self.bytes.len() >= FULL_AT_BYTES || self.values.len() >= FULL_AT_VALUES || self.rows >= FULL_AT_VALUES
-    }
-
-    /// Whether it is far larger than a batch should be, for the sake of one row.
-    pub fn is_oversized(&self) -> bool {
-        self.bytes.len() > KEPT_BYTES_MAX
-    }
-
-    /// Whether there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// How many rows it holds.
-    pub fn row_count(&self) -> usize {
-        self.rows
-    }
-
     /// The value at a place of a row, where rows have that many values.
     pub fn value(&self, row: usize, place: usize, width: usize) -> Stored<'_> {
         let bytes = |start: u32, length: u32| Cow::Borrowed(&self.bytes[start as usize..][..length as usize]);
@@ -116,11 +96,6 @@ impl Batch {
         }
     }
 
-    /// How many bytes of text and blobs it holds.
-    pub fn byte_count(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// Forgets the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.values.clear();
@@ -130,5 +105,25 @@ impl Batch {
         if self.bytes.capacity() > KEPT_BYTES_MAX {
             self.bytes.shrink_to(FULL_AT_BYTES);
         }
+    }
+}
+
+impl RowBatch for Batch {
+    #[inline]
+    fn rows(&self) -> u64 {
+        self.rows as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL_AT_BYTES || self.values.len() >= FULL_AT_VALUES || self.rows >= FULL_AT_VALUES
+    }
+
+    fn is_oversized(&self) -> bool {
+        self.bytes.len() > KEPT_BYTES_MAX
     }
 }

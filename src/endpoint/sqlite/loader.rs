@@ -7,7 +7,7 @@
 use super::batch::Batch;
 use super::object_list::ObjectList;
 use super::pragma;
-use super::statement::{Insert, StepError};
+use super::statement::{Inserting, StepError};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
 use crate::metadata::ledger;
@@ -28,7 +28,9 @@ pub const NO_ROOM_HINT: &str = "make room for the target, or choose another plac
 
 /// A new SQLite file that is being filled.
 pub struct Loader {
-    connection: Connection,
+    inserting: Inserting,
+    /// How many values the rows have that it takes now.
+    width: usize,
     /// The file's path in backticks.
     shown: String,
 }
@@ -78,7 +80,7 @@ impl Loader {
             words.into_iter().try_for_each(|(name, word)| pragma::set(&connection, name, word))
         };
         set().could_not("prepare the target", &shown)?;
-        Ok(Loader { connection, shown })
+        Ok(Loader { inserting: Inserting::on(connection), width: 0, shown })
     }
 
     /// The file's path in backticks, for messages.
@@ -88,7 +90,7 @@ impl Loader {
 
     /// The connection, for what is not rows.
     pub fn connection(&self) -> &Connection {
-        &self.connection
+        self.inserting.connection()
     }
 
     /// How many bytes SQLite takes for one value, and for all of one row.
@@ -97,7 +99,7 @@ impl Loader {
     /// Never for a connection that is open.
     pub fn row_bytes_max(&self) -> Result<usize> {
         let limit =
-            self.connection.limit(Limit::SQLITE_LIMIT_LENGTH).could_not("ask for the limits of", &self.shown)?;
+            self.connection().limit(Limit::SQLITE_LIMIT_LENGTH).could_not("ask for the limits of", &self.shown)?;
         Ok(usize::try_from(limit).unwrap_or(usize::MAX))
     }
 
@@ -106,7 +108,7 @@ impl Loader {
     /// # Errors
     /// When SQLite refuses one; `object` says what it was for.
     pub fn execute(&self, sql: &str, object: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(|error| unwritten(CREATE, object, &error))
+        self.connection().execute_batch(sql).map_err(|error| unwritten(CREATE, object, &error))
     }
 
     /// Holds the list of objects while many are created.
@@ -114,7 +116,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written.
     pub fn hold_objects(&self) -> Result<ObjectList<'_>> {
-        ObjectList::hold(&self.connection).map_err(|error| unwritten(CREATE, &self.shown, &error))
+        ObjectList::hold(self.connection()).map_err(|error| unwritten(CREATE, &self.shown, &error))
     }
 
     /// Creates an object of a list that is held; `object` says what it is.
@@ -146,14 +148,14 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written, for example because the disk is full.
     pub fn commit(&self) -> Result<()> {
-        self.connection.execute_batch("COMMIT").map_err(|error| unwritten("write", &self.shown, &error))
+        self.connection().execute_batch("COMMIT").map_err(|error| unwritten("write", &self.shown, &error))
     }
 
-    /// A statement that takes rows of a table: values for those columns, in that order.
+    /// Makes ready for rows of a table: values for those columns, in that order.
     ///
     /// # Errors
     /// When the target has no such table or column.
-    pub fn rows_into(&self, table: &str, columns: &[&str]) -> Result<RowsInto<'_>> {
+    pub fn expect_rows(&mut self, table: &str, columns: &[&str]) -> Result<()> {
         let sql = if columns.is_empty() {
             format!("INSERT INTO {} DEFAULT VALUES", quote(table))
         } else {
@@ -161,9 +163,26 @@ impl Loader {
             let places = vec!["?"; columns.len()].join(", ");
             format!("INSERT INTO {} ({}) VALUES ({places})", quote(table), names.join(", "))
         };
-        let insert = Insert::prepare(&self.connection, &sql)
-            .map_err(|error| Error::could_not("prepare the target table", format!("`{table}`"), error.message))?;
-        Ok(RowsInto { insert, width: columns.len() })
+        self.width = columns.len();
+        self.inserting
+            .prepare(&sql)
+            .map_err(|error| Error::could_not("prepare the target table", format!("`{table}`"), error.message))
+    }
+
+    /// Inserts every row of a batch into the table that it was made ready for.
+    ///
+    /// # Errors
+    /// At the first row that SQLite refuses.
+    pub fn take(&mut self, batch: &Batch) -> Result<(), RowRefused> {
+        let rows = if fault::active(Fault::LastRowLost) { batch.rows.saturating_sub(1) } else { batch.rows };
+        let times = if fault::active(Fault::BatchWrittenTwice) { 2 } else { 1 };
+        let Some(insert) = self.inserting.insert() else { return Ok(()) };
+        for row in (0..times).flat_map(|_| 0..rows) {
+            let values = &batch.values[row * self.width..(row + 1) * self.width];
+            insert.execute(batch, values).map_err(|error| refused(row, error))?;
+        }
+        insert.clear();
+        Ok(())
     }
 
     /// Files what the ledger keeps of one batch of a table.
@@ -172,7 +191,7 @@ impl Loader {
     /// When the ledger cannot be written.
     pub fn file_ledger(&self, table: &str, batch: &Batch) -> Result<()> {
         let write = || {
-            let mut ledger = ledger::Writer::new(&self.connection)?;
+            let mut ledger = ledger::Writer::new(self.connection())?;
             let mut entries = batch.ledger.iter();
             entries.try_for_each(|entry| ledger.add(table, &entry.row_key, &entry.column, &entry.exact))
         };
@@ -184,7 +203,8 @@ impl Loader {
     /// # Errors
     /// When SQLite cannot write the last pages.
     pub fn close(self) -> Result<()> {
-        self.connection.close().map_err(|(_, error)| unwritten("close", &self.shown, &error))
+        let Loader { inserting, shown, .. } = self;
+        inserting.close().map_err(|error| unwritten("close", &shown, &error))
     }
 }
 
@@ -198,29 +218,6 @@ fn unwritten(operation: &str, object: &str, error: &rusqlite::Error) -> Error {
              choose an exact one, as in `rules.columns.\"table.column\" = \"iso8601\"`",
         ),
         _ => told,
-    }
-}
-
-/// A table that takes rows.
-pub struct RowsInto<'c> {
-    insert: Insert<'c>,
-    width: usize,
-}
-
-impl RowsInto<'_> {
-    /// Inserts every row of a batch.
-    ///
-    /// # Errors
-    /// At the first row that SQLite refuses.
-    pub fn take(&mut self, batch: &Batch) -> Result<(), RowRefused> {
-        let rows = if fault::active(Fault::LastRowLost) { batch.rows.saturating_sub(1) } else { batch.rows };
-        let times = if fault::active(Fault::BatchWrittenTwice) { 2 } else { 1 };
-        for row in (0..times).flat_map(|_| 0..rows) {
-            let values = &batch.values[row * self.width..(row + 1) * self.width];
-            self.insert.execute(batch, values).map_err(|error| refused(row, error))?;
-        }
-        self.insert.clear();
-        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ pub mod holders;
 pub mod loader;
 pub mod lock_file;
 pub mod object_list;
+pub mod optimize;
 pub mod parallel;
 pub mod pragma;
 pub mod proof;
@@ -22,6 +23,7 @@ pub mod snapshot;
 pub mod source;
 pub mod staging;
 mod statement;
+pub mod target;
 pub mod target_lock;
 
 pub use batch::{Batch, LedgerEntry};

@@ -57,7 +57,7 @@ impl SqliteSource {
         let (types_from, catalog, tables) = match read_manifest(&connection)? {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;
-                let catalog = remembered(manifest.catalog, &mut tables, &own);
+                let catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
                 (TypesFrom::Manifest, catalog, tables)
             }
             None => {

@@ -7,14 +7,54 @@
 use super::batch::{Batch, Packed};
 use rusqlite::{Connection, ffi};
 use std::ffi::{CStr, c_int};
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// A prepared statement on a connection that outlives it.
-pub(super) struct Insert<'c> {
+/// A connection, and the statement that takes rows on it at the moment.
+pub(super) struct Inserting {
+    // Dropped first: a statement must not outlive its connection.
+    insert: Option<Insert>,
+    connection: Connection,
+}
+
+// SAFETY: the statement belongs to the connection beside it and is reached through `&mut self` alone, so both are used by
+// one thread at a time, which is all that SQLite asks of a connection without a mutex.
+unsafe impl Send for Inserting {}
+
+impl Inserting {
+    /// No statement yet.
+    pub(super) fn on(connection: Connection) -> Self {
+        Inserting { insert: None, connection }
+    }
+
+    /// The connection, for what is not rows.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Prepares the statement that takes the rows from now on.
+    pub(super) fn prepare(&mut self, sql: &str) -> Result<(), StepError> {
+        self.insert = None;
+        self.insert = Some(Insert::prepare(&self.connection, sql)?);
+        Ok(())
+    }
+
+    /// The statement that was prepared last.
+    pub(super) fn insert(&mut self) -> Option<&mut Insert> {
+        self.insert.as_mut()
+    }
+
+    /// Lets go of the statement and closes the connection.
+    pub(super) fn close(self) -> Result<(), rusqlite::Error> {
+        let Inserting { insert, connection } = self;
+        drop(insert);
+        connection.close().map_err(|(_, error)| error)
+    }
+}
+
+/// A prepared statement; only [`Inserting`] has one, which keeps its connection open.
+pub(super) struct Insert {
     statement: NonNull<ffi::sqlite3_stmt>,
     database: *mut ffi::sqlite3,
-    connection: PhantomData<&'c Connection>,
 }
 
 /// SQLite's extended result code and its message.
@@ -24,9 +64,9 @@ pub(super) struct StepError {
     pub(super) message: String,
 }
 
-impl<'c> Insert<'c> {
+impl Insert {
     /// Prepares one statement.
-    pub(super) fn prepare(connection: &'c Connection, sql: &str) -> Result<Self, StepError> {
+    fn prepare(connection: &Connection, sql: &str) -> Result<Self, StepError> {
         // SAFETY: the handle is valid while the connection is borrowed, and nothing here closes it.
         let database = unsafe { connection.handle() };
         let mut statement = std::ptr::null_mut();
@@ -44,7 +84,7 @@ impl<'c> Insert<'c> {
             )
         };
         match NonNull::new(statement) {
-            Some(statement) if code == ffi::SQLITE_OK => Ok(Insert { statement, database, connection: PhantomData }),
+            Some(statement) if code == ffi::SQLITE_OK => Ok(Insert { statement, database }),
             _ => Err(last_error(database, code)),
         }
     }
@@ -101,7 +141,7 @@ impl<'c> Insert<'c> {
     }
 }
 
-impl Drop for Insert<'_> {
+impl Drop for Insert {
     fn drop(&mut self) {
         // SAFETY: prepared by this value and finalized once.
         unsafe { ffi::sqlite3_finalize(self.statement.as_ptr()) };

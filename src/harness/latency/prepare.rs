@@ -6,6 +6,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::postgres::PostgresSource;
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::endpoint::{PostgresUrl, Source};
 use crate::error::{Context, Error, Result};
 use crate::event::nobody;
@@ -16,8 +17,7 @@ use crate::harness::generate::{
 use crate::project::{Project, apply_schema};
 use crate::provision;
 use crate::schema::{create_source, source_scripts};
-use crate::transfer::publish::JournalMode;
-use crate::transfer::run::{self, Job};
+use crate::to_sqlite::{self, ApplySchema, Job};
 use crate::verify::Level;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -80,11 +80,11 @@ fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Opti
     sink.commit()?;
     let target = project.target_schema.as_deref();
     let apply = |file: &Path| target.map_or(Ok(()), |folder| apply_schema(folder, file, project.page_size_bytes));
-    let outcome = run::migrate(
+    let outcome = to_sqlite::migrate(
         &mut PostgresSource::connect(&url, cancel)?,
         &Job {
             choices: project.choices.clone(),
-            schema: target.is_some().then_some(&apply as &run::ApplySchema<'_>),
+            schema: target.is_some().then_some(&apply as &ApplySchema<'_>),
             level: Level::Counts,
             metadata: project.metadata,
             journal_mode: project.journal_mode,

@@ -20,7 +20,7 @@ use crate::harness::scratch::scratch_folder;
 use crate::harness::second_opinion::{Asker, Opinion};
 use crate::metadata::tables::{self, KeptTable};
 use crate::quote::quote;
-use crate::transfer::run::{Outcome, migrate};
+use crate::to_sqlite::{Outcome, migrate};
 use crate::verify::{Level, Verification};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use crate::harness::scratch::scratch_folder;
 use crate::plan::Plan;
 use crate::provision::{Database, Server, Template};
 use crate::schema::{SourceScript, source_scripts};
-use crate::transfer::run::migrate;
+use crate::to_sqlite::migrate;
 use crate::verify::Level;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};

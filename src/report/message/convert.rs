@@ -3,14 +3,16 @@
 use super::*;
 use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
+use crate::endpoint::inexact;
 use crate::endpoint::sqlite::file::shown;
+use crate::endpoint::sqlite::optimize;
 use crate::error::{Error, Kind};
 use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::project::{self, Origin};
 use crate::report::How;
-use crate::transfer::{optimize, run};
+use crate::to_sqlite;
 use crate::verify;
 use crate::verify::diff::RowDifferenceKind;
 use crate::verify::file::FileCheck;
@@ -173,7 +175,7 @@ impl From<&plan::Caveat> for Caveat {
 
 impl Outcome {
     /// The message for an outcome.
-    pub fn new(outcome: &run::Outcome, how: &How) -> Self {
+    pub fn new(outcome: &to_sqlite::Outcome, how: &How) -> Self {
         let times = &outcome.durations;
         let tables = outcome.plan.tables.iter().zip(&outcome.copied);
         Outcome {
@@ -239,8 +241,8 @@ impl From<&verify::Verification> for Verification {
     }
 }
 
-impl From<&verify::inexact::InexactColumn> for InexactColumn {
-    fn from(found: &verify::inexact::InexactColumn) -> Self {
+impl From<&inexact::InexactColumn> for InexactColumn {
+    fn from(found: &inexact::InexactColumn) -> Self {
         InexactColumn {
             table: found.table.to_string(),
             column: found.column.clone(),

@@ -6,10 +6,11 @@
 
 use super::matching::Pair;
 use crate::endpoint::Source;
+use crate::endpoint::inexact::shortened;
 use crate::error::Result;
 use crate::types::text;
 use crate::value::{Cell, RowHasher, TableDigest};
-use crate::verify::diff::{ColumnDifference, Differences, RowDifference, RowDifferenceKind, Side, Spill, shortened};
+use crate::verify::diff::{ColumnDifference, Differences, RowDifference, RowDifferenceKind, Side, Spill};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

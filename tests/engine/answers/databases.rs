@@ -12,7 +12,7 @@ use whimbrel::endpoint::PostgresUrl;
 use whimbrel::endpoint::postgres::{Session, introspect};
 use whimbrel::harness::Seed;
 use whimbrel::harness::generate::{Generator, Options, PostgresJudge, load_postgres};
-use whimbrel::transfer::run::Job;
+use whimbrel::to_sqlite::Job;
 
 /// The schema of the twins.
 const TWINS: &str = "whimbrel_twins";
@@ -73,7 +73,7 @@ fn ask(server: Server, url: &str, twins: &[QualifiedName], directory: &Path, nam
         return Err(found);
     }
     let mut source = whole_run::source(url).expect("a source");
-    let (catalog, plan) = whimbrel::transfer::run::plan(&mut source, &job).expect("a plan");
+    let (catalog, plan) = whimbrel::to_sqlite::plan(&mut source, &job).expect("a plan");
     drop(source);
     let file = rusqlite::Connection::open(&job.target).expect("the file");
     let mut search = Search::new(server, file, Arc::unwrap_or_clone(catalog), plan);

@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use whimbrel::catalog::QualifiedName;
 use whimbrel::plan::choices::RuleName;
-use whimbrel::transfer::run::Job;
+use whimbrel::to_sqlite::Job;
 use whimbrel::types::Rule;
 
 /// Runs statements of which the server may refuse some; tells which.
@@ -101,7 +101,7 @@ fn search(server: Server, url: &str, directory: &std::path::Path) -> Search {
     let found = whole_run::findings(&outcome.verification);
     assert!(found.is_empty(), "{found}");
     let (catalog, plan) =
-        whimbrel::transfer::run::plan(&mut whole_run::source(url).expect("a source"), &job).expect("a plan");
+        whimbrel::to_sqlite::plan(&mut whole_run::source(url).expect("a source"), &job).expect("a plan");
     let file = Connection::open(&job.target).expect("the file");
     file.execute_batch("PRAGMA synchronous = off; PRAGMA journal_mode = memory; PRAGMA foreign_keys = off")
         .expect("settings");

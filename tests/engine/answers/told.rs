@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::process::Command;
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::to_sqlite::{self, Job};
 
 fn database(sql: &str) -> Database {
     let database = shared().expect("a PostgreSQL for the tests").create_database("told").expect("a database");
@@ -25,7 +25,7 @@ fn writes_through_a_view_and_row_level_security_behind_it_are_told() {
          CREATE VIEW behind AS SELECT c FROM secured LIMIT 1",
     );
     let job = Job::new("unused.db");
-    let (_, plan) = run::plan(&mut whole_run::source(&database.url()).expect("a source"), &job).expect("a plan");
+    let (_, plan) = to_sqlite::plan(&mut whole_run::source(&database.url()).expect("a source"), &job).expect("a plan");
     assert_eq!(plan.views.len(), 5);
     let told = |name: &str| {
         let object = format!("public.{name}");

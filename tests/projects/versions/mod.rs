@@ -8,9 +8,9 @@ mod rows;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::project::Project;
 use whimbrel::schema::{Dialect, Migrations, Object, Options, Reversal, Runner, To, compare};
-use whimbrel::transfer::publish::JournalMode;
 
 /// So many rows per table and visit: two of each three have a value in every column.
 const ROWS: usize = 6;

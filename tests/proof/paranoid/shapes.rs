@@ -6,7 +6,7 @@ use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
 use whimbrel::plan::choices::RuleName;
 use whimbrel::provision::shared;
-use whimbrel::transfer::run::{Job, Outcome};
+use whimbrel::to_sqlite::{Job, Outcome};
 use whimbrel::types::Rule;
 use whimbrel::verify::{FileOptions, Level, verify_file};
 

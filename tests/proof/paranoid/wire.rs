@@ -12,7 +12,7 @@ use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
 use whimbrel::migration::connect;
 use whimbrel::provision::{Database, shared};
-use whimbrel::transfer::run::{Job, Outcome, migrate};
+use whimbrel::to_sqlite::{Job, Outcome, migrate};
 use whimbrel::verify::Level;
 
 /// How many bytes are flipped in the sweep; `WHIMBREL_FLIPS` says otherwise.

@@ -13,7 +13,8 @@ pub(super) const PROPERTY: Property =
     Property { name: "inventory", says: "every object of the source is carried, or listed as not carried", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
+    let target = case.target.clone();
     let (client, outcome) = case.client_and_outcome()?;
     let mut ask = |sql: &str| client.rows(sql, inventory::OPERATION, "the server");
-    Ok(Verdict::of(inventory::missing_by(&mut ask, &outcome.target, &outcome.plan)?))
+    Ok(Verdict::of(inventory::missing_by(&mut ask, &target, &outcome.plan)?))
 }

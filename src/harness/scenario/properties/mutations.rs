@@ -51,7 +51,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
     })
 }
 
-fn case_target(outcome: &crate::transfer::run::Outcome) -> Result<std::path::PathBuf> {
+fn case_target(outcome: &crate::to_sqlite::Outcome) -> Result<std::path::PathBuf> {
     let published = outcome.published.as_ref().map(|published| published.target.clone());
     published.ok_or_else(|| Error::could_not("change", "the target", "nothing was published"))
 }

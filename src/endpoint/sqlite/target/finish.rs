@@ -2,22 +2,20 @@
 //!
 //! The metadata tables are the target's memory of where it came from ([`crate::metadata`]).
 
-use super::copy::Copied;
-use super::keys;
-use super::optimize::external_content;
-use super::publish::JournalMode;
-use crate::catalog::Catalog;
+use super::{JournalMode, keys};
+use crate::endpoint::Origin;
 use crate::endpoint::sqlite::facts::{facts, published};
 use crate::endpoint::sqlite::loader::Loader;
 use crate::endpoint::sqlite::object_list::{self, Object};
+use crate::endpoint::sqlite::optimize::external_content;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Error, Result};
 use crate::event::{Event, Listener};
 use crate::fault::{self, Fault};
 use crate::metadata::{self, Finished, Record, ledger, tables};
-use crate::plan::choices::Choices;
 use crate::plan::{Caveat, Plan};
 use crate::quote::quote;
+use rusqlite::Connection;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
 const ANALYSIS_LIMIT: u32 = 400;
@@ -157,49 +155,40 @@ fn refused_rows(loader: &Loader, error: Error, hint: &str) -> Error {
     Error::could_not(error.operation(), error.object(), cause).hint(hint)
 }
 
-/// Where a target came from; stored in its manifest.
-pub struct Origin<'a> {
-    /// The source without a password.
-    pub source: &'a str,
-    /// The source's schema.
-    pub catalog: &'a Catalog,
-    /// The choices under which it was planned.
-    pub choices: &'a Choices,
-    /// The project's target schema was used.
-    pub given_schema: bool,
-    /// UTC, ISO 8601.
-    pub finished_at: String,
-    /// The journal mode that the file will be published in.
-    pub journal_mode: JournalMode,
-}
-
 /// Writes the metadata of a finished copy, whose rows are committed: last the record of the file, and the digest of all of it.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write_metadata(loader: &Loader, plan: &Plan, copied: &[Copied], origin: &Origin<'_>) -> Result<()> {
+pub fn write_metadata(loader: &Loader, plan: &Plan, origin: &Origin<'_>, journal_mode: JournalMode) -> Result<()> {
     const OPERATION: &str = "write the metadata";
     let connection = loader.connection();
     // What the header says is in the file since the rows were committed.
-    let header = published(facts(&Snapshot::begin(connection)?)?.settings, origin.journal_mode == JournalMode::Wal);
+    let header = published(facts(&Snapshot::begin(connection)?)?.settings, journal_mode == JournalMode::Wal);
     loader.begin()?;
     loader.execute(&ledger::key_definition(), "the ledger's index")?;
     let finished = Finished {
         source: origin.source,
-        finished_at: &origin.finished_at,
-        given_schema: origin.given_schema,
+        finished_at: &now_utc(connection)?,
+        given_schema: plan.given_schema,
         catalog: origin.catalog,
         choices: serde_json::to_string(origin.choices).could_not(OPERATION, "")?,
         needs_sqlite: plan.needs_sqlite().to_string(),
     };
     let write = || {
-        let mut copied = plan.tables.iter().zip(copied);
-        copied.try_for_each(|(table, one)| {
-            tables::add(connection, &table.source.to_string(), &table.target, &one.digest)
+        let mut copied = plan.tables.iter().zip(origin.digests);
+        copied.try_for_each(|(table, digest)| {
+            tables::add(connection, &table.source.to_string(), &table.target, digest)
         })?;
         let names = plan.tables.iter().map(|table| table.target.as_str());
         metadata::write(connection, &finished, &Record::of(connection, header, names)?)
     };
     write().could_not(OPERATION, "")?;
     loader.commit()
+}
+
+/// The time by SQLite's clock: UTC, ISO 8601, milliseconds.
+fn now_utc(connection: &Connection) -> Result<String> {
+    connection
+        .query_row("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')", [], |row| row.get(0))
+        .could_not("tell the time", "")
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use rusqlite::{Connection, OpenFlags};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::backup::manifest::{Manifest, Reason};
 use crate::backup::swap::{Replacement, swap};
@@ -16,19 +16,9 @@ use crate::backup::take::TakeOptions;
 use crate::endpoint::sqlite::file::{Content, content, quoted, serialize_shown, side_files};
 use crate::endpoint::sqlite::read::told;
 use crate::endpoint::sqlite::staging::Staging;
+use crate::endpoint::sqlite::target::JournalMode;
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
-
-/// The journal mode that a published file asks of its readers; the only two that last in the file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum JournalMode {
-    /// A write-ahead log: readers and one writer at the same time.
-    #[default]
-    Wal,
-    /// A rollback journal: one file, also on network file systems and read-only media.
-    Delete,
-}
 
 /// How to publish.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Values that their columns do not hold whole, where no ledger keeps the rest: NaN in a column of numbers, a time with
 //! more digits than its unit has. Nothing of the file tells them; only who reads the source knows.
 
-use super::diff::shortened;
 use crate::catalog::QualifiedName;
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;
@@ -9,8 +8,11 @@ use crate::value::{Cell, row_key, rowid_key};
 use serde::Serialize;
 use std::borrow::Cow;
 
+/// Longer values are cut when they are shown, in characters.
+const VALUE_CHARS_MAX: usize = 120;
+
 /// What there is to do about such values.
-pub(super) const WAY_OUT: &str = "keep the metadata, whose ledger has room for them; or give their columns a rule that holds \
+pub const WAY_OUT: &str = "keep the metadata, whose ledger has room for them; or give their columns a rule that holds \
                                   them (`--rule TABLE.COLUMN=server-text`); or accept it with `--allow-inexact`";
 
 /// A column with such values.
@@ -44,7 +46,7 @@ pub fn note(list: &mut Vec<InexactColumn>, table: &TablePlan, column: &ColumnPla
 }
 
 /// Counts those of one row, the one behind `rows_before` others.
-pub(super) fn note_row(
+pub fn note_row(
     list: &mut Vec<InexactColumn>,
     table: &TablePlan,
     codecs: &[Codec],
@@ -72,4 +74,12 @@ pub fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_befo
 /// How many values all of them have together.
 pub fn total(columns: &[InexactColumn]) -> u64 {
     columns.iter().map(|column| column.values).sum()
+}
+
+/// A value as it is shown: cut where it is long.
+pub fn shortened(value: Cow<'_, str>) -> String {
+    match value.char_indices().nth(VALUE_CHARS_MAX) {
+        Some((end, _)) => format!("{}… ({} bytes)", &value[..end], value.len()),
+        None => value.into_owned(),
+    }
 }

@@ -143,7 +143,7 @@ fn dependent_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// The value of the option `content=` of an FTS5 table; none for another module, and for its own or no content.
-pub(super) fn external_content(sql: &str) -> Option<String> {
+pub(crate) fn external_content(sql: &str) -> Option<String> {
     let lower = sql.to_ascii_lowercase();
     let module = lower.find(" using ")? + " using ".len();
     if !lower[module..].trim_start().starts_with("fts5") {

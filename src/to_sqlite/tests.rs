@@ -1,11 +1,16 @@
+//! The copy into a SQLite draft: rows at the limits of what SQLite takes.
+
 use super::*;
-use crate::catalog::{Catalog, Column, DataType, Deferrable, Key, QualifiedName, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Column, DataType, Deferrable, Dialect, Key, QualifiedName, Shape, Table, TableKind};
+use crate::endpoint::sqlite::target::SqliteDraft;
+use crate::endpoint::{Draft, Origin, ReadTable, RowSink, Target};
+use crate::error::Error;
 use crate::event::nobody;
-use crate::plan::{self, choices::Choices};
-use crate::transfer::finish;
-use rusqlite::limits::Limit;
+use crate::plan;
+use crate::transfer::copy::{Copied, copy};
+use crate::value::Cell;
+use rusqlite::Connection;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 const LIMIT: usize = 100_000;
 
@@ -29,7 +34,7 @@ impl Source for Rows {
 }
 
 /// A table with a key `id`, a text `content` and a bytea `picture`.
-fn plan() -> Plan {
+fn catalog() -> Catalog {
     let column = |name: &str, spelling: &str, shape| Column {
         name: name.to_owned(),
         data_type: DataType::new(spelling, shape),
@@ -66,8 +71,8 @@ fn plan() -> Plan {
         row_estimate: 0,
         size_bytes: 0,
     };
-    let catalog = Catalog {
-        dialect: Default::default(),
+    Catalog {
+        dialect: Dialect::default(),
         engine: "none".to_owned(),
         database: "copy".to_owned(),
         collations: Default::default(),
@@ -76,8 +81,11 @@ fn plan() -> Plan {
         views: Vec::new(),
         sequences: Vec::new(),
         others: Vec::new(),
-    };
-    plan::plan(&catalog, &Choices::default())
+    }
+}
+
+fn plan() -> Plan {
+    plan::plan(&catalog(), &Choices::default())
 }
 
 fn row(id: String, content: usize, picture: usize) -> Vec<Cell<'static>> {
@@ -85,15 +93,18 @@ fn row(id: String, content: usize, picture: usize) -> Vec<Cell<'static>> {
     vec![Cell::Text(Cow::Owned(id)), content, Cell::Bytes(Cow::Owned(vec![7; picture]))]
 }
 
+/// A draft in a folder.
+fn draft(folder: &tempfile::TempDir, plan: &Arc<Plan>) -> SqliteDraft<'static, ()> {
+    let target = SqliteTarget::new(folder.path().join("copy.db"), None, None);
+    target.begin(plan, true, &Cancel::new()).unwrap()
+}
+
 /// Copies rows into a file whose rows have at most `LIMIT` bytes.
 fn copied(rows: Vec<Vec<Cell<'static>>>) -> Result<Copied> {
-    let folder = tempfile::tempdir().unwrap();
-    let loader = Loader::create(&folder.path().join("copy.db"), 4096)?;
-    loader.connection().set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(LIMIT).unwrap()).unwrap();
-    let plan = plan();
-    loader.begin()?;
-    finish::create_tables(&loader, &plan, true)?;
-    let (_, mut copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody)?;
+    let (folder, plan) = (tempfile::tempdir().unwrap(), Arc::new(plan()));
+    let mut draft = draft(&folder, &plan);
+    draft.limit_row_bytes(LIMIT);
+    let mut copied = copy(&mut Rows(rows), &plan, &mut draft, &Cancel::new(), &nobody)?;
     Ok(copied.remove(0))
 }
 
@@ -140,14 +151,15 @@ fn a_key_that_is_the_large_value_is_not_shown() {
 #[test]
 fn oversized_rows_are_on_their_way_one_at_a_time_and_all_arrive() {
     // Larger than a batch keeps, smaller than the real limit.
-    let folder = tempfile::tempdir().unwrap();
-    let loader = Loader::create(&folder.path().join("copy.db"), 4096).unwrap();
-    let plan = plan();
-    loader.begin().unwrap();
-    finish::create_tables(&loader, &plan, true).unwrap();
+    let (folder, plan) = (tempfile::tempdir().unwrap(), Arc::new(plan()));
+    let mut draft = draft(&folder, &plan);
     let rows = (0..12).map(|n| row(n.to_string(), if n % 3 == 0 { 5 } else { 3 << 20 }, 5)).collect();
-    let (loader, copied) = copy(&mut Rows(rows), &plan, loader, true, &Cancel::new(), &nobody).unwrap();
+    let copied = copy(&mut Rows(rows), &plan, &mut draft, &Cancel::new(), &nobody).unwrap();
     assert_eq!(copied[0].digest.rows, 12);
+    let (catalog, choices) = (catalog(), Choices::default());
+    let origin = Origin { source: "", catalog: &catalog, choices: &choices, digests: &[copied[0].digest] };
+    draft.finish(&origin, &nobody).unwrap();
     let sum = "SELECT sum(length(content)) FROM files";
-    assert_eq!(loader.connection().query_row(sum, [], |row| row.get::<_, i64>(0)).unwrap(), 8 * (3 << 20) + 4 * 5);
+    let file = Connection::open(draft.path()).unwrap();
+    assert_eq!(file.query_row(sum, [], |row| row.get::<_, i64>(0)).unwrap(), 8 * (3 << 20) + 4 * 5);
 }
