@@ -29,7 +29,7 @@ use crate::schema::{Migrations, Options, Runner, To};
 use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;
-use setting::{Setting, Settings};
+use setting::{OPERATION, Setting, Settings};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -39,8 +39,6 @@ use toml::Spanned;
 
 /// The name of the file that makes a folder a project.
 pub const FILE_NAME: &str = "project.toml";
-
-const OPERATION: &str = "read the project";
 
 /// A project, its paths made absolute or relative to the working directory.
 #[derive(Debug, Clone)]

@@ -120,7 +120,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(args, output, cancel),
             Verb::Generate(args) => generate::run(args, output, cancel),
             Verb::Test(args) => test::run(args, output, cancel),
-            Verb::Demo(_) => demo::run(cancel),
+            Verb::Demo(_) => demo::run(cancel, &run_as_typed),
         }
     }
 }
@@ -150,6 +150,14 @@ fn run_verb(verb: &Verb) -> Exit {
     });
     let done = begun.and_then(|()| signals::listen(&cancel)).and_then(|()| verb.run(&output, &cancel));
     done.unwrap_or_else(|error| output.failure(&verb.explained(error)))
+}
+
+/// Runs a verb of the demo as if it had been typed.
+fn run_as_typed(words: &[&str], cancel: &Cancel) -> Result<Exit> {
+    let args = Args::try_parse_from(["whimbrel"].iter().chain(words))
+        .map_err(|error| Error::could_not("parse", "the demo's own command", error.kind()))?;
+    let output = Output::new(OutputOptions { no_progress: true, ..args.verb.output() });
+    args.verb.run(&output, cancel)
 }
 
 /// What is said of a fault of the program itself: as little of others' text as in any error.

@@ -11,7 +11,6 @@
 //! program that is started there: a relative path is one from the working directory; a default is written in the project,
 //! and is relative to its folder. Invariant: no error of this module repeats what a variable holds.
 
-use super::OPERATION;
 use crate::endpoint::{Endpoint, file_name};
 use crate::error::{Error, Result};
 use crate::quote::shell;
@@ -22,6 +21,8 @@ use serde::de::{MapAccess, Visitor};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+pub(super) const OPERATION: &str = "read the project";
 
 /// What a key says.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::engine::{self, Request, engine};
 use super::process::{Owner, Process};
+use super::random::random_hex;
 use super::supervisor::Supervisor;
-use super::{address, client, database, discovery};
+use super::{address, client, discovery};
 use crate::error::{Error, Result};
 
 /// The image where `WHIMBREL_POSTGRES_IMAGE` names none.
@@ -64,8 +65,8 @@ pub(super) fn start(image: &str, memory_bytes: Option<u64>) -> Result<Container>
         })?;
     }
     let deadline = Instant::now() + START_LIMIT;
-    let password = database::random_hex(16)?;
-    let name = format!("whimbrel-{}", database::random_hex(6)?);
+    let password = random_hex(16)?;
+    let name = format!("whimbrel-{}", random_hex(6)?);
     let (host, publish) = engine_host(&engine::address());
     let supervisor = supervise(&name)?;
     let mut unfinished = Unfinished(&name, supervisor.is_none());

@@ -4,13 +4,14 @@
 //! (`whimbrel_<prefix>_<random>`) are ever created or dropped. The comment of each names the process that drops it, so
 //! that another one can when that one is gone.
 
-use std::io::Read;
 use std::sync::Arc;
 
+use super::footing::Footing;
 use super::process::Owner;
+use super::random::random_hex;
 use super::server::Running;
-use super::{Footing, sweep};
-use crate::error::{Error, Result};
+use super::sweep;
+use crate::error::Result;
 
 /// Names in PostgreSQL end after this many bytes.
 const NAME_LENGTH_MAX: usize = 63;
@@ -104,15 +105,6 @@ fn scratch_name(prefix: &str) -> Result<String> {
     }));
     name.truncate(NAME_LENGTH_MAX - random.len() - 1);
     Ok(format!("{name}_{random}"))
-}
-
-/// Random bytes of the system, as twice as many hexadecimal digits.
-pub(super) fn random_hex(byte_count: usize) -> Result<String> {
-    let mut bytes = vec![0; byte_count];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|error| Error::could_not("read", "`/dev/urandom`", error))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

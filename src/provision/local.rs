@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::random::random_hex;
 use super::supervisor::Supervisor;
-use super::{address, client, database, process, user};
+use super::{address, client, process, user};
 use crate::error::{Context, Error, Result};
 
 /// How long initdb and the start together may take; a loaded machine needs a multiple of the usual two seconds.
@@ -37,7 +38,7 @@ impl std::fmt::Debug for Local {
 /// Starts a server from the binaries in `binaries`; its data is in a new folder in `folder`.
 pub(super) fn start(binaries: &Path, folder: &Path) -> Result<Local> {
     let deadline = Instant::now() + START_LIMIT;
-    let password = database::random_hex(16)?;
+    let password = random_hex(16)?;
     let user = match user::is_root() {
         true => Some(user::unprivileged().ok_or_else(|| {
             Error::could_not(

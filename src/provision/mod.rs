@@ -32,10 +32,12 @@ mod container;
 mod database;
 mod discovery;
 mod engine;
+mod footing;
 mod install_hint;
 mod local;
 mod options;
 mod process;
+mod random;
 mod run;
 mod server;
 pub(crate) mod storage;
@@ -49,7 +51,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 pub use database::Database;
-pub use options::{Footing, Options};
+pub use footing::Footing;
+pub use options::Options;
 pub use storage::Storage;
 pub use template::{Template, TemplateKey};
 

@@ -1,39 +1,15 @@
-//! Which server is used: the footings, the variables that choose one, and what is said where there is none.
+//! Which server is used: the variables that choose one, and what is said where there is none.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU32;
 
+use super::footing::Footing;
 use super::server::Running;
 use super::storage::Storage;
 use super::{container, discovery, engine, install_hint};
 use crate::error::{Error, Result};
 use crate::redact;
-
-/// What a provisioned server stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Footing {
-    /// The server whose URL is in `WHIMBREL_POSTGRES`; somebody else runs it.
-    Url,
-    /// A container on a Docker engine.
-    Container,
-    /// Server binaries of this machine.
-    Local,
-}
-
-impl Footing {
-    /// Every footing, in the order in which they are tried.
-    pub const ALL: [Footing; 3] = [Footing::Url, Footing::Container, Footing::Local];
-
-    /// The word for it in `WHIMBREL_PROVISION`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Footing::Url => "url",
-            Footing::Container => "container",
-            Footing::Local => "local",
-        }
-    }
-}
 
 const KEEP_SECONDS: &str = "WHIMBREL_POSTGRES_KEEP_SECONDS";
 
@@ -45,12 +21,6 @@ fn keep_seconds(text: &str) -> Result<NonZeroU32> {
         let cause = format!("`{text}` is no number of seconds from 1 to {KEEP_SECONDS_MAX}");
         Error::usage("read", KEEP_SECONDS, cause).hint("set it to 25, or unset it")
     })
-}
-
-impl fmt::Display for Footing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// What decides which server is used. [`Options::from_environment`] is what everybody but a test of this module wants.

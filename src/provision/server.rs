@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Pool;
 use super::process::Owner;
-use super::run::Membership;
+use super::run::membership::Membership;
 use super::supervisor::Supervisor;
 use super::{Footing, address, client, container, discovery, engine, local, sweep};
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 //!
 //! sqlx leaves out what it does not know without a word; then a misspelt `sslmode` would connect without TLS.
 
-use super::{Parts, is_host, is_name, is_number, is_port, percent_decode};
+use super::parts::{Parts, is_host, is_name, is_number, is_port, percent_decode};
 
 /// A parameter that sqlx or this program obeys, and whether a value of it may be shown.
 struct Parameter {

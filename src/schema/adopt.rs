@@ -4,36 +4,18 @@
 //! the first migrations make in an empty database has to be what is there, object by object. Rows are not compared, those
 //! that migrations insert included.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use super::checksum::is_sqlx_checksum;
 use super::clock::rfc_3339;
-use super::database::Foreign;
 use super::drift::{Difference, compare};
-use super::files::Migration;
-use super::history::TOOL_VERSION;
-use super::plan::{Direction, Step};
+use super::history::{ForeignEntry, OtherHistory, TOOL_VERSION};
+use super::plan::Step;
 use super::runner::Runner;
-use super::script::{Reversal, Script};
-use super::step::counted;
-use super::tokens::Dialect;
+use super::step::{counted, recorded};
 use crate::{Error, Result};
-
-/// A table of another tool's that has the history's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OtherHistory {
-    /// Its name.
-    pub table: String,
-    /// The name under which it stays.
-    pub kept_as: String,
-    /// How many rows it has.
-    pub rows: i64,
-    /// The greatest of its versions.
-    pub newest: Option<String>,
-}
 
 /// What became of taking over a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,7 +102,7 @@ impl Runner {
             };
             let remark = format!("{now} adopted at version {version} by {TOOL_VERSION}: {found}\n");
             let rows = migrations.iter().map(|migration| {
-                let row = Foreign {
+                let row = ForeignEntry {
                     version: migration.version,
                     applied_at: now.clone(),
                     success: true,
@@ -159,7 +141,7 @@ impl Runner {
                 return Err(refusal("there is no such table".to_owned())
                     .hint("name the version whose objects the database has: `schema adopt … --version N`"));
             };
-            let mut adopted: Vec<(Step, Foreign)> = Vec::new();
+            let mut adopted: Vec<(Step, ForeignEntry)> = Vec::new();
             for row in rows {
                 let Some(migration) = runner.migrations.get(row.version) else {
                     return Err(refusal(format!("version {} was applied, and its file is missing", row.version)));
@@ -180,27 +162,4 @@ impl Runner {
             Ok(adopted.iter().map(|(step, _)| step.version).collect())
         })
     }
-}
-
-/// A migration as a row of the history that nothing has to be run for.
-pub(super) fn recorded(migration: &Migration, dialect: Dialect) -> Result<Step> {
-    let reversal = migration.reversal()?;
-    let script = match Script::parse(&migration.file, Arc::clone(&migration.up), dialect) {
-        Ok(script) => script,
-        // It ran already, under another runner's rules; only new runs have to keep ours.
-        Err(_) => {
-            Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new(), is_dump: false }
-        }
-    };
-    Ok(Step {
-        direction: Direction::Up,
-        version: migration.version,
-        name: migration.name.clone(),
-        script,
-        reversal: if migration.down.is_none() { Reversal::Irreversible } else { reversal },
-        up_checksum: migration.up_checksum.clone(),
-        down_checksum: migration.down_checksum.clone(),
-        down_script: migration.down.clone(),
-        resume_after: None,
-    })
 }

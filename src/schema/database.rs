@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use super::adopt::OtherHistory;
 use super::drift::Object;
-use super::event::{Event, StepReport};
+use super::event::{Observer, StepReport};
 use super::files::Migrations;
-use super::history::Entry;
+use super::history::{Entry, ForeignEntry, OtherHistory};
 use super::plan::Step;
 use super::tokens::Dialect;
 use crate::Result;
 use crate::endpoint::postgres::{STALL_TIMEOUT_DEFAULT, WaitListener};
-
-/// Who is told what happens.
-pub(crate) type Observer<'o> = dyn FnMut(&Event) + Send + 'o;
 
 /// How a step ended that did not fail.
 #[derive(Debug)]
@@ -103,16 +99,6 @@ impl Default for Options {
     }
 }
 
-/// A row of another tool's history, as it will stand in ours.
-#[derive(Debug)]
-pub(crate) struct Foreign {
-    pub version: i64,
-    pub applied_at: String,
-    pub success: bool,
-    pub checksum: Vec<u8>,
-    pub duration_ms: i64,
-}
-
 /// A database that can be migrated.
 pub(crate) trait Database: Send {
     /// The database for people, without a password.
@@ -148,7 +134,7 @@ pub(crate) trait Database: Send {
     fn record_repair(&mut self, step: &Step, remark: &str) -> Result<()>;
 
     /// sqlx's history, where there is one.
-    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>>;
+    fn sqlx_history(&mut self) -> Result<Option<Vec<ForeignEntry>>>;
 
     /// The table of another tool's that has the history's name, where there is one: it has versions, and not our columns.
     fn other_history(&mut self) -> Result<Option<OtherHistory>>;
@@ -157,7 +143,7 @@ pub(crate) trait Database: Send {
     /// table that has the history's name is called otherwise first.
     fn record_adopted(
         &mut self,
-        rows: &[(Step, Foreign)],
+        rows: &[(Step, ForeignEntry)],
         remark: &str,
         in_the_way: Option<&OtherHistory>,
     ) -> Result<()>;

@@ -59,7 +59,7 @@ impl fmt::Display for Difference {
                 if let Some(told) = table::differences(&expected.definition, &found.definition) {
                     return write!(f, "{} `{}` differs: {}", found.kind, found.name, told.join("; "));
                 }
-                let (was, is) = (one_line(&expected.definition), one_line(&found.definition));
+                let (was, is) = (table::one_line(&expected.definition), table::one_line(&found.definition));
                 write!(f, "{} `{}` differs: the migrations make `{was}`, there is `{is}`", found.kind, found.name)
             }
         }
@@ -83,10 +83,6 @@ pub(crate) const OTHER_HISTORIES: [&str; 14] = [
     "refinery_schema_history",
     "schema_migrations",
 ];
-
-fn one_line(definition: &str) -> String {
-    definition.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// Every difference between two schemas, ordered by kind and name.
 pub fn compare(expected: &[Object], found: &[Object], dialect: Dialect) -> Vec<Difference> {

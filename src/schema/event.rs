@@ -98,3 +98,6 @@ pub struct Report {
     /// What a dry run could not execute: the first migration without a transaction and all behind it.
     pub not_executed: Vec<String>,
 }
+
+/// Who is told what happens.
+pub(crate) type Observer<'o> = dyn FnMut(&Event) + Send + 'o;

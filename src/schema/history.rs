@@ -7,6 +7,7 @@
 
 mod change;
 mod known;
+mod other;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
@@ -20,6 +21,8 @@ use crate::{Error, Result};
 
 pub(crate) use change::{Change, Progress, expect_row};
 pub(crate) use known::Known;
+pub(crate) use other::ForeignEntry;
+pub use other::OtherHistory;
 
 /// What `schema_migrations` says about a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

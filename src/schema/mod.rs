@@ -77,9 +77,9 @@ mod status;
 mod step;
 pub(crate) mod tokens;
 
+pub use adopt::Adoption;
 #[cfg(feature = "cli")]
 pub(crate) use adopt::MISMATCH as ADOPTION_MISMATCH;
-pub use adopt::{Adoption, OtherHistory};
 pub use checksum::{canonical, checksum};
 pub use database::Options;
 pub use drift::{Difference, Object, compare};
@@ -88,7 +88,7 @@ pub use files::{Migration, Migrations};
 #[cfg(feature = "scenarios")]
 pub(crate) use history::COLUMNS as HISTORY_COLUMNS;
 pub(crate) use history::TAKE_OVER;
-pub use history::{Entry, EntryState};
+pub use history::{Entry, EntryState, OtherHistory};
 pub use plan::{Direction, To};
 #[cfg(feature = "scenarios")]
 pub(crate) use postgres::create_source;

@@ -13,6 +13,7 @@ mod kept;
 mod leave_out;
 mod lock;
 mod record;
+mod role;
 mod scratch;
 #[cfg(feature = "scenarios")]
 mod source;
@@ -22,13 +23,12 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
-use super::adopt::OtherHistory;
-use super::database::{Database, Foreign, Observer, Options, Outcome};
+use super::database::{Database, Options, Outcome};
 use super::drift::{self, Object};
-use super::event::StepReport;
+use super::event::{Observer, StepReport};
 use super::files::Migrations;
 use super::history::postgres::Place;
-use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
+use super::history::{self, Change, Entry, EntryState, ForeignEntry, Known, NewEntry, OtherHistory};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
@@ -42,7 +42,7 @@ use crate::{Error, Result};
 
 use bridge::{Bridge, Guard};
 pub(crate) use failure::Explained;
-use record::ChosenRole;
+use role::ChosenRole;
 #[cfg(feature = "scenarios")]
 pub(crate) use source::create_source;
 
@@ -232,7 +232,7 @@ impl Session {
 
     async fn record_adopted(
         &mut self,
-        rows: &[(Step, Foreign)],
+        rows: &[(Step, ForeignEntry)],
         remark: &str,
         in_the_way: Option<&OtherHistory>,
     ) -> Result<()> {
@@ -269,13 +269,13 @@ impl Session {
         self.known.expect(&place.told(), &entries)
     }
 
-    async fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+    async fn sqlx_history(&mut self) -> Result<Option<Vec<ForeignEntry>>> {
         let enter = self.chosen.enter();
         let (connection, _) = self.open().await?;
         let rows = history::postgres::read_sqlx(connection, &enter).await?;
         Ok(rows.map(|rows| {
             rows.into_iter()
-                .map(|(version, applied_at, success, checksum, nanoseconds)| Foreign {
+                .map(|(version, applied_at, success, checksum, nanoseconds)| ForeignEntry {
                     version,
                     applied_at,
                     success,
@@ -331,7 +331,7 @@ impl Database for Postgres {
         self.bridge.talk(self.session.confirm())
     }
 
-    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+    fn sqlx_history(&mut self) -> Result<Option<Vec<ForeignEntry>>> {
         self.bridge.talk(self.session.sqlx_history())
     }
 
@@ -341,7 +341,7 @@ impl Database for Postgres {
 
     fn record_adopted(
         &mut self,
-        rows: &[(Step, Foreign)],
+        rows: &[(Step, ForeignEntry)],
         remark: &str,
         in_the_way: Option<&OtherHistory>,
     ) -> Result<()> {

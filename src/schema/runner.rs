@@ -10,7 +10,6 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::adopt::recorded;
 use super::checksum::canonical;
 use super::clock::rfc_3339;
 use super::database::{Database, Options, Outcome};
@@ -22,6 +21,7 @@ use super::plan::{Facts, Request, Step, To, change, plan};
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::status::{State, Status, status};
+use super::step::recorded;
 use crate::error::Kind;
 use crate::redact::resembles_url;
 use crate::{Error, Result};

@@ -19,12 +19,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::adopt::OtherHistory;
-use super::database::{Database, Foreign, Observer, Options, Outcome};
+use super::database::{Database, Options, Outcome};
 use super::drift::{self, Object};
-use super::event::StepReport;
+use super::event::{Observer, StepReport};
 use super::files::Migrations;
-use super::history::{self, Change, Entry, EntryState, Known, NewEntry};
+use super::history::{self, Change, Entry, EntryState, ForeignEntry, Known, NewEntry, OtherHistory};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::{counted, row};
 use super::tokens::Dialect;
@@ -270,12 +269,12 @@ impl Database for Sqlite {
         self.finish(settled)
     }
 
-    fn sqlx_history(&mut self) -> Result<Option<Vec<Foreign>>> {
+    fn sqlx_history(&mut self) -> Result<Option<Vec<ForeignEntry>>> {
         let Some(connection) = self.existing()? else { return Ok(None) };
         let rows = history::sqlite::read_sqlx(connection)?;
         Ok(rows.map(|rows| {
             rows.into_iter()
-                .map(|row| Foreign {
+                .map(|row| ForeignEntry {
                     version: row.version,
                     applied_at: row.installed_on,
                     success: row.success,
@@ -295,7 +294,7 @@ impl Database for Sqlite {
 
     fn record_adopted(
         &mut self,
-        rows: &[(Step, Foreign)],
+        rows: &[(Step, ForeignEntry)],
         remark: &str,
         in_the_way: Option<&OtherHistory>,
     ) -> Result<()> {

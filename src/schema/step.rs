@@ -1,14 +1,16 @@
 //! What both databases say of a step in the same way: its row, its report, its failures.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::database::Observer;
-use super::event::{Event, StepReport};
+use super::event::{Event, Observer, StepReport};
+use super::files::Migration;
 use super::history::{Change, EntryState, NewEntry, Progress, StatementSum};
-use super::plan::Step;
-use super::tokens::Statement;
-use crate::Error;
+use super::plan::{Direction, Step};
+use super::script::{Reversal, Script};
+use super::tokens::{Dialect, Statement};
+use crate::{Error, Result};
 
 /// The row that stands for a step that goes up.
 pub(crate) fn row(step: &Step, state: EntryState, duration_ms: i64) -> NewEntry<'_> {
@@ -26,6 +28,29 @@ pub(crate) fn row(step: &Step, state: EntryState, duration_ms: i64) -> NewEntry<
         applied_at: None,
         remarks: "",
     }
+}
+
+/// A migration as a row of the history that nothing has to be run for.
+pub(super) fn recorded(migration: &Migration, dialect: Dialect) -> Result<Step> {
+    let reversal = migration.reversal()?;
+    let script = match Script::parse(&migration.file, Arc::clone(&migration.up), dialect) {
+        Ok(script) => script,
+        // It ran already, under another runner's rules; only new runs have to keep ours.
+        Err(_) => {
+            Script { file: migration.file.clone(), header: Default::default(), statements: Vec::new(), is_dump: false }
+        }
+    };
+    Ok(Step {
+        direction: Direction::Up,
+        version: migration.version,
+        name: migration.name.clone(),
+        script,
+        reversal: if migration.down.is_none() { Reversal::Irreversible } else { reversal },
+        up_checksum: migration.up_checksum.clone(),
+        down_checksum: migration.down_checksum.clone(),
+        down_script: migration.down.clone(),
+        resume_after: None,
+    })
 }
 
 /// How far a script came, as a change of its row; `sum` is that of the statements that ended.

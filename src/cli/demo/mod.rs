@@ -6,14 +6,13 @@
 mod source;
 
 use super::exit::Exit;
-use super::output::{Output, OutputOptions};
 use super::stream::print;
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
 use crate::provision::Server;
 use crate::redact;
 use crate::report::{bytes, count, duration};
-use clap::{Args as ClapArgs, Parser};
+use clap::Args as ClapArgs;
 use rusqlite::Connection;
 use std::path::Path;
 use std::time::Instant;
@@ -30,13 +29,16 @@ Examples:
   WHIMBREL_PROVISION=local whimbrel demo")]
 pub struct Args {}
 
+/// What runs a command line, its words without the program's name.
+type Run<'r> = dyn Fn(&[&str], &Cancel) -> Result<Exit> + 'r;
+
 const OLDER_TARGET: &str = include_str!("../../../fixtures/demo/older_target.sql");
 
-/// Runs the verb.
+/// Runs the verb; `run_verb` runs those that it shows.
 ///
 /// # Errors
 /// When there is no PostgreSQL to be had, or a step does not do what it should.
-pub fn run(cancel: &Cancel) -> Result<Exit> {
+pub fn run(cancel: &Cancel, run_verb: &Run<'_>) -> Result<Exit> {
     let start = Instant::now();
     title("1. A PostgreSQL server, and a database of a small web application in it");
     let server = Server::start()?;
@@ -58,21 +60,21 @@ pub fn run(cancel: &Cancel) -> Result<Exit> {
     let (url, path) = (database.url(), target.to_string_lossy().into_owned());
 
     title("2. Migrate: copy, build, verify, back up the old file, and only then take its place");
-    command(&["migrate", &url, &path], Exit::Success, cancel)?;
+    command(run_verb, &["migrate", &url, &path], Exit::Success, cancel)?;
 
     title("3. Verify again, at any later time, from the file and its source alone");
-    command(&["verify", &url, &path], Exit::Success, cancel)?;
+    command(run_verb, &["verify", &url, &path], Exit::Success, cancel)?;
 
     title("4. Would it notice? One bit of one file, and one microsecond of one message, changed in a copy");
     let copy = folder.path().join("copy.db");
     std::fs::copy(&target, &copy).could_not("copy", format!("`{}`", target.display()))?;
     corrupt(&copy)?;
-    command(&["verify", &url, &copy.to_string_lossy()], Exit::DataDiffers, cancel)?;
+    command(run_verb, &["verify", &url, &copy.to_string_lossy()], Exit::DataDiffers, cancel)?;
     say("it did: both rows are named above");
 
     title("5. Roll back: the old file is there again, byte for byte");
-    command(&["backups", &path], Exit::Success, cancel)?;
-    command(&["rollback", &path], Exit::Success, cancel)?;
+    command(run_verb, &["backups", &path], Exit::Success, cancel)?;
+    command(run_verb, &["rollback", &path], Exit::Success, cancel)?;
     if std::fs::read(&target).could_not("read", format!("`{}`", target.display()))? != old {
         return Err(Error::differs("roll back", format!("`{}`", target.display()), "it is not the old file"));
     }
@@ -96,14 +98,11 @@ fn say(text: &str) {
 }
 
 /// Prints a command, runs it as if it had been typed, and insists on how it ends.
-fn command(words: &[&str], expected: Exit, cancel: &Cancel) -> Result<()> {
+fn command(run: &Run<'_>, words: &[&str], expected: Exit, cancel: &Cancel) -> Result<()> {
     cancel.check("demo")?;
     let shown: Vec<_> = words.iter().map(|word| redact::argument(word)).collect();
     print(&format!("\n$ whimbrel {}\n", shown.join(" ")));
-    let args = super::Args::try_parse_from(["whimbrel"].iter().chain(words))
-        .map_err(|error| Error::could_not("parse", "the demo's own command", error.kind()))?;
-    let output = Output::new(OutputOptions { no_progress: true, ..args.verb.output() });
-    let exit = match args.verb.run(&output, cancel) {
+    let exit = match run(words, cancel) {
         Ok(exit) => exit,
         Err(error) if Exit::from(error.kind()) == expected => {
             print(&format!("whimbrel: {error}\n"));

@@ -1,12 +1,12 @@
 //! Runs queries, and keeps how long each run took.
 
 use super::draw::{Drawn, draw};
+use super::options::{OPERATION, Options};
 use super::outcome::{Latencies, Measured, QueryLatency, Warning};
 use super::query::{Query, Targets, queries};
 use super::runner::Runner;
 use super::samples::Samples;
 use super::scans::{full_scans, query_plan, row_count, tables};
-use crate::cancel::Cancel;
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::harness::Seed;
@@ -14,46 +14,6 @@ use crate::project::Project;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::path::Path;
-
-pub(super) const OPERATION: &str = "measure the query";
-/// Parameters are drawn from at most so many rows; more runs use them again.
-const SETS_MAX: usize = 1_000;
-
-/// How queries are measured.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// How often each query is run and timed; at least once.
-    pub runs: u32,
-    /// How often it is run before that.
-    pub warm_up: u32,
-    /// What the parameters are drawn with.
-    pub seed: Seed,
-    /// What a query has to stay below that names no target itself.
-    pub targets: Targets,
-    /// From how many rows on a table is large.
-    pub large_table_rows: u64,
-    /// Who may ask to stop.
-    pub cancel: Cancel,
-}
-
-impl Options {
-    /// As the project says, with seed 1.
-    pub fn of(project: &Project) -> Options {
-        Options {
-            runs: project.latency.runs,
-            warm_up: project.latency.warm_up,
-            seed: Seed(1),
-            targets: Targets::of(&project.latency),
-            large_table_rows: project.latency.large_table_rows,
-            cancel: Cancel::new(),
-        }
-    }
-
-    /// From how many rows, at most, the parameters of one query are drawn.
-    pub(super) fn sets_max(&self) -> usize {
-        SETS_MAX.min(self.runs.max(1) as usize)
-    }
-}
 
 /// Measures a project's queries on the file at `path`, which is only read.
 ///

@@ -21,6 +21,7 @@
 
 mod draw;
 mod measure;
+mod options;
 mod outcome;
 mod prepare;
 mod query;
@@ -29,7 +30,8 @@ mod samples;
 mod scans;
 mod times;
 
-pub use measure::{Options, PreparedQuery, measure, measure_on};
+pub use measure::{PreparedQuery, measure, measure_on};
+pub use options::Options;
 pub use outcome::{Latencies, Measured, Miss, QueryLatency, Warning};
 pub use prepare::{Prepared, prepare};
 pub use query::{Kind, Parameter, Query, Source, Targets, queries};

@@ -3,7 +3,7 @@
 //! Invariant: whoever measures a query measures it here, so that a time means the same wherever it is told.
 
 use super::draw::message;
-use super::measure::{OPERATION, Options};
+use super::options::{OPERATION, Options};
 use super::query::Query;
 use crate::endpoint::sqlite::read::told;
 use crate::error::{Context, Error, Result};

@@ -3,7 +3,7 @@
 //! Invariant: a figure is held against its target only where there are enough runs for it. With fewer than 100, P99 is
 //! the slowest run of all, which tells more about the machine than about the query; P95 is that below 20.
 
-use super::measure::OPERATION;
+use super::options::OPERATION;
 use super::outcome::Miss;
 use super::query::Targets;
 use crate::error::{Context, Result};

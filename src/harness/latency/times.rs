@@ -1,7 +1,7 @@
 //! A few timed runs of each query: cheap enough for every case of a test, whose times together give the figures.
 
 use super::draw::{Drawn, draw};
-use super::measure::Options;
+use super::options::Options;
 use super::query::Query;
 use super::runner::{Runner, TimedRun};
 use super::scans::query_plan;

@@ -1,20 +1,38 @@
 //! A copy of a finished file, open for any change: constraints, triggers and foreign keys out of the way.
 
-use super::pages::io_error;
-use super::{Applied, is_refused};
 use crate::harness::Random;
 use crate::metadata::is_not_own;
 use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::quote::quote;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, ErrorCode, params_from_iter};
+use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Where the header has the versions of the format for writing and for reading, 2 for WAL.
 const VERSIONS: u64 = 18;
+
+/// A change that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What was changed: a table, a row, a column, an object, a page.
+    pub place: String,
+    /// From what to what, where that can be said.
+    pub change: String,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.change.as_str() {
+            "" => f.write_str(&self.place),
+            change => write!(f, "{}: {change}", self.place),
+        }
+    }
+}
 
 /// The file on the bench.
 pub struct Bench<'b> {
@@ -268,4 +286,14 @@ pub fn told(value: &Value) -> String {
 /// A change of one object.
 pub fn changed(place: impl Into<String>, change: impl Into<String>) -> Option<Applied> {
     Some(Applied { place: place.into(), change: change.into() })
+}
+
+/// Whether SQLite refused a change because of what the file demands, so that another place may do.
+pub(super) fn is_refused(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
+}
+
+/// A failure of the file system in the clothes of the database.
+pub(super) fn io_error(error: io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }

@@ -7,6 +7,7 @@
 //! Invariant: the file that was finished is only read.
 
 mod bench;
+mod change;
 mod definitions;
 mod kill;
 mod ledger;
@@ -16,50 +17,11 @@ mod rows;
 mod text;
 mod values;
 
+pub use bench::Applied;
+pub use change::Mutation;
 pub use kill::{Kill, KillRate, Subject, Tally, kill};
 
-use crate::error::{Context, Result};
-use crate::harness::Random;
-use crate::plan::Plan;
-use bench::Bench;
-use rusqlite::ErrorCode;
-use std::fmt;
-use std::path::Path;
-
-/// One way to change a file.
-pub struct Mutation {
-    /// Its name, as the table of kill rates shows it.
-    pub name: &'static str,
-    /// What it applies to: where a file has nothing of the kind, it does not.
-    pub applies_to: &'static str,
-    change: Change,
-}
-
-/// How a change is made.
-enum Change {
-    /// One value becomes another one.
-    Value(values::Rewrite),
-    /// Anything else.
-    File(fn(&mut Bench<'_>) -> rusqlite::Result<Option<Applied>>),
-}
-
-/// A change that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// What was changed: a table, a row, a column, an object, a page.
-    pub place: String,
-    /// From what to what, where that can be said.
-    pub change: String,
-}
-
-impl fmt::Display for Applied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.change.as_str() {
-            "" => f.write_str(&self.place),
-            change => write!(f, "{}: {change}", self.place),
-        }
-    }
-}
+use change::{Change, Rewrite};
 
 /// Every mutation, in the order in which they are told.
 pub const CATALOGUE: [&[Mutation]; 6] = [
@@ -81,33 +43,11 @@ pub fn named(name: &str) -> Option<&'static Mutation> {
     catalogue().find(|mutation| mutation.name == name)
 }
 
-impl Mutation {
-    /// Changes the file at `target`, which `plan` has made, at a random place. `None` where the file has nothing that
-    /// could be changed like that; it may then have other bytes, but it says what it said.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written.
-    pub fn apply(&self, target: &Path, plan: &Plan, random: &mut Random) -> Result<Option<Applied>> {
-        let object = || format!("`{}`: {}", target.display(), self.name);
-        let mut bench = Bench::open(target, plan, random).could_not("change a copy of", object())?;
-        let outcome = match &self.change {
-            Change::Value(rewrite) => rewrite.apply(&mut bench),
-            Change::File(change) => change(&mut bench),
-        };
-        let applied = outcome.could_not("change a copy of", object())?;
-        bench.close().could_not("close a copy of", object())?;
-        Ok(applied)
-    }
-}
-
-/// Whether SQLite refused a change because of what the file demands, so that another place may do.
-fn is_refused(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::bench::Bench;
     use super::*;
+    use crate::plan::Plan;
     use std::collections::BTreeSet;
 
     /// Else every change would be noticed, whatever it is.

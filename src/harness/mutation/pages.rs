@@ -4,12 +4,11 @@
 //! file; a page's kind in its first byte, 5 and 2 inside the tree of a table and of an index, 13 and 10 at its leaves;
 //! the right-most child of an inner page at byte 8; the number of cells at byte 3 and their places from byte 8 of a leaf.
 
-use super::bench::{Bench, changed};
+use super::bench::{Bench, changed, io_error};
 use super::{Applied, Change, Mutation};
 use crate::plan::TablePlan;
 use crate::quote::quote;
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::os::unix::fs::FileExt;
 
 const fn file(
@@ -59,11 +58,6 @@ const RIGHT_MOST_CHILD: u64 = 8;
 const NEXT: u64 = 0;
 /// Where the header has the first free page and their number.
 const FREE_PAGES: u64 = 32;
-
-/// A failure of the file system in the clothes of the database.
-pub(super) fn io_error(error: io::Error) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-}
 
 /// The file itself. The connection has written everything by now, and reads nothing from its cache again: whoever
 /// looks afterwards reopens it.

@@ -1,8 +1,8 @@
 //! Changes of what a file records of itself, and of what that record is about: metadata, header, numbers of keys, rows of
 //! tables that were not copied.
 
-use super::bench::{Bench, changed};
-use super::pages::{io_error, writable};
+use super::bench::{Bench, changed, io_error};
+use super::pages::writable;
 use super::{Applied, Change, Mutation};
 use crate::metadata::{LEDGER_KEY, LEDGER_TABLE, MANIFEST_TABLE, TABLES_TABLE, is_not_own};
 use crate::quote::quote;

@@ -1,7 +1,7 @@
 //! Changes of rows, and of several values at once.
 
-use super::bench::{Bench, Place, changed, same, told};
-use super::{Applied, Change, Mutation, is_refused};
+use super::bench::{Bench, Place, changed, is_refused, same, told};
+use super::{Applied, Change, Mutation};
 use crate::quote::{quote, quote_all};
 use rusqlite::types::Value;
 use rusqlite::{ToSql, params_from_iter};

@@ -1,48 +1,11 @@
 //! Changes of one value.
-//!
-//! Invariant: what a rewrite gives is not what was there; the file is asked afterwards whether that is so.
 
-use super::bench::{Bench, changed, told};
 use super::text as texts;
-use super::{Applied, Change, Mutation};
+use super::{Change, Mutation, Rewrite};
 use crate::harness::Random;
 use crate::plan::ColumnPlan;
-use crate::quote::quote;
 use crate::types::Rule;
 use rusqlite::types::Value;
-
-/// So many rows of a column are tried.
-const ROWS_TRIED_MAX: usize = 4;
-
-/// How one value becomes another.
-pub struct Rewrite {
-    /// The columns that it is for.
-    columns: fn(&ColumnPlan) -> bool,
-    /// The rows that it is for, a condition over `v`.
-    filter: &'static str,
-    /// The new value; `None` where the old one has no such.
-    value: fn(&Value, &ColumnPlan, &mut Random) -> Option<Value>,
-}
-
-impl Rewrite {
-    pub fn apply(&self, bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
-        for (table, column) in bench.columns(self.columns) {
-            let name = quote(&column.target);
-            // A name that the filters use for the value, which no column needs to have.
-            let filter = self.filter.replace("{}", &name);
-            for _ in 0..ROWS_TRIED_MAX {
-                let Some((place, values)) = bench.row(&table.target, &filter, &name)? else { break };
-                let Some(old) = values.first() else { break };
-                let Some(new) = (self.value)(old, column, bench.random) else { continue };
-                if bench.set(&table.target, &column.target, &place, &new)? {
-                    let at = format!("table `{}`, row {}, column `{}`", table.target, place.told(), column.target);
-                    return Ok(changed(at, format!("{} → {}", told(old), told(&new))));
-                }
-            }
-        }
-        Ok(None)
-    }
-}
 
 const fn value(
     name: &'static str,

@@ -176,7 +176,7 @@ impl Maker<'_> {
             let element = self.data_type();
             return if matches!(element, Type::Array(_)) { element } else { Type::Array(Box::new(element)) };
         }
-        Type::built_in(&mut self.random, self.size.server_version)
+        Type::random(&mut self.random, self.size.server_version)
     }
 
     /// A type that can be in a key. Every third one has few values or unusual equality.

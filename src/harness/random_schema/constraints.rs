@@ -113,7 +113,7 @@ impl Maker<'_> {
     fn expression(&mut self, table: &Table) -> Option<(Expression, Type)> {
         let of = |class: &[Class]| -> Vec<Id> {
             let fit = table.columns.iter().filter(|column| !column.is_generated());
-            let fit = fit.filter(|column| built_in(column).is_some_and(|own| class.contains(&own)));
+            let fit = fit.filter(|column| column.class().is_some_and(|own| class.contains(&own)));
             fit.map(|column| column.id).collect()
         };
         let texts = of(&[Class::Text]);
@@ -243,7 +243,7 @@ impl Maker<'_> {
         let columns = self.key_columns(table);
         if self.random.chance(0.1) && columns.len() == 1 {
             index.method = if self.random.chance(0.5) { "hash" } else { "brin" };
-            let hashable = |column: &Column| matches!(built_in(column), Some(Class::SmallWhole | Class::Whole));
+            let hashable = |column: &Column| matches!(column.class(), Some(Class::SmallWhole | Class::Whole));
             if columns.iter().all(|id| table.column(*id).is_some_and(hashable)) {
                 index.parts.push(plain(columns[0]));
                 return Some(index);
@@ -272,7 +272,7 @@ impl Maker<'_> {
         let few = |part: &IndexPart| match &part.key {
             IndexKey::Expression(Expression::IsNull(_) | Expression::Length(_) | Expression::Coalesce(_)) => true,
             IndexKey::Expression(_) => false,
-            IndexKey::Column(id) => table.column(*id).is_none_or(|column| built_in(column) == Some(Class::Boolean)),
+            IndexKey::Column(id) => table.column(*id).is_none_or(|column| column.class() == Some(Class::Boolean)),
         };
         index.unique = self.random.chance(0.3) && !index.parts.iter().all(few);
         index.include = self.include(table, &columns);
@@ -285,7 +285,7 @@ impl Maker<'_> {
 
     fn predicate(&mut self, table: &Table) -> Option<Predicate> {
         let column = &table.columns[self.below(table.columns.len())];
-        Some(match built_in(column) {
+        Some(match column.class() {
             Some(Class::SmallWhole | Class::Whole | Class::Number) => Predicate::Positive(column.id),
             Some(Class::Boolean) => Predicate::IsTrue(column.id),
             Some(Class::Text) => Predicate::NotEmpty(column.id),
@@ -301,13 +301,13 @@ impl Maker<'_> {
         }
         let fit = |column: &&Column| {
             let in_key = table.primary_key.is_none() || table.is_in_primary_key(column.id);
-            let class = built_in(column);
+            let class = column.class();
             in_key
                 && column.filled_by == FilledBy::User
                 && (matches!(class, Some(Class::SmallWhole | Class::Whole | Class::Text | Class::Boolean)))
         };
         let Some(column) = table.columns.iter().find(fit) else { return };
-        let method = match built_in(column) {
+        let method = match column.class() {
             Some(Class::Boolean) => "LIST",
             _ => ["HASH", "RANGE", "LIST"][self.below(3)],
         };
@@ -322,7 +322,7 @@ impl Maker<'_> {
             let query = match self.random.below(3) {
                 0 if !table.foreign_keys.is_empty() => Query::Join { table: table.id },
                 1 => {
-                    let fit: Vec<Id> = table.columns.iter().filter(|c| built_in(c).is_some()).map(|c| c.id).collect();
+                    let fit: Vec<Id> = table.columns.iter().filter(|c| c.class().is_some()).map(|c| c.id).collect();
                     let fit: Vec<Id> = fit.into_iter().filter(|id| self.can_group(&table, *id)).collect();
                     if fit.is_empty() {
                         continue;
@@ -346,14 +346,6 @@ impl Maker<'_> {
     }
 }
 
-/// The class of a column of a built-in type.
-pub(super) fn built_in(column: &Column) -> Option<Class> {
-    match &column.data_type {
-        Type::BuiltIn(family, _) => Some(family.class),
-        _ => None,
-    }
-}
-
 fn orderable(column: &Column) -> bool {
-    matches!(built_in(column), Some(Class::SmallWhole | Class::Whole | Class::Number | Class::Time))
+    matches!(column.class(), Some(Class::SmallWhole | Class::Whole | Class::Number | Class::Time))
 }

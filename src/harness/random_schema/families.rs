@@ -1,6 +1,5 @@
 //! The built-in types, with what a schema has to know about each.
 
-use super::model::Type;
 use crate::harness::Random;
 
 /// What can be done with a type's values in checks, indexes and generated columns.
@@ -148,14 +147,9 @@ pub static RARE: [Family; 40] = [
     family("bpchar", Class::Other, true, &["'x'"]),
 ];
 
-impl Type {
-    /// A built-in type without a modifier.
-    pub fn plain(family: &'static Family) -> Type {
-        Type::BuiltIn(family, String::new())
-    }
-
-    /// A random built-in type that this version of PostgreSQL has.
-    pub(super) fn built_in(random: &mut Random, server_version: u32) -> Type {
+impl Family {
+    /// A random built-in type that this version of PostgreSQL has, and a modifier for it.
+    pub(super) fn random(random: &mut Random, server_version: u32) -> (&'static Family, String) {
         let mut family = match random.below(100) {
             0..10 => &INTEGER,
             10..17 => &BIGINT,
@@ -178,6 +172,6 @@ impl Type {
                 format!("({precision},{scale})")
             }
         };
-        Type::BuiltIn(family, modifier)
+        (family, modifier)
     }
 }

@@ -1,7 +1,8 @@
 //! What a random schema is made of. Everything has a number of its own, and parts refer to each other by it, so that
 //! a part can be renamed or left out without touching the others; [`super::valid`] then drops what dangles.
 
-use super::families::Family;
+use super::families::{Class, Family};
+use crate::harness::Random;
 
 /// The number of a table, a column or a type; unique in its schema, columns of different tables included.
 pub type Id = u32;
@@ -57,6 +58,19 @@ pub enum Type {
     User(Id),
     /// An array.
     Array(Box<Type>),
+}
+
+impl Type {
+    /// A built-in type without a modifier.
+    pub fn plain(family: &'static Family) -> Type {
+        Type::BuiltIn(family, String::new())
+    }
+
+    /// A random built-in type that this version of PostgreSQL has.
+    pub(super) fn random(random: &mut Random, server_version: u32) -> Type {
+        let (family, modifier) = Family::random(random, server_version);
+        Type::BuiltIn(family, modifier)
+    }
 }
 
 /// A table.
@@ -399,6 +413,14 @@ impl Table {
 }
 
 impl Column {
+    /// What can be done with it, if it is of a built-in type.
+    pub fn class(&self) -> Option<Class> {
+        match &self.data_type {
+            Type::BuiltIn(family, _) => Some(family.class),
+            Type::User(_) | Type::Array(_) => None,
+        }
+    }
+
     /// Whether an expression gives it its values.
     pub fn is_generated(&self) -> bool {
         matches!(self.filled_by, FilledBy::Generated(_))

@@ -1,6 +1,5 @@
 //! Drops what dangles or no longer fits after a part was left out or changed, so that what is left is a schema.
 
-use super::constraints::built_in;
 use super::families::{BOOLEAN, Class};
 use super::model::{
     Column, Condition, Expression, FilledBy, Id, IndexKey, IndexPart, Predicate, Query, RandomSchema, Table, Type,
@@ -111,7 +110,7 @@ fn settle_columns(table: &mut Table) {
             _ if counts => column.not_null = true,
             _ => column.filled_by = FilledBy::User,
         }
-        if built_in(column) != Some(Class::Text) {
+        if column.class() != Some(Class::Text) {
             column.collation = None;
         }
     }
@@ -187,7 +186,7 @@ fn settle_indexes(schema: &RandomSchema, table: &mut Table) {
 fn method_fits(schema: &RandomSchema, column: &Column, method: &str) -> bool {
     match (method, &column.data_type) {
         ("btree", data_type) => schema.can_be_key(data_type),
-        ("hash" | "brin", _) => matches!(built_in(column), Some(Class::SmallWhole | Class::Whole)),
+        ("hash" | "brin", _) => matches!(column.class(), Some(Class::SmallWhole | Class::Whole)),
         ("gin", Type::Array(element)) => matches!(&**element, Type::BuiltIn(own, _) if own.class == Class::SmallWhole),
         (_, Type::BuiltIn(family, _)) => family.method == Some(method),
         _ => false,
@@ -212,7 +211,7 @@ fn settle_checks(schema: &RandomSchema, table: &mut Table) {
 fn settle_partitioning(table: &mut Table) {
     let Some(partitioning) = &table.partitioning else { return };
     let column = table.column(partitioning.column);
-    let class = column.and_then(built_in);
+    let class = column.and_then(Column::class);
     let class_fits = match partitioning.method {
         "LIST" => matches!(class, Some(Class::SmallWhole | Class::Whole | Class::Text | Class::Boolean)),
         _ => matches!(class, Some(Class::SmallWhole | Class::Whole | Class::Text)),
@@ -233,7 +232,7 @@ fn expression_fits(table: &Table, expression: &Expression) -> bool {
     let columns: Vec<&Column> = expression.columns().iter().filter_map(|id| table.column(*id)).collect();
     columns.len() == expression.columns().len()
         && columns.iter().all(|own| !own.is_generated())
-        && (wanted.is_empty() || columns.iter().all(|own| built_in(own).is_some_and(|class| wanted.contains(&class))))
+        && (wanted.is_empty() || columns.iter().all(|own| own.class().is_some_and(|class| wanted.contains(&class))))
         // Of two collations none would be chosen.
         && columns.windows(2).all(|pair| pair[0].collation == pair[1].collation)
 }
@@ -243,10 +242,10 @@ fn predicate_fits(table: &Table, predicate: &Predicate) -> bool {
     match predicate {
         Predicate::IsNotNull(_) => true,
         Predicate::Positive(_) => {
-            matches!(built_in(column), Some(Class::SmallWhole | Class::Whole | Class::Number))
+            matches!(column.class(), Some(Class::SmallWhole | Class::Whole | Class::Number))
         }
-        Predicate::IsTrue(_) => built_in(column) == Some(Class::Boolean),
-        Predicate::NotEmpty(_) => built_in(column) == Some(Class::Text),
+        Predicate::IsTrue(_) => column.class() == Some(Class::Boolean),
+        Predicate::NotEmpty(_) => column.class() == Some(Class::Text),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One case: a database of its own, rows in it, a migration, and every property asked.
+//! One case: a database of its own, rows in it, and a migration, of which properties are asked.
 //!
 //! Invariants: what a case does depends on its ground, its rows and its seed alone; it writes to its own database
 //! (before the migration) and its own folder, and to nothing else.
@@ -6,13 +6,11 @@
 use super::client::{Client, Connections};
 use super::ground::Ground;
 use super::old::Old;
-use super::properties::{self, Property, Verdict};
-use super::steps::Steps;
 use crate::cancel::Cancel;
 use crate::endpoint::postgres::PostgresSource;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::stop_when;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
 use crate::harness::latency::Times;
@@ -56,7 +54,7 @@ pub(super) struct Case<'g> {
     pub old: Old,
     /// The source before anything was read.
     pub before: Fingerprint,
-    outcome: Option<Outcome>,
+    pub outcome: Option<Outcome>,
     /// Mutations of the finished file: name, and whether the checker noticed.
     pub mutations: Vec<(String, bool)>,
     /// The times of the project's queries on the published file.
@@ -66,89 +64,8 @@ pub(super) struct Case<'g> {
 /// What a database looks like from outside, by object.
 pub(super) type Fingerprint = BTreeMap<String, String>;
 
-/// How a case ended in which every property holds.
-#[derive(Debug, Default)]
-pub(super) struct Held {
-    /// How many rows were migrated.
-    pub rows: u64,
-    /// Each property that was not asked, and why.
-    pub not_asked: Vec<(&'static str, &'static str)>,
-    pub mutations: Vec<(String, bool)>,
-    pub latencies: Vec<Times>,
-    pub steps: Steps,
-}
-
-/// How a case ended otherwise.
-#[derive(Debug)]
-pub(super) struct Broken {
-    /// The property that does not hold; `None` where it is not known whether one does.
-    pub property: Option<&'static Property>,
-    /// What was found.
-    pub found: String,
-    /// What to do, where something is known.
-    pub hint: Option<String>,
-    /// What it means for the exit code.
-    pub kind: Kind,
-    /// The source itself did not take the generated rows, so there was no case.
-    pub refused: bool,
-}
-
-impl Broken {
-    /// A case that could not be run.
-    pub fn by(error: &Error) -> Broken {
-        let hint = error.way_out().map(str::to_owned);
-        Broken { property: None, found: error.to_string(), hint, kind: error.kind(), refused: false }
-    }
-}
-
-/// Asks every property of the database that is connected to, which has its rows already. `steps` has the times so far.
-///
-/// # Errors
-/// The first property that does not hold, or why it is not known.
-pub(super) fn run(
-    ground: &Ground,
-    seed: Seed,
-    connections: Connections,
-    mut steps: Steps,
-    cancel: &Cancel,
-) -> Result<Held, Broken> {
-    std::thread::scope(|scope| {
-        let opened = steps.time("open", || Case::open(ground, seed, connections, cancel));
-        run_in(scope, opened.map_err(|error| Broken::by(&error))?, steps)
-    })
-}
-
-fn run_in<'g>(scope: &'g Scope<'g, '_>, mut case: Case<'g>, mut steps: Steps) -> Result<Held, Broken> {
-    let mut not_asked = Vec::new();
-    for property in properties::ALL {
-        let broken = |found, kind| Broken { property: Some(property), found, hint: None, kind, refused: false };
-        match steps.time(property.name, || (property.ask)(&mut case)) {
-            Ok(Verdict::Holds) => {}
-            Ok(Verdict::NotAsked(why)) => not_asked.push((property.name, why)),
-            // What was interrupted says nothing about the property; the same seed shows it again.
-            Ok(Verdict::Violated(_)) | Err(_) if case.cancel.is_cancelled() => {
-                return Err(Broken::by(&Error::interrupted("test")));
-            }
-            Ok(Verdict::Violated(found)) => return Err(broken(found, Kind::Differs)),
-            // What the engine itself calls a difference is one, whoever asked.
-            Err(error) if error.kind() == Kind::Differs => return Err(broken(error.to_string(), Kind::Differs)),
-            Err(error) => {
-                let told = Broken::by(&error);
-                let found = format!("it could not be asked: {}", told.found);
-                return Err(Broken { property: Some(property), found, ..told });
-            }
-        }
-        case.migrate_again_in(scope);
-    }
-    let rows = case.outcome.iter().flat_map(|outcome| &outcome.copied).map(|copied| copied.digest.rows).sum();
-    let mutations = std::mem::take(&mut case.mutations);
-    let latencies = std::mem::take(&mut case.latencies);
-    steps.time("clean up", || drop(case));
-    Ok(Held { rows, not_asked, mutations, latencies, steps })
-}
-
 impl<'g> Case<'g> {
-    fn open(ground: &'g Ground, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
+    pub fn open(ground: &'g Ground, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
         let Connections { mut client, asker, engine } = connections;
         // Both only read, and each waits for a process of the server of its own.
         let (before, source) = std::thread::scope(|scope| {
@@ -215,7 +132,7 @@ impl<'g> Case<'g> {
     /// Begins to migrate the same source into a second target, once the first migration is done: beside the properties
     /// that do without the engine's connection. A given schema is not applied again, statement by statement, but copied
     /// from a file where it has been applied: it takes half of the time, and the first migration has just done it.
-    fn migrate_again_in(&mut self, scope: &'g Scope<'g, '_>) {
+    pub fn migrate_again_in(&mut self, scope: &'g Scope<'g, '_>) {
         if self.outcome.is_none() || std::mem::replace(&mut self.second_began, true) {
             return;
         }

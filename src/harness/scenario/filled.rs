@@ -1,8 +1,9 @@
 //! A source as the cases of a scenario have it, to keep and look at: for pictures, and for tests of one's own.
 
 use super::client::Client;
+use super::definition::{AWKWARD_SHARE, Scenario, Subject};
+use super::rows;
 use super::world::{Draft, World};
-use super::{AWKWARD_SHARE, Scenario, Subject, rows};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
 use crate::harness::generate::Options;

@@ -1,7 +1,6 @@
 //! What a run of a scenario found: plain structs, rendered elsewhere.
 
 use super::latencies::QueryLatency;
-use super::properties;
 use crate::harness::Seed;
 use crate::printable::{Lines, one_line};
 use serde::Serialize;
@@ -220,7 +219,7 @@ impl fmt::Display for Passed {
             self.scenario,
             self.cases + self.regressions,
             self.rows,
-            properties::ALL.len(),
+            self.properties.len(),
             self.case_time.median.as_secs_f64() * 1e3,
             self.case_time.p95.as_secs_f64() * 1e3,
         );

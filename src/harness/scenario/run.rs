@@ -1,15 +1,16 @@
 //! The run of a scenario: kept cases, then new ones, until one fails; then the smallest case that fails like that.
 
-use super::case::{self, Broken, Held};
+use super::attempt::{self, Broken, Held};
 use super::client::{Client, Connections};
+use super::definition::{AWKWARD_SHARE, ROWS_MAX, Scenario};
 use super::ground::Ground;
 use super::latencies::{self, Latencies};
 use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
+use super::properties;
 use super::regression::{self, Kept};
 use super::rows;
 use super::steps::{self, Steps};
 use super::world::{Draft, Lot, Stock, World};
-use super::{AWKWARD_SHARE, ROWS_MAX, Scenario, properties};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
@@ -236,7 +237,7 @@ impl Run<'_> {
             }
         }
         steps.time("load", || rows::refresh(client, &ground.catalog)).map_err(broken)?;
-        case::run(ground, seed, connections, steps, self.cancel)
+        attempt::run(ground, seed, connections, steps, self.cancel)
     }
 
     /// Whether a smaller dataset has a value that the whole one did not have, in a column that a hint speaks about: no

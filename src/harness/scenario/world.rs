@@ -1,9 +1,9 @@
 //! What the cases of a run share: the ground that they start from, and a stock of databases.
 
 use super::client::Connections;
+use super::definition::{Scenario, Subject};
 use super::ground::{Ground, Settings, catalog, template};
 use super::rows::{Twin, without_stops};
-use super::{Scenario, Subject};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::PostgresSource;

@@ -19,7 +19,7 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt, ReuseDirective};
 
 use super::super::client::on_own_thread;
-use super::{Engine, OWNER_LABEL, Request, SERVER_PORT};
+use super::interface::{Engine, OWNER_LABEL, Request, SERVER_PORT};
 use crate::error::chain;
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::super::discovery::{output_within, outputs_within, program_on_path};
-use super::{Engine, OWNER_LABEL, Request, SERVER_PORT, address};
+use super::interface::{Engine, OWNER_LABEL, Request, SERVER_PORT, address};
 
 pub(super) const NO_PROGRAM: &str = "there is no `docker` program on PATH";
 

@@ -6,11 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::super::Footing;
+use super::super::footing::Footing;
 use super::super::process::{Owner, Process};
 use super::super::server::Place;
 use super::super::user;
-use super::{Membership, write_private};
+use super::membership::{Membership, write_private};
 use crate::error::{Context, Error, Result};
 
 /// How the name of a run's folder begins.

@@ -16,11 +16,11 @@
 //! [`super::sweep`] and for [`remove_ended`].
 
 mod folder;
+pub(super) mod membership;
 
-use std::io::Write;
 use std::num::NonZeroU32;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,30 +41,6 @@ const UNUSED_SECONDS_DEFAULT: u32 = 25;
 const LOOKS_PER_SECOND: u32 = 2;
 
 const KEEPER: &str = concat!(include_str!("../process.sh"), include_str!("keeper.sh"));
-
-/// This process' part in the run's server.
-#[derive(Debug)]
-pub(super) struct Membership {
-    /// The process that removes the server.
-    pub(super) keeper: Owner,
-    databases: PathBuf,
-}
-
-impl Membership {
-    /// Has the keeper drop a database when this process is gone, or when the run is.
-    pub(super) fn guard(&self, database: &str, for_the_run: bool) -> Result<()> {
-        let owner = Process::of(std::process::id()).filter(|_| !for_the_run);
-        let text = owner.map_or("run".to_owned(), |process| process.to_string());
-        let file = self.databases.join(database);
-        std::fs::write(&file, text + "\n").could_not("write", format!("`{}`", file.display()))
-    }
-
-    /// The database is gone.
-    pub(super) fn release(&self, database: &str) {
-        // A name too many is dropped with IF EXISTS.
-        let _ = std::fs::remove_file(self.databases.join(database));
-    }
-}
 
 /// Which run this process belongs to.
 struct Run {
@@ -186,20 +162,4 @@ fn remove_ended() {
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(folder::PREFIX)) {
         folder::remove_if_ended(&entry.path());
     }
-}
-
-/// Writes a file for this user only, in one step.
-fn write_private(path: &Path, text: &str) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let object = || format!("`{}`", path.display());
-    let unfinished = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .could_not("write", object())?;
-    file.write_all(text.as_bytes()).could_not("write", object())?;
-    std::fs::rename(&unfinished, path).could_not("write", object())
 }

@@ -1,7 +1,6 @@
 //! In what two definitions of a SQLite table differ: column by column, constraint by constraint.
 
 use super::super::tokens::{Dialect, Token, compared, scan};
-use super::one_line;
 
 /// A definition, taken apart.
 struct Parts {
@@ -101,6 +100,11 @@ fn entry(text: &str, tokens: &[Token<'_>]) -> Entry {
         tokens: tokens.iter().map(|token| compared(token, Dialect::Sqlite).1).collect(),
         is_constraint: ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"].iter().any(|word| first.is(word)),
     }
+}
+
+/// A definition on one line.
+pub(super) fn one_line(definition: &str) -> String {
+    definition.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

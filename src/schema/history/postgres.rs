@@ -2,8 +2,8 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::super::adopt::OtherHistory;
 use super::super::postgres::Explained;
+use super::other::OtherHistory;
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, expect_row, foreign_table, unfit_table};
 use crate::endpoint::postgres::leave;
 use crate::metadata::OTHER_HISTORY_TABLE;

@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::adopt::OtherHistory;
 use super::super::clock::rfc_3339;
 use super::super::tokens::{Dialect, same_definition};
+use super::other::OtherHistory;
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, Progress, expect_row, foreign_table, unfit_table};
 use crate::error::Context;
 use crate::metadata::OTHER_HISTORY_TABLE;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::super::advice;
-use super::super::database::{Observer, Outcome};
+use super::super::database::Outcome;
+use super::super::event::Observer;
 use super::super::event::{Event, StepReport};
 use super::super::history::{Change, EntryState, StatementSum, postgres as history};
 use super::super::plan::{Direction, Step};
@@ -14,7 +15,7 @@ use super::super::step::{milliseconds, progress, report as step_report, row, sta
 use super::super::tokens::{Dialect, Statement};
 use super::kept::Kept;
 use super::leave_out::{self, Tolerance};
-use super::record::Ground;
+use super::record::{BEGIN_TO_WRITE, Ground};
 use super::{Explained, Session};
 use crate::{Error, Result};
 
@@ -26,9 +27,6 @@ const DEADLOCK_DETECTED: &str = "40P01";
 const ACTIVE_SQL_TRANSACTION: &str = "25001";
 /// A procedure that commits was called in a transaction.
 const INVALID_TRANSACTION_TERMINATION: &str = "2D000";
-
-/// Begins a transaction of the runner's own, whatever a script has made the default.
-pub(super) const BEGIN_TO_WRITE: &str = "BEGIN READ WRITE";
 
 /// An index that a concurrent build has left: as people and as statements name it.
 struct InvalidIndex {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::database::Observer;
 use super::super::event::Event;
+use super::super::event::Observer;
 use super::{Explained, NOTICE_A_DEAD_CLIENT, PIN, Session};
 use crate::{Error, Result};
 

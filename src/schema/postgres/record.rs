@@ -4,15 +4,16 @@
 //! the role and the settings with which the session began are back; and the row counts only where the table is still the one that was
 //! there before the script, nothing hangs on it, no other row was written, and the row reads back as it was written.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::AssertSqlSafe;
 
 use super::super::history::postgres::{self as history, Found, Identity, Place};
 use super::super::history::{Change, KEEPER, taken_name};
 use super::super::plan::Step;
-use super::apply::BEGIN_TO_WRITE;
 use super::{Explained, Session};
-use crate::quote::quote;
 use crate::{Error, Result};
+
+/// Begins a transaction that writes, whatever a session's default is.
+pub(super) const BEGIN_TO_WRITE: &str = "BEGIN READ WRITE";
 
 /// What the history was before a script ran.
 pub(super) struct Ground {
@@ -31,26 +32,6 @@ const OWN_SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_t
 
 /// From this version on there is another limit of time.
 const TRANSACTION_TIMEOUT: (u32, &str) = (170_000, "SET LOCAL transaction_timeout = 0; ");
-
-/// The role that a login, a database or a URL has chosen for the session: the one that owns what migrations make, and
-/// the history with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ChosenRole(pub(super) String);
-
-impl ChosenRole {
-    /// Asks a session that nobody has changed yet.
-    pub(super) async fn of(connection: &mut PgConnection) -> sqlx::Result<ChosenRole> {
-        let role = sqlx::query_scalar("SELECT pg_catalog.current_setting('role')");
-        Ok(ChosenRole(role.fetch_one(connection).await?))
-    }
-
-    /// The statements that make it the role until the transaction ends.
-    fn enter(&self) -> String {
-        // As the server says that there is none; no role can have that name.
-        let role = if self.0 == "none" { "NONE".to_owned() } else { quote(&self.0) };
-        format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}")
-    }
-}
 
 impl Session {
     /// Keeps every other writer off the history until the transaction ends.

@@ -5,7 +5,8 @@ use std::time::Instant;
 use rusqlite::{Connection, ErrorCode};
 
 use super::super::advice;
-use super::super::database::{Observer, Outcome};
+use super::super::database::Outcome;
+use super::super::event::Observer;
 use super::super::event::{Event, StepReport};
 use super::super::history::{Change, EntryState, StatementSum, sqlite as history, taken_name};
 use super::super::plan::{Direction, Step};

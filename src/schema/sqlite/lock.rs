@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::database::Observer;
 use super::super::event::Event;
+use super::super::event::Observer;
 use crate::endpoint::sqlite::file::{quoted, resolve};
 use crate::endpoint::sqlite::lock_file::LockFile;
 use crate::{Error, Result};

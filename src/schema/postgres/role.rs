@@ -1,0 +1,25 @@
+//! The role under which migrations run.
+
+use sqlx::PgConnection;
+
+use crate::quote::quote;
+
+/// The role that a login, a database or a URL has chosen for the session: the one that owns what migrations make, and
+/// the history with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChosenRole(pub(super) String);
+
+impl ChosenRole {
+    /// Asks a session that nobody has changed yet.
+    pub(super) async fn of(connection: &mut PgConnection) -> sqlx::Result<ChosenRole> {
+        let role = sqlx::query_scalar("SELECT pg_catalog.current_setting('role')");
+        Ok(ChosenRole(role.fetch_one(connection).await?))
+    }
+
+    /// The statements that make it the role until the transaction ends.
+    pub(super) fn enter(&self) -> String {
+        // As the server says that there is none; no role can have that name.
+        let role = if self.0 == "none" { "NONE".to_owned() } else { quote(&self.0) };
+        format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}")
+    }
+}
