@@ -39,8 +39,19 @@ impl<'c> Stores<'c> {
     }
 }
 
-/// Plans the rows of every table.
-pub(super) fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
+impl<'c> Generator<'c> {
+    /// Plans the rows of every table.
+    ///
+    /// # Errors
+    /// When foreign keys form a cycle that cannot be broken (the cycle is told), when no value can satisfy what is
+    /// said about a column, or when nothing is known about the values of its type. Tables that get no rows do not
+    /// count.
+    pub fn new(catalog: &'c Catalog, options: Options) -> Result<Self> {
+        generator(catalog, options)
+    }
+}
+
+fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
     for (key, hint) in &options.hints.columns {
         if let Some(cause) = hint.pattern.as_deref().and_then(mistake_in) {
             return Err(Error::usage("read the pattern of", options.hints.place(key), cause));

@@ -45,7 +45,7 @@ pub use load_postgres::{PostgresSink, load_postgres};
 pub use load_sqlite::{SqliteSink, load_sqlite};
 pub use sqlite_catalog::sqlite_catalog;
 
-use crate::catalog::{Catalog, QualifiedName};
+use crate::catalog::QualifiedName;
 use crate::error::Result;
 use crate::harness::Seed;
 use candidates::Candidates;
@@ -125,16 +125,6 @@ pub struct Generator<'c> {
 }
 
 impl<'c> Generator<'c> {
-    /// Plans the rows of every table.
-    ///
-    /// # Errors
-    /// When foreign keys form a cycle that cannot be broken (the cycle is told), when no value can satisfy what is
-    /// said about a column, or when nothing is known about the values of its type. Tables that get no rows do not
-    /// count.
-    pub fn new(catalog: &'c Catalog, options: Options) -> Result<Self> {
-        build::generator(catalog, options)
-    }
-
     /// The columns that rows of a table have cells for, in their order.
     pub fn columns(&self, table: &QualifiedName) -> Option<&[String]> {
         self.plans.iter().find(|plan| plan.table.name == *table).map(|plan| plan.names.as_slice())

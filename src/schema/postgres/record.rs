@@ -143,15 +143,3 @@ fn touched(place: &Place, ground: &Ground, did: &str) -> Error {
     let cause = format!("migration {} {did}; that was rolled back", ground.label);
     Error::differs("keep the history", place.told(), cause).hint(KEEPER)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_role_is_entered_by_its_name_whatever_is_in_it() {
-        let entered = |role: &str| ChosenRole(role.to_owned()).enter();
-        assert!(entered("none").ends_with("SET LOCAL ROLE NONE"));
-        assert!(entered("a\"b; c").ends_with("SET LOCAL ROLE \"a\"\"b; c\""));
-    }
-}

@@ -23,3 +23,15 @@ impl ChosenRole {
         format!("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE {role}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_entered_by_its_name_whatever_is_in_it() {
+        let entered = |role: &str| ChosenRole(role.to_owned()).enter();
+        assert!(entered("none").ends_with("SET LOCAL ROLE NONE"));
+        assert!(entered("a\"b; c").ends_with("SET LOCAL ROLE \"a\"\"b; c\""));
+    }
+}

@@ -499,3 +499,27 @@ fn flat(nodes: Vec<Node>, and: bool) -> Node {
     }
     if and { Node::And(all) } else { Node::Or(all) }
 }
+
+/// The columns that a condition is about.
+pub(super) fn columns(node: &Node, found: &mut Vec<usize>) {
+    match node {
+        Node::Column(place) => {
+            if !found.contains(place) {
+                found.push(*place);
+            }
+        }
+        Node::Literal(_) | Node::Null | Node::Truth(_) => {}
+        Node::And(nodes) | Node::Or(nodes) | Node::Call(_, nodes) | Node::Other(nodes) => {
+            nodes.iter().for_each(|node| columns(node, found));
+        }
+        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) | Node::Text(inner) => columns(inner, found),
+        Node::Compare(_, left, right) | Node::Distinct(left, right) => {
+            columns(left, found);
+            columns(right, found);
+        }
+        Node::In(value, items) => {
+            columns(value, found);
+            items.iter().for_each(|item| columns(item, found));
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! From the checks of a table to limits of its columns.
 
-use super::Condition;
+use super::condition::Condition;
 use super::evaluate::{Family, order};
-use super::node::{Comparison, Node, Reader};
+use super::node::{Comparison, Node, Reader, columns};
 use crate::catalog::{Column, DataType, Shape, Table, TableKind};
 use crate::harness::generate::judge::{domain_checks, row_conditions, with_value};
 use crate::harness::generate::values::{Bound, Limits, Pattern};
@@ -124,30 +124,6 @@ pub(in crate::harness::generate) fn domain_limits(data_type: &DataType, limits: 
         findings.check("domain", reader.read(&with_value(&check, "value")), &|_| false);
     }
     findings.limits.swap_remove(0)
-}
-
-/// The columns that a condition is about.
-pub(super) fn columns(node: &Node, found: &mut Vec<usize>) {
-    match node {
-        Node::Column(place) => {
-            if !found.contains(place) {
-                found.push(*place);
-            }
-        }
-        Node::Literal(_) | Node::Null | Node::Truth(_) => {}
-        Node::And(nodes) | Node::Or(nodes) | Node::Call(_, nodes) | Node::Other(nodes) => {
-            nodes.iter().for_each(|node| columns(node, found));
-        }
-        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) | Node::Text(inner) => columns(inner, found),
-        Node::Compare(_, left, right) | Node::Distinct(left, right) => {
-            columns(left, found);
-            columns(right, found);
-        }
-        Node::In(value, items) => {
-            columns(value, found);
-            items.iter().for_each(|item| columns(item, found));
-        }
-    }
 }
 
 impl Findings {

@@ -3,42 +3,15 @@
 use super::dataset::Row;
 use crate::catalog::Table;
 use crate::error::{Error, Result};
-use crate::quote::quote;
 
+mod conditions;
 mod postgres;
 mod sqlite;
 
+pub use conditions::{RowCondition, computed_keys, row_conditions};
+pub(super) use conditions::{domain_checks, with_value};
 pub use postgres::PostgresJudge;
-pub(super) use postgres::{domain_checks, with_value};
 pub use sqlite::SqliteJudge;
-
-/// A condition that the rows of a table have to meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowCondition {
-    /// The check's name; of a domain's check its condition and the type.
-    pub name: String,
-    /// The condition over the table's columns, in the SQL of the source.
-    pub expression: String,
-    /// The column whose domain asks for it; `None` for a check of the table.
-    pub column: Option<String>,
-}
-
-/// What a judge is asked about the rows of a table: its checks, then those of its columns' domains.
-pub fn row_conditions(table: &Table) -> Vec<RowCondition> {
-    let own = table.checks.iter().map(|check| RowCondition {
-        name: check.name.clone(),
-        expression: check.expression.clone(),
-        column: None,
-    });
-    let of_domains = table.columns.iter().filter(|column| column.generated.is_none()).flat_map(|column| {
-        domain_checks(&column.data_type).into_iter().map(|check| RowCondition {
-            name: format!("{check} of `{}`", column.data_type),
-            expression: with_value(&check, &quote(&column.name)),
-            column: Some(column.name.clone()),
-        })
-    });
-    own.chain(of_domains).collect()
-}
 
 /// What a judge says of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +23,6 @@ pub enum Ruling {
     Misses(usize),
     /// Something else stands against it: a partition, a value that a generated column cannot have, an error.
     Unfit,
-}
-
-/// The names of the unique keys whose values only the server can tell apart: over generated columns, expressions, and
-/// types that spell one value in several ways.
-pub fn computed_keys(table: &Table) -> Vec<String> {
-    postgres::computed_keys(table).into_iter().map(|(name, _)| name).collect()
 }
 
 /// Decides checks that were not solved, over candidate rows.

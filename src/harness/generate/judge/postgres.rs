@@ -1,8 +1,9 @@
 //! A PostgreSQL server as the judge: candidates go into a temporary table without constraints, and a query asks of each
 //! which condition it misses first.
 
-use super::{Judge, Ruling, row_conditions};
-use crate::catalog::{Column, DataType, IndexKey, Shape, Table, TableKind};
+use super::conditions::{computed_key_texts, row_conditions};
+use super::{Judge, Ruling};
+use crate::catalog::{Table, TableKind};
 use crate::endpoint::PostgresUrl;
 use crate::error::Result;
 use crate::harness::generate::connection::{Connection, copy_text};
@@ -110,7 +111,7 @@ impl Judge for PostgresJudge {
         let only = if matches!(table.kind, TableKind::Ordinary) { "ONLY " } else { "" };
         let name = table_name(&table.name, false);
         let connection = connected(&mut self.connection, &self.url)?;
-        computed_keys(table)
+        computed_key_texts(table)
             .into_iter()
             .map(|(_, key)| {
                 let sql =
@@ -260,7 +261,7 @@ fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
     let generated: String = generated.collect();
     let cases: String = misses.iter().enumerate().map(|(place, miss)| format!(" WHEN {miss} THEN {place}")).collect();
     let missed = if cases.is_empty() { "NULL".to_owned() } else { format!("CASE{cases} END") };
-    let keys = computed_keys(table).into_iter().enumerate();
+    let keys = computed_key_texts(table).into_iter().enumerate();
     // Computed only for what the table would take.
     let keys: String =
         keys.map(|(place, (_, key))| format!(", CASE WHEN missed IS NULL THEN {key} END AS key_{place}")).collect();
@@ -269,54 +270,6 @@ fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
          (SELECT * FROM {temporary} WHERE whimbrel_row BETWEEN {FIRST} AND {LAST} OFFSET 0) AS asked) AS candidate \
          OFFSET 0) AS judged"
     )
-}
-
-/// Whether values are equal exactly if the texts are that they were generated as.
-fn is_its_text(column: &Column) -> bool {
-    let shape = &column.data_type.base().shape;
-    let text = matches!(shape, Shape::Text | Shape::VarChar { .. }) && column.collation.is_none();
-    text || matches!(
-        shape,
-        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid | Shape::Boolean | Shape::Uuid | Shape::Enum(_)
-    )
-}
-
-/// The unique keys over generated columns, expressions and values that can be spelled in several ways: the name of each,
-/// and an expression that is the same text for rows that it does not let stand beside each other, and NULL for a row
-/// that it is not about.
-pub(super) fn computed_keys(table: &Table) -> Vec<(String, String)> {
-    let is_computed =
-        |name: &String| table.column(name).is_some_and(|column| column.generated.is_some() || !is_its_text(column));
-    let key = |parts: Vec<String>, nulls_equal: bool, predicate: Option<&String>| {
-        let parts = parts.join(", ");
-        let mut conditions: Vec<String> = predicate.into_iter().map(|predicate| format!("({predicate})")).collect();
-        if !nulls_equal {
-            conditions.push(format!("pg_catalog.num_nulls({parts}) = 0"));
-        }
-        let text = format!("pg_catalog.md5(ROW({parts})::text)");
-        match conditions.is_empty() {
-            true => text,
-            false => format!("CASE WHEN {} THEN {text} END", conditions.join(" AND ")),
-        }
-    };
-    let constraints = (table.primary_key.iter().chain(&table.unique_keys))
-        .filter(|own| own.columns.iter().any(is_computed))
-        .map(|own| {
-            let parts = own.columns.iter().map(|column| quote(column)).collect();
-            (own.name.clone(), key(parts, own.nulls_not_distinct, None))
-        });
-    let indexes = table.indexes.iter().filter(|index| index.unique).filter_map(|index| {
-        let computed = index.parts.iter().any(|part| match &part.key {
-            IndexKey::Column(name) => is_computed(name),
-            IndexKey::Expression(_) => true,
-        });
-        let parts = index.parts.iter().map(|part| match &part.key {
-            IndexKey::Column(name) => quote(name),
-            IndexKey::Expression(expression) => format!("({expression})"),
-        });
-        computed.then(|| (index.name.clone(), key(parts.collect(), index.nulls_not_distinct, index.predicate.as_ref())))
-    });
-    constraints.chain(indexes).collect()
 }
 
 /// The conditions under which some partition takes a row, with what it asks for itself; none for a table without
@@ -331,49 +284,4 @@ fn partition_conditions(connection: &mut Connection, name: &str, object: &str) -
     );
     let rows = connection.query(sql, object)?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(|text| format!("({text})")).collect())
-}
-
-/// The checks of a type's domains, over `VALUE`.
-pub(in crate::harness::generate) fn domain_checks(data_type: &DataType) -> Vec<String> {
-    match &data_type.shape {
-        Shape::Domain(domain) => {
-            let own = domain.checks.iter().map(|check| check.expression.clone());
-            own.chain(domain_checks(&domain.base)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// A domain's condition with another word for VALUE.
-pub(in crate::harness::generate) fn with_value(condition: &str, column: &str) -> String {
-    let mut replaced = String::with_capacity(condition.len());
-    let mut rest = condition;
-    while let Some(first) = rest.chars().next() {
-        if first == '\'' || first == '"' {
-            let end = rest[1..].find(first).map_or(rest.len(), |at| at + 2);
-            replaced.push_str(&rest[..end]);
-            rest = &rest[end..];
-        } else if first.is_alphanumeric() || first == '_' {
-            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-            replaced.push_str(if rest[..end].eq_ignore_ascii_case("value") { column } else { &rest[..end] });
-            rest = &rest[end..];
-        } else {
-            replaced.push(first);
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    replaced
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_word_value_is_replaced() {
-        assert_eq!(
-            with_value("((VALUE > 0) AND (VALUE <> 'VALUE, it''s VALUE') AND values(\"VALUE\"))", "\"a b\""),
-            "((\"a b\" > 0) AND (\"a b\" <> 'VALUE, it''s VALUE') AND values(\"VALUE\"))"
-        );
-    }
 }

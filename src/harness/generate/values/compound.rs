@@ -1,8 +1,8 @@
 //! Arrays and composites: what they hold comes from the sources of their parts, quoted as their input functions read.
 
+use super::Limits;
 use super::digits::push_integer;
 use super::kind::{self, Values};
-use super::{Limits, kind::build};
 use crate::catalog::{Composite, DataType, Shape};
 use crate::error::Result;
 use crate::harness::Random;
@@ -279,12 +279,16 @@ impl Values for Array {
     }
 }
 
+/// What makes the values of a part.
+type Build = fn(&DataType, &Limits) -> Result<Arc<dyn Values>>;
+
 /// An array; limits of its elements are not known here, so it takes none.
 pub(super) fn array(
     data_type: &DataType,
     element: &DataType,
     delimiter: char,
     limits: &Limits,
+    build: Build,
 ) -> Result<Arc<dyn Values>> {
     kind::only(data_type, limits, &[])?;
     let values = build(element, &Limits { plain: limits.plain, ..Limits::default() })?;
@@ -427,7 +431,12 @@ impl Values for Record {
 }
 
 /// A composite out of its fields.
-pub(super) fn composite(data_type: &DataType, composite: &Composite, limits: &Limits) -> Result<Arc<dyn Values>> {
+pub(super) fn composite(
+    data_type: &DataType,
+    composite: &Composite,
+    limits: &Limits,
+    build: Build,
+) -> Result<Arc<dyn Values>> {
     kind::only(data_type, limits, &[])?;
     let parts = Limits { plain: limits.plain, ..Limits::default() };
     let fields = composite.fields.iter();

@@ -3,11 +3,80 @@
 //! PostgreSQL's advanced expressions differ from it in brackets, escapes and anchors. Classes are taken as their
 //! ASCII part: what the server adds to them depends on its locale.
 
-use super::Pattern;
 use std::collections::BTreeSet;
 
 /// More characters than this are no pattern that somebody wrote, nor is what it refers back to.
 const CHARACTERS_MAX: usize = 1 << 16;
+
+/// A pattern of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    /// PostgreSQL's `~`, `~*`, `!~`, `!~*`. SIMILAR TO arrives in this form, too, once it is rewritten.
+    Regex {
+        /// The expression.
+        text: String,
+        /// `~*`
+        ignore_case: bool,
+        /// `!~`
+        negated: bool,
+    },
+    /// LIKE and ILIKE.
+    Like {
+        /// The pattern.
+        text: String,
+        /// The escape character; `None` for no escape at all (SQLite's default; PostgreSQL's is a backslash).
+        escape: Option<char>,
+        /// ILIKE, or SQLite's LIKE.
+        ignore_case: bool,
+        /// NOT LIKE
+        negated: bool,
+    },
+    /// SQLite's GLOB.
+    Glob {
+        /// The pattern.
+        text: String,
+        /// NOT GLOB
+        negated: bool,
+    },
+}
+
+impl Pattern {
+    /// The pattern as it was written, and whether it is not to match.
+    pub(in crate::harness::generate) fn text(&self) -> (&str, bool) {
+        match self {
+            Pattern::Regex { text, negated, .. }
+            | Pattern::Like { text, negated, .. }
+            | Pattern::Glob { text, negated } => (text, *negated),
+        }
+    }
+
+    /// Whether letters of either case are the same to it.
+    pub(super) fn ignores_case(&self) -> bool {
+        match self {
+            Pattern::Regex { ignore_case, .. } | Pattern::Like { ignore_case, .. } => *ignore_case,
+            Pattern::Glob { .. } => false,
+        }
+    }
+
+    /// The same, whatever the case of letters.
+    pub(in crate::harness::generate) fn ignoring_case(mut self) -> Pattern {
+        match &mut self {
+            Pattern::Regex { ignore_case, .. } | Pattern::Like { ignore_case, .. } => *ignore_case = true,
+            Pattern::Glob { .. } => {}
+        }
+        self
+    }
+
+    /// Whether texts can be drawn of which some match it.
+    pub(in crate::harness::generate) fn is_translated(&self) -> bool {
+        translate(self).is_ok()
+    }
+
+    /// Whether texts can be drawn that match it and nothing else has to be asked.
+    pub(in crate::harness::generate) fn is_solved(&self) -> bool {
+        translate(self).is_ok_and(|expression| expression.exact)
+    }
+}
 
 /// An expression for the whole text, and the characters that it names.
 #[derive(Debug, PartialEq, Eq)]

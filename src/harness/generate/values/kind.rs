@@ -1,15 +1,14 @@
-//! What a family of types has to tell, and which family makes a type's values.
+//! What a family of types has to tell.
 //!
 //! Invariant: whatever a family appends has passed its own [`Values::accepts`], which holds all limits that the
 //! family took when it was built. A family that cannot solve a limit refuses it when it is built.
 
-use super::{Limits, compound, list, ordinal, scalars, text};
-use crate::catalog::{DataType, Shape};
+use super::Limits;
+use crate::catalog::DataType;
 use crate::error::{Error, Result};
 use crate::harness::Random;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 /// One column's values within its limits.
 pub(super) trait Values: fmt::Debug + Send + Sync {
@@ -72,38 +71,6 @@ pub(super) fn only(data_type: &DataType, limits: &Limits, solved: &[Limit]) -> R
             format!("{limit} cannot be solved for this type"),
         )
         .hint("give the column's values by hints: `values = [\"…\"]`")),
-    }
-}
-
-/// The family of a type, held to the limits.
-///
-/// # Errors
-///
-/// When no value satisfies the limits, or a limit cannot be solved for the type, or nothing is known about the type.
-pub(super) fn build(data_type: &DataType, limits: &Limits) -> Result<Arc<dyn Values>> {
-    match &data_type.shape {
-        Shape::Domain(domain) => {
-            // An array's elements, for example: of them nobody but their type says anything.
-            let own = crate::harness::generate::checks::domain_limits(data_type, limits);
-            build(&domain.base, &own).or_else(|_| build(&domain.base, limits))
-        }
-        Shape::Enum(enumeration) => list::labels(data_type, &enumeration.labels, limits),
-        Shape::Boolean => list::booleans(data_type, limits),
-        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => ordinal::integers(data_type, limits),
-        Shape::Numeric { precision_and_scale } => super::numeric::build(data_type, *precision_and_scale, limits),
-        Shape::Real | Shape::Double => super::floats::build(data_type, limits),
-        Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. } => super::moments::build(data_type, limits),
-        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name => {
-            text::build(data_type, limits)
-        }
-        Shape::Bytea => super::bytes::build(data_type, limits),
-        Shape::Uuid => scalars::uuid(data_type, limits),
-        Shape::Json => super::json::build(data_type, false, limits),
-        Shape::Jsonb => super::json::build(data_type, true, limits),
-        Shape::Hstore => super::named::hstore(data_type, limits),
-        Shape::Array { element, delimiter } => compound::array(data_type, element, *delimiter, limits),
-        Shape::Composite(composite) => compound::composite(data_type, composite, limits),
-        Shape::Xml | Shape::Other => super::named::build(data_type, limits),
     }
 }
 

@@ -2,18 +2,22 @@
 //! within what the column's checks say.
 //!
 //! ```text
-//! type + limits ─► kind::build ─► a family (ordinal, floats, text, json, …) ─► ValueSource: excluded values, size
+//! type + limits ─► build    ─► a family (ordinal, floats, text, json, …) ─► ValueSource: excluded values, size
 //! ```
 //!
 //! Invariants: a drawn value is the input text of the type, which the server takes with the column's modifiers; it
 //! satisfies the limits; the same numbers from [`Random`] give the same value. A limit that cannot be solved for a
 //! type is an error when the source is made, never a value that violates it.
 
+mod build;
 mod bytes;
+mod clock;
 mod compound;
+mod decimal;
 mod digits;
 mod expression;
 mod floats;
+mod form;
 mod json;
 mod kind;
 mod limits;
@@ -32,7 +36,8 @@ mod text;
 mod text_order;
 mod trouble;
 
-pub use limits::{Bound, Limits, Pattern};
+pub use expression::Pattern;
+pub use limits::{Bound, Limits};
 pub(super) use pattern::{mistake_in, unsolvable};
 
 use crate::catalog::DataType;
@@ -71,7 +76,7 @@ impl ValueSource {
     /// nothing is known about the type and the limits list no values.
     pub fn new(data_type: &DataType, limits: Limits) -> Result<Self> {
         let values = match &limits.allowed {
-            None => kind::build(data_type, &limits)?,
+            None => build::build(data_type, &limits)?,
             Some(allowed) => allowed_only(data_type, allowed, &limits)?,
         };
         let mut source = ValueSource {
@@ -239,7 +244,7 @@ impl ValueSource {
 /// The values that a check or a hint lists, as far as the other limits allow them.
 fn allowed_only(data_type: &DataType, allowed: &[String], limits: &Limits) -> Result<Arc<dyn Values>> {
     let others = Limits { allowed: None, ..limits.clone() };
-    let family = match kind::build(data_type, &others) {
+    let family = match build::build(data_type, &others) {
         Ok(family) => Some(family),
         // A type of which nothing is known has the values that somebody gave for it.
         Err(_) if !others.restricts() => None,

@@ -1,8 +1,9 @@
 //! Types that the catalog knows by name only: the server's own and those of its usual extensions.
 
 use super::Limits;
+use super::form::Form;
 use super::kind::{self, Limit, Values};
-use super::ordinal::{self, Form, Ordinal, Row};
+use super::ordinal::{self, Ordinal, Row};
 use super::phrases::{self, Phrases};
 use super::{moments, network, ranges};
 use crate::catalog::DataType;

@@ -4,8 +4,9 @@
 //! that begins with one of them, and for hardly any other. So pieces of texts, neighbours of numbers and round moments
 //! are put together from the words; whether they satisfy the check, who decides it is asked.
 
+use super::clock::MICROS_PER_DAY;
 use super::digits::push_unsigned;
-use super::ordinal::Form;
+use super::form::Form;
 use crate::harness::Random;
 use crate::value::calendar::{civil_from_days, parse_date};
 
@@ -57,11 +58,11 @@ fn rounded(form: Form, words: &[&str], usual: i128, random: &mut Random) -> i128
             return to([2, 5, 10, 100][random.below(4) as usize]);
         }
         Form::Decimal { scale } => return to(super::digits::power_of_ten(scale.max(0) as u32)),
-        Form::Date => super::moments::MICROS_PER_DAY,
+        Form::Date => MICROS_PER_DAY,
         Form::Timestamp { micros, .. } | Form::Time { micros } => micros,
     };
     // A second, a minute, a quarter of an hour, an hour, a day; then a day of the year, or of a year that is named.
-    let day = super::moments::MICROS_PER_DAY;
+    let day = MICROS_PER_DAY;
     let choice = random.below(8) as usize;
     if choice < 5 || matches!(form, Form::Time { .. }) {
         let unit = [1_000_000, 60_000_000, 900_000_000, 3_600_000_000, day][choice.min(4)];
