@@ -410,3 +410,10 @@ pub struct OtherObject {
     /// The source's own definition where it has one.
     pub definition: Option<String>,
 }
+
+impl OtherObject {
+    /// An object of that kind.
+    pub fn new(kind: &str, name: String, definition: Option<String>) -> OtherObject {
+        OtherObject { kind: kind.to_owned(), name, definition }
+    }
+}

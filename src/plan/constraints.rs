@@ -5,6 +5,7 @@ use super::ddl::{self, Piece, TableDdl};
 use super::equality::{Unlike, unlike};
 use super::expression;
 use super::forms::TableScope;
+use super::indexes::nulls_not_distinct;
 use super::names::{quote, quote_all};
 use super::numbers;
 use super::{Caveat, ColumnPlan, IndexPlan, Loss, TablePlan};
@@ -358,18 +359,4 @@ fn is_converted(from: &ColumnPlan, to: &ColumnPlan) -> bool {
         }
         _ => false,
     }
-}
-
-/// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value, which as an
-/// expression has the column's collation no more.
-pub(super) fn nulls_not_distinct(name: &str, table: &TablePlan, columns: &[String], predicate: Option<&str>) -> String {
-    let part = |name: &String| {
-        let ignores_case = table.columns.iter().any(|column| column.target == *name && column.rule == Rule::NocaseText);
-        let collation = if ignores_case { " COLLATE NOCASE" } else { "" };
-        let column = quote(name);
-        format!("{column} IS NULL, ifnull({column}, 0){collation}")
-    };
-    let parts: Vec<_> = columns.iter().map(part).collect();
-    let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
-    format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(&table.target), parts.join(", "))
 }

@@ -1,13 +1,13 @@
 //! Indexes.
 
 use super::build::Builder;
-use super::constraints::nulls_not_distinct;
 use super::expression;
 use super::forms::TableScope;
 use super::names::quote;
 use super::{Caveat, IndexPlan, TablePlan};
 use crate::catalog::{Index, IndexKey, IndexPart, Table, TextOrder};
 use crate::fault::{self, Fault};
+use crate::types::Rule;
 
 /// Whether an index can stand in for a unique key over those columns (sorted) as a foreign key's parent.
 pub(super) fn is_plain_unique(index: &Index, sorted_columns: &[String]) -> bool {
@@ -20,6 +20,20 @@ pub(super) fn is_plain_unique(index: &Index, sorted_columns: &[String]) -> bool 
     }
     columns.sort();
     index.unique && index.predicate.is_none() && !index.nulls_not_distinct && columns == sorted_columns
+}
+
+/// A unique index for which two NULLs are the same: every column as a pair of "is NULL" and the value, which as an
+/// expression has the column's collation no more.
+pub(super) fn nulls_not_distinct(name: &str, table: &TablePlan, columns: &[String], predicate: Option<&str>) -> String {
+    let part = |name: &String| {
+        let ignores_case = table.columns.iter().any(|column| column.target == *name && column.rule == Rule::NocaseText);
+        let collation = if ignores_case { " COLLATE NOCASE" } else { "" };
+        let column = quote(name);
+        format!("{column} IS NULL, ifnull({column}, 0){collation}")
+    };
+    let parts: Vec<_> = columns.iter().map(part).collect();
+    let filter = predicate.map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+    format!("CREATE UNIQUE INDEX {} ON {} ({}){filter}", quote(name), quote(&table.target), parts.join(", "))
 }
 
 impl Builder<'_> {

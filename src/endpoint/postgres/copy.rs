@@ -8,7 +8,7 @@
 //! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
-use super::field::FieldDecoder;
+use super::field::{FieldDecoder, base};
 use super::snapshot::Held;
 use crate::catalog::{QualifiedName, Shape};
 use crate::endpoint::{ReadColumn, ReadTable};
@@ -77,14 +77,6 @@ pub(super) fn server_text(column: &ReadColumn<'_>, name: &str) -> String {
         _ => format!(
             "CASE WHEN pg_catalog.num_nulls({name}) OPERATOR(pg_catalog.=) 0 THEN pg_catalog.concat({name}) END"
         ),
-    }
-}
-
-/// The type below all domains.
-pub(super) fn base(shape: &Shape) -> &Shape {
-    match shape {
-        Shape::Domain(domain) => base(&domain.base.shape),
-        shape => shape,
     }
 }
 

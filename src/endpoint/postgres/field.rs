@@ -1,12 +1,19 @@
 //! The fields of one column, decoded: what of a type the wire says is this room's own matter.
 
-use super::copy::base;
 use crate::catalog::Shape;
 use crate::endpoint::ReadColumn;
 use crate::fault::{self, Fault};
 use crate::types::{Wire, WireError, text};
 use crate::value::Cell;
 use std::borrow::Cow;
+
+/// The type below all domains.
+pub(super) fn base(shape: &Shape) -> &Shape {
+    match shape {
+        Shape::Domain(domain) => base(&domain.base.shape),
+        shape => shape,
+    }
+}
 
 /// Decodes the fields of a column.
 #[derive(Debug, Clone, Copy)]

@@ -4,9 +4,9 @@
 //! is read once more over a connection of its own, unconverted: from a database in SQL_ASCII the first bytes that are not
 //! UTF-8 are the ones, from any other those of the row at which the server stopped.
 
+use super::Session;
 use super::copy::{self, Form, Frames};
 use super::field::FieldDecoder;
-use super::{PostgresSource, Session};
 use crate::endpoint::ReadTable;
 use crate::error::{Error, Result};
 use crate::quote::quote;
@@ -20,15 +20,13 @@ const UTF8: &str = "UTF8";
 /// Longer values are cut when they are shown.
 const SHOWN_BYTES_MAX: usize = 60;
 
-impl PostgresSource {
-    /// Names what stopped the server after so many rows. Where that does not succeed, what the server says is told.
-    pub(super) fn name_what_is_not_text(&self, request: &ReadTable<'_>, rows_read: u64, told: Error) -> Error {
-        let again = || Session::connect_within(&self.url, self.session.patience.clone(), &self.cancel);
-        again().and_then(|session| look(session, request, rows_read, &told)).ok().flatten().unwrap_or(told)
-    }
-}
-
-fn look(mut session: Session, request: &ReadTable<'_>, rows_read: u64, told: &Error) -> Result<Option<Error>> {
+/// Reads the table once more, to name them.
+pub(super) fn look(
+    mut session: Session,
+    request: &ReadTable<'_>,
+    rows_read: u64,
+    told: &Error,
+) -> Result<Option<Error>> {
     const OPERATION: &str = "look for what is not text in";
     let object = format!("table `{}`", request.table);
     let held = session.ensure_held(request.table)?;

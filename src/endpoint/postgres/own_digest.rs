@@ -4,7 +4,8 @@
 //! Every function and operator is the server's own by its full name; [`TextDigest`] says what is hashed.
 
 use super::Session;
-use super::copy::{Frames, base, quote_name, server_text};
+use super::copy::{Frames, quote_name, server_text};
+use super::field::base;
 use crate::catalog::Shape;
 use crate::endpoint::{ReadColumn, ReadTable, TakeHash};
 use crate::error::{Error, Kind, Result};

@@ -2,7 +2,7 @@
 
 use super::copy::{self, Form, Frames};
 use super::field::FieldDecoder;
-use super::not_text::not_text;
+use super::not_text::{look, not_text};
 use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName};
@@ -163,6 +163,14 @@ impl PostgresSource {
         frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))?;
         // What was true before the first row has to be true behind the last one.
         self.session.ensure_held(request.table).map(|_| ())
+    }
+}
+
+impl PostgresSource {
+    /// Names what stopped the server after so many rows. Where that does not succeed, what the server says is told.
+    pub(super) fn name_what_is_not_text(&self, request: &ReadTable<'_>, rows_read: u64, told: Error) -> Error {
+        let again = || Session::connect_within(&self.url, self.session.patience.clone(), &self.cancel);
+        again().and_then(|session| look(session, request, rows_read, &told)).ok().flatten().unwrap_or(told)
     }
 }
 

@@ -5,7 +5,7 @@
 //! process may have the same file open: closing a descriptor of our own would silently drop its locks (POSIX advisory
 //! locks belong to the process and not to the descriptor), and SQLite keeps a descriptor until they are gone.
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, OsStr};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use serde::Serialize;
 
 use crate::endpoint::sqlite::header::{HEADER_BYTES, OpenFile};
+pub use crate::endpoint::sqlite::path::{quoted, shown, side_path};
 use crate::error::{Context, Error, Result};
 
 /// The first 16 bytes of every SQLite database that is not empty (<https://sqlite.org/fileformat2.html>, 1.3.1).
@@ -194,14 +195,6 @@ impl TargetFile {
     }
 }
 
-/// The path of a file that SQLite keeps beside a database: `suffix` is `wal`, `shm` or `journal`.
-pub fn side_path(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path.as_os_str());
-    name.push("-");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 /// The sizes of what lies beside a database.
 ///
 /// # Errors
@@ -264,27 +257,6 @@ pub fn path_of(connection: &Connection) -> Option<PathBuf> {
         CStr::from_ptr(name)
     };
     (!name.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(name.to_bytes())))
-}
-
-/// A path for people, in backticks.
-pub fn quoted(path: &Path) -> String {
-    format!("`{}`", shown(path))
-}
-
-/// A path as text that no other path has. It is the path itself where that is UTF-8; otherwise each byte that is no part of
-/// UTF-8 is written as `\xff`, and a backslash twice, as it is in a path that spells `\x` itself.
-pub fn shown(path: &Path) -> String {
-    if let Some(text) = path.to_str().filter(|text| !text.contains("\\x")) {
-        return text.to_owned();
-    }
-    let mut text = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        text.push_str(&chunk.valid().replace('\\', "\\\\"));
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
 }
 
 /// A path as data: as it is [`shown`].

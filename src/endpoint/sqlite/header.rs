@@ -15,7 +15,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, ffi};
 
-use crate::endpoint::sqlite::file::{quoted, side_path};
+use crate::endpoint::sqlite::path::{quoted, side_path};
 use crate::error::{Context, Error, Result};
 
 /// The length of the database header in bytes.

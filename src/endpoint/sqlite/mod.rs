@@ -12,6 +12,7 @@ pub mod lock_file;
 pub mod object_list;
 pub mod optimize;
 pub mod parallel;
+mod path;
 pub mod pragma;
 pub mod proof;
 pub mod read;

@@ -3,8 +3,9 @@
 //! Neither is evaluated here. Instead the columns get values with which no two rows can meet: plain texts of one
 //! length for what is written together, days far enough apart for what rounds them, ranges that do not touch.
 
+use super::checks;
+use super::table_plan::LEAVE_OUT;
 use super::values::Limits;
-use super::{LEAVE_OUT, checks};
 use crate::catalog::{Catalog, Column, DataType, IndexKey, Shape, Table};
 use crate::error::{Error, Result};
 use crate::value::calendar::civil_from_days;

@@ -33,10 +33,6 @@ mod table_plan;
 pub mod values;
 mod watched;
 
-/// How to go on without a table for which no rows are found.
-const LEAVE_OUT: &str = "leave the table out: `rows = 0` under `[generate.tables]` of a project (which `generate --project` names), or \
-     `generate --tables` with the others";
-
 pub use crate::project::{ColumnHint, Form, Hints, TableHint};
 pub use dataset::{Cell, Dataset, Row, Sink, TableRows};
 pub use fill::{Filled, Filling, fill};

@@ -3,12 +3,11 @@
 //! Invariants: the same random numbers give the same rows; what is drawn for a row does not depend on how the rows
 //! before it were taken; a row that is handed out satisfies every key and every condition that is decided here.
 
-use super::LEAVE_OUT;
 use super::checks::{Condition, Verdict};
 use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
 use super::mend::{Manner, Mender, Progress};
-use super::table_plan::{Foreign, Slot, TablePlan, Way};
+use super::table_plan::{Foreign, LEAVE_OUT, Slot, TablePlan, Way};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
 use crate::harness::{Random, Seed};

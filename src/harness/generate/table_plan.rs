@@ -6,6 +6,10 @@ use super::column::ColumnPlan;
 use crate::catalog::Table;
 use crate::error::Error;
 
+/// How to go on without a table for which no rows are found.
+pub(super) const LEAVE_OUT: &str = "leave the table out: `rows = 0` under `[generate.tables]` of a project (which `generate --project` names), or \
+     `generate --tables` with the others";
+
 /// A table and how its rows are made.
 #[derive(Debug)]
 pub(super) struct TablePlan<'c> {

@@ -3,16 +3,16 @@
 //! Invariants: everything happens in one transaction that is rolled back, so the server keeps nothing; no error shows
 //! a password.
 
+use super::opinion::{Disagreement, DisagreementKind, Opinion, SHOWN_MAX};
 use super::statement::{self, COLUMNS_MAX, Care};
 use super::stored::{self, Foreign, Ledger, Told};
-use super::{Disagreement, DisagreementKind, Opinion};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{Access, close, connect, connect_options, explain, explain_connecting, fenced_wait};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
-use sqlx::postgres::{PgConnection, PgCopyIn, PgRow};
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{ConnectOptions, Row as _};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -161,12 +161,12 @@ impl Asker {
         let mut asked = BTreeMap::new();
         let mut bytes = COPY_HEADER.to_vec();
         for (number, table) in tables.iter().enumerate() {
-            let send = |bytes: &mut Vec<u8>, copy: &mut PgCopyIn<&mut PgConnection>| {
+            let mut send = |bytes: &mut Vec<u8>| {
                 self.runtime.block_on(fenced_wait(copy.send(bytes.as_slice()))).map_err(|error| told(&error))?;
                 bytes.clear();
                 Ok(())
             };
-            match send_table(&file, number, table, width, &mut bytes, &mut copy, &send, opinion) {
+            match send_table(&file, number, table, width, &mut bytes, &mut send, opinion) {
                 Ok(one) => {
                     asked.insert(number, one);
                 }
@@ -248,17 +248,16 @@ impl From<rusqlite::Error> for SendError {
     }
 }
 
-type Send<'s> = dyn Fn(&mut Vec<u8>, &mut PgCopyIn<&mut PgConnection>) -> Result<()> + 's;
+/// Sends bytes to the server and empties them.
+type Send<'s> = dyn FnMut(&mut Vec<u8>) -> Result<()> + 's;
 
-#[allow(clippy::too_many_arguments)]
 fn send_table<'p>(
     file: &rusqlite::Connection,
     number: usize,
     table: &'p TablePlan,
     width: usize,
     bytes: &mut Vec<u8>,
-    copy: &mut PgCopyIn<&mut PgConnection>,
-    send: &Send<'_>,
+    send: &mut Send<'_>,
     opinion: &mut Opinion,
 ) -> Result<Asked<'p>, SendError> {
     let mut ledger = Ledger::read(file, table)?;
@@ -279,7 +278,7 @@ fn send_table<'p>(
         }
         asked.names.push(name.told());
         if bytes.len() >= SENT_AT_BYTES {
-            send(bytes, copy).map_err(SendError::Server)?;
+            send(bytes).map_err(SendError::Server)?;
         }
     }
     for (key, column, exact) in ledger.rest(table) {
@@ -406,7 +405,7 @@ fn take_answer(one: &Asked<'_>, columns: &[usize], texts: &[Option<String>], opi
 
 /// Adds the values that are not what their rule stores, even where what they say is right.
 fn add_foreign(one: &Asked<'_>, opinion: &mut Opinion) {
-    for foreign in one.foreign.iter().take(super::SHOWN_MAX) {
+    for foreign in one.foreign.iter().take(SHOWN_MAX) {
         let key = one.names.get(foreign.row as usize).cloned().unwrap_or_default();
         let column = Some(one.table.columns[foreign.column].source.clone());
         let told = |other: &Disagreement| other.table == one.table.source && other.key == key && other.column == column;

@@ -6,7 +6,7 @@
 //! would hide a difference of what is stored (a `real` in a double, a decimal of fixed scale), a second pair of texts
 //! is compared beside it.
 
-use super::SHOWN_MAX;
+use super::opinion::SHOWN_MAX;
 use crate::catalog::{DataType, Shape, TableKind};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::quote::quote;

@@ -1,9 +1,9 @@
 //! Aggregates and window functions; in views only.
 
-use super::functions::{plain_arguments, unknown_function};
 use super::kind::{Kind, Term};
 use super::operators::common_kind;
 use super::order::Sorting;
+use super::syntax::{plain_arguments, unknown_function};
 use super::translate::{Purpose, Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
@@ -323,7 +323,7 @@ impl Translator<'_> {
                 _ => None,
             },
             Expr::Identifier(name) => {
-                let name = super::translate::folded(name);
+                let name = super::syntax::folded(name);
                 outputs.iter().position(|output| output.name == name)
             }
             _ => None,

@@ -3,7 +3,8 @@
 use super::decimal::Decimal;
 use super::kind::{Constant, Kind, Term};
 use super::literals::{self, ElementForm};
-use super::translate::{Translator, number_term, object_name};
+use super::syntax::{array_syntax, object_name, strip};
+use super::translate::{Translator, number_term};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, Expr, TimezoneInfo};
 
@@ -479,22 +480,6 @@ fn digits_of(bytes: u8) -> (u32, u32) {
 
 fn small(value: u64) -> Result<u32, Refusal> {
     u32::try_from(value).map_err(|_| Refusal::new("it uses a `numeric` beyond what can be kept exactly"))
-}
-
-/// The expression inside parentheses.
-pub(super) fn strip(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Nested(inner) => strip(inner),
-        other => other,
-    }
-}
-
-/// The elements of `ARRAY[…]`.
-pub(super) fn array_syntax(expression: &Expr) -> Option<&[Expr]> {
-    match strip(expression) {
-        Expr::Array(array) => Some(&array.elem),
-        _ => None,
-    }
 }
 
 fn element_form(wanted: &Wanted) -> ElementForm {

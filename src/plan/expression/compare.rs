@@ -1,8 +1,6 @@
 //! Comparisons: both sides are brought into one representation in which SQLite's answer is PostgreSQL's.
 
-use super::casts::strip;
 use super::decimal::{self, Decimal};
-use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
 use super::order::{enum_order, normal_decimal};
 use super::translate::{Purpose, Translator, unknown_operator};
@@ -382,17 +380,6 @@ fn duration_in(term: Term, unit: EpochUnit) -> Result<Term, Refusal> {
         Refusal::new("it compares with an interval of a part of the unit that the timestamp is kept in")
     })?;
     Ok(Term { sql: length.to_string(), kind: Kind::Duration { unit }, ..term })
-}
-
-/// The fields of `ROW(…)` or `(a, b)`.
-pub(super) fn row_fields(expression: &Expr) -> Option<Vec<&Expr>> {
-    match strip(expression) {
-        Expr::Tuple(fields) => Some(fields.iter().collect()),
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("row") => {
-            plain_arguments("row", &function.args).ok()
-        }
-        _ => None,
-    }
 }
 
 fn mirrored(operator: &str) -> &str {

@@ -1,11 +1,10 @@
 //! Defaults, and the last step of every computed value: into the representation of its column.
 
-use super::casts::{array_syntax, strip};
-use super::functions::plain_arguments;
 use super::kind::{Constant, Kind, Term};
 use super::literals;
 use super::scope::{ColumnForm, Scope, Stored};
-use super::translate::{Purpose, Translator, object_name};
+use super::syntax::{array_syntax, object_name, plain_arguments, strip};
+use super::translate::{Purpose, Translator};
 use super::{Refusal, decimal, render, temporal};
 use sqlparser::ast::Expr;
 

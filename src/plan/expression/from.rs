@@ -3,65 +3,18 @@
 //! A comma is one more join to SQLite, so that a USING after it takes its columns from everything before, and a FULL JOIN its
 //! rows: no USING is written, and such a FULL JOIN stands in parentheses.
 
+use super::frame::{Frame, Merged, Relation};
 use super::kind::{Kind, Term};
 use super::operators::common_kind;
 use super::query::{free_name, table_of};
 use super::scope::ColumnForm;
-use super::translate::{Translator, folded, object_name};
+use super::syntax::{folded, object_name};
+use super::translate::Translator;
 use super::{Refusal, render};
 use sqlparser::ast::{JoinConstraint, JoinOperator, TableFactor, TableWithJoins};
 use std::ops::Range;
 
-/// One FROM list: what is in it, by alias.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Frame {
-    relations: Vec<Relation>,
-    /// Columns that USING merged; those of a join come after those of the joins in it.
-    merged: Vec<Merged>,
-}
-
-#[derive(Debug, Clone)]
-struct Relation {
-    alias: String,
-    /// What it is called in SQLite.
-    target: String,
-    columns: Vec<(String, ColumnForm)>,
-    /// Whether an outer join may leave it without a row.
-    optional: bool,
-}
-
-impl Relation {
-    fn term(&self, form: &ColumnForm) -> Term {
-        let mut term = Term::column(format!("{}.{}", render::name(&self.target), render::name(&form.name)), form);
-        term.not_null &= !self.optional;
-        term
-    }
-}
-
-/// A column that USING merged: the first of its parts that is not NULL.
-#[derive(Debug, Clone)]
-struct Merged {
-    name: String,
-    /// The relations of its join.
-    joined: Range<usize>,
-    /// The places of relations, and their columns.
-    parts: Vec<(usize, ColumnForm)>,
-}
-
 impl Frame {
-    /// The column of that name in some relations that are joined already, by its parts.
-    fn column_of(&self, name: &str, within: &Range<usize>) -> Option<Vec<(usize, ColumnForm)>> {
-        let is_within = |merged: &&Merged| merged.joined.start >= within.start && merged.joined.end <= within.end;
-        if let Some(merged) = self.merged.iter().rev().filter(is_within).find(|merged| merged.name == name) {
-            return Some(merged.parts.clone());
-        }
-        within.clone().find_map(|place| {
-            let columns = &self.relations.get(place)?.columns;
-            let (_, form) = columns.iter().find(|(source, _)| source == name)?;
-            Some(vec![(place, form.clone())])
-        })
-    }
-
     /// A column by its parts.
     fn term(&self, parts: &[(usize, ColumnForm)]) -> Option<Term> {
         let terms: Vec<Term> =
@@ -264,11 +217,4 @@ struct Sides {
     right: Range<usize>,
     left_optional: bool,
     right_optional: bool,
-}
-
-/// Whether a FULL JOIN stands in it outside of parentheses.
-pub(super) fn holds_full_join(item: &TableWithJoins) -> bool {
-    let is_full = item.joins.iter().any(|join| matches!(join.join_operator, JoinOperator::FullOuter(_)));
-    is_full
-        || matches!(&item.relation, TableFactor::NestedJoin { table_with_joins, .. } if holds_full_join(table_with_joins))
 }

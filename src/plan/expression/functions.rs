@@ -1,11 +1,11 @@
 //! Scalar functions, by a whitelist: what is not here is refused.
 
-use super::casts::{array_syntax, strip};
 use super::kind::{Constant, Kind, Term};
 use super::operators::common_kind;
-use super::translate::{Translator, ensure_has_form, folded, object_name};
+use super::syntax::{array_syntax, object_name, plain_arguments, strip, unknown_function};
+use super::translate::{Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{Function, FunctionArguments};
 
 impl Translator<'_> {
     pub fn function(&mut self, function: &Function) -> Result<Term, Refusal> {
@@ -393,33 +393,6 @@ fn like_escape(arguments: &[Term]) -> Option<Term> {
         }
     }
     Some(Term::constant(render::text(&written), Kind::Text, Constant::Text(written)))
-}
-
-/// The arguments of a call without anything but expressions in it.
-pub(super) fn plain_arguments<'e>(name: &str, arguments: &'e FunctionArguments) -> Result<Vec<&'e Expr>, Refusal> {
-    match arguments {
-        FunctionArguments::None => Ok(Vec::new()),
-        FunctionArguments::Subquery(_) => Err(unknown_function(name)),
-        FunctionArguments::List(list) => {
-            if list.duplicate_treatment.is_some() || !list.clauses.is_empty() {
-                return Err(unknown_function(name));
-            }
-            list.args
-                .iter()
-                .map(|argument| match argument {
-                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Ok(expression),
-                    FunctionArg::Named { name: argument, .. } => {
-                        Err(Refusal::new(format!("it passes the argument `{}` of {name}() by name", folded(argument))))
-                    }
-                    _ => Err(unknown_function(name)),
-                })
-                .collect()
-        }
-    }
-}
-
-pub(super) fn unknown_function(name: &str) -> Refusal {
-    Refusal::new(format!("it calls {name}(), which has no known equal in SQLite"))
 }
 
 fn unknown_call(name: &str, kinds: &[&Kind]) -> Refusal {

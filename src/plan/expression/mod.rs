@@ -16,6 +16,7 @@ mod compare;
 mod dates;
 mod decimal;
 mod defaults;
+mod frame;
 mod from;
 mod functions;
 mod json;
@@ -25,9 +26,11 @@ mod operators;
 mod order;
 mod pattern;
 mod query;
+mod refusal;
 mod render;
 mod scope;
 mod spelling;
+mod syntax;
 mod temporal;
 mod translate;
 
@@ -35,37 +38,16 @@ mod translate;
 mod tests;
 
 pub use defaults::{Default, Defaulted};
+pub use refusal::Refusal;
 pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
 
 use crate::plan::version::{self, Construct};
 use kind::{Kind, Term};
 use order::Sorting;
+use refusal::unreadable;
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
-use std::fmt;
 use translate::{Purpose, Translator};
-
-/// Why an expression is not carried, for people: a clause such as "it uses `~` (regular expression), which SQLite
-/// does not have".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The reason.
-    pub reason: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Refusal { reason: reason.into() }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// An expression in SQLite's SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,12 +196,6 @@ fn with_room<T>(sql: &str, work: impl FnOnce() -> Result<T, Refusal>) -> Result<
     let needed = STACK_BYTES_FOR_A_BYTE * sql.len();
     // What is set aside is taken from the machine only as far as it is used.
     stacker::maybe_grow((1 << 19) + needed, STACK_BYTES + needed, work)
-}
-
-fn unreadable(error: sqlparser::parser::ParserError) -> Refusal {
-    let text = error.to_string();
-    let text = text.trim_start_matches("sql parser error: ");
-    Refusal::new(format!("its SQL is not understood: {text}"))
 }
 
 fn condition_of_check(expression: &str) -> &str {

@@ -3,11 +3,12 @@
 //! SQLite compares names without case, and a common table expression hides every table of its name, with a schema or
 //! without. So what a query names itself gets a name of its own where SQLite would mistake it.
 
-use super::from::{Frame, holds_full_join};
+use super::frame::Frame;
 use super::kind::{Collated, Kind, Term};
 use super::order::Sorting;
 use super::scope::{ColumnForm, TableForm};
-use super::translate::{Purpose, Translator, folded, object_name};
+use super::syntax::{folded, holds_full_join, object_name};
+use super::translate::{Purpose, Translator};
 use super::{Refusal, render};
 use crate::catalog::TextOrder;
 use crate::plan::names::Room;

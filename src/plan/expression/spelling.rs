@@ -1,6 +1,7 @@
 //! Spellings of `pg_get_expr` and `pg_get_viewdef` that the parser does not take, as others of the same meaning.
 
-use super::{Refusal, unreadable};
+use super::Refusal;
+use super::refusal::unreadable;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;

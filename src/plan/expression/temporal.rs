@@ -1,10 +1,10 @@
 //! The clock, intervals, and the parts of dates and timestamps.
 
-use super::functions::unknown_function;
 use super::kind::{Constant, Kind, Term};
 use super::literals;
 use super::operators::unless_infinite;
 use super::scope::EpochUnit;
+use super::syntax::unknown_function;
 use super::translate::Translator;
 use super::{Refusal, decimal};
 

@@ -1,15 +1,13 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
-use super::compare::row_fields;
-use super::from::Frame;
-use super::functions::plain_arguments;
+use super::frame::Frame;
 use super::kind::{Collated, Constant, Kind, Term};
 use super::scope::Scope;
 use super::spelling::{ALL_OF, ANY_OF};
+use super::syntax::{folded, object_name, plain_arguments, row_fields};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, Expr, Ident, ObjectName, ObjectNamePart, TrimWhereField, UnaryOperator,
-    Value,
+    AccessExpr, BinaryOperator, CeilFloorKind, Expr, Ident, ObjectName, TrimWhereField, UnaryOperator, Value,
 };
 
 /// What the expression is for: it decides what is allowed in it.
@@ -413,30 +411,6 @@ impl<'a> Translator<'a> {
             }
             _ => Err(Refusal::new(format!("it uses the collation `{name}`, which SQLite does not have"))),
         }
-    }
-}
-
-/// A name as PostgreSQL reads it: lower case where it is not quoted.
-pub(super) fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        None => name.value.to_lowercase(),
-        Some(_) => name.value.clone(),
-    }
-}
-
-/// A name of one or two parts: schema and name.
-pub(super) fn object_name(name: &ObjectName) -> Result<(Option<String>, String), Refusal> {
-    let mut parts = Vec::new();
-    for part in &name.0 {
-        let ObjectNamePart::Identifier(part) = part else {
-            return Err(Refusal::new(format!("it uses the name `{name}`, whose form is not known")));
-        };
-        parts.push(folded(part));
-    }
-    match parts.as_mut_slice() {
-        [name] => Ok((None, std::mem::take(name))),
-        [schema, name] => Ok((Some(std::mem::take(schema)), std::mem::take(name))),
-        _ => Err(Refusal::new(format!("it uses the name `{name}`, whose form is not known"))),
     }
 }
 

@@ -1,15 +1,16 @@
 //! `array_out` text: `{1,NULL,"a b"}`, with an optional decoration of bounds `[2:3]=` in front.
 
 use super::json::Cursor;
+use super::nested::{AppendJson, AppendText, is_plain_text, is_space};
 use crate::catalog::DataType;
 
 /// Arrays have at most six dimensions in PostgreSQL; text beyond that is not an array.
 const DIMENSIONS_MAX: usize = 6;
 
 /// Appends the JSON array for an array's text; bounds are left out.
-pub fn append_json(element: &DataType, delimiter: char, text: &str, json: &mut String) -> Option<()> {
+pub fn append_json(element: &DataType, delimiter: char, text: &str, json: &mut String, part: AppendJson) -> Option<()> {
     let body = if text.starts_with('[') { text.split_once('=')?.1 } else { text };
-    let mut reader = Reader { text: body, position: 0, delimiter, unescaped: String::new() };
+    let mut reader = Reader { text: body, position: 0, delimiter, unescaped: String::new(), part };
     reader.dimension(element, json, 1)?;
     (reader.position == body.len()).then_some(())
 }
@@ -19,6 +20,8 @@ struct Reader<'a> {
     position: usize,
     delimiter: char,
     unescaped: String,
+    /// Appends an element.
+    part: AppendJson,
 }
 
 impl Reader<'_> {
@@ -42,7 +45,7 @@ impl Reader<'_> {
                 '{' => self.dimension(element, json, depth + 1)?,
                 '"' => {
                     self.quoted()?;
-                    push_element(element, &self.unescaped, json)?;
+                    push_element(element, &self.unescaped, json, self.part)?;
                 }
                 _ => {
                     let start = self.position;
@@ -51,7 +54,7 @@ impl Reader<'_> {
                     match &self.text[start..self.position] {
                         "" => return None,
                         "NULL" => json.push_str("null"),
-                        plain => push_element(element, plain, json)?,
+                        plain => push_element(element, plain, json, self.part)?,
                     }
                 }
             }
@@ -87,21 +90,27 @@ impl Reader<'_> {
     }
 }
 
-fn push_element(element: &DataType, text: &str, json: &mut String) -> Option<()> {
-    if super::is_plain_text(element) {
+fn push_element(element: &DataType, text: &str, json: &mut String, part: AppendJson) -> Option<()> {
+    if is_plain_text(element) {
         super::json::push_string(text, json);
         return Some(());
     }
-    super::append_json(&element.shape, text, json)
+    part(&element.shape, text, json)
 }
 
 /// Appends an array's text for a JSON array.
-pub fn append_text(element: &DataType, delimiter: char, cursor: &mut Cursor<'_>, text: &mut String) -> Option<()> {
-    dimension(element, delimiter, cursor, text, &mut String::new(), 1)
+pub fn append_text(
+    element: &DataType,
+    delimiter: char,
+    cursor: &mut Cursor<'_>,
+    text: &mut String,
+    part: AppendText,
+) -> Option<()> {
+    dimension((element, part), delimiter, cursor, text, &mut String::new(), 1)
 }
 
 fn dimension(
-    element: &DataType,
+    (element, part): (&DataType, AppendText),
     delimiter: char,
     cursor: &mut Cursor<'_>,
     text: &mut String,
@@ -118,15 +127,15 @@ fn dimension(
     }
     loop {
         if cursor.next_is('[') {
-            dimension(element, delimiter, cursor, text, scratch, depth + 1)?;
+            dimension((element, part), delimiter, cursor, text, scratch, depth + 1)?;
         } else if cursor.take_null() {
             text.push_str("NULL");
         } else {
             scratch.clear();
-            if super::is_plain_text(element) {
+            if is_plain_text(element) {
                 scratch.push_str(&cursor.string()?);
             } else {
-                super::append_text(&element.shape, cursor, scratch)?;
+                part(&element.shape, cursor, scratch)?;
             }
             push_quoted(scratch, delimiter, text);
         }
@@ -143,7 +152,7 @@ fn dimension(
 
 /// Quotes an element where `array_out` does.
 fn push_quoted(element: &str, delimiter: char, text: &mut String) {
-    let special = |c: char| matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || super::is_space(c);
+    let special = |c: char| matches!(c, '"' | '\\' | '{' | '}') || c == delimiter || is_space(c);
     if !element.is_empty() && !element.eq_ignore_ascii_case("NULL") && !element.contains(special) {
         text.push_str(element);
         return;

@@ -6,9 +6,10 @@
 mod array;
 mod hstore;
 mod json;
+mod nested;
 mod record;
 
-use crate::catalog::{DataType, Shape};
+use crate::catalog::Shape;
 use json::Cursor;
 
 /// JSON made from a server's text.
@@ -51,8 +52,8 @@ fn always_exact(shape: &Shape) -> bool {
 /// Appends the JSON form of one value, which is not NULL.
 fn append_json(shape: &Shape, text: &str, json: &mut String) -> Option<()> {
     match shape {
-        Shape::Array { element, delimiter } => array::append_json(element, *delimiter, text, json),
-        Shape::Composite(composite) => record::append_json(composite, text, json),
+        Shape::Array { element, delimiter } => array::append_json(element, *delimiter, text, json, append_json),
+        Shape::Composite(composite) => record::append_json(composite, text, json, append_json),
         Shape::Hstore => hstore::append_json(text, json),
         Shape::Domain(domain) => append_json(&domain.base.shape, text, json),
         Shape::Boolean => {
@@ -85,8 +86,8 @@ fn append_json(shape: &Shape, text: &str, json: &mut String) -> Option<()> {
 /// Appends the server's text of one JSON value, which is not null.
 fn append_text(shape: &Shape, cursor: &mut Cursor<'_>, text: &mut String) -> Option<()> {
     match shape {
-        Shape::Array { element, delimiter } => array::append_text(element, *delimiter, cursor, text),
-        Shape::Composite(composite) => record::append_text(composite, cursor, text),
+        Shape::Array { element, delimiter } => array::append_text(element, *delimiter, cursor, text, append_text),
+        Shape::Composite(composite) => record::append_text(composite, cursor, text, append_text),
         Shape::Hstore => hstore::append_text(cursor, text),
         Shape::Domain(domain) => append_text(&domain.base.shape, cursor, text),
         Shape::Boolean => {
@@ -116,20 +117,10 @@ fn append_text(shape: &Shape, cursor: &mut Cursor<'_>, text: &mut String) -> Opt
     }
 }
 
-/// Whether a value of that type inside an array stands as a JSON string, so that `[` always opens a dimension.
-fn is_plain_text(data_type: &DataType) -> bool {
-    matches!(data_type.base().shape, Shape::Array { .. })
-}
-
-/// The characters that make PostgreSQL quote an element or a field.
-fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\n' | '\r' | '\u{b}' | '\u{c}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Composite, Field, QualifiedName};
+    use crate::catalog::{Composite, DataType, Field, QualifiedName};
     use proptest::prelude::*;
 
     fn array(shape: Shape) -> Shape {

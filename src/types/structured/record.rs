@@ -1,10 +1,11 @@
 //! `record_out` text: `(1,"a b",)`, where an empty field is NULL.
 
 use super::json::{self, Cursor};
+use super::nested::{AppendJson, AppendText, is_space};
 use crate::catalog::Composite;
 
 /// Appends the JSON object for a composite value's text.
-pub fn append_json(composite: &Composite, text: &str, json: &mut String) -> Option<()> {
+pub fn append_json(composite: &Composite, text: &str, json: &mut String, part: AppendJson) -> Option<()> {
     let mut rest = text.strip_prefix('(')?;
     json.push('{');
     for (index, field) in composite.fields.iter().enumerate() {
@@ -16,7 +17,7 @@ pub fn append_json(composite: &Composite, text: &str, json: &mut String) -> Opti
         json.push(':');
         let (value, length) = read_field(rest)?;
         match value {
-            Some(value) => super::append_json(&field.data_type.shape, &value, json)?,
+            Some(value) => part(&field.data_type.shape, &value, json)?,
             None => json.push_str("null"),
         }
         rest = &rest[length..];
@@ -49,7 +50,7 @@ fn read_field(text: &str) -> Option<(Option<String>, usize)> {
 }
 
 /// Appends a composite value's text for a JSON object with the fields in their order.
-pub fn append_text(composite: &Composite, cursor: &mut Cursor<'_>, text: &mut String) -> Option<()> {
+pub fn append_text(composite: &Composite, cursor: &mut Cursor<'_>, text: &mut String, part: AppendText) -> Option<()> {
     if !cursor.take('{') {
         return None;
     }
@@ -69,7 +70,7 @@ pub fn append_text(composite: &Composite, cursor: &mut Cursor<'_>, text: &mut St
             continue;
         }
         value.clear();
-        super::append_text(&field.data_type.shape, cursor, &mut value)?;
+        part(&field.data_type.shape, cursor, &mut value)?;
         push_quoted(&value, text);
     }
     text.push(')');
@@ -78,7 +79,7 @@ pub fn append_text(composite: &Composite, cursor: &mut Cursor<'_>, text: &mut St
 
 /// Quotes a field where `record_out` does.
 fn push_quoted(value: &str, text: &mut String) {
-    let special = |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',') || super::is_space(c);
+    let special = |c: char| matches!(c, '"' | '\\' | '(' | ')' | ',') || is_space(c);
     if !value.is_empty() && !value.contains(special) {
         text.push_str(value);
         return;

@@ -65,7 +65,7 @@ fn read(session: &mut Session) -> Result<Catalog> {
 
     let mut others: Vec<OtherObject> = others.into_iter().map(OtherObject::from).collect();
     if database.large_objects > 0 {
-        others.push(other("large objects", format!("{} in this database", database.large_objects), None));
+        others.push(OtherObject::new("large objects", format!("{} in this database", database.large_objects), None));
     }
     let relations = Relations::new(relations);
     let mut types = Types::new(types);
@@ -107,11 +107,6 @@ impl From<OtherRow> for OtherObject {
     fn from(row: OtherRow) -> Self {
         OtherObject { kind: row.kind, name: row.name, definition: row.definition }
     }
-}
-
-/// An entry of the list of what is not carried.
-fn other(kind: &str, name: String, definition: Option<String>) -> OtherObject {
-    OtherObject { kind: kind.to_owned(), name, definition }
 }
 
 /// Where a sequence stands that has handed out nothing so far.

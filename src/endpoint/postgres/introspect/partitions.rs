@@ -4,7 +4,6 @@
 //! inheritance from the root, holds for the whole and is lifted to the root. A unique one holds for the whole only
 //! if it covers the columns that tell the partitions apart. What is not lifted is named, leaf by leaf.
 
-use super::other;
 use super::relations::Relations;
 use super::rows::{ConstraintRow, IndexPartRow, IndexRow, Oid, RelationRow};
 use crate::catalog::OtherObject;
@@ -34,7 +33,7 @@ impl<'r> Tree<'r> {
         }
         let count = self.leaves.len();
         let name = format!("{} by {key}, {count} partitions read as one", self.root.qualified_name());
-        other("partitioning", name, Some(definition))
+        OtherObject::new("partitioning", name, Some(definition))
     }
 
     /// Whether rows that are equal in these columns are in the same leaf.
@@ -151,7 +150,7 @@ impl<'r> Tree<'r> {
             let (name, definition) = told(row);
             format!("{name} on {}: {definition}", leaf.qualified_name())
         });
-        other(kind, name, Some(lines.collect::<Vec<_>>().join("\n")))
+        OtherObject::new(kind, name, Some(lines.collect::<Vec<_>>().join("\n")))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Tables with their columns, keys, checks and indexes, from the rows of the catalog queries.
 
-use super::other;
 use super::partitions::Tree;
 use super::relations::Relations;
 use super::rows::{ColumnRow, ConstraintRow, IndexPartRow, IndexRow, Oid, RelationRow};
@@ -165,7 +164,7 @@ fn add_constraint(table: &mut Table, row: ConstraintRow, others: &mut Vec<OtherO
     let on_table = format!("{} on {}", row.name, table.name);
     match row.kind {
         'p' | 'u' | 'f' if row.period => {
-            others.push(other("key over periods", on_table, Some(row.definition)));
+            others.push(OtherObject::new("key over periods", on_table, Some(row.definition)));
         }
         'p' => table.primary_key = Some(key(row)),
         'u' => table.unique_keys.push(key(row)),
@@ -175,9 +174,9 @@ fn add_constraint(table: &mut Table, row: ConstraintRow, others: &mut Vec<OtherO
             expression: row.expression.unwrap_or_default(),
             validated: row.validated,
         }),
-        'x' => others.push(other("exclusion constraint", on_table, Some(row.definition))),
+        'x' => others.push(OtherObject::new("exclusion constraint", on_table, Some(row.definition))),
         // Only those that are not validated are asked for.
-        _ => others.push(other("not null constraint that is not validated", on_table, Some(row.definition))),
+        _ => others.push(OtherObject::new("not null constraint that is not validated", on_table, Some(row.definition))),
     }
 }
 

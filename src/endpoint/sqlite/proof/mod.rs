@@ -32,7 +32,7 @@ use crate::quote::quote;
 use crate::value::TableDigest;
 use keys::Sets;
 use references::References;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use shape::{Shape, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -117,12 +117,6 @@ impl Proof {
         (!table.selected.is_empty()).then_some(&table.selected)
     }
 
-    /// Looks at rows of a table; `None` as with [`Proof::selected`].
-    pub fn watch(&self, table: &str) -> Option<Watch<'_>> {
-        self.selected(table)?;
-        Some(Watch::new(self, self.shape.place(table)?))
-    }
-
     /// The work that remains where the rows of `read_elsewhere` are handed over by somebody else; the longest first.
     ///
     /// # Errors
@@ -185,26 +179,6 @@ impl Proof {
             self.note(Wrong::Repeated(index, table));
         }
         locked(&self.state).entries.entry((table, index)).or_default().1 = Some(found.digest);
-        Ok(())
-    }
-
-    fn rows(&self, connection: &Connection, table: usize, range: Option<(i64, i64)>) -> rusqlite::Result<()> {
-        let shape = &self.shape.tables[table];
-        let (selected, from) = (shape.selected.join(", "), shape.from());
-        let filter = match (&shape.rowid, range) {
-            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
-            _ => String::new(),
-        };
-        let mut statement = connection.prepare(&format!("SELECT {selected} FROM {from}{filter}"))?;
-        let mut rows = match range {
-            Some((low, high)) => statement.query(params![low, high]),
-            None => statement.query([]),
-        }?;
-        let mut watch = Watch::new(self, table);
-        while let Some(row) = rows.next()? {
-            watch.row(&|place| row.get_ref(place))?;
-        }
-        watch.end();
         Ok(())
     }
 

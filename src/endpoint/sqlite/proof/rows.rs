@@ -5,6 +5,7 @@ use super::references::KeyColumns;
 use super::{Proof, Wrong};
 use crate::value::{RowHasher, TableDigest};
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
 
 /// So many keys are collected before a set takes them.
 const KEYS_AT_ONCE: usize = 1024;
@@ -20,6 +21,40 @@ pub struct Watch<'p> {
     /// For a table that is itself the tree of its key.
     previous: Previous,
     hasher: RowHasher,
+}
+
+impl Proof {
+    /// Looks at rows of a table; `None` as with [`Proof::selected`].
+    pub fn watch(&self, table: &str) -> Option<Watch<'_>> {
+        self.selected(table)?;
+        Some(Watch::new(self, self.shape.place(table)?))
+    }
+
+    /// Reads rows of a table and looks at them.
+    pub(super) fn rows(
+        &self,
+        connection: &Connection,
+        table: usize,
+        range: Option<(i64, i64)>,
+    ) -> rusqlite::Result<()> {
+        let shape = &self.shape.tables[table];
+        let (selected, from) = (shape.selected.join(", "), shape.from());
+        let filter = match (&shape.rowid, range) {
+            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
+            _ => String::new(),
+        };
+        let mut statement = connection.prepare(&format!("SELECT {selected} FROM {from}{filter}"))?;
+        let mut rows = match range {
+            Some((low, high)) => statement.query(params![low, high]),
+            None => statement.query([]),
+        }?;
+        let mut watch = Watch::new(self, table);
+        while let Some(row) = rows.next()? {
+            watch.row(&|place| row.get_ref(place))?;
+        }
+        watch.end();
+        Ok(())
+    }
 }
 
 impl<'p> Watch<'p> {

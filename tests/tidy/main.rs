@@ -1,6 +1,9 @@
-//! The code tests itself: the direction of imports, the length of files, dead files, documented verbs, no path of a
-//! developer's machine.
+//! The code tests itself: the direction of imports, no circles between files, their length, dead files, documented verbs,
+//! no path of a developer's machine.
 
+mod circles;
+
+use circles::{Files, Module};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +72,7 @@ fn module_of(path: &Path) -> String {
 }
 
 /// The code without its comments and without its tests.
-fn code(text: &str) -> String {
+fn code_of(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
@@ -104,21 +107,24 @@ fn imports(code: &str) -> BTreeSet<String> {
     found
 }
 
+/// Whether a file under `src` has nothing but tests.
+fn is_of_tests(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests" || part == "tests.rs")
+}
+
 #[test]
 fn modules_import_only_from_those_below_them() {
     let place: BTreeMap<&str, usize> = LAYERS.iter().enumerate().map(|(place, name)| (*name, place)).collect();
     let mut wrong = Vec::new();
     for (path, text) in sources("src") {
         let module = module_of(&path);
-        // The tests of a module may use whatever they need.
-        let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs");
-        if module == "main" || module == "lib" || is_test {
+        if module == "main" || module == "lib" || is_of_tests(&path) {
             continue;
         }
         let Some(own) = place.get(module.as_str()) else {
             panic!("`{module}` has no place in LAYERS");
         };
-        for import in imports(&code(&text)) {
+        for import in imports(&code_of(&text)) {
             let Some(other) = place.get(import.as_str()) else { continue };
             if other < own {
                 wrong.push(format!("{}: `{module}` imports from `{import}` above it", path.display()));
@@ -144,7 +150,7 @@ fn only_the_metadata_room_knows_the_tables_of_a_target() {
         if room == "metadata" {
             continue;
         }
-        for line in code(&text).lines() {
+        for line in code_of(&text).lines() {
             let names = line.contains("_whimbrel_") || line.contains("\\\\_whimbrel");
             let tables = ["MANIFEST_TABLE", "TABLES_TABLE", "LEDGER_TABLE"];
             let asks = tables.iter().any(|table| {
@@ -163,7 +169,7 @@ fn only_the_metadata_room_knows_the_tables_of_a_target() {
 #[test]
 fn a_run_knows_no_engine() {
     for (path, text) in sources("src/transfer") {
-        let code = code(&text);
+        let code = code_of(&text);
         for engine in ["rusqlite", "endpoint::sqlite", "sqlx", "endpoint::postgres"] {
             assert!(!code.contains(engine), "{} knows `{engine}`", path.display());
         }
@@ -174,6 +180,69 @@ fn a_run_knows_no_engine() {
 fn imports_are_found_in_every_form() {
     let found = imports("use crate::a::b; use crate::{c, d::{e, f}, g}; fn x() { crate::h::i(); } use crate::Result;");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "c", "d", "g", "h"]);
+}
+
+/// The module of a file under `src`, from the crate's root.
+fn path_of(path: &Path) -> Module {
+    let inside = path.strip_prefix(root().join("src")).expect("a file under src").with_extension("");
+    let mut names: Module = inside.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    if names.last().is_some_and(|name| name == "mod") {
+        names.pop();
+    }
+    names
+}
+
+/// Rooms whose files do so today; the list only gets shorter.
+const STILL_IN_CIRCLES: [&str; 3] = ["catalog needs", "endpoint::sqlite::target", "verify"];
+
+#[test]
+fn no_files_hang_on_one_another_in_a_circle() {
+    let all = sources("src").into_iter().map(|(path, text)| (path_of(&path), path, text));
+    let code = all.filter(|(module, path, _)| {
+        !matches!(module.last().map(String::as_str), Some("main" | "lib")) && !is_of_tests(path)
+    });
+    let files = Files::of(code.map(|(module, _, text)| (module, code_of(&text))));
+    let circles = files.circles();
+    let is_in = |circle: &String, room: &str| circle.starts_with(room);
+    for room in STILL_IN_CIRCLES {
+        assert!(circles.iter().any(|circle| is_in(circle, room)), "`{room}` has none any more: take it off the list");
+    }
+    let others: Vec<_> =
+        circles.into_iter().filter(|circle| !STILL_IN_CIRCLES.iter().any(|room| is_in(circle, room))).collect();
+    assert!(others.is_empty(), "move what they share below them:\n{}", others.join("\n"));
+}
+
+/// What documents, scripts and comments say of tests is there.
+#[test]
+fn every_test_that_is_named_is_there() {
+    let mut pages = Vec::new();
+    for (folder, extension) in
+        [("docs", "md"), ("migrations", "md"), ("fixtures", "md"), ("src", "rs"), ("tests", "rs")]
+    {
+        files(&root().join(folder), extension, &mut pages);
+    }
+    pages.extend(["README.md", "DESIGN.md", "SECURITY.md", "CHANGELOG.md", ".ci/run"].map(|name| root().join(name)));
+    pages.extend(fs::read_dir(root().join("scripts")).expect("scripts").map(|entry| entry.expect("a script").path()));
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.');
+    for page in pages.iter().filter(|page| page.is_file()) {
+        let text = String::from_utf8_lossy(&fs::read(page).expect("a page")).into_owned();
+        // The crate of the example has tests of its own.
+        let text = text.replace("tests/snapshots", "").replace("--test migration", "");
+        for (at, _) in text.match_indices("tests/").filter(|(at, _)| !text[..*at].ends_with(is_part)) {
+            let path: String = text[at..].chars().take_while(|c| is_part(*c)).collect();
+            // Of a name in capitals, somebody says what it stands for.
+            let path = path.split_once(|c: char| c.is_ascii_uppercase()).map_or(path.as_str(), |(before, _)| before);
+            let path = path.trim_end_matches(['.', '/']);
+            let there = root().join(path).exists() || text[at + path.len()..].starts_with(['$', '{', '"']);
+            assert!(there, "{}: there is no `{path}`", page.display());
+        }
+        for rest in text.split("--test ").skip(1) {
+            let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let there =
+                ["tests/NAME.rs", "tests/NAME/main.rs"].map(|path| root().join(path.replace("NAME", &name)).exists());
+            assert!(name.is_empty() || there.contains(&true), "{}: there is no test `{name}`", page.display());
+        }
+    }
 }
 
 #[test]
