@@ -62,12 +62,13 @@ pub fn is_not_own(column: &str) -> String {
 
 /// The definitions of the tables.
 pub fn definitions() -> String {
+    // The spaces are part of each file, and stay what they were in the files that there are.
     format!(
         "CREATE TABLE {MANIFEST_TABLE} (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) STRICT;
-         CREATE TABLE {TABLES_TABLE} (source TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL,
-           rows INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
-         CREATE TABLE {LEDGER_TABLE} (table_name TEXT NOT NULL, row_key TEXT NOT NULL,
-           column_name TEXT NOT NULL, exact TEXT NOT NULL) STRICT"
+                 CREATE TABLE {TABLES_TABLE} (source TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL,
+                   rows INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
+                 CREATE TABLE {LEDGER_TABLE} (table_name TEXT NOT NULL, row_key TEXT NOT NULL,
+                   column_name TEXT NOT NULL, exact TEXT NOT NULL) STRICT"
     )
 }
 
