@@ -47,10 +47,11 @@ impl<'t> Parts<'t> {
     /// Everything that is not shown, as it stands there.
     fn hidden(&self) -> Vec<&'t str> {
         let mut hidden: Vec<&str> = self.password.into_iter().collect();
+        let is_ambiguous = self.is_ambiguous();
         hidden.extend(self.user.filter(|user| !is_name(user)));
-        hidden.extend((!is_host(self.host)).then_some(self.host));
+        hidden.extend((is_ambiguous || !is_host(self.host)).then_some(self.host));
         hidden.extend(self.port.filter(|port| !is_port(port)));
-        hidden.extend((!self.path_is_harmless()).then(|| self.path.trim_start_matches('/')));
+        hidden.extend((is_ambiguous || !self.path_is_harmless()).then(|| self.path.trim_start_matches('/')));
         for pair in self.query.into_iter().flat_map(|query| query.split('&')) {
             match pair.split_once('=') {
                 Some((key, value)) if is_harmless(key, value) => {}
@@ -355,7 +356,9 @@ pub fn about_connecting(url: &str, environment: &[(String, String)], message: &s
     let harmless = |quoted: &str| {
         is_name(quoted)
             && parts.as_ref().is_some_and(|parts| {
-                parts.user == Some(quoted) || parts.path.strip_prefix('/') == Some(quoted) || parts.host == quoted
+                let is_doubtful = parts.is_ambiguous();
+                parts.user == Some(quoted)
+                    || !is_doubtful && (parts.path.strip_prefix('/') == Some(quoted) || parts.host == quoted)
             })
     };
     without_quoted(&shown, harmless)
@@ -524,6 +527,8 @@ mod tests {
         assert_eq!(told, "invalid value for parameter \"***\": \"***\", user \"ann\"");
         let told = about_connecting("postgres://ann@host/app", &[], "role \"bob\" does not exist");
         assert_eq!(told, "role \"bob\" does not exist");
+        let told = about_connecting("postgres://#a@secret/hush", &[], "no host \"secret\", secret or hush");
+        assert_eq!(told, "no host \"***\", *** or ***");
         let environment = [("PGOPTIONS".to_owned(), "secret".to_owned())];
         let told = about_connecting("postgres://host/app", &environment, "invalid command-line argument: secret");
         assert_eq!(told, "invalid command-line argument: ***");
