@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
 use whimbrel::cancel::Cancel;
+use whimbrel::catalog::Known;
 use whimbrel::endpoint::sqlite::{SqliteSource, TypesFrom};
 use whimbrel::endpoint::{ReadTable, Source};
 use whimbrel::error::Kind;
@@ -283,9 +284,13 @@ fn a_finished_file_is_read_as_its_source_was_and_what_came_into_it_as_it_is_decl
     assert_eq!(theirs.tables.len(), ours.tables.len());
     for (table, own_table) in theirs.tables.iter().zip(&ours.tables) {
         let columns = |table: &whimbrel::catalog::Table| {
-            table.columns.iter().map(|column| (column.name.clone(), column.data_type.clone())).collect::<Vec<_>>()
+            (table.columns.iter())
+                .map(|column| (column.name.clone(), column.data_type.name.clone(), column.data_type.shape.clone()))
+                .collect::<Vec<_>>()
         };
         assert_eq!((&table.name, columns(table)), (&own_table.name, columns(own_table)));
+        assert!(table.columns.iter().all(|column| column.data_type.known == Known::Declared));
+        assert!(own_table.columns.iter().all(|column| column.data_type.known == Known::Remembered));
     }
     Connection::open(&path)
         .and_then(|file| file.execute_batch("ALTER TABLE kept ADD COLUMN seen TEXT; CREATE TABLE added (a INTEGER, b)"))

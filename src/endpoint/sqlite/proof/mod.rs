@@ -4,10 +4,10 @@
 //! seek for each. The same is proven here by reading every tree once, from its beginning to its end:
 //!
 //! - `quick_check` accounts for every page, for NOT NULL, CHECK, the types of STRICT tables, and the number of entries;
-//! - the entries of each index, read from its tree as they are stored ([`tree`]), are in its order, no two have a key that
+//! - the entries of each index, read from its tree as they are stored (`tree`), are in its order, no two have a key that
 //!   only one may have, and their digest is that of the entries which the rows of the table give: so they are the same;
 //! - every key that refers is among those referred to: both are collected while the rows are read, sorted and merged
-//!   ([`keys`]).
+//!   (`keys`).
 //!
 //! The rows are read by whoever reads them anyway, through a [`Watch`], or here. Soundness alone is proven: where anything
 //! is wrong, or not understood (a collation of some application, UTF-16), SQLite's own checks say what it is.

@@ -1,6 +1,6 @@
 //! A SQLite file as a target: a draft grows in a temporary file beside it, and takes its place when it is proven.
 //!
-//! [`encode`] turns rows into batches where they are read, [`draft`] writes them, [`finish`] and [`keys`] build what is built
+//! `encode` turns rows into batches where they are read, `draft` writes them, `finish` and `keys` build what is built
 //! after the rows. The moment of publishing takes a backup, which is
 //! another room's matter: whoever makes the target says how its file is exchanged.
 
