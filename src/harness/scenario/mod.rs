@@ -37,7 +37,7 @@
 //! # Why this is not proptest's runner
 //!
 //! Its runner draws from its own generator and names a failure by a byte string of its own. Here a case has to be told
-//! by one number that means the same on every machine and in every version ([`Seed`]), and each case needs a server.
+//! by one number that means the same on every machine and in every version ([`Seed`](crate::harness::Seed)), and each case needs a server.
 //! So cases are driven here; making one smaller is proptest's work (`ValueTree`), see `harness::shrink`.
 
 mod attempt;
