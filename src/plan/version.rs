@@ -105,6 +105,8 @@ enum Form {
     DistinctFrom,
     /// RIGHT or FULL JOIN.
     OuterJoin,
+    /// HAVING in a query that has no GROUP BY.
+    HavingAlone,
     /// USING over a join in parentheses, or inside of it: the column of that name is ambiguous in older versions.
     UsingAtParentheses,
     /// ORDER BY among the arguments of a function.
@@ -118,7 +120,7 @@ const fn construct(words: &'static str, minor: u32, form: Form, sample: &'static
 }
 
 /// Everything that is known to need more than [`SqliteVersion::OLDEST`].
-pub const CONSTRUCTS: [Construct; 22] = [
+pub const CONSTRUCTS: [Construct; 23] = [
     construct("format()", 38, Form::Call(&["format"]), "SELECT format('%d', 1)"),
     construct("unixepoch()", 38, Form::Call(&["unixepoch"]), "SELECT unixepoch(0, 'unixepoch')"),
     construct("`->`", 38, Form::Arrow, "SELECT '[1.50]' -> 0, '[1.50]' ->> 0"),
@@ -139,6 +141,12 @@ pub const CONSTRUCTS: [Construct; 22] = [
         39,
         Form::OuterJoin,
         "SELECT a, b FROM (SELECT 1 AS a) FULL JOIN (SELECT 2 AS b) ON a = b ORDER BY a",
+    ),
+    construct(
+        "HAVING without GROUP BY",
+        39,
+        Form::HavingAlone,
+        "SELECT count(*) FROM (SELECT 1 AS a) HAVING count(*) > 0",
     ),
     construct(
         "USING beside a join in parentheses",
@@ -323,9 +331,29 @@ impl Scan<'_> {
         }
     }
 
+    /// Whether GROUP stands between a HAVING and its own SELECT.
+    fn is_grouped(&self, having: usize) -> bool {
+        let mut depth = 0;
+        for at in (0..having).rev() {
+            match &self.tokens[at] {
+                Token::RParen => depth += 1,
+                Token::LParen if depth == 0 => return false,
+                Token::LParen => depth -= 1,
+                Token::Word(_) if depth == 0 => match self.word(at).as_str() {
+                    "group" => return true,
+                    "select" => return false,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        false
+    }
+
     fn keywords(&mut self, at: usize) {
         let next = |offset: usize| self.word(at + offset);
         match self.word(at).as_str() {
+            "having" if !self.is_grouped(at) => self.find(|form| matches!(form, Form::HavingAlone)),
             "is" if [next(1), next(2)].concat() == "distinctfrom"
                 || [next(1), next(2), next(3)].concat() == "notdistinctfrom" =>
             {
@@ -391,6 +419,7 @@ mod tests {
         for sql in [
             "SELECT \"right\", 'IS DISTINCT FROM', '->' FROM \"full\" JOIN b ON 1 -- unixepoch()",
             "SELECT 1 FROM a JOIN (SELECT x FROM b JOIN c USING (x)) USING (x) JOIN d USING (x)",
+            "SELECT a, (SELECT max(b) FROM u) FROM t WHERE (a) > 1 GROUP BY a HAVING count(*) > (SELECT 1 FROM u)",
             "SELECT row_number() OVER (ORDER BY a), sum(a) OVER w FROM t WINDOW w AS (ORDER BY a)",
             "SELECT (SELECT a FROM t ORDER BY a), max((SELECT a FROM t ORDER BY a)) FROM t ORDER BY 1",
             "SELECT strftime('%Y-%m-%d %H:%M:%f', a, 'unixepoch', 'floor') = 'subsec', iif(a, 1, 2), json_valid(a)"
@@ -409,6 +438,7 @@ mod tests {
             ("CREATE TABLE a (b TEXT DEFAULT (datetime('now', 'subsec')))", "3.42"),
             ("CREATE VIEW v AS SELECT a FROM b NATURAL RIGHT OUTER JOIN c", "3.39"),
             ("CREATE VIEW v AS SELECT 1 FROM a JOIN (b JOIN c USING (x)) ON 1", "3.39"),
+            ("CREATE VIEW v AS SELECT a FROM t GROUP BY (SELECT 1 FROM u HAVING count(*) > 0)", "3.39"),
             ("CREATE INDEX i ON t (x IS NOT DISTINCT FROM y)", "3.39"),
             ("CREATE TABLE t (a TEXT CHECK (a ->> '$.k' > 1))", "3.38"),
             ("CREATE VIEW v AS SELECT json_group_array(a ORDER BY b) FILTER (WHERE c) FROM t", "3.44"),
