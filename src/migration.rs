@@ -281,7 +281,7 @@ pub fn connect_within(source: &str, patience: Patience, cancel: &Cancel) -> Resu
     match Endpoint::parse(source)? {
         Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(&url, patience, cancel)?.snapshot()?)),
         Endpoint::Sqlite(path) => {
-            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be a source yet")
+            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be the source here")
                 .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
         }
     }

@@ -221,10 +221,10 @@ fn no_source(path: &Path) -> Error {
     }
     let refuse = |cause: &str| Error::usage("use source", quoted(path), cause);
     match path.exists() {
-        true => refuse("a SQLite file cannot be a source yet").hint(
+        true => refuse("a SQLite file cannot be the source here").hint(
             "the source is a PostgreSQL database: `postgres://user@host/database` before the file, or in DATABASE_URL",
         ),
-        false => refuse("it is no PostgreSQL database, and no folder of a project")
+        false => refuse("it is no PostgreSQL database and no folder of a project, and there is no such file")
             .hint("the source is `postgres://user@host/database`, or a folder with a `project.toml` comes first"),
     }
 }

@@ -7,34 +7,7 @@
 
 use crate::catalog::Shape;
 use crate::plan::given::TargetColumn;
-use crate::types::Rule;
-
-/// What a column does to the values that are put into it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Affinity {
-    Integer,
-    Numeric,
-    Real,
-    Text,
-    Blob,
-}
-
-/// The affinity of a declared type, by the five rules of SQLite's documentation ("Datatypes In SQLite", 3.1).
-fn affinity(declared_type: &str) -> Affinity {
-    let upper = declared_type.to_ascii_uppercase();
-    let has = |word: &str| upper.contains(word);
-    if has("INT") {
-        Affinity::Integer
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        Affinity::Text
-    } else if has("BLOB") || upper.is_empty() {
-        Affinity::Blob
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        Affinity::Real
-    } else {
-        Affinity::Numeric
-    }
-}
+use crate::types::{Affinity, Rule};
 
 /// How a column keeps the values that a rule stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +33,7 @@ pub(super) fn fit(column: &TargetColumn, is_strict: bool, rule: Rule, shape: &Sh
         };
         return as_stored(declared == "ANY" || declared == stored);
     }
-    match (affinity(&column.declared_type), stored) {
+    match (Affinity::of(&column.declared_type), stored) {
         (Affinity::Blob, _) | (_, "BLOB") => Some(Fit::AsStored),
         (Affinity::Integer | Affinity::Numeric, "INTEGER") => Some(Fit::AsStored),
         (Affinity::Real, "REAL") | (Affinity::Text, "TEXT") => Some(Fit::AsStored),
@@ -112,26 +85,6 @@ mod tests {
     use rusqlite::types::{ToSqlOutput, Value, ValueRef};
     use rusqlite::{Connection, params};
     use std::borrow::Cow;
-
-    #[test]
-    fn affinities_by_the_five_rules() {
-        let cases = [
-            ("INTEGER", Affinity::Integer),
-            ("CHARINT", Affinity::Integer),
-            ("VARCHAR(10)", Affinity::Text),
-            ("UUID", Affinity::Numeric),
-            ("JSON", Affinity::Numeric),
-            ("BOOLEAN", Affinity::Numeric),
-            ("TIMESTAMP", Affinity::Numeric),
-            ("ANY", Affinity::Numeric),
-            ("DOUBLE PRECISION", Affinity::Real),
-            ("", Affinity::Blob),
-            ("FLOATING POINT", Affinity::Integer),
-        ];
-        for (declared_type, expected) in cases {
-            assert_eq!(affinity(declared_type), expected, "{declared_type}");
-        }
-    }
 
     /// Values of a type that are awkward under some affinity, and the rules that it may take.
     fn samples() -> Vec<(Shape, Vec<Cell<'static>>)> {

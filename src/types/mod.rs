@@ -5,6 +5,7 @@
 //! whole value, and reads a stored value back into the cell that it stands for. What a stored value cannot hold is
 //! kept in the ledger as the source's exact text, which [`text`] reads and writes.
 
+mod affinity;
 mod codec;
 mod float_text;
 mod rule;
@@ -12,6 +13,7 @@ mod structured;
 pub mod text;
 mod wire;
 
+pub use affinity::Affinity;
 pub use codec::{Codec, Placed};
 pub use rule::{Rule, TimeUnit};
 pub(crate) use wire::{DATES, MOMENTS};

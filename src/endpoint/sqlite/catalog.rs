@@ -6,10 +6,10 @@
 
 use crate::catalog::{
     Action, Catalog, Check, Column, DataType, Deferrable, Dialect, ForeignKey, Generated, Index, IndexKey, IndexPart,
-    Key, OtherObject, QualifiedName, Shape, Table, TableKind, View,
+    Key, OtherObject, QualifiedName, Table, TableKind, View,
 };
 use crate::metadata::is_not_own;
-use crate::types::Rule;
+use crate::types::Affinity;
 use rusqlite::Connection;
 use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
@@ -119,7 +119,7 @@ fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<T
             stored: hidden == 3,
         });
         table.columns.push(Column {
-            data_type: DataType::new(&declared, Affinity::of(&declared).shape()),
+            data_type: DataType::new(&declared, read_as(&declared).shape()),
             not_null: row.get(2)?,
             default: row.get(3)?,
             identity: None,
@@ -144,58 +144,9 @@ fn unique(name: String, columns: Vec<String>) -> Key {
     Key { name, columns, nulls_not_distinct: false, deferrable: Deferrable::No, include: Vec::new() }
 }
 
-/// What a declared type makes of values that come into its column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Affinity {
-    /// INTEGER.
-    Integer,
-    /// NUMERIC: a whole number is stored as it is.
-    Numeric,
-    /// REAL.
-    Real,
-    /// TEXT; ANY, which leaves values as they are in a STRICT table, is read as text.
-    Text,
-    /// BLOB, or no type: values stay as they are.
-    Blob,
-}
-
-impl Affinity {
-    /// By the rules of column affinity (SQLite's documentation, "Datatypes In SQLite", 3.1).
-    pub fn of(declared: &str) -> Affinity {
-        let upper = declared.to_ascii_uppercase();
-        let has = |word: &str| upper.contains(word);
-        if has("INT") {
-            Affinity::Integer
-        } else if has("CHAR") || has("CLOB") || has("TEXT") || upper == "ANY" {
-            Affinity::Text
-        } else if has("BLOB") || upper.is_empty() {
-            Affinity::Blob
-        } else if has("REAL") || has("FLOA") || has("DOUB") {
-            Affinity::Real
-        } else {
-            Affinity::Numeric
-        }
-    }
-
-    /// The type of the values that such a column is for.
-    pub fn shape(self) -> Shape {
-        match self {
-            Affinity::Integer | Affinity::Numeric => Shape::BigInt,
-            Affinity::Real => Shape::Double,
-            Affinity::Text => Shape::Text,
-            Affinity::Blob => Shape::Bytea,
-        }
-    }
-
-    /// The rule that gives exactly those values back; every other one is told as it is stored.
-    pub fn rule(self) -> Rule {
-        match self {
-            Affinity::Integer | Affinity::Numeric => Rule::Integer,
-            Affinity::Real => Rule::Real,
-            Affinity::Text => Rule::Text,
-            Affinity::Blob => Rule::Blob,
-        }
-    }
+/// The affinity by which a declared type is read: ANY, which leaves values as they are in a STRICT table, as text.
+pub fn read_as(declared: &str) -> Affinity {
+    if declared.eq_ignore_ascii_case("ANY") { Affinity::Text } else { Affinity::of(declared) }
 }
 
 fn parse(sql: &str) -> Option<CreateTable> {

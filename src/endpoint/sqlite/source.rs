@@ -7,7 +7,7 @@
 //!
 //! Invariants: the file is only read, in the one state that it had when it was opened.
 
-use super::catalog::{Affinity, declared};
+use super::catalog::{declared, read_as};
 use super::file::{quoted, shown};
 use super::read::{open, told};
 use super::remembered::{plan_of, read_manifest};
@@ -195,7 +195,7 @@ fn column_as_declared(column: &Column) -> ColumnPlan {
         target: column.name.clone(),
         type_name: column.data_type.name.clone(),
         shape: column.data_type.shape.clone(),
-        rule: Affinity::of(&column.data_type.name).rule(),
+        rule: read_as(&column.data_type.name).rule(),
         remainder: None,
         not_null: column.not_null,
         computed: column.generated.is_some(),

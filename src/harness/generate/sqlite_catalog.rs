@@ -1,8 +1,9 @@
 //! A SQLite file's schema as rows are generated for it.
 
 use crate::catalog::Catalog;
-use crate::endpoint::sqlite::catalog::{Affinity, declared};
+use crate::endpoint::sqlite::catalog::{declared, read_as};
 use crate::error::{Context, Result};
+use crate::types::Affinity;
 use rusqlite::Connection;
 
 /// Reads the schema of an open file, each type by PostgreSQL's name for what the column can hold, each key without NULL:
@@ -20,7 +21,7 @@ pub fn sqlite_catalog(connection: &Connection) -> Result<Catalog> {
         let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
         for column in &mut table.columns {
             column.not_null |= key.contains(&column.name);
-            let name = match Affinity::of(&column.data_type.name) {
+            let name = match read_as(&column.data_type.name) {
                 Affinity::Integer | Affinity::Numeric => "bigint",
                 Affinity::Real => "double precision",
                 Affinity::Text => "text",

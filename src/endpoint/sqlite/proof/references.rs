@@ -5,8 +5,9 @@
 
 use super::keys::SETS_MAX;
 use super::order::Collation;
-use super::shape::{Affinity, Shape, Table};
+use super::shape::{Shape, Table};
 use crate::quote::quote;
+use crate::types::Affinity;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,7 @@
 use super::definition::{self, Definition};
 use super::order::{Collation, Term};
 use crate::quote::quote;
+use crate::types::Affinity;
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -28,17 +29,6 @@ pub(super) struct Table {
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) affinity: Affinity,
-}
-
-/// What SQLite makes of a value that is stored in a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Affinity {
-    Text,
-    /// INTEGER as well, which is kept alike.
-    Numeric,
-    Real,
-    /// As it comes.
-    Blob,
 }
 
 /// An index, and what its entries are.
@@ -180,7 +170,7 @@ impl<'c> Reader<'c> {
             let (column, declared): (String, String) = (row.get(0)?, row.get(1)?);
             let place: i64 = row.get(2)?;
             key.extend((place > 0).then(|| (place, column.clone())));
-            columns.push(Column { affinity: Affinity::of(&declared, strict), name: column });
+            columns.push(Column { affinity: kept(&declared, strict), name: column });
         }
         drop(rows);
         key.sort();
@@ -278,18 +268,11 @@ fn is_strict(sql: &str) -> bool {
     behind.split(|c: char| c.is_whitespace() || c == ',').any(|word| word.eq_ignore_ascii_case("strict"))
 }
 
-impl Affinity {
-    /// By the rules of <https://sqlite.org/datatype3.html#determination_of_column_affinity>.
-    fn of(declared: &str, strict: bool) -> Self {
-        let declared = declared.to_ascii_uppercase();
-        let has = |words: &[&str]| words.iter().any(|word| declared.contains(word));
-        match () {
-            () if strict && declared == "ANY" => Affinity::Blob,
-            () if has(&["INT"]) => Affinity::Numeric,
-            () if has(&["CHAR", "CLOB", "TEXT"]) => Affinity::Text,
-            () if declared.is_empty() || has(&["BLOB"]) => Affinity::Blob,
-            () if has(&["REAL", "FLOA", "DOUB"]) => Affinity::Real,
-            () => Affinity::Numeric,
-        }
+/// How a column keeps values, for keys that are compared: INTEGER as NUMERIC does, and ANY of a STRICT table as they come.
+fn kept(declared: &str, strict: bool) -> Affinity {
+    match Affinity::of(declared) {
+        _ if strict && declared.eq_ignore_ascii_case("ANY") => Affinity::Blob,
+        Affinity::Integer => Affinity::Numeric,
+        other @ (Affinity::Numeric | Affinity::Real | Affinity::Text | Affinity::Blob) => other,
     }
 }
