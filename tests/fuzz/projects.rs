@@ -94,8 +94,9 @@ pub fn project_files(bytes: &[u8]) {
     let shows_it = |shown: &str| passwords.iter().any(|password| shown.contains(password));
     match Project::parse(Path::new("no-such-folder"), &text) {
         Ok(project) => {
-            let shown = format!("{project:?}");
-            assert!(!shows_it(&shown) || !text.contains("url"), "{shown}");
+            // What else a project holds, the reason of a drop for example, is somebody's own prose.
+            let shown = format!("{:?}", project.source);
+            assert!(!shows_it(&shown), "{shown}");
             let json = serde_json::to_string(&project.choices).expect("choices are JSON");
             assert_eq!(serde_json::from_str::<Choices>(&json).expect("what was written is read"), project.choices);
         }
