@@ -24,6 +24,7 @@
 //! **Cost.** The source is called dynamically once per row, the target statically per cell: one decode, one digest, one encode.
 
 mod address;
+pub mod files;
 pub mod inexact;
 pub mod postgres;
 pub mod sqlite;

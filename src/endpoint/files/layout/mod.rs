@@ -1,0 +1,6 @@
+//! What `layout.toml` says.
+
+mod model;
+pub mod path;
+
+pub use model::*;
