@@ -55,12 +55,20 @@ pub fn usage() -> Usage {
         libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
         usage.assume_init()
     };
-    // Kibibytes on Linux, bytes on macOS.
-    let unit = if cfg!(target_os = "macos") { 1.0 } else { 1024.0 };
     Usage {
         processor_seconds: usage.ru_utime.tv_sec as f64 + usage.ru_utime.tv_usec as f64 / 1e6,
-        peak_memory_mb: usage.ru_maxrss as f64 * unit / 1e6,
+        peak_memory_mb: own_peak_bytes().unwrap_or(usage.ru_maxrss as u64 * MAXRSS_UNIT) as f64 / 1e6,
     }
+}
+
+/// Kibibytes on Linux, bytes on macOS.
+const MAXRSS_UNIT: u64 = if cfg!(target_os = "macos") { 1 } else { 1024 };
+
+/// The highest memory since this program began. `ru_maxrss` has that of the process which started it as well.
+fn own_peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
 /// The source at a URL.
