@@ -1,6 +1,7 @@
 //! What a schema costs as it grows, and what a large value takes of memory; prints one table.
 //!
-//! `cargo bench --bench scale`, or with `-- --quick` on small numbers and without the large values.
+//! `cargo bench --bench scale`, or with `-- --quick` on small numbers and without the large values; `-- indexes texts` takes
+//! only what has these words in its name.
 //!
 //! Each measurement is a process of its own, so that its peak memory and its processor's time are its own. A limit that
 //! is missed ends the run with exit code 1: growth is judged by the time of our processor, which other programs on the
@@ -34,12 +35,14 @@ fn main() -> ExitCode {
         println!("{}", part(&url));
         return ExitCode::SUCCESS;
     }
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (flags, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let quick = flags.iter().any(|flag| flag == "--quick");
+    let wanted = |kind: &str| words.is_empty() || words.iter().any(|word| kind.contains(word.as_str()));
     let server = Server::start().expect("a PostgreSQL");
     println!("{}\ntimes in seconds, memory in megabytes", server.describe());
     println!("{:<26} {:>8} {:>8} {:>10} {:>8}", "", "plan", "migrate", "processor", "memory");
     let mut missed = Vec::new();
-    for (kind, schema, counts) in kinds() {
+    for (kind, schema, counts) in kinds().into_iter().filter(|(kind, ..)| wanted(kind)) {
         let mut before: Option<(usize, f64)> = None;
         for count in counts {
             let count = if quick { count / 10 } else { *count };
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
             before = Some((count, processor));
         }
     }
-    if !quick {
+    if !quick && wanted("texts") {
         for (bytes, copies_max) in [(900_000_000_u64, COPIES_MAX), (1_020_000_000, COPIES_REFUSED_MAX)] {
             let figures = measure(&server, &format!("a text of {} MB", bytes / 1_000_000), &large(bytes));
             let copies = figures["memory"].as_f64().expect("a number") * 1e6 / bytes as f64;
