@@ -9,16 +9,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row};
-
+use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{Access, close, connect as reach, connect_options, fenced_wait};
-use crate::error::{Context, Error, Result};
+use crate::endpoint::postgres::{Access, Client, Connector, Explained};
+use crate::error::{Error, Result};
 use crate::redact;
-
-/// How long one attempt to connect may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
 /// How many connections that nobody uses are kept.
 const IDLE_MAX: usize = 3;
@@ -43,40 +38,40 @@ fn talk<T: Send>(work: impl Future<Output = Result<T>> + Send) -> Result<T> {
 
 /// Where a URL points to, as `host:port` or as a socket's directory, without user and password.
 pub(super) fn place(url: &str) -> Result<String> {
-    let options = options(url)?;
-    Ok(match options.get_socket() {
+    connector(url).map(|connector| place_of(&connector))
+}
+
+fn place_of(connector: &Connector) -> String {
+    let options = connector.options();
+    match options.get_socket() {
         Some(socket) => socket.display().to_string(),
         None if options.get_host().contains(':') && redact::is_host(options.get_host()) => {
             format!("[{}]:{}", options.get_host(), options.get_port())
         }
         None if redact::is_host(options.get_host()) => format!("{}:{}", options.get_host(), options.get_port()),
         None => format!("***:{}", options.get_port()),
+    }
+}
+
+fn connector(url: &str) -> Result<Connector> {
+    let reading = PostgresUrl::parse(url).and_then(|url| Connector::new(&url, "whimbrel"));
+    reading
+        .map_err(|error| with_hint_of(&error, Error::usage("read the connection URL of", "PostgreSQL", error.cause())))
+}
+
+async fn connect(url: &str) -> Result<Client> {
+    let connector = connector(url)?;
+    let connecting = connector.connect(Access::Writes, &Cancel::new()).await;
+    connecting.map_err(|error| {
+        with_hint_of(&error, Error::could_not("connect to PostgreSQL at", place_of(&connector), error.cause()))
     })
 }
 
-fn options(url: &str) -> Result<PgConnectOptions> {
-    let options = connect_options(url).map_err(|error| {
-        let cause = without_secrets(url, &crate::error::chain(&error));
-        Error::usage("read the connection URL of", "PostgreSQL", cause)
-    })?;
-    Ok(options.disable_statement_logging())
-}
-
-/// What is said about connecting to `url`, without what the URL hides.
-fn without_secrets(url: &str, said: &str) -> String {
-    PostgresUrl::parse(url).map_or_else(|_| "the URL is not valid".to_owned(), |url| url.without_secrets(said))
-}
-
-async fn connect(url: &str) -> Result<PgConnection> {
-    let place = place(url)?;
-    match tokio::time::timeout(CONNECT_LIMIT, reach(&options(url)?, Access::Writes)).await {
-        Ok(connection) => connection.map_err(|error| {
-            Error::could_not("connect to PostgreSQL at", place, without_secrets(url, &crate::error::chain(&error)))
-        }),
-        Err(_) => {
-            let cause = format!("no answer within {} seconds", CONNECT_LIMIT.as_secs());
-            Err(Error::could_not("connect to PostgreSQL at", place, cause))
-        }
+/// The way out of a failure that is told of the server's place instead of its URL.
+fn with_hint_of(error: &Error, told: Error) -> Error {
+    match error.way_out() {
+        Some(hint) => told.hint(hint),
+        None => told,
     }
 }
 
@@ -86,10 +81,10 @@ pub(super) fn server_version(url: &str) -> Result<String> {
 }
 
 async fn ask_version(url: &str) -> Result<String> {
-    let mut connection = connect(url).await?;
-    let asking = sqlx::query_scalar("SELECT current_setting('server_version')").fetch_one(&mut connection);
-    let version: String = fenced_wait(asking).await.could_not("ask for the version of", "PostgreSQL")?;
-    close(connection).await;
+    let mut client = connect(url).await?;
+    let rows = client.texts("SHOW server_version").await.could_not("ask for the version of", "PostgreSQL")?;
+    client.close().await;
+    let version = rows.into_iter().flatten().flatten().next().unwrap_or_default();
     // `15.18 (Debian 15.18-0+deb12u1)`: the package's name for it tells nothing more.
     Ok(version.split_whitespace().next().unwrap_or_default().to_owned())
 }
@@ -145,38 +140,34 @@ impl Worker {
 fn work(url: &str, jobs: &Receiver<Job>) {
     // Without a runtime the channel closes, and who waits is told so.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-    let mut kept: Option<PgConnection> = None;
+    let mut kept: Option<Client> = None;
     for Job { statements, operation, object, reply } in jobs {
         let result = runtime.block_on(async {
-            let mut connection = match kept.take() {
-                Some(connection) => connection,
+            let mut client = match kept.take() {
+                Some(client) => client,
                 None => connect(url).await?,
             };
-            let mut rows: Vec<PgRow> = Vec::new();
+            let mut rows = Vec::new();
             for statement in statements {
-                // Audited: the statements are fixed but for names made of safe characters and quoted text.
-                match fenced_wait(sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut connection)).await {
+                match client.texts(statement).await {
                     Ok(found) => rows = found,
                     Err(error) => {
                         // After a refusal by the server the connection is whole; after anything else it may not be.
-                        kept = error.as_database_error().is_some().then_some(connection);
+                        kept = error.as_database_error().is_some().then_some(client);
                         return Err(error).could_not(&operation, &object);
                     }
                 }
             }
-            kept = Some(connection);
-            let text = |row: &PgRow, at| row.try_get_unchecked::<Option<String>, _>(at).map(Option::unwrap_or_default);
-            rows.iter()
-                .map(|row| (0..row.len()).map(|at| text(row, at)).collect::<Result<Vec<_>, _>>())
-                .collect::<Result<Vec<_>, _>>()
-                .could_not(&operation, &object)
+            kept = Some(client);
+            let row = |row: Vec<Option<String>>| row.into_iter().map(Option::unwrap_or_default).collect();
+            Ok(rows.into_iter().map(row).collect())
         });
         // Who asked may have stopped waiting only by panicking.
         let _ = reply.send(result);
     }
-    if let Some(connection) = kept {
+    if let Some(client) = kept {
         // The server may be gone already.
-        runtime.block_on(close(connection));
+        runtime.block_on(client.close());
     }
 }
 

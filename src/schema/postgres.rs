@@ -8,7 +8,6 @@
 
 mod apply;
 mod bridge;
-mod failure;
 mod kept;
 mod leave_out;
 mod lock;
@@ -20,9 +19,6 @@ mod source;
 
 use std::sync::Arc;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
-
 use super::database::{Database, Options, Outcome};
 use super::drift::{self, Object};
 use super::event::{Observer, StepReport};
@@ -32,16 +28,13 @@ use super::history::{self, Change, Entry, EntryState, ForeignEntry, Known, NewEn
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
 use super::tokens::Dialect;
+use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{
-    Access, ChosenPath, Lookout, PIN, connect, connect_beside, connect_options, explain_connecting,
-    explain_environment, leave,
-};
+use crate::endpoint::postgres::{Access, ChosenPath, Client, Connector, Explained, PIN};
+use crate::error::{Error, Kind, Result};
 use crate::redact::ESCAPES;
-use crate::{Error, Result};
 
 use bridge::{Bridge, Guard};
-pub(crate) use failure::Explained;
 use role::ChosenRole;
 #[cfg(feature = "scenarios")]
 pub(crate) use source::create_source;
@@ -62,17 +55,15 @@ pub(crate) struct Postgres {
 
 /// Everything but the runtime that drives it.
 struct Session {
-    connect: PgConnectOptions,
-    /// Of the server: what it says about connecting is shown without what this hides.
-    url: PostgresUrl,
+    connector: Connector,
     endpoint: String,
     options: Options,
-    connection: Option<PgConnection>,
+    connection: Option<Client>,
     /// The server's process behind that connection.
     process: i32,
     guard: Arc<Guard>,
     /// Held by its session alone; closing it lets go.
-    lock: Option<PgConnection>,
+    lock: Option<Client>,
     place: Option<Place>,
     /// The search path with which each script begins.
     chosen: ChosenPath,
@@ -87,42 +78,30 @@ struct Session {
 impl Postgres {
     /// Reads the URL; connects to nothing.
     pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
-        let (connect, url) = read_url("PostgreSQL URL", url)?;
-        let endpoint = url.to_string();
-        let lookout = Lookout::new(connect.clone(), options.wait_listener.clone());
-        let guard = Guard::new(lookout, options.stall_timeout);
+        let (connector, url) = read_url("PostgreSQL URL", url)?;
+        let guard = Guard::new(connector.lookout(options.wait_listener.clone()), options.stall_timeout);
         let bridge = Bridge::new(Arc::clone(&guard))?;
-        Ok(Postgres { bridge, session: Session::new(connect, url, endpoint, options, guard) })
+        Ok(Postgres { bridge, session: Session::new(connector, url.to_string(), options, guard) })
     }
 }
 
 /// How to connect to the database of a URL, and its URL.
-fn read_url(what: &str, url: &str) -> Result<(PgConnectOptions, PostgresUrl)> {
-    let read = PostgresUrl::parse(url)?;
-    // The parser's own message may repeat the URL with its password.
-    let connect = connect_options(read.secret()).map_err(|error| {
-        explain_environment(format!("`{read}`"), &error).unwrap_or_else(|| {
-            Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES)
-        })
+fn read_url(what: &str, url: &str) -> Result<(Connector, PostgresUrl)> {
+    let url = PostgresUrl::parse(url)?;
+    let connector = Connector::new(&url, APPLICATION).map_err(|error| match error.kind() {
+        // What is wrong with the environment.
+        Kind::Usage => error,
+        _ => Error::usage("read", what, "it is not of the form `postgres://user@host:port/database`").hint(ESCAPES),
     })?;
-    // A script may deallocate what was prepared, so nothing that was prepared once is counted on.
-    let connect = connect.application_name(APPLICATION).statement_cache_capacity(0);
-    Ok((connect.disable_statement_logging(), read))
+    Ok((connector, url))
 }
 
 impl Session {
-    fn new(
-        connect: PgConnectOptions,
-        url: PostgresUrl,
-        endpoint: String,
-        options: Options,
-        guard: Arc<Guard>,
-    ) -> Session {
+    fn new(connector: Connector, endpoint: String, options: Options, guard: Arc<Guard>) -> Session {
         Session {
-            connect,
+            connector,
             process: 0,
             guard,
-            url,
             endpoint,
             options,
             connection: None,
@@ -141,17 +120,16 @@ impl Session {
     }
 
     /// The connection that works, and where the history is.
-    async fn open(&mut self) -> Result<(&mut PgConnection, Place)> {
+    async fn open(&mut self) -> Result<(&mut Client, Place)> {
         if self.guard.take_broken() {
             self.connection = None;
         }
         if self.connection.is_none() {
             self.guard.lookout.look_at(0);
-            let (mut connection, path) =
-                connect_beside(&self.connect).await.map_err(|error| explain_connecting(&self.url, &error))?;
-            sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
-            self.process =
-                self.guard.lookout.look_at_connection(&mut connection).await.could_not("connect to", self.object())?;
+            let (mut connection, path) = self.connector.connect_beside(&Cancel::new()).await?;
+            connection.execute(NOTICE_A_DEAD_CLIENT).await.could_not("connect to", self.object())?;
+            let looking = self.guard.lookout.look_at_connection(connection.sqlx()).await;
+            self.process = looking.could_not("connect to", self.object())?;
             self.role = ChosenRole::of(&mut connection).await.could_not("connect to", self.object())?;
             (self.chosen, self.path) = (path.clone(), path);
             self.connection = Some(connection);
@@ -167,16 +145,13 @@ impl Session {
             Some(place) => place.clone(),
             None => {
                 // Where the history is depends on the chosen path; the query finds what it needs in spite of it.
-                sqlx::raw_sql(AssertSqlSafe(self.chosen.enter()))
-                    .execute(&mut *connection)
-                    .await
-                    .could_not("ask", &object)?;
+                connection.execute(self.chosen.enter()).await.could_not("ask", &object)?;
                 let schema: Option<String> = sqlx::query_scalar(include_str!("postgres/place.sql"))
                     .bind(&self.options.history_table)
-                    .fetch_one(&mut *connection)
+                    .fetch_one(connection.sqlx())
                     .await
                     .could_not("ask", &object)?;
-                leave(connection).await.could_not("ask", &object)?;
+                connection.leave().await.could_not("ask", &object)?;
                 let schema = schema.unwrap_or_else(|| "public".to_owned());
                 self.place.insert(Place { schema, table: self.options.history_table.clone() }).clone()
             }
@@ -188,7 +163,7 @@ impl Session {
     async fn enter(&mut self) -> Result<()> {
         let (sql, object) = (self.path.enter(), self.object());
         let (connection, _) = self.open().await?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
+        connection.execute(sql).await.could_not("prepare", object)?;
         Ok(())
     }
 
@@ -196,7 +171,7 @@ impl Session {
     async fn leave(&mut self) -> Result<()> {
         let object = self.object();
         let (connection, _) = self.open().await?;
-        self.path = leave(connection).await.could_not("prepare", object)?;
+        self.path = connection.leave().await.could_not("prepare", object)?;
         Ok(())
     }
 
@@ -204,15 +179,14 @@ impl Session {
     async fn commit(&mut self) -> Result<()> {
         let (sql, object) = (format!("{}; COMMIT; {PIN}", self.path.enter()), self.object());
         let (connection, _) = self.open().await?;
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("run `COMMIT` on", object)?;
+        connection.execute(sql).await.could_not("run `COMMIT` on", object)?;
         Ok(())
     }
 
     /// A connection for the lock, on which the server notices soon that its client is gone.
-    async fn connect_quietly(&self) -> Result<PgConnection> {
-        let mut connection =
-            connect(&self.connect, Access::Writes).await.map_err(|error| explain_connecting(&self.url, &error))?;
-        sqlx::query(NOTICE_A_DEAD_CLIENT).execute(&mut connection).await.could_not("connect to", self.object())?;
+    async fn connect_quietly(&self) -> Result<Client> {
+        let mut connection = self.connector.connect(Access::Writes, &Cancel::new()).await?;
+        connection.execute(NOTICE_A_DEAD_CLIENT).await.could_not("connect to", self.object())?;
         Ok(connection)
     }
 
@@ -288,8 +262,7 @@ impl Session {
 
     async fn close(mut self) {
         for connection in [self.connection.take(), self.lock.take()].into_iter().flatten() {
-            // A connection that does not close properly is closed by dropping it.
-            let _ = connection.close().await;
+            connection.close().await;
         }
     }
 }
@@ -369,7 +342,7 @@ impl Database for Postgres {
             let object = self.session.object();
             let (connection, _) = self.session.open().await?;
             sqlx::query_scalar(include_str!("postgres/integrity.sql"))
-                .fetch_all(connection)
+                .fetch_all(connection.sqlx())
                 .await
                 .could_not("check", object)
         })

@@ -2,10 +2,10 @@
 
 use super::address::EnvironmentMistake;
 use crate::endpoint::PostgresUrl;
-use crate::error::{Error, chain};
+use crate::error::{Error, Result, chain};
 use crate::redact::{ESCAPES, is_ambiguous};
 use sqlx::error::DatabaseError;
-use sqlx::postgres::PgDatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::fmt;
 use std::io;
 
@@ -31,8 +31,58 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
     }
 }
 
+/// Codes whose hint in [`explain`] is for somebody who reads a database in order to copy it.
+const HINTS_FOR_READERS: [&str; 7] = ["42501", "53200", "40001", "22021", "42P01", "XX000", "57014"];
+
+/// As [`explain`], for statements of somebody else or that write.
+pub(crate) fn explain_statement(operation: &str, object: impl fmt::Display, error: &sqlx::Error) -> Error {
+    let explained = explain(operation, object, error);
+    let code = error.as_database_error().and_then(|error| error.code());
+    if code.is_some_and(|code| HINTS_FOR_READERS.contains(&code.as_ref())) {
+        return Error::could_not(operation, explained.object(), explained.cause());
+    }
+    explained
+}
+
+/// As [`crate::error::Context`], for what `sqlx` returns of statements.
+pub(crate) trait Explained<T> {
+    /// Tells what could not be done, and to what, as [`explain_statement`] does.
+    fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T>;
+}
+
+impl<T> Explained<T> for sqlx::Result<T> {
+    fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| explain_statement(operation, object, &error))
+    }
+}
+
+/// What the server says, with its detail and hint.
+pub(crate) fn server_message(error: &sqlx::Error) -> String {
+    let Some(error) = error.as_database_error() else {
+        return explain("", "", error).cause().to_owned();
+    };
+    let mut text = error.message().to_owned();
+    if let Some(server) = error.try_downcast_ref::<PgDatabaseError>() {
+        // Which row of a COPY it was.
+        let row = server.r#where().filter(|place| place.starts_with("COPY ") && !place.contains('\n'));
+        for more in [server.detail(), server.hint(), row].into_iter().flatten() {
+            text.push_str("; ");
+            text.push_str(more);
+        }
+    }
+    text
+}
+
+/// In which line of the statements that were sent a mistake is, counted from 0, where the server says so.
+pub(crate) fn line_of_mistake(error: &sqlx::Error, sql: &str) -> Option<usize> {
+    let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;
+    let PgErrorPosition::Original(character) = error.position()? else { return None };
+    let before = sql.char_indices().nth(character.saturating_sub(1)).map_or(sql.len(), |(at, _)| at);
+    Some(sql[..before].matches('\n').count())
+}
+
 /// As [`explain`], for an attempt to connect: the server repeats what it was sent, which nobody else has to see.
-pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Error {
+pub(super) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Error {
     if let Some(told) = explain_environment(format!("`{url}`"), error) {
         return told;
     }
@@ -50,7 +100,7 @@ pub(crate) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Erro
 }
 
 /// What is told where a variable of this process is at fault.
-pub(crate) fn explain_environment(object: impl fmt::Display, error: &sqlx::Error) -> Option<Error> {
+fn explain_environment(object: impl fmt::Display, error: &sqlx::Error) -> Option<Error> {
     let sqlx::Error::Configuration(error) = error else { return None };
     let mistake = error.downcast_ref::<EnvironmentMistake>()?;
     Some(Error::usage("connect to", object, &mistake.cause).hint(mistake.hint.clone()))
@@ -188,7 +238,7 @@ mod tests {
             ["postgres://ann:pa/hush@host/app", "postgres://ann:pa/#hush@host/app", "postgres://ann:1/hush@host/app"]
         {
             let url = PostgresUrl::parse(text).unwrap();
-            let error = match super::super::connect_options(url.secret()) {
+            let error = match super::super::address::connect_options(url.secret()) {
                 Err(error) => error,
                 Ok(_) => sqlx::Error::Io(io::Error::other("failed to lookup address")),
             };

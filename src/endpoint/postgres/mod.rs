@@ -4,6 +4,7 @@
 //! the role's configuration.
 
 mod address;
+mod client;
 mod connect;
 mod copy;
 mod failure;
@@ -19,13 +20,13 @@ mod snapshot;
 mod source;
 mod wait;
 
-pub(crate) use address::connect_options;
 #[cfg(feature = "scenarios")]
-pub(crate) use connect::close;
-pub(crate) use connect::{Access, ChosenPath, PIN, connect, connect_beside, leave};
+pub(crate) use client::TextRows;
+pub(crate) use client::{Blocking, Client, Connector};
+pub(crate) use connect::{Access, ChosenPath, PIN};
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
-pub(crate) use failure::{explain, explain_connecting, explain_environment};
+pub(crate) use failure::{Explained, explain_statement, line_of_mistake, server_message};
 pub(crate) use fence::fenced;
 #[cfg(feature = "scenarios")]
 pub(crate) use fence::fenced_wait;

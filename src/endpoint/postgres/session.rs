@@ -4,9 +4,9 @@
 //! read is held since before the snapshot (`snapshot`); after a failure or an interruption the session answers with an
 //! error only, because the stream may stand in the middle of a message.
 
-use super::address::connect_options;
-use super::connect::{Access, close, connect};
-use super::failure::{explain, explain_connecting};
+use super::client::{Blocking, Connector, texts};
+use super::connect::Access;
+use super::failure::explain;
 use super::fence::{fenced, fenced_read};
 use super::lookout::{Lookout, Patience};
 use super::wait::{Ended, Silence, Watch};
@@ -15,16 +15,13 @@ use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
 use futures_util::StreamExt;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{ConnectOptions, Row, ValueRef};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::runtime::{Handle, Runtime};
 
-const CONNECT_TIMEOUT_SECONDS_DEFAULT: u64 = 15;
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for a table that another session keeps even from readers, where the URL sets no `lock_timeout`.
 const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
@@ -33,9 +30,7 @@ const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 /// All methods block. They run on the session's own runtime, so they must not be called from within an async
 /// context; there they return an error.
 pub struct Session {
-    // The connection is dropped before the runtime that drives it.
-    connection: Option<PgConnection>,
-    runtime: Runtime,
+    blocking: Blocking,
     cancel: Cancel,
     label: String,
     pub(super) version: u32,
@@ -79,49 +74,14 @@ impl Session {
     /// # Errors
     /// As [`Session::connect`].
     pub(super) fn reach(url: &PostgresUrl, patience: Patience, cancel: &Cancel) -> Result<Self> {
-        refuse_async_context("connect")?;
-        let label = format!("`{url}`");
-        let options = connect_options(url.secret()).map_err(|error| explain_connecting(url, &error))?;
-        let options = options.application_name("whimbrel").extra_float_digits(1).disable_statement_logging();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::could_not("start the runtime of", &label, error))?;
-
-        let in_environment = || std::env::var("PGCONNECT_TIMEOUT").ok().filter(|text| !text.is_empty());
-        let seconds = match url.parameter("connect_timeout").or_else(in_environment) {
-            None => CONNECT_TIMEOUT_SECONDS_DEFAULT,
-            // Its value is not repeated, as that of any other parameter that is not what it should be.
-            Some(text) => text.trim().parse().map_err(|_| {
-                Error::usage("connect to", &label, "`connect_timeout`, or PGCONNECT_TIMEOUT, is no number of seconds")
-            })?,
-        };
-        let connecting = async {
-            let connecting = connect(&options, Access::Reads);
-            match seconds {
-                0 => connecting.await.map(Some),
-                _ => tokio::time::timeout(Duration::from_secs(seconds), connecting).await.ok().transpose(),
-            }
-        };
-        let watch = Watch { cancel, silence: Silence::Limited(None), lookout: None, lock_wait: None };
-        let connection = match runtime.block_on(watch.wait(connecting)) {
-            Ok(Some(connection)) => connection,
-            Ok(None) => {
-                let cause = format!("no answer within {seconds} s");
-                return Err(Error::could_not("connect to", &label, cause)
-                    .hint("check host and port in the URL, the network and the firewall"));
-            }
-            Err(Ended::Failed(error)) => return Err(explain_connecting(url, &error)),
-            Err(ended) => return Err(ended.explain("connect", "", "")),
-        };
+        let connector = Connector::new(url, "whimbrel")?;
         Ok(Session {
-            connection: Some(connection),
-            runtime,
+            blocking: Blocking::connect(&connector, Access::Reads, cancel)?,
             cancel: cancel.clone(),
-            label,
+            label: connector.label(),
             version: 0,
             lock_timeout: patience.lock_wait.unwrap_or(LOCK_TIMEOUT_DEFAULT),
-            lookout: Lookout::new(options, patience.listener.clone()),
+            lookout: connector.lookout(patience.listener.clone()),
             patience,
             held: HashMap::new(),
             changed: HashSet::new(),
@@ -200,12 +160,11 @@ impl Session {
         receive: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         const OPERATION: &str = "read";
-        refuse_async_context(OPERATION)?;
-        let mut connection = self.take_connection(OPERATION, &object)?;
+        let mut client = self.blocking.take(OPERATION, &object)?;
         let (cancel, watch) = (&self.cancel, self.watch(Silence::Limited(self.patience.stall_timeout), None));
         let mut messages: u64 = 0;
-        let outcome = self.runtime.block_on(async {
-            let mut stream = watch.wait(connection.copy_out_raw(sql)).await?;
+        let outcome = self.blocking.wait(async {
+            let mut stream = watch.wait(client.sqlx().copy_out_raw(sql)).await?;
             // One poll serves as many messages as the socket has; a stop is looked for by one load for each of
             // them, and by its waker only where there is nothing to read.
             let receiving = watch.poll(|context| {
@@ -232,7 +191,7 @@ impl Session {
         });
         match outcome {
             Ok(()) => {
-                self.connection = Some(connection);
+                self.blocking.put_back(client);
                 Ok(())
             }
             // The server sends a message for each row.
@@ -257,21 +216,20 @@ impl Session {
         sql: &str,
         locks: Option<Duration>,
     ) -> Result<Result<(), sqlx::Error>> {
-        let mut connection = self.take_connection(operation, &self.label.clone())?;
-        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
+        let mut client = self.blocking.take(operation, &self.label)?;
         let stall = self.patience.stall_timeout;
         let silence = match locks {
             Some(locks) => Silence::Limited(stall.and_then(|stall| stall.checked_add(locks))),
             None => Silence::UnlessAtWork(stall),
         };
-        match self.runtime.block_on(self.watch(silence, locks).wait(statement.execute(&mut connection))) {
+        match self.blocking.wait(self.watch(silence, locks).wait(client.execute(sql))) {
             Err(Ended::Failed(error)) if error.as_database_error().is_some() => {
-                self.connection = Some(connection);
+                self.blocking.put_back(client);
                 Ok(Err(error))
             }
             Err(ended) => Err(ended.explain(operation, &self.label, "")),
-            Ok(_) => {
-                self.connection = Some(connection);
+            Ok(()) => {
+                self.blocking.put_back(client);
                 Ok(Ok(()))
             }
         }
@@ -279,64 +237,25 @@ impl Session {
 
     /// Makes the session answer with an error only.
     pub(super) fn give_up(&mut self) {
-        self.connection = None;
+        self.blocking.give_up();
     }
 
     fn run(&mut self, operation: &str, object: &dyn fmt::Display, sql: &str, silence: Silence) -> Result<Vec<PgRow>> {
-        refuse_async_context(operation)?;
-        let mut connection = self.take_connection(operation, object)?;
-        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let (watch, fetching) = (self.watch(silence, None), statement.fetch_all(&mut connection));
-        let rows = self.runtime.block_on(watch.wait(fetching)).map_err(|ended| ended.explain(operation, object, ""))?;
-        self.connection = Some(connection);
+        let mut client = self.blocking.take(operation, object)?;
+        let outcome = self.blocking.wait(self.watch(silence, None).wait(client.rows(sql)));
+        let rows = outcome.map_err(|ended| ended.explain(operation, object, ""))?;
+        self.blocking.put_back(client);
         Ok(rows)
     }
 
     fn watch(&self, silence: Silence, lock_wait: Option<Duration>) -> Watch<'_> {
         Watch { cancel: &self.cancel, silence, lookout: Some(&self.lookout), lock_wait }
     }
-
-    /// The connection for one exchange; whoever ends it well puts it back.
-    fn take_connection(&mut self, operation: &str, object: &dyn fmt::Display) -> Result<PgConnection> {
-        self.connection.take().ok_or_else(|| {
-            Error::could_not(operation, object, "the connection has failed before and cannot be used any more")
-        })
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        // Blocking inside another runtime would panic; there the socket is just closed.
-        if Handle::try_current().is_err() {
-            // Whether the server heard the goodbye changes nothing: the transaction could not write.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, close(connection)).await });
-        }
-    }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("label", &self.label).field("version", &self.version).finish_non_exhaustive()
-    }
-}
-
-fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {
-    let text = |index| {
-        let value = fenced_read(|| row.try_get_raw(index))?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        value.as_str().map(|text| Some(text.to_owned())).map_err(sqlx::Error::Decode)
-    };
-    (0..row.len()).map(text).collect()
-}
-
-fn refuse_async_context(operation: &str) -> Result<()> {
-    match Handle::try_current() {
-        Err(_) => Ok(()),
-        Ok(_) => Err(Error::could_not(operation, "", "a session blocks, and this is an async context")
-            .hint("call it from a thread of your own, made with `std::thread::spawn`")),
     }
 }
 

@@ -7,12 +7,9 @@
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{
-    ChosenPath, Ended, Lookout, PIN, Patience, Silence, Watch, close, connect_beside, connect_options, explain,
-    explain_connecting,
+    ChosenPath, Client, Connector, Ended, Explained, Lookout, PIN, Patience, Silence, TextRows, Watch,
 };
 use crate::error::{Error, Result};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, ValueRef};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -21,11 +18,7 @@ use std::time::Duration;
 
 /// How many requests may wait: a few chunks of rows, so that memory stays flat.
 const QUEUE: usize = 4;
-const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// Rows of a query, as the server's text.
-pub(super) type Answer = Vec<Vec<Option<String>>>;
 
 #[derive(Debug)]
 enum Request {
@@ -48,7 +41,7 @@ enum Request {
 #[derive(Debug)]
 pub(super) struct Connection {
     requests: Option<SyncSender<Request>>,
-    answers: Receiver<Result<Answer>>,
+    answers: Receiver<Result<TextRows>>,
     failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     label: String,
@@ -64,12 +57,8 @@ impl Connection {
     /// Connects; when a stop is asked for, whatever the server is doing is given up, and so it is where the server is
     /// silent for too long and not at work.
     pub(super) fn open_until(url: &PostgresUrl, patience: &Patience, cancel: &Cancel) -> Result<Connection> {
-        let label = format!("`{url}`");
-        let options = connect_options(url.secret())
-            .map_err(|error| explain_connecting(url, &error))?
-            .application_name("whimbrel generate")
-            .extra_float_digits(1)
-            .disable_statement_logging();
+        let connector = Connector::new(url, "whimbrel generate")?;
+        let label = connector.label();
         let (requests, incoming) = sync_channel(QUEUE);
         let (outgoing, answers) = sync_channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
@@ -77,14 +66,13 @@ impl Connection {
             incoming,
             outgoing,
             failed: Arc::clone(&failed),
-            url: url.clone(),
             label: label.clone(),
             cancel: cancel.clone(),
-            lookout: Lookout::new(options.clone(), patience.listener.clone()),
+            lookout: connector.lookout(patience.listener.clone()),
             stall_timeout: patience.stall_timeout,
             lock_wait: patience.lock_wait.filter(|wait| !wait.is_zero()),
         };
-        let thread = std::thread::spawn(move || worker.run(&options));
+        let thread = std::thread::spawn(move || worker.run(&connector));
         let path = ChosenPath(String::new());
         let mut connection =
             Connection { requests: Some(requests), answers, failed, thread: Some(thread), label, path };
@@ -123,13 +111,13 @@ impl Connection {
     }
 
     /// Runs statements and returns the rows of the last that has any; `object` is what a failure names.
-    pub(super) fn query(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<Answer> {
+    pub(super) fn query(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
         self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: false })?;
         self.answer()
     }
 
     /// As [`Connection::query`], and no request to stop cuts it short: its outcome would be unknown.
-    pub(super) fn query_to_its_end(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<Answer> {
+    pub(super) fn query_to_its_end(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
         self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: true })?;
         self.answer()
     }
@@ -161,7 +149,7 @@ impl Connection {
         }
     }
 
-    fn answer(&self) -> Result<Answer> {
+    fn answer(&self) -> Result<TextRows> {
         self.answers.recv().unwrap_or_else(|_| Err(self.gone()))
     }
 
@@ -182,9 +170,8 @@ impl Drop for Connection {
 
 struct Worker {
     incoming: Receiver<Request>,
-    outgoing: SyncSender<Result<Answer>>,
+    outgoing: SyncSender<Result<TextRows>>,
     failed: Arc<AtomicBool>,
-    url: PostgresUrl,
     label: String,
     cancel: Cancel,
     lookout: Lookout,
@@ -193,7 +180,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(self, options: &PgConnectOptions) {
+    fn run(self, connector: &Connector) {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -203,21 +190,11 @@ impl Worker {
         };
         runtime.block_on(async {
             let connecting = async {
-                let (mut connection, path) = connect_beside(options).await?;
-                self.lookout.look_at_connection(&mut connection).await?;
-                Ok((connection, path))
+                let (mut client, path) = connector.connect_beside(&self.cancel).await?;
+                self.lookout.look_at_connection(client.sqlx()).await.could_not("connect to", &self.label)?;
+                Ok((client, path))
             };
-            let connecting = tokio::time::timeout(CONNECT_LIMIT, self.watch(&self.cancel).wait(connecting));
-            let connected = match connecting.await {
-                Ok(Ok(connected)) => Ok(connected),
-                Ok(Err(Ended::Failed(error))) => Err(explain_connecting(&self.url, &error)),
-                Ok(Err(ended)) => Err(ended.explain("connect to", &self.label, "")),
-                Err(_) => {
-                    let cause = format!("no answer within {} s", CONNECT_LIMIT.as_secs());
-                    Err(Error::could_not("connect to", &self.label, cause))
-                }
-            };
-            let (mut connection, path) = match connected {
+            let (mut client, path) = match connecting.await {
                 Ok(connected) => connected,
                 Err(error) => {
                     let _ = self.outgoing.send(Err(error));
@@ -225,11 +202,11 @@ impl Worker {
                 }
             };
             if self.outgoing.send(Ok(vec![vec![Some(path.0)]])).is_ok() {
-                self.serve(&mut connection).await;
+                self.serve(&mut client).await;
             }
             // Nobody waits for this connection any more; one that was left in the middle of something is just cut.
             if !self.cancel.is_cancelled() {
-                let _ = tokio::time::timeout(CLOSE_LIMIT, close(connection)).await;
+                let _ = tokio::time::timeout(CLOSE_LIMIT, client.close()).await;
             }
         });
     }
@@ -240,17 +217,17 @@ impl Worker {
         Watch { cancel, silence, lookout: Some(&self.lookout), lock_wait: self.lock_wait }
     }
 
-    async fn serve(&self, connection: &mut PgConnection) {
+    async fn serve(&self, client: &mut Client) {
         let (never, whenever) = (Cancel::new(), self.cancel.clone());
         // Waiting here blocks the runtime, which has nothing else to do.
         while let Ok(request) = self.incoming.recv() {
             let answer = match request {
                 Request::Query { sql, object, to_its_end } => {
                     let cancel = if to_its_end { &never } else { &whenever };
-                    query(connection, &sql, &object, self.watch(cancel)).await
+                    query(client, &sql, &object, self.watch(cancel)).await
                 }
                 Request::Copy { sql, object } => {
-                    let done = self.copy(connection, &sql, &object).await;
+                    let done = self.copy(client, &sql, &object).await;
                     done.map(|()| Vec::new())
                 }
                 Request::Chunk(_) | Request::CopyEnd => {
@@ -263,11 +240,11 @@ impl Worker {
         }
     }
 
-    async fn copy(&self, connection: &mut PgConnection, sql: &str, object: &str) -> Result<()> {
+    async fn copy(&self, client: &mut Client, sql: &str, object: &str) -> Result<()> {
         const OPERATION: &str = "fill";
         self.failed.store(false, Ordering::Relaxed);
         let (watch, told) = (self.watch(&self.cancel), |ended: Ended| explain_ended(ended, OPERATION, object));
-        let mut outcome = watch.wait(connection.copy_in_raw(sql)).await.map_err(told);
+        let mut outcome = watch.wait(client.copy_in(sql)).await.map_err(told);
         loop {
             match self.incoming.recv() {
                 Ok(Request::Chunk(rows)) => {
@@ -307,19 +284,9 @@ fn explain_ended(ended: Ended, operation: &str, object: &str) -> Error {
     }
 }
 
-async fn query(connection: &mut PgConnection, sql: &str, object: &str, watch: Watch<'_>) -> Result<Answer> {
+async fn query(client: &mut Client, sql: &str, object: &str, watch: Watch<'_>) -> Result<TextRows> {
     const OPERATION: &str = "write to";
-    // Audited: names in these statements are quoted, values are literals made by this program.
-    let rows = watch.wait(connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))).await;
-    let rows = rows.map_err(|ended| explain_ended(ended, OPERATION, object))?;
-    let text = |row: &sqlx::postgres::PgRow, place: usize| -> Result<Option<String>> {
-        let value = row.try_get_raw(place).map_err(|error| explain(OPERATION, object, &error))?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        value.as_str().map(|text| Some(text.to_owned())).map_err(|error| Error::could_not(OPERATION, object, error))
-    };
-    rows.iter().map(|row| (0..row.len()).map(|place| text(row, place)).collect()).collect()
+    watch.wait(client.texts(sql)).await.map_err(|ended| explain_ended(ended, OPERATION, object))
 }
 
 /// Appends a row in COPY's text format.

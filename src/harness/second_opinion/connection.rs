@@ -8,19 +8,13 @@ use super::statement::{self, COLUMNS_MAX, Care};
 use super::stored::{self, Foreign, Ledger, Told};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{Access, close, connect, connect_options, explain, explain_connecting, fenced_wait};
+use crate::endpoint::postgres::{Access, Blocking, Connector, explain_statement, fenced_wait};
 use crate::endpoint::sqlite::read::open;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, TablePlan};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{ConnectOptions, Row as _};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
-use tokio::runtime::{Handle, Runtime};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Stored values are sent on when so many bytes are ready.
 const SENT_AT_BYTES: usize = 1 << 20;
 
@@ -30,9 +24,7 @@ const COPY_TRAILER: &[u8] = &(-1_i16).to_be_bytes();
 
 /// An open connection to a source that can be asked again and again.
 pub struct Asker {
-    // The connection is dropped before the runtime that drives it.
-    connection: Option<PgConnection>,
-    runtime: Runtime,
+    blocking: Blocking,
     label: String,
     functions_created: bool,
 }
@@ -52,24 +44,9 @@ impl Asker {
     /// # Errors
     /// When the server cannot be reached, or in an async context: this blocks.
     pub fn connect(url: &PostgresUrl) -> Result<Self> {
-        let label = format!("`{url}`");
-        refuse_async_context(&label)?;
-        let told = |error: &sqlx::Error| explain_connecting(url, error);
-        let options = connect_options(url.secret()).map_err(|error| told(&error))?;
-        let options = options.application_name("whimbrel second opinion").disable_statement_logging();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::could_not("start the runtime of", &label, error))?;
-        let connecting = async { tokio::time::timeout(CONNECT_TIMEOUT, connect(&options, Access::Writes)).await };
-        let connection = match runtime.block_on(connecting) {
-            Ok(outcome) => outcome.map_err(|error| told(&error))?,
-            Err(_) => {
-                let cause = format!("no answer within {} s", CONNECT_TIMEOUT.as_secs());
-                return Err(Error::could_not("connect to", &label, cause));
-            }
-        };
-        Ok(Asker { connection: Some(connection), runtime, label, functions_created: false })
+        let connector = Connector::new(url, "whimbrel second opinion")?;
+        let blocking = Blocking::connect(&connector, Access::Writes, &Cancel::new())?;
+        Ok(Asker { blocking, label: connector.label(), functions_created: false })
     }
 
     /// Asks whether the values in `target` are the source's own.
@@ -77,7 +54,6 @@ impl Asker {
     /// # Errors
     /// When the server or the file cannot be read. What differs is not an error.
     pub fn ask(&mut self, target: &Path, plan: &Plan) -> Result<Opinion> {
-        refuse_async_context(&self.label)?;
         let functions = plan.tables.iter().any(statement::needs_functions);
         match self.ask_with(target, plan, Care::None, functions) {
             Ok(opinion) => Ok(opinion),
@@ -126,16 +102,18 @@ impl Asker {
             sql.push_str(&comparison.sql);
             columns.insert(*number, comparison.columns);
         }
-        let rows = self.fetch(&sql).map_err(|error| {
+        let mut client = self.blocking.take("ask", &self.label)?;
+        let rows = self.blocking.wait(client.texts(sql));
+        self.blocking.put_back(client);
+        let rows = rows.map_err(|error| {
             let refused = matches!(error, sqlx::Error::Database(_));
-            let told = explain("ask", &self.label, &error);
+            let told = explain_statement("ask", &self.label, &error);
             if refused { Refused::Values(told) } else { Refused::Other(told) }
         })?;
-        for row in &rows {
-            let texts = texts(row).map_err(|error| explain("ask", &self.label, &error))?;
+        for texts in &rows {
             let number: usize = texts.first().cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or_default();
             let (Some(one), Some(columns)) = (asked.get(&number), columns.get(&number)) else { continue };
-            take_answer(one, columns, &texts, &mut opinion);
+            take_answer(one, columns, texts, &mut opinion);
         }
         for one in asked.values() {
             add_foreign(one, &mut opinion);
@@ -152,17 +130,17 @@ impl Asker {
         opinion: &mut Opinion,
     ) -> Result<BTreeMap<usize, Asked<'p>>> {
         let file = open(target, &Cancel::new().flag())?;
-        let mut connection = self.take("send values to")?;
-        let label = self.label.clone();
-        let told = |error: &sqlx::Error| explain("send values to", &label, error);
+        const OPERATION: &str = "send values to";
+        let mut client = self.blocking.take(OPERATION, &self.label)?;
+        let (blocking, label) = (&self.blocking, &self.label);
+        let told = |error: &sqlx::Error| explain_statement(OPERATION, label, error);
         let sql = statement::copy_stored(width);
-        let mut copy =
-            self.runtime.block_on(fenced_wait(connection.copy_in_raw(&sql))).map_err(|error| told(&error))?;
+        let mut copy = blocking.wait(client.copy_in(&sql)).map_err(|error| told(&error))?;
         let mut asked = BTreeMap::new();
         let mut bytes = COPY_HEADER.to_vec();
         for (number, table) in tables.iter().enumerate() {
             let mut send = |bytes: &mut Vec<u8>| {
-                self.runtime.block_on(fenced_wait(copy.send(bytes.as_slice()))).map_err(|error| told(&error))?;
+                blocking.wait(fenced_wait(copy.send(bytes.as_slice()))).map_err(|error| told(&error))?;
                 bytes.clear();
                 Ok(())
             };
@@ -182,44 +160,21 @@ impl Asker {
             }
         }
         bytes.extend_from_slice(COPY_TRAILER);
-        self.runtime
-            .block_on(async {
+        blocking
+            .wait(async {
                 fenced_wait(copy.send(bytes.as_slice())).await?;
                 fenced_wait(copy.finish()).await
             })
             .map_err(|error| told(&error))?;
-        self.connection = Some(connection);
+        self.blocking.put_back(client);
         Ok(asked)
     }
 
     fn run(&mut self, operation: &str, sql: &str) -> Result<()> {
-        let mut connection = self.take(operation)?;
-        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let outcome = self.runtime.block_on(fenced_wait(statement.execute(&mut connection)));
-        self.connection = Some(connection);
-        outcome.map(drop).map_err(|error| explain(operation, &self.label, &error))
-    }
-
-    fn fetch(&mut self, sql: &str) -> Result<Vec<PgRow>, sqlx::Error> {
-        let Some(connection) = self.connection.as_mut() else { return Err(sqlx::Error::WorkerCrashed) };
-        let statement = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        self.runtime.block_on(fenced_wait(statement.fetch_all(connection)))
-    }
-
-    /// The connection for one exchange; whoever ends it well puts it back.
-    fn take(&mut self, operation: &str) -> Result<PgConnection> {
-        let lost = || Error::could_not(operation, &self.label, "the connection has failed before");
-        self.connection.take().ok_or_else(lost)
-    }
-}
-
-impl Drop for Asker {
-    fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        if Handle::try_current().is_err() {
-            // Whether the server heard the goodbye changes nothing: there is nothing to commit.
-            let _ = self.runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, close(connection)).await });
-        }
+        let mut client = self.blocking.take(operation, &self.label)?;
+        let outcome = self.blocking.wait(client.execute(sql));
+        self.blocking.put_back(client);
+        outcome.map_err(|error| explain_statement(operation, &self.label, &error))
     }
 }
 
@@ -420,25 +375,5 @@ fn add_foreign(one: &Asked<'_>, opinion: &mut Opinion) {
                 target: Some(foreign.what.clone()),
             });
         }
-    }
-}
-
-fn texts(row: &PgRow) -> Result<Vec<Option<String>>, sqlx::Error> {
-    use sqlx::ValueRef as _;
-    let text = |place: usize| {
-        let value = row.try_get_raw(place)?;
-        if value.is_null() {
-            return Ok(None);
-        }
-        value.as_str().map(|text| Some(text.to_owned())).map_err(sqlx::Error::Decode)
-    };
-    (0..row.len()).map(text).collect()
-}
-
-fn refuse_async_context(label: &str) -> Result<()> {
-    match Handle::try_current() {
-        Err(_) => Ok(()),
-        Ok(_) => Err(Error::could_not("ask", label, "this blocks, and here is an async context")
-            .hint("call it from a thread of your own, made with `std::thread::spawn`")),
     }
 }

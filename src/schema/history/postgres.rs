@@ -1,11 +1,10 @@
 //! The history in a PostgreSQL database.
 
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Row};
 
-use super::super::postgres::Explained;
 use super::other::OtherHistory;
 use super::{COLUMNS, Change, Entry, EntryState, KEEPER, expect_row, foreign_table, unfit_table};
-use crate::endpoint::postgres::leave;
+use crate::endpoint::postgres::{Client, Explained};
 use crate::metadata::OTHER_HISTORY_TABLE;
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -57,7 +56,7 @@ const TYPES: [(&str, u32); 3] = [("version", 20), ("duration_ms", 20), ("applied
 
 /// Looks at the table; nothing where there is none. An error where it is not one that [`create`] makes, or where
 /// something hangs on it.
-pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result<Option<Identity>> {
+pub(crate) async fn look(connection: &mut Client, place: &Place) -> Result<Option<Identity>> {
     match inspect(connection, place).await? {
         Found::Nothing => Ok(None),
         Found::Own(identity) => Ok(Some(identity)),
@@ -67,12 +66,12 @@ pub(crate) async fn look(connection: &mut PgConnection, place: &Place) -> Result
 }
 
 /// The same, for who has to tell it in another way.
-pub(crate) async fn inspect(connection: &mut PgConnection, place: &Place) -> Result<Found> {
+pub(crate) async fn inspect(connection: &mut Client, place: &Place) -> Result<Found> {
     let found: Option<TableRow> = sqlx::query_as(include_str!("postgres/table.sql"))
         .persistent(false)
         .bind(&place.schema)
         .bind(&place.table)
-        .fetch_optional(connection)
+        .fetch_optional(connection.sqlx())
         .await
         .could_not("read history", place.told())?;
     let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(Found::Nothing) };
@@ -120,11 +119,7 @@ fn expected_columns() -> Vec<String> {
 
 /// How many rows there are beside that of `version`, and a sum over the places and writers of their row versions. The
 /// server never changes a row version in place, so the same seal means that nobody wrote any of those rows.
-pub(crate) async fn seal_of_others(
-    connection: &mut PgConnection,
-    place: &Place,
-    version: i64,
-) -> Result<(i64, String)> {
+pub(crate) async fn seal_of_others(connection: &mut Client, place: &Place, version: i64) -> Result<(i64, String)> {
     let sql = format!(
         "SELECT pg_catalog.count(*), \
          coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(h.ctid, ' ', h.xmin), 0)), 0)::pg_catalog.text \
@@ -134,27 +129,27 @@ pub(crate) async fn seal_of_others(
     sqlx::query_as(AssertSqlSafe(sql))
         .persistent(false)
         .bind(version)
-        .fetch_one(connection)
+        .fetch_one(connection.sqlx())
         .await
         .could_not("read history", place.told())
 }
 
 /// Reads the whole history, ascending; nothing where there is no table.
-pub(crate) async fn read(connection: &mut PgConnection, place: &Place) -> Result<Option<Vec<Entry>>> {
+pub(crate) async fn read(connection: &mut Client, place: &Place) -> Result<Option<Vec<Entry>>> {
     if look(connection, place).await?.is_none() {
         return Ok(None);
     }
     let sql = format!("SELECT {} FROM ONLY {} AS h ORDER BY h.version", columns_as_read(), place.quoted());
     let rows = sqlx::query(AssertSqlSafe(sql))
         .persistent(false)
-        .fetch_all(connection)
+        .fetch_all(connection.sqlx())
         .await
         .could_not("read history", place.told())?;
     rows.iter().map(|row| entry(row, place)).collect::<Result<Vec<_>>>().map(Some)
 }
 
 /// Reads one row.
-pub(crate) async fn read_one(connection: &mut PgConnection, place: &Place, version: i64) -> Result<Option<Entry>> {
+pub(crate) async fn read_one(connection: &mut Client, place: &Place, version: i64) -> Result<Option<Entry>> {
     let sql = format!(
         "SELECT {} FROM ONLY {} AS h WHERE h.version OPERATOR(pg_catalog.=) $1",
         columns_as_read(),
@@ -163,7 +158,7 @@ pub(crate) async fn read_one(connection: &mut PgConnection, place: &Place, versi
     let row = sqlx::query(AssertSqlSafe(sql))
         .persistent(false)
         .bind(version)
-        .fetch_optional(connection)
+        .fetch_optional(connection.sqlx())
         .await
         .could_not("read history", place.told())?;
     row.map(|row| entry(&row, place)).transpose()
@@ -207,7 +202,7 @@ fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
 }
 
 /// Another tool's table of the history's name: it has a column `version`, and not all of ours.
-pub(crate) async fn other(connection: &mut PgConnection, place: &Place) -> Result<Option<OtherHistory>> {
+pub(crate) async fn other(connection: &mut Client, place: &Place) -> Result<Option<OtherHistory>> {
     if !matches!(inspect(connection, place).await?, Found::Foreign(_)) {
         return Ok(None);
     }
@@ -217,7 +212,7 @@ pub(crate) async fn other(connection: &mut PgConnection, place: &Place) -> Resul
     let has_versions: bool = sqlx::query_scalar(looking)
         .bind(&place.schema)
         .bind(&place.table)
-        .fetch_one(&mut *connection)
+        .fetch_one(connection.sqlx())
         .await
         .could_not("look for", place.told())?;
     if !has_versions {
@@ -225,18 +220,18 @@ pub(crate) async fn other(connection: &mut PgConnection, place: &Place) -> Resul
     }
     let sql = format!("SELECT count(*), max(h.version)::text FROM {} AS h", place.quoted());
     let (rows, newest) =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection).await.could_not("read", place.told())?;
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection.sqlx()).await.could_not("read", place.told())?;
     Ok(Some(OtherHistory { table: place.table.clone(), kept_as: OTHER_HISTORY_TABLE.to_owned(), rows, newest }))
 }
 
 /// Calls another tool's table otherwise.
-pub(crate) async fn put_aside(connection: &mut PgConnection, place: &Place, other: &OtherHistory) -> Result<()> {
+pub(crate) async fn put_aside(connection: &mut Client, place: &Place, other: &OtherHistory) -> Result<()> {
     let sql = format!("ALTER TABLE {} RENAME TO {}", place.quoted(), quote(&other.kept_as));
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("put aside", place.told()).map(|_| ())
+    connection.execute(sql).await.could_not("put aside", place.told())
 }
 
 /// Creates the table.
-pub(crate) async fn create(connection: &mut PgConnection, place: &Place) -> Result<()> {
+pub(crate) async fn create(connection: &mut Client, place: &Place) -> Result<()> {
     let sql = format!(
         "CREATE TABLE {} (\n  version bigint PRIMARY KEY,\n  name text NOT NULL,\n  \
          applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n  up_checksum text NOT NULL,\n  \
@@ -248,14 +243,14 @@ pub(crate) async fn create(connection: &mut PgConnection, place: &Place) -> Resu
          remarks text NOT NULL\n)",
         place.quoted()
     );
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("create history", place.told())?;
+    connection.execute(sql).await.could_not("create history", place.told())?;
     Ok(())
 }
 
 /// Changes the row of one version, which said `before`, and gives what it says now: exactly that row changed, and it
 /// reads back as it was written.
 pub(crate) async fn change(
-    connection: &mut PgConnection,
+    connection: &mut Client,
     place: &Place,
     version: i64,
     change: &Change<'_>,
@@ -274,7 +269,7 @@ pub(crate) async fn change(
 }
 
 async fn write(
-    connection: &mut PgConnection,
+    connection: &mut Client,
     place: &Place,
     version: i64,
     change: &Change<'_>,
@@ -283,7 +278,7 @@ async fn write(
     let name = place.quoted();
     let Some(entry) = written else {
         let sql = format!("DELETE FROM ONLY {name} AS h WHERE h.version OPERATOR(pg_catalog.=) $1");
-        let done = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(version).execute(connection).await?;
+        let done = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(version).execute(connection.sqlx()).await?;
         return Ok(done.rows_affected());
     };
     if let Change::Mark(progress) = change {
@@ -298,7 +293,7 @@ async fn write(
             .bind(progress.started)
             .bind(progress.finished)
             .bind(&progress.finished_checksum)
-            .execute(connection)
+            .execute(connection.sqlx())
             .await?;
         return Ok(done.rows_affected());
     }
@@ -333,7 +328,7 @@ async fn write(
         .bind(entry.statements_finished)
         .bind(&entry.finished_checksum)
         .bind(&entry.remarks)
-        .execute(connection)
+        .execute(connection.sqlx())
         .await?;
     Ok(done.rows_affected())
 }
@@ -342,22 +337,22 @@ async fn write(
 pub(crate) type SqlxRow = (i64, String, bool, Vec<u8>, i64);
 
 /// Reads `_sqlx_migrations`, which is found by the path that `enter` sets; nothing where it does not exist.
-pub(crate) async fn read_sqlx(connection: &mut PgConnection, enter: &str) -> Result<Option<Vec<SqlxRow>>> {
+pub(crate) async fn read_sqlx(connection: &mut Client, enter: &str) -> Result<Option<Vec<SqlxRow>>> {
     const SQLX: &str = "`_sqlx_migrations`";
-    sqlx::raw_sql(AssertSqlSafe(enter.to_owned())).execute(&mut *connection).await.could_not("read", SQLX)?;
+    connection.execute(enter.to_owned()).await.could_not("read", SQLX)?;
     let oid: Option<i64> =
         sqlx::query_scalar("SELECT pg_catalog.to_regclass('_sqlx_migrations')::pg_catalog.oid::bigint")
-            .fetch_one(&mut *connection)
+            .fetch_one(connection.sqlx())
             .await
             .could_not("read", SQLX)?;
-    leave(connection).await.could_not("read", SQLX)?;
+    connection.leave().await.could_not("read", SQLX)?;
     let Some(oid) = oid else { return Ok(None) };
     let name: Option<String> = sqlx::query_scalar(
         "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.oid::bigint = $1",
     )
     .bind(oid)
-    .fetch_optional(&mut *connection)
+    .fetch_optional(connection.sqlx())
     .await
     .could_not("read", SQLX)?;
     let Some(name) = name else { return Ok(None) };
@@ -365,5 +360,5 @@ pub(crate) async fn read_sqlx(connection: &mut PgConnection, enter: &str) -> Res
         "SELECT version, pg_catalog.to_char(installed_on AT TIME ZONE 'UTC', {RFC_3339}), success, checksum, \
          execution_time FROM {name} ORDER BY version"
     );
-    sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await.could_not("read", SQLX).map(Some)
+    sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection.sqlx()).await.could_not("read", SQLX).map(Some)
 }

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, PgConnection};
-
 use super::super::advice;
 use super::super::database::Outcome;
 use super::super::event::Observer;
@@ -13,10 +11,11 @@ use super::super::plan::{Direction, Step};
 use super::super::script::needs_no_transaction;
 use super::super::step::{milliseconds, progress, report as step_report, row, started, statement_failed, stopped};
 use super::super::tokens::{Dialect, Statement};
+use super::Session;
 use super::kept::Kept;
 use super::leave_out::{self, Tolerance};
 use super::record::{BEGIN_TO_WRITE, Ground};
-use super::{Explained, Session};
+use crate::endpoint::postgres::{Client, Explained, explain_statement, server_message};
 use crate::{Error, Result};
 
 /// The lock could not be had within `lock_timeout`.
@@ -117,13 +116,13 @@ impl Session {
     pub(super) async fn simple(&mut self, sql: &'static str) -> Result<()> {
         let object = self.object();
         let (connection, _) = self.open().await?;
-        sqlx::raw_sql(sql).execute(connection).await.could_not(&format!("run `{sql}` on"), object)?;
+        connection.execute(sql).await.could_not(&format!("run `{sql}` on"), object)?;
         Ok(())
     }
 
     /// Locks the history and looks whether the row of this version is what the plan was made from.
     async fn is_stale(&mut self, version: i64) -> Result<bool, Failure> {
-        self.lock_history().await.map_err(|error| failure(&error, super::failure::told("lock history", "", &error)))?;
+        self.lock_history().await.map_err(|error| failure(&error, explain_statement("lock history", "", &error)))?;
         let has_history = self.has_history;
         let (connection, place) = self.open().await?;
         if !has_history {
@@ -376,8 +375,7 @@ impl Session {
         self.drop_invalid_index(step, statement).await?;
         self.record_by_itself(step, begun).await?;
         let (connection, _) = self.open().await?;
-        let sql = |sql: &'static str| sqlx::raw_sql(sql);
-        sql("SET lock_timeout = 0").execute(&mut *connection).await.could_not("prepare", step.label())?;
+        connection.execute("SET lock_timeout = 0").await.could_not("prepare", step.label())?;
         self.enter().await?;
         let ran = self.run_statement(step, index + 1, statement, &mut |_| {}).await;
         let left = self.leave().await;
@@ -414,11 +412,11 @@ impl Session {
             return Ok(());
         }
         if let Err(error) = run_sql(connection, statement).await {
-            let told = statement_failed(step, number, statement, told(&error));
+            let told = statement_failed(step, number, statement, server_message(&error));
             return Err(failure(&error, advice::on_postgres(told, &error, statement)));
         }
         if let Some(settings) = settings {
-            execute(connection, settings).await.could_not("prepare", step.label())?;
+            connection.execute(settings).await.could_not("prepare", step.label())?;
         }
         Ok(())
     }
@@ -428,16 +426,9 @@ impl Session {
         let Some(name) = concurrent_index_name(statement) else { return Ok(None) };
         self.enter().await?;
         let (connection, _) = self.open().await?;
-        // It is looked for where the script would find it, and by nothing that the path could replace.
-        let sql = "SELECT c.oid::pg_catalog.regclass::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname) \
-                   FROM pg_catalog.pg_index i \
-                   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid \
-                   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-                   WHERE NOT i.indisvalid AND c.relname OPERATOR(pg_catalog.=) $1 \
-                     AND pg_catalog.pg_table_is_visible(c.oid)";
-        let found: Option<(String, String)> = sqlx::query_as(sql)
+        let found: Option<(String, String)> = sqlx::query_as(include_str!("invalid_index.sql"))
             .bind(&name)
-            .fetch_optional(connection)
+            .fetch_optional(connection.sqlx())
             .await
             .could_not("look for", "invalid indexes")?;
         self.leave().await?;
@@ -451,7 +442,8 @@ impl Session {
         }
         let Some(index) = self.invalid_index(statement).await? else { return Ok(()) };
         let (connection, _) = self.open().await?;
-        execute(connection, format!("DROP INDEX CONCURRENTLY {}", index.quoted))
+        connection
+            .execute(format!("DROP INDEX CONCURRENTLY {}", index.quoted))
             .await
             .could_not("drop invalid index", format!("`{}`", index.shown))
     }
@@ -470,13 +462,9 @@ fn concurrent_index_name(statement: &Statement) -> Option<String> {
     Some(if name.class == super::super::tokens::Class::Name { name.unquoted() } else { name.text.to_lowercase() })
 }
 
-async fn execute(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
-}
-
 /// Whether a statement of a dump is left out; it is told.
 async fn is_left_out(
-    connection: &mut PgConnection,
+    connection: &mut Client,
     step: &Step,
     statement: &Statement,
     observe: &mut Observer<'_>,
@@ -491,10 +479,10 @@ async fn is_left_out(
 }
 
 /// Runs one statement, with the rows below it where it has them.
-pub(super) async fn run_sql(connection: &mut PgConnection, statement: &Statement) -> sqlx::Result<()> {
+pub(super) async fn run_sql(connection: &mut Client, statement: &Statement) -> sqlx::Result<()> {
     const CHUNK_BYTES: usize = 1 << 20;
-    let Some(rows) = statement.rows() else { return execute(connection, statement.text().to_owned()).await };
-    let mut copy = connection.copy_in_raw(statement.text()).await?;
+    let Some(rows) = statement.rows() else { return connection.execute(statement.text()).await };
+    let mut copy = connection.copy_in(statement.text()).await?;
     for chunk in rows.as_bytes().chunks(CHUNK_BYTES) {
         copy.send(chunk).await?;
     }
@@ -504,23 +492,6 @@ pub(super) async fn run_sql(connection: &mut PgConnection, statement: &Statement
 /// Whether a statement takes back every setting, the runner's included.
 fn resets_all(statement: &Statement) -> bool {
     statement.starts_with(&["RESET", "ALL"]) || statement.starts_with(&["DISCARD", "ALL"])
-}
-
-/// What the server says, with its detail and hint.
-fn told(error: &sqlx::Error) -> String {
-    let Some(error) = error.as_database_error() else {
-        return super::failure::told("", "", error).cause().to_owned();
-    };
-    let mut text = error.message().to_owned();
-    if let Some(server) = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-        // Which row of a COPY it was.
-        let row = server.r#where().filter(|place| place.starts_with("COPY ") && !place.contains('\n'));
-        for more in [server.detail(), server.hint(), row].into_iter().flatten() {
-            text.push_str("; ");
-            text.push_str(more);
-        }
-    }
-    text
 }
 
 fn failure(from: &sqlx::Error, error: Error) -> Failure {
@@ -538,8 +509,8 @@ fn give_up(failure: Failure) -> Error {
 }
 
 /// The number of the transaction that the connection is in.
-async fn transaction_id(connection: &mut sqlx::PgConnection) -> Result<String> {
-    use sqlx::Row;
-    let row = sqlx::raw_sql("SELECT pg_catalog.pg_current_xact_id()::text").fetch_one(connection).await;
-    row.and_then(|row| row.try_get_unchecked(0)).could_not("number the transaction", "")
+async fn transaction_id(connection: &mut Client) -> Result<String> {
+    let rows = connection.texts("SELECT pg_catalog.pg_current_xact_id()::text").await;
+    let rows = rows.could_not("number the transaction", "")?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
 }

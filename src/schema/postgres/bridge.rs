@@ -53,7 +53,7 @@ impl Bridge {
         let silence = Silence::UnlessAtWork(guard.stall_timeout);
         let watch = Watch { cancel: &cancel, silence, lookout: Some(&guard.lookout), lock_wait: None };
         let outcome = self.wait(async {
-            let mut future = std::pin::pin!(future);
+            let mut future = Box::pin(future);
             let polling = watch.poll(|context| match fenced(|| future.as_mut().poll(context)) {
                 Ok(poll) => poll.map_err(Ended::Refused),
                 Err(error) => Poll::Ready(Err(Ended::Failed(error))),

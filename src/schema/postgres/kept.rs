@@ -4,13 +4,11 @@
 //! keys of others that refer to it. A script is read for the tables and views that it drops or renames away and makes
 //! again; what was bound to them before it has to be there after it, or be declared in the header.
 
-use sqlx::PgConnection;
-
 use super::super::kept::{gone_unsaid, wrongly_declared};
 use super::super::plan::Step;
 use super::super::script::{Loss, Lost, rebuilt};
-use super::Explained;
 use crate::Result;
+use crate::endpoint::postgres::{Client, Explained};
 
 /// What was there before a script.
 pub(super) struct Kept {
@@ -35,7 +33,7 @@ struct Object {
 impl Kept {
     /// Looks at what the script of a step rebuilds or declares; nothing where it does neither. The search path is the
     /// runner's.
-    pub(super) async fn before(connection: &mut PgConnection, step: &Step) -> Result<Option<Kept>> {
+    pub(super) async fn before(connection: &mut Client, step: &Step) -> Result<Option<Kept>> {
         let rebuilt: Vec<String> = rebuilt(&step.script.statements).into_iter().collect();
         if rebuilt.is_empty() && declared(step).next().is_none() {
             return Ok(None);
@@ -46,7 +44,7 @@ impl Kept {
     }
 
     /// Fails where something went that does not come back and is not declared, or is declared and did not go.
-    pub(super) async fn after(&self, connection: &mut PgConnection, step: &Step) -> Result<()> {
+    pub(super) async fn after(&self, connection: &mut Client, step: &Step) -> Result<()> {
         let staying = declared_and_there(connection, step).await?;
         // What went before a run was interrupted is not known.
         let is_resumed = step.resume_after.is_some_and(|finished| finished > 0);
@@ -65,7 +63,7 @@ impl Kept {
 }
 
 /// Those of the header's losses that are there now.
-async fn declared_and_there(connection: &mut PgConnection, step: &Step) -> Result<Vec<Loss>> {
+async fn declared_and_there(connection: &mut Client, step: &Step) -> Result<Vec<Loss>> {
     let names: Vec<String> = declared(step).map(|loss| loss.name.to_lowercase()).collect();
     let there = objects(connection, &names, &names, step).await?;
     let names = |object: &Object, loss: &Loss| object.lost == loss.lost && object.name.eq_ignore_ascii_case(&loss.name);
@@ -106,17 +104,12 @@ impl Object {
     }
 }
 
-async fn objects(
-    connection: &mut PgConnection,
-    tables: &[String],
-    others: &[String],
-    step: &Step,
-) -> Result<Vec<Object>> {
+async fn objects(connection: &mut Client, tables: &[String], others: &[String], step: &Step) -> Result<Vec<Object>> {
     const KINDS: [Lost; 5] = [Lost::Index, Lost::PrimaryKey, Lost::Trigger, Lost::ForeignKey, Lost::View];
     let rows: Vec<(String, String, String, String)> = sqlx::query_as(include_str!("bound.sql"))
         .bind(tables)
         .bind(others)
-        .fetch_all(connection)
+        .fetch_all(connection.sqlx())
         .await
         .could_not("look at the tables of", step.label())?;
     let kind = |words: &str| KINDS.into_iter().find(|lost| lost.words() == words);

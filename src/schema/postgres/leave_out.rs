@@ -4,10 +4,9 @@
 //! `psql` goes on after such a statement has failed. Here each is asked about before it runs, left out, and told. What
 //! is asked finds the server's own catalogs whatever search path the script has chosen.
 
-use sqlx::PgConnection;
-
 use super::super::rights::{Roles, setting_of};
 use super::super::tokens::Statement;
+use crate::endpoint::postgres::Client;
 
 /// What may be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub(super) enum Tolerance {
 
 /// Why a statement is left out; nothing for one that is to run.
 pub(super) async fn reason(
-    connection: &mut PgConnection,
+    connection: &mut Client,
     statement: &Statement,
     tolerance: Tolerance,
 ) -> sqlx::Result<Option<String>> {
@@ -33,7 +32,7 @@ pub(super) async fn reason(
     if let Some(roles) = Roles::of(statement) {
         let sql = "SELECT pg_catalog.array_agg(rolname::pg_catalog.text) FROM pg_catalog.pg_roles \
                    WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1)";
-        let there: Option<Vec<String>> = sqlx::query_scalar(sql).bind(roles.all()).fetch_one(connection).await?;
+        let there: Option<Vec<String>> = sqlx::query_scalar(sql).bind(roles.all()).fetch_one(connection.sqlx()).await?;
         return Ok(roles.missing(&there.unwrap_or_default()).map(|role| format!("there is no role `{role}`")));
     }
     if tolerance != Tolerance::Dump {
@@ -41,13 +40,13 @@ pub(super) async fn reason(
     }
     if let Some(name) = setting_of(statement) {
         let sql = "SELECT pg_catalog.current_setting($1, true) IS NULL";
-        let unknown: bool = sqlx::query_scalar(sql).bind(&name).fetch_one(connection).await?;
+        let unknown: bool = sqlx::query_scalar(sql).bind(&name).fetch_one(connection.sqlx()).await?;
         return Ok(unknown.then(|| format!("this server has no setting `{name}`")));
     }
     let makes_public = statement.starts_with(&["CREATE", "SCHEMA", "PUBLIC"]) && statement.token(3).is_none();
     if makes_public {
         let sql = "SELECT pg_catalog.to_regnamespace('public') IS NOT NULL";
-        let there: bool = sqlx::query_scalar(sql).fetch_one(connection).await?;
+        let there: bool = sqlx::query_scalar(sql).fetch_one(connection.sqlx()).await?;
         return Ok(there.then(|| "the database has it".to_owned()));
     }
     Ok(None)

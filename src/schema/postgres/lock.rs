@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::super::event::Event;
 use super::super::event::Observer;
-use super::{Explained, NOTICE_A_DEAD_CLIENT, PIN, Session};
+use super::{NOTICE_A_DEAD_CLIENT, Session};
+use crate::endpoint::postgres::{Explained, PIN};
 use crate::{Error, Result};
 
 /// How often a waiting runner tries again.
@@ -31,7 +31,7 @@ impl Session {
         loop {
             let taken: bool = sqlx::query_scalar("SELECT pg_catalog.pg_try_advisory_lock($1)")
                 .bind(key)
-                .fetch_one(&mut connection)
+                .fetch_one(connection.sqlx())
                 .await
                 .could_not("lock", self.object())?;
             if taken {
@@ -40,7 +40,7 @@ impl Session {
             }
             let waited = start.elapsed();
             if waited >= self.options.runner_timeout {
-                let _ = connection.close().await;
+                connection.close().await;
                 let cause = format!("another runner has held it for {} ms", waited.as_millis());
                 return Err(Error::could_not("lock", self.object(), cause)
                     .hint("wait for it, or give more time with `--runner-timeout`"));
@@ -60,7 +60,7 @@ impl Session {
         let settings = self.settings_of_scripts();
         let (connection, _) = self.open().await?;
         let sql = format!("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; {PIN}; {settings}");
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.could_not("prepare", object)?;
+        connection.execute(sql).await.could_not("prepare", object)?;
         Ok(())
     }
 
@@ -83,7 +83,7 @@ impl Session {
     pub(super) async fn release_lock(&mut self) -> Result<()> {
         if let Some(lock) = self.lock.take() {
             // Dropping the connection lets go as well, only not at a known moment.
-            lock.close().await.could_not("unlock", self.object())?;
+            lock.close().await;
         }
         Ok(())
     }

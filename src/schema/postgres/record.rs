@@ -4,12 +4,11 @@
 //! the role and the settings with which the session began are back; and the row counts only where the table is still the one that was
 //! there before the script, nothing hangs on it, no other row was written, and the row reads back as it was written.
 
-use sqlx::AssertSqlSafe;
-
 use super::super::history::postgres::{self as history, Found, Identity, Place};
 use super::super::history::{Change, KEEPER, taken_name};
 use super::super::plan::Step;
-use super::{Explained, Session};
+use super::Session;
+use crate::endpoint::postgres::Explained;
 use crate::{Error, Result};
 
 /// Begins a transaction that writes, whatever a session's default is.
@@ -42,7 +41,7 @@ impl Session {
         // Opened already: the transaction is its own.
         let (Some(connection), Some(place)) = (self.connection.as_mut(), self.place.clone()) else { return Ok(()) };
         let sql = format!("LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE", place.quoted());
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
+        connection.execute(sql).await
     }
 
     /// What has to be the same after the script of a step.
@@ -71,20 +70,16 @@ impl Session {
     pub(super) async fn as_runner(&mut self) -> Result<()> {
         let (lock_timeout_ms, role) = (self.lock_timeout_ms(), self.role.enter());
         let (connection, place) = self.open().await?;
-        let has_limit = connection.server_version_num().is_some_and(|version| version >= TRANSACTION_TIMEOUT.0);
+        let has_limit = connection.sqlx().server_version_num().is_some_and(|version| version >= TRANSACTION_TIMEOUT.0);
         let limit = if has_limit { TRANSACTION_TIMEOUT.1 } else { "" };
         let sql = format!("{limit}{OWN_SETTINGS}; SET LOCAL lock_timeout = {lock_timeout_ms}; {role}");
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(connection)
-            .await
-            .could_not("prepare for history", place.told())
-            .map(|_| ())
+        connection.execute(sql).await.could_not("prepare for history", place.told()).map(|_| ())
     }
 
     /// Runs what a script has put off to the end of the transaction: it must not come after the row was read back.
     pub(super) async fn run_deferred(&mut self, step: &Step) -> Result<()> {
         let (connection, _) = self.open().await?;
-        let ran = sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(connection).await;
+        let ran = connection.execute("SET CONSTRAINTS ALL IMMEDIATE").await;
         ran.could_not("run deferred triggers of", step.label()).map(|_| ())
     }
 

@@ -1,7 +1,6 @@
 //! The role under which migrations run.
 
-use sqlx::PgConnection;
-
+use crate::endpoint::postgres::Client;
 use crate::quote::quote;
 
 /// The role that a login, a database or a URL has chosen for the session: the one that owns what migrations make, and
@@ -11,9 +10,9 @@ pub(super) struct ChosenRole(pub(super) String);
 
 impl ChosenRole {
     /// Asks a session that nobody has changed yet.
-    pub(super) async fn of(connection: &mut PgConnection) -> sqlx::Result<ChosenRole> {
+    pub(super) async fn of(connection: &mut Client) -> sqlx::Result<ChosenRole> {
         let role = sqlx::query_scalar("SELECT pg_catalog.current_setting('role')");
-        Ok(ChosenRole(role.fetch_one(connection).await?))
+        Ok(ChosenRole(role.fetch_one(connection.sqlx()).await?))
     }
 
     /// The statements that make it the role until the transaction ends.

@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::AssertSqlSafe;
-
 use super::super::database::Options;
 use super::super::drift::{self, Object};
 use super::super::plan::Step;
-use super::{APPLICATION, Explained, Session, read_url};
+use super::{APPLICATION, Session, read_url};
+use crate::endpoint::postgres::Explained;
 use crate::quote::quote;
 use crate::{Error, Result};
 
@@ -25,10 +24,9 @@ impl Session {
     pub(super) async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Result<Vec<Object>>> {
         let quiet = Options { dry_run: false, ..self.options.clone() };
         if let Some(url) = self.options.scratch_url.clone() {
-            let (connect, url) = read_url("URL of the scratch database", &url)?;
-            let endpoint = url.to_string();
+            let (connector, url) = read_url("URL of the scratch database", &url)?;
             let guard = Arc::clone(&self.guard);
-            return Session::new(connect, url, endpoint, quiet, guard).build_and_clear(steps).await;
+            return Session::new(connector, url.to_string(), quiet, guard).build_and_clear(steps).await;
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("whimbrel_drift_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -38,23 +36,17 @@ impl Session {
         self.call_connection(&name).await?;
         let (connection, _) = self.open().await?;
         let create = format!("CREATE DATABASE {} TEMPLATE template0", quote(&name));
-        sqlx::raw_sql(AssertSqlSafe(create))
-            .execute(&mut *connection)
-            .await
-            .could_not("create scratch database", &object)
-            .map_err(|error| {
-                error.hint(
-                    "name an empty database with `--scratch URL`, or let this role make one: `ALTER ROLE … CREATEDB`",
-                )
-            })?;
-        let connect = self.connect.clone().database(&name);
-        let guard = Arc::clone(&self.guard);
-        let mut session = Session::new(connect, self.url.clone(), name.clone(), quiet, guard);
+        connection.execute(create).await.could_not("create scratch database", &object).map_err(|error| {
+            error
+                .hint("name an empty database with `--scratch URL`, or let this role make one: `ALTER ROLE … CREATEDB`")
+        })?;
+        let connector = self.connector.database(&name);
+        let mut session = Session::new(connector, name.clone(), quiet, Arc::clone(&self.guard));
         let built = session.build(steps).await;
         session.close().await;
         let (connection, _) = self.open().await?;
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(&name));
-        let dropped = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await;
+        let dropped = connection.execute(drop).await;
         let objects = built?;
         dropped.could_not("drop scratch database", object)?;
         self.call_connection(APPLICATION).await?;
@@ -67,7 +59,7 @@ impl Session {
         let (connection, _) = self.open().await?;
         sqlx::query("SELECT pg_catalog.set_config('application_name', $1, false)")
             .bind(name)
-            .execute(connection)
+            .execute(connection.sqlx())
             .await
             .could_not("prepare", object)?;
         Ok(())
@@ -79,13 +71,13 @@ impl Session {
         let object = self.object();
         let (connection, _) = self.open().await?;
         let names: Vec<String> = sqlx::query_scalar(include_str!("left_over.sql"))
-            .fetch_all(&mut *connection)
+            .fetch_all(connection.sqlx())
             .await
             .could_not("look for scratch databases on", object)?;
         for name in names {
             let drop = format!("DROP DATABASE IF EXISTS {}", quote(&name));
             // Another run may be dropping it as well, and nothing here depends on it.
-            let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *connection).await;
+            let _ = connection.execute(drop).await;
         }
         Ok(())
     }
@@ -126,7 +118,7 @@ impl Session {
         let object = self.object();
         let (connection, _) = self.open().await?;
         let rows: Vec<(String, String)> = sqlx::query_as(include_str!("everything.sql"))
-            .fetch_all(connection)
+            .fetch_all(connection.sqlx())
             .await
             .could_not("read schema of", object)?;
         Ok(rows.into_iter().collect())
@@ -138,7 +130,7 @@ impl Session {
         for (kind, name) in self.everything().await?.difference(before) {
             let drop = format!("DROP {kind} IF EXISTS {name} CASCADE");
             let (connection, _) = self.open().await?;
-            failed = sqlx::raw_sql(AssertSqlSafe(drop)).execute(connection).await.err().or(failed);
+            failed = connection.execute(drop).await.err().or(failed);
         }
         let after = self.everything().await?;
         let Some((kind, name)) = after.symmetric_difference(before).next() else { return Ok(()) };
