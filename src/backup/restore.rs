@@ -161,13 +161,13 @@ fn the_one(folder: &Folder, wanted: &str, ids: &[String], others: &[String]) -> 
     let refused = |cause: String| Error::usage("roll back", quoted(&folder.target), cause);
     let starting =
         |ids: &[String]| -> Vec<String> { ids.iter().rev().filter(|id| id.starts_with(wanted)).cloned().collect() };
-    let told = |ids: &[String]| ids.iter().take(TOLD_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    let listed = |ids: &[String]| ids.iter().take(TOLD_MAX).map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
     match starting(ids).as_slice() {
         [id] => return Ok(id.clone()),
         [] => {}
         several => {
             return Err(refused(format!("several backups start with `{wanted}`"))
-                .hint(format!("give more of the id: {}", told(several))));
+                .hint(format!("give more of the id: {}", listed(several))));
         }
     }
     if let Some(id) = starting(others).first()
@@ -181,7 +181,7 @@ fn the_one(folder: &Folder, wanted: &str, ids: &[String], others: &[String]) -> 
     let error = refused(format!("there is no backup `{wanted}` in {}", quoted(&folder.path)));
     Err(match newest_first.is_empty() {
         true => error,
-        false => error.hint(format!("the newest are {}", told(&newest_first))),
+        false => error.hint(format!("the newest are {}", listed(&newest_first))),
     })
 }
 

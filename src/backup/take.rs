@@ -28,7 +28,7 @@ use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
 use crate::endpoint::sqlite::pragma;
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
 use crate::error::{Context, Error, Result};
 use crate::fault::{self, Fault};
@@ -193,7 +193,7 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     if fault::active(Fault::BackupAsFileCopy) {
         return fs::copy(access.path(), path).could_not("back up", &object).map(drop);
     }
-    let failed = |error: rusqlite::Error| told("back up", &object, &error);
+    let failed = |error: rusqlite::Error| describe("back up", &object, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;
     // The copy is synced once, at the end, and thrown away if anything fails before.

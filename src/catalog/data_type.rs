@@ -1,6 +1,6 @@
 //! The type of a column, with everything that its values' text and its rule depend on.
 
-use super::QualifiedName;
+use super::name::QualifiedName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

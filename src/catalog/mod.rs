@@ -6,12 +6,13 @@
 
 mod collation;
 mod data_type;
+mod name;
 
 pub use collation::{Collations, NamedCollation, TextOrder};
 pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Known, Shape};
+pub use name::QualifiedName;
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Whose SQL the expressions of a catalog are, and whose types its columns have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,28 +69,6 @@ impl Catalog {
     /// The table of that name.
     pub fn table(&self, name: &QualifiedName) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)
-    }
-}
-
-/// A schema-qualified name, spelled as the engine stores it (unquoted, case kept).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct QualifiedName {
-    /// The schema, for example `public`.
-    pub schema: String,
-    /// The object's own name.
-    pub name: String,
-}
-
-impl QualifiedName {
-    /// A name from its two parts.
-    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
-        QualifiedName { schema: schema.into(), name: name.into() }
-    }
-}
-
-impl fmt::Display for QualifiedName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
     }
 }
 

@@ -5,8 +5,9 @@ use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting, Verifying};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
+use crate::catalog::Known;
+use crate::endpoint::sqlite::SqliteSource;
 use crate::endpoint::sqlite::file::{quoted, shown};
-use crate::endpoint::sqlite::{SqliteSource, TypesFrom};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::migration::connect_within;
@@ -161,7 +162,7 @@ fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel)
     }
     let level = args.verifying.verify.map(Into::into).unwrap_or_default();
     let progress = Arc::new(output.progress());
-    let open = |endpoint: &Endpoint| -> Result<(Box<dyn Source>, Option<TypesFrom>)> {
+    let open = |endpoint: &Endpoint| -> Result<(Box<dyn Source>, Option<Known>)> {
         match endpoint {
             Endpoint::Postgres(url) => {
                 let patience = args.server.patience(progress.listener());
@@ -170,8 +171,8 @@ fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel)
             Endpoint::Sqlite(path) => {
                 verify::require_database(path)?;
                 let file = SqliteSource::open(path, cancel)?;
-                let types_from = file.types_from();
-                Ok((Box::new(file), Some(types_from)))
+                let known = file.known();
+                Ok((Box::new(file), Some(known)))
             }
         }
     };
@@ -188,10 +189,10 @@ fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel)
 }
 
 /// A side, and where its types are known from.
-fn described((label, engine): &(String, String), types_from: Option<TypesFrom>) -> String {
-    match types_from {
+fn described((label, engine): &(String, String), known: Option<Known>) -> String {
+    match known {
         None => format!("{label} ({engine})"),
-        Some(TypesFrom::Manifest) => format!("{label} (read as its source was: {engine})"),
-        Some(TypesFrom::Declarations) => format!("{label} (read as it is declared: {engine})"),
+        Some(Known::Remembered) => format!("{label} (read as its source was: {engine})"),
+        Some(Known::Declared | Known::Inferred) => format!("{label} (read as it is declared: {engine})"),
     }
 }

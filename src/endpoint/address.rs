@@ -250,7 +250,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn shown(text: &str) -> String {
+    fn displayed(text: &str) -> String {
         Endpoint::parse(text).unwrap().to_string()
     }
 
@@ -347,10 +347,13 @@ mod tests {
 
     #[test]
     fn no_form_of_password_is_shown() {
-        assert_eq!(shown("postgres://ann:secret@host:5432/app"), "postgres://ann:***@host:5432/app");
-        assert_eq!(shown("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
-        assert_eq!(shown("postgres://host/app?user=ann&password=secret"), "postgres://host/app?user=ann&password=***");
-        assert_eq!(shown("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
+        assert_eq!(displayed("postgres://ann:secret@host:5432/app"), "postgres://ann:***@host:5432/app");
+        assert_eq!(displayed("postgres://ann@host/app?sslmode=require"), "postgres://ann@host/app?sslmode=require");
+        assert_eq!(
+            displayed("postgres://host/app?user=ann&password=secret"),
+            "postgres://host/app?user=ann&password=***"
+        );
+        assert_eq!(displayed("postgres://host/app?p%61ssword=secret"), "postgres://host/app?***");
         let refused = Endpoint::parse("postgres://ann:s/?secret@host/app").unwrap_err();
         assert!(
             !format!("{refused:?}").contains("secret") && refused.way_out().unwrap().contains("`%3F`"),
@@ -359,7 +362,7 @@ mod tests {
         for password in ["secret", "se@secret", "s/secret", "s#secret", "s?secret", "s:secret", "s&secret", "s@/secret"]
         {
             let text = format!("postgres://ann:{password}@host/app");
-            assert!(!shown(&text).contains("secret"), "{text} is shown as {}", shown(&text));
+            assert!(!displayed(&text).contains("secret"), "{text} is shown as {}", displayed(&text));
             assert!(!format!("{:?}", Endpoint::parse(&text).unwrap()).contains("secret"));
         }
     }

@@ -3,7 +3,7 @@
 //! A [`Source`] hands rows to a [`RowSink`]; a [`Target`] is made as a [`Draft`], which is filled, finished, read back and
 //! published. Neither side knows what the other is: what crosses are neutral [`Cell`]s of the catalog's types. How a source
 //! decodes its own wire is its own matter, how a target keeps a cell is the target's. How a draft is read back and proven is
-//! [`crate::verify::Finished`], because a target that was published long ago is proven in the same way.
+//! [`Finished`], because a target that was published long ago is proven in the same way.
 //!
 //! **Order.** The source chooses it: of the tables, and of the rows in each. Rows of several tables may interleave; who
 //! needs them apart keeps them apart. Each table is begun once, before its first row, and ended once, behind its last;
@@ -25,11 +25,15 @@
 
 mod address;
 pub mod files;
+pub mod findings;
+mod finished;
 pub mod inexact;
 pub mod postgres;
 pub mod sqlite;
 
 pub use address::{Endpoint, PostgresUrl, file_name};
+pub(crate) use finished::hash_texts;
+pub use finished::{Findings, Finished, Level, Proof, ReadBack, SHOWN_MAX, TableProof};
 
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Dialect, QualifiedName, Shape, TableKind};

@@ -73,20 +73,13 @@ fn numbers(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>
     if !connection.query_row(there, [], |row| row.get::<_, bool>(0))? {
         return Ok(BTreeMap::new());
     }
-    // Nothing keeps a program from writing several rows for one table, or other things than numbers.
-    let mut statement = connection.prepare(
-        "SELECT quote(name), group_concat(quote(seq), ', ') FROM (SELECT name, seq FROM sqlite_sequence ORDER BY rowid)
-         GROUP BY 1",
-    )?;
+    let mut statement = connection.prepare(include_str!("numbers.sql"))?;
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// The statement of every object of a file, SQLite's own left out. A trigger may have the name of a table.
 fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<String, String>> {
-    let mut statement = connection.prepare(
-        "SELECT type || ' ' || name, sql FROM sqlite_schema
-         WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )?;
+    let mut statement = connection.prepare(include_str!("definitions.sql"))?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
@@ -97,10 +90,7 @@ fn other_tables<'t>(
     connection: &Connection,
     copied: impl IntoIterator<Item = &'t str>,
 ) -> rusqlite::Result<BTreeMap<String, TableDigest>> {
-    let mut statement = connection.prepare(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-    )?;
+    let mut statement = connection.prepare(include_str!("tables_with_rows.sql"))?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let copied: HashSet<String> = copied.into_iter().map(str::to_ascii_lowercase).collect();
     names

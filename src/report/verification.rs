@@ -1,11 +1,10 @@
 //! What a verification found, as text: bounded lists, exact totals.
 
 use super::text::{Align, columns, count, number};
+use crate::endpoint::findings::{CheckOutcome, ForeignKeys, Integrity};
 use crate::endpoint::inexact;
 use crate::printable::Lines;
-use crate::verify::checks::CheckOutcome;
 use crate::verify::diff::{Differences, RowDifferenceKind};
-use crate::verify::structure::{ForeignKeys, Integrity};
 use crate::verify::{Level, SHOWN_MAX, TableCheck, Verification};
 
 /// What was checked of each table, and what was found.
@@ -54,19 +53,19 @@ pub const CONCLUSION_OF_TWO: &str = "both have the same tables, and what was com
 /// Everything that was found, and what was not checked.
 pub fn findings(verification: &Verification) -> Lines {
     let mut text = tables_and_schema(verification);
-    if let Some(keys) = &verification.foreign_keys {
+    if let Some(keys) = &verification.findings.foreign_keys {
         text.append(&foreign_keys(keys));
     }
-    if let Some(found) = &verification.integrity {
+    if let Some(found) = &verification.findings.integrity {
         text.append(&integrity(found));
     }
-    for check in &verification.checks {
+    for check in &verification.findings.checks {
         text.append(&check_text(check));
     }
-    if let Some(digest) = &verification.manifest_digest {
+    if let Some(digest) = &verification.findings.manifest_digest {
         text.line(format_args!("remembers: digest {digest}"));
     }
-    for left_out in &verification.not_checked {
+    for left_out in &verification.findings.not_checked {
         text.line(format_args!("not checked: {left_out}"));
     }
     text
@@ -75,13 +74,13 @@ pub fn findings(verification: &Verification) -> Lines {
 /// What is wrong, and nothing else.
 pub fn differences(verification: &Verification) -> Lines {
     let mut text = tables_and_schema(verification);
-    if let Some(keys) = verification.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
+    if let Some(keys) = verification.findings.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
         text.append(&foreign_keys(keys));
     }
-    if let Some(found) = verification.integrity.as_ref().filter(|found| !found.is_sound()) {
+    if let Some(found) = verification.findings.integrity.as_ref().filter(|found| !found.is_sound()) {
         text.append(&integrity(found));
     }
-    for check in verification.checks.iter().filter(|check| check.violations > 0) {
+    for check in verification.findings.checks.iter().filter(|check| check.violations > 0) {
         text.append(&check_text(check));
     }
     text
@@ -104,8 +103,8 @@ fn tables_and_schema(verification: &Verification) -> Lines {
         ));
     }
     more(&mut text, verification.inexact.len() as u64, SHOWN_MAX);
-    text.append(&sentences("the schema differs", &verification.objects));
-    let found: Vec<_> = verification.record.iter().map(|difference| &difference.text).collect();
+    text.append(&sentences("the schema differs", &verification.findings.objects));
+    let found: Vec<_> = verification.findings.record.iter().map(|difference| &difference.text).collect();
     text.append(&sentences("not what it was when the file was finished", &found));
     text
 }

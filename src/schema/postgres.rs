@@ -44,8 +44,7 @@ const APPLICATION: &str = "whimbrel schema";
 
 /// Has the server end a statement soon after its client is gone, instead of holding its locks to the end; from
 /// PostgreSQL 14 on.
-const NOTICE_A_DEAD_CLIENT: &str = "SELECT pg_catalog.set_config(s.name, '1s', false) FROM pg_catalog.pg_settings AS s \
-     WHERE s.name OPERATOR(pg_catalog.=) 'client_connection_check_interval'";
+const NOTICE_A_DEAD_CLIENT: &str = include_str!("postgres/notice_a_dead_client.sql");
 
 /// A PostgreSQL database that is being migrated.
 pub(crate) struct Postgres {
@@ -240,7 +239,7 @@ impl Session {
     async fn confirm(&mut self) -> Result<()> {
         let (connection, place) = self.open().await?;
         let entries = history::postgres::read(connection, &place).await?.unwrap_or_default();
-        self.known.expect(&place.told(), &entries)
+        self.known.expect(&place.label(), &entries)
     }
 
     async fn sqlx_history(&mut self) -> Result<Option<Vec<ForeignEntry>>> {

@@ -27,10 +27,11 @@ use super::history::{self, Change, Entry, EntryState, ForeignEntry, Known, NewEn
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::{counted, row};
 use super::tokens::Dialect;
+use crate::endpoint::findings::Depth;
 use crate::endpoint::sqlite::file::{path_of, shown};
 use crate::endpoint::sqlite::pragma;
+use crate::endpoint::sqlite::structure;
 use crate::error::Context;
-use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
 
 use guard::Violations;

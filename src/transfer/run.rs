@@ -166,14 +166,14 @@ where
         allow_inexact: job.allow_inexact,
     };
     let mut verification = verify::compare(question, source, &mut draft, cancel, listener)?;
-    verification.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
+    verification.findings.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
     durations.verify = lap();
     cancel.check("publish")?;
 
     let mut published = None;
     if verification.is_sound() {
         listener(Event::PhaseStarted { phase: Phase::Publish });
-        published = Some(draft.publish(verification.manifest_digest.as_deref())?);
+        published = Some(draft.publish(verification.findings.manifest_digest.as_deref())?);
         durations.publish = lap();
     } else {
         drop(draft);

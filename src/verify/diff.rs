@@ -4,9 +4,8 @@
 //! which tells the keys that differ and how many there are; the first of them are then read again on both sides
 //! and shown column by column. Memory does not grow with the rows.
 
-use super::digest::hash_texts;
 use crate::endpoint::inexact::shortened;
-use crate::endpoint::{ReadTable, Source};
+use crate::endpoint::{ReadTable, Source, hash_texts};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;

@@ -5,22 +5,24 @@
 //! its users do to it is a change and no fault; what no use explains is damage.
 
 use super::finished::{has_metadata, require_database};
-use super::json::{self, JsonColumn};
 use super::since::{self, TableSince};
 use crate::cancel::Cancel;
+use crate::endpoint::SHOWN_MAX;
+use crate::endpoint::findings::{CheckOutcome, Difference, DifferenceKind, ForeignKeys, Integrity};
+use crate::endpoint::sqlite::checks::run_folder;
 use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::sqlite::json::{self, JsonColumn};
+use crate::endpoint::sqlite::proof::{self, Proof};
+use crate::endpoint::sqlite::read::{describe, open};
+use crate::endpoint::sqlite::record::{self, Definitions, Scope};
 use crate::endpoint::sqlite::remembered::{plan_of, read_manifest};
 use crate::endpoint::sqlite::schema::read_schema;
 use crate::endpoint::sqlite::settle::settle;
 use crate::endpoint::sqlite::snapshot::Snapshot;
+use crate::endpoint::sqlite::structure;
 use crate::error::{Error, Kind, Result};
 use crate::metadata::{Manifest, is_not_own};
 use crate::plan::Plan;
-use crate::verify::SHOWN_MAX;
-use crate::verify::checks::{CheckOutcome, run_folder};
-use crate::verify::record::{self, Definitions, Difference, DifferenceKind, Scope};
-use crate::verify::structure::{self, ForeignKeys, Integrity};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::path::Path;
@@ -158,11 +160,9 @@ impl FileCheck {
 /// When the file or a check cannot be read, or somebody asks to stop. What is found is not an error.
 pub fn check(path: &Path, folder: Option<&Path>, cancel: &Cancel) -> Result<FileCheck> {
     require_database(path)?;
-    let flag = cancel.flag();
-    let (foreign_keys, integrity) = structure::check(path, SHOWN_MAX, cancel)?;
     let mut found = FileCheck {
-        integrity,
-        foreign_keys,
+        integrity: Integrity::sound(),
+        foreign_keys: ForeignKeys::default(),
         json: Vec::new(),
         checks: Vec::new(),
         indexes: Vec::new(),
@@ -175,7 +175,7 @@ pub fn check(path: &Path, folder: Option<&Path>, cancel: &Cancel) -> Result<File
     let looked = look(path, cancel, &mut found);
     found.bear(looked)?;
     if let Some(folder) = folder {
-        let ran = run_folder(path, folder, SHOWN_MAX, &flag).map(|checks| found.checks = checks);
+        let ran = run_folder(path, folder, SHOWN_MAX, &cancel.flag()).map(|checks| found.checks = checks);
         found.bear(ran)?;
     }
     Ok(found)
@@ -197,39 +197,66 @@ impl FileCheck {
 }
 
 fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
-    let connection = open(path, &cancel.flag())?;
+    let connection = match open(path, &cancel.flag()) {
+        Err(error) if error.kind() == Kind::Differs => {
+            (found.foreign_keys, found.integrity) = structure::unreadable(&error);
+            return Err(error);
+        }
+        opened => opened?,
+    };
+    let proof = Proof::of(&connection);
+    let looked = look_at_state(&connection, path, proof.as_ref(), cancel, found);
+    cancel.check("check")?;
+    // Where not every row came by, the structure is looked at by itself.
+    let verdict = match proof {
+        Some(proof) if matches!(looked, Ok(true)) => proof.verdict(&connection)?,
+        _ => proof::prove(&connection, path, cancel)?,
+    };
+    (found.foreign_keys, found.integrity) = structure::judge(&connection, &quoted(path), &verdict, false, SHOWN_MAX)?;
+    looked.map(drop)
+}
+
+/// Looks at one state of the file, and says whether every row of it was handed over to the `proof` of its structure.
+fn look_at_state(
+    connection: &Connection,
+    path: &Path,
+    proof: Option<&Proof>,
+    cancel: &Cancel,
+    found: &mut FileCheck,
+) -> Result<bool> {
     // Its parts are held against each other, so all of them are of one state, whoever writes meanwhile.
-    let snapshot = Snapshot::begin(&connection)?;
-    found.indexes = indexes(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
-    let manifest = match read_manifest(&connection) {
+    let snapshot = Snapshot::begin(connection)?;
+    found.indexes = indexes(connection).map_err(|error| describe("read the schema of", quoted(path), &error))?;
+    let manifest = match read_manifest(connection) {
         Err(error) if error.kind() == Kind::Differs => {
             found.damage(error.to_string());
             None
         }
         manifest => manifest?,
     };
-    let schema = read_schema(&connection)?;
-    let plan = manifest.as_ref().map(|manifest| settled_plan(manifest, &connection)).transpose()?;
-    found.json = json::columns(&connection, &schema, plan.as_ref())?;
+    let schema = read_schema(connection)?;
+    let plan = manifest.as_ref().map(|manifest| settled_plan(manifest, connection)).transpose()?;
+    found.json = json::columns(connection, &schema, plan.as_ref())?;
     let scope = Scope {
         planned: plan.as_ref().map_or(&[], |plan| &plan.tables),
         definitions: Definitions::All,
-        metadata: has_metadata(&connection)?,
+        metadata: has_metadata(connection)?,
         published: true,
     };
     let recorded = record::compare_state(&snapshot, scope)?;
     found.record.extend(recorded.differences);
     found.not_checked.extend(recorded.not_checked);
     if let (Some(manifest), Some(plan)) = (manifest, plan) {
-        let (tables, damage) = since::tables(&connection, path, &plan, &recorded.redefined, cancel)?;
-        found.tables = tables;
-        damage.into_iter().for_each(|text| found.damage(text));
+        let since = since::tables(connection, path, &plan, &recorded.redefined, proof, cancel)?;
+        found.tables = since.tables;
+        since.damage.into_iter().for_each(|text| found.damage(text));
         let Manifest { tool, source, finished_at, digest, .. } = manifest;
         found.made = Some(Made { tool, source, finished_at, digest });
+        Ok(since.handed_over)
     } else {
         found.not_checked.push("whether rows have changed since it was made".into());
+        Ok(false)
     }
-    Ok(())
 }
 
 fn settled_plan(manifest: &Manifest, connection: &Connection) -> Result<Plan> {
@@ -239,12 +266,8 @@ fn settled_plan(manifest: &Manifest, connection: &Connection) -> Result<Plan> {
 }
 
 fn indexes(connection: &Connection) -> rusqlite::Result<Vec<Index>> {
-    let mut statement = connection.prepare(&format!(
-        "SELECT own.name, owner.name, own.\"unique\" FROM sqlite_schema AS owner, pragma_index_list(owner.name) AS own
-         WHERE owner.type = 'table' AND own.origin = 'c' AND {}
-         ORDER BY owner.name, own.name",
-        is_not_own("owner.name")
-    ))?;
+    let sql = include_str!("indexes.sql").replace("{not_own}", &is_not_own("owner.name"));
+    let mut statement = connection.prepare(&sql)?;
     let rows =
         statement.query_map([], |row| Ok(Index { name: row.get(0)?, table: row.get(1)?, unique: row.get(2)? }))?;
     rows.collect()

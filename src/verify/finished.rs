@@ -3,21 +3,71 @@
 //! A file remembers how it was made: its manifest keeps the source's schema and the choices. Verification plans anew
 //! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
 
-use super::{Level, Request, Verification, schema_read_twice, verify};
+use super::compare::{Question, compare};
+use super::own_digest::schema_read_twice;
+use super::verification::Verification;
 use crate::cancel::Cancel;
-use crate::endpoint::Source;
+use crate::endpoint::inexact::InexactColumn;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
-use crate::endpoint::sqlite::read::{open, told};
+use crate::endpoint::sqlite::finished::SqliteFile;
+use crate::endpoint::sqlite::read::{describe, open};
 use crate::endpoint::sqlite::remembered::{read_manifest, without_rows};
 use crate::endpoint::sqlite::schema::read_schema;
 use crate::endpoint::sqlite::settle::settle;
+use crate::endpoint::{Level, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::metadata;
 use crate::plan::choices::Choices;
 use crate::plan::{self, Plan};
+use crate::value::TableDigest;
 use rusqlite::Connection;
 use std::path::Path;
+
+/// What to check.
+pub struct Request<'r> {
+    /// The closed file.
+    pub path: &'r Path,
+    /// The plan that it was made by.
+    pub plan: &'r Plan,
+    /// How much.
+    pub level: Level,
+    /// The digests of the source's rows in the order of the plan's tables, where they are known already.
+    pub source_digests: Option<Vec<TableDigest>>,
+    /// What the file's columns do not hold of that, where it has no ledger.
+    pub inexact: Vec<InexactColumn>,
+    /// Whether it is no fault that they do not.
+    pub allow_inexact: bool,
+    /// The project's folder of checks.
+    pub checks: Option<&'r Path>,
+    /// Whether the file keeps a ledger.
+    pub metadata: bool,
+    /// Whether the file has been published; before that it has another journal mode.
+    pub published: bool,
+}
+
+/// Verifies a file against its source.
+///
+/// # Errors
+/// When the source or the file cannot be read at all, or somebody asks to stop. What is found is not an error.
+pub fn verify(
+    request: Request<'_>,
+    source: &mut dyn Source,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Verification> {
+    let Request { path, plan, level, checks, metadata, published, .. } = request;
+    let mut file = SqliteFile { path, plan, checks, metadata, published };
+    let question = Question {
+        plan,
+        level,
+        metadata,
+        source_digests: request.source_digests,
+        inexact: request.inexact,
+        allow_inexact: request.allow_inexact,
+    };
+    compare(question, source, &mut file, cancel, listener)
+}
 
 /// How to verify a finished file.
 #[derive(Debug, Clone, Default)]
@@ -114,12 +164,13 @@ pub fn verify_file(
         published: true,
     };
     let mut verification = verify(request, source, cancel, listener)?;
-    verification.objects.extend(schema_read_twice(options.level, &catalog, source)?);
+    verification.findings.objects.extend(schema_read_twice(options.level, &catalog, source)?);
     // What the plan would refuse today, the file cannot hold: the source has changed since.
     let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason));
-    verification.objects.extend(refused);
+    verification.findings.objects.extend(refused);
     if !remembered {
         verification
+            .findings
             .not_checked
             .push("whether the choices are those that the file was made by (it has no manifest)".into());
     }
@@ -134,5 +185,5 @@ pub fn verify_file(
 
 /// Whether any object of the metadata is there.
 pub(super) fn has_metadata(connection: &Connection) -> Result<bool> {
-    metadata::is_any_there(connection).map_err(|error| told("read the schema of", "the target", &error))
+    metadata::is_any_there(connection).map_err(|error| describe("read the schema of", "the target", &error))
 }

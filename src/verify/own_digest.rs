@@ -4,11 +4,11 @@
 //! each turned back through its rule. So neither the bytes that came over the wire nor the digest that was taken of
 //! them has a part in it: damage on the way and a value that is read wrongly each time are seen here and nowhere else.
 
-use super::digest::hash_texts;
-use super::{Finished, Level, TableCheck, diff};
+use super::diff;
+use super::verification::TableCheck;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::{ReadTable, Source};
+use crate::endpoint::{Finished, Level, ReadTable, Source, hash_texts};
 use crate::error::Result;
 use crate::plan::TablePlan;
 use crate::types::Codec;

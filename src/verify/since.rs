@@ -1,10 +1,12 @@
 //! The rows of a finished file now, held against the digests that it has kept of them.
 
-use super::sqlite_file::{File, read_tables};
-use super::{Level, TableCheck};
+use super::verification::TableCheck;
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::Level;
+use crate::endpoint::sqlite::finished::{File, read_tables};
+use crate::endpoint::sqlite::proof::Proof;
+use crate::endpoint::sqlite::read::describe;
 use crate::error::Result;
 use crate::event::nobody;
 use crate::metadata::TABLES_TABLE;
@@ -51,7 +53,18 @@ impl TableSince {
     }
 }
 
-/// Each table of the plan, then and now (`redefined`: those whose definition has been changed, by name), and what contradicts itself in what the file keeps of them.
+/// What there is to say of the tables that were copied.
+pub(super) struct Since {
+    /// Each table of the plan, then and now.
+    pub(super) tables: Vec<TableSince>,
+    /// What contradicts itself in what the file keeps of them.
+    pub(super) damage: Vec<String>,
+    /// Every row was handed over to the proof of the file's structure, whose work is done.
+    pub(super) handed_over: bool,
+}
+
+/// Reads each table of the plan (`redefined`: those whose definition has been changed, by name); the rows go to the `proof`
+/// of the file's structure as well.
 ///
 /// # Errors
 /// When the file cannot be read, or somebody asks to stop. A table that cannot be read is none.
@@ -60,12 +73,13 @@ pub fn tables(
     path: &Path,
     plan: &Plan,
     redefined: &BTreeSet<String>,
+    proof: Option<&Proof>,
     cancel: &Cancel,
-) -> Result<(Vec<TableSince>, Vec<String>)> {
-    let mut kept = match kept_tables::read(connection).map_err(|error| told("read back", "the metadata", &error))? {
+) -> Result<Since> {
+    let mut kept = match kept_tables::read(connection).map_err(|error| describe("read back", "the metadata", &error))? {
         Some(kept) => kept,
         // That it is missing is told among the objects.
-        None => return Ok((Vec::new(), Vec::new())),
+        None => return Ok(Since { tables: Vec::new(), damage: Vec::new(), handed_over: false }),
     };
     let (mut planned, mut digests, mut damage) = (Vec::new(), Vec::new(), Vec::new());
     for table in &plan.tables {
@@ -87,7 +101,7 @@ pub fn tables(
     }
     damage.extend(kept.keys().map(|source| format!("`{TABLES_TABLE}` knows a table `{source}` that was not copied")));
     let file = File { connection, path };
-    let (proofs, _) = read_tables(file, &planned, Level::Digest, None, cancel, &nobody)?;
+    let (proofs, handed_over) = read_tables(file, &planned, Level::Digest, proof, cancel, &nobody)?;
     let checks = planned.iter().zip(&digests).zip(proofs);
     let checks = checks.map(|((table, digest), proof)| TableCheck::of(table, digest, proof));
     let tables = checks.map(|check| TableSince {
@@ -100,5 +114,5 @@ pub fn tables(
         ledger_surplus: check.ledger_surplus,
         failure: check.failure,
     });
-    Ok((tables.collect(), damage))
+    Ok(Since { tables: tables.collect(), damage, handed_over })
 }

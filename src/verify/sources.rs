@@ -7,8 +7,8 @@
 mod matching;
 mod rows;
 
-use super::{Level, TableCheck, Verification};
-use crate::endpoint::Source;
+use super::verification::{TableCheck, Verification};
+use crate::endpoint::{Findings, Level, SHOWN_MAX, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::value::TableDigest;
@@ -51,20 +51,18 @@ pub fn compare_sources(
         let mut check = checked(pair, first, second, level);
         if check.same_values == Some(false) {
             listener(Event::PhaseStarted { phase: Phase::Compare });
-            check.differences = Some(rows::differences(source, target, pair, super::SHOWN_MAX)?);
+            check.differences = Some(rows::differences(source, target, pair, SHOWN_MAX)?);
         }
         tables.push(check);
     }
     let verification = Verification {
         level: level.min(Level::Digest),
         tables,
-        objects: differences.iter().map(ToString::to_string).collect(),
-        record: Vec::new(),
-        manifest_digest: None,
-        foreign_keys: None,
-        integrity: None,
-        checks: Vec::new(),
-        not_checked: not_checked(level),
+        findings: Findings {
+            objects: differences.iter().map(ToString::to_string).collect(),
+            not_checked: not_checked(level),
+            ..Findings::default()
+        },
         inexact: Vec::new(),
         inexact_allowed: false,
     };

@@ -18,12 +18,13 @@ use whimbrel::backup::manifest::{Kind, Reason};
 use whimbrel::backup::publish::{PublishOptions, publish};
 use whimbrel::backup::take::{TakeOptions, take};
 use whimbrel::cancel::Cancel;
+use whimbrel::endpoint::findings::Depth;
 use whimbrel::endpoint::sqlite::access::Access;
 use whimbrel::endpoint::sqlite::file::{TargetFile, side_path};
 use whimbrel::endpoint::sqlite::staging::Staging;
+use whimbrel::endpoint::sqlite::structure::integrity;
 use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::verify::file::check;
-use whimbrel::verify::structure::{Depth, integrity};
 
 #[test]
 fn a_new_target_appears_with_the_journal_mode_asked_for() {

@@ -12,16 +12,17 @@ use tempfile::TempDir;
 use whimbrel::backup::manifest::Kind;
 use whimbrel::backup::restore::{RestoreOptions, Which, restore};
 use whimbrel::cancel::Cancel;
+use whimbrel::endpoint::findings::DifferenceKind;
 use whimbrel::endpoint::postgres::PostgresSource;
+use whimbrel::endpoint::sqlite::checks::run_folder;
 use whimbrel::endpoint::sqlite::optimize::{OptimizeOptions, optimize};
+use whimbrel::endpoint::sqlite::record::{self, Definitions, Scope};
 use whimbrel::endpoint::{PostgresUrl, Source};
 use whimbrel::plan::Plan;
 use whimbrel::project::{self, Project};
 use whimbrel::provision::{Database, shared};
 use whimbrel::schema::{Migrations, Runner, To};
 use whimbrel::to_sqlite::{self, ApplySchema, Job, Outcome};
-use whimbrel::verify::checks::run_folder;
-use whimbrel::verify::record::{self, Definitions, DifferenceKind, Scope};
 
 /// The nine tables, under both names.
 const TABLES: [(&str, &str); 9] = [
@@ -154,7 +155,9 @@ fn migrated() -> &'static Migrated {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("vibing2.db");
         let outcome = migrate(&mut connect(&database), &target);
-        outcome.ensure_published().unwrap_or_else(|error| panic!("{error}: {:?}", outcome.verification.checks));
+        outcome
+            .ensure_published()
+            .unwrap_or_else(|error| panic!("{error}: {:?}", outcome.verification.findings.checks));
         Migrated { database, outcome, bytes: fs::read(target).unwrap() }
     })
 }
@@ -219,9 +222,13 @@ fn all_nine_tables_are_carried_and_proven() {
         assert_eq!(check.same_values, Some(true), "{target}");
     }
     let verification = &outcome.verification;
-    assert!(verification.is_sound() && verification.not_checked.is_empty(), "{:?}", verification.not_checked);
-    assert!(verification.integrity.is_some() && verification.foreign_keys.is_some());
-    assert_eq!(verification.checks.len(), files("checks", ".sql").len());
+    assert!(
+        verification.is_sound() && verification.findings.not_checked.is_empty(),
+        "{:?}",
+        verification.findings.not_checked
+    );
+    assert!(verification.findings.integrity.is_some() && verification.findings.foreign_keys.is_some());
+    assert_eq!(verification.findings.checks.len(), files("checks", ".sql").len());
     assert_eq!(texts(&connection, "PRAGMA journal_mode"), ["wal"]);
 }
 

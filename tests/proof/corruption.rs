@@ -509,27 +509,32 @@ fn unreported(finding: &Finding, found: &Verification) -> Option<String> {
             row.key == *key && row.columns.iter().map(|column| column.column.as_str()).eq(columns.iter().copied())
         }),
         Finding::Keyless(kind, table, part) => sees(*kind, table, &|row| row.key.contains(part)),
-        Finding::Object(part) => found.objects.iter().any(|object| object.contains(part)),
+        Finding::Object(part) => found.findings.objects.iter().any(|object| object.contains(part)),
         Finding::Structure(part) => {
             found.tables.iter().all(|table| table.is_sound())
-                && found.objects.is_empty()
-                && found.record.is_empty()
-                && found.integrity.iter().any(|check| check.messages.iter().any(|message| message.contains(part)))
+                && found.findings.objects.is_empty()
+                && found.findings.record.is_empty()
+                && found
+                    .findings
+                    .integrity
+                    .iter()
+                    .any(|check| check.messages.iter().any(|message| message.contains(part)))
         }
         Finding::Record(part) => {
             found.tables.iter().all(|table| table.is_sound())
-                && found.objects.is_empty()
-                && found.record.iter().any(|difference| difference.text.contains(part))
+                && found.findings.objects.is_empty()
+                && found.findings.record.iter().any(|difference| difference.text.contains(part))
         }
         Finding::LedgerSurplus(table) => {
             found.tables.iter().any(|check| check.source.name == *table && check.ledger_surplus == 1)
         }
-        Finding::Orphan(table, rowid) => found.foreign_keys.iter().any(|check| {
+        Finding::Orphan(table, rowid) => found.findings.foreign_keys.iter().any(|check| {
             check.total == 1
                 && check.orphans.iter().any(|orphan| orphan.table == *table && orphan.rowid == Some(*rowid))
         }),
         Finding::Unreadable => {
-            found.tables.iter().any(|check| !check.is_sound()) || found.integrity.iter().any(|check| !check.is_sound())
+            found.tables.iter().any(|check| !check.is_sound())
+                || found.findings.integrity.iter().any(|check| !check.is_sound())
         }
     };
     let error = found.ensure_sound().err();

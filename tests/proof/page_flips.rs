@@ -7,9 +7,11 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use whimbrel::cancel::Cancel;
+use whimbrel::endpoint::findings::Depth;
 use whimbrel::endpoint::sqlite::read::open;
+use whimbrel::endpoint::sqlite::structure;
 use whimbrel::harness::Seed;
-use whimbrel::verify::structure::{self, Depth};
+use whimbrel::verify::file;
 
 /// Pages of 1,024 bytes, a list of free pages, and trees of several levels; with and without a pointer map.
 const SCHEMA: &str = "
@@ -78,7 +80,8 @@ fn is_sound_to_sqlite(path: &Path) -> bool {
 }
 
 fn is_sound_to_us(path: &Path) -> bool {
-    structure::check(path, 1, &Cancel::new()).is_ok_and(|(keys, found)| keys.is_sound() && found.is_sound())
+    let found = file::check(path, None, &Cancel::new());
+    found.is_ok_and(|found| found.foreign_keys.is_sound() && found.integrity.is_sound())
 }
 
 #[derive(Default)]

@@ -294,7 +294,11 @@ fn a_file_of_the_first_form_is_still_verified_and_says_what_is_not_checked() {
     let mut source = source(&finished.database.url()).expect("a source");
     let found = verify_file(&mut source, &copy, FileOptions::default(), &Cancel::new(), &nobody).expect("verified");
     assert_eq!(told(&found.verification), "");
-    assert!(found.verification.not_checked.iter().any(|one| one.contains("form 1")), "{:?}", found.verification);
+    assert!(
+        found.verification.findings.not_checked.iter().any(|one| one.contains("form 1")),
+        "{:?}",
+        found.verification
+    );
     let found = checked(&copy);
     assert!(found.is_sound() && found.not_checked.iter().any(|one| one.contains("form 1")), "{found:?}");
     assert_eq!(found.is_unchanged(), None);
@@ -319,7 +323,11 @@ fn a_file_without_metadata_says_what_is_not_checked() {
     let mut source = source(&finished.database.url()).expect("a source");
     let found =
         verify_file(&mut source, &finished.path(), FileOptions::default(), &Cancel::new(), &nobody).expect("verified");
-    assert!(found.verification.not_checked.iter().any(|one| one.contains("its settings")), "{:?}", found.verification);
+    assert!(
+        found.verification.findings.not_checked.iter().any(|one| one.contains("its settings")),
+        "{:?}",
+        found.verification
+    );
     // What needs no record is checked all the same.
     let copy = finished.changed(|path| {
         let file = fs::OpenOptions::new().write(true).open(path).expect("the copy");
@@ -377,7 +385,7 @@ fn with_a_given_schema_every_object_and_every_row_is_accounted_for() {
 #[test]
 fn the_program_ends_with_one_where_asked_and_prints_the_digest() {
     let finished = Finished::of(SOURCE, |_| {});
-    let digest = finished.outcome.verification.manifest_digest.clone().expect("a digest");
+    let digest = finished.outcome.verification.findings.manifest_digest.clone().expect("a digest");
     let backup = &finished.outcome.published.as_ref().expect("it was published").backup;
     assert_eq!(backup.replacement_digest.as_ref(), Some(&digest), "the backup's manifest keeps it, too");
     let check = |path: &Path, options: &[&str]| {

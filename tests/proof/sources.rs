@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::Known;
-use whimbrel::endpoint::sqlite::{SqliteSource, TypesFrom};
+use whimbrel::endpoint::sqlite::SqliteSource;
 use whimbrel::endpoint::{ReadTable, Source};
 use whimbrel::error::Kind;
 use whimbrel::event::nobody;
@@ -129,13 +129,16 @@ fn assert_named(change: Change, id: i64, found: &Verification) {
         Change::Removed => row(RowDifferenceKind::Missing, id, &[]),
         Change::Type => {
             let notes = found.tables.iter().find(|table| table.source.name == "notes").expect("the table is compared");
-            let told =
-                found.objects.iter().any(|object| object.contains("column `n` of table") && object.contains("type"));
+            let told = found
+                .findings
+                .objects
+                .iter()
+                .any(|object| object.contains("column `n` of table") && object.contains("type"));
             // A file that remembers its types has values that are none of them.
             assert!(told || notes.differences.as_ref().is_some_and(|found| found.total() > 0), "{all}");
         }
         Change::Renamed => {
-            let has = |words: &str| found.objects.iter().any(|object| object.contains(words));
+            let has = |words: &str| found.findings.objects.iter().any(|object| object.contains(words));
             assert!(has("column `weight`") && has("missing in the target") && has("column `mass`"), "{all}");
         }
     }
@@ -238,7 +241,10 @@ fn a_random_value_of_a_random_row_is_named() {
         let found = compare(&Place::File(whole.clone()), &Place::File(copy.clone()));
         let all = format!("{sql}: {}", findings(&found));
         let different: Vec<_> = found.tables.iter().filter(|table| !table.is_sound()).collect();
-        assert!(found.objects.is_empty() && different.len() == 1 && different[0].source.name == table, "{all}");
+        assert!(
+            found.findings.objects.is_empty() && different.len() == 1 && different[0].source.name == table,
+            "{all}"
+        );
         let differences = different[0].differences.as_ref().expect("differences");
         let named: Vec<_> =
             differences.rows.iter().flat_map(|row| &row.columns).map(|one| one.column.as_str()).collect();
@@ -264,7 +270,7 @@ fn a_server_and_a_file_of_others() {
     Server::connect(&database.url()).run("ALTER TABLE notes ALTER COLUMN n TYPE numeric(10, 2)");
     let found = compare(&Place::Server(database.url()), &Place::File(whole));
     assert_eq!(
-        found.objects,
+        found.findings.objects,
         [
             "column `n` of table `public.notes` has type numeric(10,2) in the source and type INTEGER in the target; values of \
           these cannot be compared"
@@ -279,7 +285,7 @@ fn a_finished_file_is_read_as_its_source_was_and_what_came_into_it_as_it_is_decl
     let path = made(folder.path().join("made.db"), &database);
     let mut server = source(&database.url()).expect("a source");
     let mut own = SqliteSource::open(&path, &Cancel::new()).expect("a source");
-    assert_eq!(own.types_from(), TypesFrom::Manifest);
+    assert_eq!(own.known(), Known::Remembered);
     let (theirs, ours) = (server.catalog().expect("a catalog"), own.catalog().expect("a catalog"));
     assert_eq!(theirs.tables.len(), ours.tables.len());
     for (table, own_table) in theirs.tables.iter().zip(&ours.tables) {
@@ -302,7 +308,7 @@ fn a_finished_file_is_read_as_its_source_was_and_what_came_into_it_as_it_is_decl
     drop(own);
     let found = compare(&Place::Server(database.url()), &Place::File(path.clone()));
     assert_eq!(
-        found.objects,
+        found.findings.objects,
         [
             "column `seen` of table `public.kept` in the target is not in the source",
             "table `public.added` of the target is not in the source"

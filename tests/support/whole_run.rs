@@ -134,16 +134,16 @@ pub fn findings(verification: &Verification) -> String {
             table.source, table.failure, table.differences, table.ledger_surplus
         ));
     }
-    for object in &verification.objects {
+    for object in &verification.findings.objects {
         text.push_str(&format!("\n{object}"));
     }
-    for difference in &verification.record {
+    for difference in &verification.findings.record {
         text.push_str(&format!("\n{difference:?}"));
     }
-    if let Some(keys) = verification.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
+    if let Some(keys) = verification.findings.foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
         text.push_str(&format!("\n{keys:?}"));
     }
-    if let Some(integrity) = verification.integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
+    if let Some(integrity) = verification.findings.integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
         text.push_str(&format!("\n{integrity:?}"));
     }
     text

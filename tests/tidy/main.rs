@@ -192,9 +192,6 @@ fn path_of(path: &Path) -> Module {
     names
 }
 
-/// Rooms whose files do so today; the list only gets shorter.
-const STILL_IN_CIRCLES: [&str; 3] = ["catalog needs", "endpoint::sqlite::target", "verify"];
-
 #[test]
 fn no_files_hang_on_one_another_in_a_circle() {
     let all = sources("src").into_iter().map(|(path, text)| (path_of(&path), path, text));
@@ -203,13 +200,7 @@ fn no_files_hang_on_one_another_in_a_circle() {
     });
     let files = Files::of(code.map(|(module, _, text)| (module, code_of(&text))));
     let circles = files.circles();
-    let is_in = |circle: &String, room: &str| circle.starts_with(room);
-    for room in STILL_IN_CIRCLES {
-        assert!(circles.iter().any(|circle| is_in(circle, room)), "`{room}` has none any more: take it off the list");
-    }
-    let others: Vec<_> =
-        circles.into_iter().filter(|circle| !STILL_IN_CIRCLES.iter().any(|room| is_in(circle, room))).collect();
-    assert!(others.is_empty(), "move what they share below them:\n{}", others.join("\n"));
+    assert!(circles.is_empty(), "move what they share below them:\n{}", circles.join("\n"));
 }
 
 /// What documents, scripts and comments say of tests is there.

@@ -221,11 +221,11 @@ mod tests {
     fn with(url: &str, variables: &[(&str, &str)]) -> Result<PgConnectOptions, sqlx::Error> {
         let value =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        read(url, &Process { variable: &value, user: &|| Some("me".to_owned()), password: &told })
+        read(url, &Process { variable: &value, user: &|| Some("me".to_owned()), password: &place_asked })
     }
 
     /// For a password the place that it was looked up for.
-    fn told(wanted: &Wanted<'_>) -> Option<String> {
+    fn place_asked(wanted: &Wanted<'_>) -> Option<String> {
         let Wanted { host, port, database, user } = wanted;
         Some(format!("{}:{port}:{database}:{user}", host.unwrap_or("nowhere")))
     }

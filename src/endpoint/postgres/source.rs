@@ -60,7 +60,7 @@ impl Reached {
     ///
     /// # Errors
     /// As [`Session::connect`] and [`introspect`].
-    pub fn acquaint(mut self) -> Result<Self> {
+    pub fn warm_up(mut self) -> Result<Self> {
         self.session.begin()?;
         introspect(&mut self.session)?;
         self.session.query_rows("leave", format!("`{}`", self.label), "ROLLBACK")?;

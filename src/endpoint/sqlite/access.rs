@@ -121,11 +121,11 @@ impl Access {
     /// When the log cannot be moved completely, when a file cannot be removed, or when somebody has replaced the file
     /// or opened it meanwhile.
     pub fn settle(&mut self) -> Result<()> {
-        let told = quoted(&self.path);
+        let object = quoted(&self.path);
         self.refuse_holders()?;
-        let here = fs::metadata(&self.path).could_not("replace target", &told)?;
+        let here = fs::metadata(&self.path).could_not("replace target", &object)?;
         if (here.dev(), here.ino()) != self.identity {
-            return Err(Error::could_not("replace target", &told, "another program has replaced the file meanwhile")
+            return Err(Error::could_not("replace target", &object, "another program has replaced the file meanwhile")
                 .hint("run again"));
         }
         let (frames, moved) = OpenFile::of(&self.connection)?.log_frames()?;
@@ -133,10 +133,10 @@ impl Access {
             let (busy, left): (i64, i64) = self
                 .connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?)))
-                .could_not("checkpoint", &told)?;
+                .could_not("checkpoint", &object)?;
             if busy != 0 || left > 0 {
                 let cause = format!("the write-ahead log kept {frames} frames, {moved} of them in the file");
-                return Err(Error::could_not("checkpoint", &told, cause));
+                return Err(Error::could_not("checkpoint", &object, cause));
             }
         }
         for suffix in ["shm", "wal", "journal"] {
@@ -214,7 +214,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn in_use(path: &Path, holders: &Holders) -> Error {
-    Error::could_not("replace target", quoted(path), format!("it is in use by {}", holders.told()))
+    Error::could_not("replace target", quoted(path), format!("it is in use by {}", holders.sentence()))
         .hint("stop that program first, so that no write of it is lost; the file was not touched")
 }
 

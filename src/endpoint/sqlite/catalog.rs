@@ -31,14 +31,8 @@ pub fn declared(connection: &Connection) -> rusqlite::Result<Catalog> {
         sequences: Vec::new(),
         others: Vec::new(),
     };
-    let mut list = connection.prepare(&format!(
-        "SELECT l.name, l.type, s.sql FROM pragma_table_list AS l
-         JOIN sqlite_schema AS s ON s.name = l.name AND s.type = 'table'
-         WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-           AND {}
-         ORDER BY s.rowid",
-        is_not_own("l.name")
-    ))?;
+    let mut list =
+        connection.prepare(&include_str!("sql/declared_tables.sql").replace("{not_own}", &is_not_own("l.name")))?;
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
         let (name, kind, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -191,10 +185,7 @@ fn generation(parsed: &CreateTable, column: &str) -> Option<String> {
 }
 
 fn read_indexes(connection: &Connection, name: &str, table: &mut Table) -> rusqlite::Result<()> {
-    let mut list = connection.prepare(
-        "SELECT i.name, i.\"unique\", i.origin, s.sql FROM pragma_index_list(?1) AS i
-         LEFT JOIN sqlite_schema AS s ON s.name = i.name AND s.type = 'index' ORDER BY i.seq DESC",
-    )?;
+    let mut list = connection.prepare(include_str!("sql/declared_indexes.sql"))?;
     let mut parts = connection.prepare("SELECT name, \"desc\" FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
     let mut rows = list.query([name])?;
     while let Some(row) = rows.next()? {
@@ -256,9 +247,7 @@ fn read_foreign_keys(
     table: &mut Table,
     parsed: Option<&CreateTable>,
 ) -> rusqlite::Result<()> {
-    let mut list = connection.prepare(
-        "SELECT id, \"table\", \"from\", \"to\", on_delete, on_update FROM pragma_foreign_key_list(?1) ORDER BY id DESC, seq",
-    )?;
+    let mut list = connection.prepare(include_str!("sql/declared_references.sql"))?;
     let mut rows = list.query([name])?;
     let mut last = None;
     while let Some(row) = rows.next()? {

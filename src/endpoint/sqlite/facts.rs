@@ -24,7 +24,7 @@ pub struct Setting {
 
 impl Setting {
     /// A value of it for people.
-    pub fn told(&self, value: i64) -> String {
+    pub fn word(&self, value: i64) -> String {
         let word = self.words.iter().find(|(known, _)| *known == value);
         word.map_or_else(|| value.to_string(), |(_, word)| (*word).to_owned())
     }
@@ -194,7 +194,7 @@ mod tests {
                     rusqlite::types::Value::Integer(number) => number.to_string(),
                     other => panic!("{other:?}"),
                 };
-                assert_eq!(setting.told(value), own, "{prepare}: {}", setting.name);
+                assert_eq!(setting.word(value), own, "{prepare}: {}", setting.name);
             }
         }
     }

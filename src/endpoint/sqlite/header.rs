@@ -66,7 +66,7 @@ impl<'a> OpenFile<'a> {
         let mut size: i64 = 0;
         // SAFETY: the file is open (see `of`); every VFS implements xFileSize.
         let code = unsafe { (*(*self.file).pMethods).xFileSize.map(|size_of| size_of(self.file, &raw mut size)) };
-        told("measure", code)?;
+        succeeded("measure", code)?;
         Ok(size.unsigned_abs())
     }
 
@@ -82,7 +82,7 @@ impl<'a> OpenFile<'a> {
         let code = unsafe {
             (*(*self.file).pMethods).xRead.map(|read| read(self.file, buffer.as_mut_ptr().cast(), length, offset))
         };
-        told("read", code)
+        succeeded("read", code)
     }
 
     /// Writes `bytes` at `offset`, past SQLite's journal: only for a file that no longer has a name.
@@ -97,7 +97,7 @@ impl<'a> OpenFile<'a> {
         let code = unsafe {
             (*(*self.file).pMethods).xWrite.map(|write| write(self.file, bytes.as_ptr().cast(), length, offset))
         };
-        told("write", code)
+        succeeded("write", code)
     }
 
     /// How many frames the write-ahead log holds, and how many of them are in the main file already; 0 and 0 without
@@ -161,7 +161,7 @@ impl<'a> OpenFile<'a> {
     }
 }
 
-fn told(operation: &str, code: Option<c_int>) -> Result<()> {
+fn succeeded(operation: &str, code: Option<c_int>) -> Result<()> {
     match code {
         Some(ffi::SQLITE_OK) => Ok(()),
         Some(code) => Err(Error::could_not(operation, "database", ffi::Error::new(code))),

@@ -49,7 +49,7 @@ impl Holders {
     }
 
     /// Tells them for people, as in "process 4711 (`sqlite3`)".
-    pub fn told(&self) -> String {
+    pub fn sentence(&self) -> String {
         let mut told: Vec<String> =
             self.known.iter().map(|holder| format!("process {} (`{}`)", holder.process_id, holder.program)).collect();
         if told.is_empty() {
@@ -197,7 +197,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!((holders.known.len(), holders.any(), holders.hidden), (1, true, false));
-        assert_eq!(holders.told(), format!("process {} (`sleep`)", child.id()));
+        assert_eq!(holders.sentence(), format!("process {} (`sleep`)", child.id()));
         assert!(!Holders::of((metadata.dev(), metadata.ino())).any());
     }
 

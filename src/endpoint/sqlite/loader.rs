@@ -32,7 +32,7 @@ pub struct Loader {
     /// How many values the rows have that it takes now.
     width: usize,
     /// The file's path in backticks.
-    shown: String,
+    label: String,
 }
 
 /// Why a row was not taken.
@@ -63,9 +63,9 @@ impl Loader {
     /// # Errors
     /// When the file cannot be opened or written.
     pub fn create(path: &Path, page_size_bytes: u32) -> Result<Self> {
-        let shown = format!("`{}`", path.display());
+        let label = format!("`{}`", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).could_not("create the target", &shown)?;
+        let connection = Connection::open_with_flags(path, flags).could_not("create the target", &label)?;
         let settings = [
             ("page_size", i64::from(page_size_bytes)),
             ("synchronous", 0),
@@ -79,13 +79,13 @@ impl Loader {
             settings.into_iter().try_for_each(|(name, value)| pragma::set(&connection, name, value))?;
             words.into_iter().try_for_each(|(name, word)| pragma::set(&connection, name, word))
         };
-        set().could_not("prepare the target", &shown)?;
-        Ok(Loader { inserting: Inserting::on(connection), width: 0, shown })
+        set().could_not("prepare the target", &label)?;
+        Ok(Loader { inserting: Inserting::on(connection), width: 0, label })
     }
 
     /// The file's path in backticks, for messages.
-    pub fn shown(&self) -> &str {
-        &self.shown
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The connection, for what is not rows.
@@ -99,7 +99,7 @@ impl Loader {
     /// Never for a connection that is open.
     pub fn row_bytes_max(&self) -> Result<usize> {
         let limit =
-            self.connection().limit(Limit::SQLITE_LIMIT_LENGTH).could_not("ask for the limits of", &self.shown)?;
+            self.connection().limit(Limit::SQLITE_LIMIT_LENGTH).could_not("ask for the limits of", &self.label)?;
         Ok(usize::try_from(limit).unwrap_or(usize::MAX))
     }
 
@@ -116,7 +116,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written.
     pub fn hold_objects(&self) -> Result<ObjectList<'_>> {
-        ObjectList::hold(self.connection()).map_err(|error| unwritten(CREATE, &self.shown, &error))
+        ObjectList::hold(self.connection()).map_err(|error| unwritten(CREATE, &self.label, &error))
     }
 
     /// Creates an object of a list that is held; `object` says what it is.
@@ -132,7 +132,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written.
     pub fn release_objects(&self, list: ObjectList<'_>) -> Result<()> {
-        list.release().map_err(|error| unwritten(CREATE, &self.shown, &error))
+        list.release().map_err(|error| unwritten(CREATE, &self.label, &error))
     }
 
     /// Starts the transaction that all rows go into.
@@ -148,7 +148,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written, for example because the disk is full.
     pub fn commit(&self) -> Result<()> {
-        self.connection().execute_batch("COMMIT").map_err(|error| unwritten("write", &self.shown, &error))
+        self.connection().execute_batch("COMMIT").map_err(|error| unwritten("write", &self.label, &error))
     }
 
     /// Makes ready for rows of a table: values for those columns, in that order.
@@ -203,8 +203,8 @@ impl Loader {
     /// # Errors
     /// When SQLite cannot write the last pages.
     pub fn close(self) -> Result<()> {
-        let Loader { inserting, shown, .. } = self;
-        inserting.close().map_err(|error| unwritten("close", &shown, &error))
+        let Loader { inserting, label, .. } = self;
+        inserting.close().map_err(|error| unwritten("close", &label, &error))
     }
 }
 

@@ -119,12 +119,14 @@ fn open(path: &Path, create: bool) -> io::Result<Option<File>> {
 }
 
 fn refused(path: &Path, error: &io::Error) -> Error {
-    let told = |cause: &dyn std::fmt::Display| Error::could_not("lock database with", quoted(path), cause);
+    let failed = |cause: &dyn std::fmt::Display| Error::could_not("lock database with", quoted(path), cause);
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
     match error.kind() {
-        _ if is_link => told(&"it is a symbolic link, which is not followed").hint("remove the link"),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => told(error).hint("free space on that disk"),
-        _ => told(error).hint("the folder of the database has to be there and writable: the lock is a file beside it"),
+        _ if is_link => failed(&"it is a symbolic link, which is not followed").hint("remove the link"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => failed(error).hint("free space on that disk"),
+        _ => {
+            failed(error).hint("the folder of the database has to be there and writable: the lock is a file beside it")
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::endpoint::sqlite::access::Access;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown, side_files};
-use crate::endpoint::sqlite::read::{stop_when, told};
+use crate::endpoint::sqlite::read::{describe, stop_when};
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
 
@@ -83,7 +83,7 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
 fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions) -> Result<Optimized> {
     let object = quoted(&target.path);
     let failed = |operation: &'static str| move |error: rusqlite::Error| (operation, error);
-    let tell = |(operation, error): (&'static str, rusqlite::Error)| told(operation, &object, &error);
+    let tell = |(operation, error): (&'static str, rusqlite::Error)| describe(operation, &object, &error);
     let dependent = if options.vacuum {
         dependent_indexes(connection).map_err(failed("read schema of")).map_err(tell)?
     } else {
@@ -98,7 +98,7 @@ fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions)
                  INSERT INTO \"{name}\"(\"{name}\", rank) VALUES('integrity-check', 1);"
             );
             connection.execute_batch(&sql).map_err(|error| {
-                told("rebuild full-text index", format!("`{index}`"), &error)
+                describe("rebuild full-text index", format!("`{index}`"), &error)
                     .hint("its rows may have new ids after VACUUM; run optimize with vacuum again")
             })?;
         }
@@ -126,9 +126,7 @@ fn statistics(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// FTS5 tables whose content is a table that has no INTEGER PRIMARY KEY and so no lasting row ids.
 fn dependent_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare(
-        "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%'",
-    )?;
+    let mut statement = connection.prepare(include_str!("sql/virtual_tables.sql"))?;
     let mut rows = statement.query([])?;
     let mut dependent = Vec::new();
     while let Some(row) = rows.next()? {
@@ -197,11 +195,7 @@ fn split_arguments(text: &str) -> Vec<String> {
 /// A table whose INTEGER PRIMARY KEY is its row id. A view has no row ids that VACUUM could change, but the tables
 /// below it may, so it counts as not lasting.
 fn has_lasting_rowid(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    // The rowid alias is the only primary key for which SQLite keeps no index.
-    let sql = "SELECT (SELECT count(*) FROM pragma_table_info(?1) WHERE pk > 0 AND type LIKE 'INTEGER') = 1
-                  AND (SELECT count(*) FROM pragma_table_info(?1) WHERE pk > 0) = 1
-                  AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')";
-    connection.query_row(sql, [table], |row| row.get(0))
+    connection.query_row(include_str!("sql/has_lasting_rowid.sql"), [table], |row| row.get(0))
 }
 
 fn size_with_log(path: &Path) -> Result<u64> {

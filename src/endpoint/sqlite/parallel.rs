@@ -4,7 +4,7 @@
 //! here is read once, from its beginning to its end.
 
 use super::pragma;
-use super::read::{open, told};
+use super::read::{describe, open};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use rusqlite::Connection;
@@ -47,7 +47,8 @@ pub fn run(
     };
     let open = || -> Result<Connection> {
         let connection = open(path, &cancel.flag())?;
-        pragma::set(&connection, "cache_size", -CACHE_KIB).map_err(|error| told("read back", "the file", &error))?;
+        pragma::set(&connection, "cache_size", -CACHE_KIB)
+            .map_err(|error| describe("read back", "the file", &error))?;
         Ok(connection)
     };
     let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() < SHARED_FROM_BYTES);

@@ -48,7 +48,7 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
     }
     .map_err(|error| {
         remove_log_of_unusable(&target.path, &target.side_files, &error);
-        told("open", quoted(path), &error)
+        describe("open", quoted(path), &error)
     })?;
     stop_when(&connection, cancel)?;
     Ok(connection)
@@ -93,7 +93,7 @@ pub fn stop_when(connection: &Connection, cancel: &Arc<AtomicBool>) -> Result<()
 }
 
 /// Gives a failure of SQLite its operation and object; one that was asked for becomes "interrupted".
-pub fn told(operation: &str, object: impl std::fmt::Display, error: &rusqlite::Error) -> Error {
+pub fn describe(operation: &str, object: impl std::fmt::Display, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => Error::interrupted_at(operation, object),
         Some(ErrorCode::DiskFull) => {

@@ -1,6 +1,6 @@
 //! How a finished file was made, by what it remembers: its manifest, and the plan that follows from it.
 
-use super::read::told;
+use super::read::describe;
 use super::schema::read_schema;
 use crate::error::Result;
 use crate::metadata::{self, Manifest};
@@ -15,7 +15,7 @@ use rusqlite::Connection;
 /// When the file cannot be read, or its manifest is not complete or of a later form.
 pub fn read_manifest(connection: &Connection) -> Result<Option<Manifest>> {
     let values = metadata::manifest_values(connection);
-    let values = values.map_err(|error| told("read the manifest of", "the target", &error))?;
+    let values = values.map_err(|error| describe("read the manifest of", "the target", &error))?;
     values.map(Manifest::of).transpose()
 }
 

@@ -1,6 +1,6 @@
 //! Reading a target's rows back: records through their rules, and the ledger's entries with them.
 
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::error::{Error, Result};
 use crate::metadata::ledger;
 use crate::plan::TablePlan;
@@ -61,7 +61,7 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn new(connection: &Connection, table: &'p TablePlan) -> Result<Self> {
         let object = format!("`{}`", table.target);
-        let failed = |error: rusqlite::Error| told("read back", &object, &error);
+        let failed = |error: rusqlite::Error| describe("read back", &object, &error);
         let columns = columns_of(connection, &table.target).map_err(failed)?;
         if columns.is_empty() {
             return Err(Error::could_not("read back", &object, "there is no such table in the target"));
@@ -112,7 +112,7 @@ impl<'p> Scan<'p> {
         let sql = format!("SELECT (SELECT min({rowid}) FROM {table}), (SELECT max({rowid}) FROM {table})");
         let (low, high): (Option<i64>, Option<i64>) = connection
             .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(|error| told("read back", format!("`{}`", self.table.target), &error))?;
+            .map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))?;
         Ok(low.zip(high))
     }
 
@@ -125,8 +125,8 @@ impl<'p> Scan<'p> {
         if !self.has_ledger {
             return Ok(0);
         }
-        let entries =
-            ledger::count(connection, &self.table.target).map_err(|error| told("read back", "the ledger", &error))?;
+        let entries = ledger::count(connection, &self.table.target)
+            .map_err(|error| describe("read back", "the ledger", &error))?;
         Ok(entries.saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
     }
 
@@ -140,7 +140,7 @@ impl<'p> Scan<'p> {
         range: Option<(i64, i64)>,
         visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error: rusqlite::Error| told("read back", format!("`{}`", self.table.target), &error);
+        let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", self.table.target), &error);
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
         // Behind the columns stands what a row without a key is named by.
         columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
@@ -205,10 +205,10 @@ fn rowid_name(connection: &Connection, table: &str, columns: &[String]) -> rusql
 /// What makes SQLite read a table's rows and no index that has all that is asked for. For a table without rowids only the
 /// name of its key does that: `NOT INDEXED` says nothing there.
 fn way_to_rows(connection: &Connection, table: &str, rowid: Option<&str>) -> rusqlite::Result<String> {
-    let own = "SELECT name FROM pragma_index_list(?1) AS own WHERE origin = 'pk'
-               AND NOT EXISTS (SELECT 1 FROM sqlite_schema AS there WHERE there.name = own.name)";
     let key = match rowid {
-        None => connection.query_row(own, [table], |row| row.get::<_, String>(0)).optional()?,
+        None => connection
+            .query_row(include_str!("sql/key_that_is_the_table.sql"), [table], |row| row.get::<_, String>(0))
+            .optional()?,
         Some(_) => None,
     };
     Ok(key.map_or_else(|| "NOT INDEXED".to_owned(), |key| format!("INDEXED BY {}", quote(&key))))

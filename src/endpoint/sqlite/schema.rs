@@ -1,6 +1,6 @@
 //! A SQLite schema as the file itself tells it.
 
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::error::Result;
 use crate::metadata::is_not_own;
 use crate::plan::given::{TargetColumn, TargetForeignKey, TargetIndex, TargetSchema, TargetTable};
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// # Errors
 /// When the file cannot be read.
 pub fn read_schema(connection: &Connection) -> Result<TargetSchema> {
-    read(connection).map_err(|error| told("read the schema of", "the target", &error))
+    read(connection).map_err(|error| describe("read the schema of", "the target", &error))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
@@ -22,11 +22,8 @@ fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
     let mut statements = connection.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")?;
     let definitions: HashMap<String, String> =
         statements.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-    let mut list = connection.prepare(&format!(
-        "SELECT name, type, wr, strict FROM pragma_table_list
-         WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} ORDER BY name",
-        is_not_own("name")
-    ))?;
+    let mut list =
+        connection.prepare(&include_str!("sql/given_relations.sql").replace("{not_own}", &is_not_own("name")))?;
     let mut schema = TargetSchema::default();
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
@@ -119,9 +116,7 @@ fn read_indexes(
 }
 
 fn read_foreign_keys(connection: &Connection, table: &mut TargetTable) -> rusqlite::Result<()> {
-    let mut list = connection.prepare(
-        "SELECT id, \"table\", \"from\", on_delete, on_update FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
-    )?;
+    let mut list = connection.prepare(include_str!("sql/given_references.sql"))?;
     let mut rows = list.query([&table.name])?;
     let mut last = None;
     while let Some(row) = rows.next()? {

@@ -9,11 +9,11 @@
 
 use super::catalog::{declared, read_as};
 use super::file::{quoted, shown};
-use super::read::{open, told};
+use super::read::{describe, open};
 use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
-use crate::catalog::{Catalog, Column, QualifiedName, Table, TableKind};
+use crate::catalog::{Catalog, Column, Known, QualifiedName, Table, TableKind};
 use crate::endpoint::{ReadTable, RowSink, Source};
 use crate::error::{Error, Result};
 use crate::metadata::is_own;
@@ -23,21 +23,14 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where the types of a file's columns are known from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TypesFrom {
-    /// Its manifest, which has the schema of its source.
-    Manifest,
-    /// Its own declarations.
-    Declarations,
-}
-
 /// A SQLite file, read in one state.
 pub struct SqliteSource {
     connection: Connection,
     label: String,
-    types_from: TypesFrom,
-    catalog: Arc<Catalog>,
+    /// Where the types of its columns are known from: its manifest, or its own declarations.
+    known: Known,
+    /// `None` where somebody else has planned it and nobody has asked yet.
+    catalog: Option<Arc<Catalog>>,
     /// How each table of the catalog stands in the file.
     tables: Vec<TablePlan>,
 }
@@ -49,28 +42,38 @@ impl SqliteSource {
     /// When there is no database or it cannot be read, or its metadata is damaged or of a later form.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
         let connection = open(path, &cancel.flag())?;
-        let failed = |error: rusqlite::Error| told("read", quoted(path), &error);
+        let failed = |error: rusqlite::Error| describe("read", quoted(path), &error);
         connection.execute_batch("BEGIN").map_err(failed)?;
         // The state is taken by the first statement that reads.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-        let own = declared(&connection).map_err(|error| told("read the schema of", quoted(path), &error))?;
-        let (types_from, catalog, tables) = match read_manifest(&connection)? {
+        let own = declared(&connection).map_err(|error| describe("read the schema of", quoted(path), &error))?;
+        let (known, catalog, tables) = match read_manifest(&connection)? {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;
                 let catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
-                (TypesFrom::Manifest, catalog, tables)
+                (Known::Remembered, catalog, tables)
             }
             None => {
                 let tables = own.tables.iter().map(as_declared).collect();
-                (TypesFrom::Declarations, own, tables)
+                (Known::Declared, own, tables)
             }
         };
-        Ok(SqliteSource { connection, label: shown(path), types_from, catalog: Arc::new(catalog), tables })
+        Ok(SqliteSource { connection, label: shown(path), known, catalog: Some(Arc::new(catalog)), tables })
     }
 
-    /// Where the types of its columns are known from.
-    pub fn types_from(&self) -> TypesFrom {
-        self.types_from
+    /// Opens a finished file by the tables of the plan that it was made by: its rows are those of the plan's source, under
+    /// their names there.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn planned(path: &Path, tables: Vec<TablePlan>, cancel: &Cancel) -> Result<Self> {
+        let connection = open(path, &cancel.flag())?;
+        Ok(SqliteSource { connection, label: quoted(path), known: Known::Remembered, catalog: None, tables })
+    }
+
+    /// Where the types of its columns are known from: its manifest ([`Known::Remembered`]), or its own declarations.
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
@@ -100,7 +103,13 @@ impl Source for SqliteSource {
     }
 
     fn catalog(&mut self) -> Result<Arc<Catalog>> {
-        Ok(Arc::clone(&self.catalog))
+        if let Some(catalog) = &self.catalog {
+            return Ok(Arc::clone(catalog));
+        }
+        let manifest = read_manifest(&self.connection)?.ok_or_else(|| {
+            Error::could_not("read the schema of", &self.label, "it does not remember that of its source")
+        })?;
+        Ok(Arc::clone(self.catalog.insert(Arc::new(manifest.catalog.remembered()))))
     }
 
     fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {

@@ -7,7 +7,7 @@
 //! - The same file, seed and size give the same sample.
 
 use super::query::{Change, Clock, Kind, Parameter, Query, Source};
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::error::{Context, Error, Result};
 use crate::harness::{Random, Seed};
 use crate::quote;
@@ -106,7 +106,8 @@ fn sample(
         conditions.extend(condition.iter().map(|condition| format!("({condition})")));
     }
     let sql = format!("SELECT {} FROM {} WHERE {}", columns.join(", "), quote::quote(from), conditions.join(" AND "));
-    let failed = |error: rusqlite::Error| told("draw parameters for", format!("`{}`", query.file.display()), &error);
+    let failed =
+        |error: rusqlite::Error| describe("draw parameters for", format!("`{}`", query.file.display()), &error);
     let mut statement = connection.prepare(&sql).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
     let mut sample: Vec<Vec<Value>> = Vec::new();

@@ -5,7 +5,7 @@
 use super::draw::message;
 use super::options::{OPERATION, Options};
 use super::query::Query;
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::error::{Context, Error, Result};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, StatementStatus};
@@ -93,7 +93,7 @@ impl<'c> Runner<'c> {
     /// # Errors
     /// When SQLite cannot run it.
     pub(super) fn run(&mut self, values: &[Value]) -> Result<TimedRun> {
-        let (elapsed, rows) = self.timed(values).map_err(|error| told(OPERATION, self.shown(), &error))?;
+        let (elapsed, rows) = self.timed(values).map_err(|error| describe(OPERATION, self.shown(), &error))?;
         Ok(TimedRun { elapsed, rows, scan_steps: self.take_scan_steps() })
     }
 

@@ -198,11 +198,8 @@ impl<'b> Bench<'b> {
 
     /// The names and definitions of the objects of a kind, in a random order; SQLite's own and the program's left out.
     pub fn objects(&mut self, kind: &str) -> rusqlite::Result<Vec<(String, String)>> {
-        let mut statement = self.connection.prepare(&format!(
-            "SELECT name, sql FROM sqlite_schema WHERE type = ?1 AND sql IS NOT NULL
-             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} ORDER BY name",
-            is_not_own("name")
-        ))?;
+        let mut statement =
+            self.connection.prepare(&include_str!("objects.sql").replace("{not_own}", &is_not_own("name")))?;
         let found: Vec<(String, String)> =
             statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
         drop(statement);

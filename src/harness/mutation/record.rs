@@ -144,11 +144,8 @@ fn other_tables(bench: &mut Bench<'_>) -> rusqlite::Result<Vec<String>> {
     if !bench.has(MANIFEST_TABLE)? {
         return Ok(Vec::new());
     }
-    let mut statement = bench.connection.prepare(&format!(
-        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} ORDER BY name",
-        is_not_own("name")
-    ))?;
+    let mut statement =
+        bench.connection.prepare(&include_str!("tables.sql").replace("{not_own}", &is_not_own("name")))?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     drop(statement);
     let planned = |name: &String| bench.plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));

@@ -69,7 +69,7 @@ impl Connections {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn open(url: &PostgresUrl) -> Result<Self> {
-        let engine = PostgresSource::reach(url, Patience::default(), &Cancel::new())?.acquaint()?;
+        let engine = PostgresSource::reach(url, Patience::default(), &Cancel::new())?.warm_up()?;
         Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
     }
 }

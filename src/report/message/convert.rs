@@ -3,9 +3,9 @@
 use super::*;
 use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
-use crate::endpoint::inexact;
 use crate::endpoint::sqlite::file::shown;
 use crate::endpoint::sqlite::optimize;
+use crate::endpoint::{findings, inexact};
 use crate::error::{Error, Kind};
 use crate::event::{self, Event, Phase};
 use crate::plan;
@@ -229,13 +229,13 @@ impl From<&verify::Verification> for Verification {
             level: word(&found.level),
             sound: found.is_sound(),
             tables: found.tables.iter().map(VerifiedTable::from).collect(),
-            objects: found.objects.clone(),
-            record: found.record.iter().map(Difference::from).collect(),
-            manifest_digest: found.manifest_digest.clone(),
-            foreign_keys: found.foreign_keys.as_ref().map(ForeignKeys::from),
-            integrity: found.integrity.as_ref().map(Findings::from),
-            checks: found.checks.iter().map(UserCheck::from).collect(),
-            not_checked: found.not_checked.clone(),
+            objects: found.findings.objects.clone(),
+            record: found.findings.record.iter().map(Difference::from).collect(),
+            manifest_digest: found.findings.manifest_digest.clone(),
+            foreign_keys: found.findings.foreign_keys.as_ref().map(ForeignKeys::from),
+            integrity: found.findings.integrity.as_ref().map(Findings::from),
+            checks: found.findings.checks.iter().map(UserCheck::from).collect(),
+            not_checked: found.findings.not_checked.clone(),
             inexact: found.inexact.iter().map(InexactColumn::from).collect(),
         }
     }
@@ -253,8 +253,8 @@ impl From<&inexact::InexactColumn> for InexactColumn {
     }
 }
 
-impl From<&verify::record::Difference> for Difference {
-    fn from(found: &verify::record::Difference) -> Self {
+impl From<&findings::Difference> for Difference {
+    fn from(found: &findings::Difference) -> Self {
         Difference { kind: word(&found.kind), damage: found.damage, text: found.text.clone() }
     }
 }
@@ -318,8 +318,8 @@ impl From<&verify::TableCheck> for VerifiedTable {
     }
 }
 
-impl From<&verify::structure::ForeignKeys> for ForeignKeys {
-    fn from(keys: &verify::structure::ForeignKeys) -> Self {
+impl From<&findings::ForeignKeys> for ForeignKeys {
+    fn from(keys: &findings::ForeignKeys) -> Self {
         let orphans = keys.orphans.iter().map(|orphan| Orphan {
             table: orphan.table.clone(),
             rowid: orphan.rowid,
@@ -338,14 +338,14 @@ impl From<&verify::structure::ForeignKeys> for ForeignKeys {
     }
 }
 
-impl From<&verify::structure::Integrity> for Findings {
-    fn from(found: &verify::structure::Integrity) -> Self {
+impl From<&findings::Integrity> for Findings {
+    fn from(found: &findings::Integrity) -> Self {
         Findings { total: found.total, stopped: found.stopped, messages: found.messages.clone() }
     }
 }
 
-impl From<&verify::checks::CheckOutcome> for UserCheck {
-    fn from(check: &verify::checks::CheckOutcome) -> Self {
+impl From<&findings::CheckOutcome> for UserCheck {
+    fn from(check: &findings::CheckOutcome) -> Self {
         UserCheck {
             file: check.file.clone(),
             title: check.title.clone(),

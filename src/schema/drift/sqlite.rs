@@ -9,13 +9,7 @@ use crate::metadata::is_not_own;
 
 /// Every object but SQLite's own, the bookkeeping of this program and that of other tools, ordered.
 pub(crate) fn objects(connection: &Connection, history_table: &str) -> Result<Vec<Object>> {
-    let sql = format!(
-        "SELECT type, name, sql, tbl_name FROM main.sqlite_schema \
-               WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-                 AND {} AND tbl_name <> ?1 COLLATE NOCASE \
-               ORDER BY type, name",
-        is_not_own("tbl_name")
-    );
+    let sql = include_str!("sqlite/objects.sql").replace("{not_own}", &is_not_own("tbl_name"));
     let mut statement = connection.prepare(&sql).could_not("read schema", "")?;
     let rows = statement
         .query_map([history_table], |row| {

@@ -23,7 +23,7 @@ impl Place {
     }
 
     /// Both names, for people.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         format!("`{}.{}`", self.schema, self.table)
     }
 }
@@ -61,7 +61,7 @@ pub(crate) async fn look(connection: &mut Client, place: &Place) -> Result<Optio
         Found::Nothing => Ok(None),
         Found::Own(identity) => Ok(Some(identity)),
         Found::Foreign(missing) => Err(foreign_table(&place.table, missing)),
-        Found::Unfit(why) => Err(unfit_table(&place.told(), &why)),
+        Found::Unfit(why) => Err(unfit_table(&place.label(), &why)),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn inspect(connection: &mut Client, place: &Place) -> Result<Fo
         .bind(&place.table)
         .fetch_optional(connection.sqlx())
         .await
-        .could_not("read history", place.told())?;
+        .could_not("read history", place.label())?;
     let Some((identity, kind, persistence, row_security, columns, hangs_on)) = found else { return Ok(Found::Nothing) };
     let unfit = |why: &str| Ok(Found::Unfit(why.to_owned()));
     match kind.as_str() {
@@ -131,7 +131,7 @@ pub(crate) async fn seal_of_others(connection: &mut Client, place: &Place, versi
         .bind(version)
         .fetch_one(connection.sqlx())
         .await
-        .could_not("read history", place.told())
+        .could_not("read history", place.label())
 }
 
 /// Reads the whole history, ascending; nothing where there is no table.
@@ -144,7 +144,7 @@ pub(crate) async fn read(connection: &mut Client, place: &Place) -> Result<Optio
         .persistent(false)
         .fetch_all(connection.sqlx())
         .await
-        .could_not("read history", place.told())?;
+        .could_not("read history", place.label())?;
     rows.iter().map(|row| entry(row, place)).collect::<Result<Vec<_>>>().map(Some)
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn read_one(connection: &mut Client, place: &Place, version: i6
         .bind(version)
         .fetch_optional(connection.sqlx())
         .await
-        .could_not("read history", place.told())?;
+        .could_not("read history", place.label())?;
     row.map(|row| entry(&row, place)).transpose()
 }
 
@@ -197,7 +197,7 @@ fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
         };
         Ok((entry, row.try_get(9)?))
     };
-    let (entry, state) = read().could_not("read history", place.told())?;
+    let (entry, state) = read().could_not("read history", place.label())?;
     Ok(Entry { state: EntryState::read(&state)?, ..entry })
 }
 
@@ -206,28 +206,25 @@ pub(crate) async fn other(connection: &mut Client, place: &Place) -> Result<Opti
     if !matches!(inspect(connection, place).await?, Found::Foreign(_)) {
         return Ok(None);
     }
-    let looking = "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid \
-                   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 \
-                   AND c.relkind = 'r' AND a.attname = 'version' AND a.attnum > 0 AND NOT a.attisdropped)";
-    let has_versions: bool = sqlx::query_scalar(looking)
+    let has_versions: bool = sqlx::query_scalar(include_str!("postgres/has_column_version.sql"))
         .bind(&place.schema)
         .bind(&place.table)
         .fetch_one(connection.sqlx())
         .await
-        .could_not("look for", place.told())?;
+        .could_not("look for", place.label())?;
     if !has_versions {
         return Ok(None);
     }
     let sql = format!("SELECT count(*), max(h.version)::text FROM {} AS h", place.quoted());
     let (rows, newest) =
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection.sqlx()).await.could_not("read", place.told())?;
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_one(connection.sqlx()).await.could_not("read", place.label())?;
     Ok(Some(OtherHistory { table: place.table.clone(), kept_as: OTHER_HISTORY_TABLE.to_owned(), rows, newest }))
 }
 
 /// Calls another tool's table otherwise.
 pub(crate) async fn put_aside(connection: &mut Client, place: &Place, other: &OtherHistory) -> Result<()> {
     let sql = format!("ALTER TABLE {} RENAME TO {}", place.quoted(), quote(&other.kept_as));
-    connection.execute(sql).await.could_not("put aside", place.told())
+    connection.execute(sql).await.could_not("put aside", place.label())
 }
 
 /// Creates the table.
@@ -243,7 +240,7 @@ pub(crate) async fn create(connection: &mut Client, place: &Place) -> Result<()>
          remarks text NOT NULL\n)",
         place.quoted()
     );
-    connection.execute(sql).await.could_not("create history", place.told())?;
+    connection.execute(sql).await.could_not("create history", place.label())?;
     Ok(())
 }
 
@@ -256,15 +253,15 @@ pub(crate) async fn change(
     change: &Change<'_>,
     before: Option<Entry>,
 ) -> Result<Option<Entry>> {
-    let written = change.of(before, &place.told(), version)?;
+    let written = change.of(before, &place.label(), version)?;
     let changed =
-        write(connection, place, version, change, written.as_ref()).await.could_not("write history", place.told())?;
+        write(connection, place, version, change, written.as_ref()).await.could_not("write history", place.label())?;
     if changed != 1 {
         let cause = format!("{changed} rows changed where one was expected");
-        return Err(Error::differs("keep the history", place.told(), cause).hint(KEEPER));
+        return Err(Error::differs("keep the history", place.label(), cause).hint(KEEPER));
     }
     let found = read_one(connection, place, version).await?;
-    expect_row(&place.told(), version, written.as_ref(), found.as_ref())?;
+    expect_row(&place.label(), version, written.as_ref(), found.as_ref())?;
     Ok(found)
 }
 
@@ -347,14 +344,11 @@ pub(crate) async fn read_sqlx(connection: &mut Client, enter: &str) -> Result<Op
             .could_not("read", SQLX)?;
     connection.leave().await.could_not("read", SQLX)?;
     let Some(oid) = oid else { return Ok(None) };
-    let name: Option<String> = sqlx::query_scalar(
-        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.oid::bigint = $1",
-    )
-    .bind(oid)
-    .fetch_optional(connection.sqlx())
-    .await
-    .could_not("read", SQLX)?;
+    let name: Option<String> = sqlx::query_scalar(include_str!("postgres/name_of_relation.sql"))
+        .bind(oid)
+        .fetch_optional(connection.sqlx())
+        .await
+        .could_not("read", SQLX)?;
     let Some(name) = name else { return Ok(None) };
     let sql = format!(
         "SELECT version, pg_catalog.to_char(installed_on AT TIME ZONE 'UTC', {RFC_3339}), success, checksum, \

@@ -40,9 +40,7 @@ pub(crate) fn read_one(connection: &Connection, table: &str, version: i64) -> Re
 /// Whether the table is there; an error where it is another tool's, or not exactly what [`create`] makes: a trigger, a
 /// conflict clause or a generated column would let a row of the history change other rows.
 fn is_there(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT type, name, sql FROM main.sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE \
-                 AND NOT (type = 'index' AND sql IS NULL) \
-               UNION ALL SELECT type, name, sql FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE";
+    let sql = include_str!("sqlite/objects_of_table.sql");
     let objects: Vec<(String, String, String)> = connection
         .prepare(sql)
         .and_then(|mut statement| {
@@ -74,8 +72,7 @@ fn is_there(connection: &Connection, table: &str) -> Result<bool> {
 
 /// Another tool's table of the history's name: it has a column `version`, and not all of ours.
 pub(crate) fn other(connection: &Connection, table: &str) -> Result<Option<OtherHistory>> {
-    let sql = "SELECT s.name, group_concat(lower(c.name)) FROM main.sqlite_schema AS s JOIN pragma_table_info(s.name, 'main') AS c \
-               WHERE s.type = 'table' AND s.name = ?1 COLLATE NOCASE GROUP BY s.name";
+    let sql = include_str!("sqlite/columns_of_table.sql");
     let found: Option<(String, String)> = connection
         .query_row(sql, [table], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()

@@ -30,8 +30,7 @@ pub(super) async fn reason(
         return Ok(None);
     }
     if let Some(roles) = Roles::of(statement) {
-        let sql = "SELECT pg_catalog.array_agg(rolname::pg_catalog.text) FROM pg_catalog.pg_roles \
-                   WHERE rolname::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1)";
+        let sql = include_str!("roles_that_are_there.sql");
         let there: Option<Vec<String>> = sqlx::query_scalar(sql).bind(roles.all()).fetch_one(connection.sqlx()).await?;
         return Ok(roles.missing(&there.unwrap_or_default()).map(|role| format!("there is no role `{role}`")));
     }

@@ -73,7 +73,7 @@ impl Session {
         let has_limit = connection.sqlx().server_version_num().is_some_and(|version| version >= TRANSACTION_TIMEOUT.0);
         let limit = if has_limit { TRANSACTION_TIMEOUT.1 } else { "" };
         let sql = format!("{limit}{OWN_SETTINGS}; SET LOCAL lock_timeout = {lock_timeout_ms}; {role}");
-        connection.execute(sql).await.could_not("prepare for history", place.told()).map(|_| ())
+        connection.execute(sql).await.could_not("prepare for history", place.label()).map(|_| ())
     }
 
     /// Runs what a script has put off to the end of the transaction: it must not come after the row was read back.
@@ -94,7 +94,7 @@ impl Session {
             (None, true) => {}
             (Some(ground), has_history) => match history::inspect(connection, &place).await? {
                 Found::Nothing if !has_history => history::create(connection, &place).await?,
-                _ if !has_history => return Err(taken_name(&place.told(), &ground.label)),
+                _ if !has_history => return Err(taken_name(&place.label(), &ground.label)),
                 Found::Own(identity) if ground.identity.as_ref() == Some(&identity) => {}
                 Found::Nothing | Found::Own(_) => {
                     return Err(touched(&place, ground, "dropped, rewrote or gave away the table"));
@@ -111,7 +111,7 @@ impl Session {
                 Some(ground) => touched(&place, ground, "changed its own row"),
                 None => {
                     let cause = format!("the row of version {version} is not what this run has left there");
-                    Error::differs("keep the history", place.told(), cause).hint(KEEPER)
+                    Error::differs("keep the history", place.label(), cause).hint(KEEPER)
                 }
             });
         }
@@ -136,5 +136,5 @@ impl Session {
 /// The error of a script that did this to the history, inside a transaction that does not stay.
 fn touched(place: &Place, ground: &Ground, did: &str) -> Error {
     let cause = format!("migration {} {did}; that was rolled back", ground.label);
-    Error::differs("keep the history", place.told(), cause).hint(KEEPER)
+    Error::differs("keep the history", place.label(), cause).hint(KEEPER)
 }

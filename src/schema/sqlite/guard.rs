@@ -176,10 +176,8 @@ const STORES: [&str; 2] = ["_content", "_rowid"];
 /// Whether a table holds rows of its own: no view, and of virtual tables those in [`STORES`], not what can be built
 /// again from them.
 fn is_ordinary(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND (type = 'table' \
-               OR (type = 'shadow' AND (name LIKE '%\\_content' ESCAPE '\\' OR name LIKE '%\\_rowid' ESCAPE '\\'))))";
     connection
-        .prepare_cached(sql)
+        .prepare_cached(include_str!("is_ordinary.sql"))
         .and_then(|mut statement| statement.query_row([table], |row| row.get(0)))
         .could_not("look for", format!("`{table}`"))
 }

@@ -4,9 +4,10 @@ use rusqlite::Connection;
 
 use super::super::step::counted;
 use super::sound::is_of_the_connection;
+use crate::endpoint::findings::Depth;
+use crate::endpoint::sqlite::structure;
 use crate::error::Context;
 use crate::quote::quote;
-use crate::verify::structure::{self, Depth};
 use crate::{Error, Result};
 
 /// How many findings a message names.

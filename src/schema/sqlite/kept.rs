@@ -127,9 +127,7 @@ impl Kept {
 
 impl Table {
     fn read(connection: &Connection, name: &str) -> Result<Option<Table>> {
-        let sql = "SELECT s.name, s.sql, t.strict, t.wr, EXISTS (SELECT 1 FROM pragma_table_info(s.name, 'main') WHERE pk > 0) \
-                   FROM main.sqlite_schema AS s JOIN pragma_table_list(s.name) AS t ON t.schema = 'main' AND t.type = 'table' \
-                   WHERE s.type = 'table' AND s.name = ?1 COLLATE NOCASE";
+        let sql = include_str!("table.sql");
         let read = connection
             .query_row(sql, [name], |row| {
                 let definition: String = row.get(1)?;
@@ -250,7 +248,7 @@ fn bound(objects: Vec<Object>, names: BTreeSet<String>) -> Vec<Object> {
 
 /// Every index, trigger and view that has a definition of its own.
 fn objects(connection: &Connection) -> Result<Vec<Object>> {
-    let sql = "SELECT type, name, tbl_name, sql FROM main.sqlite_schema WHERE type IN ('index', 'trigger', 'view') AND sql IS NOT NULL";
+    let sql = include_str!("bound_objects.sql");
     let mut statement = connection.prepare_cached(sql).could_not("read schema", "")?;
     let rows = statement
         .query_map([], |row| {

@@ -125,9 +125,8 @@ impl Broken {
     fn foreign_keys(&mut self, connection: &Connection) -> Result<()> {
         let referring = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE '%references%'";
         for table in names(connection, referring)? {
-            let missing = "SELECT 'no such table: main.' || k.\"table\" FROM pragma_foreign_key_list(?1, 'main') AS k WHERE NOT EXISTS \
-                           (SELECT 1 FROM main.sqlite_schema AS p WHERE p.type = 'table' AND p.name = k.\"table\" COLLATE NOCASE)";
-            let mut statement = connection.prepare_cached(missing).could_not("read schema", "")?;
+            let mut statement =
+                connection.prepare_cached(include_str!("missing_parents.sql")).could_not("read schema", "")?;
             let missing: Option<String> = statement
                 .query_map([&table], |row| row.get(0))
                 .and_then(|mut rows| rows.next().transpose())

@@ -72,9 +72,9 @@ impl fmt::Display for SchemaDifference {
                 write!(f, "column `{column}` of table `{table}` in the target is not in the source")
             }
             SchemaDifference::Type { table, column, types: [source, target], compared } => {
-                let told = |name: &str| if name.is_empty() { "no type".to_owned() } else { format!("type {name}") };
-                write!(f, "column `{column}` of table `{table}` has {} in the source", told(source))?;
-                write!(f, " and {} in the target", told(target))?;
+                let named = |name: &str| if name.is_empty() { "no type".to_owned() } else { format!("type {name}") };
+                write!(f, "column `{column}` of table `{table}` has {} in the source", named(source))?;
+                write!(f, " and {} in the target", named(target))?;
                 if !compared {
                     f.write_str("; values of these cannot be compared")?;
                 }
@@ -241,7 +241,7 @@ mod tests {
         Catalog { dialect, ..declared(&connection).unwrap() }
     }
 
-    fn told(source: &Catalog, target: &Catalog) -> Vec<String> {
+    fn differences(source: &Catalog, target: &Catalog) -> Vec<String> {
         Matched::of(source, target).differences.iter().map(ToString::to_string).collect()
     }
 
@@ -249,9 +249,9 @@ mod tests {
     fn what_one_side_lacks_or_has_otherwise_is_told() {
         let source = catalog("CREATE TABLE a (x INTEGER, y TEXT, z TEXT); CREATE TABLE b (x)", Dialect::Sqlite);
         let target = catalog("CREATE TABLE A (X BIGINT, Y BLOB, w TEXT); CREATE TABLE c (x)", Dialect::Sqlite);
-        assert_eq!(told(&source, &source), Vec::<String>::new());
+        assert_eq!(differences(&source, &source), Vec::<String>::new());
         assert_eq!(
-            told(&source, &target),
+            differences(&source, &target),
             [
                 "column `x` of table `main.a` has type INTEGER in the source and type BIGINT in the target",
                 "column `y` of table `main.a` has type TEXT in the source and type BLOB in the target; values of these cannot \

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use whimbrel::endpoint::{Finished, Level, Proof, ReadBack, TableProof};
 use whimbrel::plan::{Caveat, Plan};
 use whimbrel::value::{Cell, TableDigest};
-use whimbrel::verify::{Finished, Level, Proof, TableProof, digest::ReadBack};
 use whimbrel::{Result, cancel::Cancel, catalog::*, endpoint::*, event::Listener};
 
 pub type Row = Vec<Cell<'static>>;

@@ -127,7 +127,11 @@ fn a_toy_becomes_a_sqlite_file_that_is_verified_against_it_later() {
     };
     let found = later(&mut toy());
     assert!(found.is_sound());
-    assert!(found.not_checked.iter().any(|text| text.contains("its engine computes none")), "{:?}", found.not_checked);
+    assert!(
+        found.findings.not_checked.iter().any(|text| text.contains("its engine computes none")),
+        "{:?}",
+        found.findings
+    );
     let mut other = toy();
     other.rows[0].1[1] = text("Anna");
     assert_eq!(later(&mut other).tables[0].differences.as_ref().expect("they were looked for").changed, 1);

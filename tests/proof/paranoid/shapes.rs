@@ -63,7 +63,7 @@ fn every_kind_of_relation_is_digested_by_the_server_as_it_is_copied() {
     let mut job = paranoid(directory.path().join("app.db"));
     job.choices.drop.insert("gone.secret".into(), "nobody reads it".into());
     let outcome = agreed(&database.url(), &job);
-    assert_eq!(outcome.verification.not_checked, Vec::<String>::new());
+    assert_eq!(outcome.verification.findings.not_checked, Vec::<String>::new());
     let rows = |name: &str| {
         let is_it = |check: &&whimbrel::verify::TableCheck| check.source.to_string() == name;
         outcome.verification.tables.iter().find(is_it).expect("the table").source_rows
@@ -139,8 +139,13 @@ fn without_a_ledger_what_is_not_held_is_left_out_by_name_and_nothing_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job { metadata: false, allow_inexact: true, ..paranoid(directory.path().join("app.db")) };
     let outcome = agreed(&database.url(), &job);
-    let named: Vec<_> =
-        outcome.verification.not_checked.iter().filter(|line| line.starts_with("the source's own digest")).collect();
+    let named: Vec<_> = outcome
+        .verification
+        .findings
+        .not_checked
+        .iter()
+        .filter(|line| line.starts_with("the source's own digest"))
+        .collect();
     assert_eq!(
         named,
         [
@@ -154,5 +159,5 @@ fn without_a_ledger_what_is_not_held_is_left_out_by_name_and_nothing_else() {
         job.choices.rules.columns.insert(column.into(), RuleName(Rule::ServerText));
     }
     let outcome = agreed(&database.url(), &job);
-    assert!(!outcome.verification.not_checked.iter().any(|line| line.contains("own digest")));
+    assert!(!outcome.verification.findings.not_checked.iter().any(|line| line.contains("own digest")));
 }

@@ -31,9 +31,7 @@ const OPERATION: &str = "read the catalog of";
 /// Whatever the server says, a cut connection, a stop that was asked for.
 pub fn introspect(session: &mut Session) -> Result<Catalog> {
     // What is dropped meanwhile the server knows by its number only.
-    let sql =
-        "SELECT c.oid::text, n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE c.relkind = 'v' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
+    let sql = include_str!("../sql/views_by_number.sql");
     let views = session.query_rows(OPERATION, session.label().to_owned(), sql)?;
     read(session).map_err(|error| {
         let is_named = |oid: &str| error.cause().split(|sign: char| !sign.is_ascii_digit()).any(|number| number == oid);

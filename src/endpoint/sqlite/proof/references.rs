@@ -89,8 +89,7 @@ pub(super) fn read(connection: &Connection, shape: &mut Shape) -> rusqlite::Resu
 }
 
 fn listed(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Listed>> {
-    let sql = "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(include_str!("references.sql"))?;
     let mut rows = statement.query([table])?;
     let mut keys: BTreeMap<i64, Listed> = BTreeMap::new();
     while let Some(row) = rows.next()? {
@@ -139,10 +138,7 @@ fn parent_key(connection: &Connection, table: &Table, wanted: &[String]) -> rusq
         let key = ParentKey { columns: vec![rowid.clone()], collations: vec![Collation::Binary] };
         return Ok(is_integer.then_some(key));
     }
-    let sql =
-        "SELECT x.name, x.coll, l.name FROM pragma_index_list(?1, 'main') AS l, pragma_index_xinfo(l.name, 'main') AS x
-               WHERE l.\"unique\" AND NOT l.partial AND x.key ORDER BY l.seq, x.seqno";
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(include_str!("unique_keys.sql"))?;
     let mut rows = statement.query([&table.name])?;
     let mut indexes: BTreeMap<String, Vec<(Option<String>, String)>> = BTreeMap::new();
     while let Some(row) = rows.next()? {

@@ -110,9 +110,7 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Option<Shape>> {
     }
     let (mut indexes, mut tables) = (Objects::new(), Vec::new());
     let mut shape = Shape::default();
-    let mut objects = connection.prepare(
-        "SELECT name, type, rootpage, sql FROM main.sqlite_schema WHERE type IN ('table', 'index') ORDER BY rowid",
-    )?;
+    let mut objects = connection.prepare(include_str!("trees.sql"))?;
     let mut rows = objects.query([])?;
     while let Some(row) = rows.next()? {
         let (name, kind, root, sql): (String, String, u32, Option<String>) =

@@ -1,9 +1,9 @@
 //! The file in the making: tables first, rows as they come, then keys, indexes, views and metadata; closed, it can be read.
 
 use super::encode::Encoder;
+use super::file_to_be::{Exchange, FinishedFile, JournalMode, SqliteTarget};
 use super::finish::{self, SetAside};
 use super::refused::refused_row;
-use super::{Exchange, FinishedFile, JournalMode, SqliteTarget};
 use crate::cancel::{Cancel, Registration};
 use crate::endpoint::sqlite::Batch;
 use crate::endpoint::sqlite::loader::Loader;
@@ -51,7 +51,7 @@ impl<'t, P> SqliteDraft<'t, P> {
         let loader = Loader::create(staging.path(), target.page_size_bytes)?;
         // The definitions of a given schema are its owner's.
         if !plan.given_schema {
-            pragma::names_only(loader.connection()).could_not("prepare the target", loader.shown())?;
+            pragma::names_only(loader.connection()).could_not("prepare the target", loader.label())?;
         }
         loader.begin()?;
         let aside = if plan.given_schema { finish::set_aside(&loader)? } else { SetAside::default() };

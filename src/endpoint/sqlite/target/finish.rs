@@ -2,7 +2,8 @@
 //!
 //! The metadata tables are the target's memory of where it came from ([`crate::metadata`]).
 
-use super::{JournalMode, keys};
+use super::file_to_be::JournalMode;
+use super::keys;
 use crate::endpoint::Origin;
 use crate::endpoint::sqlite::facts::{facts, published};
 use crate::endpoint::sqlite::loader::Loader;

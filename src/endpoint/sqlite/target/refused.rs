@@ -87,7 +87,7 @@ pub(super) fn refused_row(
     match refused.reason {
         Refusal::Constraint => {}
         Refusal::Unwritten => {
-            let object = format!("{object}, to {}", loader.shown());
+            let object = format!("{object}, to {}", loader.label());
             return Error::could_not("copy", object, &refused.message).hint(NO_ROOM_HINT);
         }
         Refusal::TooLarge => {

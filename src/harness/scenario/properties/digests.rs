@@ -7,9 +7,9 @@
 use super::super::case::Case;
 use super::{Property, Verdict};
 use crate::cancel::Cancel;
+use crate::endpoint::sqlite::digest;
 use crate::error::{Context, Result};
 use crate::event::nobody;
-use crate::verify::digest;
 
 pub(super) const PROPERTY: Property = Property { name: "digests", says: "every value is the same, by digest", ask };
 

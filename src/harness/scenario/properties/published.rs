@@ -46,8 +46,8 @@ fn told(verification: &Verification) -> Vec<String> {
             findings.push(format!("table `{}` differs", table.source));
         }
     }
-    findings.extend(verification.objects.iter().take(TOLD_MAX).cloned());
-    for check in verification.checks.iter().filter(|check| check.violations > 0) {
+    findings.extend(verification.findings.objects.iter().take(TOLD_MAX).cloned());
+    for check in verification.findings.checks.iter().filter(|check| check.violations > 0) {
         let first = check.rows.first().map(|row| row.join(", ")).unwrap_or_default();
         let rows = if check.violations == 1 { "row" } else { "rows" };
         findings.push(format!("check `{}` found {} {rows}, the first: {first}", check.file, check.violations));

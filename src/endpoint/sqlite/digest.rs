@@ -3,16 +3,16 @@
 //! A table's digest does not depend on the order of its rows, so its rowids are cut into ranges and each thread takes
 //! the next range until none is left. Whoever proves the structure of the file looks at the rows as they pass.
 
+use super::parallel::{self, locked, ranges};
+use super::proof::{Job, Proof};
+use super::read::{describe, open};
+use super::scan::Scan;
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::parallel::{self, locked, ranges};
-use crate::endpoint::sqlite::proof::{Job, Proof};
-use crate::endpoint::sqlite::read::{open, told};
-use crate::endpoint::sqlite::scan::Scan;
+use crate::endpoint::{ReadBack, hash_texts};
 use crate::error::Result;
 use crate::event::{Event, Listener};
 use crate::plan::TablePlan;
-use crate::types::Codec;
-use crate::value::{Cell, RowHasher, TableDigest, TextDigest, TextHasher};
+use crate::value::{RowHasher, TableDigest, TextDigest, TextHasher};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Mutex;
@@ -26,17 +26,6 @@ enum Piece {
     Rows(usize, Option<(i64, i64)>),
     /// A part of the proof.
     Proof(Job),
-}
-
-/// What reading one table back gave.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ReadBack {
-    /// The digest of its rows.
-    pub digest: TableDigest,
-    /// The digest of its values' texts, where it was asked for.
-    pub texts: Option<TextDigest>,
-    /// Entries of the ledger for it that said nothing about any value.
-    pub ledger_surplus: u64,
 }
 
 /// The digests of some of a table's rows.
@@ -140,7 +129,7 @@ fn of_piece(
         }
         if let Some(watch) = &mut watch {
             let seen = watch.row(&|place| row.selected(place));
-            seen.map_err(|error| told("read back", format!("`{}`", scan.target()), &error))?;
+            seen.map_err(|error| describe("read back", format!("`{}`", scan.target()), &error))?;
         }
         if digest.rows - counted == ROWS_PER_EVENT {
             listener(Event::RowsVerified { rows: ROWS_PER_EVENT });
@@ -153,21 +142,4 @@ fn of_piece(
         watch.end();
     }
     Ok(Piecewise { values: digest, texts: text_digest })
-}
-
-/// Adds the texts of a row's cells, as the source would print them.
-pub(super) fn hash_texts<'c>(
-    hasher: &mut TextHasher,
-    cells: impl IntoIterator<Item = &'c Cell<'c>>,
-    codecs: impl IntoIterator<Item = &'c Codec>,
-) {
-    for (cell, codec) in cells.into_iter().zip(codecs) {
-        match cell {
-            Cell::Bytes(bytes) => hasher.bytes(bytes),
-            // The blanks that pad a `char(n)` are counted in bytes where a database has no encoding.
-            Cell::Text(text) => hasher.text(Some(text)),
-            Cell::Foreign(_) => hasher.foreign(),
-            _ => hasher.text(codec.text(cell).as_deref()),
-        }
-    }
 }

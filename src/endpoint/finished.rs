@@ -1,16 +1,32 @@
-//! What verification asks of a finished target, whatever it is and whenever it was made.
+//! What is asked of a finished target, whatever it is and whenever it was made, so that verification can compare it.
 
-use super::checks::CheckOutcome;
-use super::digest::ReadBack;
-use super::record::Difference;
-use super::structure::{ForeignKeys, Integrity};
-use super::{Level, TableCheck};
+use super::Source;
+use super::findings::{CheckOutcome, Difference, ForeignKeys, Integrity};
 use crate::cancel::Cancel;
-use crate::endpoint::Source;
 use crate::error::Result;
 use crate::event::Listener;
-use crate::plan::TablePlan;
-use crate::value::TableDigest;
+use crate::types::Codec;
+use crate::value::{Cell, TableDigest, TextDigest, TextHasher};
+use serde::{Deserialize, Serialize};
+
+/// How much is checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The number of rows of each table.
+    Counts,
+    /// Also every value, by digest.
+    Digest,
+    /// Also foreign keys, structural integrity, and the project's checks.
+    #[default]
+    Full,
+    /// Also the source's own digest of each table, and its schema a second time: what neither the wire nor our own
+    /// reading has touched.
+    Paranoid,
+}
+
+/// How many findings of each kind are shown; the totals are always told.
+pub const SHOWN_MAX: usize = 20;
 
 /// A target that is complete: a draft before it is published, or what was published long ago. It was made by a plan.
 pub trait Finished {
@@ -33,6 +49,13 @@ pub trait Finished {
 pub struct Proof {
     /// What each of the plan's tables holds, in their order.
     pub tables: Vec<TableProof>,
+    /// What was found besides.
+    pub findings: Findings,
+}
+
+/// What was found in a finished target besides its rows.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Findings {
     /// Objects of the plan that the target lacks, has otherwise, or has besides.
     pub objects: Vec<String>,
     /// How it differs from what it records of itself.
@@ -67,21 +90,30 @@ impl TableProof {
     }
 }
 
-impl TableCheck {
-    /// A table's rows in the source, and what the target shows of them.
-    pub(super) fn of(table: &TablePlan, source: &TableDigest, proof: TableProof) -> Self {
-        let digest = proof.read.map(|read| read.digest);
-        TableCheck {
-            source: table.source.clone(),
-            target: table.target.clone(),
-            source_rows: source.rows,
-            target_rows: proof.rows,
-            same_values: digest.map(|target| target == *source),
-            digests: digest.map(|target| (*source, target)),
-            own_digests: None,
-            ledger_surplus: proof.read.map_or(0, |read| read.ledger_surplus),
-            differences: None,
-            failure: proof.failure,
+/// What reading one table back gave.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadBack {
+    /// The digest of its rows.
+    pub digest: TableDigest,
+    /// The digest of its values' texts, where it was asked for.
+    pub texts: Option<TextDigest>,
+    /// Entries of the ledger for it that said nothing about any value.
+    pub ledger_surplus: u64,
+}
+
+/// Adds the texts of a row's cells, as the source would print them.
+pub(crate) fn hash_texts<'c>(
+    hasher: &mut TextHasher,
+    cells: impl IntoIterator<Item = &'c Cell<'c>>,
+    codecs: impl IntoIterator<Item = &'c Codec>,
+) {
+    for (cell, codec) in cells.into_iter().zip(codecs) {
+        match cell {
+            Cell::Bytes(bytes) => hasher.bytes(bytes),
+            // The blanks that pad a `char(n)` are counted in bytes where a database has no encoding.
+            Cell::Text(text) => hasher.text(Some(text)),
+            Cell::Foreign(_) => hasher.foreign(),
+            _ => hasher.text(codec.text(cell).as_deref()),
         }
     }
 }

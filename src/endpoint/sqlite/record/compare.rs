@@ -1,9 +1,10 @@
 //! A file held against its own record.
 
 use super::added_columns::has_new_columns;
-use super::{Difference, DifferenceKind, parsed};
+use super::parsed;
+use crate::endpoint::findings::{Difference, DifferenceKind};
 use crate::endpoint::sqlite::facts::{SETTINGS, facts};
-use crate::endpoint::sqlite::read::told;
+use crate::endpoint::sqlite::read::describe;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Kind, Result};
 use crate::metadata::{
@@ -98,7 +99,7 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
     }
     let copied = scope.planned.iter().map(|table| table.target.as_str());
     let now =
-        Record::of(connection, facts.settings, copied).map_err(|error| told("read back", "the target", &error))?;
+        Record::of(connection, facts.settings, copied).map_err(|error| describe("read back", "the target", &error))?;
     let there = |kind: &str, name: &str| now.definitions.contains_key(&format!("{kind} {name}"));
     if !scope.metadata && !metadata::OBJECTS.iter().any(|(kind, name)| there(kind, name)) {
         found.not_checked.push(
@@ -112,8 +113,8 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
         found.metadata(format!("the {kind} `{name}` of the metadata is missing"));
     }
     ledger_of_no_table(connection, &scope, found)?;
-    let values =
-        metadata::manifest_values(connection).map_err(|error| told("read the manifest of", "the target", &error))?;
+    let values = metadata::manifest_values(connection)
+        .map_err(|error| describe("read the manifest of", "the target", &error))?;
     let Some(values) = values else { return Ok(()) };
     match values.get("format").map(String::as_str) {
         Some(FORM) => {
@@ -129,7 +130,7 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
 
 /// The ledger speaks of tables that were copied and of no others.
 fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, found: &mut Comparison) -> Result<()> {
-    let names = ledger::tables(connection).map_err(|error| told("read back", "the ledger", &error))?;
+    let names = ledger::tables(connection).map_err(|error| describe("read back", "the ledger", &error))?;
     let copied: HashSet<&str> = scope.planned.iter().map(|table| table.target.as_str()).collect();
     for name in names.iter().filter(|name| !copied.contains(name.as_str())) {
         found.metadata(format!("the ledger has entries for `{name}`, which is no table that was copied"));
@@ -146,7 +147,7 @@ fn compare_manifest(connection: &Connection, values: &BTreeMap<String, String>, 
         found.metadata(format!("the manifest has a value `{name}` that its form does not know"));
     }
     found.digest = values.get(DIGEST).cloned();
-    let now = metadata::digest(connection).map_err(|error| told("read back", "the manifest", &error))?;
+    let now = metadata::digest(connection).map_err(|error| describe("read back", "the manifest", &error))?;
     if let Some(digest) = found.digest.as_ref().filter(|digest| **digest != now) {
         found.metadata(format!("the manifest is not what was written: its digest is {now}, and it says {digest}"));
     }
@@ -215,7 +216,7 @@ fn compare_header(then: &BTreeMap<String, i64>, now: &Record, published: bool, f
         }
         let (Some(then), Some(now)) = (then.get(setting.name), now.header.get(setting.name)) else { continue };
         if then != now {
-            let text = format!("`{}` is {}, and was {}", setting.name, setting.told(*now), setting.told(*then));
+            let text = format!("`{}` is {}, and was {}", setting.name, setting.word(*now), setting.word(*then));
             found.add(DifferenceKind::Header, setting.fixed, text);
         }
     }
@@ -228,8 +229,8 @@ fn compare_numbers(then: &BTreeMap<String, String>, now: &Record, found: &mut Co
     for table in tables {
         let (then, now) = (then.get(table), now.numbers.get(table));
         if then != now {
-            let told = |number: Option<&String>| number.map_or("nothing", |number| number.as_str()).to_owned();
-            let text = format!("the key of table {table} counts on from {}, and did from {}", told(now), told(then));
+            let value = |number: Option<&String>| number.map_or("nothing", |number| number.as_str()).to_owned();
+            let text = format!("the key of table {table} counts on from {}, and did from {}", value(now), value(then));
             found.add(DifferenceKind::Number, false, text);
         }
     }

@@ -1,6 +1,6 @@
 //! The schema read back: every planned table, index and view is there, as it was planned, and nothing else.
 
-use crate::endpoint::sqlite::read::told;
+use super::read::describe;
 use crate::error::Result;
 use crate::metadata;
 use crate::plan::Plan;
@@ -16,7 +16,7 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
     if plan.given_schema {
         return Ok(Vec::new());
     }
-    let failed = |error: rusqlite::Error| told("read the schema of", "the target", &error);
+    let failed = |error: rusqlite::Error| describe("read the schema of", "the target", &error);
     let mut found = definitions(connection).map_err(failed)?;
     let mut differences = Vec::new();
     found.retain(|(_, name), _| !metadata::is_own(name));
@@ -40,9 +40,7 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
 
 /// The statement of every table, index, view and trigger of a file, by kind and name; SQLite's own left out.
 fn definitions(connection: &Connection) -> rusqlite::Result<BTreeMap<(String, String), String>> {
-    let mut statement = connection.prepare(
-        "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )?;
+    let mut statement = connection.prepare(include_str!("sql/definitions.sql"))?;
     let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
     rows.collect()
 }

@@ -11,126 +11,17 @@ use std::sync::atomic::AtomicBool;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
-use serde::Serialize;
 
-use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::sqlite::proof::{self, Verdict};
-use crate::endpoint::sqlite::read::{open, told};
+use super::file::quoted;
+use super::proof::Verdict;
+use super::read::{describe, open};
+use crate::endpoint::findings::{Depth, ForeignKeys, Integrity, Orphan};
 use crate::error::{Error, Kind, Result};
 use crate::quote::quote;
 use crate::value::{Stored, row_key};
 
 /// SQLite is asked to stop after so many messages: a file with more is beyond counting.
 pub const MESSAGES_COUNTED_MAX: u64 = 1_000_000;
-
-/// Which of SQLite's own checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Depth {
-    /// `integrity_check`: pages, rows, and every index entry against its row.
-    Full,
-    /// `quick_check`: the same without the comparison of indexes with tables and without UNIQUE; much faster.
-    Quick,
-}
-
-/// What SQLite says about the structure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Integrity {
-    /// Which check ran.
-    pub depth: Depth,
-    /// The first messages; none means sound.
-    pub messages: Vec<String>,
-    /// How many there are.
-    pub total: u64,
-    /// Counting was stopped: there may be more.
-    pub stopped: bool,
-}
-
-/// A row whose parent is missing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Orphan {
-    /// The table that refers.
-    pub table: String,
-    /// Its row; none in a WITHOUT ROWID table.
-    pub rowid: Option<i64>,
-    /// The table that is referred to.
-    pub parent: String,
-    /// The columns of the key, in its order.
-    pub columns: Vec<String>,
-    /// The row's own key, where it can be told.
-    pub row: Option<String>,
-    /// Its values in these columns, where they can be told.
-    pub values: Option<String>,
-    /// The foreign key in the source, where it is known to have one.
-    pub origin: Option<String>,
-}
-
-/// What SQLite says about the foreign keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ForeignKeys {
-    /// The first rows without their parent.
-    pub orphans: Vec<Orphan>,
-    /// How many there are.
-    pub total: u64,
-    /// Keys that cannot be checked, with the reason: the parent has no unique index that fits, for example.
-    pub unusable: Vec<String>,
-    /// Every value of the tables is that of the source: it has the same rows.
-    pub in_source: bool,
-}
-
-impl Integrity {
-    /// What was proven to be sound.
-    fn sound() -> Self {
-        Integrity { depth: Depth::Full, messages: Vec::new(), total: 0, stopped: false }
-    }
-
-    /// Nothing was found.
-    pub fn is_sound(&self) -> bool {
-        self.total == 0
-    }
-}
-
-impl Orphan {
-    /// The row, as part of a sentence: `, row [2]`.
-    pub fn place(&self) -> String {
-        match (&self.row, self.rowid) {
-            (Some(row), _) => format!(", row {row}"),
-            (None, Some(rowid)) => format!(", rowid {rowid}"),
-            (None, None) => String::new(),
-        }
-    }
-}
-
-impl ForeignKeys {
-    /// The first row, as part of a sentence: ` (table `c`, row [2]: `p` = [99] is not in `p`)`.
-    pub(super) fn first(&self) -> String {
-        let Some(orphan) = self.orphans.first() else { return String::new() };
-        let Orphan { table, columns, values, parent, .. } = orphan;
-        let values = values.as_ref().map_or_else(String::new, |values| format!(" = {values}"));
-        format!(" (table `{table}`{}: `{}`{values} is not in `{parent}`)", orphan.place(), columns.join(", "))
-    }
-
-    /// What there is to do about rows that are the source's own.
-    pub(super) fn way_out(&self) -> String {
-        let mut names: Vec<_> = self.orphans.iter().filter_map(|orphan| orphan.origin.as_deref()).collect();
-        names.dedup();
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        match names.as_slice() {
-            [] => "correct the rows in the source, or change the foreign key in the target schema".to_owned(),
-            _ => format!(
-                "correct the rows in the source, or leave the foreign key out by its name under \
-                 `tables.exclude_objects`: {}",
-                names.join(", ")
-            ),
-        }
-    }
-
-    /// Nothing was found, and everything could be checked.
-    pub fn is_sound(&self) -> bool {
-        self.total == 0 && self.unusable.is_empty()
-    }
-}
 
 /// The structure and the references of a file of which `proven` was proven: only where that is not all, or `twice` wants
 /// SQLite's opinion besides, do SQLite's own checks say what there is.
@@ -210,7 +101,7 @@ pub fn integrity_of(
                 found.total += 1;
                 found.messages.push(error.to_string());
             }
-            _ => return Err(told("check integrity of", object, &error)),
+            _ => return Err(describe("check integrity of", object, &error)),
         }
     }
     found.stopped = found.total >= MESSAGES_COUNTED_MAX;
@@ -251,23 +142,8 @@ fn meaning(connection: &Connection, message: &str) -> rusqlite::Result<Option<St
     Ok(Some(format!("{what} of table `{table}`: {}", parts.join(", "))))
 }
 
-/// Checks structure and references of the file at `path`, which nobody reads otherwise, and keeps the first `shown_max`
-/// findings of each.
-///
-/// # Errors
-///
-/// When the file cannot be read, or somebody asks to stop. Damage is a finding.
-pub fn check(path: &Path, shown_max: usize, cancel: &Cancel) -> Result<(ForeignKeys, Integrity)> {
-    let connection = match open(path, &cancel.flag()) {
-        Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&error)),
-        opened => opened?,
-    };
-    let proven = proof::prove(&connection, path, cancel)?;
-    judge(&connection, &quoted(path), &proven, false, shown_max)
-}
-
 /// What there is to say of a file of which SQLite cannot even read the schema.
-pub(super) fn unreadable(error: &Error) -> (ForeignKeys, Integrity) {
+pub(crate) fn unreadable(error: &Error) -> (ForeignKeys, Integrity) {
     let keys = ForeignKeys { unusable: vec![error.cause().to_owned()], ..ForeignKeys::default() };
     (keys, Integrity { messages: vec![error.to_string()], total: 1, ..Integrity::sound() })
 }
@@ -307,7 +183,7 @@ fn check_foreign_keys(
     is_asked: &dyn Fn(&str) -> bool,
     found: &mut ForeignKeys,
 ) -> Result<()> {
-    let failed = |error: rusqlite::Error| told("check foreign keys of", object, &error);
+    let failed = |error: rusqlite::Error| describe("check foreign keys of", object, &error);
     // Table by table: one key that cannot be checked must not hide the others.
     let mut tables: Vec<String> = Vec::new();
     run(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {
@@ -407,8 +283,19 @@ fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cancel::Cancel;
+    use crate::endpoint::sqlite::proof;
     use std::os::unix::fs::FileExt;
     use std::path::PathBuf;
+
+    fn check(path: &Path, shown_max: usize, cancel: &Cancel) -> Result<(ForeignKeys, Integrity)> {
+        let connection = match open(path, &cancel.flag()) {
+            Err(error) if error.kind() == Kind::Differs => return Ok(unreadable(&error)),
+            opened => opened?,
+        };
+        let proven = proof::prove(&connection, path, cancel)?;
+        judge(&connection, &quoted(path), &proven, false, shown_max)
+    }
 
     fn running() -> Arc<AtomicBool> {
         Arc::new(AtomicBool::new(false))

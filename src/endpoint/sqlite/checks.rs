@@ -13,29 +13,14 @@ use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection};
-use serde::Serialize;
 
-use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::sqlite::read::{open, told};
+use super::file::quoted;
+use super::read::{describe, open};
+use crate::endpoint::findings::CheckOutcome;
 use crate::error::{Context, Error, Result};
 
 /// Longer values are cut when they are shown, in characters.
 const VALUE_CHARS_MAX: usize = 80;
-
-/// One check and what it found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckOutcome {
-    /// The file's name.
-    pub file: String,
-    /// Its first comment line, else the file's name.
-    pub title: String,
-    /// How many rows it returned; 0 means passed.
-    pub violations: u64,
-    /// The names of its columns.
-    pub columns: Vec<String>,
-    /// The first rows, each value as SQL would write it.
-    pub rows: Vec<Vec<String>>,
-}
 
 /// Runs every `*.sql` file of `folder`, in the order of their names, on the database at `path`, and keeps the first
 /// `shown_max` rows of each.
@@ -75,7 +60,7 @@ fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<Ch
         Some(rusqlite::ErrorCode::AuthorizationForStatementDenied | rusqlite::ErrorCode::ReadOnly) => {
             refused(&object, "it does something else than read")
         }
-        _ => told("run check", &object, &error),
+        _ => describe("run check", &object, &error),
     };
     // What SQLite cannot prepare is a mistake in the file; only what it meets later has to do with the data.
     let mistaken = |error: rusqlite::Error| match &error {
@@ -107,7 +92,7 @@ fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<Ch
     while let Some(row) = rows.next().map_err(failed)? {
         outcome.violations += 1;
         if outcome.rows.len() < shown_max {
-            let values = (0..width).map(|column| row.get_ref(column).map(shown)).collect::<Result<_, _>>();
+            let values = (0..width).map(|column| row.get_ref(column).map(literal)).collect::<Result<_, _>>();
             outcome.rows.push(values.map_err(failed)?);
         }
     }
@@ -158,7 +143,7 @@ fn title(sql: &str, file: &Path) -> String {
 }
 
 /// A value as SQL would write it, cut where it is long.
-fn shown(value: ValueRef<'_>) -> String {
+fn literal(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".into(),
         ValueRef::Integer(number) => number.to_string(),

@@ -1,0 +1,156 @@
+//! What may be found in a finished target, whatever looks for it: its structure, its references, what it records of itself, and
+//! the user's checks.
+
+use serde::Serialize;
+
+/// Which of SQLite's own checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// `integrity_check`: pages, rows, and every index entry against its row.
+    Full,
+    /// `quick_check`: the same without the comparison of indexes with tables and without UNIQUE; much faster.
+    Quick,
+}
+
+/// What SQLite says about the structure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Integrity {
+    /// Which check ran.
+    pub depth: Depth,
+    /// The first messages; none means sound.
+    pub messages: Vec<String>,
+    /// How many there are.
+    pub total: u64,
+    /// Counting was stopped: there may be more.
+    pub stopped: bool,
+}
+
+/// A row whose parent is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Orphan {
+    /// The table that refers.
+    pub table: String,
+    /// Its row; none in a WITHOUT ROWID table.
+    pub rowid: Option<i64>,
+    /// The table that is referred to.
+    pub parent: String,
+    /// The columns of the key, in its order.
+    pub columns: Vec<String>,
+    /// The row's own key, where it can be told.
+    pub row: Option<String>,
+    /// Its values in these columns, where they can be told.
+    pub values: Option<String>,
+    /// The foreign key in the source, where it is known to have one.
+    pub origin: Option<String>,
+}
+
+/// What SQLite says about the foreign keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ForeignKeys {
+    /// The first rows without their parent.
+    pub orphans: Vec<Orphan>,
+    /// How many there are.
+    pub total: u64,
+    /// Keys that cannot be checked, with the reason: the parent has no unique index that fits, for example.
+    pub unusable: Vec<String>,
+    /// Every value of the tables is that of the source: it has the same rows.
+    pub in_source: bool,
+}
+
+impl Integrity {
+    /// What was proven to be sound.
+    pub(crate) fn sound() -> Self {
+        Integrity { depth: Depth::Full, messages: Vec::new(), total: 0, stopped: false }
+    }
+
+    /// Nothing was found.
+    pub fn is_sound(&self) -> bool {
+        self.total == 0
+    }
+}
+
+impl Orphan {
+    /// The row, as part of a sentence: `, row [2]`.
+    pub fn place(&self) -> String {
+        match (&self.row, self.rowid) {
+            (Some(row), _) => format!(", row {row}"),
+            (None, Some(rowid)) => format!(", rowid {rowid}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+impl ForeignKeys {
+    /// The first row, as part of a sentence: ` (table `c`, row [2]: `p` = [99] is not in `p`)`.
+    pub(crate) fn first(&self) -> String {
+        let Some(orphan) = self.orphans.first() else { return String::new() };
+        let Orphan { table, columns, values, parent, .. } = orphan;
+        let values = values.as_ref().map_or_else(String::new, |values| format!(" = {values}"));
+        format!(" (table `{table}`{}: `{}`{values} is not in `{parent}`)", orphan.place(), columns.join(", "))
+    }
+
+    /// What there is to do about rows that are the source's own.
+    pub(crate) fn way_out(&self) -> String {
+        let mut names: Vec<_> = self.orphans.iter().filter_map(|orphan| orphan.origin.as_deref()).collect();
+        names.dedup();
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        match names.as_slice() {
+            [] => "correct the rows in the source, or change the foreign key in the target schema".to_owned(),
+            _ => format!(
+                "correct the rows in the source, or leave the foreign key out by its name under \
+                 `tables.exclude_objects`: {}",
+                names.join(", ")
+            ),
+        }
+    }
+
+    /// Nothing was found, and everything could be checked.
+    pub fn is_sound(&self) -> bool {
+        self.total == 0 && self.unusable.is_empty()
+    }
+}
+
+/// One check and what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckOutcome {
+    /// The file's name.
+    pub file: String,
+    /// Its first comment line, else the file's name.
+    pub title: String,
+    /// How many rows it returned; 0 means passed.
+    pub violations: u64,
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// The first rows, each value as SQL would write it.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// What kind of thing is not what it was when the file was finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceKind {
+    /// The metadata tables disagree with the manifest's digest, or are not complete.
+    Metadata,
+    /// A setting in the header, or bytes around SQLite's pages.
+    Header,
+    /// An object is gone or defined otherwise.
+    Definition,
+    /// An object has been added.
+    Addition,
+    /// A number that a key counts on from (`sqlite_sequence`).
+    Number,
+    /// Rows of a table that was not copied.
+    Rows,
+}
+
+/// One thing that is not what it was when the file was finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its kind.
+    pub kind: DifferenceKind,
+    /// What differs, a sentence that names it.
+    pub text: String,
+    /// No use of the file explains it; else a program that uses the file may have done it.
+    pub damage: bool,
+}
