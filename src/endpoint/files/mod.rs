@@ -1,6 +1,8 @@
 //! Trees of files that are rows, and rows that are the same trees.
 //!
-//! A [`layout`] says which files a tree has and which rows they hold. The bytes of one file become rows, and rows the bytes
-//! of one file, without any input or output of their own.
+//! A [`layout`] says which files a tree has and which rows they hold. A [`document`] is the concrete syntax of a file, and
+//! [`weave`] takes rows out of it and puts rows into it, without any input or output of its own.
 
+pub mod document;
 pub mod layout;
+pub mod weave;

@@ -127,7 +127,7 @@ pub enum Format {
 pub struct LinePattern {
     /// What a line consists of.
     pub parts: Vec<LinePart>,
-    /// Whether lines that do not match belong to the record before them (a traceback below its message), as `@more`.
+    /// Whether lines that do not match belong to the record before them (a traceback below its message), as the member `@more`.
     pub continued: bool,
 }
 
@@ -143,7 +143,8 @@ pub enum LinePart {
 /// The records at one place of a document, and the rows that they are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordSet {
-    /// Where they are, from the record around them or from the root.
+    /// Where they are, from the record around them or from the root: members, and then at most one step to each of many. A
+    /// file of lines and one of JSON lines are arrays, so theirs begin with [`Step::Elements`].
     pub at: Vec<Step>,
     /// The place of their table among the layout's.
     pub table: usize,
@@ -155,6 +156,8 @@ pub struct RecordSet {
     pub children: Vec<RecordSet>,
     /// Where a new record goes: behind the last, unless a column orders them.
     pub order: Option<Order>,
+    /// In which order a new record has its members; those that are not named follow, first columns, then inner record sets.
+    pub keys: Vec<String>,
 }
 
 /// One step into a document.
