@@ -46,6 +46,7 @@
 //! | [`catalog`] | the neutral schema model |
 //! | [`value`] | the neutral cell, its canonical encoding, digests |
 //! | [`event`] | plain facts that engines emit |
+//! | [`toml_text`] | files in TOML that people write: where a mistake is, and what was meant |
 //! | [`cancel`] | the one way to ask a running job to stop |
 //! | [`fault`] | ten deliberate bugs for the tests of the tests; nothing in a release build |
 //! | [`error`] | one error: operation, object, cause, hint |
@@ -78,6 +79,7 @@ pub mod redact;
 pub mod report;
 pub mod schema;
 pub mod to_sqlite;
+pub mod toml_text;
 pub mod transfer;
 pub mod types;
 pub mod value;

@@ -24,8 +24,8 @@ use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::plan::version::SqliteVersion;
-use crate::redact::redact;
 use crate::schema::{Migrations, Options, Runner, To};
+use crate::toml_text;
 use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -307,11 +307,7 @@ impl Project {
     /// As [`Project::load`].
     pub fn parse_in(folder: &Path, text: &str, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Project> {
         let shown = format!("`{}`", folder.join(FILE_NAME).display());
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}, line {line}"));
-            Error::usage(OPERATION, place, redact(error.message().trim()).replace('\n', " "))
-        })?;
+        let file: File = toml_text::parse(OPERATION, &shown, text)?;
         let mut generate = file.generate;
         generate.places = places_of_hints(text, &shown);
         let refused = |key: &str, cause: String| Error::usage(OPERATION, format!("{shown}, key `{key}`"), cause);
@@ -373,9 +369,8 @@ fn places_of_hints(text: &str, shown: &str) -> BTreeMap<String, String> {
     }
     // The text was read as a project before.
     let File { generate: Section { tables, columns } } = toml::from_str(text).unwrap_or_default();
-    let line = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
     let places = tables.into_iter().chain(columns);
-    places.map(|(key, value)| (key, format!("{shown}, line {}", line(value.span().start)))).collect()
+    places.map(|(key, value)| (key, format!("{shown}, line {}", toml_text::line(text, value.span().start)))).collect()
 }
 
 /// SQLite's own default page size in bytes.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 27] = [
     "cli",
     "pictures",
     "migration",
@@ -32,6 +32,7 @@ const LAYERS: [&str; 26] = [
     "event",
     "catalog",
     "quote",
+    "toml_text",
     "cancel",
     "fault",
     "error",

@@ -39,7 +39,7 @@ pub struct TableLayout {
 pub struct ColumnLayout {
     /// Its name in the target.
     pub name: String,
-    /// What its values are.
+    /// What its values are. How they are spelled is said where they stand ([`Filled::form`]).
     pub form: ValueForm,
 }
 
@@ -48,6 +48,8 @@ pub struct ColumnLayout {
 pub enum ValueForm {
     /// Text.
     Text,
+    /// Text, one of these words: as files spell it, and as the column has it.
+    Words(Vec<(String, String)>),
     /// An integer of 64 bits; in a path or a line its shortest decimal spelling.
     Integer,
     /// A double.
@@ -122,6 +124,17 @@ pub enum Format {
     Sqlite,
 }
 
+impl Format {
+    /// Whether its records have members.
+    pub fn has_members(&self) -> bool {
+        match self {
+            Format::Json | Format::JsonLines | Format::Yaml | Format::Sqlite => true,
+            Format::Markdown { front_matter } => *front_matter,
+            Format::Lines(_) | Format::Bytes => false,
+        }
+    }
+}
+
 /// A line of text, read and written: literal text and named captures in turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinePattern {
@@ -176,8 +189,11 @@ pub enum Step {
 pub struct Filled {
     /// The place of the column in its table.
     pub column: usize,
-    /// Where the value stands. Where there are several, all have to agree, and all are written.
+    /// Where the value stands. Where there are several, all have to agree, and all are written. Where there is none, the files
+    /// do not tell it: it is read as [`Absent::Default`] says, and whatever a row says of it is not written.
     pub from: Vec<Origin>,
+    /// What its values are, and how these files spell them; another kind that fills the column may spell them otherwise.
+    pub form: ValueForm,
     /// What a value that is not there means.
     pub absent: Absent,
 }
@@ -260,4 +276,10 @@ pub struct Style {
     pub final_newline: bool,
     /// The permissions of a new file.
     pub mode: u32,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style { indent: 2, ascii: false, sorted_keys: false, spaced: false, final_newline: true, mode: 0o644 }
+    }
 }

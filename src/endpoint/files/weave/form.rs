@@ -78,7 +78,8 @@ pub fn read<'t>(document: &Document<'t>, node: NodeId, form: &ValueForm) -> Resu
         Spelled::Bare(text) => read_text(text, form).map(Some),
         Spelled::Text(text) => match form {
             ValueForm::Text => Ok(Some(Cell::Text(text))),
-            ValueForm::Boolean(BooleanSpelling::Words { .. })
+            ValueForm::Words(_)
+            | ValueForm::Boolean(BooleanSpelling::Words { .. })
             | ValueForm::Moment(MomentSpelling::Rfc3339 | MomentSpelling::Spaced | MomentSpelling::SpacedComma) => {
                 read_text(&text, form).map(|cell| Some(cell.into_owned()))
             }
@@ -97,6 +98,7 @@ pub fn read<'t>(document: &Document<'t>, node: NodeId, form: &ValueForm) -> Resu
                 read_text(number, form).map(Some)
             }
             ValueForm::Text
+            | ValueForm::Words(_)
             | ValueForm::Boolean(BooleanSpelling::Own | BooleanSpelling::Words { .. })
             | ValueForm::Json
             | ValueForm::Moment(MomentSpelling::Rfc3339 | MomentSpelling::Spaced | MomentSpelling::SpacedComma)
@@ -113,6 +115,7 @@ pub fn read<'t>(document: &Document<'t>, node: NodeId, form: &ValueForm) -> Resu
 fn wanted(form: &ValueForm) -> &'static str {
     match form {
         ValueForm::Text => "a text",
+        ValueForm::Words(_) => "one of the layout's words",
         ValueForm::Integer => "an integer",
         ValueForm::Real => "a number",
         ValueForm::Boolean(BooleanSpelling::Own) => "`true` or `false`",
@@ -136,6 +139,10 @@ pub fn read_text<'t>(text: &'t str, form: &ValueForm) -> Result<Cell<'t>, String
         || format!("`{}` is no {}", shortened(text), wanted(form).trim_start_matches("a ").trim_start_matches("an "));
     match form {
         ValueForm::Text => Ok(Cell::Text(Cow::Borrowed(text))),
+        ValueForm::Words(words) => match words.iter().find(|(file, _)| file == text) {
+            Some((_, row)) => Ok(Cell::Text(Cow::Owned(row.clone()))),
+            None => Err(format!("`{}` is none of the words that the layout has", shortened(text))),
+        },
         ValueForm::Integer => Decimal::of(text).ok_or_else(no)?.integer(0).map(Cell::Int).map_err(|why| match why {
             Inexact::Fraction => no(),
             Inexact::Range => format!("{} is beyond the 64 bits of an integer", shortened(text)),
@@ -220,6 +227,10 @@ pub fn tree<'c>(cell: &'c Cell<'_>, form: &ValueForm) -> Result<Tree<'c>, String
 pub fn text<'c>(cell: &'c Cell<'_>, form: &ValueForm) -> Result<Cow<'c, str>, String> {
     Ok(match (form, cell) {
         (ValueForm::Text, Cell::Text(text)) => Cow::Borrowed(text.as_ref()),
+        (ValueForm::Words(words), Cell::Text(text)) => match words.iter().find(|(_, row)| row == text) {
+            Some((file, _)) => Cow::Owned(file.clone()),
+            None => return Err(format!("`{}` is none of the words that the layout has", shortened(text))),
+        },
         (ValueForm::Integer, Cell::Int(value)) => Cow::Owned(value.to_string()),
         (ValueForm::Real, Cell::Float(value)) if value.is_finite() => Cow::Owned(format!("{value:?}")),
         (ValueForm::Real, Cell::Float(_)) => return Err("its value is no finite number".into()),

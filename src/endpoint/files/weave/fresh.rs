@@ -114,7 +114,7 @@ impl<'r> Given<'r, '_, '_> {
                     | Origin::Path => {
                         let mut text = String::new();
                         told.write(origin, &mut text).map_err(no)?;
-                        form::read_text(&text, &column.form).map_err(no)?.into_owned()
+                        form::read_text(&text, &filled.form).map_err(no)?.into_owned()
                     }
                     Origin::Parent(of) => match parent {
                         Some((cells, _)) => cells[*of].clone().into_owned(),
@@ -135,7 +135,7 @@ impl<'r> Given<'r, '_, '_> {
                         Origin::Parent(_) => "the record around it",
                         _ => "the layout",
                     };
-                    let (said, expected) = (shown(cell, &column.form), shown(&expected, &column.form));
+                    let (said, expected) = (shown(cell, &filled.form), shown(&expected, &filled.form));
                     return Err(no(format!("the row says {said}, and {what} says {expected}")));
                 }
             }
@@ -151,7 +151,7 @@ impl<'r> Given<'r, '_, '_> {
                 let column = &set.table.columns[filled.column];
                 let name = match cell {
                     Cell::Null => Err("it is NULL, and an entry has a name".to_owned()),
-                    cell => form::text(cell, &column.form),
+                    cell => form::text(cell, &filled.form),
                 };
                 let named = |reason| self.misfit(row, Some(filled.column), format!("`{}`: {reason}", column.name));
                 return name.map(Some).map_err(named);
@@ -169,7 +169,7 @@ impl<'r> Given<'r, '_, '_> {
             (Cell::Null, Absent::Null) => Ok(None),
             (Cell::Null, Absent::WrittenNull | Absent::Default(_)) => Ok(Some(Tree::Null)),
             (Cell::Null, Absent::Refused) => Err(no("it is NULL, and the layout says that it has to be there".into())),
-            (cell, _) => form::tree(cell, &column.form).map(Some).map_err(no),
+            (cell, _) => form::tree(cell, &filled.form).map(Some).map_err(no),
         }
     }
 
@@ -360,7 +360,7 @@ impl<'r> Given<'r, '_, '_> {
         let group = self.whole()?;
         let set = &self.sets.list[0];
         let filled = set.records.columns.iter().find(|filled| filled.from.contains(wanted));
-        Ok(filled.map(|filled| (self.cell(group.row, filled.column), &set.table.columns[filled.column].form)))
+        Ok(filled.map(|filled| (self.cell(group.row, filled.column), &filled.form)))
     }
 
     /// The bytes of a file that is one value of its row.

@@ -141,9 +141,8 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
 
     /// What happens to the node that a column's value stands in.
     fn change(&self, set: &Set<'_>, filled: &Filled, row: usize, node: NodeId) -> Outcome<Change<'p>> {
-        let column = &set.table.columns[filled.column];
         let cell = self.given.cell(row, filled.column);
-        let old = form::read(self.document, node, &column.form);
+        let old = form::read(self.document, node, &filled.form);
         Ok(match (old, cell) {
             (Ok(None), Cell::Null) if filled.absent != Absent::Refused => Change::Keep,
             (Ok(Some(old)), cell) if form::same(&old, cell) => Change::Keep,
@@ -158,7 +157,7 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
     fn is_said(&self, set: &Set<'_>, column: usize, row: usize, found: &Found) -> Outcome<bool> {
         let filled = &set.records.columns[column];
         let cell = self.given.cell(row, filled.column);
-        let form = &set.table.columns[filled.column].form;
+        let form = &filled.form;
         let elsewhere = set.origins[column].iter().any(|(origin, slot)| match origin {
             Origin::Member(_) => found.slots[*slot].is_some(),
             _ => true,
@@ -576,7 +575,7 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
         let mut bytes = Vec::new();
         for column in &set.identity {
             let place = set.records.columns.iter().position(|filled| filled.column == *column)?;
-            let form = &set.table.columns[*column].form;
+            let form = set.form(*column);
             let mut cell = Cell::Null;
             for (origin, slot) in &set.origins[place] {
                 let said = match origin {

@@ -96,7 +96,7 @@ impl Cutting<'_, '_, '_> {
     }
 
     fn value(&mut self, set: &Set<'_>, column: usize, node: NodeId, one_line: bool) {
-        let form = &set.table.columns[column].form;
+        let form = set.form(column);
         let spelled = self.document.slice(node);
         if spelled.len() <= SHORTEST.len() {
             return;

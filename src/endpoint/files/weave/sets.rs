@@ -1,6 +1,6 @@
 //! The record sets of a kind, made ready: what the members of a record are, and how records are told apart.
 
-use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart};
+use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
 use super::tree::{Tree, rest_text};
 use std::collections::HashMap;
 
@@ -41,7 +41,13 @@ pub struct Set<'l> {
 /// The slot of an origin that is no member.
 pub(super) const NO_SLOT: usize = usize::MAX;
 
-impl Set<'_> {
+impl<'l> Set<'l> {
+    /// What the values of a column are, and how this kind of file spells them.
+    pub(super) fn form(&self, column: usize) -> &'l ValueForm {
+        let filled = self.records.columns.iter().find(|filled| filled.column == column);
+        filled.map_or(&self.table.columns[column].form, |filled| &filled.form)
+    }
+
     /// Whether a record has to be an object.
     pub(super) fn has_members(&self) -> bool {
         !self.fields.list.is_empty() || self.records.rest.is_some()

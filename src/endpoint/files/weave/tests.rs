@@ -45,10 +45,11 @@ fn forms(choices: &mut Choices<'_>, format: &Format) -> ValueForm {
         ValueForm::Moment(MomentSpelling::EpochSeconds),
         ValueForm::Moment(MomentSpelling::EpochMillis),
         ValueForm::Moment(MomentSpelling::Spaced),
+        ValueForm::Words(vec![("ON".into(), "on".into()), ("OFF".into(), "off".into())]),
         ValueForm::Json,
     ];
     match format {
-        Format::Lines(_) => choices.of(&options[..10]).clone(),
+        Format::Lines(_) => choices.of(&options[..11]).clone(),
         _ => choices.of(&options).clone(),
     }
 }
@@ -72,7 +73,7 @@ impl Making<'_, '_> {
         let mut columns: Vec<ColumnLayout> = Vec::new();
         let mut filled: Vec<Filled> = Vec::new();
         let mut add = |form: ValueForm, from: Vec<Origin>, absent: Absent| {
-            filled.push(Filled { column: columns.len(), from, absent });
+            filled.push(Filled { column: columns.len(), from, form: form.clone(), absent });
             columns.push(ColumnLayout { name: format!("c{}", columns.len()), form });
             columns.len() - 1
         };
@@ -87,7 +88,7 @@ impl Making<'_, '_> {
                 if at.is_empty() && self.choices.one_in(2) {
                     from.push(Origin::Capture("id".into()));
                 }
-                drop(add(ValueForm::Text, from, Absent::Refused));
+                let _ = add(ValueForm::Text, from, Absent::Refused);
             }
             _ => drop(add(ValueForm::Integer, vec![Origin::Position], Absent::Refused)),
         }
@@ -153,6 +154,7 @@ impl Making<'_, '_> {
 fn default(form: &ValueForm) -> String {
     match form {
         ValueForm::Text => "some",
+        ValueForm::Words(_) => "ON",
         ValueForm::Integer | ValueForm::Boolean(BooleanSpelling::Digits) => "1",
         ValueForm::Real => "1.5",
         ValueForm::Boolean(BooleanSpelling::Own) => "true",
@@ -191,7 +193,7 @@ fn layout(choices: &mut Choices<'_>, format: Format) -> Layout {
     let mut making = Making { choices, format: format.clone(), tables: Vec::new() };
     let records = vec![making.records(root, None, 0)];
     let tables = making.tables;
-    let path = path::PathPattern { text: String::new() };
+    let path = path::PathPattern::of_kind("things", &Default::default()).unwrap();
     let kind = Kind { name: "things".into(), path, format, records, style };
     Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false }
 }
@@ -282,6 +284,7 @@ impl Writing<'_, '_, '_> {
                 let text = self.text();
                 return self.quoted(&text);
             }
+            ValueForm::Words(_) => &["\"ON\"", "\"OFF\""],
             ValueForm::Json => {
                 let value = self.any(0);
                 return if value == "null" { "[1 , 2]".into() } else { value };
@@ -442,6 +445,7 @@ const TEXTS: [(&str, bool); 8] = [
 fn value(choices: &mut Choices<'_>, form: &ValueForm) -> Cell<'static> {
     match form {
         ValueForm::Text => Cell::Text(Cow::Borrowed(choices.of(&TEXTS).0)),
+        ValueForm::Words(_) => Cell::Text(Cow::Borrowed(*choices.of(&["on", "off"]))),
         ValueForm::Integer => Cell::Int(*choices.of(&[0, 5, -1, i64::MAX, i64::MIN])),
         ValueForm::Real => Cell::Float(*choices.of(&[0.0, -0.0, 1.1, 1e300, -5.0, 1e16])),
         ValueForm::Boolean(_) => Cell::Bool(choices.one_in(2)),

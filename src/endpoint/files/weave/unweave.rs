@@ -165,14 +165,14 @@ impl<'t> Reading<'_, '_, 't> {
             };
             let cell = match (at, origin) {
                 (Some(node), _) => {
-                    let cell = form::read(self.document, node, &column.form);
+                    let cell = form::read(self.document, node, &filled.form);
                     let cell = cell.map_err(|reason| self.flaw(node, named(reason)))?;
                     says_null |= cell.is_none();
                     cell
                 }
                 (None, Origin::Member(_)) => None,
                 (None, origin) => {
-                    self.outside(origin, &column.form, place).map_err(|reason| self.flaw(place.node, named(reason)))?
+                    self.outside(origin, &filled.form, place).map_err(|reason| self.flaw(place.node, named(reason)))?
                 }
             };
             match (&value, cell) {
@@ -180,7 +180,7 @@ impl<'t> Reading<'_, '_, 't> {
                 (None, cell) => value = cell,
                 (Some(value), Some(cell)) if form::same(value, &cell) => {}
                 (Some(value), Some(cell)) => {
-                    let (one, other) = (shown(value, &column.form), shown(&cell, &column.form));
+                    let (one, other) = (shown(value, &filled.form), shown(&cell, &filled.form));
                     let reason = format!("it stands in two places that do not agree: {one} and {other}");
                     return Err(self.flaw(at.unwrap_or(place.node), named(reason)));
                 }
@@ -190,7 +190,7 @@ impl<'t> Reading<'_, '_, 't> {
             (Some(value), _) => Ok(value),
             (None, Absent::Null | Absent::WrittenNull) => Ok(Cell::Null),
             (None, Absent::Default(_)) if says_null => Ok(Cell::Null),
-            (None, Absent::Default(text)) => match form::read_text(text, &column.form) {
+            (None, Absent::Default(text)) => match form::read_text(text, &filled.form) {
                 Ok(cell) => Ok(cell.into_owned()),
                 Err(reason) => Err(self.flaw(place.node, named(format!("its default: {reason}")))),
             },
@@ -268,7 +268,7 @@ impl Told<'_, '_> {
                 let Some((cells, set)) = self.parent else { return Err("there is no record around it".into()) };
                 match &cells[*column] {
                     Cell::Null => return Err("the record around it has no value there".into()),
-                    cell => out.push_str(&form::text(cell, &set.table.columns[*column].form)?),
+                    cell => out.push_str(&form::text(cell, set.form(*column))?),
                 }
             }
             Origin::Template(parts) => {
