@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::client::Connections;
-use super::ground::Ground;
+use super::fixture::Fixture;
 use super::properties;
 use super::property::{Property, Verdict};
 use super::steps::Steps;
@@ -52,14 +52,14 @@ impl Broken {
 /// # Errors
 /// The first property that does not hold, or why it is not known.
 pub(super) fn run(
-    ground: &Ground,
+    fixture: &Fixture,
     seed: Seed,
     connections: Connections,
     mut steps: Steps,
     cancel: &Cancel,
 ) -> Result<Held, Broken> {
     std::thread::scope(|scope| {
-        let opened = steps.time("open", || Case::open(ground, seed, connections, cancel));
+        let opened = steps.time("open", || Case::open(fixture, seed, connections, cancel));
         run_in(scope, opened.map_err(|error| Broken::by(&error))?, steps)
     })
 }
@@ -79,9 +79,9 @@ fn run_in<'g>(scope: &'g Scope<'g, '_>, mut case: Case<'g>, mut steps: Steps) ->
             // What the engine itself calls a difference is one, whoever asked.
             Err(error) if error.kind() == Kind::Differs => return Err(broken(error.to_string(), Kind::Differs)),
             Err(error) => {
-                let told = Broken::by(&error);
-                let found = format!("it could not be asked: {}", told.found);
-                return Err(Broken { property: Some(property), found, ..told });
+                let broken = Broken::by(&error);
+                let found = format!("it could not be asked: {}", broken.found);
+                return Err(Broken { property: Some(property), found, ..broken });
             }
         }
         case.migrate_again_in(scope);

@@ -1,11 +1,11 @@
 //! One case: a database of its own, rows in it, and a migration, of which properties are asked.
 //!
-//! Invariants: what a case does depends on its ground, its rows and its seed alone; it writes to its own database
+//! Invariants: what a case does depends on its fixture, its rows and its seed alone; it writes to its own database
 //! (before the migration) and its own folder, and to nothing else.
 
 use super::client::{Client, Connections};
-use super::ground::Ground;
-use super::old::Old;
+use super::existing_target::ExistingTarget;
+use super::fixture::Fixture;
 use crate::cancel::Cancel;
 use crate::endpoint::postgres::PostgresSource;
 use crate::endpoint::sqlite::pragma;
@@ -31,7 +31,7 @@ const CASES_PER_PARANOID: u64 = 4;
 
 /// A case while it runs.
 pub(super) struct Case<'g> {
-    pub ground: &'g Ground,
+    pub fixture: &'g Fixture,
     pub seed: Seed,
     /// Somebody may ask to stop.
     pub cancel: Cancel,
@@ -51,7 +51,7 @@ pub(super) struct Case<'g> {
     /// The target, in a folder of its own: its backups are beside it.
     pub target: PathBuf,
     /// What was there before.
-    pub old: Old,
+    pub old: ExistingTarget,
     /// The source before anything was read.
     pub before: Fingerprint,
     pub outcome: Option<Outcome>,
@@ -65,7 +65,7 @@ pub(super) struct Case<'g> {
 pub(super) type Fingerprint = BTreeMap<String, String>;
 
 impl<'g> Case<'g> {
-    pub fn open(ground: &'g Ground, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
+    pub fn open(fixture: &'g Fixture, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
         let Connections { mut client, asker, engine } = connections;
         // Both only read, and each waits for a process of the server of its own.
         let (before, source) = std::thread::scope(|scope| {
@@ -78,10 +78,10 @@ impl<'g> Case<'g> {
         let place = folder.path().join("target");
         std::fs::create_dir(&place).could_not("create", format!("`{}`", place.display()))?;
         let target = place.join("app.db");
-        let old = Old::choose(seed, ground.earlier.as_ref())?;
+        let old = ExistingTarget::choose(seed, fixture.earlier.as_ref())?;
         old.put(&target)?;
         Ok(Case {
-            ground,
+            fixture,
             seed,
             cancel: cancel.clone(),
             client,
@@ -106,10 +106,10 @@ impl<'g> Case<'g> {
     /// As [`migrate`].
     pub fn migrate_first(&mut self) -> Result<Option<Verification>> {
         let target = self.target.clone();
-        let ground = self.ground;
+        let fixture = self.fixture;
         let cancel = self.cancel.clone();
-        let apply = |path: &Path| ground.settings.apply_schema(path);
-        let outcome = migrate(self.source()?, &ground.settings.job(&target, Level::Full, &apply), &cancel, &nobody)?;
+        let apply = |path: &Path| fixture.settings.apply_schema(path);
+        let outcome = migrate(self.source()?, &fixture.settings.job(&target, Level::Full, &apply), &cancel, &nobody)?;
         if !outcome.verification.is_sound() {
             return Ok(Some(outcome.verification));
         }
@@ -137,15 +137,15 @@ impl<'g> Case<'g> {
             return;
         }
         let Some(mut source) = self.source.take() else { return };
-        let (ground, target, cancel) = (self.ground, self.second_target(), self.cancel.clone());
+        let (fixture, target, cancel) = (self.fixture, self.second_target(), self.cancel.clone());
         // One case in so many lets the server digest its tables, too, which takes it another reading of its catalog.
         let level = if self.seed.0.is_multiple_of(CASES_PER_PARANOID) { Level::Paranoid } else { Level::Full };
         self.second = Some(scope.spawn(move || {
-            let copy = |path: &Path| match &ground.schema_file {
+            let copy = |path: &Path| match &fixture.schema_file {
                 Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
                 None => Ok(()),
             };
-            let job = ground.settings.job(&target, level, &copy);
+            let job = fixture.settings.job(&target, level, &copy);
             let outcome = migrate(&mut source, &job, &cancel, &nobody);
             (source, outcome.and_then(|outcome| outcome.ensure_published()))
         }));
@@ -236,7 +236,7 @@ impl<'g> Case<'g> {
 
     /// The digest of each table as the target itself remembers it; `None` where it has no memory.
     pub fn remembered_digests(&self) -> rusqlite::Result<Option<BTreeMap<String, String>>> {
-        if !self.ground.settings.metadata {
+        if !self.fixture.settings.metadata {
             return Ok(None);
         }
         let connection = Connection::open_with_flags(&self.target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -296,9 +296,9 @@ fn fingerprint(client: &mut Client) -> Result<Fingerprint> {
     for row in client.rows(OBJECTS, OPERATION, "the source")? {
         match row.as_slice() {
             [Some(kind), Some(schema), Some(name)] if kind == "table" => {
-                let shown = format!("{schema}.{name}").replace('\'', "''");
+                let label = format!("{schema}.{name}").replace('\'', "''");
                 tables.push(format!(
-                    "SELECT 'table {shown}', count(*)::text || ' rows, ' || coalesce(sum(hashtextextended(
+                    "SELECT 'table {label}', count(*)::text || ' rows, ' || coalesce(sum(hashtextextended(
                        concat_ws(' ', t.ctid, t.xmin, t.xmax, t::text), 0)), 0)::text FROM ONLY {}.{} t",
                     quote(schema),
                     quote(name)

@@ -2,8 +2,8 @@
 
 use super::client::Client;
 use super::definition::{AWKWARD_SHARE, Scenario, Subject};
+use super::environment::{Definition, Environment};
 use super::rows;
-use super::world::{Draft, World};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
 use crate::harness::generate::Options;
@@ -41,24 +41,24 @@ impl Scenario {
     /// # Errors
     /// When no server is to be had, the schema or the rows cannot be made, or each case has a schema of its own.
     pub fn fill_source(&self) -> Result<FilledSource> {
-        let draft = Draft::read(self)?;
-        let World::Fixed(fixed) = World::prepare(provision::shared()?, &self.name, draft)? else {
+        let definition = Definition::read(self)?;
+        let Environment::Shared(shared) = Environment::prepare(provision::shared()?, &self.name, definition)? else {
             return Err(Error::usage("fill the source of", format!("`{}`", self.name), "each case has its own schema"));
         };
-        let database = fixed.template.create(&self.name)?;
+        let database = shared.template.create(&self.name)?;
         let url = PostgresUrl::parse(&database.url())?;
         let options = Options {
             rows: self.rows,
             per_table: BTreeMap::new(),
             seed: self.seed,
             awkward: AWKWARD_SHARE,
-            hints: fixed.hints.clone(),
+            hints: shared.hints.clone(),
         };
-        let dataset = match &fixed.twin {
+        let dataset = match &shared.twin {
             Some(twin) => twin.generate(options)?,
-            None => rows::generate(&fixed.ground.catalog, options, &url)?,
+            None => rows::generate(&shared.fixture.catalog, options, &url)?,
         };
-        rows::load(&mut Client::connect(&url)?, &url, &fixed.ground.catalog, &dataset)?;
+        rows::load(&mut Client::connect(&url)?, &url, &shared.fixture.catalog, &dataset)?;
         let project = match &self.subject {
             Subject::Project(project) => Some((**project).clone()),
             _ => None,

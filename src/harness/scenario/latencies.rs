@@ -8,7 +8,7 @@
 //!   So few rows find a query that does the wrong thing, not one that only grows slow: `whimbrel latency` measures at a
 //!   stated number of rows.
 
-use super::ground::Settings;
+use super::fixture::Settings;
 use crate::error::Result;
 use crate::harness::latency::{Figures, Query, Samples, Targets, Times};
 use serde::Serialize;

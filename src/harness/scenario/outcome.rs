@@ -214,7 +214,7 @@ impl std::error::Error for Failed {}
 impl fmt::Display for Passed {
     /// One line; `report` renders the rest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = format!(
+        let line = format!(
             "{}: {} cases passed, {} rows, {} properties; a case took {:.1} ms (median), {:.1} ms (P95)",
             self.scenario,
             self.cases + self.regressions,
@@ -223,7 +223,7 @@ impl fmt::Display for Passed {
             self.case_time.median.as_secs_f64() * 1e3,
             self.case_time.p95.as_secs_f64() * 1e3,
         );
-        f.write_str(&one_line(&told))
+        f.write_str(&one_line(&line))
     }
 }
 

@@ -6,7 +6,7 @@
 //! unique and foreign keys.
 
 use super::client::Client;
-use super::ground::Settings;
+use super::fixture::Settings;
 use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table, TableKind};
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};

@@ -3,14 +3,14 @@
 use super::attempt::{self, Broken, Held};
 use super::client::{Client, Connections};
 use super::definition::{AWKWARD_SHARE, ROWS_MAX, Scenario};
-use super::ground::Ground;
+use super::environment::{DatabasePool, Definition, Environment, PooledDatabase};
+use super::fixture::Fixture;
 use super::latencies::{self, Latencies};
 use super::outcome::{Failed, MutationCount, Passed, PropertyCount, Shrunk, Spread};
 use super::properties;
 use super::regression::{self, Kept};
 use super::rows;
 use super::steps::{self, Steps};
-use super::world::{Draft, Lot, Stock, World};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
@@ -40,8 +40,8 @@ struct Cases {
 /// A run while it lasts.
 struct Run<'r> {
     scenario: &'r Scenario,
-    world: &'r World,
-    stock: &'r Stock,
+    environment: &'r Environment,
+    pool: &'r DatabasePool,
     cancel: &'r Cancel,
 }
 
@@ -77,15 +77,17 @@ pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Fa
     let started = Instant::now();
     let failed = |error: Error| Box::new(failure(scenario, None, &Broken::by(&error)));
     ensure_bearable(scenario).map_err(failed)?;
-    let draft = Draft::read(scenario).map_err(failed)?;
+    let definition = Definition::read(scenario).map_err(failed)?;
     scratch::remove_what_killed_runs_left();
     let server = provision::shared().map_err(failed)?;
     let mut kept = regression::all(&scenario.regressions).map_err(failed)?;
     if let Some(earlier) = &scenario.earlier_regressions {
         kept.extend(regression::all(earlier).map_err(failed)?);
     }
-    let world = World::prepare(server, &scenario.name, draft).map_err(failed)?;
-    let cases = Stock::with(&world, server, |stock| Run { scenario, world: &world, stock, cancel }.all(&kept))?;
+    let environment = Environment::prepare(server, &scenario.name, definition).map_err(failed)?;
+    let cases = DatabasePool::with(&environment, server, |pool| {
+        Run { scenario, environment: &environment, pool, cancel }.all(&kept)
+    })?;
     let latencies = match cases.latencies.held(scenario.rows) {
         Ok(latencies) => latencies,
         Err(missed) => return Err(Box::new(too_slow(scenario, missed))),
@@ -121,7 +123,7 @@ impl Run<'_> {
                 return Err(Box::new(failed));
             }
         }
-        let mut latencies = Latencies::new(self.world.settings()).map_err(stopped)?;
+        let mut latencies = Latencies::new(self.environment.settings()).map_err(stopped)?;
         let mut held = Vec::new();
         let mut place = 0;
         let mut discarded = Vec::new();
@@ -153,7 +155,7 @@ impl Run<'_> {
     }
 
     fn schema_of(&self, seed: Seed) -> Option<rows::OwnSchema> {
-        matches!(self.world, World::Random).then(|| rows::OwnSchema::of(seed))
+        matches!(self.environment, Environment::Random).then(|| rows::OwnSchema::of(seed))
     }
 
     /// Runs a case.
@@ -161,11 +163,11 @@ impl Run<'_> {
         let start = Instant::now();
         let mut attempt = Attempt { ended: Ok(Held::default()), dataset: None, catalog: None, time: Duration::ZERO };
         let mut steps = Steps::default();
-        attempt.ended = match steps.time("clone", || self.stock.take()) {
+        attempt.ended = match steps.time("clone", || self.pool.take()) {
             Err(error) => Err(Broken::by(&error)),
-            Ok(Lot { connections, url, database }) => {
+            Ok(PooledDatabase { connections, url, database }) => {
                 let ended = self.attempt_in(&url, connections, seed, sample, steps, &mut attempt);
-                self.stock.give_back(database);
+                self.pool.give_back(database);
                 ended
             }
         };
@@ -185,26 +187,26 @@ impl Run<'_> {
         let broken = |error: Error| Broken::by(&error);
         let client = &mut connections.client;
         let own;
-        let (ground, twin, hints) = match self.world {
-            World::Fixed(fixed) => (&fixed.ground, fixed.twin.as_ref(), Some(&fixed.hints)),
-            World::Random => {
+        let (fixture, twin, hints) = match self.environment {
+            Environment::Shared(shared) => (&shared.fixture, shared.twin.as_ref(), Some(&shared.hints)),
+            Environment::Random => {
                 let schema = sample.schema.unwrap_or_default();
                 let created = steps.time("schema", || client.execute(schema, "create", "the random schema"));
                 created.map_err(broken)?;
-                own = steps.time("schema", || Ground::of_database(&self.scenario.name, url)).map_err(broken)?;
+                own = steps.time("schema", || Fixture::of_database(&self.scenario.name, url)).map_err(broken)?;
                 (&own, None, None)
             }
         };
-        attempt.catalog = Some(ground.catalog.clone());
+        attempt.catalog = Some(fixture.catalog.clone());
         let mut hints = hints.cloned().unwrap_or_default();
-        if matches!(self.world, World::Random) {
-            let plan = steps.time("plan", || plan(&ground.catalog, &ground.settings.choices));
-            rows::without_stops(&mut hints, &plan, &ground.catalog);
+        if matches!(self.environment, Environment::Random) {
+            let plan = steps.time("plan", || plan(&fixture.catalog, &fixture.settings.choices));
+            rows::without_stops(&mut hints, &plan, &fixture.catalog);
         }
         let options =
             Options { rows: self.scenario.rows, per_table: BTreeMap::new(), seed, awkward: AWKWARD_SHARE, hints };
         let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
-            steps.time("load", || rows::load(client, url, &ground.catalog, dataset)).map_err(broken)
+            steps.time("load", || rows::load(client, url, &fixture.catalog, dataset)).map_err(broken)
         };
         match sample.rows {
             RowsOf::Kept(kept) => {
@@ -223,10 +225,10 @@ impl Run<'_> {
             RowsOf::Seed => {
                 let generated = steps.time("generate", || match twin {
                     Some(twin) => twin.generate(options),
-                    None => rows::generate(&ground.catalog, options, url),
+                    None => rows::generate(&fixture.catalog, options, url),
                 });
                 // A random schema may ask for rows that the generator cannot find; a user's schema has to be told so.
-                let is_random = matches!(self.world, World::Random);
+                let is_random = matches!(self.environment, Environment::Random);
                 let dataset = generated.map_err(|error| {
                     let refused = is_random && error.kind() == Kind::CouldNotRun;
                     Broken { refused, ..broken(error) }
@@ -236,18 +238,18 @@ impl Run<'_> {
                 attempt.dataset = Some(dataset);
             }
         }
-        steps.time("load", || rows::refresh(client, &ground.catalog)).map_err(broken)?;
-        attempt::run(ground, seed, connections, steps, self.cancel)
+        steps.time("load", || rows::refresh(client, &fixture.catalog)).map_err(broken)?;
+        attempt::run(fixture, seed, connections, steps, self.cancel)
     }
 
     /// Whether a smaller dataset has a value that the whole one did not have, in a column that a hint speaks about: no
     /// constraint knows what the project wants there, so such a case could fail for a reason of its own.
     fn defies_a_hint(&self, whole: &Dataset, candidate: &Dataset) -> bool {
-        let World::Fixed(fixed) = self.world else { return false };
+        let Environment::Shared(shared) = self.environment else { return false };
         candidate.tables.iter().zip(&whole.tables).any(|(table, whole)| {
             let name = &table.table;
             table.columns.iter().enumerate().any(|(at, column)| {
-                if fixed.hints.column(&name.schema, &name.name, column).is_none() {
+                if shared.hints.column(&name.schema, &name.name, column).is_none() {
                     return false;
                 }
                 let known: BTreeSet<&Cell> = whole.rows.iter().map(|row| &row[at]).collect();
@@ -289,9 +291,9 @@ impl Run<'_> {
                 }
                 let sample = Sample { schema: Some(candidate.sql()), rows: RowsOf::Seed };
                 let attempt = self.attempt(seed, sample);
-                let Some(told) = fails_alike(&attempt) else { return false };
+                let Some(failure) = fails_alike(&attempt) else { return false };
                 let (Some(rows), Some(catalog)) = (attempt.dataset, attempt.catalog) else { return false };
-                (best, found) = ((rows, catalog), told);
+                (best, found) = ((rows, catalog), failure);
                 true
             });
             (dataset, catalog) = best;
@@ -307,9 +309,9 @@ impl Run<'_> {
                 return Ok(false);
             }
             let sample = Sample { schema: sql.as_deref(), rows: RowsOf::Dataset(candidate) };
-            let told = fails_alike(&self.attempt(seed, sample));
-            let fails = told.is_some();
-            found = told.unwrap_or_else(|| std::mem::take(&mut found));
+            let failure = fails_alike(&self.attempt(seed, sample));
+            let fails = failure.is_some();
+            found = failure.unwrap_or_else(|| std::mem::take(&mut found));
             if fails {
                 smallest = candidate.clone();
             }

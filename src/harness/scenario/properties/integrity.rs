@@ -22,9 +22,9 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
         while let Some(row) = rows.next()? {
             let values = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
             let values: Vec<_> = values.collect::<rusqlite::Result<_>>()?;
-            let told = values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
-            if told != "Text(\"ok\")" {
-                findings.push(format!("{sql}: {told}"));
+            let answer = values.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>().join(", ");
+            if answer != "Text(\"ok\")" {
+                findings.push(format!("{sql}: {answer}"));
             }
         }
         Ok(())

@@ -15,13 +15,13 @@ use crate::verify::diff::{RowDifference, RowDifferenceKind};
 pub(super) const PROPERTY: Property =
     Property { name: "published", says: "valid rows are migrated, verified and published", ask };
 
-/// So many rows and objects of each kind are told.
-const TOLD_MAX: usize = 3;
+/// So many rows and objects of each kind are listed.
+const LISTED_MAX: usize = 3;
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
     let mut findings = match case.migrate_first() {
         Ok(None) => return Ok(Verdict::Holds),
-        Ok(Some(verification)) => told(&verification),
+        Ok(Some(verification)) => differences(&verification),
         Err(error) => vec![match error.way_out() {
             Some(hint) => format!("{error} (hint: {hint})"),
             None => error.to_string(),
@@ -35,18 +35,18 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
 }
 
 /// What verification found, the first of each kind.
-fn told(verification: &Verification) -> Vec<String> {
+fn differences(verification: &Verification) -> Vec<String> {
     let mut findings = Vec::new();
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
         let rows = table.differences.as_ref().map_or(&[][..], |differences| &differences.rows);
-        findings.extend(rows.iter().take(TOLD_MAX).map(|row| row_told(&table.source, row)));
+        findings.extend(rows.iter().take(LISTED_MAX).map(|row| row_difference(&table.source, row)));
         if let Some(failure) = &table.failure {
             findings.push(format!("table `{}` cannot be read back: {failure}", table.source));
         } else if rows.is_empty() {
             findings.push(format!("table `{}` differs", table.source));
         }
     }
-    findings.extend(verification.findings.objects.iter().take(TOLD_MAX).cloned());
+    findings.extend(verification.findings.objects.iter().take(LISTED_MAX).cloned());
     for check in verification.findings.checks.iter().filter(|check| check.violations > 0) {
         let first = check.rows.first().map(|row| row.join(", ")).unwrap_or_default();
         let rows = if check.violations == 1 { "row" } else { "rows" };
@@ -61,7 +61,7 @@ fn told(verification: &Verification) -> Vec<String> {
     findings
 }
 
-fn row_told(table: &QualifiedName, row: &RowDifference) -> String {
+fn row_difference(table: &QualifiedName, row: &RowDifference) -> String {
     let value = |text: &Option<String>| text.as_ref().map_or("NULL".to_owned(), |text| format!("`{text}`"));
     let columns: Vec<String> = (row.columns.iter())
         .map(|one| {

@@ -18,13 +18,13 @@ pub(super) const PROPERTY: Property = Property { name: "queries", says: "every q
 const RUNS: u32 = 5;
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let settings = &case.ground.settings;
+    let settings = &case.fixture.settings;
     if settings.queries.is_empty() {
         return Ok(Verdict::NotAsked("the project has no queries"));
     }
     // It would be in the times.
     case.wait_for_second();
-    let settings = &case.ground.settings;
+    let settings = &case.fixture.settings;
     let connection = case.open_target()?;
     settings.connection.apply(&connection)?;
     let options = Options {

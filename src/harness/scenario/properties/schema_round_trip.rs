@@ -19,7 +19,7 @@ pub(super) const PROPERTY: Property =
     Property { name: "schema round trip", says: "schema up, down, up is the identity", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let Some(folder) = &case.ground.settings.schema else {
+    let Some(folder) = &case.fixture.settings.schema else {
         return Ok(Verdict::NotAsked("the target's schema is derived"));
     };
     let migrations = Migrations::from_dir(folder)?;

@@ -105,7 +105,7 @@ impl Settings {
 }
 
 /// Where the cases of a scenario start.
-pub(super) struct Ground {
+pub(super) struct Fixture {
     /// What failures call it.
     pub name: String,
     /// What the project says.

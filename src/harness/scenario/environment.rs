@@ -1,8 +1,8 @@
-//! What the cases of a run share: the ground that they start from, and a stock of databases.
+//! What the cases of a run share: the fixture that they start from, and a pool of databases.
 
 use super::client::Connections;
 use super::definition::{Scenario, Subject};
-use super::ground::{Ground, Settings, catalog, template};
+use super::fixture::{Fixture, Settings, catalog, template};
 use super::rows::{Twin, without_stops};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
@@ -20,16 +20,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 
 /// Where cases come from.
-pub(super) enum World {
+pub(super) enum Environment {
     /// One schema for all cases: clones of a template.
-    Fixed(Box<Fixed>),
+    Shared(Box<Shared>),
     /// A schema for each case, in a database that is empty at first.
     Random,
 }
 
 /// One schema for all cases.
-pub(super) struct Fixed {
-    pub ground: Ground,
+pub(super) struct Shared {
+    pub fixture: Fixture,
     pub hints: Hints,
     /// Makes the rows where the source is a twin of the target.
     pub twin: Option<Twin>,
@@ -37,13 +37,13 @@ pub(super) struct Fixed {
 }
 
 /// What the files of a scenario say, read before there is a server.
-pub(super) enum Draft {
+pub(super) enum Definition {
     Random,
-    Fixed(Box<FixedDraft>),
+    Shared(Box<SharedDefinition>),
 }
 
 /// What the files say of a schema that all cases share.
-pub(super) struct FixedDraft {
+pub(super) struct SharedDefinition {
     settings: Settings,
     hints: Hints,
     twin: Option<Twin>,
@@ -51,14 +51,14 @@ pub(super) struct FixedDraft {
     scripts: Vec<SourceScript>,
 }
 
-impl Draft {
+impl Definition {
     /// Reads the scenario's files.
     ///
     /// # Errors
     /// When one cannot be read, or is not as it has to be.
-    pub fn read(scenario: &Scenario) -> Result<Draft> {
+    pub fn read(scenario: &Scenario) -> Result<Definition> {
         let (settings, hints, twin, scripts) = match &scenario.subject {
-            Subject::RandomSchemas => return Ok(Draft::Random),
+            Subject::RandomSchemas => return Ok(Definition::Random),
             Subject::Source(path) => (Settings::without_project(), Hints::default(), None, source_scripts(path)?),
             Subject::Project(project) => {
                 let settings = Settings::of(project)?;
@@ -73,53 +73,53 @@ impl Draft {
                 (settings, project.generate.clone(), twin, scripts)
             }
         };
-        Ok(Draft::Fixed(Box::new(FixedDraft { settings, hints, twin, scripts })))
+        Ok(Definition::Shared(Box::new(SharedDefinition { settings, hints, twin, scripts })))
     }
 }
 
-impl World {
+impl Environment {
     /// Makes the template of a scenario's schema.
     ///
     /// # Errors
     /// When the schema cannot be created, or cannot be migrated without rows.
-    pub fn prepare(server: &Server, name: &str, draft: Draft) -> Result<World> {
-        let Draft::Fixed(draft) = draft else { return Ok(World::Random) };
-        let FixedDraft { settings, mut hints, twin, scripts } = *draft;
+    pub fn prepare(server: &Server, name: &str, definition: Definition) -> Result<Environment> {
+        let Definition::Shared(definition) = definition else { return Ok(Environment::Random) };
+        let SharedDefinition { settings, mut hints, twin, scripts } = *definition;
         let (template, catalog) = template(server, name, &scripts)?;
         let empty = template.create(name)?;
         let (earlier, plan) = earlier_target(&settings, &PostgresUrl::parse(&empty.url())?)?;
         without_stops(&mut hints, &plan, &catalog);
         let earlier = Some(Arc::new(earlier));
         let schema_file = settings.schema_file()?;
-        let ground = Ground { name: name.to_owned(), settings, catalog, schema_file, earlier };
-        Ok(World::Fixed(Box::new(Fixed { ground, hints, twin, template })))
+        let fixture = Fixture { name: name.to_owned(), settings, catalog, schema_file, earlier };
+        Ok(Environment::Shared(Box::new(Shared { fixture, hints, twin, template })))
     }
 
     /// What the project says; nothing where each case has a schema of its own.
     pub fn settings(&self) -> Option<&Settings> {
         match self {
-            World::Fixed(fixed) => Some(&fixed.ground.settings),
-            World::Random => None,
+            Environment::Shared(shared) => Some(&shared.fixture.settings),
+            Environment::Random => None,
         }
     }
 
     /// A database for one case.
     fn database(&self, server: &Server) -> Result<Database> {
         match self {
-            World::Fixed(fixed) => fixed.template.create(&fixed.ground.name),
-            World::Random => server.create_database("random"),
+            Environment::Shared(shared) => shared.template.create(&shared.fixture.name),
+            Environment::Random => server.create_database("random"),
         }
     }
 }
 
-impl Ground {
-    /// The ground of a case with a schema of its own, which is in the database already.
+impl Fixture {
+    /// The fixture of a case with a schema of its own, which is in the database already.
     ///
     /// # Errors
     /// When the schema cannot be read.
-    pub fn of_database(name: &str, url: &PostgresUrl) -> Result<Ground> {
+    pub fn of_database(name: &str, url: &PostgresUrl) -> Result<Fixture> {
         let settings = Settings::without_project();
-        Ok(Ground { name: name.to_owned(), settings, catalog: catalog(url)?, schema_file: None, earlier: None })
+        Ok(Fixture { name: name.to_owned(), settings, catalog: catalog(url)?, schema_file: None, earlier: None })
     }
 }
 
@@ -135,40 +135,40 @@ fn earlier_target(settings: &Settings, url: &PostgresUrl) -> Result<(Vec<u8>, Pl
 }
 
 /// A database for one case.
-pub(super) struct Lot {
+pub(super) struct PooledDatabase {
     // They are closed before the database is dropped.
     pub connections: Connections,
     pub url: PostgresUrl,
     pub database: Database,
 }
 
-impl Lot {
-    fn make(world: &World, server: &Server) -> Result<Lot> {
-        let database = world.database(server)?;
+impl PooledDatabase {
+    fn make(environment: &Environment, server: &Server) -> Result<PooledDatabase> {
+        let database = environment.database(server)?;
         let url = PostgresUrl::parse(&database.url())?;
-        Ok(Lot { connections: Connections::open(&url)?, url, database })
+        Ok(PooledDatabase { connections: Connections::open(&url)?, url, database })
     }
 }
 
 /// Databases, one ahead: while a case runs, the next one's is cloned and connected to, and the last one's is dropped.
-pub(super) struct Stock {
-    ready: Receiver<Result<Lot>>,
+pub(super) struct DatabasePool {
+    ready: Receiver<Result<PooledDatabase>>,
     used: Sender<Database>,
 }
 
-impl Stock {
-    /// Does some work with a stock of a world's databases; all of them are gone afterwards.
-    pub fn with<T>(world: &World, server: &Server, work: impl FnOnce(&Stock) -> T) -> T {
+impl DatabasePool {
+    /// Does some work with a pool of an environment's databases; all of them are gone afterwards.
+    pub fn with<T>(environment: &Environment, server: &Server, work: impl FnOnce(&DatabasePool) -> T) -> T {
         std::thread::scope(|scope| {
             // Without room for a database, so that exactly one is ready.
             let (send, ready) = sync_channel(0);
             let (used, returned) = channel::<Database>();
             scope.spawn(move || {
                 // A failure is told once; whoever takes it gives up.
-                while send.send(Lot::make(world, server)).is_ok() {}
+                while send.send(PooledDatabase::make(environment, server)).is_ok() {}
             });
             scope.spawn(move || returned.into_iter().for_each(drop));
-            work(&Stock { ready, used })
+            work(&DatabasePool { ready, used })
         })
     }
 
@@ -176,7 +176,7 @@ impl Stock {
     ///
     /// # Errors
     /// When it could not be cloned.
-    pub fn take(&self) -> Result<Lot> {
+    pub fn take(&self) -> Result<PooledDatabase> {
         self.ready.recv().unwrap_or_else(|_| Err(Error::could_not("take", "a database", "its maker has ended")))
     }
 

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// What was there before.
 #[derive(Debug, Clone)]
-pub(super) enum Old {
+pub(super) enum ExistingTarget {
     /// No file.
     Nothing,
     /// A file without a byte.
@@ -23,20 +23,20 @@ pub(super) enum Old {
     Target(std::sync::Arc<Vec<u8>>),
 }
 
-impl Old {
+impl ExistingTarget {
     /// One of them, chosen by the seed. An earlier target is among them where there is one.
     ///
     /// # Errors
     /// When the other databases cannot be made.
-    pub fn choose(seed: Seed, earlier: Option<&std::sync::Arc<Vec<u8>>>) -> Result<Old> {
+    pub fn choose(seed: Seed, earlier: Option<&std::sync::Arc<Vec<u8>>>) -> Result<ExistingTarget> {
         let [delete, wal, main, log] = others()?;
         Ok(match (seed.of("old target").random().below(6), earlier) {
-            (0, _) => Old::Nothing,
-            (1, _) => Old::Empty,
-            (2, _) => Old::Database(delete, "a database in rollback mode"),
-            (3, _) => Old::Logged(main, log),
-            (4, _) | (_, None) => Old::Database(wal, "a database in WAL mode"),
-            (_, Some(earlier)) => Old::Target(std::sync::Arc::clone(earlier)),
+            (0, _) => ExistingTarget::Nothing,
+            (1, _) => ExistingTarget::Empty,
+            (2, _) => ExistingTarget::Database(delete, "a database in rollback mode"),
+            (3, _) => ExistingTarget::Logged(main, log),
+            (4, _) | (_, None) => ExistingTarget::Database(wal, "a database in WAL mode"),
+            (_, Some(earlier)) => ExistingTarget::Target(std::sync::Arc::clone(earlier)),
         })
     }
 
@@ -50,7 +50,7 @@ impl Old {
             Some(bytes) => std::fs::write(path, bytes).could_not("write", format!("`{}`", path.display())),
         }?;
         match self {
-            Old::Logged(_, log) => {
+            ExistingTarget::Logged(_, log) => {
                 std::fs::write(log_of(path), log).could_not("write", format!("`{}`", log_of(path).display()))
             }
             _ => Ok(()),
@@ -59,7 +59,7 @@ impl Old {
 
     /// Whether all of it is in its main file, so that a backup has the same bytes.
     pub fn is_one_file(&self) -> bool {
-        !matches!(self, Old::Logged(..))
+        !matches!(self, ExistingTarget::Logged(..))
     }
 
     /// Whether exactly this is at `path`. A database with a log is also the one file in which that log has been moved
@@ -72,7 +72,7 @@ impl Old {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             read => Some(read.could_not("read", format!("`{}`", path.display()))?),
         };
-        let Old::Logged(main, log) = self else { return Ok(there.as_deref() == self.bytes()) };
+        let ExistingTarget::Logged(main, log) = self else { return Ok(there.as_deref() == self.bytes()) };
         let Some(there) = there else { return Ok(false) };
         let log_there = std::fs::read(log_of(path)).unwrap_or_default();
         if there == *main && log_there == *log {
@@ -85,20 +85,20 @@ impl Old {
     /// What it is, in words.
     pub fn words(&self) -> &'static str {
         match self {
-            Old::Nothing => "no file",
-            Old::Empty => "an empty file",
-            Old::Database(_, words) => words,
-            Old::Logged(..) => "a database with commits in its log",
-            Old::Target(_) => "an earlier target",
+            ExistingTarget::Nothing => "no file",
+            ExistingTarget::Empty => "an empty file",
+            ExistingTarget::Database(_, words) => words,
+            ExistingTarget::Logged(..) => "a database with commits in its log",
+            ExistingTarget::Target(_) => "an earlier target",
         }
     }
 
     fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Old::Nothing => None,
-            Old::Empty => Some(&[]),
-            Old::Database(bytes, _) | Old::Logged(bytes, _) => Some(bytes),
-            Old::Target(bytes) => Some(bytes),
+            ExistingTarget::Nothing => None,
+            ExistingTarget::Empty => Some(&[]),
+            ExistingTarget::Database(bytes, _) | ExistingTarget::Logged(bytes, _) => Some(bytes),
+            ExistingTarget::Target(bytes) => Some(bytes),
         }
     }
 }
@@ -170,7 +170,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         let folder = tempfile::tempdir().unwrap();
         for seed in 0..60 {
-            let old = Old::choose(Seed(seed), Some(&earlier)).unwrap();
+            let old = ExistingTarget::choose(Seed(seed), Some(&earlier)).unwrap();
             let path = folder.path().join(format!("{seed}.db"));
             old.put(&path).unwrap();
             assert!(old.is_at(&path).unwrap(), "{old:?}");
@@ -185,7 +185,7 @@ mod tests {
     fn a_log_that_was_lost_is_noticed_and_one_that_was_moved_is_not() {
         let [_, _, main, log] = others().unwrap();
         assert!(!main.windows(10).any(|bytes| bytes == b"in the log"));
-        let old = Old::Logged(main, log);
+        let old = ExistingTarget::Logged(main, log);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
         old.put(&path).unwrap();
