@@ -3,11 +3,14 @@
 use crate::support::scratch::Scratch;
 use rusqlite::Connection;
 use std::path::Path;
-use whimbrel::catalog::Catalog;
+use whimbrel::cancel::Cancel;
+use whimbrel::catalog::{Catalog, QualifiedName};
+use whimbrel::endpoint::Endpoint;
 use whimbrel::endpoint::postgres::introspect;
+use whimbrel::event;
 use whimbrel::harness::Seed;
 use whimbrel::harness::generate::{
-    Generator, Nobody, Options, PostgresJudge, SqliteJudge, load_postgres, load_sqlite, sqlite_catalog,
+    Filling, Generator, Nobody, Options, PostgresJudge, SqliteJudge, fill, load_postgres, load_sqlite, sqlite_catalog,
 };
 use whimbrel::project::{Project, apply_schema};
 
@@ -255,6 +258,50 @@ fn keys_over_what_the_server_computes_are_kept() {
     }
 }
 
+/// A key that counts some rows only, or what an expression makes of them, is SQLite's own matter: beside few owners there
+/// are many rows that it does not count, and rows that are added repeat none that were there.
+#[test]
+fn keys_over_what_sqlite_computes_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.db");
+    let file = Connection::open(&path).unwrap();
+    file.execute_batch(
+        "CREATE TABLE owner (id INTEGER PRIMARY KEY);
+         CREATE TABLE task (owner INTEGER NOT NULL REFERENCES owner (id), state TEXT NOT NULL CHECK (state IN ('open', 'done')),
+             size INTEGER NOT NULL CHECK (size % 7 = 3), word TEXT NOT NULL);
+         CREATE UNIQUE INDEX one_open ON task (owner) WHERE state = 'open';
+         CREATE UNIQUE INDEX word ON task (lower(word), state);",
+    )
+    .unwrap();
+    let tables = [("owner", 5), ("task", 100)];
+    for seed in 1..4 {
+        let per_table = tables.map(|(name, rows)| (QualifiedName::new("main", name), rows)).into();
+        let options = Options { per_table, ..options(105, seed, 0.3) };
+        let filling = Filling { options, append: true, ..Filling::default() };
+        let filled = fill(&Endpoint::Sqlite(path.clone()), &filling, &Cancel::new(), &event::nobody).unwrap();
+        assert_eq!(filled.generated.row_count(), 105, "seed {seed}: {filled:?}");
+    }
+    let open: i64 = file.query_row("SELECT count(*) FROM task WHERE state = 'open'", [], |row| row.get(0)).unwrap();
+    assert!((5..=15).contains(&open), "{open}");
+}
+
+/// A check that is about a column which gets its value after all others is asked again when it has one.
+#[test]
+fn a_check_of_a_column_that_closes_a_cycle_is_kept() {
+    let scratch = Scratch::new(
+        "CREATE TABLE hen (id integer PRIMARY KEY, first_egg integer, CONSTRAINT older CHECK (first_egg > id));
+         CREATE TABLE egg (id integer PRIMARY KEY, hen integer NOT NULL REFERENCES hen);
+         ALTER TABLE hen ADD FOREIGN KEY (first_egg) REFERENCES egg;",
+    );
+    let (catalog, url) = (catalog_of(&scratch), scratch.postgres_url());
+    let generator = Generator::new(&catalog, options(200, 1, 0.0)).unwrap();
+    let dataset = generator.dataset(&mut PostgresJudge::new(&url)).unwrap();
+    load_postgres(&url, &catalog, &dataset).unwrap();
+    let closed =
+        scratch.session().query_rows("count", "rows", "SELECT count(first_egg)::text FROM public.hen").unwrap();
+    assert_ne!(closed[0][0].as_deref(), Some("0"));
+}
+
 /// Every type that an index can order has values that tell rows apart.
 #[test]
 fn every_type_that_can_be_a_key_is_one() {
@@ -279,7 +326,7 @@ fn every_type_that_can_be_a_key_is_one() {
 }
 
 /// Fixed: another number here means that old seeds give other rows, and that replaying them shows something else.
-const ROWS_OF_SEED_7: u64 = 10_522_591_409_470_111_919;
+const ROWS_OF_SEED_7: u64 = 2_289_821_633_745_508_616;
 
 #[test]
 fn a_seed_gives_the_same_rows_on_every_machine() {

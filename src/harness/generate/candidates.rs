@@ -3,16 +3,19 @@
 use super::dataset::Row;
 use super::judge::{Judge, Ruling, computed_keys};
 use super::keys::KeyStore;
-use super::mend::{Mender, Progress};
-use super::rows::{CONDITION_TRIES_MAX, Made, RowMaker};
+use super::mend::{Mender, Progress, VAIN_MAX};
+use super::rows::{Made, RowMaker};
 use super::table_plan::TablePlan;
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 
-/// How many candidates a judge is asked about at once.
-const BATCH: usize = 250;
+/// How many candidates a judge is asked about at once, and for how few of them it is worth asking.
+const BATCH_MAX: usize = 1_000;
+const BATCH_MIN: usize = 100;
 /// The same at first, for a table that refers to itself.
 const FIRST_BATCH: usize = 4;
+/// How many candidates are refused before no row is taken to meet a condition.
+const REFUSALS_MAX: u64 = 20_000;
 /// How many candidates in a row may have a computed key that was there, before the table counts as full.
 const REPEATED_MAX: u64 = 5_000;
 
@@ -57,7 +60,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
         self.full
     }
 
-    /// The next rows that meet every condition; none when there can be no more.
+    /// The next rows that meet every condition; none when there can be no more. `wanted`: how many are still wanted.
     ///
     /// # Errors
     /// When no row gets past some condition within a limit of tries; what the judge says.
@@ -66,16 +69,18 @@ impl<'p, 'c> Candidates<'p, 'c> {
         maker: &mut RowMaker<'_, '_>,
         stores: &mut [KeyStore],
         judge: &mut dyn Judge,
+        wanted: u64,
     ) -> Result<Vec<Row>> {
-        let batch = match (self.plan.judged.is_empty(), self.plan.selves.is_empty()) {
+        let batch = usize::try_from(wanted).unwrap_or(BATCH_MAX).clamp(BATCH_MIN, BATCH_MAX);
+        let batch = match (self.plan.judged.is_empty(), self.plan.self_references.is_empty()) {
             (true, _) => 1,
-            (false, true) => BATCH,
+            (false, true) => batch,
             // Rows can refer to those of batches before theirs only.
-            (false, false) => self.taken.clamp(FIRST_BATCH, BATCH),
+            (false, false) => self.taken.clamp(FIRST_BATCH, batch),
         };
         loop {
             while self.rows.len() < batch && self.full.is_none() {
-                match maker.make(stores)? {
+                match maker.make(stores) {
                     Made::Row(row) => self.rows.push(row),
                     Made::Full(why) => self.full = Some(why),
                 }
@@ -107,7 +112,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
                 let which = if names.len() == 1 { "its key" } else { "one of its keys" };
                 self.full = Some(format!("{which} {} allows no more", names.join(", ")));
             }
-            if self.refused.iter().sum::<u64>() >= u64::from(CONDITION_TRIES_MAX) {
+            if self.refused.iter().sum::<u64>() >= REFUSALS_MAX {
                 let error = self.unsatisfied();
                 if self.taken == 0 {
                     return Err(error);
@@ -140,7 +145,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
                     // An error tells no condition: one after the other is taken for it.
                     let place = self.refused[conditions] as usize % conditions.max(1);
                     let vain = progress.missed(0);
-                    if conditions == 0 || vain >= self.mender.patience(place, true) {
+                    if conditions == 0 || vain >= VAIN_MAX {
                         maker.release(&row);
                     } else if let Some(row) = maker.mend(row, &mut self.mender, place, vain) {
                         self.rows.push(row);
@@ -160,7 +165,7 @@ impl<'p, 'c> Candidates<'p, 'c> {
             }
             self.refused[missed] += 1;
             let vain = progress.missed(missed);
-            if vain >= self.mender.patience(missed, true) {
+            if vain >= VAIN_MAX {
                 maker.release(&row);
             } else if let Some(row) = maker.mend(row, &mut self.mender, missed, vain) {
                 self.rows.push(row);

@@ -50,7 +50,7 @@ impl ColumnPlan {
     ) -> Result<ColumnPlan> {
         let form = hint.and_then(|hint| hint.form).or(form);
         if let Some(hint) = hint {
-            narrow(&mut limits, hint, Family::of(column, false));
+            narrow(&mut limits, hint, Family::of(column));
         }
         let data_type = match form {
             Some(Form::Json | Form::JsonArray | Form::JsonObject) => DataType::new("json", Shape::Json),
@@ -118,7 +118,7 @@ impl ColumnPlan {
             return;
         }
         let text = DataType::new("text", Shape::Text);
-        let family = Family::of(column, false);
+        let family = Family::of(column);
         let padded = family == Family::Padded && !is_cast;
         let pattern = if family == Family::Caseless && !is_cast { pattern.ignoring_case() } else { pattern };
         let patterns: Vec<Pattern> = std::iter::once(pattern).chain(spelling(&self.shape, &column.data_type)).collect();

@@ -81,7 +81,7 @@ impl Watch<'_> {
         let (tables, row_estimate) = generator.totals();
         listener(Event::PlanReady { tables, row_estimate });
         listener(Event::PhaseStarted { phase: Phase::Generate });
-        let mut sink = WatchedSink { sink, generator, cancel, listener, table: None, rows: 0, untold: 0 };
+        let mut sink = WatchedSink { sink, generator, cancel, listener, table: None, rows: 0, unreported: 0 };
         let generated = generator.stream(&mut WatchedJudge { judge, cancel }, &mut sink)?;
         listener(Event::PhaseStarted { phase: Phase::Finish });
         cancel.check("fill")?;
@@ -129,11 +129,11 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
 
 fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Filled> {
     (watch.listener)(Event::PhaseStarted { phase: Phase::Introspect });
-    let shown = format!("`{}`", path.display());
+    let object = format!("`{}`", path.display());
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let file = rusqlite::Connection::open_with_flags(path, flags).could_not("open", &shown)?;
-    file.busy_timeout(std::time::Duration::from_secs(5)).could_not("open", &shown)?;
-    file.execute_batch("PRAGMA foreign_keys = ON").could_not("open", &shown)?;
+    let file = rusqlite::Connection::open_with_flags(path, flags).could_not("open", &object)?;
+    file.busy_timeout(std::time::Duration::from_secs(5)).could_not("open", &object)?;
+    file.execute_batch("PRAGMA foreign_keys = ON").could_not("open", &object)?;
     let catalog = sqlite_catalog(&file)?;
     let mut read = |table: &QualifiedName, columns: &[String], limit: Option<u32>| {
         sqlite_rows(&file, table, columns, limit).could_not("read", format!("`{}`", table.name))
@@ -144,7 +144,7 @@ fn fill_sqlite(path: &Path, filling: &Filling, watch: Watch<'_>) -> Result<Fille
     let generated = watch.stream(&generator, &mut judge, &mut sink)?;
     ensure_some(&generated, filling.options.rows)?;
     sink.commit()?;
-    let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &shown).err();
+    let without_statistics = file.execute_batch("PRAGMA optimize").could_not("gather statistics of", &object).err();
     Ok(filled(&catalog, filling, generated, without_statistics))
 }
 

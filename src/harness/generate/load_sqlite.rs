@@ -61,7 +61,7 @@ impl<'c> SqliteSink<'c> {
         } else {
             "PRAGMA defer_foreign_keys = ON"
         };
-        connection.execute_batch(begin).map_err(|error| told("the file", &error))?;
+        connection.execute_batch(begin).map_err(|error| explained("the file", &error))?;
         Ok(SqliteSink { connection, own_transaction, current: None, updates: Vec::new() })
     }
 
@@ -71,11 +71,11 @@ impl<'c> SqliteSink<'c> {
     /// When a foreign key does not hold, or the disk is full; nothing has happened then.
     pub fn commit(mut self) -> Result<()> {
         for (object, sql, values) in std::mem::take(&mut self.updates) {
-            let mut statement = self.connection.prepare_cached(&sql).map_err(|error| told(&object, &error))?;
-            statement.execute(params_from_iter(values)).map_err(|error| told(&object, &error))?;
+            let mut statement = self.connection.prepare_cached(&sql).map_err(|error| explained(&object, &error))?;
+            statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error))?;
         }
         if self.own_transaction {
-            self.connection.execute_batch("COMMIT").map_err(|error| told("the file", &error))?;
+            self.connection.execute_batch("COMMIT").map_err(|error| explained("the file", &error))?;
             self.own_transaction = false;
         }
         Ok(())
@@ -131,8 +131,9 @@ impl Sink for SqliteSink<'_> {
             let now = if current.later.contains(&place) { &None } else { cell };
             values.push(value(now, shape).map_err(|cause| Error::could_not("fill", &object, cause))?);
         }
-        let mut statement = self.connection.prepare_cached(&current.insert).map_err(|error| told(&object, &error))?;
-        statement.execute(params_from_iter(values)).map_err(|error| told(&object, &error))?;
+        let mut statement =
+            self.connection.prepare_cached(&current.insert).map_err(|error| explained(&object, &error))?;
+        statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error))?;
         if current.later.iter().any(|place| row[*place].is_some()) {
             let places = current.later.iter().chain(&current.key);
             let values: Vec<Value> = places
@@ -150,16 +151,16 @@ impl Sink for SqliteSink<'_> {
     }
 }
 
-fn told(object: &str, error: &rusqlite::Error) -> Error {
-    let told = Error::could_not("fill", object, chain(error));
+fn explained(object: &str, error: &rusqlite::Error) -> Error {
+    let failed = Error::could_not("fill", object, chain(error));
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) => {
-            told.hint("free space on that disk, or put the file on another")
+            failed.hint("free space on that disk, or put the file on another")
         }
         Some(
             rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::PermissionDenied,
-        ) => told.hint("the file and its folder have to be writable"),
-        _ => told,
+        ) => failed.hint("the file and its folder have to be writable"),
+        _ => failed,
     }
 }
 

@@ -6,22 +6,20 @@
 //! Invariant: what a key or a foreign key decides is not touched.
 
 use super::dataset::{Cell, Row};
-use super::table_plan::{TablePlan, Way};
+use super::table_plan::{TablePlan, Uniqueness};
 use crate::harness::Random;
 
 /// How many examples of a condition are kept.
 const EXAMPLES_MAX: usize = 64;
-/// How often a row is mended without getting further where examples are known.
-const VAIN_MAX: u32 = 16;
-/// The same where there is none yet, and the row is looked at in this process.
-const VAIN_WITHOUT_EXAMPLE_MAX: u32 = 1000;
+/// How often a row is mended without getting further, before another one is better.
+pub(super) const VAIN_MAX: u32 = 16;
 
 /// How often a row is mended in vain before awkward values may help where only ordinary ones were asked for.
 const VAIN_BEFORE_AWKWARD: u32 = 4;
 
 /// How a value is drawn again.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Manner<'w> {
+pub(super) enum DrawMode<'w> {
     /// As it was drawn.
     Usual,
     /// Out of the words of the conditions on it, and of these: the values beside it.
@@ -51,8 +49,9 @@ struct Mendable {
 impl Mender {
     /// Of conditions over these columns.
     pub(super) fn new<'a>(plan: &TablePlan<'_>, conditions: impl Iterator<Item = &'a [usize]>) -> Mender {
-        let enumerated =
-            |column: usize| plan.keys.iter().any(|key| key.way == Way::Enumerated && key.columns.contains(&column));
+        let enumerated = |column: usize| {
+            plan.keys.iter().any(|key| key.uniqueness == Uniqueness::Enumerated && key.columns.contains(&column))
+        };
         let is_free = |column: &usize| {
             !plan.columns[*column].distinct
                 && !plan.deferred.contains(column)
@@ -75,7 +74,7 @@ impl Mender {
         row: &mut Row,
         random: &mut Random,
         vain: u32,
-        draw: impl Fn(usize, &mut Random, &Manner<'_>) -> Cell,
+        draw: impl Fn(usize, &mut Random, &DrawMode<'_>) -> Cell,
     ) -> bool {
         let Some(condition) = self.conditions.get_mut(place).filter(|condition| !condition.free.is_empty()) else {
             return false;
@@ -87,7 +86,7 @@ impl Mender {
         match example {
             Some(cells) => condition.free.iter().zip(cells).for_each(|(column, cell)| row[*column].clone_from(cell)),
             None => {
-                let manner = random.below(if vain < VAIN_BEFORE_AWKWARD { 3 } else { 4 });
+                let mode = random.below(if vain < VAIN_BEFORE_AWKWARD { 3 } else { 4 });
                 // One column or all of them: what the others have may be right.
                 let one = random.below(2 * condition.free.len() as u64) as usize;
                 for (place, column) in condition.free.iter().enumerate() {
@@ -100,11 +99,11 @@ impl Mender {
                     row[*column] = draw(
                         *column,
                         random,
-                        &match manner {
-                            0 => Manner::Usual,
-                            1 => Manner::Near(&words),
-                            2 => Manner::Ordinary,
-                            _ => Manner::Awkward,
+                        &match mode {
+                            0 => DrawMode::Usual,
+                            1 => DrawMode::Near(&words),
+                            2 => DrawMode::Ordinary,
+                            _ => DrawMode::Awkward,
                         },
                     );
                 }
@@ -124,12 +123,6 @@ impl Mender {
         if cells.iter().all(Option::is_some) {
             condition.examples.push(cells);
         }
-    }
-
-    /// How often a row may be mended in vain before another one is better.
-    pub(super) fn patience(&self, place: usize, asks_others: bool) -> u32 {
-        let known = self.conditions.get(place).is_some_and(|condition| !condition.examples.is_empty());
-        if known || asks_others { VAIN_MAX } else { VAIN_WITHOUT_EXAMPLE_MAX }
     }
 }
 

@@ -1,9 +1,9 @@
 //! From a catalog to rows that its database takes: types, keys, foreign keys, checks.
 //!
 //! ```text
-//! catalog + hints ─► order (cycles broken) ─► a plan per table (columns, keys, conditions) ─► rows ─► sink
+//! catalog + hints ─► order (cycles broken) ─► a plan per table (columns, keys, limits) ─► rows ─► sink
 //!                                                                              │
-//!                                              what is not decided here ─► judge (a server, a file, nobody)
+//!                                              what is not solved here ─► judge (a server, a file, nobody)
 //! ```
 //!
 //! Invariants: the same catalog, options and seed give the same rows on every machine. Rows come parents first. A
@@ -25,6 +25,7 @@ mod load_postgres;
 mod load_sqlite;
 mod mend;
 mod order;
+mod plan;
 mod referrers;
 mod rows;
 mod share;
@@ -142,7 +143,7 @@ impl<'c> Generator<'c> {
     pub fn key_places(&self, table: &QualifiedName) -> Vec<usize> {
         let Some(plan) = self.plans.iter().find(|plan| plan.table.name == *table) else { return Vec::new() };
         let fed = plan.feeds.iter().flat_map(|(_, places)| places.iter().copied());
-        let keys = plan.keys.iter().flat_map(|key| key.columns.iter().copied().chain(key.predicate_columns()));
+        let keys = plan.keys.iter().flat_map(|key| key.columns.iter().copied());
         let places: std::collections::BTreeSet<usize> = fed.chain(keys).collect();
         places.into_iter().collect()
     }
@@ -217,8 +218,9 @@ impl<'c> Generator<'c> {
         let mut done = GeneratedTable { table, rows: 0, wanted: plan.wanted, why_fewer: None, always_null };
         let mut without_value = plan.may_have_values();
         let mut candidates = Candidates::new(plan);
+        let asks_again = plan.judges_deferred();
         while done.rows < plan.wanted {
-            let rows = candidates.next(&mut maker, stores, judge)?;
+            let rows = candidates.next(&mut maker, stores, judge, plan.wanted - done.rows)?;
             if rows.is_empty() {
                 done.why_fewer = candidates.why_full();
                 break;
@@ -233,7 +235,9 @@ impl<'c> Generator<'c> {
                 match &mut pass {
                     Pass::RowsOfKnownKeys(sink) => {
                         feed(plan, &row, &mut [], &mut |store| maker.stored(store));
-                        maker.complete(&mut row, stores)?;
+                        maker.complete(&mut row, stores, &mut |row| {
+                            Ok(!asks_again || matches!(ask(plan, judge, row)?, Some(Ruling::Holds(_))))
+                        })?;
                         sink.row(&row)?;
                     }
                     Pass::Rows(sink) => {
@@ -252,6 +256,11 @@ impl<'c> Generator<'c> {
         done.always_null = without_value.iter().map(|column| plan.names[*column].clone()).collect();
         Ok(done)
     }
+}
+
+/// What a judge says of one row.
+fn ask(plan: &TablePlan<'_>, judge: &mut dyn Judge, row: &Row) -> Result<Option<Ruling>> {
+    Ok(judge.rule(plan.table, &plan.names, std::slice::from_ref(row))?.pop())
 }
 
 /// What a run through a table's rows is for.

@@ -92,15 +92,15 @@ pub(super) fn is_set_later(table: &Table, foreign: &ForeignKey) -> bool {
 }
 
 fn unbreakable(tables: &[&Table], cycle: &[Edge]) -> Error {
-    let mut told = String::new();
+    let mut path = String::new();
     for edge in cycle {
         let table = tables[edge.child];
         let foreign = table.foreign_keys_of_any_part().nth(edge.key);
         let columns = foreign.map(|foreign| foreign.columns.join(", ")).unwrap_or_default();
-        told.push_str(&format!("`{}` ({columns}) → ", table.name));
+        path.push_str(&format!("`{}` ({columns}) → ", table.name));
     }
     let first = cycle.first().map(|edge| tables[edge.child].name.to_string()).unwrap_or_default();
-    Error::could_not("order", "the tables", format!("their foreign keys form a cycle: {told}`{first}`")).hint(
+    Error::could_not("order", "the tables", format!("their foreign keys form a cycle: {path}`{first}`")).hint(
         "make one of these foreign keys DEFERRABLE, or one of its columns nullable (a column that other foreign keys \
          refer to does not count); or leave out one of the tables",
     )

@@ -1,13 +1,12 @@
 //! The rows of one table, one after another.
 //!
 //! Invariants: the same random numbers give the same rows; what is drawn for a row does not depend on how the rows
-//! before it were taken; a row that is handed out satisfies every key and every condition that is decided here.
+//! before it were taken; a row that is handed out satisfies every key that is not the judge's.
 
-use super::checks::{Condition, Verdict};
 use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
-use super::mend::{Manner, Mender, Progress};
-use super::table_plan::{Foreign, LEAVE_OUT, Slot, TablePlan, Way};
+use super::mend::{DrawMode, Mender};
+use super::table_plan::{Foreign, LEAVE_OUT, Slot, TablePlan, Uniqueness};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
 use crate::harness::{Random, Seed};
@@ -16,10 +15,6 @@ use std::collections::HashSet;
 
 /// How often a row is tried again when a unique key stands against it, before the table counts as full.
 const KEY_TRIES_MAX: u32 = 300;
-/// How often a row is tried again when a condition stands against it, before that is an error.
-pub(super) const CONDITION_TRIES_MAX: u32 = 20_000;
-/// How often conditions may be missed before the same error, rows that were mended counted each time.
-const MISSES_MAX: u64 = 200_000;
 /// How often one combination of an enumerated key is tried with other values elsewhere.
 const COMBINATION_TRIES_MAX: u32 = 20;
 
@@ -50,11 +45,6 @@ pub(super) struct RowMaker<'p, 'c> {
     visible: Vec<(usize, usize)>,
     /// How many rows there were before: each may stand against one attempt more.
     before: u32,
-    mender: Mender,
-    /// How often each condition was missed, and all of them since the last row.
-    missed: Vec<u64>,
-    misses: u64,
-    made: u64,
 }
 
 #[derive(Debug)]
@@ -71,7 +61,7 @@ struct Enumeration {
 
 impl Enumeration {
     fn new(plan: &TablePlan<'_>, stores: &[KeyStore], random: &mut Random) -> Option<Enumeration> {
-        let key = plan.keys.iter().position(|key| key.way == Way::Enumerated)?;
+        let key = plan.keys.iter().position(|key| key.uniqueness == Uniqueness::Enumerated)?;
         let slots = plan.slots(&plan.keys[key].columns)?;
         let sizes: Vec<u64> = (slots.iter())
             .map(|slot| match slot {
@@ -127,7 +117,6 @@ fn multiply_modulo(mut a: u128, mut b: u128, modulus: u128) -> u128 {
 /// Why a row was not taken.
 enum Refused {
     Key(usize),
-    Condition,
     /// Rows of two tables referred to do not go together.
     Foreign(String),
     Full(String),
@@ -146,12 +135,8 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             used: vec![HashSet::new(); plan.columns.len()],
             remembered: vec![HashSet::new(); plan.keys.len()],
             enumeration,
-            visible: plan.selves.iter().map(|key| (key.store, 0)).collect(),
+            visible: plan.self_references.iter().map(|key| (key.store, 0)).collect(),
             before: 0,
-            mender: Mender::new(plan, plan.conditions.iter().map(Condition::columns)),
-            missed: vec![0; plan.conditions.len()],
-            misses: 0,
-            made: 0,
         }
     }
 
@@ -175,37 +160,27 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     }
 
     /// Makes one more row. Columns of broken foreign keys are NULL in it.
-    pub(super) fn make(&mut self, stores: &mut [KeyStore]) -> Result<Made> {
-        let (mut key_tries, mut condition_tries) = (0, 0);
+    pub(super) fn make(&mut self, stores: &mut [KeyStore]) -> Made {
+        let mut key_tries = 0;
         loop {
             match self.attempt(stores) {
                 Ok(row) => {
                     self.advance();
-                    self.misses = 0;
-                    self.made += 1;
-                    return Ok(Made::Row(row));
+                    return Made::Row(row);
                 }
-                Err(Refused::Full(why)) => return Ok(Made::Full(why)),
+                Err(Refused::Full(why)) => return Made::Full(why),
                 Err(Refused::Key(key)) => {
                     key_tries += 1;
                     // Another combination of an enumerated key may do, but there can be more of them than time.
                     let combinations = if self.enumeration.is_some() { COMBINATION_TRIES_MAX } else { 1 };
                     if key_tries >= (KEY_TRIES_MAX * combinations).saturating_add(self.before) {
-                        return Ok(Made::Full(self.key_is_full(key)));
+                        return Made::Full(self.key_is_full(key));
                     }
                 }
                 Err(Refused::Foreign(why)) => {
                     key_tries += 1;
                     if key_tries >= KEY_TRIES_MAX {
-                        return Ok(Made::Full(why));
-                    }
-                }
-                Err(Refused::Condition) => {
-                    condition_tries += 1;
-                    if condition_tries >= CONDITION_TRIES_MAX || self.misses >= MISSES_MAX {
-                        let error = self.unsatisfied();
-                        // With the rows that there are, something can be tested.
-                        return if self.made > 0 { Ok(Made::Full(error.cause().to_owned())) } else { Err(error) };
+                        return Made::Full(why);
                     }
                 }
             }
@@ -227,12 +202,6 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         let key = &self.plan.keys[key];
         let columns: Vec<&str> = key.columns.iter().map(|column| self.plan.names[*column].as_str()).collect();
         format!("its key `{}` ({}) allows no more", key.name, columns.join(", "))
-    }
-
-    fn unsatisfied(&self) -> Error {
-        let worst = (0..self.missed.len()).max_by_key(|place| self.missed[*place]).unwrap_or_default();
-        let name = self.plan.conditions.get(worst).map(|condition| condition.name.as_str()).unwrap_or_default();
-        self.plan.unsatisfied(&format!("the check `{name}`"), self.misses)
     }
 
     /// The combination in hand was used.
@@ -280,8 +249,9 @@ impl<'p, 'c> RowMaker<'p, 'c> {
                 self.refer(foreign, forced, stores, &mut row, &mut done)?;
             }
         }
-        let owned_by_self =
-            |place: usize| plan.selves.iter().any(|key| key.columns.contains(&place) && !key.own_key.contains(&place));
+        let owned_by_self = |place: usize| {
+            plan.self_references.iter().any(|key| key.columns.contains(&place) && !key.own_key.contains(&place))
+        };
         for place in 0..plan.columns.len() {
             if done[place] || plan.deferred.contains(&place) || owned_by_self(place) {
                 continue;
@@ -289,51 +259,28 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             done[place] = true;
             row[place] = draw(plan, self.awkward, place, &mut self.random);
         }
-        for foreign in &plan.selves {
+        for foreign in &plan.self_references {
             self.refer_to_self(foreign, stores, &mut row, &mut done)?;
         }
-        self.settle(&mut row)?;
+        self.put_in_order(&mut row);
         self.claim(&row, false)?;
         Ok(row)
     }
 
-    /// Mends a row until it meets every condition that is decided here.
-    fn settle(&mut self, row: &mut Row) -> Result<(), Refused> {
+    /// Exchanges values of which one has to come before the other, and does not.
+    fn put_in_order(&self, row: &mut Row) {
         let plan = self.plan;
-        let mut progress = Progress::default();
-        let mut mended = None;
-        loop {
-            // What makes a row unique stays where it is.
-            let may_change = |column: usize| {
-                !plan.columns[column].distinct
-                    && self.enumeration.as_ref().is_none_or(|own| !plan.keys[own.key].columns.contains(&column))
-            };
-            for (first, second) in plan.orderings.iter().filter(|(a, b)| may_change(*a) && may_change(*b)) {
-                if let (Some(a), Some(b)) = (&row[*first], &row[*second])
-                    && plan.columns[*first].compare(a, b).is_some_and(|order| order.is_gt())
-                {
-                    row.swap(*first, *second);
-                }
-            }
-            let misses =
-                |condition: &Condition| !condition.touches(&plan.deferred) && condition.verdict(row) == Verdict::False;
-            let missed = plan.conditions.iter().position(misses);
-            if let Some(mended) = mended.filter(|mended| missed.is_none_or(|missed| missed > *mended)) {
-                self.mender.learn(mended, row);
-            }
-            let Some(place) = missed else { return Ok(()) };
-            self.missed[place] += 1;
-            self.misses += 1;
-            let vain = progress.missed(place);
-            let awkward = self.awkward;
-            let redraw =
-                |column: usize, random: &mut Random, manner: &Manner<'_>| redraw(plan, awkward, column, random, manner);
-            if vain >= self.mender.patience(place, false)
-                || !self.mender.mend(place, row, &mut self.random, vain, redraw)
+        // What makes a row unique stays where it is.
+        let may_change = |column: usize| {
+            !plan.columns[column].distinct
+                && self.enumeration.as_ref().is_none_or(|own| !plan.keys[own.key].columns.contains(&column))
+        };
+        for (first, second) in plan.orderings.iter().filter(|(a, b)| may_change(*a) && may_change(*b)) {
+            if let (Some(a), Some(b)) = (&row[*first], &row[*second])
+                && plan.columns[*first].compare(a, b).is_some_and(|order| order.is_gt())
             {
-                return Err(Refused::Condition);
+                row.swap(*first, *second);
             }
-            mended = Some(place);
         }
     }
 
@@ -342,10 +289,10 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         self.release(&row);
         let (plan, awkward) = (self.plan, self.awkward);
         let redraw =
-            |column: usize, random: &mut Random, manner: &Manner<'_>| redraw(plan, awkward, column, random, manner);
+            |column: usize, random: &mut Random, mode: &DrawMode<'_>| redraw(plan, awkward, column, random, mode);
         let changed = mender.mend(place, &mut row, &mut self.random, vain, redraw);
-        self.misses = 0;
-        (changed && self.settle(&mut row).is_ok() && self.claim(&row, false).is_ok()).then_some(row)
+        self.put_in_order(&mut row);
+        (changed && self.claim(&row, false).is_ok()).then_some(row)
     }
 
     /// A value that no other row has in this column.
@@ -569,7 +516,15 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     }
 
     /// Gives the columns of broken foreign keys their values, when all keys of the cycle are known.
-    pub(super) fn complete(&mut self, row: &mut Row, stores: &mut [KeyStore]) -> Result<()> {
+    ///
+    /// # Errors
+    /// When there are none that `accepts` takes; what it says itself.
+    pub(super) fn complete(
+        &mut self,
+        row: &mut Row,
+        stores: &mut [KeyStore],
+        accepts: &mut dyn FnMut(&Row) -> Result<bool>,
+    ) -> Result<()> {
         let plan = self.plan;
         for _ in 0..KEY_TRIES_MAX {
             let mut trial = row.clone();
@@ -598,9 +553,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             }
             let complete =
                 plan.deferred.iter().all(|column| trial[*column].is_some() || plan.columns[*column].nullable);
-            let allowed = (plan.conditions.iter())
-                .all(|condition| !condition.touches(&plan.deferred) || condition.verdict(&trial) != Verdict::False);
-            if complete && allowed && self.claim(&trial, true).is_ok() {
+            if complete && accepts(&trial)? && self.claim(&trial, true).is_ok() {
                 *row = trial;
                 return Ok(());
             }
@@ -619,10 +572,10 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     /// The hash of a row's values under a key; `None` where the key does not count for the row.
     fn key_hash(&self, key: usize, row: &Row, every_way: bool) -> Option<u64> {
         let key = &self.plan.keys[key];
-        if !every_way && key.way != Way::Remembered {
+        if !every_way && key.uniqueness != Uniqueness::Remembered {
             return None;
         }
-        if key.predicate.as_ref().is_some_and(|predicate| !predicate.is_met(row)) {
+        if key.uniqueness == Uniqueness::Judged {
             return None;
         }
         let any_null = key.columns.iter().any(|column| row[*column].is_none());
@@ -655,7 +608,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
             claimed.push((place, hash));
         }
         for (place, hash) in claimed {
-            if self.plan.keys[place].way == Way::Remembered {
+            if self.plan.keys[place].uniqueness == Uniqueness::Remembered {
                 self.remembered[place].insert(hash);
             }
         }
@@ -683,15 +636,15 @@ fn draw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random) 
 }
 
 /// A value in place of one under which a condition did not hold.
-fn redraw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random, manner: &Manner<'_>) -> Cell {
+fn redraw(plan: &TablePlan<'_>, awkward: f64, column: usize, random: &mut Random, mode: &DrawMode<'_>) -> Cell {
     let own = &plan.columns[column];
-    if matches!(manner, Manner::Usual) || own.null_share > 0.0 && random.chance(own.null_share) {
+    if matches!(mode, DrawMode::Usual) || own.null_share > 0.0 && random.chance(own.null_share) {
         return draw(plan, awkward, column, random);
     }
-    Some(match manner {
-        Manner::Near(words) => own.near(words, random),
-        Manner::Usual | Manner::Ordinary => own.draw(random, false),
-        Manner::Awkward => own.draw(random, true),
+    Some(match mode {
+        DrawMode::Near(words) => own.near(words, random),
+        DrawMode::Usual | DrawMode::Ordinary => own.draw(random, false),
+        DrawMode::Awkward => own.draw(random, true),
     })
 }
 

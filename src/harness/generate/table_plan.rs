@@ -1,7 +1,6 @@
 //! What is known about a table before its first row: where each column's values come from, which foreign keys belong
 //! together, how each unique key is kept, and how many rows there are to be.
 
-use super::checks::Condition;
 use super::column::ColumnPlan;
 use crate::catalog::Table;
 use crate::error::Error;
@@ -20,7 +19,7 @@ pub(super) struct TablePlan<'c> {
     /// Foreign keys to tables before this one; those of one group share columns.
     pub(super) groups: Vec<Vec<Foreign>>,
     /// Foreign keys to this table itself.
-    pub(super) selves: Vec<Foreign>,
+    pub(super) self_references: Vec<Foreign>,
     /// Foreign keys to tables behind this one.
     pub(super) broken: Vec<Foreign>,
     /// Columns that get their value with a broken foreign key, and not before.
@@ -28,8 +27,6 @@ pub(super) struct TablePlan<'c> {
     /// Of these, the columns that are inserted as NULL and set by UPDATE.
     pub(super) later: Vec<usize>,
     pub(super) keys: Vec<UniqueKey>,
-    /// Conditions that are decided here, on the finished row.
-    pub(super) conditions: Vec<Condition>,
     /// Pairs of columns of which the first has to come before the second; values are exchanged where they do not.
     pub(super) orderings: Vec<(usize, usize)>,
     /// Why a judge has to be asked, by the names of checks, keys and generated columns; with none, no judge is.
@@ -42,6 +39,24 @@ pub(super) struct TablePlan<'c> {
     pub(super) feeds: Vec<(usize, Vec<usize>)>,
     /// How many rows it is to have.
     pub(super) wanted: u64,
+}
+
+/// The stores of keys: table and columns of each.
+#[derive(Default)]
+pub(super) struct Stores<'c> {
+    pub(super) list: Vec<(usize, Vec<&'c str>)>,
+}
+
+impl<'c> Stores<'c> {
+    /// The number of the store of these columns of a table.
+    pub(super) fn of(&mut self, table: usize, columns: &'c [String]) -> usize {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let known = self.list.iter().position(|(other, names)| *other == table && *names == columns);
+        known.unwrap_or_else(|| {
+            self.list.push((table, columns));
+            self.list.len() - 1
+        })
+    }
 }
 
 /// A condition that a judge decides.
@@ -72,27 +87,22 @@ pub(super) struct UniqueKey {
     pub(super) name: String,
     pub(super) columns: Vec<usize>,
     pub(super) nulls_equal: bool,
-    /// Rows for which this is false do not count.
-    pub(super) predicate: Option<Condition>,
-    pub(super) way: Way,
-}
-
-impl UniqueKey {
-    /// The columns that decide whether a row counts.
-    pub(super) fn predicate_columns(&self) -> impl Iterator<Item = usize> + '_ {
-        self.predicate.iter().flat_map(|predicate| predicate.columns().iter().copied())
-    }
+    /// Whether the engine computes it: it has an expression, or counts only rows that a condition holds for.
+    pub(super) is_computed: bool,
+    pub(super) uniqueness: Uniqueness,
 }
 
 /// How a unique key is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Uniqueness {
     /// One of its columns has distinct values.
     Distinct,
     /// The combinations of what its columns can have are gone through, each once.
     Enumerated,
     /// What was there is remembered.
     Remembered,
+    /// The judge computes it, and says which rows it counts.
+    Judged,
 }
 
 /// What a place of an enumerated key can be.
@@ -104,12 +114,33 @@ pub(super) enum Slot {
     Column(usize),
 }
 
-impl TablePlan<'_> {
+impl<'c> TablePlan<'c> {
+    /// Of a table of which nothing is known but its columns and how many rows it is to have.
+    pub(super) fn new(table: &'c Table, names: Vec<String>, wanted: u64) -> TablePlan<'c> {
+        TablePlan {
+            table,
+            names,
+            columns: Vec::new(),
+            groups: Vec::new(),
+            self_references: Vec::new(),
+            broken: Vec::new(),
+            deferred: Vec::new(),
+            later: Vec::new(),
+            keys: Vec::new(),
+            orderings: Vec::new(),
+            judged: Vec::new(),
+            judged_conditions: Vec::new(),
+            unsolved: Vec::new(),
+            feeds: Vec::new(),
+            wanted,
+        }
+    }
+
     /// The slots of a key that can be enumerated; `None` where it cannot.
     pub(super) fn slots(&self, columns: &[usize]) -> Option<Vec<Slot>> {
         let mut slots = Vec::new();
         for column in columns {
-            if self.deferred.contains(column) || self.selves.iter().any(|key| key.columns.contains(column)) {
+            if self.deferred.contains(column) || self.self_references.iter().any(|key| key.columns.contains(column)) {
                 return None;
             }
             let group = self.groups.iter().position(|group| group.iter().any(|key| key.columns.contains(column)));
@@ -140,6 +171,12 @@ impl TablePlan<'_> {
             .hint("say under `[generate.columns]` what values its columns have")
     }
 
+    /// Whether a judge's condition is about columns that get their values after all others.
+    pub(super) fn judges_deferred(&self) -> bool {
+        let is_about = |condition: &JudgedCondition| condition.columns.iter().any(|own| self.deferred.contains(own));
+        self.judged_conditions.iter().any(|own| self.judged.contains(&own.name) && is_about(own))
+    }
+
     /// The columns that may be NULL and are not meant to be in every row.
     pub(super) fn may_have_values(&self) -> Vec<usize> {
         let is_own = |column: &usize| !self.is_foreign(*column) && !self.deferred.contains(column);
@@ -149,7 +186,7 @@ impl TablePlan<'_> {
 
     /// Whether a column gets its value from a foreign key.
     pub(super) fn is_foreign(&self, column: usize) -> bool {
-        let all = self.groups.iter().flatten().chain(&self.selves).chain(&self.broken);
+        let all = self.groups.iter().flatten().chain(&self.self_references).chain(&self.broken);
         all.into_iter().any(|key| key.columns.contains(&column))
     }
 }

@@ -16,17 +16,17 @@ pub(super) struct WatchedSink<'s> {
     pub(super) generator: &'s Generator<'s>,
     pub(super) cancel: &'s Cancel,
     pub(super) listener: &'s Listener<'s>,
-    /// The table in hand, its rows, and how many of them were not told yet.
+    /// The table in hand, its rows, and how many of them were not reported yet.
     pub(super) table: Option<QualifiedName>,
     pub(super) rows: u64,
-    pub(super) untold: u64,
+    pub(super) unreported: u64,
 }
 
 impl WatchedSink<'_> {
     fn tell(&mut self) {
-        if self.untold > 0 {
-            (self.listener)(Event::RowsCopied { rows: self.untold, bytes: 0 });
-            self.untold = 0;
+        if self.unreported > 0 {
+            (self.listener)(Event::RowsCopied { rows: self.unreported, bytes: 0 });
+            self.unreported = 0;
         }
     }
 }
@@ -48,8 +48,8 @@ impl Sink for WatchedSink<'_> {
         self.cancel.check(OPERATION)?;
         self.sink.row(row)?;
         self.rows += 1;
-        self.untold += 1;
-        if self.untold == ROWS_PER_EVENT {
+        self.unreported += 1;
+        if self.unreported == ROWS_PER_EVENT {
             self.tell();
         }
         Ok(())

@@ -1,17 +1,14 @@
-//! Checks: what can be solved becomes limits of a column's values, what can be decided here becomes a condition on a
-//! finished row, and the rest is left to a judge.
+//! Checks: what can be solved (ranges, lists, lengths, patterns) becomes limits of a column's values, and the rest is
+//! left to a judge, which is the engine itself.
 //!
-//! Invariant: every check ends in at least one of the three. A limit only ever narrows.
+//! Invariant: every check ends in at least one of the two. A limit only ever narrows.
 
-mod condition;
-mod evaluate;
-mod node;
+mod family;
 mod partitions;
+mod read;
 mod solve;
 mod words;
 
-pub(super) use condition::{Condition, Verdict};
-pub(super) use evaluate::{Family, is_plain_moment};
-
-pub(super) use solve::{columns_of, domain_limits, find, predicate, tighten};
+pub(super) use family::{Family, is_plain_moment, tighten};
+pub(super) use solve::{Findings, columns_of, domain_limits, find};
 pub(super) use words::{spelling, words_of};

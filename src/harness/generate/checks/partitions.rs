@@ -1,20 +1,21 @@
 //! What a partitioned table asks of its rows: that some partition takes them.
 //!
 //! Each column gets the limits that hold in every partition: a list where all of them have one, a range from the
-//! lowest to the highest end. What lies between is left to the condition itself: a row that no partition takes is
-//! drawn again.
+//! lowest to the highest end. What lies between is left to the engine: a row that no partition takes is drawn again.
 
-use super::node::Node;
-use super::solve::{Findings, tighten};
+use super::family::tighten;
+use super::read::Part;
+use super::solve::Findings;
 use crate::harness::generate::values::{Bound, Limits};
+use sqlparser::ast::{Expr, Value};
 
-impl Findings {
+impl Findings<'_> {
     /// Adds the conditions of the leaf partitions, of which one has to hold.
-    pub(super) fn partitions(&mut self, name: &str, leaves: Vec<Node>) {
-        if leaves.is_empty() || leaves.contains(&Node::Truth(true)) {
-            return;
-        }
-        let each: Vec<Findings> = leaves.iter().map(|leaf| self.of_leaf(leaf)).collect();
+    pub(super) fn partitions(&mut self, conditions: &[String]) {
+        let is_any = |leaf: &Expr| matches!(leaf, Expr::Value(value) if value.value == Value::Boolean(true));
+        let leaves: Option<Vec<Expr>> = conditions.iter().map(|condition| self.reader.parse(condition)).collect();
+        let Some(leaves) = leaves.filter(|leaves| !leaves.is_empty() && !leaves.iter().any(is_any)) else { return };
+        let each: Vec<Findings<'_>> = leaves.iter().map(|leaf| self.of_leaf(leaf)).collect();
         let mut narrowed = false;
         for column in 0..self.limits.len() {
             let limits: Vec<&Limits> = each.iter().map(|leaf| &leaf.limits[column]).collect();
@@ -23,22 +24,15 @@ impl Findings {
                 self.never_null.insert(column);
             }
         }
-        let any = Node::Or(leaves);
         if !narrowed {
-            self.suggest(&any);
+            leaves.iter().for_each(|leaf| self.suggest(leaf));
         }
-        self.keep(name, any);
     }
 
-    fn of_leaf(&self, leaf: &Node) -> Findings {
-        let mut found = self.without_checks();
-        match leaf {
-            Node::And(parts) => parts.iter().for_each(|part| {
-                found.solve(part);
-            }),
-            other => {
-                found.solve(other);
-            }
+    fn of_leaf(&self, leaf: &Expr) -> Self {
+        let mut found = Findings::new(self.reader);
+        for part in Part::new(leaf.clone()).conjuncts() {
+            found.solve(&part);
         }
         found
     }

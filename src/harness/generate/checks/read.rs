@@ -1,47 +1,83 @@
-//! A condition as a tree of what can be solved or decided here; everything else is a leaf that only a database knows.
+//! The parts of a condition that can be solved: ranges, lists, lengths, patterns of one column, and its NULL. The parser
+//! is sqlparser; what is none of these is `None` here, and left to the engine.
 
 use crate::catalog::{Column, Shape};
 use crate::harness::generate::values::Pattern;
 use sqlparser::ast::{
-    BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField, UnaryOperator, Value,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, TrimWhereField,
+    UnaryOperator, Value, visit_expressions,
 };
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
+use std::ops::ControlFlow;
 
 /// A longer chain of AND and OR is nested deeper by the parser than a thread's stack is sure to have room for.
 const CHAINED_MAX: usize = 1_000;
 
-/// A part of a condition.
+/// A condition, or its opposite.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) expression: Expr,
+    pub(super) negated: bool,
+}
+
+impl Part {
+    pub(super) fn new(expression: Expr) -> Part {
+        Part { expression, negated: false }
+    }
+
+    /// The parts that all have to hold.
+    pub(super) fn conjuncts(self) -> Vec<Part> {
+        self.split(true)
+    }
+
+    /// The parts of which one has to hold.
+    pub(super) fn alternatives(self) -> Vec<Part> {
+        self.split(false)
+    }
+
+    fn split(self, by_and: bool) -> Vec<Part> {
+        let mut rest = vec![self];
+        let mut parts = Vec::new();
+        while let Some(Part { expression, negated }) = rest.pop() {
+            let joined = if by_and == negated { BinaryOperator::Or } else { BinaryOperator::And };
+            match expression {
+                Expr::Nested(inner) => rest.push(Part { expression: *inner, negated }),
+                Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+                    rest.push(Part { expression: *expr, negated: !negated });
+                }
+                Expr::BinaryOp { left, op, right } if op == joined => {
+                    rest.push(Part { expression: *right, negated });
+                    rest.push(Part { expression: *left, negated });
+                }
+                Expr::Between { expr, negated: own, low, high } if by_and != (negated != own) => {
+                    let bound = |op, bound| Expr::BinaryOp { left: expr.clone(), op, right: bound };
+                    let negated = negated != own;
+                    rest.push(Part { expression: bound(BinaryOperator::LtEq, high), negated });
+                    rest.push(Part { expression: bound(BinaryOperator::GtEq, low), negated });
+                }
+                expression => parts.push(Part { expression, negated }),
+            }
+        }
+        parts
+    }
+}
+
+/// A side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::harness::generate) enum Node {
-    /// The column at that place.
-    Column(usize),
-    /// A literal, as the text of its value.
+pub(super) enum Operand {
+    /// The column at that place; `as_text` where it is cast so that something else is asked of it: the blanks of a
+    /// `char(n)`, the case of `citext`, the spelling of a number.
+    Column { place: usize, as_text: bool },
+    /// The text of its value.
     Literal(String),
-    Null,
-    Truth(bool),
-    And(Vec<Node>),
-    Or(Vec<Node>),
-    Not(Box<Node>),
-    Compare(Comparison, Box<Node>, Box<Node>),
-    /// IS NULL
-    IsNull(Box<Node>),
-    /// IS DISTINCT FROM
-    Distinct(Box<Node>, Box<Node>),
-    /// Of a list of values.
-    In(Box<Node>, Vec<Node>),
-    Matches(Box<Node>, Pattern),
-    /// A column cast to `text`, where that changes what is asked of it: the blanks of a `char(n)`, the case of `citext`,
-    /// the spelling of a number.
-    Text(Box<Node>),
-    Call(String, Vec<Node>),
-    /// Only a database can tell; what was found in it is kept for the columns.
-    Other(Vec<Node>),
+    /// A function of one column, its name in lower case.
+    Function { name: String, place: usize },
 }
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::harness::generate) enum Comparison {
+pub(super) enum Comparison {
     Equal,
     NotEqual,
     Less,
@@ -51,14 +87,26 @@ pub(in crate::harness::generate) enum Comparison {
 }
 
 impl Comparison {
+    fn of(operator: &BinaryOperator) -> Option<Comparison> {
+        Some(match operator {
+            BinaryOperator::Eq => Comparison::Equal,
+            BinaryOperator::NotEq => Comparison::NotEqual,
+            BinaryOperator::Lt => Comparison::Less,
+            BinaryOperator::LtEq => Comparison::LessOrEqual,
+            BinaryOperator::Gt => Comparison::Greater,
+            BinaryOperator::GtEq => Comparison::GreaterOrEqual,
+            _ => return None,
+        })
+    }
+
     /// The same with its sides exchanged.
-    pub(super) fn turned(self) -> Comparison {
+    fn turned(self) -> Comparison {
         match self {
             Comparison::Less => Comparison::Greater,
             Comparison::LessOrEqual => Comparison::GreaterOrEqual,
             Comparison::Greater => Comparison::Less,
             Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-            same => same,
+            same @ (Comparison::Equal | Comparison::NotEqual) => same,
         }
     }
 
@@ -74,231 +122,148 @@ impl Comparison {
     }
 }
 
+/// The values that a column has one of, or none of.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) place: usize,
+    pub(super) values: Vec<String>,
+    pub(super) negated: bool,
+}
+
+/// A pattern that a column matches.
+#[derive(Debug)]
+pub(super) struct Match {
+    pub(super) place: usize,
+    pub(super) as_text: bool,
+    pub(super) pattern: Pattern,
+}
+
 /// Reads conditions over the columns of a table.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'c> {
     pub(super) columns: &'c [&'c Column],
     pub(super) sqlite: bool,
 }
 
 impl Reader<'_> {
-    /// The condition as a tree.
-    pub(super) fn read(&self, condition: &str) -> Node {
+    /// A condition; `None` where the parser does not know how to read it.
+    pub(super) fn parse(&self, condition: &str) -> Option<Expr> {
         if condition.matches(" AND ").count() + condition.matches(" OR ").count() > CHAINED_MAX {
-            return Node::Other(Vec::new());
+            return None;
         }
         let dialect: &dyn Dialect = if self.sqlite { &SQLiteDialect {} } else { &PostgreSqlDialect {} };
-        let parsed = Parser::new(dialect).try_with_sql(condition).and_then(|mut parser| parser.parse_expr());
-        match parsed {
-            Ok(expression) => simplified(self.node(&expression)),
-            Err(_) => Node::Other(Vec::new()),
-        }
+        Parser::new(dialect).try_with_sql(condition).and_then(|mut parser| parser.parse_expr()).ok()
     }
 
-    fn is_composite(&self, expression: &Expr) -> bool {
-        let Node::Column(place) = self.node(expression) else { return false };
-        matches!(self.columns[place].data_type.base().shape, Shape::Composite(_))
+    /// The columns that a condition names.
+    pub(super) fn columns_of(&self, expression: &Expr) -> Vec<usize> {
+        let mut found = Vec::new();
+        visit(expression, &mut |inner| {
+            let place = match inner {
+                Expr::Identifier(name) => self.named(name),
+                Expr::CompoundIdentifier(parts) => parts.last().and_then(|name| self.named(name)),
+                _ => None,
+            };
+            found.extend(place.filter(|place| !found.contains(place)));
+        });
+        found
     }
 
-    fn column(&self, name: &str, quoted: bool) -> Option<usize> {
-        let same = |column: &&Column| match self.sqlite {
-            true => column.name.eq_ignore_ascii_case(name),
-            false if quoted => column.name == name,
-            false => column.name == name.to_lowercase(),
-        };
-        self.columns.iter().position(same)
+    fn named(&self, name: &Ident) -> Option<usize> {
+        self.columns.iter().position(|column| match (self.sqlite, name.quote_style) {
+            (true, _) => column.name.eq_ignore_ascii_case(&name.value),
+            (false, Some(_)) => column.name == name.value,
+            (false, None) => column.name == name.value.to_lowercase(),
+        })
     }
 
-    fn nodes<'e>(&self, expressions: impl IntoIterator<Item = &'e Expr>) -> Vec<Node> {
-        expressions.into_iter().map(|expression| self.node(expression)).collect()
+    fn shape(&self, place: usize) -> &Shape {
+        &self.columns[place].data_type.base().shape
     }
 
-    fn node(&self, expression: &Expr) -> Node {
+    fn is_citext(&self, operand: &Operand) -> bool {
+        matches!(operand, Operand::Column { place, .. } if *self.shape(*place) == Shape::Citext)
+    }
+
+    fn operand(&self, expression: &Expr) -> Option<Operand> {
+        let column = |place| Operand::Column { place, as_text: false };
         match expression {
-            Expr::Nested(inner) => self.node(inner),
-            Expr::Identifier(name) => match self.column(&name.value, name.quote_style.is_some()) {
-                Some(place) => Node::Column(place),
-                None => Node::Other(Vec::new()),
-            },
-            Expr::CompoundIdentifier(parts) => {
-                let last = parts.last().and_then(|name| self.column(&name.value, name.quote_style.is_some()));
-                last.map_or(Node::Other(Vec::new()), Node::Column)
-            }
-            Expr::Value(value) => match &value.value {
-                Value::Number(text, _) => Node::Literal(text.clone()),
-                Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => Node::Literal(text.clone()),
-                Value::Boolean(truth) => Node::Truth(*truth),
-                Value::Null => Node::Null,
-                _ => Node::Other(Vec::new()),
-            },
-            Expr::TypedString(typed) => match &typed.value.value {
-                Value::SingleQuotedString(text) => Node::Literal(text.clone()),
-                _ => Node::Other(Vec::new()),
-            },
-            Expr::Cast { expr, data_type, .. } => self.cast(self.node(expr), &data_type.to_string()),
-            Expr::Collate { expr, .. } => self.node(expr),
-            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match self.node(expr) {
-                Node::Literal(text) => Node::Literal(match text.strip_prefix('-') {
+            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => self.operand(inner),
+            Expr::Identifier(name) => self.named(name).map(column),
+            Expr::CompoundIdentifier(parts) => self.named(parts.last()?).map(column),
+            Expr::Value(value) => literal(&value.value),
+            Expr::TypedString(typed) => literal(&typed.value.value),
+            Expr::UnaryOp { op: UnaryOperator::Plus, expr } => self.operand(expr),
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match self.operand(expr)? {
+                Operand::Literal(text) => Some(Operand::Literal(match text.strip_prefix('-') {
                     Some(positive) => positive.to_owned(),
                     None => format!("-{text}"),
-                }),
-                other => Node::Other(vec![other]),
+                })),
+                Operand::Column { .. } | Operand::Function { .. } => None,
             },
-            Expr::UnaryOp { op: UnaryOperator::Plus, expr } => self.node(expr),
-            Expr::UnaryOp { op: UnaryOperator::Not, expr } => Node::Not(Box::new(self.node(expr))),
-            Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => self.chain(expression, op),
-            Expr::BinaryOp { left, op, right } => self.binary(self.node(left), op, self.node(right)),
-            // Of a row value, PostgreSQL asks every field: neither question is the other's opposite.
-            Expr::IsNull(inner) | Expr::IsNotNull(inner) if self.is_composite(inner) => {
-                Node::Other(vec![self.node(inner)])
-            }
-            Expr::IsNull(inner) | Expr::IsUnknown(inner) => Node::IsNull(Box::new(self.node(inner))),
-            Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => not(Node::IsNull(Box::new(self.node(inner)))),
-            Expr::IsTrue(inner) => not(Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(true)))),
-            Expr::IsNotTrue(inner) => Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(true))),
-            Expr::IsFalse(inner) => not(Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(false)))),
-            Expr::IsNotFalse(inner) => Node::Distinct(Box::new(self.node(inner)), Box::new(Node::Truth(false))),
-            Expr::IsDistinctFrom(left, right) => Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right))),
-            Expr::IsNotDistinctFrom(left, right) => {
-                not(Node::Distinct(Box::new(self.node(left)), Box::new(self.node(right))))
-            }
-            Expr::InList { expr, list, negated } => {
-                negated_if(*negated, Node::In(Box::new(self.trimmed(self.node(expr))), self.nodes(list)))
-            }
-            Expr::Between { expr, negated, low, high } => {
-                let value = self.trimmed(self.node(expr));
-                let low = compare(Comparison::GreaterOrEqual, value.clone(), self.node(low));
-                let high = compare(Comparison::LessOrEqual, value, self.node(high));
-                negated_if(*negated, Node::And(vec![low, high]))
-            }
-            Expr::AnyOp { left, compare_op, right, .. } => {
-                let left = self.trimmed(self.node(left));
-                match self.items(right).filter(|_| self.operator(&left, compare_op) == BinaryOperator::Eq) {
-                    Some(items) => Node::In(Box::new(left), items),
-                    None => Node::Other(vec![left]),
-                }
-            }
-            Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => match self.items(right) {
-                Some(items) => not(Node::In(Box::new(self.trimmed(self.node(left))), items)),
-                None => Node::Other(vec![self.node(left)]),
-            },
-            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
-                self.like(expr, pattern, escape_char, *negated, self.sqlite)
-            }
-            Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
-                self.like(expr, pattern, escape_char, *negated, true)
-            }
-            Expr::SimilarTo { negated, expr, pattern, escape_char: None } => match self.node(pattern) {
-                Node::Literal(text) => self.regex(self.node(expr), similar(&text), false, *negated),
-                other => Node::Other(vec![self.node(expr), other]),
-            },
-            Expr::RLike { negated, expr, pattern, regexp: false } => match self.node(pattern) {
-                Node::Literal(text) => self.regex(self.node(expr), text, false, *negated),
-                other => Node::Other(vec![self.node(expr), other]),
-            },
-            Expr::Trim { expr, trim_where, trim_what: None, trim_characters: None } => {
-                let name = match trim_where {
-                    None | Some(TrimWhereField::Both) => "btrim",
-                    Some(TrimWhereField::Leading) => "ltrim",
-                    Some(TrimWhereField::Trailing) => "rtrim",
-                };
-                Node::Call(name.to_owned(), vec![self.trimmed(self.node(expr))])
-            }
-            Expr::Function(function) if function.over.is_none() && function.filter.is_none() => {
-                let name = function.name.to_string().to_lowercase();
-                match arguments(&function.args) {
-                    Some(arguments) => {
-                        let counts = name.ends_with("length") || name.ends_with("trim");
-                        let bare = |node| match node {
-                            Node::Text(inner) if counts && self.is_citext(&inner) => *inner,
-                            other => self.trimmed(other),
-                        };
-                        let arguments = self.nodes(arguments).into_iter().map(bare).collect();
-                        Node::Call(name, arguments)
-                    }
-                    None => Node::Other(Vec::new()),
-                }
-            }
-            Expr::Case { .. } => Node::Other(vec![self.mentioned(expression)]),
-            _ => self.mentioned(expression),
+            Expr::Cast { expr, data_type, .. } => self.cast(self.operand(expr)?, &data_type.to_string().to_lowercase()),
+            Expr::Trim {
+                expr,
+                trim_where: None | Some(TrimWhereField::Both),
+                trim_what: None,
+                trim_characters: None,
+            } => self.function("btrim", expr),
+            Expr::Function(function) => self.function(&function.name.to_string().to_lowercase(), argument(function)?),
+            _ => None,
         }
     }
 
-    /// Everything but a pattern leaves the blanks of a `char(n)` out, cast or not.
-    fn trimmed(&self, node: Node) -> Node {
-        match node {
-            Node::Text(inner) => match *inner {
-                Node::Column(place) if matches!(self.columns[place].data_type.base().shape, Shape::Char { .. }) => {
-                    Node::Column(place)
-                }
-                other => Node::Text(Box::new(other)),
-            },
+    /// As [`Reader::operand`], where the blanks of a `char(n)` are left out, cast or not: by everything but a pattern.
+    fn value(&self, expression: &Expr) -> Option<Operand> {
+        Some(match self.operand(expression)? {
+            Operand::Column { place, as_text: true } if matches!(self.shape(place), Shape::Char { .. }) => {
+                Operand::Column { place, as_text: false }
+            }
             other => other,
+        })
+    }
+
+    fn function(&self, name: &str, argument: &Expr) -> Option<Operand> {
+        let argument = self.value(argument)?;
+        let counts = name.ends_with("length") || name.ends_with("trim");
+        let is_bare = counts && self.is_citext(&argument);
+        match argument {
+            Operand::Column { place, as_text } if !as_text || is_bare => {
+                Some(Operand::Function { name: name.to_owned(), place })
+            }
+            Operand::Column { .. } | Operand::Literal(_) | Operand::Function { .. } => None,
         }
     }
 
-    /// The links of `a AND b AND c`, which the parser nests to the left.
-    fn chain(&self, expression: &Expr, chained: &BinaryOperator) -> Node {
-        let mut links = Vec::new();
-        let mut rest = expression;
-        while let Expr::BinaryOp { left, op, right } = rest
-            && op == chained
-        {
-            links.push(self.node(right));
-            rest = left;
+    /// A cast that changes nothing of what is compared is left out.
+    fn cast(&self, inner: Operand, to: &str) -> Option<Operand> {
+        let is_one_of = |words: &[&str]| words.iter().any(|word| to.starts_with(word));
+        let to_text = is_one_of(&["text", "character varying", "varchar", "bpchar", "character", "char"]);
+        let to_number = is_one_of(&["numeric", "bigint", "int", "smallint", "double", "real", "float", "decimal"]);
+        match &inner {
+            Operand::Literal(_) => Some(inner),
+            Operand::Column { as_text: true, .. } => to_text.then_some(inner),
+            Operand::Column { place, as_text: false } => {
+                let is_same = match self.shape(*place) {
+                    Shape::Text | Shape::VarChar { .. } | Shape::Enum(_) | Shape::Name => to_text,
+                    Shape::SmallInt | Shape::Integer | Shape::BigInt => to_number && !to.starts_with("smallint"),
+                    Shape::Numeric { .. } => to.starts_with("numeric") && !to.contains('('),
+                    Shape::Real | Shape::Double => is_one_of(&["double", "numeric"]),
+                    Shape::Char { .. } => is_one_of(&["bpchar", "character("]),
+                    _ => false,
+                };
+                let is_text = to == "text" || to.starts_with("character varying");
+                (is_same || is_text).then_some(Operand::Column { place: *place, as_text: !is_same })
+            }
+            Operand::Function { name, .. } => {
+                let counts = to_number && name.ends_with("length");
+                (counts || to_text && ["btrim", "lower", "upper"].contains(&name.as_str())).then_some(inner)
+            }
         }
-        links.push(self.node(rest));
-        links.reverse();
-        if *chained == BinaryOperator::And { Node::And(links) } else { Node::Or(links) }
-    }
-
-    /// What is not understood, with the columns that it names.
-    fn mentioned(&self, expression: &Expr) -> Node {
-        let mut found = Vec::new();
-        let _ = sqlparser::ast::visit_expressions(expression, |inner| {
-            if let Expr::Identifier(name) = inner
-                && let Some(place) = self.column(&name.value, name.quote_style.is_some())
-            {
-                found.push(Node::Column(place));
-            }
-            std::ops::ControlFlow::<()>::Continue(())
-        });
-        Node::Other(found)
-    }
-
-    fn binary(&self, left: Node, operator: &BinaryOperator, right: Node) -> Node {
-        let operator = &self.operator(&left, operator);
-        let comparison = match operator {
-            BinaryOperator::Eq => Comparison::Equal,
-            BinaryOperator::NotEq => Comparison::NotEqual,
-            BinaryOperator::Lt => Comparison::Less,
-            BinaryOperator::LtEq => Comparison::LessOrEqual,
-            BinaryOperator::Gt => Comparison::Greater,
-            BinaryOperator::GtEq => Comparison::GreaterOrEqual,
-            BinaryOperator::PGRegexMatch | BinaryOperator::PGRegexIMatch => {
-                return self.regex_operator(left, right, *operator == BinaryOperator::PGRegexIMatch, false);
-            }
-            BinaryOperator::PGRegexNotMatch | BinaryOperator::PGRegexNotIMatch => {
-                return self.regex_operator(left, right, *operator == BinaryOperator::PGRegexNotIMatch, true);
-            }
-            BinaryOperator::PGLikeMatch | BinaryOperator::PGNotLikeMatch | BinaryOperator::PGILikeMatch => {
-                let Node::Literal(text) = right else { return Node::Other(vec![left, right]) };
-                let ignore_case = *operator == BinaryOperator::PGILikeMatch;
-                let pattern = Pattern::Like { text, escape: Some('\\'), ignore_case, negated: false };
-                return negated_if(*operator == BinaryOperator::PGNotLikeMatch, Node::Matches(Box::new(left), pattern));
-            }
-            BinaryOperator::Custom(word) if word.eq_ignore_ascii_case("glob") => return glob(left, right),
-            other if self.sqlite && other.to_string().eq_ignore_ascii_case("glob") => return glob(left, right),
-            _ => return Node::Other(vec![left, right]),
-        };
-        compare(comparison, self.trimmed(left), self.trimmed(right))
-    }
-
-    fn is_citext(&self, node: &Node) -> bool {
-        matches!(node, Node::Column(place) if self.columns[*place].data_type.base().shape == Shape::Citext)
     }
 
     /// The operators of `citext` are those of its extension's schema, and written so; they mean what those of `text` do.
-    fn operator(&self, left: &Node, operator: &BinaryOperator) -> BinaryOperator {
+    fn operator(&self, left: &Operand, operator: &BinaryOperator) -> BinaryOperator {
         let BinaryOperator::PGCustomBinaryOperator(parts) = operator else { return operator.clone() };
         match parts.last().map(String::as_str).filter(|_| self.is_citext(left)) {
             Some("=") => BinaryOperator::Eq,
@@ -311,121 +276,225 @@ impl Reader<'_> {
         }
     }
 
-    fn regex_operator(&self, left: Node, right: Node, ignore_case: bool, negated: bool) -> Node {
-        match right {
-            Node::Literal(text) => self.regex(left, text, ignore_case, negated),
-            // What the server makes of SIMILAR TO.
-            Node::Call(name, mut arguments) if name.ends_with("similar_to_escape") && arguments.len() == 1 => {
-                match arguments.pop() {
-                    Some(Node::Literal(text)) => self.regex(left, similar(&text), false, negated),
-                    _ => Node::Other(vec![left]),
-                }
+    /// A comparison; a literal stands on its right.
+    pub(super) fn comparison(&self, expression: &Expr, negated: bool) -> Option<(Operand, Comparison, Operand)> {
+        let Expr::BinaryOp { left, op, right } = expression else { return None };
+        let left = self.value(left)?;
+        let comparison = Comparison::of(&self.operator(&left, op))?;
+        let comparison = if negated { comparison.negated() } else { comparison };
+        let right = self.value(right)?;
+        Some(match left {
+            Operand::Literal(_) => (right, comparison.turned(), left),
+            Operand::Column { .. } | Operand::Function { .. } => (left, comparison, right),
+        })
+    }
+
+    /// A list of values, which may be one.
+    pub(super) fn list(&self, expression: &Expr, negated: bool) -> Option<List> {
+        let (subject, values, is_none) = match expression {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+                let Operand::Column { place, .. } = self.operand(expression)? else { return None };
+                let value = if negated { "f" } else { "t" };
+                let is_boolean = *self.shape(place) == Shape::Boolean;
+                return is_boolean.then(|| List { place, values: vec![value.to_owned()], negated: false });
             }
-            other => Node::Other(vec![left, other]),
-        }
-    }
-
-    fn regex(&self, value: Node, text: String, ignore_case: bool, negated: bool) -> Node {
-        Node::Matches(Box::new(value), Pattern::Regex { text, ignore_case, negated })
-    }
-
-    fn like(&self, value: &Expr, pattern: &Expr, escape: &Option<Box<Expr>>, negated: bool, ignore_case: bool) -> Node {
-        let value = self.node(value);
-        let Node::Literal(text) = self.node(pattern) else { return Node::Other(vec![value]) };
-        let escape = match escape.as_ref().map(|escape| self.node(escape)) {
-            None if self.sqlite => None,
-            None => Some('\\'),
-            Some(Node::Literal(text)) => text.chars().next(),
-            Some(_) => return Node::Other(vec![value]),
+            Expr::InList { expr, list, negated } => (self.value(expr)?, self.literals(list)?, *negated),
+            Expr::AnyOp { left, compare_op, right, .. } => {
+                let left = self.value(left)?;
+                if self.operator(&left, compare_op) != BinaryOperator::Eq {
+                    return None;
+                }
+                (left, self.items(right)?, false)
+            }
+            Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => {
+                (self.value(left)?, self.items(right)?, true)
+            }
+            Expr::BinaryOp { .. } => match self.comparison(expression, false)? {
+                (subject, Comparison::Equal, Operand::Literal(text)) => (subject, vec![text], false),
+                (subject, Comparison::NotEqual, Operand::Literal(text)) => (subject, vec![text], true),
+                _ => return None,
+            },
+            _ => return None,
         };
-        Node::Matches(Box::new(value), Pattern::Like { text, escape, ignore_case, negated })
+        match subject {
+            Operand::Column { place, as_text: false } => Some(List { place, values, negated: negated != is_none }),
+            Operand::Column { .. } | Operand::Literal(_) | Operand::Function { .. } => None,
+        }
     }
 
-    /// A cast that changes nothing of what is compared is left out.
-    fn cast(&self, inner: Node, to: &str) -> Node {
-        let to = to.to_lowercase();
-        let to_text = ["text", "character varying", "varchar", "bpchar", "character", "char"]
-            .iter()
-            .any(|word| to.starts_with(word));
-        let to_number = ["numeric", "bigint", "integer", "int", "smallint", "double", "real", "float", "decimal"]
-            .iter()
-            .any(|word| to.starts_with(word));
-        match &inner {
-            Node::Literal(_) | Node::Truth(_) | Node::Null => inner,
-            Node::Column(place) => {
-                let shape = &self.columns[*place].data_type.base().shape;
-                let same = match shape {
-                    Shape::Text | Shape::VarChar { .. } | Shape::Enum(_) | Shape::Name => to_text,
-                    Shape::SmallInt | Shape::Integer | Shape::BigInt => to_number && !to.starts_with("smallint"),
-                    Shape::Numeric { .. } => to.starts_with("numeric") && !to.contains('('),
-                    Shape::Real | Shape::Double => to.starts_with("double") || to.starts_with("numeric"),
-                    Shape::Char { .. } => to.starts_with("bpchar") || to.starts_with("character("),
-                    _ => false,
-                };
-                match same {
-                    true => inner,
-                    false if to == "text" || to.starts_with("character varying") => Node::Text(Box::new(inner)),
-                    false => Node::Other(vec![inner]),
-                }
-            }
-            Node::Call(name, _) if to_number && name.ends_with("length") => inner,
-            Node::Call(name, _) if to_text && ["btrim", "lower", "upper"].contains(&name.as_str()) => inner,
-            _ => Node::Other(vec![inner]),
-        }
+    fn literals(&self, expressions: &[Expr]) -> Option<Vec<String>> {
+        let literal = |expression| match self.operand(expression)? {
+            Operand::Literal(text) => Some(text),
+            Operand::Column { .. } | Operand::Function { .. } => None,
+        };
+        expressions.iter().map(literal).collect()
     }
 
     /// The items of an array that is written out.
-    fn items(&self, expression: &Expr) -> Option<Vec<Node>> {
+    fn items(&self, expression: &Expr) -> Option<Vec<String>> {
         match expression {
-            Expr::Nested(inner) => self.items(inner),
-            Expr::Cast { expr, .. } => self.items(expr),
-            Expr::Array(array) => Some(self.nodes(&array.elem)),
+            Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => self.items(inner),
+            Expr::Array(array) => self.literals(&array.elem),
             Expr::Value(value) => match &value.value {
                 Value::SingleQuotedString(text) => {
                     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+                    let items = inner.split(',').filter(|item| !item.is_empty());
                     // Quoted items may hold commas.
-                    (!inner.contains('"') && !inner.contains('\\')).then(|| {
-                        let items = inner.split(',').filter(|item| !item.is_empty());
-                        items.map(|item| Node::Literal(item.trim().to_owned())).collect()
-                    })
+                    (!inner.contains(['"', '\\'])).then(|| items.map(|item| item.trim().to_owned()).collect())
                 }
                 _ => None,
             },
             _ => None,
         }
     }
-}
 
-fn glob(left: Node, right: Node) -> Node {
-    match right {
-        Node::Literal(text) => Node::Matches(Box::new(left), Pattern::Glob { text, negated: false }),
-        other => Node::Other(vec![left, other]),
+    /// Whether an operand is NULL, or is not.
+    pub(super) fn null_test(&self, expression: &Expr, negated: bool) -> Option<(Operand, bool)> {
+        let (inner, is_null) = match expression {
+            Expr::IsNull(inner) | Expr::IsUnknown(inner) => (inner, true),
+            Expr::IsNotNull(inner) | Expr::IsNotUnknown(inner) => (inner, false),
+            _ => return None,
+        };
+        let operand = self.operand(inner)?;
+        // Of a row value, PostgreSQL asks every field: neither question is the other's opposite.
+        let is_composite =
+            matches!(&operand, Operand::Column { place, .. } if matches!(self.shape(*place), Shape::Composite(_)));
+        (!is_composite).then_some((operand, is_null != negated))
+    }
+
+    /// The only column that a function is called with.
+    pub(super) fn call(&self, expression: &Expr) -> Option<(String, usize)> {
+        match self.operand(expression)? {
+            Operand::Function { name, place } => Some((name, place)),
+            Operand::Column { .. } | Operand::Literal(_) => None,
+        }
+    }
+
+    /// A pattern.
+    pub(super) fn pattern(&self, expression: &Expr, negated: bool) -> Option<Match> {
+        let (subject, pattern, own) = match expression {
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+                (self.operand(expr)?, self.like(pattern, escape_char.as_deref(), self.sqlite)?, *negated)
+            }
+            Expr::ILike { negated, any: false, expr, pattern, escape_char } => {
+                (self.operand(expr)?, self.like(pattern, escape_char.as_deref(), true)?, *negated)
+            }
+            Expr::SimilarTo { negated, expr, pattern, escape_char: None } => {
+                (self.operand(expr)?, regex(similar(&self.text(pattern)?), false), *negated)
+            }
+            Expr::RLike { negated, expr, pattern, regexp: false } => {
+                (self.operand(expr)?, regex(self.text(pattern)?, false), *negated)
+            }
+            Expr::BinaryOp { left, op, right } => {
+                let left = self.operand(left)?;
+                let (pattern, negated) = self.pattern_operator(&self.operator(&left, op), right)?;
+                (left, pattern, negated)
+            }
+            _ => return None,
+        };
+        let Operand::Column { place, as_text } = subject else { return None };
+        let pattern = if negated != own { pattern.opposite() } else { pattern };
+        Some(Match { place, as_text, pattern })
+    }
+
+    fn pattern_operator(&self, operator: &BinaryOperator, right: &Expr) -> Option<(Pattern, bool)> {
+        Some(match operator {
+            BinaryOperator::PGRegexMatch => (regex(self.regex(right)?, false), false),
+            BinaryOperator::PGRegexIMatch => (regex(self.regex(right)?, true), false),
+            BinaryOperator::PGRegexNotMatch => (regex(self.regex(right)?, false), true),
+            BinaryOperator::PGRegexNotIMatch => (regex(self.regex(right)?, true), true),
+            BinaryOperator::PGLikeMatch => (self.like(right, None, false)?, false),
+            BinaryOperator::PGNotLikeMatch => (self.like(right, None, false)?, true),
+            BinaryOperator::PGILikeMatch => (self.like(right, None, true)?, false),
+            BinaryOperator::PGNotILikeMatch => (self.like(right, None, true)?, true),
+            other if self.sqlite && other.to_string().eq_ignore_ascii_case("glob") => {
+                (Pattern::Glob { text: self.text(right)?, negated: false }, false)
+            }
+            _ => return None,
+        })
+    }
+
+    fn text(&self, expression: &Expr) -> Option<String> {
+        match self.operand(expression)? {
+            Operand::Literal(text) => Some(text),
+            Operand::Column { .. } | Operand::Function { .. } => None,
+        }
+    }
+
+    /// The text of a regular expression, or what the server makes of SIMILAR TO.
+    fn regex(&self, expression: &Expr) -> Option<String> {
+        match expression {
+            Expr::Function(function) if function.name.to_string().to_lowercase().ends_with("similar_to_escape") => {
+                Some(similar(&self.text(argument(function)?)?))
+            }
+            other => self.text(other),
+        }
+    }
+
+    fn like(&self, pattern: &Expr, escape: Option<&Expr>, ignore_case: bool) -> Option<Pattern> {
+        let text = self.text(pattern)?;
+        let escape = match escape {
+            Some(escape) => self.text(escape)?.chars().next(),
+            None if self.sqlite => None,
+            None => Some('\\'),
+        };
+        Some(Pattern::Like { text, escape, ignore_case, negated: false })
     }
 }
 
-fn arguments(arguments: &FunctionArguments) -> Option<Vec<&Expr>> {
-    match arguments {
-        FunctionArguments::None => Some(Vec::new()),
-        FunctionArguments::Subquery(_) => None,
-        FunctionArguments::List(list) => (list.args.iter())
-            .map(|argument| match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
-                _ => None,
-            })
-            .collect(),
+/// Visits an expression and all within it; links of a chain, which are nested, one after another.
+pub(super) fn visit(expression: &Expr, visitor: &mut dyn FnMut(&Expr)) {
+    let mut rest = vec![expression];
+    while let Some(next) = rest.pop() {
+        match next {
+            Expr::Nested(inner) => rest.push(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+                rest.extend([&**right, left])
+            }
+            other => {
+                let _ = visit_expressions(other, |inner| {
+                    visitor(inner);
+                    ControlFlow::<()>::Continue(())
+                });
+            }
+        }
     }
 }
 
-fn compare(comparison: Comparison, left: Node, right: Node) -> Node {
-    Node::Compare(comparison, Box::new(left), Box::new(right))
+/// The columns that a function is called with.
+pub(super) fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
+    let arguments = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
+    };
+    arguments.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    })
 }
 
-fn not(node: Node) -> Node {
-    Node::Not(Box::new(node))
+/// The only argument of a function.
+fn argument(function: &Function) -> Option<&Expr> {
+    let is_plain = function.over.is_none() && function.filter.is_none();
+    let count = match &function.args {
+        FunctionArguments::List(list) => list.args.len(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => 0,
+    };
+    arguments(function).next().filter(|_| is_plain && count == 1)
 }
 
-fn negated_if(negated: bool, node: Node) -> Node {
-    if negated { not(node) } else { node }
+fn literal(value: &Value) -> Option<Operand> {
+    match value {
+        Value::Number(text, _) | Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => {
+            Some(Operand::Literal(text.clone()))
+        }
+        Value::Boolean(truth) => Some(Operand::Literal(if *truth { "t" } else { "f" }.to_owned())),
+        _ => None,
+    }
+}
+
+fn regex(text: String, ignore_case: bool) -> Pattern {
+    Pattern::Regex { text, ignore_case, negated: false }
 }
 
 /// SIMILAR TO as a regular expression, by the rules of PostgreSQL's documentation, 9.7.2.
@@ -458,68 +527,4 @@ fn similar(text: &str) -> String {
     }
     regex.push_str(")$");
     regex
-}
-
-/// NOT moved inwards, AND and OR flattened.
-fn simplified(node: Node) -> Node {
-    match node {
-        Node::And(nodes) => flat(nodes, true),
-        Node::Or(nodes) => flat(nodes, false),
-        Node::Not(inner) => match *inner {
-            Node::Not(inner) => simplified(*inner),
-            Node::And(nodes) => flat(nodes.into_iter().map(not).collect(), false),
-            Node::Or(nodes) => flat(nodes.into_iter().map(not).collect(), true),
-            Node::Compare(comparison, left, right) => Node::Compare(comparison.negated(), left, right),
-            Node::Matches(value, pattern) => Node::Matches(
-                value,
-                match pattern {
-                    Pattern::Regex { text, ignore_case, negated } => {
-                        Pattern::Regex { text, ignore_case, negated: !negated }
-                    }
-                    Pattern::Like { text, escape, ignore_case, negated } => {
-                        Pattern::Like { text, escape, ignore_case, negated: !negated }
-                    }
-                    Pattern::Glob { text, negated } => Pattern::Glob { text, negated: !negated },
-                },
-            ),
-            Node::Truth(truth) => Node::Truth(!truth),
-            other => not(simplified(other)),
-        },
-        other => other,
-    }
-}
-
-fn flat(nodes: Vec<Node>, and: bool) -> Node {
-    let mut all = Vec::new();
-    for node in nodes {
-        match (simplified(node), and) {
-            (Node::And(inner), true) | (Node::Or(inner), false) => all.extend(inner),
-            (other, _) => all.push(other),
-        }
-    }
-    if and { Node::And(all) } else { Node::Or(all) }
-}
-
-/// The columns that a condition is about.
-pub(super) fn columns(node: &Node, found: &mut Vec<usize>) {
-    match node {
-        Node::Column(place) => {
-            if !found.contains(place) {
-                found.push(*place);
-            }
-        }
-        Node::Literal(_) | Node::Null | Node::Truth(_) => {}
-        Node::And(nodes) | Node::Or(nodes) | Node::Call(_, nodes) | Node::Other(nodes) => {
-            nodes.iter().for_each(|node| columns(node, found));
-        }
-        Node::Not(inner) | Node::IsNull(inner) | Node::Matches(inner, _) | Node::Text(inner) => columns(inner, found),
-        Node::Compare(_, left, right) | Node::Distinct(left, right) => {
-            columns(left, found);
-            columns(right, found);
-        }
-        Node::In(value, items) => {
-            columns(value, found);
-            items.iter().for_each(|item| columns(item, found));
-        }
-    }
 }

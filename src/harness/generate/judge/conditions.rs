@@ -1,6 +1,6 @@
 //! What a judge is asked: the conditions of a table's rows, and the keys that only the server can compute.
 
-use crate::catalog::{Column, DataType, IndexKey, Shape, Table};
+use crate::catalog::{Column, DataType, IndexKey, IndexPart, Shape, Table};
 use crate::quote::quote;
 
 /// A condition that the rows of a table have to meet.
@@ -31,25 +31,30 @@ pub fn row_conditions(table: &Table) -> Vec<RowCondition> {
     own.chain(of_domains).collect()
 }
 
-/// The names of the unique keys whose values only the server can tell apart: over generated columns, expressions, and
-/// types that spell one value in several ways.
+/// The names of the unique keys that a PostgreSQL server computes: over generated columns, expressions, and types that
+/// spell one value in several ways, and those that count some rows only.
 pub fn computed_keys(table: &Table) -> Vec<String> {
-    computed_key_texts(table).into_iter().map(|(name, _)| name).collect()
+    computed_key_texts(table, false).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The unique keys over generated columns, expressions and values that can be spelled in several ways: the name of each,
-/// and an expression that is the same text for rows that it does not let stand beside each other, and NULL for a row
-/// that it is not about.
-pub(super) fn computed_key_texts(table: &Table) -> Vec<(String, String)> {
-    let is_computed =
-        |name: &String| table.column(name).is_some_and(|column| column.generated.is_some() || !is_its_text(column));
+/// The unique keys that the engine computes: the name of each, and an expression that is the same text for rows that it
+/// does not let stand beside each other, and NULL for a row that it is not about.
+pub(super) fn computed_key_texts(table: &Table, sqlite: bool) -> Vec<(String, String)> {
+    let is_computed = |name: &String| {
+        !sqlite && table.column(name).is_some_and(|column| column.generated.is_some() || !is_its_text(column))
+    };
     let key = |parts: Vec<String>, nulls_equal: bool, predicate: Option<&String>| {
-        let parts = parts.join(", ");
         let mut conditions: Vec<String> = predicate.into_iter().map(|predicate| format!("({predicate})")).collect();
         if !nulls_equal {
-            conditions.push(format!("pg_catalog.num_nulls({parts}) = 0"));
+            conditions.extend(parts.iter().map(|part| match sqlite {
+                true => format!("{part} IS NOT NULL"),
+                false => format!("pg_catalog.num_nulls({part}) = 0"),
+            }));
         }
-        let text = format!("pg_catalog.md5(ROW({parts})::text)");
+        let text = match sqlite {
+            true => parts.iter().map(|part| format!("quote({part})")).collect::<Vec<_>>().join(" || ',' || "),
+            false => format!("pg_catalog.md5(ROW({})::text)", parts.join(", ")),
+        };
         match conditions.is_empty() {
             true => text,
             false => format!("CASE WHEN {} THEN {text} END", conditions.join(" AND ")),
@@ -62,10 +67,11 @@ pub(super) fn computed_key_texts(table: &Table) -> Vec<(String, String)> {
             (own.name.clone(), key(parts, own.nulls_not_distinct, None))
         });
     let indexes = table.indexes.iter().filter(|index| index.unique).filter_map(|index| {
-        let computed = index.parts.iter().any(|part| match &part.key {
+        let is_of_expression = |part: &IndexPart| match &part.key {
             IndexKey::Column(name) => is_computed(name),
             IndexKey::Expression(_) => true,
-        });
+        };
+        let computed = index.predicate.is_some() || index.parts.iter().any(is_of_expression);
         let parts = index.parts.iter().map(|part| match &part.key {
             IndexKey::Column(name) => quote(name),
             IndexKey::Expression(expression) => format!("({expression})"),

@@ -49,11 +49,12 @@ pub struct Nobody;
 
 impl Judge for Nobody {
     fn rule(&mut self, table: &Table, _columns: &[String], _rows: &[Row]) -> Result<Vec<Ruling>> {
-        let checks: Vec<String> = table.checks.iter().map(|check| format!("`{}`", check.name)).collect();
+        let checks = table.checks.iter().map(|check| check.name.clone());
+        let checks: Vec<String> = checks.chain(computed_keys(table)).map(|name| format!("`{name}`")).collect();
         Err(Error::could_not(
             "generate rows of",
             format!("`{}`", table.name),
-            format!("a check was not solved, and there is no database to ask: {}", checks.join(", ")),
+            format!("a check or a key was not solved, and there is no database to ask: {}", checks.join(", ")),
         )
         .hint("generate into a database, or say under `[generate.columns]` what values the columns have"))
     }

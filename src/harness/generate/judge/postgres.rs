@@ -111,7 +111,7 @@ impl Judge for PostgresJudge {
         let only = if matches!(table.kind, TableKind::Ordinary) { "ONLY " } else { "" };
         let name = table_name(&table.name, false);
         let connection = connected(&mut self.connection, &self.url)?;
-        computed_key_texts(table)
+        computed_key_texts(table, false)
             .into_iter()
             .map(|(_, key)| {
                 let sql =
@@ -202,16 +202,16 @@ impl Asking {
     ) -> Result<()> {
         let sql = format!("SELECT whimbrel_row::text, {name}(whimbrel_row) FROM {}", self.temporary);
         for row in connection.query(sql, object)? {
-            let [Some(number), Some(told)] = row.as_slice() else { continue };
+            let [Some(number), Some(answer)] = row.as_slice() else { continue };
             let ruling = number.parse::<usize>().ok().and_then(|number| rulings.get_mut(number));
-            let told = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(told);
-            let (Some(ruling), Ok(told)) = (ruling, told) else { continue };
-            let text = |name: String| match told.get(&name) {
+            let answer = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(answer);
+            let (Some(ruling), Ok(answer)) = (ruling, answer) else { continue };
+            let text = |name: String| match answer.get(&name) {
                 None | Some(serde_json::Value::Null) => None,
                 Some(serde_json::Value::String(text)) => Some(text.clone()),
                 Some(other) => Some(other.to_string()),
             };
-            let keys = (0..).map(|place| format!("key_{place}")).take_while(|name| told.contains_key(name));
+            let keys = (0..).map(|place| format!("key_{place}")).take_while(|name| answer.contains_key(name));
             *ruling = ruled(text("missed".to_owned()).as_deref(), keys.map(text).collect());
         }
         Ok(())
@@ -261,7 +261,7 @@ fn query(table: &Table, temporary: &str, partitions: &[String]) -> String {
     let generated: String = generated.collect();
     let cases: String = misses.iter().enumerate().map(|(place, miss)| format!(" WHEN {miss} THEN {place}")).collect();
     let missed = if cases.is_empty() { "NULL".to_owned() } else { format!("CASE{cases} END") };
-    let keys = computed_key_texts(table).into_iter().enumerate();
+    let keys = computed_key_texts(table, false).into_iter().enumerate();
     // Computed only for what the table would take.
     let keys: String =
         keys.map(|(place, (_, key))| format!(", CASE WHEN missed IS NULL THEN {key} END AS key_{place}")).collect();

@@ -58,6 +58,16 @@ impl Pattern {
         }
     }
 
+    /// What does not match it.
+    pub(in crate::harness::generate) fn opposite(mut self) -> Pattern {
+        match &mut self {
+            Pattern::Regex { negated, .. } | Pattern::Like { negated, .. } | Pattern::Glob { negated, .. } => {
+                *negated = !*negated;
+            }
+        }
+        self
+    }
+
     /// The same, whatever the case of letters.
     pub(in crate::harness::generate) fn ignoring_case(mut self) -> Pattern {
         match &mut self {

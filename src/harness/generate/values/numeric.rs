@@ -89,14 +89,17 @@ pub(super) fn build(data_type: &DataType, modifier: Option<(i32, i32)>, limits: 
 fn with_precision(data_type: &DataType, precision: i32, scale: i32, limits: &Limits) -> Result<Ordinal> {
     let high = power_of_ten(precision.min(DIGITS_MAX) as u32) - 1;
     // A scale that 128 bits cannot reach is written with the digits that they can.
-    let shown = scale.min(DIGITS_MAX);
-    let usual = if shown >= 0 { power_of_ten(shown as u32).saturating_mul(1_000) } else { 1_000 };
+    let digits = scale.min(DIGITS_MAX);
+    let usual = if digits >= 0 { power_of_ten(digits as u32).saturating_mul(1_000) } else { 1_000 };
     let edges = [10, 100, power_of_ten(15), power_of_ten(15) - 1, power_of_ten(18), (1 << 53) + 1, 1 << 63];
     let specials = [("NaN", Special::Above), ("-0", Special::Spelling), ("0e0", Special::Spelling)];
-    let high =
-        if scale > shown { power_of_ten((precision - (scale - shown)).clamp(0, DIGITS_MAX) as u32) - 1 } else { high };
+    let high = if scale > digits {
+        power_of_ten((precision - (scale - digits)).clamp(0, DIGITS_MAX) as u32) - 1
+    } else {
+        high
+    };
     let row = Row {
-        form: Form::Decimal { scale: shown },
+        form: Form::Decimal { scale: digits },
         low: -high,
         high,
         window: (0, usual.min(high)),

@@ -195,9 +195,9 @@ impl Language {
     ///
     /// When a pattern has a part that no automaton can have, they are too large, or leave no text of these lengths.
     pub(super) fn new(data_type: &DataType, patterns: &[Pattern], length_min: u32, length_max: u32) -> Result<Self> {
-        let shown: Vec<String> = patterns.iter().map(|pattern| format!("`{}`", shown(pattern.text().0))).collect();
+        let names: Vec<String> = patterns.iter().map(|pattern| format!("`{}`", shortened(pattern.text().0))).collect();
         let failed = |cause: String| {
-            nothing_left(data_type, format!("its pattern {} cannot be solved: {cause}", shown.join(" with ")))
+            nothing_left(data_type, format!("its pattern {} cannot be solved: {cause}", names.join(" with ")))
         };
         let mut automata = Vec::new();
         let mut literals = BTreeSet::new();
@@ -276,18 +276,18 @@ pub(in crate::harness::generate) fn unsolvable(pattern: &Pattern) -> Option<Stri
     let (text, negated) = pattern.text();
     let expression = translate(pattern).ok().filter(|_| !negated)?;
     let cause = Automaton::new(&expression.text, pattern.ignores_case(), negated).err()?;
-    Some(format!("its pattern `{}` cannot be solved: {cause}", shown(text)))
+    Some(format!("its pattern `{}` cannot be solved: {cause}", shortened(text)))
 }
 
 /// Why nothing can be drawn for a pattern that somebody has written for that.
 pub(in crate::harness::generate) fn mistake_in(pattern: &str) -> Option<String> {
     let whole = Pattern::Regex { text: format!("^(?:{pattern})$"), ignore_case: false, negated: false };
     let automaton = translate(&whole).and_then(|expression| Automaton::new(&expression.text, false, false));
-    automaton.err().map(|cause| format!("no text can be drawn for `{}`: {cause}", shown(pattern)))
+    automaton.err().map(|cause| format!("no text can be drawn for `{}`: {cause}", shortened(pattern)))
 }
 
 /// A pattern for an error: a long one is cut.
-fn shown(text: &str) -> String {
+fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
