@@ -8,8 +8,8 @@
 //! | name | what goes wrong | where |
 //! |---|---|---|
 //! | `table-skipped` | the last table of the source is in no plan and in no list of what is not carried | `plan::build` |
-//! | `sign-lost` | negative numbers are read as positive | `types::wire` |
-//! | `seconds-for-milliseconds` | a time in milliseconds is written and read in seconds | `types::rule` |
+//! | `sign-lost` | negative numbers are read as positive | `endpoint::postgres::wire` |
+//! | `seconds-for-milliseconds` | a time in milliseconds is written and read in seconds | `types::codec` |
 //! | `null-as-empty` | NULL is read as '' in columns of text | `types::codec` |
 //! | `foreign-key-dropped` | a table's last foreign key is neither planned nor listed | `plan::constraints` |
 //! | `batch-written-twice` | the rows of a batch are inserted twice | `endpoint::sqlite::loader` |

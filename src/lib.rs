@@ -41,7 +41,7 @@
 //! | [`provision`] | finds or starts a PostgreSQL server for tests and the demo |
 //! | [`endpoint`] | the contract of sources and targets; PostgreSQL and SQLite; how an endpoint is recognised |
 //! | [`plan`] | decisions and losses; opens nothing |
-//! | [`types`] | the rule table and the codecs |
+//! | [`types`] | the table of representations and the codecs |
 //! | [`metadata`] | what a target remembers: the tables `_whimbrel_*` |
 //! | [`catalog`] | the neutral schema model |
 //! | [`value`] | the neutral cell, its canonical encoding, digests |

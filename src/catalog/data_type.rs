@@ -137,6 +137,17 @@ pub enum Shape {
     Other,
 }
 
+impl Shape {
+    /// What is below all domains.
+    #[inline]
+    pub fn base(&self) -> &Shape {
+        match self {
+            Shape::Domain(domain) => domain.base.shape.base(),
+            other => other,
+        }
+    }
+}
+
 /// An enum type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enumeration {

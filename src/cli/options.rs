@@ -2,10 +2,9 @@
 
 use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 use crate::endpoint::sqlite::target::JournalMode;
-use crate::plan::choices::RuleName;
 use crate::plan::version::SqliteVersion;
 use crate::redact::may_hold_password;
-use crate::types::Rule;
+use crate::types::Representation;
 use crate::verify::Level;
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
@@ -43,7 +42,7 @@ pub struct Choosing {
     /// Represent a type or a column by a rule: `numeric=decimal-text`, `orders.paid_at=iso8601`; can be given more
     /// than once
     #[arg(long, value_name = "TYPE_OR_COLUMN=RULE", value_parser = parse_rule)]
-    pub rule: Vec<(String, RuleName)>,
+    pub rule: Vec<(String, Representation)>,
     /// The version of SQLite that the file may need at most, as in `3.46`; what needs a later one is not carried
     /// [default: 3.37]
     #[arg(long, value_name = "VERSION")]
@@ -195,17 +194,17 @@ impl From<JournalModeWord> for JournalMode {
     }
 }
 
-fn parse_rule(text: &str) -> Result<(String, RuleName), String> {
+fn parse_rule(text: &str) -> Result<(String, Representation), String> {
     // A URL that slipped in here may hold a password, so no part of it is repeated.
     let parts = text.rsplit_once('=').filter(|_| !may_hold_password(text));
     let (key, name) = parts.ok_or("write it as TYPE=RULE or TABLE.COLUMN=RULE")?;
-    let rule = Rule::named(name.trim()).ok_or_else(|| {
-        let known: Vec<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    let rule = Representation::named(name.trim()).ok_or_else(|| {
+        let known: Vec<_> = Representation::all().map(|rule| rule.name()).collect();
         format!("there is no rule `{}`; known are {}", name.trim(), known.join(", "))
     })?;
     match key.trim() {
         "" => Err("a type or a column is missing before `=`".to_owned()),
-        key => Ok((key.to_owned(), RuleName(rule))),
+        key => Ok((key.to_owned(), rule)),
     }
 }
 
@@ -216,7 +215,10 @@ mod tests {
     #[test]
     fn a_rule_names_a_type_or_a_column() {
         assert_eq!(parse_rule("numeric(10,2)=decimal-text").unwrap().0, "numeric(10,2)");
-        assert_eq!(parse_rule("a.b=iso8601").unwrap(), ("a.b".to_owned(), RuleName(Rule::Iso8601)));
+        assert_eq!(
+            parse_rule("a.b=iso8601").unwrap(),
+            ("a.b".to_owned(), Representation::Text(crate::types::TextForm::Iso8601))
+        );
         assert!(parse_rule("a.b").is_err());
         assert!(parse_rule("=text").is_err());
         assert!(parse_rule("uuid=uid").unwrap_err().contains("uuid-text"));

@@ -16,7 +16,7 @@ use crate::endpoint::sqlite::read::{describe, open};
 use crate::error::{Context, Error, Result};
 use crate::plan::{Plan, TablePlan};
 use crate::quote::quote;
-use crate::types::Rule;
+use crate::types::{Representation, TextForm};
 use rusqlite::{Connection, params};
 use std::path::Path;
 
@@ -357,8 +357,8 @@ fn foreign_keys(file: &Connection, table: &str) -> rusqlite::Result<Vec<KeyOfFil
 /// Columns of text whose collation is not their rule's.
 fn collations(table: &TablePlan, file: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut found = Vec::new();
-    for column in table.columns.iter().filter(|column| column.rule.declared_type() == "TEXT") {
-        let wanted = if column.rule == Rule::NocaseText { "NOCASE" } else { "BINARY" };
+    for column in table.columns.iter().filter(|column| column.representation.declared_type() == "TEXT") {
+        let wanted = if column.representation == Representation::Text(TextForm::Nocase) { "NOCASE" } else { "BINARY" };
         let (_, there, ..) = file.column_metadata(None, table.target.as_str(), column.target.as_str())?;
         let there = there.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if !there.eq_ignore_ascii_case(wanted) {

@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape
 use crate::fault::{self, Fault};
 use crate::metadata::PLACEHOLDER_COLUMN;
 use crate::plan::version::SqliteVersion;
-use crate::types::Rule;
+use crate::types::Representation;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Plans a target whose schema is derived from the source's.
@@ -376,13 +376,13 @@ impl<'a> Builder<'a> {
         Some(name.clone())
     }
 
-    pub(super) fn chosen_rule_by_column(&mut self, table: &QualifiedName, column: &str) -> Option<Rule> {
+    pub(super) fn chosen_rule_by_column(&mut self, table: &QualifiedName, column: &str) -> Option<Representation> {
         let columns = &self.choices.rules.columns;
         let matching = columns.iter().filter(|(key, _)| names_column(key, table, column));
         // A name without `*` says more than a pattern.
         let (key, rule) = matching.max_by_key(|(key, _)| (!key.contains('*'), key.len()))?;
         self.used.insert(format!("rules.columns.{key}"));
-        Some(rule.0)
+        Some(*rule)
     }
 
     /// A choice that matched nothing is most likely a typing error.

@@ -6,7 +6,7 @@
 
 use crate::catalog::QualifiedName;
 use crate::plan::version::SqliteVersion;
-use crate::types::Rule;
+use crate::types::Representation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,29 +43,9 @@ pub struct Tables {
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// By type: the source's spelling with or without modifiers, for example `numeric` or `timestamp(3)`.
-    pub types: BTreeMap<String, RuleName>,
+    pub types: BTreeMap<String, Representation>,
     /// By column, `table.column`; wins over the type.
-    pub columns: BTreeMap<String, RuleName>,
-}
-
-/// A rule as a project file spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RuleName(pub Rule);
-
-impl Serialize for RuleName {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for RuleName {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Rule::named(&name).map(RuleName).ok_or_else(|| {
-            let known: Vec<_> = Rule::ALL.iter().map(|rule| format!("`{}`", rule.name())).collect();
-            serde::de::Error::custom(format!("unknown rule `{name}`, expected one of {}", known.join(", ")))
-        })
-    }
+    pub columns: BTreeMap<String, Representation>,
 }
 
 /// Whether a pattern names a table: `schema.table`, or `table` in any schema; `*` stands for any characters.

@@ -10,7 +10,7 @@ use super::{Caveat, ColumnPlan, Refusal};
 use crate::catalog::{Collations, Column, Domain, Shape, Table, TableKind, TextOrder};
 use crate::fault::{self, Fault};
 use crate::plan::choices;
-use crate::types::{Rule, text};
+use crate::types::{Representation, TextForm, text};
 use crate::value::Cell;
 use std::borrow::Cow;
 
@@ -31,29 +31,29 @@ impl Builder<'_> {
             let taken = room.take_for(&wanted, is_chosen);
             self.tell_other_name(&object, &wanted, &taken);
             let target = taken.name;
-            let rule = self.rule_for(table, column);
+            let representation = self.representation_for(table, column);
             columns.push(ColumnPlan {
                 source: column.name.clone(),
                 target,
                 type_name: column.data_type.name.clone(),
                 shape: column.data_type.shape.clone(),
-                rule,
-                remainder: rule.remainder(&column.data_type.shape),
+                representation,
+                remainder: representation.remainder(&column.data_type.shape),
                 not_null: column.not_null,
                 computed: false,
                 whole_as_integer: false,
             });
-            self.tell_behaviour(&object, column, rule);
+            self.tell_behaviour(&object, column, representation);
         }
         columns
     }
 
-    fn rule_for(&mut self, table: &Table, column: &Column) -> Rule {
+    fn representation_for(&mut self, table: &Table, column: &Column) -> Representation {
         let shape = &column.data_type.shape;
         let by_column = self.chosen_rule_by_column(&table.name, &column.name);
         let chosen = by_column.or_else(|| self.chosen_rule_by_type(&column.data_type));
-        let Some(rule) = chosen else { return Rule::default_for(shape) };
-        let choices = Rule::choices_for(shape);
+        let Some(rule) = chosen else { return Representation::default_for(shape) };
+        let choices = Representation::choices_for(shape);
         if !choices.contains(&rule) {
             let known: Vec<_> = choices.iter().map(|rule| format!("`{}`", rule.name())).collect();
             self.refusals.push(Refusal {
@@ -61,22 +61,28 @@ impl Builder<'_> {
                 reason: format!("the rule `{}` does not fit the type `{}`", rule.name(), column.data_type),
                 way_out: format!("choose one of {} for it", known.join(", ")),
             });
-            return Rule::default_for(shape);
+            return Representation::default_for(shape);
         }
         rule
     }
 
     /// What a representation changes about order and comparison.
-    fn tell_behaviour(&mut self, object: &str, column: &Column, rule: Rule) {
+    fn tell_behaviour(&mut self, object: &str, column: &Column, representation: Representation) {
         let base = &column.data_type.base().shape;
-        let text = match (rule, base) {
-            (Rule::DecimalText, _) => {
+        let text = match (representation, base) {
+            (Representation::Text(TextForm::Decimal), _) => {
                 "sorts and compares as text; the rule `decimal-real` keeps a number instead".to_owned()
             }
             // In `C`, the source knows the case of no others either.
-            (Rule::NocaseText, Shape::Citext) if self.catalog.collations.default == TextOrder::C => return,
-            (Rule::NocaseText, _) => "compares without case for ASCII letters only".to_owned(),
-            (Rule::Text, Shape::Enum(_)) => "sorts by label, not in the enum's order".to_owned(),
+            (Representation::Text(TextForm::Nocase), Shape::Citext)
+                if self.catalog.collations.default == TextOrder::C =>
+            {
+                return;
+            }
+            (Representation::Text(TextForm::Nocase), _) => "compares without case for ASCII letters only".to_owned(),
+            (Representation::Text(TextForm::Plain), Shape::Enum(_)) => {
+                "sorts by label, not in the enum's order".to_owned()
+            }
             _ => {
                 let Some(collation) = &column.collation else { return };
                 match self.catalog.collations.order(collation).unwrap_or_default() {
@@ -153,7 +159,7 @@ impl Builder<'_> {
             } else {
                 match expression::generated(&source.expression, &scope, &form) {
                     Ok(_) if plan.remainder.is_some() => {
-                        Err(format!("what `{}` cannot hold goes to the ledger", plan.rule.name()))
+                        Err(format!("what `{}` cannot hold goes to the ledger", plan.representation.name()))
                     }
                     // SQLite would compute another value of some rows.
                     Ok(translated) if !translated.same_for_every_row => {
@@ -184,18 +190,18 @@ impl Builder<'_> {
         if !matches!(table.kind, TableKind::MaterializedView { .. }) {
             let guard =
                 |condition| Piece { sql: format!("CHECK ({condition})"), kind: ddl::GUARD, origin: String::new() };
-            checks.extend(guards::conditions(plan).into_iter().map(guard));
+            checks.extend(guards::condition(plan).map(guard));
         }
 
         let piece = |kind, sql: Option<String>| sql.map(|sql| Piece { sql, kind, origin: object.clone() });
         let definition = ColumnDdl {
             name: plan.target.clone(),
-            declared_type: plan.rule.declared_type().to_owned(),
+            declared_type: plan.representation.declared_type().to_owned(),
             rowid_key: None,
             not_null: plan.not_null,
-            collation: match plan.rule {
-                Rule::Text if fault::active(Fault::CollationChanged) => Some("NOCASE"),
-                Rule::NocaseText if !fault::active(Fault::CollationChanged) => Some("NOCASE"),
+            collation: match plan.representation {
+                Representation::Text(TextForm::Plain) if fault::active(Fault::CollationChanged) => Some("NOCASE"),
+                Representation::Text(TextForm::Nocase) if !fault::active(Fault::CollationChanged) => Some("NOCASE"),
                 _ => None,
             },
             default: piece("default", default),
@@ -209,25 +215,21 @@ impl Builder<'_> {
         definition
     }
 
-    fn chosen_rule_by_type(&mut self, data_type: &crate::catalog::DataType) -> Option<Rule> {
+    fn chosen_rule_by_type(&mut self, data_type: &crate::catalog::DataType) -> Option<Representation> {
         let spellings = [data_type.name.as_str(), data_type.base().name.as_str()];
         let named = |key: &str| spellings.iter().any(|spelling| choices::names_type(key, spelling));
         // A spelling with its modifier says more than one without.
         let key = self.choices.rules.types.keys().filter(|key| named(key)).max_by_key(|key| key.len())?.clone();
         self.used.insert(format!("rules.types.{key}"));
-        self.choices.rules.types.get(&key).map(|name| name.0)
+        self.choices.rules.types.get(&key).copied()
     }
 }
 
 /// A default that is a literal of a column whose values are kept as JSON, in the form of such a value; a text that is too
 /// long for its column; a number that its column rounds. `None` where it is something else.
 fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'static str>> {
-    let mut shape = &plan.shape;
-    while let Shape::Domain(domain) = shape {
-        shape = &domain.base.shape;
-    }
-    match shape {
-        Shape::VarChar { length: Some(length) } if plan.rule == Rule::Text => {
+    match plan.shape.base() {
+        Shape::VarChar { length: Some(length) } if plan.representation == Representation::Text(TextForm::Plain) => {
             let text = expression::typed_literal(source)?;
             let end = text.char_indices().nth(usize::try_from(*length).ok()?)?.0;
             // Only blanks are cut off.
@@ -241,7 +243,7 @@ fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'s
         }
         _ => {}
     }
-    if !matches!(plan.rule, Rule::JsonArray | Rule::JsonObject) {
+    if !matches!(plan.representation, Representation::Text(TextForm::JsonArray | TextForm::JsonObject)) {
         return None;
     }
     let cell = Cell::Native(Cow::Owned(expression::typed_literal(source)?));
@@ -256,21 +258,20 @@ fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'s
 /// The check that a rule needs for its values to mean what they should.
 fn own_check(plan: &ColumnPlan) -> Option<Piece> {
     let column = quote(&plan.target);
-    let mut shape = &plan.shape;
-    while let Shape::Domain(domain) = shape {
-        shape = &domain.base.shape;
-    }
-    let condition = match (plan.rule, shape) {
-        (Rule::Boolean, _) => format!("{column} IN (0, 1)"),
-        (Rule::Json | Rule::JsonArray | Rule::JsonObject, _) => {
+    let condition = match (plan.representation, plan.shape.base()) {
+        (Representation::Boolean, _) => format!("{column} IN (0, 1)"),
+        (Representation::Text(TextForm::Json | TextForm::JsonArray | TextForm::JsonObject), _) => {
             // `json_valid(NULL)` is NULL, which passes, from SQLite 3.42 on only; before, it is 0.
             let or_null = if plan.not_null { String::new() } else { format!("{column} IS NULL OR ") };
             format!("{or_null}json_valid({column})")
         }
-        (Rule::Text, Shape::VarChar { length: Some(length) } | Shape::Char { length: Some(length) }) => {
+        (
+            Representation::Text(TextForm::Plain),
+            Shape::VarChar { length: Some(length) } | Shape::Char { length: Some(length) },
+        ) => {
             format!("length({column}) <= {length}")
         }
-        (Rule::Text, Shape::Enum(enumeration)) if !enumeration.labels.is_empty() => {
+        (Representation::Text(TextForm::Plain), Shape::Enum(enumeration)) if !enumeration.labels.is_empty() => {
             let labels: Vec<_> =
                 enumeration.labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
             format!("{column} IN ({})", labels.join(", "))

@@ -11,7 +11,7 @@ use super::numbers;
 use super::{Caveat, ColumnPlan, IndexPlan, Loss, TablePlan};
 use crate::catalog::{Action, Check, DataType, Deferrable, ForeignKey, Identity, Key, QualifiedName, Shape, Table};
 use crate::fault::{self, Fault};
-use crate::types::Rule;
+use crate::types::{Remainder, Representation, TextForm};
 
 impl Builder<'_> {
     /// Whether a column is the single integer column of its table's primary key: the rowid itself.
@@ -20,7 +20,9 @@ impl Builder<'_> {
         let single = key.columns.len() == 1 && key.columns[0] == column;
         single
             && !self.is_excluded_object(&table.name, &key.name)
-            && self.planned_column(&table.name, column).is_some_and(|plan| plan.rule == Rule::Integer)
+            && self
+                .planned_column(&table.name, column)
+                .is_some_and(|plan| plan.representation == Representation::Integer)
     }
 
     /// The target names of columns; `None` where one of them is not carried.
@@ -143,8 +145,7 @@ impl Builder<'_> {
             let (Some(column), Some(plan)) = (table.column(name), self.planned_column(&table.name, name)) else {
                 continue;
             };
-            let nan_is_null =
-                !plan.not_null && matches!(plan.rule, Rule::Real | Rule::DecimalReal | Rule::DecimalInteger);
+            let nan_is_null = !plan.not_null && plan.remainder.is_some_and(Remainder::has_nan);
             let text = if nan_is_null {
                 format!("takes a NaN of `{name}`, which the target keeps as NULL, for a NULL")
             } else if let Some(unlike) = unlike(column, plan, &self.catalog.collations) {
@@ -273,7 +274,9 @@ impl Builder<'_> {
             .column(&plan.source)
             .and_then(|column| Some((column, unlike(column, plan, &self.catalog.collations)?)));
         match unlike {
-            Some((column, unlike)) if plan.rule != Rule::DecimalText || unlike != Unlike::Texts => {
+            Some((column, unlike))
+                if plan.representation != Representation::Text(TextForm::Decimal) || unlike != Unlike::Texts =>
+            {
                 Err(format!("{}, and `{}` is compared as text", unlike.words(column), plan.source))
             }
             _ => Ok(()),
@@ -306,19 +309,28 @@ impl Builder<'_> {
 
 /// Whether values of the two columns that are equal in the source are equal in the target.
 fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
-    let numeric = |rule: Rule| matches!(rule, Rule::Integer | Rule::DecimalInteger | Rule::Real | Rule::DecimalReal);
-    let same = from.rule == to.rule || (numeric(from.rule) && numeric(to.rule));
+    let numeric = |rule: Representation| {
+        matches!(
+            rule,
+            Representation::Integer
+                | Representation::DecimalInteger
+                | Representation::Real
+                | Representation::DecimalReal
+        )
+    };
+    let same = from.representation == to.representation || (numeric(from.representation) && numeric(to.representation));
     if !same {
         return Err(format!(
             "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
             from.source,
-            from.rule.name(),
+            from.representation.name(),
             to.source,
-            to.rule.name()
+            to.representation.name()
         ));
     }
     // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
-    let same_text = from.rule != Rule::DecimalText || from.type_name == to.type_name && from.type_name.contains('(');
+    let same_text = from.representation != Representation::Text(TextForm::Decimal)
+        || from.type_name == to.type_name && from.type_name.contains('(');
     if !same_text {
         return Err(format!(
             "equal values of `{}` can have different texts, and `{}` is compared as text",
@@ -349,7 +361,7 @@ fn is_converted(from: &ColumnPlan, to: &ColumnPlan) -> bool {
         | (Shape::Oid, Shape::Oid) => false,
         (Shape::Date | Shape::Timestamp { .. } | Shape::TimestampTz { .. }, _) | (_, Shape::Oid) => true,
         // `inet` and `cidr` write one address differently.
-        _ if from.rule == Rule::ServerText => {
+        _ if from.representation == Representation::Text(TextForm::Server) => {
             // Without a length or precision, which may stand in the middle: `time(3) with time zone`.
             let name = |data_type: &DataType| match data_type.name.split_once('(') {
                 Some((head, rest)) => format!("{head}{}", rest.split_once(')').unwrap_or_default().1),

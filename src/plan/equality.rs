@@ -3,7 +3,7 @@
 use super::ColumnPlan;
 use super::forms::collation_of;
 use crate::catalog::{Collations, Column, DataType, Shape, TextOrder};
-use crate::types::Rule;
+use crate::types::{Representation, TextForm};
 
 /// Why equal values of a column can differ in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +41,10 @@ pub(super) fn unlike(column: &Column, plan: &ColumnPlan, collations: &Collations
     }
     if matches!(column.data_type.base().shape, Shape::Citext) {
         // In `C`, the source knows no other letters that have a case either.
-        let same = plan.rule == Rule::NocaseText && collations.default == TextOrder::C;
+        let same = plan.representation == Representation::Text(TextForm::Nocase) && collations.default == TextOrder::C;
         return (!same).then_some(Unlike::Case);
     }
-    may_differ_when_equal(&column.data_type, plan.rule).then_some(Unlike::Texts)
+    may_differ_when_equal(&column.data_type, plan.representation).then_some(Unlike::Texts)
 }
 
 /// Whether texts are in its values, which the column's collation compares. The fields of a composite have their own.
@@ -58,14 +58,24 @@ fn holds_text(data_type: &DataType) -> bool {
 
 /// Whether a rule keeps a text for which two values that are equal in the source may differ: `24:00:00` and `1 day`,
 /// 1.0 and 1.00 in JSON, -0 and 0 in an array.
-fn may_differ_when_equal(data_type: &DataType, rule: Rule) -> bool {
+fn may_differ_when_equal(data_type: &DataType, representation: Representation) -> bool {
     let base = data_type.base();
-    match rule {
-        Rule::Json | Rule::JsonArray | Rule::JsonObject | Rule::ServerText => !has_one_text(base),
-        // Blanks at its end say nothing there, and are kept.
-        Rule::Text => matches!(base.shape, Shape::Char { length: None }),
-        Rule::DecimalText => !matches!(base.shape, Shape::Numeric { precision_and_scale: Some(_) }),
-        _ => false,
+    match representation {
+        Representation::Text(form) => match form {
+            TextForm::Json | TextForm::JsonArray | TextForm::JsonObject | TextForm::Server => !has_one_text(base),
+            // Blanks at its end say nothing there, and are kept.
+            TextForm::Plain => matches!(base.shape, Shape::Char { length: None }),
+            TextForm::Decimal => !matches!(base.shape, Shape::Numeric { precision_and_scale: Some(_) }),
+            TextForm::Nocase | TextForm::Uuid | TextForm::Iso8601 | TextForm::Iso8601T => false,
+        },
+        Representation::Integer
+        | Representation::Boolean
+        | Representation::Real
+        | Representation::DecimalInteger
+        | Representation::DecimalReal
+        | Representation::Epoch(_)
+        | Representation::Blob
+        | Representation::UuidBlob => false,
     }
 }
 
@@ -82,7 +92,24 @@ fn has_one_text(data_type: &DataType) -> bool {
         Shape::Xml | Shape::Other => {
             !["interval", "numrange", "nummultirange"].iter().any(|name| base.name.starts_with(name))
         }
-        _ => true,
+        Shape::Domain(domain) => has_one_text(&domain.base),
+        Shape::Boolean
+        | Shape::SmallInt
+        | Shape::Integer
+        | Shape::BigInt
+        | Shape::Oid
+        | Shape::Text
+        | Shape::VarChar { .. }
+        | Shape::Char { length: Some(_) }
+        | Shape::Name
+        | Shape::Bytea
+        | Shape::Uuid
+        | Shape::Timestamp { .. }
+        | Shape::TimestampTz { .. }
+        | Shape::Date
+        | Shape::Json
+        | Shape::Enum(_)
+        | Shape::Hstore => true,
     }
 }
 
@@ -97,17 +124,17 @@ mod tests {
             DataType::new(format!("{}[]", element.name), Shape::Array { element: Box::new(element), delimiter: ',' })
         };
         let numeric = |precision_and_scale| DataType::new("numeric", Shape::Numeric { precision_and_scale });
-        assert!(may_differ_when_equal(&other("interval"), Rule::ServerText));
-        assert!(may_differ_when_equal(&other("interval(3)"), Rule::ServerText));
-        assert!(may_differ_when_equal(&array(other("interval")), Rule::JsonArray));
-        assert!(may_differ_when_equal(&DataType::new("jsonb", Shape::Jsonb), Rule::Json));
-        assert!(may_differ_when_equal(&numeric(None), Rule::DecimalText));
-        assert!(may_differ_when_equal(&array(numeric(None)), Rule::JsonArray));
-        assert!(!may_differ_when_equal(&array(numeric(Some((5, 2)))), Rule::JsonArray));
-        assert!(!may_differ_when_equal(&DataType::new("double precision", Shape::Double), Rule::Real));
-        assert!(!may_differ_when_equal(&other("inet"), Rule::ServerText));
-        assert!(!may_differ_when_equal(&other("public.ltree"), Rule::ServerText));
-        assert!(may_differ_when_equal(&other("public.floatrange"), Rule::ServerText));
-        assert!(!may_differ_when_equal(&DataType::new("text", Shape::Text), Rule::Text));
+        assert!(may_differ_when_equal(&other("interval"), Representation::Text(TextForm::Server)));
+        assert!(may_differ_when_equal(&other("interval(3)"), Representation::Text(TextForm::Server)));
+        assert!(may_differ_when_equal(&array(other("interval")), Representation::Text(TextForm::JsonArray)));
+        assert!(may_differ_when_equal(&DataType::new("jsonb", Shape::Jsonb), Representation::Text(TextForm::Json)));
+        assert!(may_differ_when_equal(&numeric(None), Representation::Text(TextForm::Decimal)));
+        assert!(may_differ_when_equal(&array(numeric(None)), Representation::Text(TextForm::JsonArray)));
+        assert!(!may_differ_when_equal(&array(numeric(Some((5, 2)))), Representation::Text(TextForm::JsonArray)));
+        assert!(!may_differ_when_equal(&DataType::new("double precision", Shape::Double), Representation::Real));
+        assert!(!may_differ_when_equal(&other("inet"), Representation::Text(TextForm::Server)));
+        assert!(!may_differ_when_equal(&other("public.ltree"), Representation::Text(TextForm::Server)));
+        assert!(may_differ_when_equal(&other("public.floatrange"), Representation::Text(TextForm::Server)));
+        assert!(!may_differ_when_equal(&DataType::new("text", Shape::Text), Representation::Text(TextForm::Plain)));
     }
 }

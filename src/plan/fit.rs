@@ -7,7 +7,7 @@
 
 use crate::catalog::Shape;
 use crate::plan::given::TargetColumn;
-use crate::types::{Affinity, Rule};
+use crate::types::{Affinity, Representation, TextForm};
 
 /// How a column keeps the values that a rule stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Fit {
 
 /// How a column of a table, which is STRICT or is not, keeps the values of a type under a rule; `None` where it changes or
 /// refuses some.
-pub(super) fn fit(column: &TargetColumn, is_strict: bool, rule: Rule, shape: &Shape) -> Option<Fit> {
+pub(super) fn fit(column: &TargetColumn, is_strict: bool, rule: Representation, shape: &Shape) -> Option<Fit> {
     let stored = rule.declared_type();
     let as_stored = |keeps: bool| keeps.then_some(Fit::AsStored);
     if column.is_rowid {
@@ -44,15 +44,20 @@ pub(super) fn fit(column: &TargetColumn, is_strict: bool, rule: Rule, shape: &Sh
 }
 
 /// Whether no text that the rule stores for a value of the type is a number for SQLite.
-fn is_never_a_number(rule: Rule, shape: &Shape) -> bool {
+fn is_never_a_number(rule: Representation, shape: &Shape) -> bool {
     match (rule, shape) {
         (_, Shape::Domain(domain)) => is_never_a_number(rule, &domain.base.shape),
-        (Rule::Iso8601 | Rule::Iso8601T | Rule::UuidText | Rule::JsonArray | Rule::JsonObject, _) => true,
-        (Rule::Text | Rule::NocaseText | Rule::ServerText, Shape::Enum(enumeration)) => {
+        (
+            Representation::Text(
+                TextForm::Iso8601 | TextForm::Iso8601T | TextForm::Uuid | TextForm::JsonArray | TextForm::JsonObject,
+            ),
+            _,
+        ) => true,
+        (Representation::Text(TextForm::Plain | TextForm::Nocase | TextForm::Server), Shape::Enum(enumeration)) => {
             !enumeration.labels.iter().any(|label| may_be_a_number(label))
         }
         (
-            Rule::ServerText,
+            Representation::Text(TextForm::Server),
             Shape::Date
             | Shape::Timestamp { .. }
             | Shape::TimestampTz { .. }
@@ -72,8 +77,11 @@ fn may_be_a_number(text: &str) -> bool {
 }
 
 /// The rules that a type may take and such a column keeps.
-pub(super) fn fitting(column: &TargetColumn, is_strict: bool, shape: &Shape) -> Vec<Rule> {
-    Rule::choices_for(shape).into_iter().filter(|rule| fit(column, is_strict, *rule, shape).is_some()).collect()
+pub(super) fn fitting(column: &TargetColumn, is_strict: bool, shape: &Shape) -> Vec<Representation> {
+    Representation::choices_for(shape)
+        .into_iter()
+        .filter(|rule| fit(column, is_strict, *rule, shape).is_some())
+        .collect()
 }
 
 #[cfg(test)]
@@ -155,7 +163,7 @@ mod tests {
             connection.execute_batch(&format!("CREATE TABLE t (c {declared}) {suffix}")).unwrap();
             let column = TargetColumn { declared_type: declared.to_owned(), ..TargetColumn::default() };
             for (shape, cells) in samples() {
-                for rule in Rule::choices_for(&shape) {
+                for rule in Representation::choices_for(&shape) {
                     let fit = fit(&column, is_strict, rule, &shape);
                     let codec = Codec::new(&shape, rule).whole_as_integer(fit == Some(Fit::WholeAsInteger));
                     let mut asked = 0;

@@ -1,90 +1,19 @@
 //! How the planned columns look to an expression.
 
 use super::ColumnPlan;
-use super::expression::{ColumnForm, EpochUnit, Scope, Stored, TableForm};
-use crate::catalog::{Catalog, Collations, Column, DataType, QualifiedName, Shape, TextOrder};
+use super::expression::{ColumnForm, Kind, Scope, TableForm};
+use crate::catalog::{Catalog, Collations, Column, QualifiedName, Shape, TextOrder};
 use crate::plan::version::SqliteVersion;
-use crate::types::{Rule, TimeUnit};
+use crate::types::Representation;
 use std::collections::{HashMap, HashSet};
-
-/// How a column of that type keeps its values under that rule.
-pub fn stored(shape: &Shape, rule: Rule) -> Stored {
-    let mut shape = shape;
-    while let Shape::Domain(domain) = shape {
-        shape = &domain.base.shape;
-    }
-    let digits = |number: i32| u32::try_from(number).unwrap_or(0);
-    match (rule, shape) {
-        (_, Shape::Composite(_)) => Stored::Composite,
-        (Rule::Integer, Shape::SmallInt) => Stored::Integer { bytes: 2 },
-        (Rule::Integer, Shape::Integer) => Stored::Integer { bytes: 4 },
-        (Rule::Integer, _) => Stored::Integer { bytes: 8 },
-        (Rule::Boolean, _) => Stored::Boolean,
-        (Rule::Real, Shape::Real) => Stored::SingleReal,
-        (Rule::Real, _) => Stored::Real,
-        (Rule::DecimalInteger, Shape::Numeric { precision_and_scale: Some((precision, 0)) }) => {
-            Stored::DecimalInteger { precision: digits(*precision) }
-        }
-        (Rule::DecimalReal, Shape::Numeric { precision_and_scale: Some((precision, scale)) })
-            if *scale >= 0 && *precision <= 15 =>
-        {
-            Stored::DecimalReal { precision: digits(*precision), scale: digits(*scale) }
-        }
-        (Rule::DecimalText, Shape::Numeric { precision_and_scale }) => {
-            Stored::DecimalText { scale: precision_and_scale.map(|(_, scale)| digits(scale)) }
-        }
-        // Blanks at its end are kept, and the source compares without them: nothing of SQLite does that.
-        (Rule::Text, Shape::Char { length: None }) => Stored::ServerText,
-        (Rule::Text, Shape::Char { .. }) => Stored::PaddedText,
-        (Rule::Text, Shape::Enum(enumeration)) => Stored::Enum { labels: enumeration.labels.clone() },
-        (Rule::Text, Shape::Text | Shape::VarChar { .. } | Shape::Name) => Stored::Text,
-        (Rule::NocaseText, Shape::Citext) => Stored::NocaseText,
-        (Rule::Blob, _) => Stored::Blob,
-        (Rule::UuidText, _) => Stored::Uuid,
-        (
-            Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros,
-            Shape::Timestamp { .. } | Shape::TimestampTz { .. },
-        ) => {
-            let unit = match rule.time_unit() {
-                Some(TimeUnit::Seconds) => EpochUnit::Seconds,
-                Some(TimeUnit::Millis) => EpochUnit::Milliseconds,
-                _ => EpochUnit::Microseconds,
-            };
-            Stored::Epoch { unit, with_zone: matches!(shape, Shape::TimestampTz { .. }) }
-        }
-        (Rule::Iso8601, Shape::Date) => Stored::Date,
-        (Rule::Iso8601, Shape::Timestamp { .. }) => Stored::IsoTimestamp { with_zone: false },
-        (Rule::Iso8601, Shape::TimestampTz { .. }) => Stored::IsoTimestamp { with_zone: true },
-        (Rule::Json, _) => Stored::Json { binary: matches!(shape, Shape::Jsonb) },
-        (Rule::JsonArray, _) => Stored::JsonArray,
-        _ => Stored::ServerText,
-    }
-}
-
-/// Whether the rule drops something of the type that a comparison could depend on; NaN and the far end of time are
-/// accounted for by the form itself.
-fn drops_digits(shape: &Shape, rule: Rule) -> bool {
-    match (rule, &DataType::new("", shape.clone()).base().shape) {
-        (_, Shape::Timestamp { precision } | Shape::TimestampTz { precision }) => {
-            rule.time_unit().is_some_and(|unit| unit.micros() > TimeUnit::for_precision(*precision).micros())
-        }
-        (Rule::DecimalInteger, Shape::Numeric { precision_and_scale }) => {
-            !matches!(precision_and_scale, Some((precision, 0)) if *precision <= 18)
-        }
-        (Rule::DecimalReal, Shape::Numeric { precision_and_scale }) => {
-            !matches!(precision_and_scale, Some((precision, scale)) if *scale >= 0 && precision.max(scale) <= &15)
-        }
-        _ => false,
-    }
-}
 
 /// A planned column as an expression sees it.
 pub fn form(column: &ColumnPlan, source: &Column, collations: &Collations) -> ColumnForm {
-    let mut form = ColumnForm::new(column.target.clone(), stored(&column.shape, column.rule));
+    let mut form = ColumnForm::new(column.target.clone(), Kind::of(&column.shape, column.representation));
     if column.not_null {
         form = form.not_null();
     }
-    form.exact = !drops_digits(&column.shape, column.rule);
+    form.exact = column.remainder.is_none_or(|remainder| !remainder.drops_digits());
     form.collated(collation_of(source, collations))
 }
 
@@ -101,7 +30,7 @@ pub struct Forms {
     /// Tables and views by their name in the source.
     tables: HashMap<QualifiedName, TableForm>,
     enumerations: HashMap<QualifiedName, Vec<String>>,
-    domains: HashMap<QualifiedName, Stored>,
+    domains: HashMap<QualifiedName, Kind>,
     /// Tables that others inherit from: to read one in the source is to read those as well.
     with_heirs: HashSet<QualifiedName>,
     /// The names of tables and views in the target, in lower case.
@@ -136,7 +65,7 @@ impl Forms {
                 self.enumerations.insert(enumeration.name.clone(), enumeration.labels.clone());
             }
             Shape::Domain(domain) => {
-                self.domains.insert(domain.name.clone(), stored(shape, Rule::default_for(shape)));
+                self.domains.insert(domain.name.clone(), Kind::of(shape, Representation::default_for(shape)));
                 self.learn(&domain.base.shape);
             }
             Shape::Array { element, .. } => self.learn(&element.shape),
@@ -181,7 +110,7 @@ impl Scope for TableScope<'_> {
         self.forms.enumeration(schema, name)
     }
 
-    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Kind> {
         self.forms.domain(schema, name)
     }
 
@@ -218,7 +147,7 @@ impl Scope for Forms {
         self.enumerations.get(&QualifiedName::new(schema?, name)).cloned()
     }
 
-    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Kind> {
         self.domains.get(&QualifiedName::new(schema?, name)).cloned()
     }
 

@@ -8,57 +8,76 @@
 use super::ColumnPlan;
 use super::names::quote;
 use crate::catalog::{DataType, Shape};
-use crate::types::{DATES, MOMENTS, Rule, TimeUnit};
-use crate::value::calendar::{MICROS_1970_TO_2000, MICROS_PER_DAY};
+use crate::types::{Remainder, Representation, TextForm, TimeUnit};
+use crate::value::calendar::{DATES, MICROS_1970_TO_2000, MICROS_PER_DAY, MOMENTS};
 
-/// The CHECK conditions of a column that its rule does not need for itself.
-pub(super) fn conditions(plan: &ColumnPlan) -> Vec<String> {
+/// The CHECK condition of a column that its representation does not need for itself.
+pub(super) fn condition(plan: &ColumnPlan) -> Option<String> {
     let column = &quote(&plan.target);
     let data_type = base(plan);
-    let mut conditions = Vec::new();
-    match (plan.rule, &data_type.shape) {
-        (Rule::Integer, Shape::SmallInt) => conditions.push(format!("{column} BETWEEN {} AND {}", i16::MIN, i16::MAX)),
-        (Rule::Integer, Shape::Integer) => conditions.push(format!("{column} BETWEEN {} AND {}", i32::MIN, i32::MAX)),
-        (Rule::Integer, Shape::Oid) => conditions.push(format!("{column} BETWEEN 0 AND {}", u32::MAX)),
-        (Rule::DecimalInteger, Shape::Numeric { precision_and_scale: Some((precision, 0)) }) if *precision <= 18 => {
+    let all_but_nan = plan.representation.remainder(&plan.shape) == Some(Remainder::Nan);
+    match (plan.representation, &data_type.shape) {
+        (Representation::Integer, Shape::SmallInt) => Some(format!("{column} BETWEEN {} AND {}", i16::MIN, i16::MAX)),
+        (Representation::Integer, Shape::Integer) => Some(format!("{column} BETWEEN {} AND {}", i32::MIN, i32::MAX)),
+        (Representation::Integer, Shape::Oid) => Some(format!("{column} BETWEEN 0 AND {}", u32::MAX)),
+        (Representation::DecimalInteger, Shape::Numeric { precision_and_scale: Some((precision, _)) })
+            if all_but_nan =>
+        {
             let most = "9".repeat(usize::try_from(*precision).unwrap_or(18));
-            conditions.push(format!("{column} BETWEEN -{most} AND {most}"));
+            Some(format!("{column} BETWEEN -{most} AND {most}"))
         }
         // Of 15 digits at most, a double keeps each; a value is below the power by one of them.
-        (Rule::DecimalReal, Shape::Numeric { precision_and_scale: Some((precision, scale)) })
-            if *scale >= 0 && *precision.max(scale) <= 15 =>
+        (Representation::DecimalReal, Shape::Numeric { precision_and_scale: Some((precision, scale)) })
+            if all_but_nan =>
         {
-            conditions.push(format!("abs({column}) < 1e{}", precision - scale));
+            Some(format!("abs({column}) < 1e{}", precision - scale))
         }
-        (Rule::DecimalText, Shape::Numeric { precision_and_scale }) => {
-            conditions.push(decimal_text(column, *precision_and_scale));
-        }
-        // Two texts that differ by blanks at their ends are one value of the source.
-        (Rule::Text, Shape::Char { length: Some(_) }) => conditions.push(format!("{column} NOT GLOB '* '")),
-        (Rule::NocaseText | Rule::ServerText, Shape::VarChar { length: Some(length) })
-        | (Rule::NocaseText, Shape::Char { length: Some(length) }) => {
-            conditions.push(format!("length({column}) <= {length}"));
-        }
-        (Rule::UuidText, _) => {
-            let digits = [8, 4, 4, 4, 12].map(|count| "[0-9a-f]".repeat(count)).join("-");
-            conditions.push(format!("{column} GLOB '{digits}'"));
-        }
-        (Rule::UuidBlob, _) => conditions.push(format!("length({column}) = 16")),
-        (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, shape) => {
-            conditions.extend(plan.rule.time_unit().map(|unit| epoch(column, unit, shape)));
-        }
-        (Rule::Iso8601, Shape::Date) => conditions.push(date(column)),
-        (Rule::Iso8601, Shape::Timestamp { .. }) => conditions.push(moment(column, ' ', "")),
-        (Rule::Iso8601, Shape::TimestampTz { .. }) => conditions.push(moment(column, ' ', "+00")),
-        (Rule::Iso8601T, Shape::Timestamp { .. }) => conditions.push(moment(column, 'T', "")),
-        (Rule::Iso8601T, Shape::TimestampTz { .. }) => conditions.push(moment(column, 'T', "Z")),
-        (Rule::Real, Shape::Real) => conditions.push(single(column)),
-        (Rule::JsonArray, _) => conditions.push(format!("json_type({column}) = 'array'")),
-        (Rule::JsonObject, _) => conditions.push(format!("json_type({column}) = 'object'")),
-        (Rule::ServerText, _) => conditions.extend(bits(column, &data_type.name)),
-        _ => {}
+        (Representation::Real, Shape::Real) => Some(single(column)),
+        (Representation::UuidBlob, _) => Some(format!("length({column}) = 16")),
+        (Representation::Epoch(unit), shape) => Some(epoch(column, unit, shape)),
+        (Representation::Text(form), shape) => of_text(column, form, shape, &data_type.name),
+        (
+            Representation::Integer
+            | Representation::Boolean
+            | Representation::Real
+            | Representation::DecimalInteger
+            | Representation::DecimalReal
+            | Representation::Blob,
+            _,
+        ) => None,
     }
-    conditions
+}
+
+/// The same of a column that keeps text of that form.
+fn of_text(column: &str, form: TextForm, shape: &Shape, type_name: &str) -> Option<String> {
+    match (form, shape) {
+        (TextForm::Decimal, Shape::Numeric { precision_and_scale }) => Some(decimal_text(column, *precision_and_scale)),
+        // Two texts that differ by blanks at their ends are one value of the source.
+        (TextForm::Plain, Shape::Char { length: Some(_) }) => Some(format!("{column} NOT GLOB '* '")),
+        (TextForm::Nocase | TextForm::Server, Shape::VarChar { length: Some(length) })
+        | (TextForm::Nocase, Shape::Char { length: Some(length) }) => Some(format!("length({column}) <= {length}")),
+        (TextForm::Uuid, _) => {
+            let digits = [8, 4, 4, 4, 12].map(|count| "[0-9a-f]".repeat(count)).join("-");
+            Some(format!("{column} GLOB '{digits}'"))
+        }
+        (TextForm::Iso8601, Shape::Date) => Some(date(column)),
+        (TextForm::Iso8601, Shape::Timestamp { .. }) => Some(moment(column, ' ', "")),
+        (TextForm::Iso8601, Shape::TimestampTz { .. }) => Some(moment(column, ' ', "+00")),
+        (TextForm::Iso8601T, Shape::Timestamp { .. }) => Some(moment(column, 'T', "")),
+        (TextForm::Iso8601T, Shape::TimestampTz { .. }) => Some(moment(column, 'T', "Z")),
+        (TextForm::JsonArray, _) => Some(format!("json_type({column}) = 'array'")),
+        (TextForm::JsonObject, _) => Some(format!("json_type({column}) = 'object'")),
+        (TextForm::Server, _) => bits(column, type_name),
+        (
+            TextForm::Plain
+            | TextForm::Nocase
+            | TextForm::Decimal
+            | TextForm::Iso8601
+            | TextForm::Iso8601T
+            | TextForm::Json,
+            _,
+        ) => None,
+    }
 }
 
 /// The type below all domains.
@@ -200,7 +219,7 @@ fn bits(column: &str, name: &str) -> Option<String> {
 pub(super) fn unguarded(columns: &[ColumnPlan]) -> Option<String> {
     let mut clauses: Vec<(&str, Vec<String>)> = Vec::new();
     for plan in columns.iter().filter(|plan| !plan.computed) {
-        for told in told(plan) {
+        if let Some(told) = told(plan) {
             let (name, type_name) = (&plan.source, &plan.type_name);
             let shown = if told.names_type { format!("`{name}` ({type_name})") } else { format!("`{name}`") };
             match clauses.iter_mut().find(|(clause, _)| *clause == told.clause) {
@@ -214,36 +233,58 @@ pub(super) fn unguarded(columns: &[ColumnPlan]) -> Option<String> {
     (!clauses.is_empty()).then(|| format!("in rows written later, {}", clauses.join("; ")))
 }
 
+/// What the source would not take of a value of the column, or would change, and whether its type says so.
 struct Told {
     clause: &'static str,
     names_type: bool,
 }
 
-fn told(plan: &ColumnPlan) -> Vec<Told> {
+fn told(plan: &ColumnPlan) -> Option<Told> {
     let base = base(plan);
-    let mut all = Vec::new();
-    let mut tell = |clause, names_type| all.push(Told { clause, names_type });
-    match (plan.rule, &base.shape) {
-        (Rule::DecimalReal, Shape::Numeric { precision_and_scale: Some(_) }) => {
-            tell("numbers are not rounded to the scale of {}", false);
+    let tell = |clause, names_type| Some(Told { clause, names_type });
+    match (plan.representation, &base.shape) {
+        (Representation::DecimalReal, Shape::Numeric { precision_and_scale: Some(_) }) => {
+            tell("numbers are not rounded to the scale of {}", false)
         }
-        (Rule::Real, Shape::Real) => {
+        (Representation::Real, Shape::Real) => {
             tell("numbers keep all digits of a double in {}, where the source rounds to `real`", false)
         }
-        (Rule::Text | Rule::NocaseText, Shape::VarChar { length: Some(_) } | Shape::Char { length: Some(_) }) => {
-            tell("blanks beyond the length of {} are refused, where the source cuts them off", false);
+        (
+            Representation::Text(TextForm::Plain | TextForm::Nocase),
+            Shape::VarChar { length: Some(_) } | Shape::Char { length: Some(_) },
+        ) => tell("blanks beyond the length of {} are refused, where the source cuts them off", false),
+        (Representation::Text(TextForm::Json), Shape::Jsonb) => {
+            tell("{} takes `\\u0000`, half a surrogate pair and numbers beyond `numeric`", false)
         }
-        (Rule::Json, Shape::Jsonb) => {
-            tell("{} takes `\\u0000`, half a surrogate pair and numbers beyond `numeric`", false);
-        }
-        (Rule::JsonArray, _) => tell("elements of {} are not checked", true),
-        (Rule::JsonObject, _) => tell("fields of {} are not checked", true),
-        (Rule::ServerText, Shape::Text | Shape::VarChar { .. } | Shape::Name | Shape::Char { .. }) => {}
-        (Rule::ServerText, _) if bits("", &base.name).is_some() => {}
-        (Rule::ServerText, _) => tell("{} takes any text", true),
-        _ => {}
+        (Representation::Text(TextForm::JsonArray), _) => tell("elements of {} are not checked", true),
+        (Representation::Text(TextForm::JsonObject), _) => tell("fields of {} are not checked", true),
+        (
+            Representation::Text(TextForm::Server),
+            Shape::Text | Shape::VarChar { .. } | Shape::Name | Shape::Char { .. },
+        ) => None,
+        (Representation::Text(TextForm::Server), _) if bits("", &base.name).is_some() => None,
+        (Representation::Text(TextForm::Server), _) => tell("{} takes any text", true),
+        (
+            Representation::Integer
+            | Representation::Boolean
+            | Representation::Real
+            | Representation::DecimalInteger
+            | Representation::DecimalReal
+            | Representation::Epoch(_)
+            | Representation::Blob
+            | Representation::UuidBlob
+            | Representation::Text(
+                TextForm::Plain
+                | TextForm::Nocase
+                | TextForm::Decimal
+                | TextForm::Uuid
+                | TextForm::Iso8601
+                | TextForm::Iso8601T
+                | TextForm::Json,
+            ),
+            _,
+        ) => None,
     }
-    all
 }
 
 /// The first few names, and how many there are besides.

@@ -7,7 +7,7 @@ use super::names::quote;
 use super::{Caveat, IndexPlan, TablePlan};
 use crate::catalog::{Index, IndexKey, IndexPart, Table, TextOrder};
 use crate::fault::{self, Fault};
-use crate::types::Rule;
+use crate::types::{Representation, TextForm};
 
 /// Whether an index can stand in for a unique key over those columns (sorted) as a foreign key's parent.
 pub(super) fn is_plain_unique(index: &Index, sorted_columns: &[String]) -> bool {
@@ -26,7 +26,10 @@ pub(super) fn is_plain_unique(index: &Index, sorted_columns: &[String]) -> bool 
 /// expression has the column's collation no more.
 pub(super) fn nulls_not_distinct(name: &str, table: &TablePlan, columns: &[String], predicate: Option<&str>) -> String {
     let part = |name: &String| {
-        let ignores_case = table.columns.iter().any(|column| column.target == *name && column.rule == Rule::NocaseText);
+        let ignores_case = table
+            .columns
+            .iter()
+            .any(|column| column.target == *name && column.representation == Representation::Text(TextForm::Nocase));
         let collation = if ignores_case { " COLLATE NOCASE" } else { "" };
         let column = quote(name);
         format!("{column} IS NULL, ifnull({column}, 0){collation}")

@@ -30,7 +30,7 @@ pub(crate) use onto::HISTORY_TABLE;
 pub use onto::onto;
 
 use crate::catalog::{QualifiedName, Shape, TableKind};
-use crate::types::{Codec, Rule};
+use crate::types::{Codec, Remainder, Representation};
 use ddl::TableDdl;
 use serde::Serialize;
 use version::SqliteVersion;
@@ -95,9 +95,9 @@ pub struct ColumnPlan {
     #[serde(skip)]
     pub shape: Shape,
     /// How its values are represented.
-    pub rule: Rule,
-    /// What the rule cannot hold and the ledger keeps; `None` where it holds everything.
-    pub remainder: Option<&'static str>,
+    pub representation: Representation,
+    /// What that cannot hold and the ledger keeps; `None` where it holds everything.
+    pub remainder: Option<Remainder>,
     /// NOT NULL in the target.
     pub not_null: bool,
     /// Whether the target computes it, so that it is read back and compared but not inserted.
@@ -109,7 +109,7 @@ pub struct ColumnPlan {
 impl ColumnPlan {
     /// The column's codec.
     pub fn codec(&self) -> Codec {
-        Codec::new(&self.shape, self.rule).whole_as_integer(self.whole_as_integer)
+        Codec::new(&self.shape, self.representation).whole_as_integer(self.whole_as_integer)
     }
 }
 

@@ -119,7 +119,7 @@ impl Builder<'_> {
             column.target.clone_from(&place.name);
             column.not_null = place.not_null;
             column.computed = place.generated;
-            match fit(place, target.strict, column.rule, &column.shape) {
+            match fit(place, target.strict, column.representation, &column.shape) {
                 Some(fit) => column.whole_as_integer = fit == Fit::WholeAsInteger,
                 None => refusals.push(unfit(object, column, place, target)),
             }
@@ -171,7 +171,7 @@ impl Builder<'_> {
 
 /// What is told of a column that would change the values of a rule, and which rules it keeps.
 fn unfit(object: String, column: &ColumnPlan, place: &TargetColumn, target: &TargetTable) -> Refusal {
-    let stored = column.rule.declared_type();
+    let stored = column.representation.declared_type();
     let what = if place.is_rowid { "the number of its row".to_owned() } else { format!("`{}`", place.declared_type) };
     let fitting = fitting(place, target.strict, &column.shape);
     let names: Vec<_> = fitting.iter().map(|rule| format!("`{}`", rule.name())).collect();
@@ -181,7 +181,7 @@ fn unfit(object: String, column: &ColumnPlan, place: &TargetColumn, target: &Tar
             "the target's `{}.{}` is {what} and would change or refuse values that the rule `{}` stores as {stored}",
             target.name,
             place.name,
-            column.rule.name(),
+            column.representation.name(),
         ),
         way_out: match names.as_slice() {
             [] => format!("no rule for `{}` fits it: declare the target's column {stored}", column.type_name),

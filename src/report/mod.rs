@@ -10,6 +10,7 @@ pub mod latency;
 pub mod message;
 pub mod outcome;
 pub mod plan;
+mod remainder;
 #[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod schema;

@@ -1,5 +1,6 @@
 //! A plan as text: what will run, in its order, and everything that it gives up.
 
+use super::remainder;
 use super::text::{Align, bytes, columns, count, number};
 use crate::endpoint::sqlite::file::{Content, TargetFile};
 use crate::error::Error;
@@ -87,7 +88,7 @@ fn table_text(place: usize, table: &TablePlan) -> Lines {
             column.source.clone(),
             target,
             column.type_name.clone(),
-            column.rule.name().to_owned(),
+            column.representation.name().to_owned(),
             exactness(column),
         ]);
     }
@@ -111,7 +112,7 @@ fn exactness(column: &ColumnPlan) -> String {
     let computed = if column.computed { ", computed by the target" } else { "" };
     match column.remainder {
         None => format!("yes{computed}"),
-        Some(remainder) => format!("with ledger: {remainder}{computed}"),
+        Some(remainder) => format!("with ledger: {}{computed}", remainder::words(remainder)),
     }
 }
 

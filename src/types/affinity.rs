@@ -1,6 +1,6 @@
 //! What SQLite makes of values that come into a column of an ordinary table.
 
-use super::Rule;
+use super::{Representation, TextForm};
 use crate::catalog::Shape;
 
 /// The affinity of a column ("Datatypes In SQLite", 3).
@@ -46,13 +46,13 @@ impl Affinity {
         }
     }
 
-    /// The rule that gives exactly those values back; every other one is told as it is stored.
-    pub fn rule(self) -> Rule {
+    /// The representation that gives exactly those values back; every other one is told as it is stored.
+    pub fn representation(self) -> Representation {
         match self {
-            Affinity::Integer | Affinity::Numeric => Rule::Integer,
-            Affinity::Real => Rule::Real,
-            Affinity::Text => Rule::Text,
-            Affinity::Blob => Rule::Blob,
+            Affinity::Integer | Affinity::Numeric => Representation::Integer,
+            Affinity::Real => Representation::Real,
+            Affinity::Text => Representation::Text(TextForm::Plain),
+            Affinity::Blob => Representation::Blob,
         }
     }
 }

@@ -1,9 +1,10 @@
-//! One column's rule at work: cell to stored value and back.
+//! One column's representation at work: cell to stored value and back.
 
 use super::structured;
 use super::text;
-use super::{Rule, TimeUnit};
+use super::{Representation, TextForm, TimeUnit};
 use crate::catalog::Shape;
+use crate::fault::{self, Fault};
 use crate::value::calendar::{self, MICROS_1970_TO_2000, MICROS_PER_DAY};
 use crate::value::{Cell, Decimal, Sign, Stored};
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use std::borrow::Cow;
 pub struct Placed<'a> {
     /// What the record gets.
     pub stored: Stored<'a>,
-    /// Whether reading it back by the rule gives the very cell; if not, the ledger has to keep the source's text.
+    /// Whether reading it back by its representation gives the very cell; if not, the ledger has to keep the source's text.
     pub exact: bool,
 }
 
@@ -27,29 +28,32 @@ impl<'a> Placed<'a> {
     }
 }
 
-/// A rule applied to one column.
+/// A representation applied to one column.
 #[derive(Debug, Clone)]
 pub struct Codec {
-    rule: Rule,
+    representation: Representation,
     shape: Shape,
-    /// The digits behind the point of every value of the column, where its type fixes them.
-    scale: Option<u16>,
+    /// The digits behind the point of every value of the column, where its type fixes them; else 0.
+    scale: u16,
     /// Whether the column keeps a whole REAL as an INTEGER.
     whole_as_integer: bool,
 }
 
 impl Codec {
-    /// The codec of a column of that type under that rule.
-    pub fn new(shape: &Shape, rule: Rule) -> Self {
-        let mut shape = shape;
-        while let Shape::Domain(domain) = shape {
-            shape = &domain.base.shape;
-        }
+    /// The codec of a column of that type in that representation.
+    pub fn new(shape: &Shape, representation: Representation) -> Self {
+        let shape = shape.base().clone();
         let scale = match shape {
-            Shape::Numeric { precision_and_scale: Some((_, scale)) } => u16::try_from((*scale).max(0)).ok(),
-            _ => None,
+            Shape::Numeric { precision_and_scale: Some((_, scale)) } => u16::try_from(scale.max(0)).unwrap_or(0),
+            _ => 0,
         };
-        Codec { rule, shape: shape.clone(), scale, whole_as_integer: false }
+        let representation = match representation {
+            Representation::Epoch(TimeUnit::Millis) if fault::active(Fault::SecondsForMilliseconds) => {
+                Representation::Epoch(TimeUnit::Seconds)
+            }
+            other => other,
+        };
+        Codec { representation, shape, scale, whole_as_integer: false }
     }
 
     /// The same for a column that keeps a whole REAL as an INTEGER, as one of NUMERIC affinity does.
@@ -59,11 +63,6 @@ impl Codec {
         self
     }
 
-    /// The column's rule.
-    pub fn rule(&self) -> Rule {
-        self.rule
-    }
-
     /// The column's type below all domains.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -71,36 +70,95 @@ impl Codec {
 
     /// What the target's record gets for a cell, and whether that holds all of it.
     pub fn place<'c>(&self, cell: &'c Cell<'_>) -> Placed<'c> {
-        match (self.rule, cell) {
+        match (self.representation, cell) {
             (_, Cell::Null) => Placed::exactly(Stored::Null),
-            (Rule::Text | Rule::NocaseText, Cell::Text(value)) | (Rule::Json, Cell::Json(value)) => {
+            (Representation::Text(form), _) => self.place_text(form, cell),
+            (Representation::Integer, Cell::Int(value)) => Placed::exactly(Stored::Integer(*value)),
+            (Representation::Boolean, Cell::Bool(value)) => Placed::exactly(Stored::Integer(i64::from(*value))),
+            (Representation::Real, Cell::Float(value)) => self.as_kept(place_float(*value)),
+            (Representation::DecimalInteger, Cell::Decimal(value)) => self.place_integer(value),
+            (Representation::DecimalReal, Cell::Decimal(value)) => {
+                let stored = real_of(value);
+                let exact =
+                    matches!(stored, Stored::Real(real) if decimal_of(real, self.scale).as_ref() == Some(value));
+                self.as_kept(Placed { stored, exact })
+            }
+            (Representation::Blob, Cell::Bytes(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
+            (Representation::UuidBlob, Cell::Uuid(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
+            (Representation::Epoch(unit), Cell::Timestamp(micros) | Cell::TimestampTz(micros)) => match *micros {
+                infinite @ (i64::MIN | i64::MAX) => Placed::exactly(Stored::Integer(infinite)),
+                micros => counted(unit, i128::from(micros)),
+            },
+            (Representation::Epoch(unit), Cell::Date(days)) => match *days {
+                i32::MIN => Placed::exactly(Stored::Integer(i64::MIN)),
+                i32::MAX => Placed::exactly(Stored::Integer(i64::MAX)),
+                days => counted(unit, i128::from(days) * i128::from(MICROS_PER_DAY)),
+            },
+            (
+                Representation::Integer
+                | Representation::Boolean
+                | Representation::Real
+                | Representation::DecimalInteger
+                | Representation::DecimalReal
+                | Representation::Blob
+                | Representation::UuidBlob
+                | Representation::Epoch(_),
+                _,
+            ) => self.of_another_type(cell),
+        }
+    }
+
+    /// The same of a column that keeps text.
+    #[inline]
+    fn place_text<'c>(&self, form: TextForm, cell: &'c Cell<'_>) -> Placed<'c> {
+        match (form, cell) {
+            (TextForm::Plain | TextForm::Nocase, Cell::Text(value)) | (TextForm::Json, Cell::Json(value)) => {
                 Placed::exactly(Stored::Text(Cow::Borrowed(value.as_bytes())))
             }
-            (Rule::Integer, Cell::Int(value)) => Placed::exactly(Stored::Integer(*value)),
-            (Rule::Boolean, Cell::Bool(value)) => Placed::exactly(Stored::Integer(i64::from(*value))),
-            (Rule::Real, Cell::Float(value)) => self.as_kept(place_float(*value)),
-            (Rule::DecimalInteger | Rule::DecimalReal | Rule::DecimalText, Cell::Decimal(value)) => {
-                self.place_decimal(value)
-            }
-            (Rule::Blob, Cell::Bytes(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
-            (Rule::UuidText, Cell::Uuid(value)) => Placed::exactly(owned_text(text::uuid(value))),
-            (Rule::UuidBlob, Cell::Uuid(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
-            (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, _) => self.place_epoch(cell),
-            (Rule::Iso8601, Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Date(_)) => self.as_text(cell),
-            (Rule::Iso8601T, Cell::Timestamp(micros)) => {
+            (TextForm::Uuid, Cell::Uuid(value)) => Placed::exactly(owned_text(text::uuid(value))),
+            (TextForm::Iso8601T, Cell::Timestamp(micros)) => {
                 Placed::exactly(owned_text(calendar::timestamp_text(*micros, 'T', "")))
             }
-            (Rule::Iso8601T, Cell::TimestampTz(micros)) => {
+            (TextForm::Iso8601T, Cell::TimestampTz(micros)) => {
                 Placed::exactly(owned_text(calendar::timestamp_text(*micros, 'T', "Z")))
             }
-            (Rule::JsonArray | Rule::JsonObject, Cell::Native(value)) => {
+            (TextForm::JsonArray | TextForm::JsonObject, Cell::Native(value)) => {
                 match structured::to_json(&self.shape, value) {
                     Some(made) => Placed { stored: owned_text(made.json), exact: made.exact },
                     // Text that does not have its type's form is kept as it is, in a JSON string.
                     None => Placed::nearly(owned_text(serde_json::Value::from(value.as_ref()).to_string())),
                 }
             }
-            _ => self.as_text(cell),
+            (TextForm::Decimal, Cell::Decimal(_))
+            | (TextForm::Iso8601, Cell::Timestamp(_) | Cell::TimestampTz(_) | Cell::Date(_))
+            | (
+                TextForm::Server,
+                Cell::Bool(_)
+                | Cell::Int(_)
+                | Cell::Float(_)
+                | Cell::Decimal(_)
+                | Cell::Text(_)
+                | Cell::Bytes(_)
+                | Cell::Uuid(_)
+                | Cell::Date(_)
+                | Cell::Timestamp(_)
+                | Cell::TimestampTz(_)
+                | Cell::Json(_)
+                | Cell::Native(_),
+            ) => Placed::exactly(self.printed(cell)),
+            (
+                TextForm::Plain
+                | TextForm::Nocase
+                | TextForm::Decimal
+                | TextForm::Uuid
+                | TextForm::Iso8601
+                | TextForm::Iso8601T
+                | TextForm::Json
+                | TextForm::JsonArray
+                | TextForm::JsonObject
+                | TextForm::Server,
+                _,
+            ) => self.of_another_type(cell),
         }
     }
 
@@ -109,13 +167,26 @@ impl Codec {
         text::write(&self.shape, cell)
     }
 
-    /// Any cell under a rule that keeps text: the source's own text of it.
-    fn as_text<'c>(&self, cell: &'c Cell<'_>) -> Placed<'c> {
-        match (cell, self.text(cell)) {
-            (Cell::Foreign(value), _) => Placed::nearly(value.clone().into_owned()),
-            (_, None) => Placed::exactly(Stored::Null),
-            (_, Some(Cow::Borrowed(text))) => Placed::exactly(Stored::Text(Cow::Borrowed(text.as_bytes()))),
-            (_, Some(Cow::Owned(text))) => Placed::exactly(owned_text(text)),
+    /// That text, to be stored.
+    fn printed<'c>(&self, cell: &'c Cell<'_>) -> Stored<'c> {
+        match self.text(cell) {
+            None => Stored::Null,
+            Some(Cow::Borrowed(text)) => Stored::Text(Cow::Borrowed(text.as_bytes())),
+            Some(Cow::Owned(text)) => owned_text(text),
+        }
+    }
+
+    /// A cell that values of the column's type never are: not exact, unless it is found again as what nobody here has
+    /// written.
+    #[cold]
+    fn of_another_type<'c>(&self, cell: &'c Cell<'_>) -> Placed<'c> {
+        match cell {
+            Cell::Foreign(value) => {
+                let stored = value.clone().into_owned();
+                let exact = self.load(stored.clone()) == *cell;
+                Placed { stored, exact }
+            }
+            other => Placed::nearly(self.printed(other)),
         }
     }
 
@@ -130,132 +201,95 @@ impl Codec {
         }
     }
 
-    fn place_decimal<'c>(&self, value: &Decimal) -> Placed<'c> {
-        let whole = || -> Option<i64> { if value.scale() == 0 { value.unscaled() } else { None } };
-        match self.rule {
-            Rule::DecimalInteger => match whole() {
-                Some(number) => Placed { stored: Stored::Integer(number), exact: self.scale.unwrap_or(0) == 0 },
-                None => Placed::nearly(nearest(value, true)),
-            },
-            Rule::DecimalReal => {
-                let stored = real_of(value);
-                let exact = matches!(stored, Stored::Real(real)
-                    if decimal_of(real, self.scale.unwrap_or(0)).as_ref() == Some(value));
-                self.as_kept(Placed { stored, exact })
-            }
-            _ => Placed::exactly(owned_text(value.to_string())),
+    fn place_integer<'c>(&self, value: &Decimal) -> Placed<'c> {
+        match value.unscaled() {
+            Some(number) if value.scale() == 0 => Placed { stored: Stored::Integer(number), exact: self.scale == 0 },
+            _ => Placed::nearly(nearest(value, true)),
         }
     }
 
-    fn place_epoch<'c>(&self, cell: &Cell<'_>) -> Placed<'c> {
-        let unit = self.rule.time_unit().unwrap_or(TimeUnit::Micros).micros();
-        let since_2000 = match cell {
-            Cell::Timestamp(i64::MAX) | Cell::TimestampTz(i64::MAX) | Cell::Date(i32::MAX) => {
-                return Placed::exactly(Stored::Integer(i64::MAX));
-            }
-            Cell::Timestamp(i64::MIN) | Cell::TimestampTz(i64::MIN) | Cell::Date(i32::MIN) => {
-                return Placed::exactly(Stored::Integer(i64::MIN));
-            }
-            Cell::Timestamp(micros) | Cell::TimestampTz(micros) => i128::from(*micros),
-            Cell::Date(days) => i128::from(*days) * i128::from(MICROS_PER_DAY),
-            _ => return self.as_text(cell).into_owned(),
-        };
-        let micros = since_2000 + i128::from(MICROS_1970_TO_2000);
-        let (count, rest) = (micros.div_euclid(i128::from(unit)), micros.rem_euclid(i128::from(unit)));
-        match i64::try_from(count) {
-            Ok(count) if count != i64::MAX && count != i64::MIN => {
-                Placed { stored: Stored::Integer(count), exact: rest == 0 }
-            }
-            // The one count next to infinity stands for every time beyond the integers; the ledger has which.
-            _ => Placed::nearly(Stored::Integer(if count > 0 { i64::MAX - 1 } else { i64::MIN + 1 })),
-        }
-    }
-
-    /// The cell that a stored value stands for. Never fails: a value that the rule cannot have written becomes
+    /// The cell that a stored value stands for. Never fails: a value that the representation cannot have written becomes
     /// [`Cell::Foreign`], which equals no cell of a source.
     pub fn load<'v>(&self, stored: Stored<'v>) -> Cell<'v> {
-        let stored = match (self.rule, stored) {
-            (Rule::Real | Rule::DecimalReal, Stored::Integer(whole))
+        match (self.representation, stored) {
+            (_, Stored::Null) => Cell::Null,
+            (Representation::Text(form), Stored::Text(bytes)) => self.load_text(form, bytes),
+            (Representation::Integer, Stored::Integer(value)) => Cell::Int(value),
+            (Representation::Boolean, Stored::Integer(value @ (0 | 1))) => Cell::Bool(value == 1),
+            (Representation::Real, Stored::Real(value)) => Cell::Float(value),
+            (Representation::DecimalInteger, Stored::Integer(value)) => {
+                Cell::Decimal(Decimal::small(value < 0, value.unsigned_abs(), 0))
+            }
+            (Representation::DecimalReal, Stored::Real(value)) => {
+                decimal_of(value, self.scale).map_or(Cell::Foreign(Stored::Real(value)), Cell::Decimal)
+            }
+            (Representation::Real | Representation::DecimalReal, Stored::Integer(whole))
                 if self.whole_as_integer && whole as f64 as i64 == whole =>
             {
-                Stored::Real(whole as f64)
+                self.load(Stored::Real(whole as f64))
             }
-            (_, stored) => stored,
-        };
-        let loaded = match (self.rule, &stored) {
-            (_, Stored::Null) => Some(Cell::Null),
-            (Rule::Integer, Stored::Integer(value)) => Some(Cell::Int(*value)),
-            (Rule::Boolean, Stored::Integer(value @ (0 | 1))) => Some(Cell::Bool(*value == 1)),
-            (Rule::Real, Stored::Real(value)) => Some(Cell::Float(*value)),
-            (Rule::DecimalInteger, Stored::Integer(value)) => {
-                Some(Cell::Decimal(Decimal::small(*value < 0, value.unsigned_abs(), 0)))
+            (Representation::Blob, Stored::Blob(value)) => Cell::Bytes(value),
+            (Representation::UuidBlob, Stored::Blob(value)) => {
+                <[u8; 16]>::try_from(value.as_ref()).map_or(Cell::Foreign(Stored::Blob(value)), Cell::Uuid)
             }
-            (Rule::DecimalReal, Stored::Real(value)) => decimal_of(*value, self.scale.unwrap_or(0)).map(Cell::Decimal),
-            (Rule::Blob, Stored::Blob(_)) => {
-                let Stored::Blob(value) = stored else { unreachable!("matched as a blob") };
-                return Cell::Bytes(value);
+            (Representation::Epoch(unit), Stored::Integer(value)) => {
+                self.load_epoch(unit, value).unwrap_or(Cell::Foreign(Stored::Integer(value)))
             }
-            (Rule::UuidBlob, Stored::Blob(value)) => <[u8; 16]>::try_from(value.as_ref()).ok().map(Cell::Uuid),
-            (Rule::EpochSeconds | Rule::EpochMillis | Rule::EpochMicros, Stored::Integer(value)) => {
-                self.load_epoch(*value)
-            }
-            (_, Stored::Text(_)) => {
-                let Stored::Text(bytes) = stored else { unreachable!("matched as a text") };
-                return self.load_text(bytes);
-            }
-            _ => None,
-        };
-        loaded.unwrap_or(Cell::Foreign(stored))
+            (
+                Representation::Integer
+                | Representation::Boolean
+                | Representation::Real
+                | Representation::DecimalInteger
+                | Representation::DecimalReal
+                | Representation::Blob
+                | Representation::UuidBlob
+                | Representation::Epoch(_)
+                | Representation::Text(_),
+                stored,
+            ) => Cell::Foreign(stored),
+        }
     }
 
-    fn load_text<'v>(&self, bytes: Cow<'v, [u8]>) -> Cell<'v> {
-        let owned;
-        let value: &str = match &bytes {
+    fn load_text<'v>(&self, form: TextForm, bytes: Cow<'v, [u8]>) -> Cell<'v> {
+        let value: Cow<'v, str> = match bytes {
             Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
-                Ok(value) => {
-                    // The common types borrow straight from the record.
-                    match (self.rule, &self.shape) {
-                        (Rule::Text | Rule::NocaseText, _) => return Cell::Text(Cow::Borrowed(value)),
-                        (Rule::Json, _) => return Cell::Json(Cow::Borrowed(value)),
-                        _ => value,
-                    }
-                }
+                Ok(value) => Cow::Borrowed(value),
                 Err(_) => return Cell::Foreign(Stored::Text(Cow::Borrowed(bytes))),
             },
-            Cow::Owned(bytes) => match std::str::from_utf8(bytes) {
-                Ok(value) => {
-                    owned = value.to_owned();
-                    &owned
-                }
-                Err(_) => return Cell::Foreign(Stored::Text(Cow::Owned(bytes.clone()))),
+            Cow::Owned(bytes) => match String::from_utf8(bytes) {
+                Ok(value) => Cow::Owned(value),
+                Err(error) => return Cell::Foreign(Stored::Text(Cow::Owned(error.into_bytes()))),
             },
         };
-        let loaded = match (self.rule, &self.shape) {
-            (Rule::Text | Rule::NocaseText, _) => Some(Cell::Text(Cow::Owned(value.to_owned()))),
-            (Rule::Json, _) => Some(Cell::Json(Cow::Owned(value.to_owned()))),
-            (Rule::UuidText, _) => text::parse_uuid(value).map(Cell::Uuid),
-            // JSON that means the same and is not what the rule writes was not written by it, either.
-            (Rule::JsonArray | Rule::JsonObject, _) => structured::from_json(&self.shape, value)
+        // Text that means the same but is not what the representation writes was not written by it.
+        let loaded = match form {
+            TextForm::Plain | TextForm::Nocase => return Cell::Text(value),
+            TextForm::Json => return Cell::Json(value),
+            TextForm::Uuid => text::parse_uuid(&value).map(Cell::Uuid),
+            TextForm::JsonArray | TextForm::JsonObject => structured::from_json(&self.shape, &value)
                 .filter(|text| structured::to_json(&self.shape, text).is_some_and(|made| made.json == value))
                 .map(|text| Cell::Native(Cow::Owned(text))),
-            (Rule::Iso8601T, Shape::Timestamp { .. }) => calendar::parse_timestamp(value, 'T', "").map(Cell::Timestamp),
-            (Rule::Iso8601T, Shape::TimestampTz { .. }) => {
-                calendar::parse_timestamp(value, 'T', "Z").map(Cell::TimestampTz)
-            }
-            // Text that means the same but is not what the rule writes was not written by it.
-            (Rule::DecimalText | Rule::Iso8601 | Rule::ServerText, _) => text::read(&self.shape, value)
-                .filter(|cell| matches!(cell, Cell::Native(_)) || self.text(cell).as_deref() == Some(value))
+            TextForm::Iso8601T => match self.shape {
+                Shape::Timestamp { .. } => calendar::parse_timestamp(&value, 'T', "").map(Cell::Timestamp),
+                Shape::TimestampTz { .. } => calendar::parse_timestamp(&value, 'T', "Z").map(Cell::TimestampTz),
+                _ => None,
+            },
+            TextForm::Decimal | TextForm::Iso8601 | TextForm::Server => text::read(&self.shape, &value)
+                .filter(|cell| matches!(cell, Cell::Native(_)) || self.text(cell).as_deref() == Some(&value))
                 .map(Cell::into_owned),
-            _ => None,
         };
-        loaded.unwrap_or(Cell::Foreign(Stored::Text(bytes)))
+        loaded.unwrap_or_else(|| {
+            Cell::Foreign(Stored::Text(match value {
+                Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+                Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+            }))
+        })
     }
 
-    fn load_epoch(&self, count: i64) -> Option<Cell<'static>> {
-        let unit = self.rule.time_unit().unwrap_or(TimeUnit::Micros).micros();
+    fn load_epoch(&self, unit: TimeUnit, count: i64) -> Option<Cell<'static>> {
         let micros = match count {
             i64::MAX | i64::MIN => i128::from(count),
-            _ => i128::from(count) * i128::from(unit) - i128::from(MICROS_1970_TO_2000),
+            _ => i128::from(count) * i128::from(unit.micros()) - i128::from(MICROS_1970_TO_2000),
         };
         match self.shape {
             Shape::Timestamp { .. } => i64::try_from(micros).ok().map(Cell::Timestamp),
@@ -278,7 +312,7 @@ impl Codec {
     }
 
     /// The cell that a stored value stands for together with what the ledger keeps for it. A ledger entry counts
-    /// only while the record still holds what the rule stores for that text: a value that was changed since is
+    /// only while the record still holds what its column stores for that text: a value that was changed since is
     /// read as it is.
     pub fn load_with_ledger<'v>(&self, stored: Stored<'v>, ledger: Option<&'v str>) -> Cell<'v> {
         if let Some(cell) = ledger.and_then(|text| text::read(&self.shape, text))
@@ -290,9 +324,17 @@ impl Codec {
     }
 }
 
-impl<'a> Placed<'a> {
-    fn into_owned<'b>(self) -> Placed<'b> {
-        Placed { stored: self.stored.into_owned(), exact: self.exact }
+/// A time, as microseconds since 2000-01-01, as a count of units since 1970-01-01.
+fn counted<'c>(unit: TimeUnit, since_2000: i128) -> Placed<'c> {
+    let unit = i128::from(unit.micros());
+    let micros = since_2000 + i128::from(MICROS_1970_TO_2000);
+    let (count, rest) = (micros.div_euclid(unit), micros.rem_euclid(unit));
+    match i64::try_from(count) {
+        Ok(count) if count != i64::MAX && count != i64::MIN => {
+            Placed { stored: Stored::Integer(count), exact: rest == 0 }
+        }
+        // The one count next to infinity stands for every time beyond the integers; the ledger has which.
+        _ => Placed::nearly(Stored::Integer(if count > 0 { i64::MAX - 1 } else { i64::MIN + 1 })),
     }
 }
 
@@ -357,7 +399,7 @@ fn decimal_of(real: f64, scale: u16) -> Option<Decimal> {
     let text = format!("{real:.*}", usize::from(scale));
     let text = text.strip_prefix('-').filter(|rest| rest.bytes().all(|b| matches!(b, b'0' | b'.'))).unwrap_or(&text);
     text.parse().ok().filter(|decimal: &Decimal| match real_of(decimal) {
-        // A double between two decimals of that scale was not written by the rule.
+        // A double between two decimals of that scale was not written by us.
         Stored::Real(back) => back == real,
         _ => false,
     })

@@ -1,23 +1,25 @@
-//! How one source type is represented in a SQLite target, and the codecs that carry a value there and back.
+//! How values of a source's types are kept in a SQLite target, and the codecs that carry a value there and back.
 //!
-//! [`Rule`] is the one ordered table of representations. A [`Codec`] is a rule applied to one column: it decodes the
-//! wire form into a [`Cell`](crate::value::Cell), says what the target stores for it and whether that holds the
-//! whole value, and reads a stored value back into the cell that it stands for. What a stored value cannot hold is
-//! kept in the ledger as the source's exact text, which [`text`] reads and writes.
+//! A [`Representation`] is one row of one ordered table: its name, the type of the target's column, its parameters, and
+//! for each type whether it may be kept so and what of it is left over, a [`Remainder`]. A [`Codec`] is a representation
+//! applied to one column: it says what the target stores for a [`Cell`](crate::value::Cell) and whether that holds the
+//! whole value, and reads a stored value back into the cell that it stands for. What a stored value cannot hold is kept
+//! in the ledger as the source's exact text, which [`text`] reads and writes.
 
 mod affinity;
 mod codec;
 mod float_text;
-mod rule;
+mod remainder;
+mod representation;
 mod structured;
 pub mod text;
-mod wire;
 
 pub use affinity::Affinity;
 pub use codec::{Codec, Placed};
-pub use rule::{Rule, TimeUnit};
-pub(crate) use wire::{DATES, MOMENTS};
-pub use wire::{Wire, WireError};
+pub use remainder::Remainder;
+pub use representation::{Representation, TextForm, TimeUnit};
 
+#[cfg(test)]
+mod exactness;
 #[cfg(test)]
 mod round_trip;

@@ -1,6 +1,7 @@
-//! The property that everything stands on: what a rule stores, together with what the ledger keeps, is the cell.
+//! The property that everything stands on: what a column stores, together with what the ledger keeps, is the cell.
 
-use super::{Codec, Rule, text};
+use super::exactness::through_a_record;
+use super::{Codec, Representation, TextForm, TimeUnit, text};
 use crate::catalog::{DataType, Shape};
 use crate::value::{Cell, Stored};
 use proptest::prelude::*;
@@ -57,21 +58,12 @@ fn encoding(cell: &Cell<'_>) -> Vec<u8> {
     bytes
 }
 
-/// What SQLite gives back for a value it was given, before any rule: NaN becomes NULL, -0.0 becomes 0.0.
-fn through_a_record(stored: Stored<'_>) -> Stored<'_> {
-    match stored {
-        Stored::Real(value) if value.is_nan() => Stored::Null,
-        Stored::Real(0.0) => Stored::Real(0.0),
-        other => other,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn under_every_rule_a_cell_is_its_record_and_its_ledger_entry((shape, cell) in shapes_with_cells()) {
-        for rule in Rule::choices_for(&shape) {
+    fn in_every_representation_a_cell_is_its_record_and_its_ledger_entry((shape, cell) in shapes_with_cells()) {
+        for rule in Representation::choices_for(&shape) {
             let codec = Codec::new(&shape, rule);
             let placed = codec.place(&cell);
             let ledger = if placed.exact { None } else { text::write(&shape, &cell) };
@@ -85,7 +77,7 @@ proptest! {
     #[test]
     fn a_stale_ledger_entry_does_not_count(micros in 0_i64..1_000_000, changed in any::<i32>()) {
         let shape = Shape::Timestamp { precision: 6 };
-        let codec = Codec::new(&shape, Rule::EpochSeconds);
+        let codec = Codec::new(&shape, Representation::Epoch(TimeUnit::Seconds));
         let cell = Cell::Timestamp(micros);
         let ledger = text::write(&shape, &cell);
         let record = Stored::Integer(i64::from(changed));
@@ -98,14 +90,14 @@ proptest! {
     }
 
     #[test]
-    fn a_record_that_no_rule_wrote_is_foreign(text in "[a-z]{1,8}") {
-        for (shape, rule) in [(Shape::Integer, Rule::Integer), (Shape::Boolean, Rule::Boolean), (Shape::Uuid, Rule::UuidText),
-            (Shape::Date, Rule::Iso8601), (Shape::Double, Rule::Real)] {
+    fn a_record_that_no_representation_wrote_is_foreign(text in "[a-z]{1,8}") {
+        for (shape, rule) in [(Shape::Integer, Representation::Integer), (Shape::Boolean, Representation::Boolean), (Shape::Uuid, Representation::Text(TextForm::Uuid)),
+            (Shape::Date, Representation::Text(TextForm::Iso8601)), (Shape::Double, Representation::Real)] {
             let stored = Stored::Text(Cow::Borrowed(text.as_bytes()));
             prop_assert!(matches!(Codec::new(&shape, rule).load(stored), Cell::Foreign(_)));
         }
-        prop_assert!(matches!(Codec::new(&Shape::Boolean, Rule::Boolean).load(Stored::Integer(2)), Cell::Foreign(_)));
+        prop_assert!(matches!(Codec::new(&Shape::Boolean, Representation::Boolean).load(Stored::Integer(2)), Cell::Foreign(_)));
         let odd = Shape::Numeric { precision_and_scale: Some((5, 2)) };
-        prop_assert!(matches!(Codec::new(&odd, Rule::DecimalReal).load(Stored::Real(0.123_45)), Cell::Foreign(_)));
+        prop_assert!(matches!(Codec::new(&odd, Representation::DecimalReal).load(Stored::Real(0.123_45)), Cell::Foreign(_)));
     }
 }

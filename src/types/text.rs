@@ -15,13 +15,13 @@ pub fn write<'c>(shape: &Shape, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
         Cell::Null => return None,
         Cell::Bool(value) => return Some(Cow::Borrowed(if *value { "t" } else { "f" })),
         Cell::Int(value) => value.to_string(),
-        Cell::Float(value) => match base(shape) {
+        Cell::Float(value) => match shape.base() {
             // A widened `real` is narrowed to what it was; another number is none.
             Shape::Real if value.is_nan() || f64::from(*value as f32) == *value => float_text::real(*value as f32),
             _ => float_text::double(*value),
         },
         Cell::Decimal(value) => value.to_string(),
-        Cell::Text(value) => match base(shape) {
+        Cell::Text(value) => match shape.base() {
             Shape::Char { length: Some(length) } => padded(value, *length),
             _ => return Some(Cow::Borrowed(value)),
         },
@@ -33,13 +33,6 @@ pub fn write<'c>(shape: &Shape, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
         Cell::TimestampTz(value) => calendar::timestamp_text(*value, ' ', UTC),
         Cell::Foreign(value) => stored(value),
     }))
-}
-
-fn base(shape: &Shape) -> &Shape {
-    match shape {
-        Shape::Domain(domain) => base(&domain.base.shape),
-        _ => shape,
-    }
 }
 
 /// A text with the blanks that make it so many characters long.

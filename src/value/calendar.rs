@@ -10,6 +10,11 @@ pub const MICROS_1970_TO_2000: i64 = DAYS_1970_TO_2000 * MICROS_PER_DAY;
 /// Microseconds in a day; neither engine counts leap seconds.
 pub const MICROS_PER_DAY: i64 = 86_400_000_000;
 
+/// The dates that PostgreSQL knows, from 4713-01-01 BC on and before 5874898-01-01, as days since 2000-01-01.
+pub const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
+/// Its times, from 4713-01-01 BC on and before the year 294277, as microseconds since 2000-01-01.
+pub const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+
 const DAYS_PER_ERA: i64 = 146_097;
 
 /// Year (0 is 1 BC), month and day of a number of days since 2000-01-01.

@@ -13,11 +13,11 @@ use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::Seed;
 use whimbrel::harness::mutation::{self, KillRate, Subject};
 use whimbrel::harness::second_opinion::second_opinion;
-use whimbrel::plan::choices::{Choices, RuleName};
+use whimbrel::plan::choices::Choices;
 use whimbrel::plan::{ColumnPlan, Plan};
 use whimbrel::provision::shared;
 use whimbrel::to_sqlite::{Job, Outcome};
-use whimbrel::types::Rule;
+use whimbrel::types::{Representation, TextForm};
 use whimbrel::verify::Level;
 
 /// One section of `fixtures/all_types/values.txt`.
@@ -179,7 +179,7 @@ fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillR
 fn under_every_other_rule(url: &str, plan: &Plan) {
     let columns =
         || plan.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (&table.source, column)));
-    let rules = |column: &ColumnPlan| Rule::choices_for(&column.shape);
+    let rules = |column: &ColumnPlan| Representation::choices_for(&column.shape);
     let most = columns().map(|(_, column)| rules(column).len()).max().unwrap_or(0);
     let mut tried = BTreeSet::new();
     for place in 1..most {
@@ -187,7 +187,7 @@ fn under_every_other_rule(url: &str, plan: &Plan) {
         let mut job = Job { level: Level::Paranoid, ..Job::new(directory.path().join("other.db")) };
         for (table, column) in columns() {
             if let Some(rule) = rules(column).get(place) {
-                job.choices.rules.columns.insert(format!("{table}.{}", column.source), RuleName(*rule));
+                job.choices.rules.columns.insert(format!("{table}.{}", column.source), *rule);
                 tried.insert(rule.name());
             }
         }
@@ -201,8 +201,8 @@ fn under_every_other_rule(url: &str, plan: &Plan) {
         let disagreements: Vec<_> = opinion.disagreements.iter().map(ToString::to_string).collect();
         assert!(opinion.agrees(), "{place}: {}", disagreements.join("\n"));
     }
-    let defaults: BTreeSet<_> = columns().map(|(_, column)| column.rule.name()).collect();
-    let all: BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    let defaults: BTreeSet<_> = columns().map(|(_, column)| column.representation.name()).collect();
+    let all: BTreeSet<_> = Representation::all().map(|rule| rule.name()).collect();
     assert_eq!(tried.union(&defaults).copied().collect::<BTreeSet<_>>(), all, "rules that no column takes");
 }
 
@@ -270,7 +270,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     let mut ledger_columns = BTreeSet::new();
     for planned in plan.columns.iter().filter(|column| kept.contains(&column.target)) {
         assert!(planned.remainder.is_some(), "`{}` is in the ledger and the plan does not say so", planned.source);
-        ledger_columns.insert(planned.rule.name());
+        ledger_columns.insert(planned.representation.name());
     }
     // The fixture reaches every rule that has a remainder by default.
     for rule in ["real", "decimal-integer", "decimal-real", "json-array", "json-object"] {
@@ -303,8 +303,8 @@ fn nan_in_a_not_null_column_stops_and_server_text_carries_it() {
     assert_eq!(std::fs::read_dir(directory.path()).expect("the directory").count(), 0);
 
     let mut choices = Choices::default();
-    choices.rules.columns.insert("readings.value".into(), RuleName(Rule::ServerText));
-    choices.rules.columns.insert("readings.price".into(), RuleName(Rule::ServerText));
+    choices.rules.columns.insert("readings.value".into(), Representation::Text(TextForm::Server));
+    choices.rules.columns.insert("readings.price".into(), Representation::Text(TextForm::Server));
     job.choices = choices;
     let outcome = migrate(&database.url(), &job).expect("text holds NaN");
     assert!(outcome.verification.is_sound(), "{}", findings(&outcome.verification));

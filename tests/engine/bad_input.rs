@@ -22,6 +22,7 @@ use whimbrel::error::Kind;
 use whimbrel::event::{Event, nobody};
 use whimbrel::provision::{Database, shared};
 use whimbrel::to_sqlite::{self, Job, Outcome};
+use whimbrel::types::{Representation, TextForm};
 
 fn database(name: &str, sql: &str) -> Database {
     let database = shared().expect("a PostgreSQL server").create_database(name).expect("a database");
@@ -526,7 +527,7 @@ fn json_deeper_than_sqlite_reads_is_named_with_its_row() {
     tells(&error, &["table `public.documents`, row [7]", "body", "server-text"]);
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("deep.db"));
-    let rule = whimbrel::plan::choices::RuleName(whimbrel::types::Rule::ServerText);
+    let rule = Representation::Text(TextForm::Server);
     job.choices.rules.columns.insert("documents.body".into(), rule);
     let (_, target) = succeeds(&database, &job);
     assert_eq!(count(&target, "SELECT length(body) FROM documents WHERE id = 7"), 3_000);

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use whimbrel::error::{Error, Kind};
 use whimbrel::plan::Plan;
-use whimbrel::plan::choices::{Choices, RuleName};
+use whimbrel::plan::choices::Choices;
 use whimbrel::provision::{Database, shared};
 use whimbrel::to_sqlite::{self, Job, Outcome};
-use whimbrel::types::Rule;
+use whimbrel::types::{Representation, TextForm};
 use whimbrel::verify::Level;
 
 const SOURCE: &str = "
@@ -95,18 +95,22 @@ fn apply(sql: &str) -> impl Fn(&Path) -> whimbrel::Result<()> + Sync {
     }
 }
 
-fn choices(rules: &[(&str, Rule)]) -> Choices {
+fn choices(rules: &[(&str, Representation)]) -> Choices {
     let mut choices = Choices::default();
     for (key, rule) in rules {
         let rules = if key.contains('.') { &mut choices.rules.columns } else { &mut choices.rules.types };
-        rules.insert((*key).to_owned(), RuleName(*rule));
+        rules.insert((*key).to_owned(), *rule);
     }
     choices
 }
 
 /// Texts for the columns of times, and numbers for the decimals.
 fn readable() -> Choices {
-    choices(&[("timestamptz", Rule::Iso8601), ("timestamp", Rule::Iso8601), ("users.big", Rule::DecimalReal)])
+    choices(&[
+        ("timestamptz", Representation::Text(TextForm::Iso8601)),
+        ("timestamp", Representation::Text(TextForm::Iso8601)),
+        ("users.big", Representation::DecimalReal),
+    ])
 }
 
 fn losses(plan: &Plan) -> BTreeSet<String> {

@@ -3,9 +3,9 @@
 use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 use whimbrel::error::Kind;
-use whimbrel::plan::choices::{Choices, RuleName};
+use whimbrel::plan::choices::Choices;
 use whimbrel::provision::{Database, shared};
-use whimbrel::types::Rule;
+use whimbrel::types::{Representation, TimeUnit};
 use whimbrel::{Migration, Verify};
 
 async fn database() -> Database {
@@ -43,7 +43,7 @@ async fn without_metadata_nothing_is_lost_unless_that_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("app.db");
     let mut choices = Choices::default();
-    choices.rules.columns.insert("times.at".into(), RuleName(Rule::EpochSeconds));
+    choices.rules.columns.insert("times.at".into(), Representation::Epoch(TimeUnit::Seconds));
     let migration = Migration::from(database.url()).to(&target).choices(choices).without_metadata();
     let error = migration.clone().run().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Differs, "{error}");

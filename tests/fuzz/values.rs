@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use whimbrel::catalog::{Composite, DataType, Domain, Enumeration, Field, QualifiedName, Shape};
 
 use whimbrel::endpoint::postgres::FieldDecoder;
-use whimbrel::types::{Codec, Rule, text};
+use whimbrel::types::{Codec, Representation, TextForm, text};
 use whimbrel::value::{Cell, Stored};
 
 static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
@@ -95,7 +95,7 @@ fn through_a_record(stored: Stored<'_>) -> Stored<'_> {
 pub fn round_trip(bytes: &[u8]) {
     let Some((first, field)) = bytes.split_first() else { return };
     let shape = &SHAPES[usize::from(*first) % SHAPES.len()];
-    for rule in Rule::choices_for(shape) {
+    for rule in Representation::choices_for(shape) {
         let codec = Codec::new(shape, rule);
         // Whatever somebody else has put into the column is read, too.
         let _ = codec.load(Stored::Text(Cow::Borrowed(field)));
@@ -111,7 +111,7 @@ pub fn round_trip(bytes: &[u8]) {
         let back = codec.load_with_ledger(record.clone(), ledger.as_deref());
         // Two spellings of one array, of which servers write the other: what is read back differs, and verification
         // says so.
-        let respelled = rule == Rule::JsonArray && placed_again(&codec, &back) == record;
+        let respelled = rule == Representation::Text(TextForm::JsonArray) && placed_again(&codec, &back) == record;
         assert!(
             encoding(&back) == encoding(&cell) || respelled,
             "{shape:?} {rule:?} {cell:?} {record:?} {ledger:?} {back:?}"

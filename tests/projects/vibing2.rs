@@ -200,7 +200,7 @@ fn found(connection: &Connection, words: &str) -> i64 {
 /// Columns of the plan whose values are seconds, as (source table, source column, target table, target column).
 fn times(plan: &Plan) -> Vec<(String, String, String, String)> {
     let columns = plan.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-    let times = columns.filter(|(_, column)| column.rule.name() == "epoch-seconds");
+    let times = columns.filter(|(_, column)| column.representation.name() == "epoch-seconds");
     times
         .map(|(table, column)| {
             (table.source.name.clone(), column.source.clone(), table.target.clone(), column.target.clone())

@@ -8,10 +8,9 @@ use std::io::Write as _;
 use std::time::Instant;
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::second_opinion::{Asker, Disagreement, DisagreementKind, second_opinion};
-use whimbrel::plan::choices::RuleName;
 use whimbrel::provision::shared;
 use whimbrel::to_sqlite::{Job, Outcome};
-use whimbrel::types::Rule;
+use whimbrel::types::{Representation, TextForm, TimeUnit};
 
 const SOURCE: &str = r#"
 CREATE TYPE pair AS (a integer, "b c" text);
@@ -46,15 +45,15 @@ INSERT INTO noted_down SELECT 1, n, ROW(n, ARRAY[n, n])::notes, ARRAY['{"a": "\\
 "#;
 
 /// The columns that do not take their type's own rule.
-const RULES: [(&str, Rule); 8] = [
-    ("items.raw_uuid", Rule::UuidBlob),
-    ("items.nocase", Rule::NocaseText),
-    ("items.seconds", Rule::EpochSeconds),
-    ("items.millis", Rule::EpochMillis),
-    ("items.day", Rule::EpochMillis),
-    ("items.iso", Rule::Iso8601),
-    ("items.iso_t", Rule::Iso8601T),
-    ("items.price", Rule::DecimalText),
+const RULES: [(&str, Representation); 8] = [
+    ("items.raw_uuid", Representation::UuidBlob),
+    ("items.nocase", Representation::Text(TextForm::Nocase)),
+    ("items.seconds", Representation::Epoch(TimeUnit::Seconds)),
+    ("items.millis", Representation::Epoch(TimeUnit::Millis)),
+    ("items.day", Representation::Epoch(TimeUnit::Millis)),
+    ("items.iso", Representation::Text(TextForm::Iso8601)),
+    ("items.iso_t", Representation::Text(TextForm::Iso8601T)),
+    ("items.price", Representation::Text(TextForm::Decimal)),
 ];
 
 struct Finished {
@@ -71,7 +70,7 @@ fn finished(name: &str) -> Finished {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("finished.db"));
     for (column, rule) in RULES {
-        job.choices.rules.columns.insert(column.into(), RuleName(rule));
+        job.choices.rules.columns.insert(column.into(), rule);
     }
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
     outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
@@ -87,9 +86,9 @@ fn the_server_agrees_under_every_rule() {
         .plan
         .tables
         .iter()
-        .flat_map(|table| table.columns.iter().map(|column| column.rule.name()))
+        .flat_map(|table| table.columns.iter().map(|column| column.representation.name()))
         .collect();
-    let unused: Vec<_> = Rule::ALL.iter().filter(|rule| !used.contains(rule.name())).collect();
+    let unused: Vec<_> = Representation::all().filter(|rule| !used.contains(rule.name())).collect();
     assert!(unused.is_empty(), "no column takes {unused:?}");
 
     let mut asker = Asker::connect(&finished.url).expect("a connection");

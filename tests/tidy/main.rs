@@ -347,7 +347,7 @@ fn anchor_of(heading: &str) -> String {
 #[test]
 fn every_rule_is_documented() {
     let page = fs::read_to_string(root().join("docs/types.md")).expect("a page about types");
-    for rule in whimbrel::types::Rule::ALL {
+    for rule in whimbrel::types::Representation::all() {
         assert!(page.contains(&format!("`{}`", rule.name())), "docs/types.md does not name the rule `{}`", rule.name());
     }
 }

@@ -8,13 +8,13 @@
 //! Source: PostgreSQL's documentation, "COPY: Binary Format". The server sends one message per row, the first with the
 //! header in front; the protocol does not promise that, so the reader takes any division into messages.
 
-use super::field::{FieldDecoder, base};
+use super::field::FieldDecoder;
 use super::snapshot::Held;
+use super::wire::{Wire, WireError};
 use crate::catalog::{QualifiedName, Shape};
 use crate::endpoint::{ReadColumn, ReadTable};
 use crate::error::{Error, Result};
 use crate::quote::{quote, quote_all};
-use crate::types::{Wire, WireError};
 use crate::value::Cell;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -47,7 +47,7 @@ pub(super) fn statement(request: &ReadTable<'_>, held: Held) -> (String, Form) {
     let (names, table) = (quote_all(request.columns.iter().map(|column| column.name)), quote_name(request.table));
     if held.is_plain && request.only && !request.columns.is_empty() {
         // The text of an xml is not what its output function gives.
-        let has_xml = request.columns.iter().any(|column| *base(column.shape) == Shape::Xml);
+        let has_xml = request.columns.iter().any(|column| *column.shape.base() == Shape::Xml);
         match (request.columns.iter().any(is_text), held.has_expressions && !has_xml) {
             (false, _) => return (format!("COPY {table} ({names}) TO STDOUT (FORMAT binary)"), Form::Binary),
             (true, true) => return (format!("COPY {table} ({names}) TO STDOUT"), Form::Text),
@@ -69,7 +69,7 @@ pub(super) fn statement(request: &ReadTable<'_>, held: Held) -> (String, Form) {
 
 /// The text of a column that travels as the server's text.
 pub(super) fn server_text(column: &ReadColumn<'_>, name: &str) -> String {
-    match base(column.shape) {
+    match column.shape.base() {
         // The output function leaves out the declaration where it says nothing but the version and the encoding.
         Shape::Xml => format!("{name}::pg_catalog.text"),
         // The output function's own text: a cast to text goes through a function of its own for some types (inet, boolean,

@@ -1,19 +1,12 @@
 //! The fields of one column, decoded: what of a type the wire says is this room's own matter.
 
+use super::wire::{Wire, WireError};
 use crate::catalog::Shape;
 use crate::endpoint::ReadColumn;
 use crate::fault::{self, Fault};
-use crate::types::{Wire, WireError, text};
+use crate::types::text;
 use crate::value::Cell;
 use std::borrow::Cow;
-
-/// The type below all domains.
-pub(super) fn base(shape: &Shape) -> &Shape {
-    match shape {
-        Shape::Domain(domain) => base(&domain.base.shape),
-        shape => shape,
-    }
-}
 
 /// Decodes the fields of a column.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +19,7 @@ pub struct FieldDecoder<'p> {
 impl<'p> FieldDecoder<'p> {
     /// The decoder of a column of that type.
     pub fn of(shape: &'p Shape) -> Self {
-        let shape = base(shape);
+        let shape = shape.base();
         FieldDecoder { wire: Wire::of(shape), shape }
     }
 

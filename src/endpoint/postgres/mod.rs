@@ -19,6 +19,7 @@ mod session;
 mod snapshot;
 mod source;
 mod wait;
+mod wire;
 
 #[cfg(feature = "scenarios")]
 pub(crate) use client::TextRows;

@@ -7,10 +7,11 @@
 use super::Session;
 use super::copy::{self, Form, Frames};
 use super::field::FieldDecoder;
+use super::wire::WireError;
 use crate::endpoint::ReadTable;
 use crate::error::{Error, Result};
 use crate::quote::quote;
-use crate::types::{Codec, Rule, WireError};
+use crate::types::{Codec, Representation};
 use crate::value::{Stored, row_key};
 use std::borrow::Cow;
 
@@ -99,7 +100,7 @@ pub(super) fn not_text(
 fn part_of_key(request: &ReadTable<'_>, form: Form, place: usize, field: Option<&[u8]>) -> Stored<'static> {
     let shape = request.columns[place].shape;
     match form.decode(&FieldDecoder::of(shape), field) {
-        Ok(cell) => Codec::new(shape, Rule::default_for(shape)).place(&cell).stored.into_owned(),
+        Ok(cell) => Codec::new(shape, Representation::default_for(shape)).place(&cell).stored.into_owned(),
         Err(_) => Stored::Text(Cow::Owned(escaped(field.unwrap_or_default()).into_bytes())),
     }
 }

@@ -5,12 +5,11 @@
 
 use super::Session;
 use super::copy::{Frames, quote_name, server_text};
-use super::field::base;
+use super::wire::Wire;
 use crate::catalog::Shape;
 use crate::endpoint::{ReadColumn, ReadTable, TakeHash};
 use crate::error::{Error, Kind, Result};
 use crate::quote::quote;
-use crate::types::Wire;
 use crate::value::TextDigest;
 
 /// A function of the server takes so many arguments at most.
@@ -120,7 +119,7 @@ fn text_of(place: usize, column: &ReadColumn<'_>) -> String {
     let name = quote(column.name);
     let text = match Wire::of(column.shape) {
         Wire::Bytes => format!("pg_catalog.md5({name})"),
-        Wire::Text if matches!(base(column.shape), Shape::Text | Shape::VarChar { .. }) => name,
+        Wire::Text if matches!(column.shape.base(), Shape::Text | Shape::VarChar { .. }) => name,
         Wire::PaddedText => {
             format!("CASE WHEN {name} IS NOT NULL THEN pg_catalog.rtrim(pg_catalog.concat({name}), ' ') END")
         }

@@ -3,12 +3,12 @@
 use super::copy::{self, Form, Frames};
 use super::field::FieldDecoder;
 use super::not_text::{look, not_text};
+use super::wire::WireError;
 use super::{Patience, Session, introspect, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName};
 use crate::endpoint::{PostgresUrl, ReadTable, RowSink, Source, TakeHash};
 use crate::error::{Error, Result};
-use crate::types::WireError;
 use crate::value::{Cell, TextDigest, recycle};
 use std::sync::Arc;
 

@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::plan::given::TargetSchema;
 use crate::quote::quote;
-use crate::types::Rule;
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -62,7 +61,7 @@ fn columns_of(
         let there = schema.tables.iter().find(|there| there.name.eq_ignore_ascii_case(&table.target));
         let Some(there) = there else { continue };
         for column in &table.columns {
-            let json = matches!(column.rule, Rule::Json | Rule::JsonArray | Rule::JsonObject);
+            let json = column.representation.is_json();
             let known = there.columns.iter().find(|known| known.name.eq_ignore_ascii_case(&column.target));
             if let Some(known) = known.filter(|_| json) {
                 found.insert((there.name.clone(), known.name.clone()));

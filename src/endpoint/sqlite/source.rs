@@ -204,7 +204,7 @@ fn column_as_declared(column: &Column) -> ColumnPlan {
         target: column.name.clone(),
         type_name: column.data_type.name.clone(),
         shape: column.data_type.shape.clone(),
-        rule: read_as(&column.data_type.name).rule(),
+        representation: read_as(&column.data_type.name).representation(),
         remainder: None,
         not_null: column.not_null,
         computed: column.generated.is_some(),

@@ -303,7 +303,7 @@ fn swapped_between_columns(bench: &mut Bench<'_>) -> rusqlite::Result<Option<App
         let columns = bench.shuffled(table.columns.iter().filter(|column| !column.computed));
         for pair in columns.windows(2) {
             let (a, b) = (pair[0], pair[1]);
-            if a.rule.declared_type() != b.rule.declared_type() {
+            if a.representation.declared_type() != b.representation.declared_type() {
                 continue;
             }
             let (one, other) = (quote(&a.target), quote(&b.target));
@@ -328,7 +328,7 @@ fn boundary_moved(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
         let texts: Vec<_> = table
             .columns
             .iter()
-            .filter(|column| !column.computed && column.rule.declared_type() == "TEXT")
+            .filter(|column| !column.computed && column.representation.declared_type() == "TEXT")
             .map(|column| quote(&column.target))
             .collect();
         for pair in texts.windows(2) {
@@ -352,9 +352,9 @@ fn boundary_moved(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
 /// A number as its digits, a text as its bytes: the definition is another one while it is written.
 fn another_kind(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
     let definitions = bench.definitions()?;
-    for (table, column) in bench.columns(|column| matches!(column.rule.declared_type(), "INTEGER" | "TEXT")) {
+    for (table, column) in bench.columns(|column| matches!(column.representation.declared_type(), "INTEGER" | "TEXT")) {
         let Some((_, sql)) = definitions.iter().find(|(name, _)| *name == table.target) else { continue };
-        let declared = column.rule.declared_type();
+        let declared = column.representation.declared_type();
         let name = quote(&column.target);
         // A row id cannot be anything but a number.
         if rowid_column(bench, &table.target)?.is_some_and(|own| own == column.target) {

@@ -4,7 +4,7 @@ use super::text as texts;
 use super::{Change, Mutation, Rewrite};
 use crate::harness::Random;
 use crate::plan::ColumnPlan;
-use crate::types::Rule;
+use crate::types::Representation;
 use rusqlite::types::Value;
 
 const fn value(
@@ -22,7 +22,7 @@ fn any(_: &ColumnPlan) -> bool {
 }
 
 fn declared(column: &ColumnPlan, name: &str) -> bool {
-    column.rule.declared_type() == name
+    column.representation.declared_type() == name
 }
 
 fn is_text(column: &ColumnPlan) -> bool {
@@ -30,11 +30,11 @@ fn is_text(column: &ColumnPlan) -> bool {
 }
 
 fn is_time(column: &ColumnPlan) -> bool {
-    column.rule.time_unit().is_some()
+    column.representation.time_unit().is_some()
 }
 
 fn is_boolean(column: &ColumnPlan) -> bool {
-    column.rule == Rule::Boolean
+    column.representation == Representation::Boolean
 }
 
 fn integer(old: &Value, change: impl FnOnce(i64) -> Option<i64>) -> Option<Value> {
@@ -62,7 +62,7 @@ fn blob(old: &Value, change: impl FnOnce(&mut Vec<u8>)) -> Option<Value> {
 }
 
 fn per_second(column: &ColumnPlan) -> i64 {
-    column.rule.time_unit().map_or(1, |unit| 1_000_000 / unit.micros())
+    column.representation.time_unit().map_or(1, |unit| 1_000_000 / unit.micros())
 }
 
 const INTEGER: &str = "typeof({}) = 'integer'";
@@ -202,7 +202,7 @@ pub const MUTATIONS: [Mutation; 54] = [
         "NULL in a column of numbers",
         |column| !is_text(column),
         NULL,
-        |_, column, _| match column.rule.declared_type() {
+        |_, column, _| match column.representation.declared_type() {
             "INTEGER" => Some(Value::Integer(0)),
             "REAL" => Some(Value::Real(0.0)),
             _ => None,
@@ -218,5 +218,5 @@ pub const MUTATIONS: [Mutation; 54] = [
 ];
 
 fn is_json(column: &ColumnPlan) -> bool {
-    matches!(column.rule, Rule::Json | Rule::JsonArray | Rule::JsonObject)
+    column.representation.is_json()
 }

@@ -19,6 +19,7 @@ use crate::harness::scratch::scratch_folder;
 use crate::harness::{RandomSchema, SchemaSize, Seed};
 use crate::plan::Plan;
 use crate::quote::{quote, quote_all};
+use crate::types::Remainder;
 use proptest::strategy::ValueTree;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -44,13 +45,14 @@ pub(super) fn without_stops(hints: &mut Hints, plan: &Plan, catalog: &Catalog) {
         let own = catalog.table(&table.source);
         let is_unique = |column: &str| own.is_some_and(|table| in_unique_key(table, column));
         for column in &table.columns {
-            let remainder = column.remainder.unwrap_or_default();
             let checks = own.map(|table| checks_of(table, &column.source)).unwrap_or_default();
             let asks_for_null = || checks.iter().any(|check| check.contains("null") || check.contains("coalesce"));
             let compares = || checks.iter().any(|check| check.contains(['<', '>']));
-            if remainder.contains("NaN") && (column.not_null || asks_for_null()) {
+            if column.remainder.is_some_and(Remainder::has_nan) && (column.not_null || asks_for_null()) {
                 bounded.push((&table.source, &column.source, largest_number(&column.shape)));
-            } else if remainder.contains("294246") && (is_unique(&column.source) || compares()) {
+            } else if matches!(column.remainder, Some(Remainder::FarTimes | Remainder::FarDates))
+                && (is_unique(&column.source) || compares())
+            {
                 bounded.push((&table.source, &column.source, LAST_OF_MICROSECONDS.to_owned()));
             }
         }

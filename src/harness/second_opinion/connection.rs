@@ -273,7 +273,7 @@ fn append_row(
     for (column, planned) in asked.table.columns.iter().enumerate() {
         let value = row.get_ref(column)?;
         let is_whole = planned.whole_as_integer && value.data_type() == rusqlite::types::Type::Integer;
-        let declared = if is_whole { "INTEGER" } else { planned.rule.declared_type() };
+        let declared = if is_whole { "INTEGER" } else { planned.representation.declared_type() };
         let told = stored::told(value, declared).unwrap_or_else(|(what, told)| {
             asked.foreign.push(Foreign { row: place, column, what });
             told

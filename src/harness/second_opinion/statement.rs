@@ -10,7 +10,7 @@ use super::opinion::SHOWN_MAX;
 use crate::catalog::{DataType, Shape, TableKind};
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::quote::quote;
-use crate::types::Rule;
+use crate::types::{Representation, TextForm, TimeUnit};
 
 /// The temporary table that holds the stored values of all tables of a file.
 pub const STORED_TABLE: &str = "pg_temp.whimbrel_opinion";
@@ -58,7 +58,10 @@ pub struct Comparison {
 
 /// Whether comparing the table calls the functions of `back.sql` even without care.
 pub fn needs_functions(table: &TablePlan) -> bool {
-    table.columns.iter().any(|column| matches!(column.rule, Rule::JsonArray | Rule::JsonObject))
+    table
+        .columns
+        .iter()
+        .any(|column| matches!(column.representation, Representation::Text(TextForm::JsonArray | TextForm::JsonObject)))
 }
 
 /// The comparison of the table of that number; `kept` tells the columns that have entries in the ledger.
@@ -129,12 +132,12 @@ fn pairs(table: &TablePlan, kept: &[bool], care: Care) -> Vec<Pair> {
             _ => back,
         };
         pairs.push(Pair { column: place, source: own_text(column, &own), stored: told });
-        if matches!(column.rule, Rule::Real | Rule::DecimalReal) {
+        if matches!(column.representation, Representation::Real | Representation::DecimalReal) {
             let wide = output("{}::float8");
             // The ledger's text is a number, too, and as a double it is the source's. A `real` is read as itself: its
             // text would be another double. A decimal may be beyond all doubles.
-            let source = match column.rule {
-                Rule::Real => wide.replace("{}", &own),
+            let source = match column.representation {
+                Representation::Real => wide.replace("{}", &own),
                 _ if care == Care::None => wide.replace("{}", &own),
                 _ => guarded(&wide, &output_of(&own), care),
             };
@@ -148,9 +151,11 @@ fn pairs(table: &TablePlan, kept: &[bool], care: Care) -> Vec<Pair> {
 /// The source's text of its own value: what the type's output function writes. A cast to text is a function of its own
 /// for some types (boolean, inet, `char`), so it is not asked for.
 fn own_text(column: &ColumnPlan, own: &str) -> String {
-    match (base(&column.shape), column.rule) {
+    match (base(&column.shape), column.representation) {
         // A type with a length pads with blanks; the target does not hold them.
-        (Shape::Char { length: Some(_) }, Rule::Text | Rule::NocaseText) => format!("rtrim({}, ' ')", output_of(own)),
+        (Shape::Char { length: Some(_) }, Representation::Text(TextForm::Plain | TextForm::Nocase)) => {
+            format!("rtrim({}, ' ')", output_of(own))
+        }
         _ => output_of(own),
     }
 }
@@ -179,31 +184,26 @@ fn guarded(expression: &str, stored: &str, care: Care) -> String {
 /// rule stores that text itself.
 fn back(column: &ColumnPlan) -> Option<String> {
     let shape = base(&column.shape);
-    let value = match column.rule {
-        Rule::Integer
-        | Rule::DecimalInteger
-        | Rule::DecimalText
-        | Rule::Text
-        | Rule::NocaseText
-        | Rule::Blob
-        | Rule::UuidText
-        | Rule::Iso8601
-        | Rule::Json
-        | Rule::ServerText => return None,
+    let value = match column.representation {
+        Representation::Integer
+        | Representation::DecimalInteger
+        | Representation::Text(TextForm::Decimal | TextForm::Plain | TextForm::Nocase)
+        | Representation::Blob
+        | Representation::Text(TextForm::Uuid | TextForm::Iso8601 | TextForm::Json | TextForm::Server) => return None,
         // No other number stands for a truth value.
-        Rule::Boolean => return Some("CASE {} WHEN '1' THEN 't' WHEN '0' THEN 'f' ELSE {} END".into()),
-        Rule::Real => format!("{{}}::float8::{}", column.type_name),
-        Rule::DecimalReal => format!("{{}}::numeric::{}", column.type_name),
-        Rule::UuidBlob => "substr({}, 3)::uuid".into(),
-        Rule::EpochSeconds => return Some(epoch(shape, 1_000_000)),
-        Rule::EpochMillis => return Some(epoch(shape, 1_000)),
-        Rule::EpochMicros => return Some(epoch(shape, 1)),
-        Rule::Iso8601T => match shape {
+        Representation::Boolean => return Some("CASE {} WHEN '1' THEN 't' WHEN '0' THEN 'f' ELSE {} END".into()),
+        Representation::Real => format!("{{}}::float8::{}", column.type_name),
+        Representation::DecimalReal => format!("{{}}::numeric::{}", column.type_name),
+        Representation::UuidBlob => "substr({}, 3)::uuid".into(),
+        Representation::Epoch(TimeUnit::Seconds) => return Some(epoch(shape, 1_000_000)),
+        Representation::Epoch(TimeUnit::Millis) => return Some(epoch(shape, 1_000)),
+        Representation::Epoch(TimeUnit::Micros) => return Some(epoch(shape, 1)),
+        Representation::Text(TextForm::Iso8601T) => match shape {
             Shape::TimestampTz { .. } => "{}::timestamptz".into(),
             Shape::Timestamp { .. } => "{}::timestamp".into(),
             _ => "{}::date".into(),
         },
-        Rule::JsonArray | Rule::JsonObject => {
+        Representation::Text(TextForm::JsonArray | TextForm::JsonObject) => {
             let name = without_modifiers(&column.type_name, &column.shape);
             let literal = name.replace('\'', "''");
             // JSON's null is no value, and nothing that a rule stores.
@@ -267,13 +267,13 @@ fn without_modifiers(name: &str, shape: &Shape) -> String {
 mod tests {
     use super::*;
 
-    fn column(type_name: &str, shape: Shape, rule: Rule) -> ColumnPlan {
+    fn column(type_name: &str, shape: Shape, rule: Representation) -> ColumnPlan {
         ColumnPlan {
             source: "c".into(),
             target: "c".into(),
             type_name: type_name.into(),
             shape,
-            rule,
+            representation: rule,
             remainder: None,
             not_null: false,
             computed: false,
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_number_of_days_is_a_date_and_part_of_a_day_is_none() {
-        let expression = back(&column("date", Shape::Date, Rule::EpochSeconds)).unwrap();
+        let expression = back(&column("date", Shape::Date, Representation::Epoch(TimeUnit::Seconds))).unwrap();
         assert!(expression.contains("% 86400 = 0"), "{expression}");
         assert!(expression.contains("'9223372036854775807' THEN 'infinity'"), "{expression}");
     }
@@ -293,7 +293,7 @@ mod tests {
         let numeric = DataType::new("numeric(10,2)", Shape::Numeric { precision_and_scale: Some((10, 2)) });
         let array = Shape::Array { element: Box::new(numeric), delimiter: ',' };
         assert_eq!(without_modifiers("numeric(10,2)[]", &array), "numeric[]");
-        let expression = back(&column("numeric(10,2)[]", array, Rule::JsonArray)).unwrap();
+        let expression = back(&column("numeric(10,2)[]", array, Representation::Text(TextForm::JsonArray))).unwrap();
         assert!(expression.contains("'numeric[]'::regtype"), "{expression}");
     }
 

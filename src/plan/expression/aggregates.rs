@@ -1,14 +1,15 @@
 //! Aggregates and window functions; in views only.
 
-use super::kind::{Kind, Term};
+use super::kind::Kind;
 use super::operators::common_kind;
 use super::order::Sorting;
 use super::syntax::{plain_arguments, unknown_function};
+use super::term::Term;
 use super::translate::{Purpose, Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    OrderByExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, OrderByExpr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
 };
 
 const AGGREGATES: [&str; 10] =
@@ -70,31 +71,7 @@ impl Translator<'_> {
         {
             return Ok((count_term(), "count(*)".to_owned()));
         }
-        let mut order = String::new();
-        for clause in &list.clauses {
-            match clause {
-                FunctionArgumentClause::OrderBy(terms) => {
-                    // The order of what is counted, added up or compared changes nothing.
-                    let is_joined = matches!(name, "string_agg" | "array_agg");
-                    let sorting = if is_joined { Sorting::Answer } else { Sorting::Rows };
-                    order = format!(" ORDER BY {}", self.order_terms(terms, &[], sorting)?)
-                }
-                _ => return Err(unknown_function(name)),
-            }
-        }
-        let mut terms = Vec::with_capacity(list.args.len());
-        for argument in &list.args {
-            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else {
-                return Err(unknown_function(name));
-            };
-            terms.push(self.expression(expression)?);
-        }
-        let mut terms = terms.into_iter();
-        let Some(term) = terms.next() else { return Err(unknown_function(name)) };
-        let second = terms.next();
-        if second.is_some() != (name == "string_agg") || terms.next().is_some() {
-            return Err(unknown_function(name));
-        }
+        let (term, second, order) = self.aggregated(name, list)?;
         self.nan_counts(&term);
         let term = if distinct.is_empty() || matches!(name, "min" | "max") {
             term
@@ -122,42 +99,9 @@ impl Translator<'_> {
                 | Kind::Epoch { .. }
                 | Kind::Duration { .. },
             ) => Ok((term_of(term.kind.clone(), &[&term]), plain(name, &term))),
-            ("sum", Kind::Integer { digits }) => {
-                let kind = if *digits <= 10 {
-                    Kind::Integer { digits: 19 }
-                } else {
-                    self.caveat(SUM_PAST_64_BITS);
-                    Kind::Scaled { digits: 19, scale: 0 }
-                };
-                Ok((term_of(kind, &[&term]), plain("sum", &term)))
-            }
-            ("sum", Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
-                let (term, digits, scale) = self.scaled(term)?;
-                // Fewer digits need a million rows of the greatest values.
-                if digits > 12 {
-                    self.caveat(SUM_PAST_64_BITS);
-                }
-                // The sum of integers is exact; beyond 64 bits SQLite stops with an error instead of rounding.
-                Ok((term_of(Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, &[&term]), plain("sum", &term)))
-            }
-            ("sum" | "avg", Kind::Real) => {
-                self.caveat("sums of doubles may differ in their last digits");
-                Ok((term_of(Kind::Real, &[&term]), plain(name, &term)))
-            }
-            (
-                "sum" | "avg",
-                Kind::Integer { .. }
-                | Kind::Scaled { .. }
-                | Kind::DecimalReal { .. }
-                | Kind::DecimalText { .. }
-                | Kind::Approximate,
-            ) => {
-                self.caveat(format!("{name}() of decimals is computed in floating point, where PostgreSQL is exact"));
-                if !distinct.is_empty() && matches!(term.kind, Kind::DecimalText { .. }) {
-                    return Err(Refusal::new(format!("its {name}(DISTINCT …) compares decimals in floating point")));
-                }
-                let term = self.approximate(term);
-                Ok((term_of(Kind::Approximate, &[&term]), plain(name, &term)))
+            ("sum" | "avg", _) => {
+                let (kind, term) = self.sum(name, term, !distinct.is_empty())?;
+                Ok((term_of(kind, &[&term]), plain(name, &term)))
             }
             ("bool_and" | "every", Kind::Boolean) => Ok((term_of(Kind::Boolean, &[&term]), plain("min", &term))),
             ("bool_or", Kind::Boolean) => Ok((term_of(Kind::Boolean, &[&term]), plain("max", &term))),
@@ -181,6 +125,75 @@ impl Translator<'_> {
                 let outer = term_of(Kind::JsonArray, &[&term]);
                 let outer = Term { sql: format!("nullif({CALL}, '[]')"), ..outer };
                 Ok((outer, format!("json_group_array({distinct}{}{order})", term.sql)))
+            }
+            (_, kind) => Err(Refusal::new(format!("it calls {name}() on {}", kind.words()))),
+        }
+    }
+
+    /// The arguments of an aggregate, and its ORDER BY clause.
+    fn aggregated(&mut self, name: &str, list: &FunctionArgumentList) -> Result<(Term, Option<Term>, String), Refusal> {
+        let mut order = String::new();
+        for clause in &list.clauses {
+            match clause {
+                FunctionArgumentClause::OrderBy(terms) => {
+                    // The order of what is counted, added up or compared changes nothing.
+                    let is_joined = matches!(name, "string_agg" | "array_agg");
+                    let sorting = if is_joined { Sorting::Answer } else { Sorting::Rows };
+                    order = format!(" ORDER BY {}", self.order_terms(terms, &[], sorting)?)
+                }
+                _ => return Err(unknown_function(name)),
+            }
+        }
+        let mut terms = Vec::with_capacity(list.args.len());
+        for argument in &list.args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else {
+                return Err(unknown_function(name));
+            };
+            terms.push(self.expression(expression)?);
+        }
+        let mut terms = terms.into_iter();
+        let Some(term) = terms.next() else { return Err(unknown_function(name)) };
+        let second = terms.next();
+        if second.is_some() != (name == "string_agg") || terms.next().is_some() {
+            return Err(unknown_function(name));
+        }
+        Ok((term, second, order))
+    }
+
+    /// What a sum or an average is, and what it is taken of.
+    fn sum(&mut self, name: &str, term: Term, is_distinct: bool) -> Result<(Kind, Term), Refusal> {
+        match (name, &term.kind) {
+            ("sum", Kind::Integer { digits: ..=10 }) => Ok((Kind::Integer { digits: 19 }, term)),
+            ("sum", Kind::Integer { .. }) => {
+                self.caveat(SUM_PAST_64_BITS);
+                Ok((Kind::Scaled { digits: 19, scale: 0 }, term))
+            }
+            ("sum", Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
+                let (term, digits, scale) = self.scaled(term)?;
+                // Fewer digits need a million rows of the greatest values.
+                if digits > 12 {
+                    self.caveat(SUM_PAST_64_BITS);
+                }
+                // The sum of integers is exact; beyond 64 bits SQLite stops with an error instead of rounding.
+                Ok((Kind::Scaled { digits: decimal::DIGITS_MAX, scale }, term))
+            }
+            (_, Kind::Real) => {
+                self.caveat("sums of doubles may differ in their last digits");
+                Ok((Kind::Real, term))
+            }
+            (
+                _,
+                Kind::Integer { .. }
+                | Kind::Scaled { .. }
+                | Kind::DecimalReal { .. }
+                | Kind::DecimalText { .. }
+                | Kind::Approximate,
+            ) => {
+                self.caveat(format!("{name}() of decimals is computed in floating point, where PostgreSQL is exact"));
+                if is_distinct && matches!(term.kind, Kind::DecimalText { .. }) {
+                    return Err(Refusal::new(format!("its {name}(DISTINCT …) compares decimals in floating point")));
+                }
+                Ok((Kind::Approximate, self.approximate(term)))
             }
             (_, kind) => Err(Refusal::new(format!("it calls {name}() on {}", kind.words()))),
         }

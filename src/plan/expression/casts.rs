@@ -1,9 +1,10 @@
 //! Casts: what `::type` means for each kind of value, for literals and for expressions.
 
 use super::decimal::Decimal;
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
 use super::literals::{self, ElementForm};
 use super::syntax::{array_syntax, object_name, strip};
+use super::term::{Constant, Term};
 use super::translate::{Translator, number_term};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, Expr, TimezoneInfo};
@@ -101,7 +102,7 @@ impl Translator<'_> {
                     _ => match self.scope.enumeration(schema.as_deref(), &name) {
                         Some(labels) => Wanted::Enum(labels),
                         None => match self.scope.domain(schema.as_deref(), &name) {
-                            Some(stored) => of_kind(&Kind::of(&stored)),
+                            Some(kind) => of_kind(&kind),
                             None => Wanted::Other,
                         },
                     },
@@ -239,110 +240,34 @@ impl Translator<'_> {
         let refusal = |term: &Term| {
             Refusal::new(format!("it casts {} to `{name}`, which SQLite does otherwise", term.kind.words()))
         };
-        let with = |sql: String, kind: Kind| Term::from_parts(sql, kind, &[&term]);
         match (wanted, &term.kind) {
-            (Wanted::Integer { bytes }, Kind::Integer { digits }) => {
-                let (least, most) = digits_of(*bytes);
-                if *digits > most {
-                    self.past_the_range();
-                }
-                Ok(Term { kind: Kind::Integer { digits: (*digits).clamp(least, most) }, ..term })
+            (Wanted::Text | Wanted::VarChar(_) | Wanted::Char(_) | Wanted::Citext, _) => {
+                self.cast_to_text(&term, wanted).ok_or_else(|| refusal(&term))
             }
+            (
+                Wanted::Integer { .. } | Wanted::Numeric(_) | Wanted::Real,
+                Kind::Integer { .. }
+                | Kind::Boolean
+                | Kind::Real
+                | Kind::SingleReal
+                | Kind::Scaled { .. }
+                | Kind::DecimalReal { .. }
+                | Kind::DecimalText { .. }
+                | Kind::Approximate,
+            ) => self.cast_to_number(&term, wanted)?.ok_or_else(|| refusal(&term)),
             (Wanted::Boolean, Kind::Boolean)
-            | (Wanted::Real, Kind::Real)
             | (Wanted::SingleReal, Kind::SingleReal)
-            | (
-                Wanted::Numeric(None),
-                Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::DecimalText { .. } | Kind::Approximate,
-            )
-            | (Wanted::Text | Wanted::VarChar(None), Kind::Text)
-            | (Wanted::Char(None), Kind::PaddedText)
-            | (Wanted::Citext, Kind::NocaseText)
             | (Wanted::Uuid, Kind::Uuid)
             | (Wanted::Blob, Kind::Blob)
             | (Wanted::Date, Kind::Date)
             | (Wanted::Interval, Kind::Duration { .. }) => Ok(term),
-            (
-                Wanted::Text | Wanted::VarChar(None),
-                Kind::PaddedText | Kind::Uuid | Kind::Enum { .. } | Kind::JsonText,
-            ) => {
-                let kind = if term.kind == Kind::JsonText { Kind::JsonText } else { Kind::Text };
-                Ok(Term { kind, ..term })
-            }
-            (Wanted::Text | Wanted::VarChar(None), Kind::NocaseText) => {
-                Ok(with(format!("({} COLLATE BINARY)", term.sql), Kind::Text))
-            }
-            (Wanted::VarChar(Some(length)), Kind::Text | Kind::PaddedText) => {
-                Ok(with(format!("substr({}, 1, {length})", term.sql), Kind::Text))
-            }
-            (Wanted::Citext, Kind::Text) => Ok(Term { kind: Kind::NocaseText, is_column: false, ..term }),
-            (Wanted::Char(None), Kind::Text) => Ok(with(format!("rtrim({}, ' ')", term.sql), Kind::PaddedText)),
-            (Wanted::Char(Some(length)), Kind::Text | Kind::PaddedText) => {
-                Ok(with(format!("rtrim(substr({}, 1, {length}), ' ')", term.sql), Kind::PaddedText))
-            }
             (Wanted::Enum(labels), Kind::Enum { labels: others }) if labels == others => Ok(term),
             (Wanted::Json { binary }, Kind::Json { binary: other }) if binary == other => Ok(term),
             (Wanted::Json { binary: false }, Kind::Json { binary: true }) => {
                 Ok(Term { kind: Kind::Json { binary: false }, ..term })
             }
-            (Wanted::Text, Kind::Json { .. }) => Ok(Term { kind: Kind::Text, ..term }),
-            (Wanted::Text | Wanted::VarChar(None), Kind::Integer { .. }) => {
-                Ok(with(format!("CAST({} AS TEXT)", term.sql), Kind::Text))
-            }
-            (Wanted::Text | Wanted::VarChar(None), Kind::Boolean) => {
-                Ok(with(format!("(CASE {} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)", term.sql), Kind::Text))
-            }
-            (Wanted::Text | Wanted::VarChar(None), Kind::DecimalText { .. }) => Ok(Term { kind: Kind::Text, ..term }),
-            (Wanted::Text | Wanted::VarChar(None), Kind::Date) => {
-                self.caveat("dates are written as ISO 8601 whatever the session's DateStyle");
-                Ok(Term { kind: Kind::Text, ..term })
-            }
-            (Wanted::Integer { .. }, Kind::Boolean) => {
-                Ok(Term { kind: Kind::Integer { digits: 6 }, is_column: false, ..term })
-            }
-            (Wanted::Boolean, Kind::Integer { .. }) => Ok(with(format!("({} <> 0)", term.sql), Kind::Boolean)),
-            (Wanted::Integer { bytes }, Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
-                let (term, digits, scale) = self.scaled(term)?;
-                let sql = decimal::rescale_sql(&term.sql, scale, 0);
-                let whole = digits.saturating_sub(scale) + u32::from(scale > 0);
-                let (least, most) = digits_of(*bytes);
-                if whole >= most {
-                    self.past_the_range();
-                }
-                Ok(Term { sql, kind: Kind::Integer { digits: whole.clamp(least, most) }, is_column: false, ..term })
-            }
-            (Wanted::Numeric(None), Kind::Integer { digits }) => {
-                let kind = Kind::Scaled { digits: *digits, scale: 0 };
-                Ok(Term { kind, ..term })
-            }
-            (
-                Wanted::Numeric(Some((precision, scale))),
-                Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. },
-            ) => {
-                let (_, digits, from) = self.scaled(term.clone())?;
-                if digits.saturating_sub(from) + u32::from(from > *scale) > precision.saturating_sub(*scale) {
-                    self.past_the_range();
-                }
-                self.rescale(term, *scale)
-            }
-            (Wanted::Real, Kind::Integer { .. } | Kind::Scaled { .. }) => {
-                let term = self.approximate(term);
-                Ok(Term { kind: Kind::Real, ..term })
-            }
-            (Wanted::Real, Kind::DecimalReal { .. } | Kind::SingleReal | Kind::Approximate) => {
-                Ok(Term { kind: Kind::Real, is_column: false, ..term })
-            }
-            (Wanted::Numeric(scale), Kind::Real | Kind::SingleReal | Kind::Approximate | Kind::DecimalText { .. }) => {
-                self.caveat_in_view("it turns a number into a `numeric`, which SQLite keeps in floating point")?;
-                if scale.is_some() {
-                    self.past_the_range();
-                }
-                let term = self.approximate(term);
-                let sql = match scale {
-                    Some((_, scale)) => format!("round({}, {scale})", term.sql),
-                    None => term.sql.clone(),
-                };
-                Ok(Term { sql, ..term })
+            (Wanted::Boolean, Kind::Integer { .. }) => {
+                Ok(Term::from_parts(format!("({} <> 0)", term.sql), Kind::Boolean, &[&term]))
             }
             (Wanted::Date, Kind::Epoch { .. }) => self.date_of(term),
             (Wanted::Date, Kind::Clock { .. }) => self.niladic("current_date")?.ok_or_else(|| refusal(&term)),
@@ -358,6 +283,111 @@ impl Translator<'_> {
             ) if with_zone == other => Ok(term),
             _ => Err(refusal(&term)),
         }
+    }
+
+    /// A cast to a type of texts; `None` where SQLite's is another.
+    fn cast_to_text(&mut self, term: &Term, wanted: &Wanted) -> Option<Term> {
+        let with = |sql: String, kind: Kind| Some(Term::from_parts(sql, kind, &[term]));
+        let read_as = |kind: Kind| Some(Term { kind, ..term.clone() });
+        match (wanted, &term.kind) {
+            (Wanted::Text | Wanted::VarChar(None), Kind::Text)
+            | (Wanted::Char(None), Kind::PaddedText)
+            | (Wanted::Citext, Kind::NocaseText) => Some(term.clone()),
+            (Wanted::Text | Wanted::VarChar(None), Kind::JsonText) => read_as(Kind::JsonText),
+            (
+                Wanted::Text | Wanted::VarChar(None),
+                Kind::PaddedText | Kind::Uuid | Kind::Enum { .. } | Kind::DecimalText { .. },
+            )
+            | (Wanted::Text, Kind::Json { .. }) => read_as(Kind::Text),
+            (Wanted::Text | Wanted::VarChar(None), Kind::NocaseText) => {
+                with(format!("({} COLLATE BINARY)", term.sql), Kind::Text)
+            }
+            (Wanted::VarChar(Some(length)), Kind::Text | Kind::PaddedText) => {
+                with(format!("substr({}, 1, {length})", term.sql), Kind::Text)
+            }
+            (Wanted::Citext, Kind::Text) => Some(Term { kind: Kind::NocaseText, is_column: false, ..term.clone() }),
+            (Wanted::Char(None), Kind::Text) => with(format!("rtrim({}, ' ')", term.sql), Kind::PaddedText),
+            (Wanted::Char(Some(length)), Kind::Text | Kind::PaddedText) => {
+                with(format!("rtrim(substr({}, 1, {length}), ' ')", term.sql), Kind::PaddedText)
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::Integer { .. }) => {
+                with(format!("CAST({} AS TEXT)", term.sql), Kind::Text)
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::Boolean) => {
+                with(format!("(CASE {} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)", term.sql), Kind::Text)
+            }
+            (Wanted::Text | Wanted::VarChar(None), Kind::Date) => {
+                self.caveat("dates are written as ISO 8601 whatever the session's DateStyle");
+                read_as(Kind::Text)
+            }
+            _ => None,
+        }
+    }
+
+    /// A cast of a number or a truth value to a number; `None` where SQLite's is another.
+    fn cast_to_number(&mut self, term: &Term, wanted: &Wanted) -> Result<Option<Term>, Refusal> {
+        let number = match (wanted, &term.kind) {
+            (Wanted::Integer { bytes }, Kind::Integer { digits }) => {
+                let (least, most) = digits_of(*bytes);
+                if *digits > most {
+                    self.past_the_range();
+                }
+                Term { kind: Kind::Integer { digits: (*digits).clamp(least, most) }, ..term.clone() }
+            }
+            (Wanted::Integer { .. }, Kind::Boolean) => {
+                Term { kind: Kind::Integer { digits: 6 }, is_column: false, ..term.clone() }
+            }
+            (Wanted::Integer { bytes }, Kind::Scaled { .. } | Kind::DecimalReal { .. }) => {
+                let (term, digits, scale) = self.scaled(term.clone())?;
+                let sql = decimal::rescale_sql(&term.sql, scale, 0);
+                let whole = digits.saturating_sub(scale) + u32::from(scale > 0);
+                let (least, most) = digits_of(*bytes);
+                if whole >= most {
+                    self.past_the_range();
+                }
+                Term { sql, kind: Kind::Integer { digits: whole.clamp(least, most) }, is_column: false, ..term }
+            }
+            (Wanted::Real, Kind::Real)
+            | (
+                Wanted::Numeric(None),
+                Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::DecimalText { .. } | Kind::Approximate,
+            ) => term.clone(),
+            (Wanted::Numeric(None), Kind::Integer { digits }) => {
+                let kind = Kind::Scaled { digits: *digits, scale: 0 };
+                Term { kind, ..term.clone() }
+            }
+            (
+                Wanted::Numeric(Some((precision, scale))),
+                Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. },
+            ) => {
+                let (_, digits, from) = self.scaled(term.clone())?;
+                if digits.saturating_sub(from) + u32::from(from > *scale) > precision.saturating_sub(*scale) {
+                    self.past_the_range();
+                }
+                self.rescale(term.clone(), *scale)?
+            }
+            (Wanted::Real, Kind::Integer { .. } | Kind::Scaled { .. }) => {
+                let term = self.approximate(term.clone());
+                Term { kind: Kind::Real, ..term }
+            }
+            (Wanted::Real, Kind::DecimalReal { .. } | Kind::SingleReal | Kind::Approximate) => {
+                Term { kind: Kind::Real, is_column: false, ..term.clone() }
+            }
+            (Wanted::Numeric(scale), Kind::Real | Kind::SingleReal | Kind::Approximate | Kind::DecimalText { .. }) => {
+                self.caveat_in_view("it turns a number into a `numeric`, which SQLite keeps in floating point")?;
+                if scale.is_some() {
+                    self.past_the_range();
+                }
+                let term = self.approximate(term.clone());
+                let sql = match scale {
+                    Some((_, scale)) => format!("round({}, {scale})", term.sql),
+                    None => term.sql.clone(),
+                };
+                Term { sql, ..term }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(number))
     }
 
     /// A numeric term at a scale, rounded as PostgreSQL does.

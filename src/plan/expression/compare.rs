@@ -1,10 +1,12 @@
 //! Comparisons: both sides are brought into one representation in which SQLite's answer is PostgreSQL's.
 
 use super::decimal::{self, Decimal};
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
 use super::order::{enum_order, normal_decimal};
+use super::term::{Constant, Term};
 use super::translate::{Purpose, Translator, unknown_operator};
-use super::{EpochUnit, Refusal, literals};
+use super::{Refusal, literals};
+use crate::types::TimeUnit;
 use sqlparser::ast::{BinaryOperator, Expr};
 
 impl Translator<'_> {
@@ -365,7 +367,7 @@ impl Translator<'_> {
 
     /// The current time in a column's representation.
     fn clock_as(&mut self, term: Term, kind: &Kind) -> Result<Term, Refusal> {
-        self.assign(term, &kind.stored())
+        self.assign(term, &kind.as_column())
     }
 
     pub fn date_order(&mut self) {
@@ -374,7 +376,7 @@ impl Translator<'_> {
 }
 
 /// A literal interval in a column's unit.
-fn duration_in(term: Term, unit: EpochUnit) -> Result<Term, Refusal> {
+fn duration_in(term: Term, unit: TimeUnit) -> Result<Term, Refusal> {
     let length = term.sql.parse().ok().and_then(|length| literals::microseconds_in(unit, length));
     let length = length.ok_or_else(|| {
         Refusal::new("it compares with an interval of a part of the unit that the timestamp is kept in")

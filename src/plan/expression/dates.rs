@@ -5,8 +5,9 @@
 //! for every date that PostgreSQL has: before the year 1 (`0044-03-15 BC`), after 9999, and both infinities.
 
 use super::Refusal;
-use super::kind::{Kind, Term};
+use super::kind::Kind;
 use super::render;
+use super::term::Term;
 use super::translate::{Purpose, Translator};
 
 /// A day beyond both ends of PostgreSQL's calendar, as [`key`] counts.

@@ -1,11 +1,13 @@
 //! Defaults, and the last step of every computed value: into the representation of its column.
 
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
 use super::literals;
-use super::scope::{ColumnForm, Scope, Stored};
+use super::scope::{ColumnForm, Scope};
 use super::syntax::{array_syntax, object_name, plain_arguments, strip};
+use super::term::{Constant, Term};
 use super::translate::{Purpose, Translator};
 use super::{Refusal, decimal, render, temporal};
+use crate::types::TimeUnit;
 use sqlparser::ast::Expr;
 
 /// A default in SQLite.
@@ -51,10 +53,10 @@ pub(super) fn default(expression: &Expr, scope: &dyn Scope, target: &ColumnForm)
         }
     }
     let mut translator = Translator::new(scope, Purpose::Default);
-    let term = match (inner, &target.stored) {
+    let term = match (inner, &target.kind) {
         // The text is the server's own, and what type it has does not matter.
-        (Expr::Value(value), Stored::ServerText | Stored::Composite) => server_text(&value.value, expression)?,
-        (other, Stored::JsonArray) if array_syntax(other).is_some() && strip(expression) == strip(other) => {
+        (Expr::Value(value), Kind::ServerText | Kind::Composite) => server_text(&value.value, expression)?,
+        (other, Kind::JsonArray) if array_syntax(other).is_some() && strip(expression) == strip(other) => {
             translator.array_constructor(array_syntax(other).unwrap_or_default(), None)?
         }
         _ => translator.expression(expression)?,
@@ -63,7 +65,7 @@ pub(super) fn default(expression: &Expr, scope: &dyn Scope, target: &ColumnForm)
         return Ok(Defaulted { default: Default::Null, caveats: translator.caveats });
     }
     let literal = term.constant.is_some() && !matches!(term.constant, Some(Constant::Interval { .. }));
-    let term = translator.assign(term, &target.stored)?;
+    let term = translator.assign(term, &target.kind)?;
     translator.within_version(&term.sql)?;
     let default = if literal { Default::Literal(term.sql) } else { Default::Expression(term.sql) };
     Ok(Defaulted { default, caveats: translator.caveats })
@@ -151,8 +153,7 @@ fn without_casts(expression: &Expr) -> &Expr {
 
 impl Translator<'_> {
     /// The term in a column's representation.
-    pub fn assign(&mut self, term: Term, stored: &Stored) -> Result<Term, Refusal> {
-        let kind = Kind::of(stored);
+    pub fn assign(&mut self, term: Term, kind: &Kind) -> Result<Term, Refusal> {
         if term.is_null_literal() {
             return Ok(term);
         }
@@ -162,7 +163,7 @@ impl Translator<'_> {
         let refusal = |term: &Term| {
             Refusal::new(format!("it computes {}, and its column keeps {}", term.kind.words(), kind.words()))
         };
-        match (&term.kind, &kind) {
+        match (&term.kind, kind) {
             (Kind::Clock { with_zone }, Kind::Epoch { unit, with_zone: other }) => {
                 if with_zone != other {
                     self.caveat("the current time is that of UTC, not of the session's time zone");
@@ -189,7 +190,7 @@ impl Translator<'_> {
             }
             (Kind::Date, Kind::Epoch { with_zone: false, .. }) if term.text().is_some() => {
                 let text = term.text().unwrap_or_default().to_owned();
-                self.constant_as(&Term { kind: Kind::Unknown, ..term.clone() }, &kind).map_err(|_| {
+                self.constant_as(&Term { kind: Kind::Unknown, ..term.clone() }, kind).map_err(|_| {
                     Refusal::new(format!(
                         "it gives the date {}, which a timestamp of its column cannot be",
                         render::text(&text)
@@ -199,17 +200,17 @@ impl Translator<'_> {
             (
                 Kind::TimestampLiteral { with_zone },
                 Kind::Epoch { with_zone: other, .. } | Kind::IsoTimestamp { with_zone: other },
-            ) if with_zone != other => self.literal_in_utc(&term, &kind).ok_or_else(|| refusal(&term)),
+            ) if with_zone != other => self.literal_in_utc(&term, kind).ok_or_else(|| refusal(&term)),
             (Kind::Unknown | Kind::TimestampLiteral { .. }, _) => {
-                let constant = self.constant_as(&term, &kind)?;
-                if constant.kind == kind || constant.number().is_none() {
+                let constant = self.constant_as(&term, kind)?;
+                if constant.kind == *kind || constant.number().is_none() {
                     return Ok(constant);
                 }
-                self.assign_number(constant, &kind)
+                self.assign_number(constant, kind)
             }
             (Kind::Integer { .. }, Kind::Boolean) => Err(refusal(&term)),
             (Kind::SingleReal | Kind::Real, Kind::Real | Kind::SingleReal) if term.constant.is_some() => {
-                match (&term.constant, &kind) {
+                match (&term.constant, kind) {
                     (Some(Constant::Double(value)), Kind::SingleReal) => {
                         #[allow(clippy::cast_possible_truncation, reason = "PostgreSQL rounds to `real` here too")]
                         let single = f64::from(*value as f32);
@@ -219,7 +220,7 @@ impl Translator<'_> {
                 }
             }
             (Kind::Real, Kind::Real) | (Kind::SingleReal, Kind::SingleReal | Kind::Real) => Ok(term),
-            (a, _) if a.is_numeric() => self.assign_number(term, &kind),
+            (a, _) if a.is_numeric() => self.assign_number(term, kind),
             (Kind::Text | Kind::PaddedText | Kind::NocaseText, Kind::Text | Kind::NocaseText) => Ok(term),
             (Kind::Text | Kind::NocaseText, Kind::PaddedText) => {
                 let sql = match term.text() {
@@ -306,13 +307,7 @@ impl Translator<'_> {
     }
 
     /// The clock, moved by an interval, in a unit.
-    fn moved_clock(
-        &mut self,
-        unit: super::EpochUnit,
-        months: i64,
-        days: i64,
-        microseconds: i64,
-    ) -> Result<String, Refusal> {
+    fn moved_clock(&mut self, unit: TimeUnit, months: i64, days: i64, microseconds: i64) -> Result<String, Refusal> {
         let total = days.checked_mul(86_400_000_000).and_then(|total| total.checked_add(microseconds));
         let amount = total
             .and_then(|total| literals::microseconds_in(unit, total))
@@ -320,8 +315,7 @@ impl Translator<'_> {
         let sql = if months == 0 {
             self.clock(unit)
         } else {
-            let factor =
-                if unit == super::EpochUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
+            let factor = if unit == TimeUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
             if !factor.is_empty() {
                 self.caveat("the clock is taken in whole seconds");
             }

@@ -1,8 +1,8 @@
 //! The FROM lists that an expression stands in.
 
-use super::kind::Term;
 use super::render;
 use super::scope::ColumnForm;
+use super::term::Term;
 use std::ops::Range;
 
 /// One FROM list: what is in it, by alias.

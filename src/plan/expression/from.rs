@@ -4,11 +4,12 @@
 //! rows: no USING is written, and such a FULL JOIN stands in parentheses.
 
 use super::frame::{Frame, Merged, Relation};
-use super::kind::{Kind, Term};
+use super::kind::Kind;
 use super::operators::common_kind;
 use super::query::{free_name, table_of};
 use super::scope::ColumnForm;
 use super::syntax::{folded, object_name};
+use super::term::Term;
 use super::translate::Translator;
 use super::{Refusal, render};
 use sqlparser::ast::{JoinConstraint, JoinOperator, TableFactor, TableWithJoins};

@@ -1,11 +1,15 @@
 //! Scalar functions, by a whitelist: what is not here is refused.
 
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
 use super::operators::common_kind;
 use super::syntax::{array_syntax, object_name, plain_arguments, strip, unknown_function};
+use super::term::{Constant, Term};
 use super::translate::{Translator, ensure_has_form};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{Function, FunctionArguments};
+
+/// How long something is: SQLite holds no text of 1,000,000,000 characters.
+const COUNT: Kind = Kind::Integer { digits: 9 };
 
 impl Translator<'_> {
     pub fn function(&mut self, function: &Function) -> Result<Term, Refusal> {
@@ -78,6 +82,11 @@ impl Translator<'_> {
             "concat" => return self.concat(arguments),
             _ => {}
         }
+        self.call_of_kinds(name, arguments)
+    }
+
+    /// A call that depends on what its arguments are.
+    fn call_of_kinds(&mut self, name: &str, arguments: Vec<Term>) -> Result<Term, Refusal> {
         let arguments: Vec<Term> = arguments
             .into_iter()
             .map(|term| {
@@ -89,10 +98,7 @@ impl Translator<'_> {
             })
             .collect();
         let all: Vec<&Term> = arguments.iter().collect();
-        let sql_of = |sql_name: &str| {
-            let list: Vec<&str> = arguments.iter().map(|argument| argument.sql.as_str()).collect();
-            format!("{sql_name}({})", list.join(", "))
-        };
+        let sql_of = |sql_name: &str| sql_call(sql_name, &arguments);
         let kinds: Vec<&Kind> = arguments.iter().map(|argument| &argument.kind).collect();
         if matches!(name, "replace" | "strpos" | "position" | "starts_with")
             && arguments.iter().any(|argument| self.unlike_when_equal(argument).is_some())
@@ -101,76 +107,17 @@ impl Translator<'_> {
                 "it calls {name}() under a collation that takes different texts for equal"
             )));
         }
-        let text = |kind: &Kind| matches!(kind, Kind::Text);
-        let integer = |kind: &Kind| matches!(kind, Kind::Integer { .. });
-        // SQLite holds no text of 1,000,000,000 characters.
-        let count = Kind::Integer { digits: 9 };
         match (name, kinds.as_slice()) {
-            ("length" | "char_length" | "character_length", [Kind::Text | Kind::PaddedText | Kind::NocaseText]) => {
-                Ok(Term::from_parts(sql_of("length"), count, &all))
-            }
-            ("length" | "octet_length", [Kind::Blob]) => Ok(Term::from_parts(sql_of("length"), count, &all)),
-            ("octet_length", [Kind::Text | Kind::NocaseText]) => {
-                // `octet_length` is younger than many a program that will read the file: SQLite 3.43.
-                let sql = format!("length(CAST({} AS BLOB))", arguments[0].sql);
-                Ok(Term::from_parts(sql, count, &all))
-            }
             ("lower" | "upper", [Kind::Text]) => {
                 if !self.only_ascii_has_case(&arguments[0]) {
                     self.caveat(format!("{name}() changes only ASCII letters in SQLite"));
                 }
                 Ok(Term::from_parts(sql_of(name), Kind::Text, &all))
             }
-            // `TRIM(BOTH FROM x)` hides the cast to text.
-            ("btrim" | "ltrim" | "rtrim", [Kind::Text | Kind::PaddedText | Kind::NocaseText]) => {
-                let sql_name = if name == "btrim" { "trim" } else { name };
-                Ok(Term::from_parts(format!("{sql_name}({}, ' ')", arguments[0].sql), Kind::Text, &all))
-            }
-            ("btrim" | "ltrim" | "rtrim", [a, b]) if text(a) && text(b) => {
-                Ok(Term::from_parts(sql_of(if name == "btrim" { "trim" } else { name }), Kind::Text, &all))
-            }
-            ("replace", [a, b, c]) if text(a) && text(b) && text(c) => {
-                Ok(Term::from_parts(sql_of("replace"), Kind::Text, &all))
-            }
-            ("strpos" | "position", [a, b]) if text(a) && text(b) => Ok(Term::from_parts(sql_of("instr"), count, &all)),
-            ("starts_with", [a, b]) if text(a) && text(b) => {
-                let (value, prefix) = (&arguments[0].sql, &arguments[1].sql);
-                Ok(Term::from_parts(format!("(substr({value}, 1, length({prefix})) = {prefix})"), Kind::Boolean, &all))
-            }
-            ("overlay", [a, b, Kind::Integer { .. }, ..]) if text(a) && text(b) && at_least(&arguments[2], 1) => {
+            ("overlay", [Kind::Text, Kind::Text, Kind::Integer { .. }, ..]) if at_least(&arguments[2], 1) => {
                 overlay(&arguments).ok_or_else(|| unknown_function(name))
             }
             ("like_escape", [Kind::Text, Kind::Text]) => like_escape(&arguments).ok_or_else(|| unknown_function(name)),
-            ("bit_length", [Kind::Text | Kind::NocaseText]) => {
-                Ok(Term::from_parts(format!("(8 * length(CAST({} AS BLOB)))", arguments[0].sql), count, &all))
-            }
-            ("left", [a, Kind::Integer { .. }]) if text(a) && at_most(&arguments[1], -1) => {
-                let (value, n) = (&arguments[0].sql, &arguments[1].sql);
-                Ok(Term::from_parts(format!("substr({value}, 1, max(length({value}) + ({n}), 0))"), Kind::Text, &all))
-            }
-            ("right", [a, Kind::Integer { .. }]) if text(a) && at_most(&arguments[1], 0) => {
-                let sql = match &arguments[1].sql {
-                    none if none == "0" => format!("substr({}, 1, 0)", arguments[0].sql),
-                    n => format!("substr({}, 1 - ({n}))", arguments[0].sql),
-                };
-                Ok(Term::from_parts(sql, Kind::Text, &all))
-            }
-            ("left", [a, Kind::Integer { .. }]) if text(a) && at_least(&arguments[1], 0) => {
-                let sql = format!("substr({}, 1, {})", arguments[0].sql, arguments[1].sql);
-                Ok(Term::from_parts(sql, Kind::Text, &all))
-            }
-            ("right", [a, Kind::Integer { .. }]) if text(a) && at_least(&arguments[1], 1) => {
-                let (value, n) = (&arguments[0].sql, &arguments[1].sql);
-                Ok(Term::from_parts(format!("substr({value}, max(length({value}) - {n} + 1, 1))"), Kind::Text, &all))
-            }
-            ("substr" | "substring", [a, b]) if text(a) && integer(b) && at_least(&arguments[1], 1) => {
-                Ok(Term::from_parts(sql_of("substr"), Kind::Text, &all))
-            }
-            ("substr" | "substring", [a, b, c])
-                if text(a) && integer(b) && integer(c) && at_least(&arguments[1], 1) && at_least(&arguments[2], 0) =>
-            {
-                Ok(Term::from_parts(sql_of("substr"), Kind::Text, &all))
-            }
             ("abs", [Kind::Integer { .. } | Kind::Scaled { .. } | Kind::DecimalReal { .. } | Kind::Real]) => {
                 if arguments[0].constant.is_some() && matches!(kinds[0], Kind::Scaled { .. }) {
                     return Err(unknown_function(name));
@@ -198,11 +145,11 @@ impl Translator<'_> {
                 if arguments[1].number().is_some_and(|number| number.unscaled == 1) =>
             {
                 let sql = format!("nullif(json_array_length({}), 0)", arguments[0].sql);
-                Ok(Term { not_null: false, ..Term::from_parts(sql, count, &all) })
+                Ok(Term { not_null: false, ..Term::from_parts(sql, COUNT, &all) })
             }
             ("json_array_length" | "jsonb_array_length", [Kind::Json { .. }]) => {
                 self.error_there("the length of a JSON value that is no array", "is 0");
-                Ok(Term::from_parts(sql_of("json_array_length"), count, &all))
+                Ok(Term::from_parts(sql_of("json_array_length"), COUNT, &all))
             }
             ("jsonb_typeof" | "json_typeof", [Kind::Json { .. }]) => {
                 let sql = format!(
@@ -212,7 +159,10 @@ impl Translator<'_> {
                 );
                 Ok(Term::from_parts(sql, Kind::Text, &all))
             }
-            _ => Err(unknown_call(name, &kinds)),
+            _ => match length(name, &arguments).or_else(|| text(name, &arguments)) {
+                Some((sql, kind)) => Ok(Term::from_parts(sql, kind, &all)),
+                None => Err(unknown_call(name, &kinds)),
+            },
         }
     }
 
@@ -355,6 +305,69 @@ fn at_least(term: &Term, least: i128) -> bool {
 
 fn at_most(term: &Term, most: i128) -> bool {
     term.number().is_some_and(|number| number.scale == 0 && number.unscaled <= most)
+}
+
+fn sql_call(sql_name: &str, arguments: &[Term]) -> String {
+    let list: Vec<&str> = arguments.iter().map(|argument| argument.sql.as_str()).collect();
+    format!("{sql_name}({})", list.join(", "))
+}
+
+/// A function that measures a text or finds one in it: its SQL and kind.
+fn length(name: &str, arguments: &[Term]) -> Option<(String, Kind)> {
+    let kinds: Vec<&Kind> = arguments.iter().map(|argument| &argument.kind).collect();
+    let sql = match (name, kinds.as_slice()) {
+        ("length" | "char_length" | "character_length", [Kind::Text | Kind::PaddedText | Kind::NocaseText])
+        | ("length" | "octet_length", [Kind::Blob]) => sql_call("length", arguments),
+        // `octet_length` is younger than many a program that will read the file: SQLite 3.43.
+        ("octet_length", [Kind::Text | Kind::NocaseText]) => format!("length(CAST({} AS BLOB))", arguments[0].sql),
+        ("bit_length", [Kind::Text | Kind::NocaseText]) => format!("(8 * length(CAST({} AS BLOB)))", arguments[0].sql),
+        ("strpos" | "position", [Kind::Text, Kind::Text]) => sql_call("instr", arguments),
+        _ => return None,
+    };
+    Some((sql, COUNT))
+}
+
+/// A function that makes a text of texts, or compares their beginnings: its SQL and kind.
+fn text(name: &str, arguments: &[Term]) -> Option<(String, Kind)> {
+    let kinds: Vec<&Kind> = arguments.iter().map(|argument| &argument.kind).collect();
+    let sql_name = if name == "btrim" { "trim" } else { name };
+    let sql = match (name, kinds.as_slice()) {
+        // `TRIM(BOTH FROM x)` hides the cast to text.
+        ("btrim" | "ltrim" | "rtrim", [Kind::Text | Kind::PaddedText | Kind::NocaseText]) => {
+            format!("{sql_name}({}, ' ')", arguments[0].sql)
+        }
+        ("btrim" | "ltrim" | "rtrim", [Kind::Text, Kind::Text]) => sql_call(sql_name, arguments),
+        ("replace", [Kind::Text, Kind::Text, Kind::Text]) => sql_call("replace", arguments),
+        ("starts_with", [Kind::Text, Kind::Text]) => {
+            let (value, prefix) = (&arguments[0].sql, &arguments[1].sql);
+            return Some((format!("(substr({value}, 1, length({prefix})) = {prefix})"), Kind::Boolean));
+        }
+        ("left", [Kind::Text, Kind::Integer { .. }]) if at_most(&arguments[1], -1) => {
+            let (value, n) = (&arguments[0].sql, &arguments[1].sql);
+            format!("substr({value}, 1, max(length({value}) + ({n}), 0))")
+        }
+        ("left", [Kind::Text, Kind::Integer { .. }]) if at_least(&arguments[1], 0) => {
+            format!("substr({}, 1, {})", arguments[0].sql, arguments[1].sql)
+        }
+        ("right", [Kind::Text, Kind::Integer { .. }]) if at_most(&arguments[1], 0) => match &arguments[1].sql {
+            none if none == "0" => format!("substr({}, 1, 0)", arguments[0].sql),
+            n => format!("substr({}, 1 - ({n}))", arguments[0].sql),
+        },
+        ("right", [Kind::Text, Kind::Integer { .. }]) if at_least(&arguments[1], 1) => {
+            let (value, n) = (&arguments[0].sql, &arguments[1].sql);
+            format!("substr({value}, max(length({value}) - {n} + 1, 1))")
+        }
+        ("substr" | "substring", [Kind::Text, Kind::Integer { .. }]) if at_least(&arguments[1], 1) => {
+            sql_call("substr", arguments)
+        }
+        ("substr" | "substring", [Kind::Text, Kind::Integer { .. }, Kind::Integer { .. }])
+            if at_least(&arguments[1], 1) && at_least(&arguments[2], 0) =>
+        {
+            sql_call("substr", arguments)
+        }
+        _ => return None,
+    };
+    Some((sql, Kind::Text))
 }
 
 /// `OVERLAY(value PLACING new FROM from FOR count)`; without a count, as many as the new ones are.

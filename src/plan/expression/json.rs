@@ -1,6 +1,7 @@
 //! JSON members and arrays as JSON text.
 
-use super::kind::{Kind, Term};
+use super::kind::Kind;
+use super::term::Term;
 use super::translate::Translator;
 use super::{Refusal, render};
 

@@ -1,6 +1,6 @@
 //! Typed literals: what PostgreSQL's text of a timestamp, an interval, an array or a blob stands for.
 
-use super::scope::EpochUnit;
+use crate::types::TimeUnit;
 
 /// Days from 1970-01-01 to a day of the proleptic Gregorian calendar; `None` where there is no such day.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
@@ -81,7 +81,7 @@ pub(super) fn timestamp_microseconds(text: &str, with_zone: bool) -> Option<i64>
 }
 
 /// Microseconds in a coarser unit; `None` where that would drop a digit.
-pub(super) fn microseconds_in(unit: EpochUnit, microseconds: i64) -> Option<i64> {
+pub(super) fn microseconds_in(unit: TimeUnit, microseconds: i64) -> Option<i64> {
     if microseconds == i64::MAX || microseconds == i64::MIN {
         return Some(microseconds);
     }

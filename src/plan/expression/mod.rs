@@ -32,21 +32,23 @@ mod scope;
 mod spelling;
 mod syntax;
 mod temporal;
+mod term;
 mod translate;
 
 #[cfg(test)]
 mod tests;
 
 pub use defaults::{Default, Defaulted};
+pub use kind::Kind;
 pub use refusal::Refusal;
-pub use scope::{ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
+pub use scope::{ColumnForm, DomainScope, Scope, TableForm};
 
 use crate::plan::version::{self, Construct};
-use kind::{Kind, Term};
 use order::Sorting;
 use refusal::unreadable;
 use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
+use term::Term;
 use translate::{Purpose, Translator};
 
 /// An expression in SQLite's SQL.
@@ -121,7 +123,7 @@ pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Re
         let term = translator.expression(&parse(expression)?)?;
         // Of a NaN, PostgreSQL computes something; of the NULL in its place, SQLite computes NULL.
         translator.nan_counts(&term);
-        let term = translator.assign(term, &target.stored)?;
+        let term = translator.assign(term, &target.kind)?;
         translator.finish(term)
     })
 }

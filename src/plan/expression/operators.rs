@@ -1,10 +1,11 @@
 //! Arithmetic, concatenation and CASE: the operators that compute a value.
 
 use super::decimal::{self, DIGITS_MAX};
-use super::kind::{Constant, Kind, Term};
-use super::scope::EpochUnit;
+use super::kind::Kind;
+use super::term::{Constant, Term};
 use super::translate::{Translator, ensure_has_form, unknown_operator};
 use super::{Refusal, literals, render};
+use crate::types::TimeUnit;
 use sqlparser::ast::{CaseWhen, Expr};
 
 impl Translator<'_> {
@@ -347,7 +348,7 @@ impl Translator<'_> {
     fn shifted(
         &mut self,
         instant: &Term,
-        unit: EpochUnit,
+        unit: TimeUnit,
         with_zone: bool,
         operator: char,
         interval: &Term,

@@ -1,7 +1,8 @@
 //! Which texts are equal and which comes first, where the source's collation says otherwise than SQLite; and the values
 //! that group and sort as they do in PostgreSQL.
 
-use super::kind::{Kind, Term};
+use super::kind::Kind;
+use super::term::Term;
 use super::translate::{Purpose, Translator};
 use super::{Refusal, decimal, render};
 use crate::catalog::TextOrder;

@@ -1,7 +1,8 @@
 //! Patterns: LIKE as GLOB (SQLite's LIKE ignores case), ILIKE as LIKE, and the regular expressions that are
 //! nothing but a run of classes.
 
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
+use super::term::{Constant, Term};
 use super::translate::Translator;
 use super::{Refusal, render};
 use sqlparser::ast::Expr;

@@ -4,10 +4,11 @@
 //! without. So what a query names itself gets a name of its own where SQLite would mistake it.
 
 use super::frame::Frame;
-use super::kind::{Collated, Kind, Term};
+use super::kind::Kind;
 use super::order::Sorting;
 use super::scope::{ColumnForm, TableForm};
 use super::syntax::{folded, holds_full_join, object_name};
+use super::term::{Collated, Term};
 use super::translate::{Purpose, Translator};
 use super::{Refusal, render};
 use crate::catalog::TextOrder;
@@ -39,7 +40,7 @@ impl Output {
 
     /// As a column of that name in the target.
     pub fn form(&self, name: String) -> ColumnForm {
-        let mut form = ColumnForm::new(name, self.kind.stored()).collated(self.collation);
+        let mut form = ColumnForm::new(name, self.kind.as_column()).collated(self.collation);
         form.exact = !self.inexact;
         form.may_be_nan = self.may_be_nan;
         form

@@ -4,113 +4,17 @@
 //! integers where the column is an epoch, and of texts where it is ISO 8601. So every name resolves to a form, and
 //! a name that does not resolve is a refusal.
 
+use super::kind::Kind;
 use crate::catalog::TextOrder;
 use crate::plan::version::SqliteVersion;
-
-/// The unit of an epoch integer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EpochUnit {
-    /// Whole seconds.
-    Seconds,
-    /// Milliseconds.
-    Milliseconds,
-    /// Microseconds.
-    Microseconds,
-}
-
-impl EpochUnit {
-    /// How many of this unit make a second.
-    pub fn per_second(self) -> i64 {
-        match self {
-            EpochUnit::Seconds => 1,
-            EpochUnit::Milliseconds => 1_000,
-            EpochUnit::Microseconds => 1_000_000,
-        }
-    }
-}
-
-/// How a column's values are kept in the target; decides what an expression over them means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
-    /// `smallint`, `integer`, `bigint`, `oid` as INTEGER; the size of the source's type in bytes bounds its digits.
-    Integer {
-        /// 2, 4 or 8.
-        bytes: u8,
-    },
-    /// `boolean` as 0 and 1.
-    Boolean,
-    /// `double precision` as REAL; NaN is NULL and in the ledger.
-    Real,
-    /// `real` as REAL: each value widened to a double without change.
-    SingleReal,
-    /// `numeric(p, 0)`, p ≤ 18, as INTEGER; NaN is NULL and in the ledger.
-    DecimalInteger {
-        /// Digits.
-        precision: u32,
-    },
-    /// `numeric(p, s)`, p ≤ 15, as the nearest double; NaN is NULL and in the ledger.
-    DecimalReal {
-        /// Digits in all.
-        precision: u32,
-        /// Digits after the point.
-        scale: u32,
-    },
-    /// A `numeric` that a view computes in floating point.
-    Approximate,
-    /// Any other `numeric` as PostgreSQL's own text, `NaN`, `Infinity` and `-Infinity` among it.
-    DecimalText {
-        /// Digits after the point, where the type fixes them.
-        scale: Option<u32>,
-    },
-    /// `text`, `varchar`, `name` as TEXT.
-    Text,
-    /// `char(n)` as TEXT without its trailing blanks.
-    PaddedText,
-    /// `citext` as TEXT COLLATE NOCASE.
-    NocaseText,
-    /// An enum as its label; its labels in their order.
-    Enum {
-        /// The labels, lowest first.
-        labels: Vec<String>,
-    },
-    /// `uuid` as 36 lower-case characters.
-    Uuid,
-    /// `bytea` as BLOB.
-    Blob,
-    /// `timestamp` or `timestamptz` as an integer since 1970-01-01 (UTC); ±infinity as the extreme integers.
-    Epoch {
-        /// The unit.
-        unit: EpochUnit,
-        /// Whether the source's type is `timestamptz`.
-        with_zone: bool,
-    },
-    /// `timestamp` or `timestamptz` as PostgreSQL's ISO text under TimeZone UTC.
-    IsoTimestamp {
-        /// Whether the source's type is `timestamptz`; the text then ends in `+00`.
-        with_zone: bool,
-    },
-    /// `date` as PostgreSQL's ISO text.
-    Date,
-    /// `json` or `jsonb` as PostgreSQL's text.
-    Json {
-        /// Whether the source's type is `jsonb`.
-        binary: bool,
-    },
-    /// An array as JSON text.
-    JsonArray,
-    /// A composite value as text, whatever its form.
-    Composite,
-    /// Anything else as the server's own text.
-    ServerText,
-}
 
 /// A column of the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnForm {
     /// Its name in the target, unquoted.
     pub name: String,
-    /// How its values are kept.
-    pub stored: Stored,
+    /// What its values mean and how they are kept.
+    pub kind: Kind,
     /// Whether it can hold no NULL.
     pub not_null: bool,
     /// Whether its representation holds every value of the source; where it does not (seconds for a timestamp of
@@ -124,12 +28,9 @@ pub struct ColumnForm {
 
 impl ColumnForm {
     /// A nullable column whose representation is exact.
-    pub fn new(name: impl Into<String>, stored: Stored) -> Self {
-        let may_be_nan = matches!(
-            stored,
-            Stored::Real | Stored::SingleReal | Stored::DecimalInteger { .. } | Stored::DecimalReal { .. }
-        );
-        ColumnForm { name: name.into(), stored, not_null: false, exact: true, may_be_nan, collation: None }
+    pub fn new(name: impl Into<String>, kind: Kind) -> Self {
+        let may_be_nan = matches!(kind, Kind::Real | Kind::SingleReal | Kind::Scaled { .. } | Kind::DecimalReal { .. });
+        ColumnForm { name: name.into(), kind, not_null: false, exact: true, may_be_nan, collation: None }
     }
 
     /// The same column, NOT NULL. A NaN where no NULL may be stops the run.
@@ -178,7 +79,7 @@ pub trait Scope {
     fn enumeration(&self, schema: Option<&str>, name: &str) -> Option<Vec<String>>;
 
     /// How a column of the domain type of that name is kept; `None` where it is no domain.
-    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Kind> {
         let _ = (schema, name);
         None
     }
@@ -227,7 +128,7 @@ impl Scope for DomainScope<'_> {
         self.types.enumeration(schema, name)
     }
 
-    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Stored> {
+    fn domain(&self, schema: Option<&str>, name: &str) -> Option<Kind> {
         self.types.domain(schema, name)
     }
 

@@ -1,12 +1,13 @@
 //! The clock, intervals, and the parts of dates and timestamps.
 
-use super::kind::{Constant, Kind, Term};
+use super::kind::Kind;
 use super::literals;
 use super::operators::unless_infinite;
-use super::scope::EpochUnit;
 use super::syntax::unknown_function;
+use super::term::{Constant, Term};
 use super::translate::Translator;
 use super::{Refusal, decimal};
+use crate::types::TimeUnit;
 
 impl Translator<'_> {
     /// Functions without arguments, and the keywords that are such: the clock and random values. `None` where the
@@ -51,11 +52,11 @@ impl Translator<'_> {
     }
 
     /// The clock in a unit.
-    pub fn clock(&mut self, unit: EpochUnit) -> String {
+    pub fn clock(&mut self, unit: TimeUnit) -> String {
         match unit {
-            EpochUnit::Seconds => "CAST(strftime('%s', 'now') AS INTEGER)".to_owned(),
-            EpochUnit::Milliseconds => CLOCK_MILLISECONDS.to_owned(),
-            EpochUnit::Microseconds => {
+            TimeUnit::Seconds => "CAST(strftime('%s', 'now') AS INTEGER)".to_owned(),
+            TimeUnit::Millis => CLOCK_MILLISECONDS.to_owned(),
+            TimeUnit::Micros => {
                 self.caveat("SQLite's clock counts milliseconds");
                 format!("({CLOCK_MILLISECONDS} * 1000)")
             }
@@ -97,7 +98,7 @@ impl Translator<'_> {
             .ok_or_else(|| Refusal::new("it holds an interval beyond 64 bits"))?;
         Ok(Term::constant(
             length.to_string(),
-            Kind::Duration { unit: EpochUnit::Microseconds },
+            Kind::Duration { unit: TimeUnit::Micros },
             Constant::Interval { months, days, microseconds },
         ))
     }
@@ -180,7 +181,7 @@ impl Translator<'_> {
             "year" => "'start of year'",
             _ => return Err(unknown_function("date_trunc")),
         };
-        let factor = if unit == EpochUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
+        let factor = if unit == TimeUnit::Seconds { String::new() } else { format!(" * {}", unit.per_second()) };
         let start = format!("CAST(strftime('%s', {seconds}, 'unixepoch', {start}) AS INTEGER){factor}");
         let sql = unless_infinite(&term.sql, &start);
         Ok(Term { not_null: false, ..Term::from_parts(sql, term.kind.clone(), &[&term]) })
@@ -204,7 +205,7 @@ impl Translator<'_> {
 const INFINITE_SECONDS: &str = "the seconds of an infinite time are a number, where PostgreSQL has Infinity";
 
 /// The epoch's seconds, rounded towards the past.
-fn whole_seconds(term: &Term, unit: EpochUnit) -> String {
+fn whole_seconds(term: &Term, unit: TimeUnit) -> String {
     let n = unit.per_second();
     if n == 1 {
         return term.sql.clone();
@@ -213,7 +214,7 @@ fn whole_seconds(term: &Term, unit: EpochUnit) -> String {
 }
 
 /// EXTRACT(epoch FROM …): an exact decimal.
-fn seconds_of(term: &Term, unit: EpochUnit) -> Term {
+fn seconds_of(term: &Term, unit: TimeUnit) -> Term {
     let scale = unit.per_second().ilog10();
     debug_assert_eq!(decimal::power_of_ten(scale), unit.per_second().to_string());
     Term::from_parts(term.sql.clone(), Kind::Scaled { digits: 18, scale }, &[term])

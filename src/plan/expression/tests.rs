@@ -7,6 +7,7 @@ mod spellings;
 use super::*;
 use crate::catalog::TextOrder;
 use crate::plan::version::SqliteVersion;
+use crate::types::TimeUnit;
 use bank::VIEWS;
 use rusqlite::Connection;
 
@@ -16,31 +17,31 @@ struct Sample;
 fn forms() -> Vec<ColumnForm> {
     let form = ColumnForm::new;
     vec![
-        form("id", Stored::Integer { bytes: 4 }).not_null(),
-        form("n", Stored::Integer { bytes: 4 }),
-        form("m", Stored::Integer { bytes: 4 }),
-        form("big", Stored::Integer { bytes: 8 }),
-        form("active", Stored::Boolean),
-        form("ratio", Stored::Real),
-        form("price", Stored::DecimalReal { precision: 10, scale: 2 }),
-        form("tax", Stored::DecimalReal { precision: 10, scale: 2 }),
-        form("units", Stored::DecimalInteger { precision: 6 }),
-        form("amount", Stored::DecimalText { scale: None }),
-        form("name", Stored::Text),
-        form("Title", Stored::Text),
-        form("code", Stored::PaddedText),
-        form("email", Stored::NocaseText),
-        form("status", Stored::Enum { labels: vec!["new".into(), "open".into(), "closed".into()] }),
-        form("token", Stored::Uuid),
-        form("body", Stored::Blob),
-        form("starts", Stored::Epoch { unit: EpochUnit::Milliseconds, with_zone: false }),
-        form("ends", Stored::Epoch { unit: EpochUnit::Milliseconds, with_zone: false }),
-        form("created", Stored::Epoch { unit: EpochUnit::Microseconds, with_zone: true }),
-        form("coarse", Stored::Epoch { unit: EpochUnit::Seconds, with_zone: true }).inexact(),
-        form("born", Stored::Date),
-        form("data", Stored::Json { binary: true }),
-        form("tags", Stored::JsonArray),
-        form("network", Stored::ServerText),
+        form("id", Kind::Integer { digits: 10 }).not_null(),
+        form("n", Kind::Integer { digits: 10 }),
+        form("m", Kind::Integer { digits: 10 }),
+        form("big", Kind::Integer { digits: 19 }),
+        form("active", Kind::Boolean),
+        form("ratio", Kind::Real),
+        form("price", Kind::DecimalReal { precision: 10, scale: 2 }),
+        form("tax", Kind::DecimalReal { precision: 10, scale: 2 }),
+        form("units", Kind::Scaled { digits: 6, scale: 0 }),
+        form("amount", Kind::DecimalText { scale: None }),
+        form("name", Kind::Text),
+        form("Title", Kind::Text),
+        form("code", Kind::PaddedText),
+        form("email", Kind::NocaseText),
+        form("status", Kind::Enum { labels: vec!["new".into(), "open".into(), "closed".into()] }),
+        form("token", Kind::Uuid),
+        form("body", Kind::Blob),
+        form("starts", Kind::Epoch { unit: TimeUnit::Millis, with_zone: false }),
+        form("ends", Kind::Epoch { unit: TimeUnit::Millis, with_zone: false }),
+        form("created", Kind::Epoch { unit: TimeUnit::Micros, with_zone: true }),
+        form("coarse", Kind::Epoch { unit: TimeUnit::Seconds, with_zone: true }).inexact(),
+        form("born", Kind::Date),
+        form("data", Kind::Json { binary: true }),
+        form("tags", Kind::JsonArray),
+        form("network", Kind::ServerText),
     ]
 }
 
@@ -214,13 +215,11 @@ fn sqlite_statements() -> Vec<String> {
     let columns: Vec<String> = forms()
         .iter()
         .map(|form| {
-            let (kind, more) = match form.stored {
-                Stored::Integer { .. } | Stored::Boolean | Stored::DecimalInteger { .. } | Stored::Epoch { .. } => {
-                    ("INTEGER", "")
-                }
-                Stored::Real | Stored::DecimalReal { .. } => ("REAL", ""),
-                Stored::Blob => ("BLOB", ""),
-                Stored::NocaseText => ("TEXT", " COLLATE NOCASE"),
+            let (kind, more) = match form.kind {
+                Kind::Integer { .. } | Kind::Boolean | Kind::Scaled { .. } | Kind::Epoch { .. } => ("INTEGER", ""),
+                Kind::Real | Kind::DecimalReal { .. } => ("REAL", ""),
+                Kind::Blob => ("BLOB", ""),
+                Kind::NocaseText => ("TEXT", " COLLATE NOCASE"),
                 _ => ("TEXT", ""),
             };
             format!("\"{}\" {kind}{more}", form.name)
@@ -456,25 +455,25 @@ fn every_condition_reads_as_it_should_and_sqlite_takes_it_as_a_check() {
 }
 
 /// Values that are carried: the expression, PostgreSQL's type of the column it goes into, and that column's form.
-fn computed() -> Vec<(&'static str, &'static str, Stored)> {
-    let money = Stored::DecimalReal { precision: 12, scale: 2 };
+fn computed() -> Vec<(&'static str, &'static str, Kind)> {
+    let money = Kind::DecimalReal { precision: 12, scale: 2 };
     vec![
-        ("((n * 2) + 1)", "integer", Stored::Integer { bytes: 4 }),
+        ("((n * 2) + 1)", "integer", Kind::Integer { digits: 10 }),
         ("(price + tax)", "numeric(12,2)", money.clone()),
         ("(price * 1.19)", "numeric(12,2)", money.clone()),
         ("round((price * 0.5), 1)", "numeric(12,2)", money.clone()),
-        ("(price)::integer", "integer", Stored::Integer { bytes: 4 }),
+        ("(price)::integer", "integer", Kind::Integer { digits: 10 }),
         ("COALESCE(price, (0)::numeric)", "numeric(12,2)", money.clone()),
-        ("(ratio / (3)::double precision)", "double precision", Stored::Real),
-        ("((name || ' '::text) || \"Title\")", "text", Stored::Text),
-        ("upper(\"substring\"(name, 1, 1))", "text", Stored::Text),
-        ("CASE WHEN (n > 0) THEN 'yes'::text ELSE 'no'::text END", "text", Stored::Text),
-        ("(created - created) < '7 days'::interval", "boolean", Stored::Boolean),
-        ("(status)::text", "text", Stored::Text),
-        ("(data ->> 'n'::text) IS NOT NULL", "boolean", Stored::Boolean),
-        ("(EXTRACT(month FROM born))::integer", "integer", Stored::Integer { bytes: 4 }),
-        ("GREATEST(starts, ends) IS NULL", "boolean", Stored::Boolean),
-        ("floor((price / (1)::numeric))", "", Stored::Text),
+        ("(ratio / (3)::double precision)", "double precision", Kind::Real),
+        ("((name || ' '::text) || \"Title\")", "text", Kind::Text),
+        ("upper(\"substring\"(name, 1, 1))", "text", Kind::Text),
+        ("CASE WHEN (n > 0) THEN 'yes'::text ELSE 'no'::text END", "text", Kind::Text),
+        ("(created - created) < '7 days'::interval", "boolean", Kind::Boolean),
+        ("(status)::text", "text", Kind::Text),
+        ("(data ->> 'n'::text) IS NOT NULL", "boolean", Kind::Boolean),
+        ("(EXTRACT(month FROM born))::integer", "integer", Kind::Integer { digits: 10 }),
+        ("GREATEST(starts, ends) IS NULL", "boolean", Kind::Boolean),
+        ("floor((price / (1)::numeric))", "", Kind::Text),
     ]
     .into_iter()
     .filter(|(_, kind, _)| !kind.is_empty())
@@ -544,20 +543,20 @@ fn caveats_name_the_corner() {
 
 #[test]
 fn a_domain_check_is_one_over_its_column() {
-    let scope = DomainScope { column: ColumnForm::new("release year", Stored::Integer { bytes: 4 }), types: &Sample };
+    let scope = DomainScope { column: ColumnForm::new("release year", Kind::Integer { digits: 10 }), types: &Sample };
     let translated = check("CHECK (((VALUE >= 1901) AND (VALUE <= 2155))) NOT VALID", &scope).unwrap();
     assert_eq!(translated.sql, "((\"release year\" >= 1901) AND (\"release year\" <= 2155))");
 }
 
 #[test]
 fn defaults_take_the_representation_of_their_column() {
-    use Stored::*;
-    let seconds = Epoch { unit: EpochUnit::Seconds, with_zone: true };
-    let plain = Epoch { unit: EpochUnit::Microseconds, with_zone: false };
+    use Kind::*;
+    let seconds = Epoch { unit: TimeUnit::Seconds, with_zone: true };
+    let plain = Epoch { unit: TimeUnit::Micros, with_zone: false };
     let real = DecimalReal { precision: 10, scale: 2 };
-    let cases: &[(&str, Stored, &str)] = &[
-        ("0", Integer { bytes: 4 }, "0"),
-        ("'-1'::integer", Integer { bytes: 4 }, "-1"),
+    let cases: &[(&str, Kind, &str)] = &[
+        ("0", Integer { digits: 10 }, "0"),
+        ("'-1'::integer", Integer { digits: 10 }, "-1"),
         ("true", Boolean, "1"),
         ("NULL::character varying", Text, "NULL"),
         ("''::character varying", Text, "''"),
@@ -590,15 +589,15 @@ fn defaults_take_the_representation_of_their_column() {
         ("'1970-01-01 00:00:00'::timestamp without time zone", seconds.clone(), "0"),
         (
             "timezone('utc'::text, now())",
-            Epoch { unit: EpochUnit::Seconds, with_zone: false },
+            Epoch { unit: TimeUnit::Seconds, with_zone: false },
             "(CAST(strftime('%s', 'now') AS INTEGER))",
         ),
         (
             "(now() AT TIME ZONE 'utc'::text)",
-            Epoch { unit: EpochUnit::Seconds, with_zone: false },
+            Epoch { unit: TimeUnit::Seconds, with_zone: false },
             "(CAST(strftime('%s', 'now') AS INTEGER))",
         ),
-        ("timezone('Europe/Berlin'::text, now())", Epoch { unit: EpochUnit::Seconds, with_zone: false }, "refused"),
+        ("timezone('Europe/Berlin'::text, now())", Epoch { unit: TimeUnit::Seconds, with_zone: false }, "refused"),
         ("CURRENT_TIMESTAMP(3)", seconds.clone(), "(CAST(strftime('%s', 'now') AS INTEGER))"),
         ("CURRENT_DATE", Date, "(date('now'))"),
         ("('now'::text)::date", Date, "(date('now'))"),
@@ -613,7 +612,7 @@ fn defaults_take_the_representation_of_their_column() {
         ("'{1.5}'::numeric[]", JsonArray, "refused"),
         ("random_string(26)", Text, "refused"),
         ("(CURRENT_USER)::text", Text, "refused"),
-        ("n", Integer { bytes: 4 }, "refused"),
+        ("n", Integer { digits: 10 }, "refused"),
         ("'10.0.0.0/8'::inet", ServerText, "'10.0.0.0/8'"),
     ];
     let connection = sqlite();
@@ -633,15 +632,15 @@ fn defaults_take_the_representation_of_their_column() {
         }
     }
     let sequence =
-        default("nextval('public.s'::regclass)", &Sample, &ColumnForm::new("c", Integer { bytes: 4 })).unwrap();
+        default("nextval('public.s'::regclass)", &Sample, &ColumnForm::new("c", Integer { digits: 10 })).unwrap();
     assert_eq!(sequence.default, Default::Sequence);
 }
 
 #[test]
 fn the_clock_is_an_integer_near_the_system_clock_in_every_unit() {
     let connection = sqlite();
-    for unit in [EpochUnit::Seconds, EpochUnit::Milliseconds, EpochUnit::Microseconds] {
-        let form = ColumnForm::new("c", Stored::Epoch { unit, with_zone: true });
+    for unit in [TimeUnit::Seconds, TimeUnit::Millis, TimeUnit::Micros] {
+        let form = ColumnForm::new("c", Kind::Epoch { unit, with_zone: true });
         let clause = default("now()", &Sample, &form).unwrap().default.clause().unwrap();
         let (kind, value): (String, i64) = connection
             .query_row(&format!("SELECT typeof({clause}), {clause}"), [], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -656,7 +655,7 @@ fn the_clock_is_an_integer_near_the_system_clock_in_every_unit() {
 #[test]
 fn a_random_uuid_has_its_version_and_variant() {
     let connection = sqlite();
-    let form = ColumnForm::new("c", Stored::Uuid);
+    let form = ColumnForm::new("c", Kind::Uuid);
     let extension = default("public.uuid_generate_v4()", &Sample, &form).unwrap();
     let clause = default("gen_random_uuid()", &Sample, &form).unwrap().default.clause().unwrap();
     assert_eq!(extension.default.clause().as_deref(), Some(clause.as_str()));

@@ -1,10 +1,11 @@
 //! The walk over an expression: every form of syntax to the module that knows it, every other form a refusal.
 
 use super::frame::Frame;
-use super::kind::{Collated, Constant, Kind, Term};
+use super::kind::Kind;
 use super::scope::Scope;
 use super::spelling::{ALL_OF, ANY_OF};
 use super::syntax::{folded, object_name, plain_arguments, row_fields};
+use super::term::{Collated, Constant, Term};
 use super::{Refusal, decimal, render};
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, Expr, Ident, ObjectName, TrimWhereField, UnaryOperator, Value,
@@ -159,38 +160,8 @@ impl<'a> Translator<'a> {
             Expr::Case { operand, conditions, else_result, .. } => {
                 self.case(operand.as_deref(), conditions, else_result.as_deref())
             }
-            Expr::Substring { expr, substring_from, substring_for, .. } => {
-                let mut arguments = vec![self.text_argument(expr)?];
-                let Some(from) = substring_from else { return Err(refused_form(expression)) };
-                arguments.push(self.expression(from)?);
-                if let Some(count) = substring_for {
-                    arguments.push(self.expression(count)?);
-                }
-                self.call("substr", arguments)
-            }
-            Expr::Position { expr, r#in } => {
-                let arguments = vec![self.text_argument(r#in)?, self.text_argument(expr)?];
-                self.call("strpos", arguments)
-            }
-            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
-                let mut arguments = vec![self.text_argument(expr)?, self.text_argument(overlay_what)?];
-                arguments.push(self.expression(overlay_from)?);
-                if let Some(count) = overlay_for {
-                    arguments.push(self.expression(count)?);
-                }
-                self.call("overlay", arguments)
-            }
-            Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
-                let mut arguments = vec![self.text_argument(expr)?];
-                if let Some(what) = trim_what {
-                    arguments.push(self.text_argument(what)?);
-                }
-                let name = match trim_where {
-                    None | Some(TrimWhereField::Both) => "btrim",
-                    Some(TrimWhereField::Leading) => "ltrim",
-                    Some(TrimWhereField::Trailing) => "rtrim",
-                };
-                self.call(name, arguments)
+            Expr::Substring { .. } | Expr::Position { .. } | Expr::Overlay { .. } | Expr::Trim { .. } => {
+                self.call_in_words(expression)
             }
             Expr::Floor { expr, field: CeilFloorKind::DateTimeField(sqlparser::ast::DateTimeField::NoDateTime) } => {
                 let argument = self.expression(expr)?;
@@ -224,6 +195,46 @@ impl<'a> Translator<'a> {
                 self.at_time_zone(&zone, timestamp)
             }
             Expr::SimilarTo { .. } => Err(Refusal::new("it uses SIMILAR TO, which SQLite does not have")),
+            other => Err(refused_form(other)),
+        }
+    }
+
+    /// A call of a function of texts in SQL's own syntax: `SUBSTRING(x FROM 2)`.
+    fn call_in_words(&mut self, expression: &Expr) -> Result<Term, Refusal> {
+        match expression {
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let mut arguments = vec![self.text_argument(expr)?];
+                let Some(from) = substring_from else { return Err(refused_form(expression)) };
+                arguments.push(self.expression(from)?);
+                if let Some(count) = substring_for {
+                    arguments.push(self.expression(count)?);
+                }
+                self.call("substr", arguments)
+            }
+            Expr::Position { expr, r#in } => {
+                let arguments = vec![self.text_argument(r#in)?, self.text_argument(expr)?];
+                self.call("strpos", arguments)
+            }
+            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments = vec![self.text_argument(expr)?, self.text_argument(overlay_what)?];
+                arguments.push(self.expression(overlay_from)?);
+                if let Some(count) = overlay_for {
+                    arguments.push(self.expression(count)?);
+                }
+                self.call("overlay", arguments)
+            }
+            Expr::Trim { trim_where, trim_what, expr, trim_characters: None } => {
+                let mut arguments = vec![self.text_argument(expr)?];
+                if let Some(what) = trim_what {
+                    arguments.push(self.text_argument(what)?);
+                }
+                let name = match trim_where {
+                    None | Some(TrimWhereField::Both) => "btrim",
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                };
+                self.call(name, arguments)
+            }
             other => Err(refused_form(other)),
         }
     }

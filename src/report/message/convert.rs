@@ -11,7 +11,7 @@ use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::project::{self, Origin};
-use crate::report::How;
+use crate::report::{How, remainder};
 use crate::to_sqlite;
 use crate::verify;
 use crate::verify::diff::RowDifferenceKind;
@@ -140,9 +140,9 @@ impl From<&plan::TablePlan> for PlannedTable {
                     source: column.source.clone(),
                     target: column.target.clone(),
                     r#type: column.type_name.clone(),
-                    rule: column.rule.name().to_owned(),
+                    rule: column.representation.name().to_owned(),
                     exact: column.remainder.is_none(),
-                    ledger: column.remainder.map(str::to_owned),
+                    ledger: column.remainder.map(|remainder| remainder::words(remainder).to_owned()),
                     not_null: column.not_null,
                     computed: column.computed,
                 })

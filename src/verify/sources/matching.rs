@@ -3,10 +3,9 @@
 //! Names are compared as they are between two catalogs of one dialect; where one side is SQLite's, a table of PostgreSQL
 //! has the name that it would have in a file, and case is ignored where nothing has the very name.
 
-use crate::catalog::{Catalog, Column, DataType, Dialect, QualifiedName, Table, TableKind};
+use crate::catalog::{Catalog, Column, DataType, Dialect, QualifiedName, Shape, Table, TableKind};
 use crate::endpoint::{ReadColumn, ReadTable};
 use crate::plan::names::natural;
-use crate::types::Wire;
 use std::fmt;
 
 /// One table on both sides.
@@ -213,19 +212,22 @@ enum CellKind {
 }
 
 fn kind(data_type: &DataType) -> CellKind {
-    match Wire::of(&data_type.base().shape) {
-        Wire::Boolean => CellKind::Bool,
-        Wire::SmallInt | Wire::Integer | Wire::BigInt | Wire::Oid => CellKind::Int,
-        Wire::Real | Wire::Double => CellKind::Float,
-        Wire::Numeric => CellKind::Decimal,
-        Wire::Text | Wire::PaddedText => CellKind::Text,
-        Wire::Bytes => CellKind::Bytes,
-        Wire::Uuid => CellKind::Uuid,
-        Wire::Date => CellKind::Date,
-        Wire::Timestamp => CellKind::Timestamp,
-        Wire::TimestampTz => CellKind::TimestampTz,
-        Wire::Json | Wire::Jsonb => CellKind::Json,
-        Wire::ServerText => CellKind::Native,
+    match &data_type.shape {
+        Shape::Boolean => CellKind::Bool,
+        Shape::SmallInt | Shape::Integer | Shape::BigInt | Shape::Oid => CellKind::Int,
+        Shape::Real | Shape::Double => CellKind::Float,
+        Shape::Numeric { .. } => CellKind::Decimal,
+        Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext | Shape::Name | Shape::Enum(_) => {
+            CellKind::Text
+        }
+        Shape::Bytea => CellKind::Bytes,
+        Shape::Uuid => CellKind::Uuid,
+        Shape::Date => CellKind::Date,
+        Shape::Timestamp { .. } => CellKind::Timestamp,
+        Shape::TimestampTz { .. } => CellKind::TimestampTz,
+        Shape::Json | Shape::Jsonb => CellKind::Json,
+        Shape::Domain(domain) => kind(&domain.base),
+        Shape::Array { .. } | Shape::Composite(_) | Shape::Hstore | Shape::Xml | Shape::Other => CellKind::Native,
     }
 }
 

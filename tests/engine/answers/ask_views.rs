@@ -308,7 +308,10 @@ impl Search {
             let planned = self.plan.tables.iter().find(|planned| planned.source == table.name);
             let planned =
                 planned.and_then(|planned| planned.columns.iter().find(|planned| planned.source == column.name));
-            notes.extend(planned.and_then(|planned| planned.remainder).map(|what| format!("remainder: {what}")));
+            notes.extend(planned.and_then(|planned| planned.remainder).map(|what| {
+                let nan = if what.has_nan() { "NaN, " } else { "" };
+                format!("remainder: {nan}{what:?}")
+            }));
         }
         notes
     }

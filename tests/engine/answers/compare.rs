@@ -301,7 +301,7 @@ const CORNERS: &[Corner] = &[
     ("it turns a number into a `numeric`", Difference::is_rounded),
     ("nearest double", |difference| difference.is_close()),
     ("last digits", |difference| difference.is_close()),
-    ("remainder: fractions of a second", |difference| difference.has(Oddity::Dropped)),
+    ("remainder: FractionsOfASecond", |difference| difference.has(Oddity::Dropped)),
     // They stand where a collation is at work, and nowhere else.
     ("by the rules of a language", |difference| !matches!(difference.expected, Answer::Error(_))),
     ("takes different texts for equal", |difference| !matches!(difference.expected, Answer::Error(_))),

@@ -20,9 +20,8 @@ use crate::support::whole_run::{self, Server};
 use rusqlite::Connection;
 use std::sync::Arc;
 use whimbrel::catalog::QualifiedName;
-use whimbrel::plan::choices::RuleName;
 use whimbrel::to_sqlite::Job;
-use whimbrel::types::Rule;
+use whimbrel::types::Representation;
 
 /// Runs statements of which the server may refuse some; tells which.
 fn run_each(server: &mut Server, statements: &[String]) -> Vec<String> {
@@ -80,7 +79,7 @@ fn make_expressions(server: &mut Server, expressions: &[String]) -> Vec<String> 
 fn job(target: std::path::PathBuf) -> Job<'static> {
     let mut job = Job::new(target);
     for (column, rule) in rows::RULES {
-        let rule = RuleName(Rule::named(rule).expect("a rule"));
+        let rule = Representation::named(rule).expect("a rule");
         job.choices.rules.columns.insert((*column).to_owned(), rule);
         // The tables that have the same columns.
         let name = column.split('.').next_back().expect("a name");

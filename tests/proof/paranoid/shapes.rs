@@ -4,10 +4,9 @@
 use crate::support::whole_run::{Server, findings, migrate, source};
 use whimbrel::cancel::Cancel;
 use whimbrel::event::nobody;
-use whimbrel::plan::choices::RuleName;
 use whimbrel::provision::shared;
 use whimbrel::to_sqlite::{Job, Outcome};
-use whimbrel::types::Rule;
+use whimbrel::types::{Representation, TextForm};
 use whimbrel::verify::{FileOptions, Level, verify_file};
 
 const RELATIONS: &str = r#"
@@ -156,7 +155,7 @@ fn without_a_ledger_what_is_not_held_is_left_out_by_name_and_nothing_else() {
     // Text holds them, and then nothing is left out, nor has anything to be allowed.
     job.allow_inexact = false;
     for column in ["readings.ratio", "readings.at"] {
-        job.choices.rules.columns.insert(column.into(), RuleName(Rule::ServerText));
+        job.choices.rules.columns.insert(column.into(), Representation::Text(TextForm::Server));
     }
     let outcome = agreed(&database.url(), &job);
     assert!(!outcome.verification.findings.not_checked.iter().any(|line| line.contains("own digest")));

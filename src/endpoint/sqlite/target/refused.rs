@@ -6,7 +6,7 @@ use crate::endpoint::sqlite::loader::{Loader, NO_ROOM_HINT, Refusal, RowRefused}
 use crate::error::Error;
 use crate::plan::{ColumnPlan, Plan, TablePlan};
 use crate::quote::quote;
-use crate::types::{Codec, Rule};
+use crate::types::{Codec, Representation, TextForm};
 use crate::value::{Cell, row_key};
 
 /// A key that is longer than this is not shown in a message about a row's size.
@@ -37,8 +37,8 @@ pub(super) fn too_large(
     };
     let name = &table.source.name;
     // Under these rules JSON's quotes and backslashes can be what is too much.
-    let shorter = match column.rule {
-        Rule::JsonArray | Rule::JsonObject => format!(
+    let shorter = match column.representation {
+        Representation::Text(TextForm::JsonArray | TextForm::JsonObject) => format!(
             "give it the rule `server-text` where that is shorter (`--rule {name}.{}=server-text`), ",
             column.source
         ),
@@ -104,7 +104,7 @@ pub(super) fn refused_row(
     // SQLite names an unnamed check by its text, and of a text that begins with a quoted name by that name alone.
     let check = refused.message.strip_prefix("CHECK constraint failed: ");
     let is_named = |column: &&ColumnPlan| {
-        let json = matches!(column.rule, Rule::Json | Rule::JsonArray | Rule::JsonObject);
+        let json = column.representation.is_json();
         let whole = format!("json_valid({})", quote(&column.target));
         json && check.is_some_and(|check| check == whole || check == column.target)
     };

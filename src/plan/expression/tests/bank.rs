@@ -91,13 +91,13 @@ pub(super) const DOCUMENTS: &[&str] = &[
 ];
 
 /// Defaults that vary: the expression, its column's form, and a query that tells 1 of a sound value `c`.
-pub(super) fn varying_defaults() -> Vec<(&'static str, Stored, String)> {
+pub(super) fn varying_defaults() -> Vec<(&'static str, Kind, String)> {
     let mut all = Vec::new();
-    for unit in [EpochUnit::Seconds, EpochUnit::Milliseconds, EpochUnit::Microseconds] {
+    for unit in [TimeUnit::Seconds, TimeUnit::Millis, TimeUnit::Micros] {
         let per_second = unit.per_second();
         for (expression, seconds) in [("now()", "'now'"), ("(now() + '7 days'::interval)", "'now', '+7 days'")] {
             let sound = format!("typeof(c) = 'integer' AND abs(c / {per_second} - strftime('%s', {seconds})) <= 2");
-            all.push((expression, Stored::Epoch { unit, with_zone: true }, sound));
+            all.push((expression, Kind::Epoch { unit, with_zone: true }, sound));
         }
         // Between the shortest and the longest run of thirteen months, and of two.
         for (expression, days) in
@@ -107,18 +107,18 @@ pub(super) fn varying_defaults() -> Vec<(&'static str, Stored, String)> {
             let sound = format!(
                 "typeof(c) = 'integer' AND c / {per_second} - strftime('%s', 'now') BETWEEN {least} AND {most}"
             );
-            all.push((expression, Stored::Epoch { unit, with_zone: true }, sound));
+            all.push((expression, Kind::Epoch { unit, with_zone: true }, sound));
         }
     }
     let day = "c IN (date('now'), date('now', '-2 seconds'))".to_owned();
-    all.push(("CURRENT_DATE", Stored::Date, day));
+    all.push(("CURRENT_DATE", Kind::Date, day));
     for with_zone in [false, true] {
         let sound = "abs(strftime('%s', substr(c, 1, 19)) - strftime('%s', 'now')) <= 2".to_owned();
-        all.push(("now()", Stored::IsoTimestamp { with_zone }, sound));
+        all.push(("now()", Kind::IsoTimestamp { with_zone }, sound));
     }
     let digit = "[0-9a-f]";
     let uuid = format!("c GLOB '{}-*-4*-[89ab]*-{}'", digit.repeat(8), digit.repeat(12));
-    all.push(("gen_random_uuid()", Stored::Uuid, uuid));
-    all.push(("random()", Stored::Real, "c >= 0 AND c < 1".to_owned()));
+    all.push(("gen_random_uuid()", Kind::Uuid, uuid));
+    all.push(("random()", Kind::Real, "c >= 0 AND c < 1".to_owned()));
     all
 }

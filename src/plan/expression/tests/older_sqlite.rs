@@ -16,10 +16,10 @@ impl Scope for FileFor {
 
     fn table(&self, schema: Option<&str>, name: &str) -> Option<TableForm> {
         let columns = match name {
-            "days" => vec![ColumnForm::new("day", Stored::Date)],
+            "days" => vec![ColumnForm::new("day", Kind::Date)],
             "docs" => vec![
-                ColumnForm::new("id", Stored::Integer { bytes: 4 }).not_null(),
-                ColumnForm::new("doc", Stored::Json { binary: true }),
+                ColumnForm::new("id", Kind::Integer { digits: 10 }).not_null(),
+                ColumnForm::new("doc", Kind::Json { binary: true }),
             ],
             _ => return Sample.table(schema, name),
         };
@@ -201,7 +201,7 @@ fn weeks_and_their_years_are_those_of_iso_8601_on_every_day() {
 #[test]
 fn the_clock_is_exact_to_the_millisecond_and_months_stop_at_their_last_day() {
     let connection = Connection::open_in_memory().unwrap();
-    let milliseconds = Translator::new(&Sample, Purpose::Default).clock(EpochUnit::Milliseconds);
+    let milliseconds = Translator::new(&Sample, Purpose::Default).clock(TimeUnit::Millis);
     let at = milliseconds.replace("'now'", "ms / 1000.0, 'unixepoch'");
     let moments = "WITH RECURSIVE m(ms, n) AS (SELECT 0, 0 UNION ALL SELECT abs(ms * 48271 + 1234567891 + n * 7919) % \
                    4102444800000, n + 1 FROM m WHERE n < 100000) SELECT ms FROM m UNION ALL SELECT 1700000000000 + n FROM m";

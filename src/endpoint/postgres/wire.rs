@@ -5,13 +5,14 @@
 
 use crate::catalog::Shape;
 use crate::fault::{self, Fault};
+use crate::value::calendar::{DATES, MOMENTS};
 use crate::value::{Cell, Decimal, Sign};
 use std::borrow::Cow;
 use std::fmt;
 
 /// The form in which a column's values arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wire {
+pub(crate) enum Wire {
     /// One byte.
     Boolean,
     /// Two bytes.
@@ -146,11 +147,6 @@ fn fixed<const N: usize>(field: &[u8]) -> Result<[u8; N], WireError> {
 fn utf8(field: &[u8]) -> Result<&str, WireError> {
     std::str::from_utf8(field).map_err(|_| WireError::NotUtf8)
 }
-
-/// The days from 4713-01-01 BC on and before 5874898-01-01, as days since 2000-01-01.
-pub(crate) const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
-/// The microseconds from 4713-01-01 BC on and before the year 294277, since 2000-01-01.
-pub(crate) const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
 /// A date that a server can hold; the extremes are the infinities.
 #[inline]
