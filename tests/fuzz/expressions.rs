@@ -3,7 +3,8 @@
 use crate::words::text;
 use rusqlite::Connection;
 use std::sync::LazyLock;
-use whimbrel::plan::expression::{self, ColumnForm, DomainScope, EpochUnit, Scope, Stored, TableForm};
+use whimbrel::plan::expression::{self, ColumnForm, DomainScope, Kind, Scope, TableForm};
+use whimbrel::types::TimeUnit;
 
 const WORDS: &[&str] = &[
     "CHECK",
@@ -125,28 +126,28 @@ struct Sample;
 
 static FORMS: LazyLock<Vec<ColumnForm>> = LazyLock::new(|| {
     let form = ColumnForm::new;
-    let epoch = |unit, with_zone| Stored::Epoch { unit, with_zone };
+    let epoch = |unit, with_zone| Kind::Epoch { unit, with_zone };
     vec![
-        form("id", Stored::Integer { bytes: 4 }).not_null(),
-        form("big", Stored::Integer { bytes: 8 }),
-        form("active", Stored::Boolean),
-        form("ratio", Stored::Real),
-        form("price", Stored::DecimalReal { precision: 10, scale: 2 }),
-        form("units", Stored::DecimalInteger { precision: 6 }),
-        form("amount", Stored::DecimalText { scale: None }),
-        form("name", Stored::Text),
-        form("code", Stored::PaddedText),
-        form("email", Stored::NocaseText),
-        form("status", Stored::Enum { labels: vec!["new".into(), "open".into()] }),
-        form("token", Stored::Uuid),
-        form("body", Stored::Blob),
-        form("starts", epoch(EpochUnit::Milliseconds, false)),
-        form("created", epoch(EpochUnit::Microseconds, true)),
-        form("coarse", epoch(EpochUnit::Seconds, true)).inexact(),
-        form("born", Stored::Date),
-        form("data", Stored::Json { binary: true }),
-        form("tags", Stored::JsonArray),
-        form("network", Stored::ServerText),
+        form("id", Kind::Integer { digits: 10 }).not_null(),
+        form("big", Kind::Integer { digits: 19 }),
+        form("active", Kind::Boolean),
+        form("ratio", Kind::Real),
+        form("price", Kind::DecimalReal { precision: 10, scale: 2 }),
+        form("units", Kind::Scaled { digits: 6, scale: 0 }),
+        form("amount", Kind::DecimalText { scale: None }),
+        form("name", Kind::Text),
+        form("code", Kind::PaddedText),
+        form("email", Kind::NocaseText),
+        form("status", Kind::Enum { labels: vec!["new".into(), "open".into()] }),
+        form("token", Kind::Uuid),
+        form("body", Kind::Blob),
+        form("starts", epoch(TimeUnit::Millis, false)),
+        form("created", epoch(TimeUnit::Micros, true)),
+        form("coarse", epoch(TimeUnit::Seconds, true)).inexact(),
+        form("born", Kind::Date),
+        form("data", Kind::Json { binary: true }),
+        form("tags", Kind::JsonArray),
+        form("network", Kind::ServerText),
     ]
 });
 
