@@ -16,7 +16,9 @@ use whimbrel::catalog::{Catalog, Table};
 use whimbrel::endpoint::{Endpoint, PostgresUrl};
 use whimbrel::event;
 use whimbrel::harness::Seed;
-use whimbrel::harness::generate::{Cell, Filling, Generator, Nobody, Options, Sink, SqliteSink, fill, sqlite_catalog};
+use whimbrel::harness::generate::{
+    Cell, Filling, GenerateOptions, Generator, Nobody, Sink, SqliteSink, fill, sqlite_catalog,
+};
 use whimbrel::provision::Server;
 
 const ROWS: u64 = 20_000;
@@ -56,7 +58,7 @@ fn file() -> Connection {
 }
 
 fn generator(catalog: &Catalog, awkward: f64) -> Generator<'_> {
-    let options = Options { rows: ROWS, seed: Seed(1), awkward, ..Options::default() };
+    let options = GenerateOptions { rows: ROWS, seed: Seed(1), awkward, ..GenerateOptions::default() };
     Generator::new(catalog, options).expect("a generator")
 }
 
@@ -115,7 +117,7 @@ fn rate() -> ExitCode {
             connection.execute(ORDINARY).await.expect("the table");
             connection.close().await.expect("a clean end");
         });
-        let options = Options { rows: RATE_ROWS, seed: Seed(seed), awkward: 0.0, ..Options::default() };
+        let options = GenerateOptions { rows: RATE_ROWS, seed: Seed(seed), awkward: 0.0, ..GenerateOptions::default() };
         let filling = Filling { options, ..Filling::default() };
         let start = Instant::now();
         let filled = fill(&Endpoint::Postgres(url), &filling, &Cancel::new(), &event::nobody).expect("rows");

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     println!("{}\n{rows} events; times in seconds, memory in megabytes", server.describe());
     let database = support::filled(&server, rows);
     let directory = tempfile::tempdir().expect("a directory");
-    let finished = Job { level: Level::Counts, ..Job::new(directory.path().join("finished.db")) };
+    let finished = Job::new(directory.path().join("finished.db")).verified(Level::Counts);
     let made = to_sqlite::migrate(&mut support::source(&database.url()), &finished, &Cancel::new(), &event::nobody);
     made.expect("a migration").ensure_published().expect("a target");
     println!("{:<17}{}", "", FIGURES.map(|name| format!(" {name:>9}")).concat());

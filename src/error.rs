@@ -4,9 +4,13 @@
 //! kind decides the exit code of the command line and nothing else.
 //!
 //! What an error tells is fit to be printed, whoever prints it: its texts are made so when it is made. None has a
-//! password of a URL (`redact`), a line end, or a character that a terminal would obey (`printable`).
+//! password of a URL (`redact`), a line end, or a character that a terminal would obey (`printable`). Below it, as
+//! [`std::error::Error::source`], is the error of the library that failed, for programs that ask for its code. That one is as
+//! it came, so that its text is printed nowhere here; what fails while somebody connects has none, since it may repeat a
+//! password.
 
 use crate::{printable, redact};
+use std::error::Error as StdError;
 use std::fmt;
 
 /// What every fallible function of this crate returns.
@@ -14,6 +18,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a failure means for the caller; the command line maps each kind to one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// The job ran, and the data is not what it should be.
     Differs,
@@ -26,16 +31,15 @@ pub enum Kind {
 }
 
 /// A failure, told for people: what was being done, to which object, why it failed, and what to do.
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: Kind,
     operation: String,
     object: String,
     cause: String,
     hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -46,6 +50,7 @@ impl Error {
             object: fit(&object.to_string()),
             cause: fit(&cause.to_string()),
             hint: None,
+            source: None,
         }))
     }
 
@@ -80,6 +85,13 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         self.0.hint = Some(printable::one_line(&redact::redact_urls(&hint)).into_owned());
+        self
+    }
+
+    /// Adds the error of another library that is behind it, whose text the cause has told already.
+    #[must_use]
+    pub fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
         self
     }
 
@@ -131,12 +143,31 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+/// All but the source, which is not fit to be printed.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, operation, object, cause, hint, source: _ } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("operation", operation)
+            .field("object", object)
+            .field("cause", cause)
+            .field("hint", hint)
+            .finish_non_exhaustive()
+    }
+}
 
-/// Joins an error with everything that caused it by `: `, leaving out a cause that its parent already tells.
-pub fn chain(error: &dyn std::error::Error) -> String {
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// Joins an error with everything that caused it by `: `, leaving out a cause that its parent already tells. An [`Error`]
+/// has told all of it.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
-    let mut next = error.source();
+    let mut next = error.source().filter(|_| !error.is::<Error>());
     while let Some(cause) = next {
         // SQLite's message says already what its code means.
         let is_code = cause.downcast_ref::<rusqlite::ffi::Error>().map(|error| error.code);
@@ -148,7 +179,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
             text.push_str(": ");
             text.push_str(&told);
         }
-        next = cause.source();
+        next = cause.source().filter(|_| !cause.is::<Error>());
     }
     text
 }
@@ -156,12 +187,15 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// Gives an error of another library its operation and object.
 pub trait Context<T> {
     /// Tells what could not be done, and to what.
+    ///
+    /// # Errors
+    /// Where there is an error; it is the new one's source.
     fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T>;
 }
 
-impl<T, E: std::error::Error> Context<T> for std::result::Result<T, E> {
+impl<T, E: StdError + Send + Sync + 'static> Context<T> for std::result::Result<T, E> {
     fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| Error::could_not(operation, object, chain(&error)))
+        self.map_err(|error| Error::could_not(operation, object, chain(&error)).because(error))
     }
 }
 
@@ -189,9 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_an_error_can_be_asked_for_and_is_not_told_twice() {
+        let missing = || std::fs::read("/nowhere/at/all").could_not("read", "`a`");
+        let error = missing().unwrap_err();
+        let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::NotFound));
+        let syntax = rusqlite::Connection::open_in_memory().unwrap().execute_batch("nonsense");
+        let error = syntax.could_not("run", "").unwrap_err().hint("write SQL").while_doing("try");
+        assert!(error.source().is_some_and(|source| source.is::<rusqlite::Error>()));
+        let above = missing().could_not("open", "`b`").unwrap_err();
+        assert_eq!(above.cause(), missing().unwrap_err().to_string());
+        assert!(above.source().is_some_and(|source| source.is::<Error>()));
+    }
+
+    #[test]
     fn whatever_an_error_repeats_can_be_printed() {
         let name = "a\u{1b}]0;owned\u{7}\nwhimbrel: all is well\u{202e} postgres://ann:secret@host/app password=secret";
-        let error = Error::differs(name, name, name).hint(name).while_doing(name);
+        let error = Error::differs(name, name, name).hint(name).while_doing(name).because(std::io::Error::other(name));
         for text in [error.to_string(), format!("{error:?}"), error.way_out().unwrap_or_default().to_owned()] {
             assert!(!text.contains(printable::is_hidden), "{text}");
             assert!(!text.contains("ann:secret"), "{text}");

@@ -7,6 +7,7 @@ use std::fmt;
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Event {
     /// A part of the run begins.
     PhaseStarted {
@@ -147,6 +148,7 @@ impl fmt::Display for Holder {
 /// A part of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Phase {
     /// The source's schema is read.
     Introspect,

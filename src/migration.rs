@@ -5,18 +5,17 @@
 
 use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
 use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::target::JournalMode;
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
-use crate::plan::Plan;
 use crate::plan::choices::Choices;
 use crate::project::{self, Project};
 use crate::report;
-use crate::to_sqlite::{self, ApplySchema, Job, Outcome};
+use crate::to_sqlite::{self, ApplySchema, Attempt, Job, MigrationOptions, Outcome};
+pub use crate::transfer::run::Planned;
 use crate::verify::Level;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,47 +26,19 @@ use std::sync::Arc;
 pub struct Migration {
     source: String,
     target: PathBuf,
-    choices: Choices,
     schema: Option<PathBuf>,
-    checks: Option<PathBuf>,
-    level: Level,
-    metadata: bool,
-    allow_inexact: bool,
-    journal_mode: JournalMode,
-    page_size_bytes: u32,
-    backups: Option<PathBuf>,
-    wait_ms: u32,
+    options: MigrationOptions,
     patience: Patience,
-}
-
-/// A plan, and what it was made from.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    /// The source without a password.
-    pub source: String,
-    /// The source's schema.
-    pub catalog: Arc<Catalog>,
-    /// The plan; it may have refusals.
-    pub plan: Plan,
 }
 
 impl Migration {
     /// A migration from a source, for example `postgres://user@host/database`.
     pub fn from(source: impl Into<String>) -> Self {
-        let defaults = Job::new("");
         Migration {
             source: source.into(),
             target: PathBuf::new(),
-            choices: defaults.choices,
             schema: None,
-            checks: None,
-            level: defaults.level,
-            metadata: defaults.metadata,
-            allow_inexact: defaults.allow_inexact,
-            journal_mode: defaults.journal_mode,
-            page_size_bytes: defaults.page_size_bytes,
-            backups: None,
-            wait_ms: defaults.wait_ms,
+            options: MigrationOptions::default(),
             patience: Patience::default(),
         }
     }
@@ -80,21 +51,20 @@ impl Migration {
 
     /// What the project says about choices, target schema, checks, verification and the file. The endpoints stay.
     pub fn with_project(mut self, project: &Project) -> Self {
-        self.choices = project.choices.clone();
         self.schema.clone_from(&project.target_schema);
-        self.checks.clone_from(&project.checks);
-        self.level = project.level;
-        self.metadata = project.metadata;
-        self.allow_inexact = project.allow_inexact;
-        self.journal_mode = project.journal_mode;
-        self.page_size_bytes = project.page_size_bytes;
-        self.backups.clone_from(&project.backups);
+        self.options = project.options.clone();
+        self
+    }
+
+    /// Every option at once, instead of what was said before.
+    pub fn options(mut self, options: MigrationOptions) -> Self {
+        self.options = options;
         self
     }
 
     /// Tables, names, rules, and what is dropped on purpose.
     pub fn choices(mut self, choices: Choices) -> Self {
-        self.choices = choices;
+        self.options.run.choices = choices;
         self
     }
 
@@ -106,13 +76,13 @@ impl Migration {
 
     /// A folder of checks, one query per file; each row that one returns is a violation.
     pub fn checks(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.checks = Some(folder.into());
+        self.options.checks = Some(folder.into());
         self
     }
 
     /// How much is verified before the file is published; everything, unless somebody says less.
     pub fn verify(mut self, level: Level) -> Self {
-        self.level = level;
+        self.options.run.level = level;
         self
     }
 
@@ -120,38 +90,38 @@ impl Migration {
     /// the run, unless [`Migration::allow_inexact`] is called), the way home to the source's schema, and the memory of
     /// the choices, which a later `verify` has to be told.
     pub fn without_metadata(mut self) -> Self {
-        self.metadata = false;
+        self.options.run.metadata = false;
         self
     }
 
     /// Publishes a file without metadata also where columns hold less than the source's values: NaN, for example, is
     /// then NULL. The report names the columns, with the number of such values.
     pub fn allow_inexact(mut self) -> Self {
-        self.allow_inexact = true;
+        self.options.run.allow_inexact = true;
         self
     }
 
     /// The journal mode of the published file.
     pub fn journal_mode(mut self, mode: JournalMode) -> Self {
-        self.journal_mode = mode;
+        self.options.journal_mode = mode;
         self
     }
 
     /// The page size of the file in bytes, a power of two from 512 to 65536.
     pub fn page_size_bytes(mut self, size_bytes: u32) -> Self {
-        self.page_size_bytes = size_bytes;
+        self.options.page_size_bytes = size_bytes;
         self
     }
 
     /// Where the backup of an existing target goes, if not beside it.
     pub fn backups(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.backups = Some(directory.into());
+        self.options.backups = Some(directory.into());
         self
     }
 
     /// How many milliseconds to wait for other programs to let go of the target.
     pub fn wait_ms(mut self, wait_ms: u32) -> Self {
-        self.wait_ms = wait_ms;
+        self.options.wait_ms = wait_ms;
         self
     }
 
@@ -192,27 +162,27 @@ impl Migration {
             Some(listener) => &**listener,
             None => &nobody,
         };
-        let outcome = self.attempt(cancel, listener)?;
+        let outcome = self.attempt(cancel, listener)?.outcome()?;
         outcome.ensure_published()?;
         let how = self.how(&outcome);
         Ok(Migrated { outcome, how })
     }
 
     /// Runs the migration on this thread. Differences that verification finds are in the outcome, and nothing was
-    /// published then.
+    /// published then; a plan that is refused comes back as it is.
     ///
     /// # Errors
     /// When the migration cannot be planned or carried out, or `cancel` is set. The target is what it was before.
     ///
     /// What is waited for ([`Event::Waiting`]) hears whoever [`Migration::on_event`] names.
-    pub fn attempt(&self, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
+    pub fn attempt(&self, cancel: &Cancel, listener: &Listener<'_>) -> Result<Attempt> {
         self.with_job(|job| {
             // The target is looked at before anybody waits for a server.
             if job.target.as_os_str().is_empty() {
                 return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
             }
             let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
-            to_sqlite::migrate(source.as_mut(), job, cancel, listener)
+            to_sqlite::attempt(source.as_mut(), job, cancel, listener)
         })
     }
 
@@ -230,37 +200,30 @@ impl Migration {
     }
 
     fn with_job<T>(&self, work: impl FnOnce(&Job<'_>) -> Result<T>) -> Result<T> {
-        project::check_page_size(self.page_size_bytes).map_err(|cause| Error::usage("read the options", "", cause))?;
+        let page_size_bytes = self.options.page_size_bytes;
+        project::check_page_size(page_size_bytes).map_err(|cause| Error::usage("read the options", "", cause))?;
         let schema = self.schema.as_deref();
         let apply = |file: &Path| match schema {
-            Some(folder) => project::apply_schema(folder, file, self.page_size_bytes),
+            Some(folder) => project::apply_schema(folder, file, page_size_bytes),
             None => Ok(()),
         };
         work(&Job {
             target: self.target.clone(),
-            choices: self.choices.clone(),
             schema: schema.is_some().then_some(&apply as &ApplySchema<'_>),
-            checks: self.checks.clone(),
-            level: self.level,
-            metadata: self.metadata,
-            allow_inexact: self.allow_inexact,
-            journal_mode: self.journal_mode,
-            page_size_bytes: self.page_size_bytes,
-            backup_directory: self.backups.clone(),
-            wait_ms: self.wait_ms,
+            options: self.options.clone(),
         })
     }
 
     /// What a report on the outcome needs to know besides it.
     pub fn how(&self, outcome: &Outcome) -> report::How {
         report::How {
-            metadata: self.metadata,
-            backups: self.backups.clone(),
+            metadata: self.options.run.metadata,
+            backups: self.options.backups.clone(),
             target: outcome
                 .published
                 .as_ref()
                 .map_or_else(|| self.target.clone(), |published| published.target.clone()),
-            wait_ms: self.wait_ms,
+            wait_ms: self.options.wait_ms,
         }
     }
 }
@@ -355,6 +318,6 @@ async fn on_own_thread<T: Send + 'static>(work: impl FnOnce(&Cancel) -> Result<T
             // Nobody receives where the future was dropped, and then nobody wants to know.
             let _ = send.send(work(&cancel));
         })
-        .map_err(|error| Error::could_not("start a thread", "", error))?;
+        .map_err(|error| Error::could_not("start a thread", "", &error).because(error))?;
     receive.await.unwrap_or_else(|_| Err(Error::could_not("run", "", "the thread that works panicked")))
 }

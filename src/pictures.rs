@@ -46,7 +46,7 @@ pub fn of_migration(group: &str, migration: Migration) -> Result<Vec<Picture>> {
     let plan_text = plan::text(&planned.source, engine, "app.db", &planned.plan).into();
     let plan_message = message::Plan::new(&planned.source, engine, Some("app.db".into()), &planned.plan);
 
-    let done = migration.attempt(&cancel, &nobody)?;
+    let done = migration.attempt(&cancel, &nobody)?.outcome()?;
     let how = migration.how(&done);
     let report_text = outcome::text(&done, &how).into();
     let report_message = Message::Outcome(Box::new(message::Outcome::new(&done, &how)));
@@ -86,7 +86,7 @@ pub fn schema_of(file: &Path) -> Result<String> {
 
 /// A message on many lines, so that a diff shows what changed.
 fn indented(message: &Message) -> Result<String> {
-    let broken = |error| Error::could_not(OPERATION, "a message", error);
+    let broken = |error| Error::could_not(OPERATION, "a message", &error).because(error);
     let text = serde_json::to_string_pretty(message).map_err(broken)?;
     Ok(text.lines().map(|line| printable::json(line).into_owned()).collect::<Vec<_>>().join("\n"))
 }

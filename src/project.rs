@@ -24,7 +24,8 @@ use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::plan::version::SqliteVersion;
-use crate::schema::{Migrations, Options, Runner, To};
+use crate::schema::{Migrations, Runner, RunnerOptions, To};
+use crate::to_sqlite::MigrationOptions;
 use crate::toml_text;
 use crate::verify::Level;
 use rusqlite::Connection;
@@ -57,26 +58,13 @@ pub struct Project {
     pub target: Option<PathBuf>,
     /// The folder of the target's schema; without one it is derived from the source.
     pub target_schema: Option<PathBuf>,
-    /// The journal mode of the published file.
-    pub journal_mode: JournalMode,
-    /// The page size of the file in bytes.
-    pub page_size_bytes: u32,
-    /// Whether the target keeps the source's catalog, the manifest and the ledger.
-    pub metadata: bool,
-    /// Whether a target without metadata may hold less than the source's values.
-    pub allow_inexact: bool,
-    /// Where backups of an existing target go, if not beside it.
-    pub backups: Option<PathBuf>,
-    /// Tables, names, rules, and what is dropped on purpose.
-    pub choices: Choices,
+    /// How it is migrated: what is carried, how the file is written, how much is verified. Its checks are the folder
+    /// `checks`, where there is one.
+    pub options: MigrationOptions,
     /// Options for connections to the finished file.
     pub connection: ConnectionOptions,
-    /// How much is verified.
-    pub level: Level,
     /// What generated rows should be like.
     pub generate: Hints,
-    /// The folder `checks`, where there is one.
-    pub checks: Option<PathBuf>,
     /// The folder `queries`, where there is one.
     pub queries: Option<PathBuf>,
     /// How the queries are measured, and how fast they have to be.
@@ -254,18 +242,18 @@ struct SourceSection {
 struct TargetSection {
     path: Option<Setting>,
     schema: Option<Setting>,
-    journal_mode: JournalMode,
+    journal_mode: Option<JournalMode>,
     page_size_bytes: Option<u32>,
     sqlite: SqliteVersion,
     metadata: Option<bool>,
-    allow_inexact: bool,
+    allow_inexact: Option<bool>,
     backups: Option<Setting>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct VerifySection {
-    level: Level,
+    level: Option<Level>,
 }
 
 impl Project {
@@ -313,39 +301,40 @@ impl Project {
         let refused = |key: &str, cause: String| Error::usage(OPERATION, format!("{shown}, key `{key}`"), cause);
         let mut settings = Settings { folder, shown: &shown, environment, origins: Vec::new() };
         let source = settings.source("source.url", file.source.url)?;
-        let page_size_bytes = file.target.page_size_bytes.unwrap_or(DEFAULT_PAGE_SIZE_BYTES);
-        check_page_size(page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
+        let mut options = MigrationOptions::default();
+        let run = &mut options.run;
+        run.level = file.verify.level.unwrap_or(run.level);
+        run.metadata = file.target.metadata.unwrap_or(run.metadata);
+        run.allow_inexact = file.target.allow_inexact.unwrap_or(run.allow_inexact);
+        run.choices = Choices {
+            tables: file.tables,
+            names: file.names,
+            rules: file.rules,
+            drop: file.drop,
+            sqlite_version: file.target.sqlite,
+        };
+        options.journal_mode = file.target.journal_mode.unwrap_or(options.journal_mode);
+        options.page_size_bytes = file.target.page_size_bytes.unwrap_or(options.page_size_bytes);
+        check_page_size(options.page_size_bytes).map_err(|cause| refused("target.page_size_bytes", cause))?;
         let target = settings.file("target.path", file.target.path)?;
         let source_schema = settings.folder("source.schema", file.source.schema)?;
         let target_schema = settings.folder("target.schema", file.target.schema)?;
-        let backups = settings.new_folder("target.backups", file.target.backups)?;
+        options.backups = settings.new_folder("target.backups", file.target.backups)?;
         if let Some((key, cause)) = file.latency.refusal() {
             return Err(refused(key, cause.to_owned()));
         }
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
+        options.checks = by_convention("checks");
         Ok(Project {
             name: file.name.unwrap_or_else(|| name_of(folder)),
             source,
             source_schema,
             target,
             target_schema,
-            journal_mode: file.target.journal_mode,
-            page_size_bytes,
-            metadata: file.target.metadata.unwrap_or(true),
-            allow_inexact: file.target.allow_inexact,
-            backups,
             origins: settings.origins,
-            choices: Choices {
-                tables: file.tables,
-                names: file.names,
-                rules: file.rules,
-                drop: file.drop,
-                sqlite_version: file.target.sqlite,
-            },
+            options,
             connection: file.connection,
-            level: file.verify.level,
             generate,
-            checks: by_convention("checks"),
             queries: by_convention("queries"),
             latency: file.latency,
             folder: folder.to_owned(),
@@ -372,9 +361,6 @@ fn places_of_hints(text: &str, shown: &str) -> BTreeMap<String, String> {
     let places = tables.into_iter().chain(columns);
     places.map(|(key, value)| (key, format!("{shown}, line {}", toml_text::line(text, value.span().start)))).collect()
 }
-
-/// SQLite's own default page size in bytes.
-pub const DEFAULT_PAGE_SIZE_BYTES: u32 = 4096;
 
 /// Tells why a page size is none.
 ///
@@ -410,7 +396,7 @@ pub fn apply_schema(folder: &Path, target: &Path, page_size_bytes: u32) -> Resul
     let mut set = settings.into_iter().try_for_each(|(name, value)| pragma::set(&connection, name, value));
     set = set.and_then(|()| pragma::set(&connection, "journal_mode", "memory"));
     set.could_not(OPERATION, &shown)?;
-    let mut runner = Runner::on_connection(connection, migrations, Options::default());
+    let mut runner = Runner::on_connection(connection, migrations, RunnerOptions::default());
     runner.up(To::Newest)?;
     match runner.into_connection() {
         Some(connection) => connection.close().map_err(|(_, error)| error).could_not(OPERATION, &shown),
@@ -443,12 +429,13 @@ mod tests {
         let project = project.unwrap();
         assert_eq!(project.name, "app");
         assert_eq!(project.target, Some(folder.path().join("app.db")));
-        assert_eq!(project.backups, Some(folder.path().join("old")));
-        assert_eq!((project.journal_mode, project.page_size_bytes), (JournalMode::Delete, 8192));
-        assert_eq!((project.metadata, project.allow_inexact), (false, true));
-        assert_eq!((project.level, project.checks), (Level::Digest, None));
-        assert_eq!(project.choices.names["User"], "users");
-        assert_eq!(project.choices.sqlite_version.to_string(), "3.44");
+        let MigrationOptions { run, checks, journal_mode, page_size_bytes, backups, .. } = project.options;
+        assert_eq!(backups, Some(folder.path().join("old")));
+        assert_eq!((journal_mode, page_size_bytes), (JournalMode::Delete, 8192));
+        assert_eq!((run.metadata, run.allow_inexact), (false, true));
+        assert_eq!((run.level, checks), (Level::Digest, None));
+        assert_eq!(run.choices.names["User"], "users");
+        assert_eq!(run.choices.sqlite_version.to_string(), "3.44");
         let LatencyOptions { rows, runs, warm_up, p50_ms, p95_ms, p99_ms, large_table_rows } = project.latency;
         assert_eq!((rows, runs, warm_up, large_table_rows), (7, 20, 0, 5));
         assert_eq!((p50_ms, p95_ms, p99_ms), (1.0, 2.5, 3.0));
@@ -492,7 +479,7 @@ mod tests {
         };
         let parts = |project: &Project| {
             let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
-            (source, project.target.clone().unwrap(), project.backups.clone().unwrap())
+            (source, project.target.clone().unwrap(), project.options.backups.clone().unwrap())
         };
         let own = |name: &str| folder.path().join(name);
         for none in [&[][..], &[("A_URL", ""), ("A_FILE", ""), ("A_FOLDER", ""), ("A_SCHEMA", "")]] {

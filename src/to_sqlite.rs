@@ -9,8 +9,7 @@ use crate::endpoint::sqlite::target::{Exchange, JournalMode, PAGE_SIZE_BYTES_DEF
 use crate::error::Result;
 use crate::event::Listener;
 use crate::plan::Plan;
-use crate::plan::choices::Choices;
-use crate::transfer::run;
+use crate::transfer::run::{self, RunOptions};
 use crate::verify::Level;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,62 +17,72 @@ use std::sync::Arc;
 /// What a run into a SQLite file did.
 pub type Outcome = run::Outcome<Published>;
 
-/// What to migrate, and how.
-pub struct Job<'j> {
-    /// The file that is to be.
-    pub target: PathBuf,
-    /// The user's choices.
-    pub choices: Choices,
-    /// A target schema that somebody wrote; without one it is derived.
-    pub schema: Option<&'j ApplySchema<'j>>,
+/// What became of a run into a SQLite file.
+pub type Attempt = run::Attempt<Published>;
+
+/// How to migrate into a SQLite file: every option, with its default. Projects, the library's builder and the command line
+/// hold this struct and no options of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MigrationOptions {
+    /// What is carried, and how much is proven.
+    pub run: RunOptions,
     /// A folder of checks to run on the finished file.
     pub checks: Option<PathBuf>,
-    /// How much is verified before the file is published.
-    pub level: Level,
-    /// Whether the target keeps the source's catalog, the manifest and the ledger.
-    pub metadata: bool,
-    /// Whether a file without metadata is published although columns hold less than the source's values.
-    pub allow_inexact: bool,
     /// The journal mode of the published file.
     pub journal_mode: JournalMode,
     /// The page size of the file in bytes, a power of two from 512 to 65536.
     pub page_size_bytes: u32,
     /// Where the backup of an existing target goes, if not beside it.
-    pub backup_directory: Option<PathBuf>,
+    pub backups: Option<PathBuf>,
     /// How many milliseconds to wait for other programs to let go of the target.
     pub wait_ms: u32,
 }
 
-impl Job<'_> {
-    /// A job with the defaults: everything carried, verified in full, published in WAL mode.
-    pub fn new(target: impl Into<PathBuf>) -> Self {
-        let run::Job { choices, level, metadata, allow_inexact } = run::Job::default();
-        Job {
-            target: target.into(),
-            choices,
-            schema: None,
+impl Default for MigrationOptions {
+    /// Everything carried, verified in full, published in WAL mode.
+    fn default() -> Self {
+        MigrationOptions {
+            run: RunOptions::default(),
             checks: None,
-            level,
-            metadata,
-            allow_inexact,
             journal_mode: JournalMode::default(),
             page_size_bytes: PAGE_SIZE_BYTES_DEFAULT,
-            backup_directory: None,
-            wait_ms: 2_000,
+            backups: None,
+            wait_ms: WAIT_MS_DEFAULT,
         }
     }
+}
 
-    /// What of it is the run's.
-    fn run(&self) -> run::Job {
-        let Job { level, metadata, allow_inexact, .. } = *self;
-        run::Job { choices: self.choices.clone(), level, metadata, allow_inexact }
+/// How many milliseconds other programs are waited for, where nobody says.
+pub const WAIT_MS_DEFAULT: u32 = 2_000;
+
+/// What to migrate, and how.
+pub struct Job<'j> {
+    /// The file that is to be.
+    pub target: PathBuf,
+    /// A target schema that somebody wrote; without one it is derived.
+    pub schema: Option<&'j ApplySchema<'j>>,
+    /// How.
+    pub options: MigrationOptions,
+}
+
+impl Job<'_> {
+    /// A job with the defaults.
+    pub fn new(target: impl Into<PathBuf>) -> Self {
+        Job { target: target.into(), schema: None, options: MigrationOptions::default() }
+    }
+
+    /// The same job, verified at that level.
+    #[must_use]
+    pub fn verified(mut self, level: Level) -> Self {
+        self.options.run.level = level;
+        self
     }
 
     /// What of it is the target's; without an exchange it is only planned for.
     fn target<'t>(&'t self, exchange: Option<Exchange<'t, Published>>) -> SqliteTarget<'t, Published> {
         let mut target = SqliteTarget::new(self.target.clone(), self.schema, exchange);
-        (target.page_size_bytes, target.journal_mode) = (self.page_size_bytes, self.journal_mode);
-        target.checks.clone_from(&self.checks);
+        (target.page_size_bytes, target.journal_mode) = (self.options.page_size_bytes, self.options.journal_mode);
+        target.checks.clone_from(&self.options.checks);
         target
     }
 }
@@ -83,27 +92,35 @@ impl Job<'_> {
 /// # Errors
 /// As [`run::plan`].
 pub fn plan(source: &mut dyn Source, job: &Job<'_>) -> Result<(Arc<Catalog>, Plan)> {
-    run::plan(source, &mut job.target(None), &job.run())
+    run::plan(source, &mut job.target(None), &job.options.run)
 }
 
-/// Migrates into the file.
+/// Migrates into the file, where nothing has to be decided first.
 ///
 /// # Errors
 /// As [`run::migrate`].
 pub fn migrate(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener: &Listener<'_>) -> Result<Outcome> {
+    attempt(source, job, cancel, listener)?.outcome()
+}
+
+/// Migrates into the file; a plan that has refusals is given back.
+///
+/// # Errors
+/// As [`run::attempt`].
+pub fn attempt(source: &mut dyn Source, job: &Job<'_>, cancel: &Cancel, listener: &Listener<'_>) -> Result<Attempt> {
     let flag = cancel.flag();
     let exchange: Exchange<'_, Published> = Box::new(move |finished| {
         let options = PublishOptions {
-            journal_mode: job.journal_mode,
-            backup_directory: job.backup_directory.as_deref(),
+            journal_mode: job.options.journal_mode,
+            backup_directory: job.options.backups.as_deref(),
             source: finished.source,
             manifest_digest: finished.digest,
-            wait_ms: job.wait_ms,
+            wait_ms: job.options.wait_ms,
             cancel: &flag,
         };
         publish(finished.staging, &job.target, options)
     });
-    run::migrate(source, job.target(Some(exchange)), &job.run(), cancel, listener)
+    run::attempt(source, job.target(Some(exchange)), &job.options.run, cancel, listener)
 }
 
 #[cfg(test)]

@@ -274,7 +274,7 @@ pub fn migrate(url: &str, level: Level) -> Value {
     let directory = tempfile::tempdir().expect("a directory");
     let mut source = source(url);
     let mut job = Job::new(directory.path().join("ours.db"));
-    job.level = level;
+    job.options.run.level = level;
     let start = Instant::now();
     let outcome = to_sqlite::migrate(&mut source, &job, &Cancel::new(), &event::nobody).expect("a migration");
     let whole = start.elapsed().as_secs_f64();

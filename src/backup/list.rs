@@ -14,6 +14,7 @@ use crate::error::Result;
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Check {
     /// The manifest and the size of the file.
     Size,
@@ -24,6 +25,7 @@ pub enum Check {
 /// What was found of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
+#[non_exhaustive]
 pub enum State {
     /// All of it was read and is what was written.
     Intact,

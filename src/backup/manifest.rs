@@ -24,6 +24,7 @@ pub const ALGORITHM: &str = "xxh3-128";
 /// What the target was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Kind {
     /// A database; the backup has a file.
     Database,
@@ -36,6 +37,7 @@ pub enum Kind {
 /// Why a backup was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Reason {
     /// A migrate was about to replace the target.
     BeforeMigrate,

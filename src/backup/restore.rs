@@ -226,7 +226,7 @@ fn copy(from: &Path, manifest: &Manifest, staging: &Staging, cancel: &AtomicBool
     let mut source = Stoppable { source, cancel };
     io::copy(&mut source, &mut target).map_err(|error| match cancel.load(Ordering::Relaxed) {
         true => Error::interrupted("roll back"),
-        false => cannot_write(staging.path().parent().unwrap_or(staging.path()), &error),
+        false => cannot_write(staging.path().parent().unwrap_or(staging.path()), &error).because(error),
     })?;
     target.sync_all().could_not("sync", quoted(staging.path()))?;
     let written = File::open(staging.path()).and_then(digest).could_not("read", quoted(staging.path()))?;

@@ -80,7 +80,9 @@ pub fn swap(lock: &TargetLock, replacement: Replacement, options: TakeOptions<'_
     };
     let mut access = match target.content {
         Content::Missing => None,
-        _ => Some(Access::take(&target, lock.remaining_ms())?),
+        Content::Empty | Content::Database { .. } | Content::Foreign => {
+            Some(Access::take(&target, lock.remaining_ms())?)
+        }
     };
     let backup = take(&target, access.as_ref(), options)?;
     if options.cancel.load(Ordering::Relaxed) {

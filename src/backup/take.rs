@@ -176,7 +176,7 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
     }
     let mut file = Staging::create_in(&place, target.name())?;
     let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
-    file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error))?;
+    file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error).because(error))?;
     file.finish(target.attributes.as_ref(), None)?;
     file.move_to_new(&pending.folder.pending(&pending.manifest.id))?;
     pending.file = Some(file);
@@ -255,7 +255,8 @@ fn create_directory(directory: &Path) -> Result<bool> {
     match fs::create_dir(directory) {
         Ok(()) => Ok(true),
         Err(_) if directory.is_dir() => Ok(false),
-        Err(error) => Err(Error::could_not("create backup directory", quoted(directory), error)
-            .hint("choose another directory for the backups")),
+        Err(error) => Err(Error::could_not("create backup directory", quoted(directory), &error)
+            .hint("choose another directory for the backups")
+            .because(error)),
     }
 }

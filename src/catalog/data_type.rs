@@ -19,6 +19,7 @@ pub struct DataType {
 /// Where a type is known from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Known {
     /// The source declares it.
     #[default]
@@ -60,6 +61,7 @@ impl fmt::Display for DataType {
 /// What a type is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Shape {
     /// `boolean`
     Boolean,

@@ -6,10 +6,12 @@
 
 mod collation;
 mod data_type;
+mod kind;
 mod name;
 
 pub use collation::{Collations, NamedCollation, TextOrder};
 pub use data_type::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, Known, Shape};
+pub use kind::ObjectKind;
 pub use name::QualifiedName;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 /// Whose SQL the expressions of a catalog are, and whose types its columns have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Dialect {
     /// PostgreSQL's.
     #[default]
@@ -75,6 +78,7 @@ impl Catalog {
 /// What kind of relation a table's rows come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TableKind {
     /// An ordinary table. Rows of tables that inherit from it are not its own.
     Ordinary,
@@ -134,7 +138,7 @@ impl Table {
     pub fn foreign_keys_of_any_part(&self) -> impl Iterator<Item = &ForeignKey> {
         let of_parts = match &self.kind {
             TableKind::Partitioned { foreign_keys, .. } => foreign_keys.as_slice(),
-            _ => &[],
+            TableKind::Ordinary | TableKind::MaterializedView { .. } => &[],
         };
         self.foreign_keys.iter().chain(of_parts)
     }
@@ -382,8 +386,8 @@ pub struct Sequence {
 /// An object of a kind that no SQLite file holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherObject {
-    /// Its kind in lower case, for example `trigger`, `function`, `policy`, `exclusion constraint`.
-    pub kind: String,
+    /// Its kind.
+    pub kind: ObjectKind,
     /// Its name with what it belongs to, for example `last_updated on public.film`.
     pub name: String,
     /// The source's own definition where it has one.
@@ -392,7 +396,7 @@ pub struct OtherObject {
 
 impl OtherObject {
     /// An object of that kind.
-    pub fn new(kind: &str, name: String, definition: Option<String>) -> OtherObject {
-        OtherObject { kind: kind.to_owned(), name, definition }
+    pub fn new(kind: ObjectKind, name: String, definition: Option<String>) -> OtherObject {
+        OtherObject { kind, name, definition }
     }
 }

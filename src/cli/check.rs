@@ -62,7 +62,8 @@ const DIGEST_DIGITS: usize = 32;
 /// When the file or a check cannot be read, or anything is found.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let place = Place::new(&args.target.target)?;
-    let folder = args.checks.clone().or_else(|| place.project.as_ref().and_then(|project| project.checks.clone()));
+    let folder =
+        args.checks.clone().or_else(|| place.project.as_ref().and_then(|project| project.options.checks.clone()));
     let found = file::check(&place.target, folder.as_deref(), cancel)?;
     let text = check::text(&found);
     let message = || Message::Check(Check::new(shown(&place.target), &found));

@@ -1,14 +1,15 @@
 //! What was typed, checked and put together with the project file. Nothing here opens a database.
 
 use super::options::{Choosing, Writing};
-use crate::catalog::QualifiedName;
+use crate::catalog::{ObjectKind, QualifiedName};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Error, Result};
 use crate::migration::Migration;
-use crate::plan::Plan;
 use crate::plan::choices::{Choices, names_table};
+use crate::plan::{Loss, Plan, Reason, Refusal};
 use crate::project::{self, Origin, Project};
+use crate::to_sqlite::MigrationOptions;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -117,7 +118,7 @@ impl Route {
     /// # Errors
     /// When a rule is given twice.
     pub fn choices(&self, typed: &Choosing) -> Result<Choices> {
-        let mut choices = self.project.as_ref().map_or_else(Choices::default, |project| project.choices.clone());
+        let mut choices = self.options().run.choices;
         choices.tables.include.extend(typed.table.iter().cloned());
         choices.tables.exclude.extend(typed.exclude_table.iter().cloned());
         for (key, rule) in &typed.rule {
@@ -134,38 +135,32 @@ impl Route {
 
     /// What the plan says of choices, in the words of the options that were typed.
     pub fn in_typed_words(&self, plan: &mut Plan, typed: &Choosing) {
-        let rules = typed.rule.iter().map(|(key, _)| key);
-        let options: Vec<(&str, &str, Vec<&String>)> = vec![
-            ("tables.include", "--table", typed.table.iter().collect()),
-            ("tables.exclude", "--exclude-table", typed.exclude_table.iter().collect()),
-            ("rules.types", "--rule", rules.clone().collect()),
-            ("rules.columns", "--rule", rules.collect()),
-        ];
-        for (section, option, keys) in options {
-            for key in keys {
-                let told = format!("`{section}` `{key}`");
-                for refusal in plan.refusals.iter_mut().filter(|refusal| refusal.object == told) {
-                    refusal.object = format!("`{option}` `{key}`");
-                }
+        for refusal in &mut plan.refusals {
+            if let Refusal::UnusedChoice { choice, typed: is_typed, key, .. } = refusal {
+                *is_typed = typed.has(*choice, key);
             }
         }
         if typed.table.is_empty() {
             return;
         }
         let mut excluded = typed.exclude_table.clone();
-        for tables in self.project.iter().map(|project| &project.choices.tables) {
+        for tables in self.project.iter().map(|project| &project.options.run.choices.tables) {
             excluded.extend(tables.exclude.iter().chain(&tables.exclude_objects).cloned());
         }
-        let is_chosen_from = |kind: &str| matches!(kind, "table" | "view");
-        for loss in
-            plan.losses.iter_mut().filter(|loss| is_chosen_from(&loss.kind) && loss.reason == "excluded by name")
-        {
+        let is_chosen_from = |kind: ObjectKind| matches!(kind, ObjectKind::Table | ObjectKind::View);
+        let is_excluded = |loss: &&mut Loss| is_chosen_from(loss.kind) && loss.reason == Reason::Excluded;
+        for loss in plan.losses.iter_mut().filter(is_excluded) {
             let (schema, name) = loss.object.split_once('.').unwrap_or(("", &loss.object));
             let name = QualifiedName { schema: schema.to_owned(), name: name.to_owned() };
             if !excluded.iter().any(|pattern| names_table(pattern, &name)) {
-                loss.reason = "not chosen by `--table`".to_owned();
+                loss.reason = Reason::NotChosen;
             }
         }
+    }
+
+    /// The project's options, or the defaults.
+    fn options(&self) -> MigrationOptions {
+        self.project.as_ref().map_or_else(MigrationOptions::default, |project| project.options.clone())
     }
 
     /// The migration that was asked for.
@@ -177,25 +172,13 @@ impl Route {
         if let Some(project) = &self.project {
             migration = migration.with_project(project);
         }
-        migration = migration.choices(self.choices(choosing)?);
         if let Some(target) = &self.target {
             migration = migration.to(target);
         }
-        if writing.no_metadata {
-            migration = migration.without_metadata();
-        }
-        if writing.allow_inexact {
-            migration = migration.allow_inexact();
-        }
-        if let Some(mode) = writing.journal_mode {
-            migration = migration.journal_mode(mode.into());
-        }
-        if let Some(size_bytes) = writing.page_size {
-            project::check_page_size(size_bytes)
-                .map_err(|cause| Error::usage("read the option", "`--page-size`", cause))?;
-            migration = migration.page_size_bytes(size_bytes);
-        }
-        Ok(migration)
+        let mut options = self.options();
+        options.run.choices = self.choices(choosing)?;
+        writing.apply(&mut options)?;
+        Ok(migration.options(options))
     }
 }
 
@@ -277,7 +260,7 @@ impl Place {
 
     /// Where backups are: as typed, else as the project says.
     pub fn backups(&self, typed: Option<PathBuf>) -> Option<PathBuf> {
-        typed.or_else(|| self.project.as_ref().and_then(|project| project.backups.clone()))
+        typed.or_else(|| self.project.as_ref().and_then(|project| project.options.backups.clone()))
     }
 }
 

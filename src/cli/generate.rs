@@ -8,7 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
 use crate::harness::Seed;
-use crate::harness::generate::{Filling, Hints, Options, fill};
+use crate::harness::generate::{Filling, GenerateOptions, Hints, fill};
 use crate::project::Project;
 use crate::report::generated;
 use crate::report::message::Message;
@@ -79,12 +79,12 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         Some(folder) => Project::load(folder)?.generate,
         None => Hints::default(),
     };
-    let options = Options {
+    let options = GenerateOptions {
         rows: args.rows.or(hints.rows).unwrap_or(1000),
         seed: args.seed,
         awkward: args.awkward,
         hints,
-        ..Options::default()
+        ..GenerateOptions::default()
     };
     let progress = Arc::new(output.progress());
     let patience = args.server.patience(progress.listener());

@@ -6,7 +6,7 @@ use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::shown;
 use crate::error::Result;
 use crate::harness::Seed;
-use crate::harness::latency::{Options, measure, prepare};
+use crate::harness::latency::{MeasureOptions, measure, prepare};
 use crate::project::Project;
 use crate::report::latency;
 use crate::report::message::{Latency, Message};
@@ -51,7 +51,7 @@ pub struct Args {
 /// When the project or a query cannot be read, there is no PostgreSQL where one is needed, or a target is missed.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let project = Project::load(&args.project)?;
-    let mut options = Options { seed: args.seed, cancel: cancel.clone(), ..Options::of(&project) };
+    let mut options = MeasureOptions { seed: args.seed, cancel: cancel.clone(), ..MeasureOptions::of(&project) };
     options.runs = args.runs.unwrap_or(options.runs);
     let (latencies, measured_on) = match &args.target {
         Some(target) => (measure(target, &project, &options)?, format!("those of {}", shown(target))),

@@ -6,9 +6,10 @@ use super::options::{BackupPlace, Choosing, Endpoints, ServerWaiting, Verifying,
 use super::output::{Output, OutputOptions};
 use super::plan;
 use crate::cancel::Cancel;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::report::message::{self, Message};
 use crate::report::{outcome, verification};
+use crate::to_sqlite::Attempt;
 use clap::Args as ClapArgs;
 use std::sync::Arc;
 
@@ -53,9 +54,6 @@ impl Args {
     }
 }
 
-/// The operation of an error that tells what a plan refuses.
-const PLANNING: &str = "plan the migration";
-
 /// Runs the verb.
 ///
 /// # Errors
@@ -79,10 +77,10 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     }
     let attempted = migration.attempt(cancel, &|event| progress.hear(event));
     progress.finish();
-    let mut done = attempted.map_err(|error| match error.kind() == Kind::Usage && error.operation() == PLANNING {
-        true => plan::list_refusals(error, &route, &args.choosing, &migration, output, cancel),
-        false => error,
-    })?;
+    let mut done = match attempted? {
+        Attempt::Done(done) => done,
+        Attempt::Refused(planned) => return Err(plan::list_refusals(*planned, &route, &args.choosing, output)),
+    };
     route.in_typed_words(&mut done.plan, &args.choosing);
     let how = migration.how(&done);
     let text = outcome::text(&done, &how);

@@ -2,8 +2,12 @@
 
 use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 use crate::endpoint::sqlite::target::JournalMode;
+use crate::error::Error;
+use crate::plan::choices::Choice;
 use crate::plan::version::SqliteVersion;
+use crate::project;
 use crate::redact::may_hold_password;
+use crate::to_sqlite::{MigrationOptions, WAIT_MS_DEFAULT};
 use crate::types::Representation;
 use crate::verify::Level;
 use clap::{Args, ValueEnum};
@@ -50,6 +54,16 @@ pub struct Choosing {
 }
 
 impl Choosing {
+    /// Whether an option was typed that makes this choice.
+    pub fn has(&self, choice: Choice, key: &str) -> bool {
+        match choice {
+            Choice::Include => self.table.iter().any(|pattern| pattern == key),
+            Choice::Exclude => self.exclude_table.iter().any(|pattern| pattern == key),
+            Choice::TypeRules | Choice::ColumnRules => self.rule.iter().any(|(name, _)| name == key),
+            Choice::ExcludeObjects | Choice::Names | Choice::Drop => false,
+        }
+    }
+
     /// The options that were typed.
     pub fn typed(&self) -> Vec<&'static str> {
         let all = [
@@ -82,6 +96,26 @@ pub struct Writing {
     pub page_size: Option<u32>,
 }
 
+impl Writing {
+    /// Puts what was typed into the options.
+    ///
+    /// # Errors
+    /// When the page size is none.
+    pub fn apply(&self, options: &mut MigrationOptions) -> crate::Result<()> {
+        options.run.metadata &= !self.no_metadata;
+        options.run.allow_inexact |= self.allow_inexact;
+        if let Some(mode) = self.journal_mode {
+            options.journal_mode = mode.into();
+        }
+        if let Some(size_bytes) = self.page_size {
+            project::check_page_size(size_bytes)
+                .map_err(|cause| Error::usage("read the option", "`--page-size`", cause))?;
+            options.page_size_bytes = size_bytes;
+        }
+        Ok(())
+    }
+}
+
 /// How much is verified.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Verifying {
@@ -102,7 +136,7 @@ pub struct BackupPlace {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Waiting {
     /// How long to wait for other programs to let go of the target, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 2_000)]
+    #[arg(long, value_name = "MS", default_value_t = WAIT_MS_DEFAULT)]
     pub wait_ms: u32,
 }
 
@@ -211,6 +245,31 @@ fn parse_rule(text: &str) -> Result<(String, Representation), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_names_the_defaults_of_a_migration() {
+        #[derive(clap::Parser)]
+        struct Everything {
+            #[command(flatten)]
+            choosing: Choosing,
+            #[command(flatten)]
+            writing: Writing,
+            #[command(flatten)]
+            verifying: Verifying,
+        }
+        let help = <Everything as clap::CommandFactory>::command().term_width(0).render_help().to_string();
+        let MigrationOptions { run, journal_mode, page_size_bytes, .. } = MigrationOptions::default();
+        let word = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+        for (option, default) in [
+            ("--verify <", word(serde_json::to_value(run.level).unwrap())),
+            ("--journal-mode <", word(serde_json::to_value(journal_mode).unwrap())),
+            ("--page-size <", page_size_bytes.to_string()),
+            ("--sqlite-version <", run.choices.sqlite_version.to_string()),
+        ] {
+            let told = help.split(option).nth(1).unwrap().split("\n  -").next().unwrap();
+            assert!(told.contains(&format!("[default: {default}]")), "{option}: {told}");
+        }
+    }
 
     #[test]
     fn a_rule_names_a_type_or_a_column() {

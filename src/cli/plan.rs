@@ -82,24 +82,12 @@ pub(super) fn show(
 }
 
 /// Lists what stopped a run, one line each, and gives the error to end with.
-pub(super) fn list_refusals(
-    error: Error,
-    route: &Route,
-    choosing: &Choosing,
-    migration: &Migration,
-    output: &Output,
-    cancel: &Cancel,
-) -> Error {
-    // Planned once more: the run itself keeps nothing of a plan that it refuses.
-    let Ok(Planned { source, catalog, mut plan }) = migration.plan(cancel) else { return error };
-    if plan.refusals.is_empty() {
-        return error;
-    }
+pub(super) fn list_refusals(planned: Planned, route: &Route, choosing: &Choosing, output: &Output) -> Error {
+    let Planned { source, catalog, mut plan } = planned;
     route.in_typed_words(&mut plan, choosing);
     let path = route.target.as_deref().map(shown);
     let message = || message::Message::Plan(message::Plan::new(&source, &catalog.engine, path.clone(), &plan));
     let text = plan::refusals(&plan.refusals).alone();
     output.finding(&text, &text, message);
-    let error = plan.ensure_runnable().err().unwrap_or(error);
-    plan::undecided(error, &plan.refusals)
+    plan::undecided(plan.refused(), &plan.refusals)
 }

@@ -8,11 +8,15 @@ use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
 use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Error, Result};
+use crate::plan::HISTORY_TABLE;
 use crate::printable::Lines;
 use crate::project::{self, Project};
 use crate::report::count;
 use crate::report::schema as report;
-use crate::schema::{ADOPTION_MISMATCH, Adoption, Event, Migrations, Options, Report, Runner, To, new_migration};
+use crate::schema::{
+    ADOPTION_MISMATCH, Adoption, Event, LOCK_TIMEOUT_DEFAULT, Migrations, RUNNER_TIMEOUT_DEFAULT, Report, Runner,
+    RunnerOptions, To, new_migration,
+};
 use clap::{Args as ClapArgs, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -56,7 +60,7 @@ struct Where {
     #[arg(required = true, num_args = 1..=2, value_name = "DATABASE FOLDER | PROJECT [DATABASE]")]
     places: Vec<OsString>,
     /// The name of the history table
-    #[arg(long, value_name = "NAME", default_value = "schema_migrations")]
+    #[arg(long, value_name = "NAME", default_value = HISTORY_TABLE)]
     history_table: String,
     #[command(flatten)]
     silence: Silence,
@@ -66,11 +70,11 @@ struct Where {
 #[derive(Debug, ClapArgs)]
 struct Waiting {
     /// Seconds to wait for another runner on the same database
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = RUNNER_TIMEOUT_DEFAULT.as_secs())]
     runner_timeout: u64,
     /// Seconds that a statement waits for a lock that the application holds; what waited in vain is rolled back and tried
     /// again, five times
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = LOCK_TIMEOUT_DEFAULT.as_secs())]
     lock_timeout: u64,
 }
 
@@ -308,97 +312,108 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         std::process::exit(i32::from(Exit::Interrupted.code()));
     });
     match &args.action {
-        Action::Up(args) => {
-            let to = args.to.map_or(To::Newest, To::Version);
-            let options = Options {
-                dry_run: args.dry_run,
-                allow_out_of_order: args.allow_out_of_order,
-                check_integrity: !args.no_integrity,
-                ..args.waiting.options(&args.place)
-            };
-            let mut runner = Found::new(&args.place)?.runner(options, output)?;
-            let done = if args.resume { runner.resume() } else { runner.up(to) };
-            ran(&runner, done, output)
-        }
-        Action::Down(args) => {
-            let to = args.to.map_or(To::Steps(args.steps.unwrap_or(1)), To::Version);
-            let options = Options {
-                dry_run: args.dry_run,
-                check_integrity: !args.no_integrity,
-                ..args.waiting.options(&args.place)
-            };
-            let mut runner = Found::existing(&args.place, "take back migrations of")?.runner(options, output)?;
-            let done = if args.undo { runner.undo() } else { runner.down(to) };
-            ran(&runner, done, output)
-        }
-        Action::Redo(args) => {
-            let options = Options {
-                allow_out_of_order: args.allow_out_of_order,
-                check_integrity: !args.no_integrity,
-                ..args.waiting.options(&args.place)
-            };
-            let mut runner = Found::existing(&args.place, "redo a migration of")?.runner(options, output)?;
-            let done = runner.redo();
-            ran(&runner, done, output)
-        }
-        Action::Status(args) => {
-            let found = Found::new(&args.place)?;
-            let is_missing = found.is_missing();
-            let status = found.runner(args.place.options(), output)?.status()?;
-            let mut text = report::status_table(&status);
-            if is_missing {
-                text.line("the file does not exist yet");
-            }
-            output.rendered(&text, || report::status_json(&status));
-            Ok(Exit::Success)
-        }
-        Action::Validate(args) => {
-            let options = Options {
-                scratch_url: args.scratch.clone(),
-                allow_pending: args.allow_pending,
-                ..args.place.options()
-            };
-            let found = Found::existing(&args.place, "validate")?.runner(options, output)?.validate()?;
-            let text = report::findings(&found);
-            match found.is_clean() {
-                true => output.rendered(&text, || report::findings_json(&found)),
-                false => output.rendered_finding(&text, || report::findings_json(&found)),
-            }
-            let problems = found.problems().len() as u64;
-            match found.into_result() {
-                // The sentences are above already, one per line.
-                Err(error) if problems > 1 => {
-                    let cause = format!("{} found, listed above", count(problems, "problem", "problems"));
-                    Err(Error::differs(error.operation(), error.object(), cause))
-                }
-                result => result.map(|_| Exit::Success),
-            }
-        }
-        Action::Repair(args) => {
-            let options = args.waiting.options(&args.place);
-            Found::existing(&args.place, "repair migration of")?.runner(options, output)?.repair(args.version)?;
-            let told = Lines::of(format_args!("the file of version {} is accepted as it is now", args.version));
-            output.rendered(&told, || report::note_json("schema_repaired", &[args.version]));
-            Ok(Exit::Success)
-        }
-        Action::Adopt(args) => {
-            let options = Options { scratch_url: args.scratch.clone(), ..args.waiting.options(&args.place) };
-            let mut runner = Found::existing(&args.place, "adopt")?.runner(options, output)?;
-            match args.version {
-                Some(version) => adopted(runner.adopt(version, args.accept_differences)?, output),
-                None => {
-                    let versions = runner.adopt_sqlx()?;
-                    let migrations = count(versions.len() as u64, "migration", "migrations");
-                    let told = Lines::of(format_args!("adopted {migrations} from `_sqlx_migrations`; nothing was run"));
-                    output.rendered(&told, || report::note_json("schema_adopted", &versions));
-                    Ok(Exit::Success)
-                }
-            }
-        }
+        Action::Up(args) => up(args, output),
+        Action::Down(args) => down(args, output),
+        Action::Redo(args) => redo(args, output),
+        Action::Status(args) => status(args, output),
+        Action::Validate(args) => validate(args, output),
+        Action::Repair(args) => repair(args, output),
+        Action::Adopt(args) => adopt(args, output),
         Action::New(args) => {
             let folder = migrations_folder(&args.folder)?;
             let files = new_migration(&folder, &args.name)?;
             output.rendered(&report::files(&files), || report::files_json(&files));
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn up(args: &Up, output: &Output) -> Result<Exit> {
+    let to = args.to.map_or(To::Newest, To::Version);
+    let options = RunnerOptions {
+        dry_run: args.dry_run,
+        allow_out_of_order: args.allow_out_of_order,
+        check_integrity: !args.no_integrity,
+        ..args.waiting.options(&args.place)
+    };
+    let mut runner = Found::new(&args.place)?.runner(options, output)?;
+    let done = if args.resume { runner.resume() } else { runner.up(to) };
+    ran(&runner, done, output)
+}
+
+fn down(args: &Down, output: &Output) -> Result<Exit> {
+    let to = args.to.map_or(To::Steps(args.steps.unwrap_or(1)), To::Version);
+    let options = RunnerOptions {
+        dry_run: args.dry_run,
+        check_integrity: !args.no_integrity,
+        ..args.waiting.options(&args.place)
+    };
+    let mut runner = Found::existing(&args.place, "take back migrations of")?.runner(options, output)?;
+    let done = if args.undo { runner.undo() } else { runner.down(to) };
+    ran(&runner, done, output)
+}
+
+fn redo(args: &Redo, output: &Output) -> Result<Exit> {
+    let options = RunnerOptions {
+        allow_out_of_order: args.allow_out_of_order,
+        check_integrity: !args.no_integrity,
+        ..args.waiting.options(&args.place)
+    };
+    let mut runner = Found::existing(&args.place, "redo a migration of")?.runner(options, output)?;
+    let done = runner.redo();
+    ran(&runner, done, output)
+}
+
+fn status(args: &Status, output: &Output) -> Result<Exit> {
+    let found = Found::new(&args.place)?;
+    let is_missing = found.is_missing();
+    let status = found.runner(args.place.options(), output)?.status()?;
+    let mut text = report::status_table(&status);
+    if is_missing {
+        text.line("the file does not exist yet");
+    }
+    output.rendered(&text, || report::status_json(&status));
+    Ok(Exit::Success)
+}
+
+fn validate(args: &Validate, output: &Output) -> Result<Exit> {
+    let options =
+        RunnerOptions { scratch_url: args.scratch.clone(), allow_pending: args.allow_pending, ..args.place.options() };
+    let found = Found::existing(&args.place, "validate")?.runner(options, output)?.validate()?;
+    let text = report::findings(&found);
+    match found.is_clean() {
+        true => output.rendered(&text, || report::findings_json(&found)),
+        false => output.rendered_finding(&text, || report::findings_json(&found)),
+    }
+    let problems = found.problems().len() as u64;
+    match found.into_result() {
+        // The sentences are above already, one per line.
+        Err(error) if problems > 1 => {
+            let cause = format!("{} found, listed above", count(problems, "problem", "problems"));
+            Err(Error::differs(error.operation(), error.object(), cause))
+        }
+        result => result.map(|_| Exit::Success),
+    }
+}
+
+fn repair(args: &Repair, output: &Output) -> Result<Exit> {
+    let options = args.waiting.options(&args.place);
+    Found::existing(&args.place, "repair migration of")?.runner(options, output)?.repair(args.version)?;
+    let told = Lines::of(format_args!("the file of version {} is accepted as it is now", args.version));
+    output.rendered(&told, || report::note_json("schema_repaired", &[args.version]));
+    Ok(Exit::Success)
+}
+
+fn adopt(args: &Adopt, output: &Output) -> Result<Exit> {
+    let options = RunnerOptions { scratch_url: args.scratch.clone(), ..args.waiting.options(&args.place) };
+    let mut runner = Found::existing(&args.place, "adopt")?.runner(options, output)?;
+    match args.version {
+        Some(version) => adopted(runner.adopt(version, args.accept_differences)?, output),
+        None => {
+            let versions = runner.adopt_sqlx()?;
+            let migrations = count(versions.len() as u64, "migration", "migrations");
+            let told = Lines::of(format_args!("adopted {migrations} from `_sqlx_migrations`; nothing was run"));
+            output.rendered(&told, || report::note_json("schema_adopted", &versions));
             Ok(Exit::Success)
         }
     }
@@ -435,14 +450,18 @@ fn ran(runner: &Runner, done: Result<Report>, output: &Output) -> Result<Exit> {
 }
 
 impl Where {
-    fn options(&self) -> Options {
-        Options { history_table: self.history_table.clone(), stall_timeout: self.silence.limit(), ..Options::default() }
+    fn options(&self) -> RunnerOptions {
+        RunnerOptions {
+            history_table: self.history_table.clone(),
+            stall_timeout: self.silence.limit(),
+            ..RunnerOptions::default()
+        }
     }
 }
 
 impl Waiting {
-    fn options(&self, place: &Where) -> Options {
-        Options {
+    fn options(&self, place: &Where) -> RunnerOptions {
+        RunnerOptions {
             runner_timeout: Duration::from_secs(self.runner_timeout),
             lock_timeout: Duration::from_secs(self.lock_timeout),
             ..place.options()
@@ -476,10 +495,10 @@ impl Found {
         self.database.as_sqlite().is_some_and(|path| !path.exists())
     }
 
-    fn runner(self, options: Options, output: &Output) -> Result<Runner> {
+    fn runner(self, options: RunnerOptions, output: &Output) -> Result<Runner> {
         let migrations = Migrations::from_dir(&self.folder)?;
         let output = *output;
-        let options = Options { wait_listener: Some(Arc::new(output.notices()).listener()), ..options };
+        let options = RunnerOptions { wait_listener: Some(Arc::new(output.notices()).listener()), ..options };
         let runner = match &self.database {
             Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
             Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,

@@ -73,12 +73,17 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             .hint("leave the option out; it is for files made with `--no-metadata`"));
     }
     let project = route.project.as_ref();
-    let checks = args.checks.clone().or_else(|| project.and_then(|project| project.checks.clone()));
+    let checks = args.checks.clone().or_else(|| project.and_then(|project| project.options.checks.clone()));
     let options = verify::FileOptions {
         choices: route.choices(&args.choosing)?,
         given_schema: project.is_some_and(|project| project.target_schema.is_some()),
-        allow_inexact: args.allow_inexact || project.is_some_and(|project| project.allow_inexact),
-        level: args.verifying.verify.map(Into::into).or(project.map(|project| project.level)).unwrap_or_default(),
+        allow_inexact: args.allow_inexact || project.is_some_and(|project| project.options.run.allow_inexact),
+        level: args
+            .verifying
+            .verify
+            .map(Into::into)
+            .or(project.map(|project| project.options.run.level))
+            .unwrap_or_default(),
         checks: checks.as_deref(),
     };
     let level = options.level;

@@ -19,6 +19,7 @@ const KNOWN_FORMS: &str = "known forms: `postgres://user@host:port/database`, or
 
 /// One side of a migration.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// A PostgreSQL database.
     Postgres(PostgresUrl),

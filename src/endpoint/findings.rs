@@ -129,6 +129,7 @@ pub struct CheckOutcome {
 /// What kind of thing is not what it was when the file was finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DifferenceKind {
     /// The metadata tables disagree with the manifest's digest, or are not complete.
     Metadata,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// How much is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Level {
     /// The number of rows of each table.
     Counts,

@@ -9,7 +9,7 @@
 //! definitions that the plan wrote: one side is asked of `pg_catalog`, the other of SQLite's pragmas.
 
 use crate::cancel::Cancel;
-use crate::catalog::QualifiedName;
+use crate::catalog::{ObjectKind, QualifiedName};
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::Session;
 use crate::endpoint::sqlite::read::{describe, open};
@@ -160,16 +160,16 @@ impl Part {
             "domain check" => {
                 let check = self.columns.iter().flatten().next().map_or("", String::as_str);
                 return is_listed(plan, &[format!("{}.{check} on {of_table}", self.other)])
-                    || plan.losses.iter().any(|loss| loss.object == of_table && loss.kind == "column");
+                    || plan.losses.iter().any(|loss| loss.object == of_table && loss.kind == ObjectKind::Column);
             }
             // SQLite has nothing of their kinds, so no other object of that name may vouch for one.
             "trigger" | "policy" | "rule" | "exclusion constraint" => {
                 let name = format!("{} on {table}", self.name);
-                return plan.losses.iter().any(|loss| loss.object == name && loss.kind == self.kind);
+                return plan.losses.iter().any(|loss| loss.object == name && loss.kind.name() == self.kind);
             }
             _ => return is_listed(plan, &[of_table, format!("{} on {table}", self.name)]),
         };
-        plan.losses.iter().any(|loss| loss.object == of_table && [kind, "column"].contains(&loss.kind.as_str()))
+        plan.losses.iter().any(|loss| loss.object == of_table && [kind, "column"].contains(&loss.kind.name()))
     }
 
     fn is_carried(&self, plan: &Plan, table: &TablePlan, file: &Connection) -> rusqlite::Result<bool> {

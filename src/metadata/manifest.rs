@@ -93,6 +93,7 @@ impl Manifest {
 fn parsed<T: DeserializeOwned>(name: &str, value: &str) -> Result<T> {
     serde_json::from_str(value).map_err(|error| {
         Error::differs(READ, "the target", format!("its value `{name}` is not what was written: {error}"))
+            .because(error)
     })
 }
 

@@ -3,14 +3,14 @@
 //! The order matters: names and rules of every table come first, because expressions and foreign keys of one table
 //! refer to the columns of others; then definitions, then indexes and views, which take names from the same room.
 
-use super::choices::{Choices, names_column, names_table};
+use super::choices::{Choice, Choices, names_column, names_table};
 use super::ddl::{ColumnDdl, TableDdl};
 use super::deep_stack::with_deep_stack;
 use super::forms::{self, Forms};
 use super::guards;
 use super::names::{self, Room};
-use super::{Caveat, ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, Collations, Column, QualifiedName, Sequence, Shape, Table, TableKind};
+use super::{Caveat, ColumnPlan, Loss, Plan, Reason, Refusal, TablePlan};
+use crate::catalog::{Catalog, Collations, Column, ObjectKind, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::fault::{self, Fault};
 use crate::metadata::PLACEHOLDER_COLUMN;
 use crate::plan::version::SqliteVersion;
@@ -60,8 +60,8 @@ pub(super) struct Builder<'a> {
     pub(super) is_given: bool,
     /// Names of tables, views and indexes in the target.
     pub(super) room: Room,
-    /// The choices that matched something, as `section.key`.
-    pub(super) used: HashSet<String>,
+    /// The choices that matched something.
+    pub(super) used: HashSet<(Choice, String)>,
     places: HashMap<QualifiedName, usize>,
     /// The catalog's tables by their names.
     sources: HashMap<&'a QualifiedName, &'a Table>,
@@ -97,23 +97,19 @@ impl<'a> Builder<'a> {
             }
             let object = table.name.to_string();
             if let Some(reason) = self.dropped_table(&table.name) {
-                self.lose("table", &object, &format!("dropped by name: {reason}"));
+                self.lose(ObjectKind::Table, &object, Reason::Dropped(reason));
                 continue;
             }
             if !self.is_selected(&table.name) {
-                self.lose("table", &object, "excluded by name");
+                self.lose(ObjectKind::Table, &object, Reason::Excluded);
                 continue;
             }
             if let TableKind::MaterializedView { populated, .. } = &table.kind {
                 if !populated {
-                    self.lose(
-                        "materialized view",
-                        &object,
-                        "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
-                    );
+                    self.lose(ObjectKind::MaterializedView, &object, Reason::NeverFilled);
                     for index in &table.indexes {
                         let origin = format!("{} on {object}", index.name);
-                        self.lose("index", &origin, "its materialized view is not carried");
+                        self.lose(ObjectKind::Index, &origin, Reason::OfViewNotCarried);
                     }
                     continue;
                 }
@@ -162,11 +158,7 @@ impl<'a> Builder<'a> {
     /// object or another one, the user has to decide.
     pub(super) fn tell_other_name(&mut self, object: &str, wanted: &str, taken: &names::Taken) {
         if taken.contested {
-            self.refusals.push(Refusal {
-                object: object.to_owned(),
-                reason: format!("the name `{wanted}` is taken by another object of the target, or reserved by SQLite"),
-                way_out: "choose another name under `names`".into(),
-            });
+            self.refusals.push(Refusal::NameTaken { object: object.to_owned(), wanted: wanted.to_owned() });
         } else if taken.name != wanted {
             self.caveats.push(Caveat {
                 object: object.to_owned(),
@@ -203,21 +195,10 @@ impl<'a> Builder<'a> {
         if !self.tables.is_empty() || !self.refusals.is_empty() {
             return;
         }
-        let (reason, way_out) = if self.catalog.tables.is_empty() {
-            (
-                "it has no table that can be seen",
-                "name the database at the end of the URL, and a user that may read its tables",
-            )
-        } else {
-            (
-                "every table of it is left out",
-                "choose tables under `tables` and `drop`, or with `--table` and `--exclude-table`",
-            )
-        };
-        self.refusals.push(Refusal {
-            object: format!("database `{}`", self.catalog.database),
-            reason: format!("there is nothing to carry: {reason}"),
-            way_out: way_out.into(),
+        let database = self.catalog.database.clone();
+        self.refusals.push(match self.catalog.tables.is_empty() {
+            true => Refusal::NothingSeen { database },
+            false => Refusal::NothingChosen { database },
         });
     }
 
@@ -261,14 +242,10 @@ impl<'a> Builder<'a> {
         let comments = comments.count() + self.catalog.views.iter().filter(|view| view.comment.is_some()).count();
         if comments > 0 {
             let plural = if comments == 1 { "comment" } else { "comments" };
-            self.lose(
-                "comment",
-                &format!("{comments} {plural}"),
-                "SQLite has no comments; the source catalog in the metadata, where that is written, keeps them",
-            );
+            self.lose(ObjectKind::Comment, &format!("{comments} {plural}"), Reason::OnlyRemembered);
         }
         for other in &self.catalog.others {
-            self.lose(&other.kind, &other.name, why_other_is_not_carried(&other.kind));
+            self.lose(other.kind, &other.name, Reason::NoPlace(other.kind));
         }
     }
 
@@ -277,8 +254,8 @@ impl<'a> Builder<'a> {
         self.sequences.get(name).copied()
     }
 
-    pub(super) fn lose(&mut self, kind: &str, object: &str, reason: &str) {
-        self.losses.push(Loss { kind: kind.into(), object: object.into(), reason: reason.into() });
+    pub(super) fn lose(&mut self, kind: ObjectKind, object: &str, reason: Reason) {
+        self.losses.push(Loss { kind, object: object.into(), reason });
     }
 
     /// Tells what behaves differently.
@@ -318,13 +295,13 @@ impl<'a> Builder<'a> {
         let mut included = tables.include.is_empty();
         for pattern in &tables.include {
             if names_table(pattern, table) {
-                self.used.insert(format!("tables.include.{pattern}"));
+                self.used.insert((Choice::Include, pattern.clone()));
                 included = true;
             }
         }
         for pattern in &tables.exclude {
             if names_table(pattern, table) {
-                self.used.insert(format!("tables.exclude.{pattern}"));
+                self.used.insert((Choice::Exclude, pattern.clone()));
                 included = false;
             }
         }
@@ -353,26 +330,26 @@ impl<'a> Builder<'a> {
     fn dropped_table(&mut self, table: &QualifiedName) -> Option<String> {
         let (key, reason) =
             self.choices.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())?;
-        self.used.insert(format!("drop.{key}"));
+        self.used.insert((Choice::Drop, key.clone()));
         Some(reason.clone())
     }
 
     pub(super) fn dropped_column(&mut self, table: &QualifiedName, column: &str) -> Option<String> {
         let (key, reason) = self.choices.drop.iter().find(|(key, _)| names_exactly(key, table, column))?;
-        self.used.insert(format!("drop.{key}"));
+        self.used.insert((Choice::Drop, key.clone()));
         Some(reason.clone())
     }
 
     pub(super) fn chosen_table_name(&mut self, table: &QualifiedName) -> Option<String> {
         let names = &self.choices.names;
         let (key, name) = names.iter().find(|(key, _)| **key == table.to_string() || **key == table.name)?;
-        self.used.insert(format!("names.{key}"));
+        self.used.insert((Choice::Names, key.clone()));
         Some(name.clone())
     }
 
     pub(super) fn chosen_column_name(&mut self, table: &QualifiedName, column: &str) -> Option<String> {
         let (key, name) = self.choices.names.iter().find(|(key, _)| names_exactly(key, table, column))?;
-        self.used.insert(format!("names.{key}"));
+        self.used.insert((Choice::Names, key.clone()));
         Some(name.clone())
     }
 
@@ -381,7 +358,7 @@ impl<'a> Builder<'a> {
         let matching = columns.iter().filter(|(key, _)| names_column(key, table, column));
         // A name without `*` says more than a pattern.
         let (key, rule) = matching.max_by_key(|(key, _)| (!key.contains('*'), key.len()))?;
-        self.used.insert(format!("rules.columns.{key}"));
+        self.used.insert((Choice::ColumnRules, key.clone()));
         Some(*rule)
     }
 
@@ -391,54 +368,50 @@ impl<'a> Builder<'a> {
         let excluded = choices.tables.exclude_objects.iter();
         let of_none: Vec<_> = excluded.filter(|pattern| !self.names_an_object(pattern)).collect();
         for pattern in of_none {
-            self.refusals.push(Refusal {
-                object: format!("`tables.exclude_objects` `{pattern}`"),
-                reason: "it matches nothing in the source".into(),
-                way_out: "correct or remove it: it names constraints, indexes and views, as `name` or `table.name`"
-                    .into(),
-            });
+            self.refuse_unused(Choice::ExcludeObjects, pattern);
         }
-        let sections: [(&str, Vec<&String>); 6] = [
-            ("tables.include", choices.tables.include.iter().collect()),
-            ("tables.exclude", choices.tables.exclude.iter().collect()),
-            ("names", choices.names.keys().collect()),
-            ("drop", choices.drop.keys().collect()),
-            ("rules.types", choices.rules.types.keys().collect()),
-            ("rules.columns", choices.rules.columns.keys().collect()),
+        let sections: [(Choice, Vec<&String>); 6] = [
+            (Choice::Include, choices.tables.include.iter().collect()),
+            (Choice::Exclude, choices.tables.exclude.iter().collect()),
+            (Choice::Names, choices.names.keys().collect()),
+            (Choice::Drop, choices.drop.keys().collect()),
+            (Choice::TypeRules, choices.rules.types.keys().collect()),
+            (Choice::ColumnRules, choices.rules.columns.keys().collect()),
         ];
-        for (section, keys) in sections {
+        for (choice, keys) in sections {
             for key in keys {
-                if !self.used.contains(&format!("{section}.{key}")) {
-                    self.refusals.push(Refusal {
-                        object: format!("`{section}` `{key}`"),
-                        reason: "it matches nothing in the source".into(),
-                        way_out: self.nearest_names(key),
-                    });
+                if !self.used.contains(&(choice, key.clone())) {
+                    self.refuse_unused(choice, key);
                 }
             }
         }
     }
 
-    fn nearest_names(&self, key: &str) -> String {
+    fn refuse_unused(&mut self, choice: Choice, key: &str) {
+        let mut known = self.nearest_names(key);
+        let more = known.len().saturating_sub(KNOWN_TOLD_MAX);
+        known.truncate(KNOWN_TOLD_MAX);
+        self.refusals.push(Refusal::UnusedChoice { choice, typed: false, key: key.to_owned(), known, more });
+    }
+
+    /// What somebody who names something that is not there may have meant.
+    fn nearest_names(&self, key: &str) -> Vec<String> {
         let table = key.rsplit_once('.').map_or(key, |(table, _)| table);
         let known = self.catalog.tables.iter().find(|known| names_table(table, &known.name));
-        let names: Vec<_> = match known {
+        match known {
             _ if self.choices.rules.types.contains_key(key) => {
                 let columns = self.catalog.tables.iter().flat_map(|table| &table.columns);
-                let types: BTreeSet<_> = columns.map(|column| format!("`{}`", column.data_type.name)).collect();
-                types.into_iter().collect()
+                let types: BTreeSet<&String> = columns.map(|column| &column.data_type.name).collect();
+                types.into_iter().cloned().collect()
             }
-            Some(known) => {
-                known.columns.iter().map(|column| format!("`{}.{}`", known.name.name, column.name)).collect()
-            }
-            None => self.catalog.tables.iter().map(|known| format!("`{}`", known.name)).collect(),
-        };
-        let shown: Vec<_> = names.iter().take(12).cloned().collect();
-        let more =
-            if names.len() > shown.len() { format!(" and {} more", names.len() - shown.len()) } else { String::new() };
-        format!("correct or remove it; known are {}{more}", shown.join(", "))
+            Some(known) => known.columns.iter().map(|column| format!("{}.{}", known.name.name, column.name)).collect(),
+            None => self.catalog.tables.iter().map(|known| known.name.to_string()).collect(),
+        }
     }
 }
+
+/// How many names a refusal tells that could have been meant.
+const KNOWN_TOLD_MAX: usize = 12;
 
 /// Whether a pattern of `exclude_objects` names an object of a table.
 fn names_object(pattern: &str, table: &QualifiedName, name: &str) -> bool {
@@ -470,25 +443,5 @@ fn placeholder() -> ColumnDdl {
         default: None,
         generated: None,
         checks: Vec::new(),
-    }
-}
-
-fn why_other_is_not_carried(kind: &str) -> &'static str {
-    match kind {
-        "trigger" => "its function is written in a language of the server",
-        "function" | "procedure" | "aggregate" => "SQLite has no stored functions",
-        "policy" | "row level security" => "SQLite has no users and so no row security; every row is carried",
-        "rule" => "SQLite has no rules",
-        "comment" => "SQLite has no comments",
-        "exclusion constraint" => "SQLite has no exclusion constraints",
-        "extension" => "belongs to the server; the values of its types are carried as text",
-        "foreign table" => "its rows live in another server",
-        "large object" | "large objects" => "lives outside the tables; references to it are carried as numbers",
-        "constraint of partitions" | "index of partitions" => {
-            "not every partition has it, and the target has one table for all"
-        }
-        "partitioning" => "the target has one table with the rows of all partitions",
-        _ if kind.ends_with(" type") || kind == "domain" => "no column uses it",
-        _ => "SQLite has nothing of this kind",
     }
 }

@@ -48,6 +48,51 @@ pub struct Rules {
     pub columns: BTreeMap<String, Representation>,
 }
 
+/// One of the places in which choices are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Choice {
+    /// [`Tables::include`].
+    Include,
+    /// [`Tables::exclude`].
+    Exclude,
+    /// [`Tables::exclude_objects`].
+    ExcludeObjects,
+    /// [`Choices::names`].
+    Names,
+    /// [`Choices::drop`].
+    Drop,
+    /// [`Rules::types`].
+    TypeRules,
+    /// [`Rules::columns`].
+    ColumnRules,
+}
+
+impl Choice {
+    /// What it is called in a project file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Choice::Include => "tables.include",
+            Choice::Exclude => "tables.exclude",
+            Choice::ExcludeObjects => "tables.exclude_objects",
+            Choice::Names => "names",
+            Choice::Drop => "drop",
+            Choice::TypeRules => "rules.types",
+            Choice::ColumnRules => "rules.columns",
+        }
+    }
+
+    /// The option of the command line that says the same, where there is one.
+    pub fn option(self) -> Option<&'static str> {
+        match self {
+            Choice::Include => Some("--table"),
+            Choice::Exclude => Some("--exclude-table"),
+            Choice::TypeRules | Choice::ColumnRules => Some("--rule"),
+            Choice::ExcludeObjects | Choice::Names | Choice::Drop => None,
+        }
+    }
+}
+
 /// Whether a pattern names a table: `schema.table`, or `table` in any schema; `*` stands for any characters.
 pub fn names_table(pattern: &str, table: &QualifiedName) -> bool {
     matches(pattern, &table.to_string()) || matches(pattern, &table.name)

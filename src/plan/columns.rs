@@ -6,10 +6,10 @@ use super::expression::{self, DomainScope, Scope};
 use super::forms::{self, TableScope};
 use super::guards;
 use super::names::{Room, quote};
-use super::{Caveat, ColumnPlan, Refusal};
-use crate::catalog::{Collations, Column, Domain, Shape, Table, TableKind, TextOrder};
+use super::{Caveat, ColumnPlan, ColumnReason, Reason, Refusal};
+use crate::catalog::{Collations, Column, Domain, ObjectKind, Shape, Table, TableKind, TextOrder};
 use crate::fault::{self, Fault};
-use crate::plan::choices;
+use crate::plan::choices::{self, Choice};
 use crate::types::{Representation, TextForm, text};
 use crate::value::Cell;
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ impl Builder<'_> {
         for column in &table.columns {
             let object = format!("{}.{}", table.name, column.name);
             if let Some(reason) = self.dropped_column(&table.name, &column.name) {
-                self.lose("column", &object, &format!("dropped by name: {reason}"));
+                self.lose(ObjectKind::Column, &object, Reason::Dropped(reason));
                 continue;
             }
             let chosen = self.chosen_column_name(&table.name, &column.name);
@@ -55,11 +55,11 @@ impl Builder<'_> {
         let Some(rule) = chosen else { return Representation::default_for(shape) };
         let choices = Representation::choices_for(shape);
         if !choices.contains(&rule) {
-            let known: Vec<_> = choices.iter().map(|rule| format!("`{}`", rule.name())).collect();
-            self.refusals.push(Refusal {
-                object: format!("{}.{}", table.name, column.name),
-                reason: format!("the rule `{}` does not fit the type `{}`", rule.name(), column.data_type),
-                way_out: format!("choose one of {} for it", known.join(", ")),
+            self.refusals.push(Refusal::RuleDoesNotFit {
+                column: format!("{}.{}", table.name, column.name),
+                rule,
+                type_name: column.data_type.to_string(),
+                fitting: choices,
             });
             return Representation::default_for(shape);
         }
@@ -119,7 +119,9 @@ impl Builder<'_> {
         if let Some(source) = &column.default {
             match literal_default(plan, source) {
                 Some(Ok(sql)) => default = Some(sql),
-                Some(Err(reason)) => lost.push(("default", object.clone(), format!("`{source}`: {reason}"))),
+                Some(Err(reason)) => {
+                    lost.push((ObjectKind::Default, object.clone(), Reason::untranslated(source, reason)))
+                }
                 None => match expression::default(source, &scope, &form) {
                     Ok(translated) => {
                         caveats.extend(translated.caveats.iter().map(|caveat| format!("default: {caveat}")));
@@ -129,47 +131,39 @@ impl Builder<'_> {
                             expression::Default::Null => {}
                             expression::Default::Sequence => {
                                 if !self.is_rowid_key(table, &column.name) {
-                                    lost.push((
-                                        "default",
-                                        object.clone(),
-                                        format!(
-                                            "`{source}`: only an integer primary key counts up by itself in SQLite"
-                                        ),
-                                    ));
+                                    let reason = ColumnReason::NotCounted(Some(source.clone()));
+                                    lost.push((ObjectKind::Default, object.clone(), Reason::Column(reason)));
                                 }
                             }
                         }
                     }
-                    Err(refusal) => lost.push(("default", object.clone(), format!("`{source}`: {refusal}"))),
+                    Err(refusal) => {
+                        lost.push((ObjectKind::Default, object.clone(), Reason::untranslated(source, refusal)))
+                    }
                 },
             }
         } else if column.identity.is_some() && !self.is_rowid_key(table, &column.name) {
-            lost.push((
-                "identity",
-                object.clone(),
-                "only an integer primary key counts up by itself in SQLite".to_owned(),
-            ));
+            let reason = Reason::Column(ColumnReason::NotCounted(None));
+            lost.push((ObjectKind::Identity, object.clone(), reason));
         }
 
         let mut generated = None;
         let is_in_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
         if let Some(source) = &column.generated {
             let why = if is_in_key {
-                Err("SQLite computes no column of a primary key".to_owned())
+                Err(Reason::Column(ColumnReason::ComputedKey))
             } else {
                 match expression::generated(&source.expression, &scope, &form) {
-                    Ok(_) if plan.remainder.is_some() => {
-                        Err(format!("what `{}` cannot hold goes to the ledger", plan.representation.name()))
-                    }
+                    Ok(_) if plan.remainder.is_some() => Err(Reason::Column(ColumnReason::NeedsLedger(plan.representation))),
                     // SQLite would compute another value of some rows.
                     Ok(translated) if !translated.same_for_every_row => {
-                        Err(format!("`{}`: {}", source.expression, translated.caveats.join("; ")))
+                        Err(Reason::untranslated(&source.expression, translated.caveats.join("; ")))
                     }
                     Ok(translated) => {
                         caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
                         Ok(translated.sql)
                     }
-                    Err(refusal) => Err(format!("`{}`: {refusal}", source.expression)),
+                    Err(refusal) => Err(Reason::untranslated(&source.expression, refusal)),
                 }
             };
             match why {
@@ -178,18 +172,19 @@ impl Builder<'_> {
                     plan.computed = true;
                 }
                 Err(why) => {
-                    let later = if plan.not_null { "have to bring one" } else { "get NULL unless they bring one" };
-                    let reason =
-                        format!("kept as a plain column with its values, and rows written later {later}: {why}");
-                    lost.push(("generated column", object.clone(), reason));
+                    let reason = ColumnReason::KeptPlain { not_null: plan.not_null, why: Box::new(why) };
+                    lost.push((ObjectKind::GeneratedColumn, object.clone(), Reason::Column(reason)));
                 }
             }
         }
 
         // What nobody writes needs none; what the target computes can be past its type, where PostgreSQL refuses the row.
         if !matches!(table.kind, TableKind::MaterializedView { .. }) {
-            let guard =
-                |condition| Piece { sql: format!("CHECK ({condition})"), kind: ddl::GUARD, origin: String::new() };
+            let guard = |condition| Piece {
+                sql: format!("CHECK ({condition})"),
+                kind: ObjectKind::Guard,
+                origin: String::new(),
+            };
             checks.extend(guards::condition(plan).map(guard));
         }
 
@@ -204,12 +199,12 @@ impl Builder<'_> {
                 Representation::Text(TextForm::Nocase) if !fault::active(Fault::CollationChanged) => Some("NOCASE"),
                 _ => None,
             },
-            default: piece("default", default),
-            generated: piece("generated column", generated),
+            default: piece(ObjectKind::Default, default),
+            generated: piece(ObjectKind::GeneratedColumn, generated),
             checks,
         };
         for (kind, object, reason) in lost {
-            self.lose(kind, &object, &reason);
+            self.lose(kind, &object, reason);
         }
         self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: object.clone(), text }));
         definition
@@ -220,7 +215,7 @@ impl Builder<'_> {
         let named = |key: &str| spellings.iter().any(|spelling| choices::names_type(key, spelling));
         // A spelling with its modifier says more than one without.
         let key = self.choices.rules.types.keys().filter(|key| named(key)).max_by_key(|key| key.len())?.clone();
-        self.used.insert(format!("rules.types.{key}"));
+        self.used.insert((Choice::TypeRules, key.clone()));
         self.choices.rules.types.get(&key).copied()
     }
 }
@@ -278,7 +273,7 @@ fn own_check(plan: &ColumnPlan) -> Option<Piece> {
         }
         _ => return None,
     };
-    Some(Piece { sql: format!("CHECK ({condition})"), kind: "check", origin: String::new() })
+    Some(Piece { sql: format!("CHECK ({condition})"), kind: ObjectKind::Check, origin: String::new() })
 }
 
 /// The checks of a column's domains.
@@ -295,7 +290,7 @@ impl DomainChecks<'_> {
         &self,
         shape: &Shape,
         checks: &mut Vec<Piece>,
-        lost: &mut Vec<(&'static str, String, String)>,
+        lost: &mut Vec<(ObjectKind, String, Reason)>,
         caveats: &mut Vec<String>,
     ) {
         let Shape::Domain(domain) = shape else { return };
@@ -305,20 +300,23 @@ impl DomainChecks<'_> {
         for check in &domain.checks {
             let origin = format!("{}.{} on {}", domain.name, check.name, self.object);
             if (self.is_excluded)(&check.name) {
-                lost.push(("check", origin, "excluded by name".to_owned()));
+                lost.push((ObjectKind::Check, origin, Reason::Excluded));
                 continue;
             }
             if !check.validated {
-                lost.push(("check", origin, "the source has not checked every row against it (NOT VALID)".to_owned()));
+                lost.push((ObjectKind::Check, origin, Reason::NotValidated));
                 continue;
             }
             let inner = DomainScope { column: self.form.clone().collated(collation), types: self.scope };
             match expression::check(&check.expression, &inner) {
                 Ok(translated) => {
                     caveats.extend(translated.caveats.iter().map(|caveat| format!("check `{}`: {caveat}", check.name)));
-                    checks.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+                    let sql = ddl::check(&check.name, &translated.sql);
+                    checks.push(Piece { sql, kind: ObjectKind::Check, origin });
                 }
-                Err(refusal) => lost.push(("check", origin, format!("`{}`: {refusal}", check.expression))),
+                Err(refusal) => {
+                    lost.push((ObjectKind::Check, origin, Reason::untranslated(&check.expression, refusal)))
+                }
             }
         }
         self.add(&domain.base.shape, checks, lost, caveats);

@@ -8,8 +8,10 @@ use super::forms::TableScope;
 use super::indexes::nulls_not_distinct;
 use super::names::{quote, quote_all};
 use super::numbers;
-use super::{Caveat, ColumnPlan, IndexPlan, Loss, TablePlan};
-use crate::catalog::{Action, Check, DataType, Deferrable, ForeignKey, Identity, Key, QualifiedName, Shape, Table};
+use super::{Caveat, ColumnPlan, ColumnReason, ForeignKeyReason, IndexPlan, Loss, Reason, TablePlan};
+use crate::catalog::{
+    Action, Check, DataType, Deferrable, ForeignKey, Identity, Key, ObjectKind, QualifiedName, Shape, Table,
+};
 use crate::fault::{self, Fault};
 use crate::types::{Remainder, Representation, TextForm};
 
@@ -45,7 +47,7 @@ impl Builder<'_> {
 
     fn primary_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
         let origin = format!("{}.{}", table.name, key.name);
-        let Some(columns) = self.carried_key(table, key, "primary key") else { return };
+        let Some(columns) = self.carried_key(table, key, ObjectKind::PrimaryKey) else { return };
         plan.key =
             columns.iter().filter_map(|name| plan.columns.iter().position(|column| column.target == *name)).collect();
         if self.is_rowid_key(table, &key.columns[0]) {
@@ -56,9 +58,8 @@ impl Builder<'_> {
             if let Some(column) = ddl.columns.iter_mut().find(|column| column.name == columns[0]) {
                 column.rowid_key = Some((key.name.clone(), counts));
                 if let Some(default) = column.default.take() {
-                    let reason =
-                        format!("`{}`: an integer primary key of SQLite gets the next number instead", default.sql);
-                    self.lose("default", &default.origin, &reason);
+                    let reason = Reason::Column(ColumnReason::RowidGetsNumber(default.sql));
+                    self.lose(ObjectKind::Default, &default.origin, reason);
                 }
             }
             plan.last_number = sequence.and_then(numbers::last_number);
@@ -76,7 +77,7 @@ impl Builder<'_> {
             }
             ddl.constraints.push(Piece {
                 sql: ddl::key(&key.name, "PRIMARY KEY", &columns),
-                kind: "primary key",
+                kind: ObjectKind::PrimaryKey,
                 origin,
             });
         }
@@ -99,10 +100,10 @@ impl Builder<'_> {
 
     fn unique_key(&mut self, table: &Table, key: &Key, plan: &mut TablePlan, ddl: &mut TableDdl) {
         let origin = format!("{}.{}", table.name, key.name);
-        let Some(columns) = self.carried_key(table, key, "unique key") else { return };
+        let Some(columns) = self.carried_key(table, key, ObjectKind::UniqueKey) else { return };
         ddl.constraints.push(Piece {
             sql: ddl::key(&key.name, "UNIQUE", &columns),
-            kind: "unique key",
+            kind: ObjectKind::UniqueKey,
             origin: origin.clone(),
         });
         if key.nulls_not_distinct {
@@ -113,14 +114,14 @@ impl Builder<'_> {
     }
 
     /// The target columns of a key that is carried; what it loses is told.
-    fn carried_key(&mut self, table: &Table, key: &Key, kind: &'static str) -> Option<Vec<String>> {
+    fn carried_key(&mut self, table: &Table, key: &Key, kind: ObjectKind) -> Option<Vec<String>> {
         let origin = format!("{}.{}", table.name, key.name);
         if self.is_excluded_object(&table.name, &key.name) {
-            self.lose(kind, &origin, "excluded by name");
+            self.lose(kind, &origin, Reason::Excluded);
             return None;
         }
         let Some(columns) = self.target_columns(&table.name, &key.columns) else {
-            self.lose(kind, &origin, "one of its columns is not carried");
+            self.lose(kind, &origin, Reason::ColumnNotCarried);
             return None;
         };
         if key.deferrable != Deferrable::No {
@@ -149,10 +150,8 @@ impl Builder<'_> {
             let text = if nan_is_null {
                 format!("takes a NaN of `{name}`, which the target keeps as NULL, for a NULL")
             } else if let Some(unlike) = unlike(column, plan, &self.catalog.collations) {
-                format!(
-                    "takes values of `{name}` for different that the source takes for equal: {}",
-                    unlike.words(column)
-                )
+                let words = unlike.words(&column.data_type.name, column.collation.as_deref());
+                format!("takes values of `{name}` for different that the source takes for equal: {words}")
             } else {
                 continue;
             };
@@ -163,18 +162,19 @@ impl Builder<'_> {
     fn check(&mut self, table: &Table, check: &Check, ddl: &mut TableDdl) {
         let origin = format!("{}.{}", table.name, check.name);
         if self.is_excluded_object(&table.name, &check.name) {
-            return self.lose("check", &origin, "excluded by name");
+            return self.lose(ObjectKind::Check, &origin, Reason::Excluded);
         }
         if !check.validated {
-            return self.lose("check", &origin, "the source has not checked every row against it (NOT VALID)");
+            return self.lose(ObjectKind::Check, &origin, Reason::NotValidated);
         }
         let translated = expression::check(&check.expression, &TableScope { forms: self.forms(), table: &table.name });
         match translated {
             Ok(translated) => {
                 self.caveats.extend(translated.caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
-                ddl.constraints.push(Piece { sql: ddl::check(&check.name, &translated.sql), kind: "check", origin });
+                let sql = ddl::check(&check.name, &translated.sql);
+                ddl.constraints.push(Piece { sql, kind: ObjectKind::Check, origin });
             }
-            Err(refusal) => self.lose("check", &origin, &format!("`{}`: {refusal}", check.expression)),
+            Err(refusal) => self.lose(ObjectKind::Check, &origin, Reason::untranslated(&check.expression, refusal)),
         }
     }
 
@@ -189,9 +189,9 @@ impl Builder<'_> {
                 Ok((sql, mut caveats)) => {
                     caveats.extend(self.lacking_defaults(table, key));
                     self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
-                    ddl.constraints.push(Piece { sql, kind: "foreign key", origin });
+                    ddl.constraints.push(Piece { sql, kind: ObjectKind::ForeignKey, origin });
                 }
-                Err(reason) => self.lose("foreign key", &origin, &reason),
+                Err(reason) => self.lose(ObjectKind::ForeignKey, &origin, reason),
             }
         }
     }
@@ -204,8 +204,8 @@ impl Builder<'_> {
             .1;
         let is_lacking = |column: &&String| {
             let object = format!("{}.{column}", table.name);
-            let of_it = |loss: &&Loss| matches!(loss.kind.as_str(), "default" | "identity") && loss.object == object;
-            self.losses.iter().any(|loss| of_it(&loss))
+            let is_default = |loss: &Loss| matches!(loss.kind, ObjectKind::Default | ObjectKind::Identity);
+            self.losses.iter().any(|loss| is_default(loss) && loss.object == object)
         };
         let lacking: Vec<_> = key.columns.iter().filter(is_lacking).map(|column| format!("`{column}`")).collect();
         (!lacking.is_empty()).then(|| {
@@ -213,21 +213,21 @@ impl Builder<'_> {
         })
     }
 
-    fn foreign_key(&self, table: &Table, key: &ForeignKey) -> Result<(String, Vec<String>), String> {
+    fn foreign_key(&self, table: &Table, key: &ForeignKey) -> Result<(String, Vec<String>), Reason> {
         if self.is_excluded_object(&table.name, &key.name) {
-            return Err("excluded by name".into());
+            return Err(Reason::Excluded);
         }
         if !key.validated {
-            return Err("the source has not checked every row against it (NOT VALID)".into());
+            return Err(Reason::NotValidated);
         }
         let Some(columns) = self.target_columns(&table.name, &key.columns) else {
-            return Err("one of its columns is not carried".into());
+            return Err(Reason::ColumnNotCarried);
         };
         let Some(parent) = self.planned_table(&key.references) else {
-            return Err(format!("`{}`, which it refers to, is not carried", key.references));
+            return Err(Reason::ForeignKey(ForeignKeyReason::ParentNotCarried(key.references.clone())));
         };
         let Some(referenced) = self.target_columns(&key.references, &key.referenced_columns) else {
-            return Err("one of the columns it refers to is not carried".into());
+            return Err(Reason::ForeignKey(ForeignKeyReason::ReferencedColumnNotCarried));
         };
         self.ensure_parent_key(key)?;
         for (from, to) in key.columns.iter().zip(&key.referenced_columns) {
@@ -245,10 +245,7 @@ impl Builder<'_> {
             caveats.push("MATCH FULL is not enforced: SQLite lets a key with some NULLs pass".to_owned());
         }
         if !key.on_delete_columns.is_empty() {
-            return Err(format!(
-                "ON DELETE {} for some of its columns only, which SQLite does not have",
-                key.on_delete.sql()
-            ));
+            return Err(Reason::ForeignKey(ForeignKeyReason::ActionOnSomeColumns(key.on_delete)));
         }
         let deferrable = match key.deferrable {
             Deferrable::No => "",
@@ -269,24 +266,27 @@ impl Builder<'_> {
 
     /// Refuses a column whose values can be equal in the source and not in the target; of decimals [`ensure_comparable`]
     /// knows more.
-    fn ensure_equal_alike(&self, table: &Table, plan: &ColumnPlan) -> Result<(), String> {
+    fn ensure_equal_alike(&self, table: &Table, plan: &ColumnPlan) -> Result<(), Reason> {
         let unlike = table
             .column(&plan.source)
             .and_then(|column| Some((column, unlike(column, plan, &self.catalog.collations)?)));
         match unlike {
-            Some((column, unlike))
-                if plan.representation != Representation::Text(TextForm::Decimal) || unlike != Unlike::Texts =>
-            {
-                Err(format!("{}, and `{}` is compared as text", unlike.words(column), plan.source))
+            Some((column, unlike)) if plan.representation != Representation::Text(TextForm::Decimal) || unlike != Unlike::Texts => {
+                Err(Reason::ForeignKey(ForeignKeyReason::Unlike {
+                    unlike,
+                    type_name: column.data_type.name.clone(),
+                    collation: column.collation.clone(),
+                    column: plan.source.clone(),
+                }))
             }
             _ => Ok(()),
         }
     }
 
     /// SQLite wants a primary key, unique key or plain unique index over exactly the columns referred to.
-    fn ensure_parent_key(&self, key: &ForeignKey) -> Result<(), String> {
+    fn ensure_parent_key(&self, key: &ForeignKey) -> Result<(), Reason> {
         let Some(parent) = self.source_table(&key.references) else {
-            return Err(format!("`{}`, which it refers to, is not known", key.references));
+            return Err(Reason::ForeignKey(ForeignKeyReason::ParentUnknown(key.references.clone())));
         };
         let mut wanted = key.referenced_columns.clone();
         wanted.sort();
@@ -303,12 +303,12 @@ impl Builder<'_> {
         if carried || parent.indexes.iter().any(|index| super::indexes::is_plain_unique(index, &wanted)) {
             return Ok(());
         }
-        Err(format!("no unique key over the columns of `{}` that it refers to is carried", key.references))
+        Err(Reason::ForeignKey(ForeignKeyReason::NoParentKey(key.references.clone())))
     }
 }
 
 /// Whether values of the two columns that are equal in the source are equal in the target.
-fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
+fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), Reason> {
     let numeric = |rule: Representation| {
         matches!(
             rule,
@@ -320,28 +320,27 @@ fn ensure_comparable(from: &ColumnPlan, to: &ColumnPlan) -> Result<(), String> {
     };
     let same = from.representation == to.representation || (numeric(from.representation) && numeric(to.representation));
     if !same {
-        return Err(format!(
-            "`{}` is kept as `{}` and `{}` as `{}`, which do not compare; choose one rule for both",
-            from.source,
-            from.representation.name(),
-            to.source,
-            to.representation.name()
-        ));
+        return Err(Reason::ForeignKey(ForeignKeyReason::RulesDoNotCompare {
+            from: (from.source.clone(), from.representation),
+            to: (to.source.clone(), to.representation),
+        }));
     }
     // PostgreSQL takes 1.0 and 1.00 for the same key; as text they are not.
     let same_text = from.representation != Representation::Text(TextForm::Decimal)
         || from.type_name == to.type_name && from.type_name.contains('(');
     if !same_text {
-        return Err(format!(
-            "equal values of `{}` can have different texts, and `{}` is compared as text",
-            from.type_name, from.source
-        ));
+        return Err(Reason::ForeignKey(ForeignKeyReason::Unlike {
+            unlike: Unlike::Texts,
+            type_name: from.type_name.clone(),
+            collation: None,
+            column: from.source.clone(),
+        }));
     }
     if is_converted(from, to) {
-        return Err(format!(
-            "`{}` is of the type `{}` and `{}` of the type `{}`, between which PostgreSQL converts to compare them",
-            from.source, from.type_name, to.source, to.type_name
-        ));
+        return Err(Reason::ForeignKey(ForeignKeyReason::Converted {
+            from: (from.source.clone(), from.type_name.clone()),
+            to: (to.source.clone(), to.type_name.clone()),
+        }));
     }
     Ok(())
 }

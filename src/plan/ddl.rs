@@ -1,6 +1,7 @@
 //! The target's DDL in pieces, so that a piece which SQLite does not take can be left out and named.
 
 use super::names::{quote, quote_all};
+use crate::catalog::ObjectKind;
 use serde::Serialize;
 
 /// One part of a statement that the table can do without, and the object of the source that it carries.
@@ -8,14 +9,11 @@ use serde::Serialize;
 pub struct Piece {
     /// The SQL of the piece alone.
     pub sql: String,
-    /// The kind of object, for example `check`, `default`.
-    pub kind: &'static str,
+    /// The kind of object.
+    pub kind: ObjectKind,
     /// The object in the source, for example `public.film.rating_check`; empty for what a rule adds of itself.
     pub origin: String,
 }
-
-/// The kind of a check that keeps later rows to what the column's type takes.
-pub const GUARD: &str = "guard";
 
 /// A column's definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,9 +61,9 @@ impl TableDdl {
     /// guards of later rows, of which the integrity check asks every row in the end.
     pub fn loading_sql(&self) -> String {
         let mut bare = self.clone();
-        bare.constraints.retain(|piece| !matches!(piece.kind, "primary key" | "unique key"));
+        bare.constraints.retain(|piece| !matches!(piece.kind, ObjectKind::PrimaryKey | ObjectKind::UniqueKey));
         for column in &mut bare.columns {
-            column.checks.retain(|piece| piece.kind != GUARD);
+            column.checks.retain(|piece| piece.kind != ObjectKind::Guard);
             if let Some((_, never_again)) = &mut column.rowid_key {
                 *never_again = false;
             }

@@ -7,7 +7,8 @@ use crate::types::{Representation, TextForm};
 
 /// Why equal values of a column can differ in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unlike {
+#[non_exhaustive]
+pub enum Unlike {
     /// The type writes equal values in different texts: `24:00:00` and `1 day`.
     Texts,
     /// The column's collation takes different texts for equal.
@@ -17,12 +18,12 @@ pub(super) enum Unlike {
 }
 
 impl Unlike {
-    /// What that means for values of the column, as a clause.
-    pub fn words(self, column: &Column) -> String {
+    /// What that means for values of a column of that type and collation, as a clause.
+    pub(super) fn words(self, type_name: &str, collation: Option<&str>) -> String {
         match self {
-            Unlike::Texts => format!("equal values of `{}` can have different texts", column.data_type.name),
+            Unlike::Texts => format!("equal values of `{type_name}` can have different texts"),
             Unlike::Collation => {
-                let collation = column.collation.as_deref().unwrap_or_default();
+                let collation = collation.unwrap_or_default();
                 format!("the collation `{collation}` takes different texts for equal")
             }
             Unlike::Case => {

@@ -6,14 +6,13 @@
 use super::build::Builder;
 use super::names::natural;
 use super::onto::{same, same_set};
-use super::{Caveat, Plan, TablePlan};
-use crate::catalog::{ForeignKey, Index, IndexKey, Shape, Table};
+use super::{Caveat, GivenReason, Plan, Reason, TablePlan};
+use crate::catalog::{ForeignKey, Index, IndexKey, ObjectKind, QualifiedName, Shape, Table};
 use crate::plan::given::{TargetForeignKey, TargetIndex, TargetSchema, TargetTable};
 use crate::plan::written::{self, WrittenCheck};
 use std::collections::HashMap;
 
-const NOT_THERE: &str = "the target schema does not have it";
-const EXCLUDED: &str = "excluded by name";
+const NOT_THERE: Reason = Reason::Given(GivenReason::Missing);
 
 impl Builder<'_> {
     /// Lists the constraints, indexes and views that the given schema does not have.
@@ -28,25 +27,18 @@ impl Builder<'_> {
             for index in &source.indexes {
                 let origin = format!("{} on {}", index.name, source.name);
                 let found = find_index(index, &origin, &plan, target, &written);
-                self.list("index", &source.name.clone(), &index.name, &origin, found);
+                self.list(ObjectKind::Index, &source.name.clone(), &index.name, &origin, found);
             }
         }
         self.list_views(schema);
     }
 
     /// Lists an object that is not found, with the reason; one that is excluded is not asked for, and told if it is there.
-    fn list(
-        &mut self,
-        kind: &str,
-        table: &crate::catalog::QualifiedName,
-        name: &str,
-        origin: &str,
-        found: Result<(), String>,
-    ) {
+    fn list(&mut self, kind: ObjectKind, table: &QualifiedName, name: &str, origin: &str, found: Result<(), Reason>) {
         match (self.is_excluded_object(table, name), found) {
             (false, Ok(())) => {}
-            (false, Err(reason)) => self.lose(kind, origin, &reason),
-            (true, Err(_)) => self.lose(kind, origin, EXCLUDED),
+            (false, Err(reason)) => self.lose(kind, origin, reason),
+            (true, Err(_)) => self.lose(kind, origin, Reason::Excluded),
             (true, Ok(())) => self.caveats.push(Caveat {
                 object: origin.to_owned(),
                 text: "excluded by name, and the target schema has it all the same".into(),
@@ -55,12 +47,12 @@ impl Builder<'_> {
     }
 
     fn list_keys(&mut self, source: &Table, plan: &TablePlan, target: &TargetTable) {
-        let primary = source.primary_key.iter().map(|key| ("primary key", key));
-        for (kind, key) in primary.chain(source.unique_keys.iter().map(|key| ("unique key", key))) {
+        let primary = source.primary_key.iter().map(|key| (ObjectKind::PrimaryKey, key));
+        for (kind, key) in primary.chain(source.unique_keys.iter().map(|key| (ObjectKind::UniqueKey, key))) {
             let columns = targets_of(plan, &key.columns);
             let is_there = columns.is_some_and(|columns| target.unique.iter().any(|unique| same_set(unique, &columns)));
             let origin = format!("{}.{}", source.name, key.name);
-            let found = is_there.then_some(()).ok_or_else(|| NOT_THERE.to_owned());
+            let found = is_there.then_some(()).ok_or(NOT_THERE);
             self.list(kind, &source.name, &key.name, &origin, found);
         }
     }
@@ -69,16 +61,15 @@ impl Builder<'_> {
         for key in &source.foreign_keys {
             let origin = format!("{}.{}", source.name, key.name);
             let there = self.foreign_key_of(key, targets_of(plan, &key.columns), target).cloned();
-            let found = there.as_ref().map(|_| ()).ok_or_else(|| NOT_THERE.to_owned());
-            self.list("foreign key", &source.name, &key.name, &origin, found);
+            let found = there.as_ref().map(|_| ()).ok_or(NOT_THERE);
+            self.list(ObjectKind::ForeignKey, &source.name, &key.name, &origin, found);
             let Some(there) = there else { continue };
             for (event, wanted, found) in
                 [("DELETE", key.on_delete, &there.on_delete), ("UPDATE", key.on_update, &there.on_update)]
             {
                 if !same(wanted.sql(), found) {
-                    let reason =
-                        format!("the source says ON {event} {}, the target schema ON {event} {found}", wanted.sql());
-                    self.lose("foreign key action", &origin, &reason);
+                    let reason = GivenReason::OtherAction { event, wanted, found: found.clone() };
+                    self.lose(ObjectKind::ForeignKeyAction, &origin, Reason::Given(reason));
                 }
             }
         }
@@ -118,8 +109,8 @@ impl Builder<'_> {
                 check.name.as_deref().is_some_and(|known| same(known, &name))
                     || condition.is_some_and(|condition| *condition == check.condition)
             };
-            let found = there.iter().any(is_it).then_some(()).ok_or_else(|| NOT_THERE.to_owned());
-            self.list("check", &source.name, &name, &origin, found);
+            let found = there.iter().any(is_it).then_some(()).ok_or(NOT_THERE);
+            self.list(ObjectKind::Check, &source.name, &name, &origin, found);
         }
     }
 
@@ -134,10 +125,10 @@ impl Builder<'_> {
                 Some(name) => has(name),
                 None => has(&natural(&view.name)) || is_alone && has(&view.name.name),
             };
-            let found = is_there.then_some(()).ok_or_else(|| NOT_THERE.to_owned());
+            let found = is_there.then_some(()).ok_or(NOT_THERE);
             match (is_selected, &found) {
-                (false, Err(_)) => self.lose("view", &view.name.to_string(), EXCLUDED),
-                _ => self.list("view", &view.name, &view.name.name, &view.name.to_string(), found),
+                (false, Err(_)) => self.lose(ObjectKind::View, &view.name.to_string(), Reason::Excluded),
+                _ => self.list(ObjectKind::View, &view.name, &view.name.name, &view.name.to_string(), found),
             }
         }
     }
@@ -152,10 +143,11 @@ struct Written {
 impl Written {
     fn of(derived: &Plan) -> Self {
         let pieces = derived.tables.iter().filter_map(|table| table.ddl.as_ref()).flat_map(|ddl| ddl.pieces());
-        let checks = pieces.filter(|piece| piece.kind == "check" && !piece.origin.is_empty()).filter_map(|piece| {
-            let check = written::checks(&piece.sql).pop()?;
-            Some((piece.origin.clone(), check.condition))
-        });
+        let checks =
+            pieces.filter(|piece| piece.kind == ObjectKind::Check && !piece.origin.is_empty()).filter_map(|piece| {
+                let check = written::checks(&piece.sql).pop()?;
+                Some((piece.origin.clone(), check.condition))
+            });
         let indexes = derived.tables.iter().flat_map(|table| &table.indexes);
         Written {
             checks: checks.collect(),
@@ -177,7 +169,7 @@ fn find_index(
     plan: &TablePlan,
     target: &TargetTable,
     written: &Written,
-) -> Result<(), String> {
+) -> Result<(), Reason> {
     let by_words = written.indexes.get(origin);
     let says_the_same = |there: &TargetIndex| {
         there.unique == index.unique && by_words.is_some_and(|words| *words == written::index_keys(&there.sql))
@@ -189,12 +181,12 @@ fn find_index(
     if let Some(there) = target.indexes.iter().find(is_named) {
         return match there.unique == index.unique {
             true => Ok(()),
-            false if index.unique => Err("the target schema has one of its name that is not UNIQUE".into()),
-            false => Err("the target schema has one of its name that is UNIQUE".into()),
+            false if index.unique => Err(Reason::Given(GivenReason::NotUnique)),
+            false => Err(Reason::Given(GivenReason::Unique)),
         };
     }
     let keys: Option<Vec<String>> = index.parts.iter().map(|part| column_of(&part.key)).collect();
-    let Some(columns) = keys.and_then(|keys| targets_of(plan, &keys)) else { return Err(NOT_THERE.into()) };
+    let Some(columns) = keys.and_then(|keys| targets_of(plan, &keys)) else { return Err(NOT_THERE) };
     let over = |there: &TargetIndex| there.columns.iter().cloned().collect::<Option<Vec<String>>>().unwrap_or_default();
     let starts_with = |there: &TargetIndex| {
         let over = over(there);
@@ -210,10 +202,10 @@ fn find_index(
         (false, true, _) => Ok(()),
         // An index over every row serves the same queries, and one that is not UNIQUE refuses none.
         (true, true, _) if !index.unique => Ok(()),
-        (true, true, _) => Err("the target schema has it without its condition, and so refuses more rows".into()),
-        (true, false, true) => Err("the target schema has one over the same columns with another condition".into()),
-        (false, false, true) => Err("the target schema has one over the same columns for some rows only".into()),
-        (_, false, false) => Err(NOT_THERE.into()),
+        (true, true, _) => Err(Reason::Given(GivenReason::NoCondition)),
+        (true, false, true) => Err(Reason::Given(GivenReason::OtherCondition)),
+        (false, false, true) => Err(Reason::Given(GivenReason::SomeRows)),
+        (_, false, false) => Err(NOT_THERE),
     }
 }
 

@@ -4,8 +4,8 @@ use super::build::Builder;
 use super::expression;
 use super::forms::TableScope;
 use super::names::quote;
-use super::{Caveat, IndexPlan, TablePlan};
-use crate::catalog::{Index, IndexKey, IndexPart, Table, TextOrder};
+use super::{Caveat, IndexPlan, IndexReason, Reason, TablePlan};
+use crate::catalog::{Index, IndexKey, IndexPart, ObjectKind, Table, TextOrder};
 use crate::fault::{self, Fault};
 use crate::types::{Representation, TextForm};
 
@@ -48,7 +48,7 @@ impl Builder<'_> {
             }
             let origin = format!("{} on {}", index.name, table.name);
             if self.is_excluded_object(&table.name, &index.name) {
-                self.lose("index", &origin, "excluded by name");
+                self.lose(ObjectKind::Index, &origin, Reason::Excluded);
                 continue;
             }
             match self.index(table, index, plan) {
@@ -56,7 +56,7 @@ impl Builder<'_> {
                     self.caveats.extend(caveats.into_iter().map(|text| Caveat { object: origin.clone(), text }));
                     plan.indexes.push(IndexPlan { name, sql, origin });
                 }
-                Err(reason) => self.lose("index", &origin, &reason),
+                Err(reason) => self.lose(ObjectKind::Index, &origin, reason),
             }
         }
     }
@@ -66,12 +66,12 @@ impl Builder<'_> {
         table: &Table,
         index: &Index,
         plan: &TablePlan,
-    ) -> Result<(String, String, Vec<String>), String> {
+    ) -> Result<(String, String, Vec<String>), Reason> {
         if !index.valid {
-            return Err("the source has marked it as invalid: CREATE INDEX CONCURRENTLY has failed".into());
+            return Err(Reason::Index(IndexReason::Invalid));
         }
         if !matches!(index.method.as_str(), "btree" | "hash") {
-            return Err(format!("SQLite has no index of the method `{}`", index.method));
+            return Err(Reason::Index(IndexReason::Method(index.method.clone())));
         }
         let mut caveats = Vec::new();
         if index.method == "hash" {
@@ -84,7 +84,7 @@ impl Builder<'_> {
                 plain_columns.push(self.index_column(table, name)?);
             }
             if index.unique && part.operator_class.as_ref().is_some_and(|class| class.contains('.')) {
-                return Err("its operator class is not the server's own and says what is equal".into());
+                return Err(Reason::Index(IndexReason::ForeignOperatorClass));
             }
             parts.push(self.index_part(table, part, index.unique, &mut caveats)?);
         }
@@ -92,7 +92,7 @@ impl Builder<'_> {
             Some(source) => {
                 let scope = TableScope { forms: self.forms(), table: &table.name };
                 let translated = expression::index_predicate(source, &scope, index.unique)
-                    .map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                    .map_err(|refusal| Reason::untranslated(source, refusal))?;
                 caveats.extend(translated.caveats);
                 Some(translated.sql)
             }
@@ -118,7 +118,7 @@ impl Builder<'_> {
         }
         if index.nulls_not_distinct {
             if plain_columns.len() != index.parts.len() {
-                return Err("NULLS NOT DISTINCT over an expression".into());
+                return Err(Reason::Index(IndexReason::NullsNotDistinctExpression));
             }
             let sql = nulls_not_distinct(&name, plan, &plain_columns, predicate.as_deref());
             return Ok((name, sql, caveats));
@@ -137,10 +137,10 @@ impl Builder<'_> {
         Ok((name, sql, caveats))
     }
 
-    fn index_column(&self, table: &Table, name: &str) -> Result<String, String> {
+    fn index_column(&self, table: &Table, name: &str) -> Result<String, Reason> {
         self.planned_column(&table.name, name)
             .map(|plan| plan.target.clone())
-            .ok_or_else(|| format!("its column `{name}` is not carried"))
+            .ok_or_else(|| Reason::Index(IndexReason::ColumnNotCarried(name.to_owned())))
     }
 
     fn index_part(
@@ -149,13 +149,13 @@ impl Builder<'_> {
         part: &IndexPart,
         unique: bool,
         caveats: &mut Vec<String>,
-    ) -> Result<String, String> {
+    ) -> Result<String, Reason> {
         let mut sql = match &part.key {
             IndexKey::Column(name) => quote(&self.index_column(table, name)?),
             IndexKey::Expression(source) => {
                 let scope = TableScope { forms: self.forms(), table: &table.name };
-                let translated =
-                    expression::index_expression(source, &scope).map_err(|refusal| format!("`{source}`: {refusal}"))?;
+                let translated = expression::index_expression(source, &scope)
+                    .map_err(|refusal| Reason::untranslated(source, refusal))?;
                 caveats.extend(translated.caveats);
                 translated.sql
             }

@@ -21,13 +21,18 @@ mod forms;
 mod found;
 mod guards;
 mod indexes;
+mod loss;
 mod numbers;
 mod onto;
+mod refusal;
 mod views;
 
 pub use build::plan;
+pub use equality::Unlike;
+pub use loss::{ColumnReason, ForeignKeyReason, GivenReason, IndexReason, Loss, Reason, SequenceReason, Standing};
 pub(crate) use onto::HISTORY_TABLE;
 pub use onto::onto;
+pub use refusal::Refusal;
 
 use crate::catalog::{QualifiedName, Shape, TableKind};
 use crate::types::{Codec, Remainder, Representation};
@@ -135,17 +140,6 @@ pub struct ViewPlan {
     pub sql: String,
 }
 
-/// An object of the source that is not carried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    /// Its kind in lower case.
-    pub kind: String,
-    /// Its name.
-    pub object: String,
-    /// Why.
-    pub reason: String,
-}
-
 /// Something that is carried and behaves differently in a corner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Caveat {
@@ -153,17 +147,6 @@ pub struct Caveat {
     pub object: String,
     /// What differs.
     pub text: String,
-}
-
-/// Something that stops the run until somebody decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// The object.
-    pub object: String,
-    /// What is wrong.
-    pub reason: String,
-    /// What to do.
-    pub way_out: String,
 }
 
 impl Plan {
@@ -204,12 +187,20 @@ impl Plan {
     /// # Errors
     /// A usage error, when the plan has refusals.
     pub fn ensure_runnable(&self) -> crate::Result<()> {
-        let Some(first) = self.refusals.first() else { return Ok(()) };
-        let tell = |refusal: &Refusal| format!("{}: {}", refusal.object, refusal.reason);
+        if self.refusals.is_empty() { Ok(()) } else { Err(self.refused()) }
+    }
+
+    /// The usage error that tells the refusals.
+    pub(crate) fn refused(&self) -> crate::Error {
+        let tell = |refusal: &Refusal| format!("{}: {}", refusal.object(), refusal.reason());
         let mut told: Vec<_> = self.refusals.iter().take(REFUSALS_TOLD_MAX).map(tell).collect();
         if self.refusals.len() > REFUSALS_TOLD_MAX {
             told.push(format!("and {} more, which `whimbrel plan` lists", self.refusals.len() - REFUSALS_TOLD_MAX));
         }
-        Err(crate::Error::usage("plan the migration", "", told.join("; ")).hint(first.way_out.clone()))
+        let error = crate::Error::usage("plan the migration", "", told.join("; "));
+        match self.refusals.first() {
+            Some(first) => error.hint(first.way_out()),
+            None => error,
+        }
     }
 }

@@ -6,7 +6,8 @@
 
 use super::build::Builder;
 use super::expression;
-use crate::catalog::{Column, QualifiedName, Sequence, Table};
+use super::{Reason, SequenceReason, Standing};
+use crate::catalog::{Column, ObjectKind, QualifiedName, Sequence, Table};
 
 /// What a sequence hands out next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl<'a> Builder<'a> {
             let fed = fed_by.get(&sequence.name).map(Vec::as_slice).unwrap_or_default();
             let object = sequence.name.to_string();
             if let Some(reason) = self.why_sequence_is_not_carried(sequence, fed) {
-                self.lose("sequence", &object, &reason);
+                self.lose(ObjectKind::Sequence, &object, reason);
                 continue;
             }
             let type_max = fed.iter().map(|(_, column)| greatest(column)).min().unwrap_or(i64::MAX);
@@ -123,38 +124,31 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn why_sequence_is_not_carried(&self, sequence: &Sequence, fed: &[(&Table, &Column)]) -> Option<String> {
+    fn why_sequence_is_not_carried(&self, sequence: &Sequence, fed: &[(&Table, &Column)]) -> Option<Reason> {
         let stands = match (next(sequence), sequence.last_value) {
-            (Next::Number(next), _) => format!("next number: {next}"),
-            (_, Some(last)) => format!("last number: {last}"),
-            _ => "its next number may not be read by this role".to_owned(),
+            (Next::Number(next), _) => Standing::Next(next),
+            (Next::Ended | Next::Unknown, Some(last)) => Standing::Last(last),
+            (Next::Ended | Next::Unknown, None) => Standing::Unreadable,
         };
-        if fed.is_empty() {
-            return Some(format!("SQLite has no sequences, and no column counts by it ({stands})"));
-        }
         let carried = |(table, column): &&(&Table, &Column)| self.is_rowid_key(table, &column.name);
-        if let Some((table, _)) = fed.iter().find(|pair| !carried(pair)) {
-            let reason = if self.planned_table(&table.name).is_none() {
-                "its table is not carried"
-            } else {
-                "only an integer primary key counts up by itself in SQLite"
-            };
-            return Some(format!("{reason} ({stands})"));
-        }
-        if self.is_given && sequence.last_value.is_some() {
-            return Some(format!("the target schema counts on from the greatest number that is there ({stands})"));
-        }
-        let goes_on = "in the target the key goes on after its greatest number";
-        match sequence.increment {
-            1 => None,
-            step @ 2.. if next(sequence) == Next::Unknown => {
-                Some(format!("SQLite counts by 1, the source by {step} ({stands}); {goes_on}"))
+        let why = if fed.is_empty() {
+            SequenceReason::FeedsNothing
+        } else if let Some((table, _)) = fed.iter().find(|pair| !carried(pair)) {
+            match self.planned_table(&table.name) {
+                None => SequenceReason::TableNotCarried,
+                Some(_) => SequenceReason::NotCounted,
             }
-            0.. => {
-                Some(format!("SQLite counts by 1, the source by {} ({stands}, in the target too)", sequence.increment))
+        } else if self.is_given && sequence.last_value.is_some() {
+            SequenceReason::GivenKeyGoesOn
+        } else {
+            match sequence.increment {
+                1 => return None,
+                step @ 2.. if next(sequence) == Next::Unknown => SequenceReason::StepsFromUnknown(step),
+                step @ 0.. => SequenceReason::Steps(step),
+                step => SequenceReason::Downwards(step),
             }
-            step => Some(format!("SQLite counts upwards, the source by {step} ({stands}); {goes_on}")),
-        }
+        };
+        Some(Reason::Sequence(why, stands))
     }
 }
 

@@ -7,8 +7,8 @@ use super::build::Builder;
 use super::choices::Choices;
 use super::fit::{Fit, fit, fitting};
 use super::names::natural;
-use super::{Caveat, ColumnPlan, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, Table};
+use super::{Caveat, ColumnPlan, GivenReason, Plan, Reason, Refusal, TablePlan};
+use crate::catalog::{Catalog, ObjectKind, Table};
 use crate::plan::given::{TargetColumn, TargetSchema, TargetTable};
 
 /// The history of the target schema itself, which needs no source.
@@ -38,14 +38,9 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
                 builder.place_table(&mut plan, target);
                 builder.list_column_properties_without_place(source, &plan, target);
             }
-            None => builder.refusals.push(Refusal {
-                object: format!("table {}", plan.source),
-                reason: format!("the target schema has no table `{}` for it", plan.target),
-                way_out: format!(
-                    "give it another name under `names`, or drop it by name: `drop.\"{}\" = \"why\"`",
-                    plan.source.name
-                ),
-            }),
+            None => {
+                builder.refusals.push(Refusal::NoTable { source: plan.source.clone(), target: plan.target.clone() })
+            }
         }
         builder.tables[place] = plan;
     }
@@ -97,22 +92,19 @@ impl Builder<'_> {
         let source = plan.source.clone();
         let mut refusals = Vec::new();
         if target.rows > 0 {
-            refusals.push(Refusal {
-                object: format!("table {source}"),
-                reason: format!("the target schema itself puts {} rows into `{}`", target.rows, target.name),
-                way_out: "take these rows out of the target schema, or drop the table by name".into(),
+            refusals.push(Refusal::RowsInSchema {
+                source: source.clone(),
+                target: target.name.clone(),
+                rows: target.rows,
             });
         }
         for column in &mut plan.columns {
-            let object = format!("column {source}.{}", column.source);
             let Some(place) = target.columns.iter().find(|place| same(&place.name, &column.target)) else {
-                refusals.push(Refusal {
-                    object,
-                    reason: format!("`{}` of the target schema has no column `{}` for it", target.name, column.target),
-                    way_out: format!(
-                        "give it another name under `names`, or drop it by name: `drop.\"{}.{}\" = \"why\"`",
-                        source.name, column.source
-                    ),
+                refusals.push(Refusal::NoColumn {
+                    source: source.clone(),
+                    column: column.source.clone(),
+                    target: target.name.clone(),
+                    wanted: column.target.clone(),
                 });
                 continue;
             };
@@ -121,7 +113,7 @@ impl Builder<'_> {
             column.computed = place.generated;
             match fit(place, target.strict, column.representation, &column.shape) {
                 Some(fit) => column.whole_as_integer = fit == Fit::WholeAsInteger,
-                None => refusals.push(unfit(object, column, place, target)),
+                None => refusals.push(unfit(format!("{source}.{}", column.source), column, place, target)),
             }
         }
         for place in &target.columns {
@@ -134,11 +126,8 @@ impl Builder<'_> {
                     text: "has no source and gets its default".into(),
                 });
             } else {
-                refusals.push(Refusal {
-                    object: format!("column `{}.{}` of the target schema", target.name, place.name),
-                    reason: format!("it is NOT NULL without a default, and `{source}` has nothing for it"),
-                    way_out: "map a column to it under `names`, or give it a default".into(),
-                });
+                let target = format!("{}.{}", target.name, place.name);
+                refusals.push(Refusal::NoSource { source: source.clone(), target });
             }
         }
         plan.key = key_of(plan, target);
@@ -152,44 +141,32 @@ impl Builder<'_> {
             let (Some(from), Some(place)) = (source.column(&column.source), place) else { continue };
             let object = format!("{}.{}", source.name, from.name);
             if from.generated.is_some() && !place.generated {
-                self.lose("generated column", &object, "the target schema keeps it as a plain column with its values");
+                self.lose(ObjectKind::GeneratedColumn, &object, Reason::Given(GivenReason::PlainColumn));
             }
             if from.not_null && !place.not_null && !place.generated {
-                self.lose("not null", &object, "the target schema allows NULL there");
+                self.lose(ObjectKind::NotNull, &object, Reason::Given(GivenReason::AllowsNull));
             }
             if place.has_default || place.generated {
                 continue;
             }
             if let Some(default) = &from.default {
-                self.lose("default", &object, &format!("`{default}`: the target schema has none for it"));
+                self.lose(ObjectKind::Default, &object, Reason::Given(GivenReason::NoDefault(default.clone())));
             } else if from.identity.is_some() {
-                self.lose("identity", &object, "the target schema does not count it up by itself");
+                self.lose(ObjectKind::Identity, &object, Reason::Given(GivenReason::NoIdentity));
             }
         }
     }
 }
 
 /// What is told of a column that would change the values of a rule, and which rules it keeps.
-fn unfit(object: String, column: &ColumnPlan, place: &TargetColumn, target: &TargetTable) -> Refusal {
-    let stored = column.representation.declared_type();
-    let what = if place.is_rowid { "the number of its row".to_owned() } else { format!("`{}`", place.declared_type) };
-    let fitting = fitting(place, target.strict, &column.shape);
-    let names: Vec<_> = fitting.iter().map(|rule| format!("`{}`", rule.name())).collect();
-    Refusal {
-        object,
-        reason: format!(
-            "the target's `{}.{}` is {what} and would change or refuse values that the rule `{}` stores as {stored}",
-            target.name,
-            place.name,
-            column.representation.name(),
-        ),
-        way_out: match names.as_slice() {
-            [] => format!("no rule for `{}` fits it: declare the target's column {stored}", column.type_name),
-            _ => format!(
-                "choose a rule that fits it under `rules.columns` ({}), or declare the target's column {stored}",
-                names.join(", ")
-            ),
-        },
+fn unfit(source: String, column: &ColumnPlan, place: &TargetColumn, target: &TargetTable) -> Refusal {
+    Refusal::Unfit {
+        column: source,
+        type_name: column.type_name.clone(),
+        target: format!("{}.{}", target.name, place.name),
+        declared: (!place.is_rowid).then(|| place.declared_type.clone()),
+        rule: column.representation,
+        fitting: fitting(place, target.strict, &column.shape),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::build::Builder;
 use super::expression;
 use super::names::{Room, natural, quote, quote_all};
-use super::{Caveat, ViewPlan};
-use crate::catalog::View;
+use super::{Caveat, Reason, ViewPlan};
+use crate::catalog::{ObjectKind, View};
 
 impl Builder<'_> {
     /// Plans the views; those whose query SQLite cannot answer in the same way are listed.
@@ -13,7 +13,7 @@ impl Builder<'_> {
         for view in &self.catalog.views {
             let object = view.name.to_string();
             if !self.is_selected(&view.name) || self.is_excluded_object(&view.name, &view.name.name) {
-                self.lose("view", &object, "excluded by name");
+                self.lose(ObjectKind::View, &object, Reason::Excluded);
                 continue;
             }
             match expression::view(&view.definition, self.forms()) {
@@ -45,7 +45,10 @@ impl Builder<'_> {
                     self.forms_mut().add(&view.name, &target, forms, translated.views_deep);
                     views.push(ViewPlan { source: view.name.clone(), target, sql });
                 }
-                Err(refusal) => self.lose("view", &object, &refusal.reason),
+                Err(refusal) => {
+                    let reason = Reason::Untranslated { sql: None, why: refusal.reason };
+                    self.lose(ObjectKind::View, &object, reason);
+                }
             }
         }
         views

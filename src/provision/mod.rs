@@ -52,7 +52,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use database::Database;
 pub use footing::Footing;
-pub use options::Options;
+pub use options::ServerOptions;
 pub use storage::Storage;
 pub use template::{Template, TemplateKey};
 
@@ -74,7 +74,7 @@ impl Server {
     /// in `WHIMBREL_POSTGRES` does not answer. When a private server does not start; the cause then ends with the
     /// last lines of its log.
     pub fn start() -> Result<Self> {
-        Self::start_with(&Options::from_environment()?)
+        Self::start_with(&ServerOptions::from_environment()?)
     }
 
     /// As [`Server::start`], on one footing only.
@@ -83,7 +83,7 @@ impl Server {
     ///
     /// As [`Server::start`], also when that footing is not there.
     pub fn start_on(footing: Footing) -> Result<Self> {
-        Self::start_with(&Options { footing: Some(footing), ..Options::from_environment()? })
+        Self::start_with(&ServerOptions { footing: Some(footing), ..ServerOptions::from_environment()? })
     }
 
     /// As [`Server::start`], with options from elsewhere than the environment.
@@ -91,7 +91,7 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::start`].
-    pub fn start_with(options: &Options) -> Result<Self> {
+    pub fn start_with(options: &ServerOptions) -> Result<Self> {
         options.start().map(|running| Server(Arc::new(running)))
     }
 
@@ -166,7 +166,7 @@ impl Server {
 pub fn shared() -> Result<&'static Server> {
     static SHARED: OnceLock<Result<Server>> = OnceLock::new();
     let started = SHARED.get_or_init(|| {
-        let options = Options::from_environment()?.chosen_in_ci(std::env::var("CI").ok().as_deref())?;
+        let options = ServerOptions::from_environment()?.chosen_in_ci(std::env::var("CI").ok().as_deref())?;
         let server = Server(Arc::new(run::join(&options)?));
         // Not eprintln!, which a test runner captures. Nobody reading it is no reason to fail.
         let _ = writeln!(std::io::stderr().lock(), "whimbrel: {}", one_line(server.describe()));

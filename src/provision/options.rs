@@ -23,9 +23,9 @@ fn keep_seconds(text: &str) -> Result<NonZeroU32> {
     })
 }
 
-/// What decides which server is used. [`Options::from_environment`] is what everybody but a test of this module wants.
+/// What decides which server is used. [`ServerOptions::from_environment`] is what everybody but a test of this module wants.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct ServerOptions {
     /// The URL of a server that somebody else runs (`WHIMBREL_POSTGRES`).
     pub url: Option<String>,
     /// The only footing to try (`WHIMBREL_PROVISION`).
@@ -41,10 +41,10 @@ pub struct Options {
     pub path: Option<OsString>,
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for ServerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { url, footing, image, storage, keep_seconds, path } = self;
-        f.debug_struct("Options")
+        let ServerOptions { url, footing, image, storage, keep_seconds, path } = self;
+        f.debug_struct("ServerOptions")
             .field("url", &url.as_deref().map(redact::url))
             .field("footing", footing)
             .field("image", image)
@@ -55,7 +55,7 @@ impl fmt::Debug for Options {
     }
 }
 
-impl Options {
+impl ServerOptions {
     /// Reads the variables; an empty one counts as missing.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Options {
                     .hint("set it to `url`, `container` or `local`, or unset it")
             })?),
         };
-        Ok(Options {
+        Ok(ServerOptions {
             url: text("WHIMBREL_POSTGRES"),
             footing,
             image: text("WHIMBREL_POSTGRES_IMAGE").unwrap_or_else(|| container::DEFAULT_IMAGE.to_owned()),
@@ -164,8 +164,14 @@ mod tests {
 
     #[test]
     fn in_ci_a_missing_choice_is_an_error_that_names_the_variables() {
-        let none =
-            Options { url: None, footing: None, image: String::new(), storage: None, keep_seconds: None, path: None };
+        let none = ServerOptions {
+            url: None,
+            footing: None,
+            image: String::new(),
+            storage: None,
+            keep_seconds: None,
+            path: None,
+        };
         for ci in [None, Some(""), Some("0"), Some("false")] {
             assert!(none.clone().chosen_in_ci(ci).is_ok(), "{ci:?}");
         }
@@ -174,8 +180,8 @@ mod tests {
         for word in ["WHIMBREL_PROVISION", "WHIMBREL_POSTGRES", "`url`", "`container`", "`local`"] {
             assert!(told.contains(word), "{told}");
         }
-        assert!(Options { footing: Some(Footing::Local), ..none.clone() }.chosen_in_ci(Some("1")).is_ok());
-        assert!(Options { url: Some("postgres://h".to_owned()), ..none }.chosen_in_ci(Some("1")).is_ok());
+        assert!(ServerOptions { footing: Some(Footing::Local), ..none.clone() }.chosen_in_ci(Some("1")).is_ok());
+        assert!(ServerOptions { url: Some("postgres://h".to_owned()), ..none }.chosen_in_ci(Some("1")).is_ok());
     }
 
     #[test]

@@ -14,7 +14,9 @@ use std::fmt::Write;
 pub fn target(file: &TargetFile) -> Lines {
     Lines::of(match file.content {
         Content::Missing => "target: there is no such file yet",
-        _ => "target: a file is there and will be replaced, after a backup",
+        Content::Empty | Content::Database { .. } | Content::Foreign => {
+            "target: a file is there and will be replaced, after a backup"
+        }
     })
 }
 
@@ -152,8 +154,8 @@ pub fn refusals(refusals: &[Refusal]) -> Lines {
         text.blank();
         text.line(format_args!("to decide before it can run ({}):", number(refusals.len() as u64)));
         for refusal in refusals {
-            text.line(format_args!("  {}: {}", refusal.object, refusal.reason));
-            text.line(format_args!("    {}", refusal.way_out));
+            text.line(format_args!("  {}: {}", refusal.object(), refusal.reason()));
+            text.line(format_args!("    {}", refusal.way_out()));
         }
     }
     text

@@ -132,7 +132,11 @@ pub fn event(event: &Event) -> Option<Lines> {
         Event::LeftOut { version, line, sql, why } => {
             format!("left out of version {version}, line {line}: `{sql}`: {why}")
         }
-        _ => return None,
+        Event::Started { .. }
+        | Event::StatementStarting { .. }
+        | Event::StatementFinished { .. }
+        | Event::Committing { .. }
+        | Event::Finished(_) => return None,
     };
     Some(Lines::of(format_args!("whimbrel: {text}")))
 }
@@ -183,7 +187,7 @@ pub fn files_json(files: &Scaffold) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Migrations, Options, Runner, To};
+    use crate::schema::{Migrations, Runner, RunnerOptions, To};
 
     fn runner() -> Runner {
         let files = [
@@ -233,7 +237,7 @@ mod tests {
         );
         assert_eq!(&*run(&runner.up(To::Newest).unwrap()), ":memory:: nothing to do\n");
         let files = [("1_a.sql", "CREATE TABLE a(b);"), ("2_b.sql", "-- whimbrel: no-transaction\nVACUUM;")];
-        let options = Options { dry_run: true, ..Options::default() };
+        let options = RunnerOptions { dry_run: true, ..RunnerOptions::default() };
         let migrations = Migrations::from_files("test", files).unwrap();
         let text = run(&Runner::open_with(":memory:", migrations, options).unwrap().up(To::Newest).unwrap());
         assert!(text.contains("not executed: 2_b") && text.contains("dry run of 1 migration, rolled back"), "{text}");

@@ -130,6 +130,9 @@ impl Runner {
 
     /// Takes over the history of sqlx: each row of `_sqlx_migrations` whose file has the same checksum becomes a row
     /// here, and nothing is run. Gives the versions. The old table is left as it is.
+    ///
+    /// # Errors
+    /// When the database has no such table, a row has no file or one with another checksum, or it is in use.
     pub fn adopt_sqlx(&mut self) -> Result<Vec<i64>> {
         self.locked(|runner| {
             let adopting = format!("`{}`", runner.database.endpoint());

@@ -10,6 +10,7 @@ use super::plan::Step;
 use super::tokens::Dialect;
 use crate::Result;
 use crate::endpoint::postgres::{STALL_TIMEOUT_DEFAULT, WaitListener};
+use crate::plan::HISTORY_TABLE;
 
 /// How a step ended that did not fail.
 #[derive(Debug)]
@@ -20,9 +21,15 @@ pub(crate) enum Outcome {
     Stale,
 }
 
+/// How long another runner is waited for, where nobody says.
+pub const RUNNER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// How long a statement may wait for a lock, where nobody says.
+pub const LOCK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+
 /// How a runner behaves. The defaults suit an application's start.
 #[derive(Clone)]
-pub struct Options {
+pub struct RunnerOptions {
     /// Execute, then roll back.
     pub dry_run: bool,
     /// How long to wait for another runner on the same database.
@@ -51,9 +58,9 @@ pub struct Options {
     pub scratch_url: Option<String>,
 }
 
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for RunnerOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options {
+        let RunnerOptions {
             dry_run,
             runner_timeout,
             lock_timeout,
@@ -66,7 +73,7 @@ impl std::fmt::Debug for Options {
             history_table,
             scratch_url,
         } = self;
-        f.debug_struct("Options")
+        f.debug_struct("RunnerOptions")
             .field("dry_run", dry_run)
             .field("runner_timeout", runner_timeout)
             .field("lock_timeout", lock_timeout)
@@ -81,19 +88,19 @@ impl std::fmt::Debug for Options {
     }
 }
 
-impl Default for Options {
+impl Default for RunnerOptions {
     fn default() -> Self {
-        Options {
+        RunnerOptions {
             dry_run: false,
-            runner_timeout: Duration::from_secs(60),
-            lock_timeout: Duration::from_secs(5),
+            runner_timeout: RUNNER_TIMEOUT_DEFAULT,
+            lock_timeout: LOCK_TIMEOUT_DEFAULT,
             lock_retries: 5,
             allow_out_of_order: false,
             check_integrity: true,
             allow_pending: false,
             stall_timeout: Some(STALL_TIMEOUT_DEFAULT),
             wait_listener: None,
-            history_table: "schema_migrations".to_owned(),
+            history_table: HISTORY_TABLE.to_owned(),
             scratch_url: None,
         }
     }

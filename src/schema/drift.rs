@@ -28,6 +28,7 @@ pub struct Object {
 /// How an object differs from what the migrations produce.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "difference")]
+#[non_exhaustive]
 pub enum Difference {
     /// The migrations produce it, and it is not there.
     Missing {

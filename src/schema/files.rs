@@ -36,6 +36,9 @@ pub struct Migration {
 
 impl Migration {
     /// What the migration says about its way back; [`Reversal::Irreversible`] without a `down`.
+    ///
+    /// # Errors
+    /// When its label is none.
     pub fn reversal(&self) -> Result<Reversal> {
         match &self.down {
             Some(down) => Ok(Header::read(&self.down_file(), down)?.reversal.unwrap_or(Reversal::Unlabelled)),
@@ -71,6 +74,9 @@ pub struct Migrations {
 impl Migrations {
     /// Reads a folder. A name that is almost right, a `down` without its `up`, a version that occurs twice, or a
     /// header that cannot be read is an error; other files (`README.md`, `.gitkeep`) are left alone.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or as said.
     pub fn from_dir(folder: impl AsRef<Path>) -> Result<Migrations> {
         let folder = folder.as_ref();
         let origin = folder.display().to_string();
@@ -99,6 +105,9 @@ impl Migrations {
     }
 
     /// Puts files together that were read elsewhere, such as at compile time: pairs of file name and text.
+    ///
+    /// # Errors
+    /// As [`Migrations::from_dir`].
     pub fn from_files<N, T>(origin: &str, files: impl IntoIterator<Item = (N, T)>) -> Result<Migrations>
     where
         N: AsRef<str>,
@@ -184,6 +193,9 @@ impl Migrations {
 
     /// Fails, naming the first difference, unless these migrations are what `folder` holds. For a test beside a
     /// list that was embedded at compile time.
+    ///
+    /// # Errors
+    /// When they differ, or the folder cannot be read.
     pub fn expect_same_as_dir(&self, folder: impl AsRef<Path>) -> Result<()> {
         let there = Migrations::from_dir(folder)?;
         let differs =

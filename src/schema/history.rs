@@ -27,6 +27,7 @@ pub use other::OtherHistory;
 /// What `schema_migrations` says about a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EntryState {
     /// It ran to its end.
     Applied,

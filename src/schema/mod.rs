@@ -42,7 +42,7 @@
 //!   the loss, and no foreign key is broken. A rebuilt table has its indexes, triggers and ids again, and no view,
 //!   trigger or foreign key is left of no use, unless the script declares it.
 //! - On SQLite the file is sound before the first statement of a run, and what a script touched is before COMMIT; the
-//!   error says which of the two was not ([`Options::check_integrity`]).
+//!   error says which of the two was not ([`RunnerOptions::check_integrity`]).
 //! - On PostgreSQL a statement of a script gets all rows or is refused: row-level security hides none from it unless the
 //!   script itself switches it on.
 //! - One runner works on a database at a time. Its lock ends with its process, however that ends. On SQLite a process
@@ -81,7 +81,7 @@ pub use adopt::Adoption;
 #[cfg(feature = "cli")]
 pub(crate) use adopt::MISMATCH as ADOPTION_MISMATCH;
 pub use checksum::{canonical, checksum};
-pub use database::Options;
+pub use database::{LOCK_TIMEOUT_DEFAULT, RUNNER_TIMEOUT_DEFAULT, RunnerOptions};
 pub use drift::{Difference, Object, compare};
 pub use event::{Event, Report, StepReport};
 pub use files::{Migration, Migrations};

@@ -19,7 +19,7 @@ mod source;
 
 use std::sync::Arc;
 
-use super::database::{Database, Options, Outcome};
+use super::database::{Database, Outcome, RunnerOptions};
 use super::drift::{self, Object};
 use super::event::{Observer, StepReport};
 use super::files::Migrations;
@@ -56,7 +56,7 @@ pub(crate) struct Postgres {
 struct Session {
     connector: Connector,
     endpoint: String,
-    options: Options,
+    options: RunnerOptions,
     connection: Option<Client>,
     /// The server's process behind that connection.
     process: i32,
@@ -76,7 +76,7 @@ struct Session {
 
 impl Postgres {
     /// Reads the URL; connects to nothing.
-    pub(crate) fn new(url: &str, options: Options) -> Result<Postgres> {
+    pub(crate) fn new(url: &str, options: RunnerOptions) -> Result<Postgres> {
         let (connector, url) = read_url("PostgreSQL URL", url)?;
         let guard = Guard::new(connector.lookout(options.wait_listener.clone()), options.stall_timeout);
         let bridge = Bridge::new(Arc::clone(&guard))?;
@@ -96,7 +96,7 @@ fn read_url(what: &str, url: &str) -> Result<(Connector, PostgresUrl)> {
 }
 
 impl Session {
-    fn new(connector: Connector, endpoint: String, options: Options, guard: Arc<Guard>) -> Session {
+    fn new(connector: Connector, endpoint: String, options: RunnerOptions, guard: Arc<Guard>) -> Session {
         Session {
             connector,
             process: 0,

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::checksum::canonical;
 use super::clock::rfc_3339;
-use super::database::{Database, Options, Outcome};
+use super::database::{Database, Outcome, RunnerOptions};
 use super::drift::{Difference, Object, compare};
 use super::event::{Event, Report};
 use super::files::Migrations;
@@ -30,7 +30,7 @@ use crate::{Error, Result};
 pub struct Runner {
     pub(super) database: Box<dyn Database>,
     pub(super) migrations: Migrations,
-    options: Options,
+    options: RunnerOptions,
     observer: Box<dyn FnMut(&Event) + Send>,
     report: Report,
 }
@@ -40,7 +40,7 @@ pub struct Runner {
 pub struct Findings {
     /// Where each migration stands.
     pub status: Status,
-    /// Pending migrations are told in the status and are no problem ([`Options::allow_pending`]).
+    /// Pending migrations are told in the status and are no problem ([`RunnerOptions::allow_pending`]).
     pub pending_allowed: bool,
     /// What the database itself finds wrong: integrity, foreign keys, invalid indexes. One sentence each.
     pub integrity: Vec<String>,
@@ -68,6 +68,9 @@ impl Findings {
     }
 
     /// An error that tells everything that is wrong, where something is.
+    ///
+    /// # Errors
+    /// When there is a problem.
     pub fn into_result(self) -> Result<Findings> {
         let problems = self.problems();
         if problems.is_empty() {
@@ -80,12 +83,18 @@ impl Findings {
 impl Runner {
     /// A runner for `endpoint`: a `postgres://` URL, or the path of a SQLite file (also as `sqlite:` URL), which need
     /// not exist. Nothing is opened yet.
+    ///
+    /// # Errors
+    /// When the endpoint is none, or the history table cannot have its name.
     pub fn open(endpoint: &str, migrations: Migrations) -> Result<Runner> {
-        Runner::open_with(endpoint, migrations, Options::default())
+        Runner::open_with(endpoint, migrations, RunnerOptions::default())
     }
 
     /// The same with options.
-    pub fn open_with(endpoint: &str, migrations: Migrations, options: Options) -> Result<Runner> {
+    ///
+    /// # Errors
+    /// As [`Runner::open`].
+    pub fn open_with(endpoint: &str, migrations: Migrations, options: RunnerOptions) -> Result<Runner> {
         let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| endpoint.starts_with(scheme));
         if !is_postgres {
             return Runner::open_file(Path::new(sqlite_path(endpoint)?), migrations, options);
@@ -97,11 +106,11 @@ impl Runner {
     ///
     /// # Errors
     /// When the history table cannot have the name that the options give.
-    pub fn open_file(path: &Path, migrations: Migrations, options: Options) -> Result<Runner> {
+    pub fn open_file(path: &Path, migrations: Migrations, options: RunnerOptions) -> Result<Runner> {
         Runner::on(Box::new(Sqlite::new(path, options.clone())), migrations, options)
     }
 
-    fn on(database: Box<dyn Database>, migrations: Migrations, options: Options) -> Result<Runner> {
+    fn on(database: Box<dyn Database>, migrations: Migrations, options: RunnerOptions) -> Result<Runner> {
         if options.history_table.is_empty() || options.history_table.to_lowercase().starts_with("sqlite_") {
             return Err(Error::usage(
                 "name history table",
@@ -114,7 +123,7 @@ impl Runner {
 
     /// A runner on a SQLite connection that the application has opened and set up; [`Runner::into_connection`] gives
     /// it back with its foreign keys as they were. An authorizer of the application's own is removed.
-    pub fn on_connection(connection: rusqlite::Connection, migrations: Migrations, options: Options) -> Runner {
+    pub fn on_connection(connection: rusqlite::Connection, migrations: Migrations, options: RunnerOptions) -> Runner {
         let database = Box::new(Sqlite::on(connection, options.clone()));
         Runner { database, migrations, options, observer: Box::new(|_| {}), report: Report::default() }
     }
@@ -148,50 +157,78 @@ impl Runner {
     }
 
     /// Applies pending migrations. Refuses, before anything is touched, where the history contradicts the files.
+    ///
+    /// # Errors
+    /// When it refuses, the database cannot be reached or is in use for too long, or a statement fails: [`Runner::report`] has
+    /// what was committed before.
     pub fn up(&mut self, to: To) -> Result<Report> {
         self.execute(Request::Up(to))
     }
 
     /// Takes migrations back, newest first, with the down scripts that the history recorded. Refuses, before
     /// anything is touched, where one of them is irreversible, missing or without a label.
+    ///
+    /// # Errors
+    /// As [`Runner::up`].
     pub fn down(&mut self, to: To) -> Result<Report> {
         self.execute(Request::Down(to))
     }
 
     /// Takes the newest migration back and applies it again, from its file as it is now.
+    ///
+    /// # Errors
+    /// As [`Runner::up`].
     pub fn redo(&mut self) -> Result<Report> {
         self.execute(Request::Redo)
     }
 
     /// Runs the rest of a migration without a transaction that was interrupted. The statements that ended must be
     /// unchanged; the others may have been corrected.
+    ///
+    /// # Errors
+    /// As [`Runner::up`], and when nothing was interrupted.
     pub fn resume(&mut self) -> Result<Report> {
         self.execute(Request::Resume)
     }
 
     /// Runs the down script of a migration without a transaction whose up was interrupted, and forgets it.
+    ///
+    /// # Errors
+    /// As [`Runner::resume`].
     pub fn undo(&mut self) -> Result<Report> {
         self.execute(Request::Undo)
     }
 
     /// The history as it is recorded, ascending.
+    ///
+    /// # Errors
+    /// When it cannot be read.
     pub fn history(&mut self) -> Result<Vec<Entry>> {
         self.database.history()
     }
 
     /// Where each migration stands. Creates nothing.
+    ///
+    /// # Errors
+    /// When the history or a file cannot be read.
     pub fn status(&mut self) -> Result<Status> {
         let history = self.database.history()?;
         status(self.database.endpoint(), &history, &self.migrations)
     }
 
     /// The objects of the schema that is there, without the history.
+    ///
+    /// # Errors
+    /// When they cannot be read.
     pub fn objects(&mut self) -> Result<Vec<Object>> {
         self.database.objects()
     }
 
     /// Looks for everything that is wrong: the history against the files, the database's own integrity and foreign
     /// keys, and the schema against the one that the applied migrations produce from nothing.
+    ///
+    /// # Errors
+    /// When it cannot be looked for. What is found is in the findings.
     pub fn validate(&mut self) -> Result<Findings> {
         let history = match self.database.history() {
             Ok(history) => history,
@@ -243,6 +280,9 @@ impl Runner {
 
     /// Accepts the files of an applied migration as they are now: records their checksums and the down script, and
     /// that this was done. Runs none of their SQL.
+    ///
+    /// # Errors
+    /// When the version is not applied or has no file, or the history cannot be written.
     pub fn repair(&mut self, version: i64) -> Result<()> {
         self.locked(|runner| {
             let history = runner.database.history()?;
@@ -278,6 +318,9 @@ impl Runner {
 
     /// Runs `job` on a thread of its own and waits for it without blocking; for async code of any runtime. The
     /// runner comes back with the result.
+    ///
+    /// # Errors
+    /// Those of the job.
     pub async fn spawn<T, F>(mut self, job: F) -> (Runner, Result<T>)
     where
         T: Send + 'static,
@@ -300,6 +343,9 @@ impl Runner {
     }
 
     /// Applies every pending migration, for async code.
+    ///
+    /// # Errors
+    /// As [`Runner::open`] and [`Runner::up`].
     pub async fn up_async(endpoint: &str, migrations: Migrations) -> Result<Report> {
         Runner::open(endpoint, migrations)?.spawn(|runner| runner.up(To::Newest)).await.1
     }

@@ -34,6 +34,9 @@ const CHOICES: &str = "\
 /// Writes `NNNN_name.up.sql` and `NNNN_name.down.sql` into `folder`, which is created where it does not exist. The
 /// version follows the folder's habit: the next number, or the present moment in UTC. Overwrites nothing. The down
 /// file has no label yet, so that `up` refuses to run it before its author has said what it keeps.
+///
+/// # Errors
+/// When the name is none, a file of it is there, or the folder cannot be written.
 pub fn new_migration(folder: impl AsRef<Path>, name: &str) -> Result<Scaffold> {
     let folder = folder.as_ref();
     refuse_swapped(folder, name)?;

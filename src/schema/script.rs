@@ -134,6 +134,9 @@ pub struct Header {
 
 impl Header {
     /// Reads the header of a script's text. `file` names it in errors.
+    ///
+    /// # Errors
+    /// When a directive is not known, or contradicts another one.
     pub fn read(file: &str, text: &str) -> Result<Header> {
         let mut header = Header::default();
         for (number, line) in text.lines().enumerate() {
@@ -211,6 +214,9 @@ pub struct Script {
 impl Script {
     /// Reads a script and refuses what cannot be run: transaction control, settings of a connection, statements
     /// that need `no-transaction` without it, a directive below the header.
+    ///
+    /// # Errors
+    /// As said, naming file and line.
     pub fn parse(file: &str, text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Script> {
         let script = Script::read(file, text, dialect)?;
         script.statements.iter().try_for_each(|statement| script.refuse(statement, dialect))?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::database::{Database, Options, Outcome};
+use super::database::{Database, Outcome, RunnerOptions};
 use super::drift::{self, Object};
 use super::event::{Observer, StepReport};
 use super::files::Migrations;
@@ -48,7 +48,7 @@ const PROBLEMS_TOLD: usize = 100;
 pub(crate) struct Sqlite {
     path: PathBuf,
     endpoint: String,
-    options: Options,
+    options: RunnerOptions,
     connection: Option<Connection>,
     lock: Option<RunLock>,
     watch: Watch,
@@ -71,7 +71,7 @@ const OFF: [&str; 2] = ["foreign_keys", "legacy_alter_table"];
 
 impl Sqlite {
     /// Remembers where the file is; opens nothing.
-    pub(crate) fn new(path: &Path, options: Options) -> Sqlite {
+    pub(crate) fn new(path: &Path, options: RunnerOptions) -> Sqlite {
         Sqlite {
             path: path.to_owned(),
             endpoint: shown(path),
@@ -89,7 +89,7 @@ impl Sqlite {
     }
 
     /// Works on a connection that somebody else has opened.
-    pub(crate) fn on(connection: Connection, options: Options) -> Sqlite {
+    pub(crate) fn on(connection: Connection, options: RunnerOptions) -> Sqlite {
         let path = path_of(&connection).unwrap_or_else(|| PathBuf::from(MEMORY));
         let mut database = Sqlite::new(&path, options);
         database.connection = Some(connection);
@@ -323,8 +323,10 @@ impl Database for Sqlite {
     }
 
     fn objects_from_nothing(&mut self, migrations: &Migrations) -> Result<Result<Vec<Object>>> {
-        let mut scratch =
-            Sqlite::new(Path::new(MEMORY), Options { dry_run: false, check_integrity: false, ..self.options.clone() });
+        let mut scratch = Sqlite::new(
+            Path::new(MEMORY),
+            RunnerOptions { dry_run: false, check_integrity: false, ..self.options.clone() },
+        );
         scratch.connection = Some(Connection::open_in_memory().could_not("open database", MEMORY)?);
         let facts = Facts { history: &[], migrations, dialect: Dialect::Sqlite, allow_out_of_order: true };
         let steps = match plan(Request::Up(To::Newest), &facts) {

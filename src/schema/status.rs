@@ -12,6 +12,7 @@ use crate::Result;
 /// What is to be said about a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum State {
     /// It ran, and its files are what they were.
     Applied,

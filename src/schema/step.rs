@@ -112,5 +112,5 @@ pub(crate) fn stopped(step: &Step, finished: usize, remains: &str, error: Error)
     let object = error.object().to_owned();
     let first = error.way_out().unwrap_or("correct what failed");
     let hint = format!("{first}; then `schema up --resume` runs the rest, or `schema down --undo` its down script");
-    Error::could_not(error.operation().to_owned(), object, cause).hint(hint)
+    Error::could_not(error.operation().to_owned(), object, cause).hint(hint).because(error)
 }

@@ -17,9 +17,9 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What to carry, and how much to prove.
-#[derive(Debug, Clone)]
-pub struct Job {
+/// What is carried, and how much is proven: the options of a run, whatever its target is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOptions {
     /// The user's choices.
     pub choices: Choices,
     /// How much is verified before the target is published.
@@ -30,10 +30,10 @@ pub struct Job {
     pub allow_inexact: bool,
 }
 
-impl Default for Job {
+impl Default for RunOptions {
     /// Everything carried, remembered, and verified in full.
     fn default() -> Self {
-        Job { choices: Choices::default(), level: Level::default(), metadata: true, allow_inexact: false }
+        RunOptions { choices: Choices::default(), level: Level::default(), metadata: true, allow_inexact: false }
     }
 }
 
@@ -78,15 +78,49 @@ pub struct Outcome<P> {
     pub durations: Durations,
 }
 
-/// The plan for a job: the source's catalog, the choices, the target's schema if it has been given one, and the target's own
+/// A plan, and what it was made from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The source without a password.
+    pub source: String,
+    /// The source's schema.
+    pub catalog: Arc<Catalog>,
+    /// The plan; it may have refusals.
+    pub plan: Plan,
+}
+
+/// What became of a run that could be asked for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Attempt<P> {
+    /// Somebody has to decide first: this is the plan, with its refusals. The target is what it was before.
+    Refused(Box<Planned>),
+    /// It was carried out; see [`Outcome::published`].
+    Done(Box<Outcome<P>>),
+}
+
+impl<P> Attempt<P> {
+    /// The outcome of a run that was carried out.
+    ///
+    /// # Errors
+    /// A usage error that tells the refusals of the plan, where it has any.
+    pub fn outcome(self) -> Result<Outcome<P>> {
+        match self {
+            Attempt::Done(outcome) => Ok(*outcome),
+            Attempt::Refused(planned) => Err(planned.plan.refused()),
+        }
+    }
+}
+
+/// The plan: the source's catalog, the choices, the target's schema if it has been given one, and the target's own
 /// opinion.
 ///
 /// # Errors
 /// When the source's schema, or a table of the plan, may not be read, or the target's schema cannot be read or tried. What
 /// the plan refuses comes first.
-pub fn plan(source: &mut dyn Source, target: &mut impl Target, job: &Job) -> Result<(Arc<Catalog>, Plan)> {
+pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOptions) -> Result<(Arc<Catalog>, Plan)> {
     let catalog = source.catalog()?;
-    let plan = settled(&catalog, target, job)?;
+    let plan = settled(&catalog, target, options)?;
     if plan.refusals.is_empty() {
         ensure_readable(source, &plan)?;
     }
@@ -97,32 +131,49 @@ fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
     source.ensure_readable(&plan.tables.iter().map(|table| &table.source).collect::<Vec<_>>())
 }
 
-fn settled(catalog: &Catalog, target: &mut impl Target, job: &Job) -> Result<Plan> {
+fn settled(catalog: &Catalog, target: &mut impl Target, options: &RunOptions) -> Result<Plan> {
     if target.dialect() != Some(Dialect::Sqlite) {
         let cause = "definitions are planned in the SQL of SQLite only";
         return Err(Error::could_not("plan", target.label(), cause));
     }
     let mut plan = match target.given()? {
-        Some(schema) => plan::onto(catalog, &job.choices, &schema),
-        None => plan::plan(catalog, &job.choices),
+        Some(schema) => plan::onto(catalog, &options.choices, &schema),
+        None => plan::plan(catalog, &options.choices),
     };
     target.settle(&mut plan)?;
     Ok(plan)
 }
 
-/// Migrates: plans, copies, finishes, verifies, publishes.
+/// Migrates, as [`attempt`] does, where nothing has to be decided first.
 ///
 /// # Errors
-/// When the plan has refusals, the source cannot be read to its end, the target cannot be written, or somebody asks to
-/// stop. The target is then what it was before. Differences that verification finds are not an error here: the
-/// outcome has them, and nothing was published.
+/// As [`attempt`], and when the plan has refusals.
 pub fn migrate<T: Target>(
     source: &mut dyn Source,
-    mut target: T,
-    job: &Job,
+    target: T,
+    options: &RunOptions,
     cancel: &Cancel,
     listener: &Listener<'_>,
 ) -> Result<Outcome<<T::Draft as Draft>::Published>>
+where
+    T::Draft: Finished,
+{
+    attempt(source, target, options, cancel, listener)?.outcome()
+}
+
+/// Plans, copies, finishes, verifies, publishes; a plan that has refusals is given back.
+///
+/// # Errors
+/// When the source cannot be read to its end, the target cannot be written, or somebody asks to stop. The target is then
+/// what it was before. Differences that verification finds are not an error here: the outcome has them, and nothing was
+/// published.
+pub fn attempt<T: Target>(
+    source: &mut dyn Source,
+    mut target: T,
+    options: &RunOptions,
+    cancel: &Cancel,
+    listener: &Listener<'_>,
+) -> Result<Attempt<<T::Draft as Draft>::Published>>
 where
     T::Draft: Finished,
 {
@@ -134,11 +185,14 @@ where
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     // A plan that is refused is told before a target that cannot be written.
     let catalog = source.catalog()?;
-    let plan = settled(&catalog, &mut target, job)?;
-    plan.ensure_runnable()?;
+    let plan = settled(&catalog, &mut target, options)?;
+    if !plan.refusals.is_empty() {
+        let source = source.label().to_owned();
+        return Ok(Attempt::Refused(Box::new(Planned { source, catalog, plan })));
+    }
     ensure_readable(source, &plan)?;
     let (name, plan) = (target.label(), Arc::new(plan));
-    let mut draft = target.begin(&plan, job.metadata, cancel)?;
+    let mut draft = target.begin(&plan, options.metadata, cancel)?;
     listener(Event::PlanReady {
         tables: plan.tables.len() as u64,
         row_estimate: plan.tables.iter().map(|table| table.row_estimate.max(0).unsigned_abs()).sum(),
@@ -151,7 +205,7 @@ where
 
     listener(Event::PhaseStarted { phase: Phase::Finish });
     let digests: Vec<_> = copied.iter().map(|one| one.digest).collect();
-    let origin = Origin { source: source.label(), catalog: &catalog, choices: &job.choices, digests: &digests };
+    let origin = Origin { source: source.label(), catalog: &catalog, choices: &options.choices, digests: &digests };
     let finished = draft.finish(&origin, listener);
     cancel.check("finish")?;
     let caveats = finished?;
@@ -159,14 +213,14 @@ where
 
     let question = verify::Question {
         plan: &plan,
-        level: job.level,
-        metadata: job.metadata,
+        level: options.level,
+        metadata: options.metadata,
         source_digests: Some(digests),
         inexact: copied.iter_mut().flat_map(|one| std::mem::take(&mut one.inexact)).collect(),
-        allow_inexact: job.allow_inexact,
+        allow_inexact: options.allow_inexact,
     };
     let mut verification = verify::compare(question, source, &mut draft, cancel, listener)?;
-    verification.findings.objects.extend(verify::schema_read_twice(job.level, &catalog, source)?);
+    verification.findings.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
     durations.verify = lap();
     cancel.check("publish")?;
 
@@ -180,18 +234,18 @@ where
     }
     let mut plan = Arc::unwrap_or_clone(plan);
     plan.caveats.extend(caveats);
-    Ok(Outcome {
+    Ok(Attempt::Done(Box::new(Outcome {
         source: source.label().to_owned(),
         engine: catalog.engine.clone(),
         target: name,
         inexact_values: copied.iter().map(|one| one.inexact_values).sum(),
-        ledger: job.metadata,
+        ledger: options.metadata,
         plan,
         copied,
         verification,
         published,
         durations,
-    })
+    })))
 }
 
 impl<P> Outcome<P> {

@@ -3,6 +3,7 @@
 use super::verification::{TableCheck, Verification};
 use super::{diff, own_digest};
 use crate::cancel::Cancel;
+use crate::catalog::ObjectKind;
 use crate::endpoint::findings::Orphan;
 use crate::endpoint::inexact::{self, InexactColumn};
 use crate::endpoint::{Finished, Level, Proof, ReadTable, SHOWN_MAX, Source};
@@ -80,7 +81,8 @@ fn origin_of(orphan: &Orphan, plan: &Plan) -> Option<String> {
         quote(&orphan.parent)
     );
     let mut keys = table.ddl.iter().flat_map(|ddl| &ddl.constraints);
-    keys.find(|piece| piece.kind == "foreign key" && piece.sql.contains(&over)).map(|piece| piece.origin.clone())
+    keys.find(|piece| piece.kind == ObjectKind::ForeignKey && piece.sql.contains(&over))
+        .map(|piece| piece.origin.clone())
 }
 
 fn not_checked(question: &Question<'_>) -> Vec<String> {

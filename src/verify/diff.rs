@@ -52,6 +52,7 @@ pub struct RowDifference {
 /// What is the matter with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RowDifferenceKind {
     /// The target lacks it.
     Missing,

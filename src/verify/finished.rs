@@ -166,7 +166,7 @@ pub fn verify_file(
     let mut verification = verify(request, source, cancel, listener)?;
     verification.findings.objects.extend(schema_read_twice(options.level, &catalog, source)?);
     // What the plan would refuse today, the file cannot hold: the source has changed since.
-    let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object, refusal.reason));
+    let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object(), refusal.reason()));
     verification.findings.objects.extend(refused);
     if !remembered {
         verification

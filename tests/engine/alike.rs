@@ -83,15 +83,15 @@ struct Fate {
 }
 
 fn fate(outcome: &Outcome, object: &str) -> Fate {
-    let lost: Vec<&str> =
-        outcome.plan.losses.iter().filter(|loss| loss.object == object).map(|loss| loss.reason.as_str()).collect();
+    let lost: Vec<String> =
+        outcome.plan.losses.iter().filter(|loss| loss.object == object).map(|loss| loss.reason.to_string()).collect();
     let told = outcome.plan.caveats.iter().filter(|caveat| {
         let rest = caveat.object.strip_prefix("view ").unwrap_or(&caveat.object).strip_prefix(object);
         // Answers are asked for, not writes through a view.
         let is_about_writes = caveat.text.starts_with("read only: ");
         !is_about_writes && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     });
-    let words = if lost.is_empty() { told.map(|caveat| caveat.text.as_str()).collect() } else { lost.clone() };
+    let words = if lost.is_empty() { told.map(|caveat| caveat.text.clone()).collect() } else { lost.clone() };
     Fate { carried: lost.is_empty(), words: words.join("; ") }
 }
 
@@ -137,7 +137,7 @@ fn rows_of(connection: &Connection, sql: &str) -> Vec<TextRow> {
 fn migrated(url: &str) -> (Outcome, Connection, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("alike.db"));
-    job.choices.sqlite_version = SqliteVersion::bundled();
+    job.options.run.choices.sqlite_version = SqliteVersion::bundled();
     let outcome = migrate(url, &job).unwrap_or_else(|error| panic!("{error}: {:?}", error.way_out()));
     outcome.ensure_published().expect("a file");
     let connection = Connection::open(&job.target).expect("the file");
@@ -297,6 +297,7 @@ CREATE VIEW w AS SELECT id, "ID" FROM item; CREATE VIEW "W" AS SELECT "ID", id F
 "#;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn keys_indexes_and_notes_say_what_is_so() {
     for number in databases() {
         let name = DATABASES[number].0;

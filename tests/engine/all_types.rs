@@ -162,7 +162,7 @@ fn every_change_is_noticed(url: &str, job: &Job<'_>, outcome: &Outcome) -> KillR
         target: &job.target,
         plan: &outcome.plan,
         source_digests: Some(&digests),
-        metadata: job.metadata,
+        metadata: job.options.run.metadata,
         checks: None,
     };
     let mut rate = KillRate::default();
@@ -184,10 +184,10 @@ fn under_every_other_rule(url: &str, plan: &Plan) {
     let mut tried = BTreeSet::new();
     for place in 1..most {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut job = Job { level: Level::Paranoid, ..Job::new(directory.path().join("other.db")) };
+        let mut job = Job::new(directory.path().join("other.db")).verified(Level::Paranoid);
         for (table, column) in columns() {
             if let Some(rule) = rules(column).get(place) {
-                job.choices.rules.columns.insert(format!("{table}.{}", column.source), *rule);
+                job.options.run.choices.rules.columns.insert(format!("{table}.{}", column.source), *rule);
                 tried.insert(rule.name());
             }
         }
@@ -222,7 +222,7 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     let rows = create(&mut server, &columns);
 
     let directory = tempfile::tempdir().expect("a directory");
-    let job = Job { level: Level::Paranoid, ..Job::new(directory.path().join("all_types.db")) };
+    let job = Job::new(directory.path().join("all_types.db")).verified(Level::Paranoid);
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error} ({:?})", error.way_out()));
     assert!(outcome.verification.is_sound(), "{}", findings(&outcome.verification));
     assert!(outcome.published.is_some());
@@ -244,9 +244,9 @@ fn every_value_of_every_type_is_exact_or_in_the_ledger() {
     // In COPY's text format, which a table with such an index and without xml is read in, every value is the same: the
     // server's own digest says so.
     server.run("CREATE INDEX ON kinds.all_types ((id + 1))");
-    let mut second = Job { level: Level::Paranoid, ..Job::new(directory.path().join("in_text.db")) };
+    let mut second = Job::new(directory.path().join("in_text.db")).verified(Level::Paranoid);
     for column in plan.columns.iter().filter(|column| column.codec().shape() == &Shape::Xml) {
-        second.choices.drop.insert(format!("kinds.all_types.{}", column.source), "it needs a query".into());
+        second.options.run.choices.drop.insert(format!("kinds.all_types.{}", column.source), "it needs a query".into());
     }
     let in_text = migrate(&database.url(), &second).unwrap_or_else(|error| panic!("{error} ({:?})", error.way_out()));
     assert!(in_text.verification.is_sound(), "{}", findings(&in_text.verification));
@@ -305,7 +305,7 @@ fn nan_in_a_not_null_column_stops_and_server_text_carries_it() {
     let mut choices = Choices::default();
     choices.rules.columns.insert("readings.value".into(), Representation::Text(TextForm::Server));
     choices.rules.columns.insert("readings.price".into(), Representation::Text(TextForm::Server));
-    job.choices = choices;
+    job.options.run.choices = choices;
     let outcome = migrate(&database.url(), &job).expect("text holds NaN");
     assert!(outcome.verification.is_sound(), "{}", findings(&outcome.verification));
     let target = Connection::open(&job.target).expect("the target opens");

@@ -380,7 +380,7 @@ fn a_target_that_cannot_be_replaced_is_left_alone() {
     let refused = |kind: Kind, parts: &[&str]| {
         let before = snapshot(directory.path());
         let mut job = Job::new(&target);
-        job.wait_ms = 100;
+        job.options.wait_ms = 100;
         let error = migrate(&url, &job).expect_err("this target cannot be replaced");
         assert_eq!(error.kind(), kind, "{error}");
         told_well(&error, &url);
@@ -528,7 +528,7 @@ fn json_deeper_than_sqlite_reads_is_named_with_its_row() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("deep.db"));
     let rule = Representation::Text(TextForm::Server);
-    job.choices.rules.columns.insert("documents.body".into(), rule);
+    job.options.run.choices.rules.columns.insert("documents.body".into(), rule);
     let (_, target) = succeeds(&database, &job);
     assert_eq!(count(&target, "SELECT length(body) FROM documents WHERE id = 7"), 3_000);
 }

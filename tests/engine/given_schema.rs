@@ -63,7 +63,9 @@ impl Given {
 
     fn job<'j>(&self, choices: &Choices, schema: &'j to_sqlite::ApplySchema<'j>) -> Job<'j> {
         let target = self.folder.path().join("app.db");
-        Job { choices: choices.clone(), schema: Some(schema), level: Level::Paranoid, ..Job::new(target) }
+        let mut job = Job { schema: Some(schema), ..Job::new(target) }.verified(Level::Paranoid);
+        job.options.run.choices = choices.clone();
+        job
     }
 
     fn plan(&self, choices: &Choices, target: &str) -> Plan {
@@ -188,12 +190,14 @@ fn what_is_excluded_is_not_asked_for_and_what_matches_nothing_is_refused() {
     }
     let told = plan.caveats.iter().find(|caveat| caveat.object == "public.users.solvent").expect("a caveat");
     assert_eq!(told.text, "excluded by name, and the target schema has it all the same");
-    let refused: Vec<_> = plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
+    let refused: Vec<_> = plan.refusals.iter().map(|refusal| refusal.object()).collect();
     assert_eq!(refused, ["`tables.exclude_objects` `typo`"]);
     // A derived schema leaves out the checks of domains as well.
     choices.tables.exclude_objects.pop();
     let target = given.folder.path().join("derived.db");
-    let outcome = migrate(&given.database.url(), &Job { choices, ..Job::new(target) }).expect("a file");
+    let mut job = Job::new(target);
+    job.options.run.choices = choices;
+    let outcome = migrate(&given.database.url(), &job).expect("a file");
     assert!(losses(&outcome.plan).contains("check public.code.three on public.users.short: excluded by name"));
     assert!(!outcome.plan.statements().concat().contains("\"three\""));
 }
@@ -202,22 +206,19 @@ fn what_is_excluded_is_not_asked_for_and_what_matches_nothing_is_refused() {
 fn a_refusal_says_which_rules_fit() {
     let given = Given::of(SOURCE);
     let plan = given.plan(&Choices::default(), TARGET);
-    let refused: Vec<_> =
-        plan.refusals.iter().map(|refusal| (refusal.object.as_str(), refusal.way_out.as_str())).collect();
+    let [refusal] = plan.refusals.as_slice() else { panic!("{:?}", plan.refusals) };
+    assert_eq!(refusal.object(), "column public.users.big");
     assert_eq!(
-        refused,
-        [(
-            "column public.users.big",
-            "choose a rule that fits it under `rules.columns` (`decimal-integer`, `decimal-real`), or declare the target's \
-             column TEXT"
-        )]
+        refusal.way_out(),
+        "choose a rule that fits it under `rules.columns` (`decimal-integer`, `decimal-real`), or declare the target's \
+         column TEXT"
     );
     let strict = TARGET.replace("what TEXT);", "what INTEGER) STRICT;");
     let strict = strict.replace("who UUID", "who TEXT");
     let plan = given.plan(&readable(), &strict);
     let (refusal, others) = plan.refusals.split_first().expect("a refusal");
-    assert!(others.is_empty() && refusal.object == "column audit.log.what", "{:?}", plan.refusals);
-    assert_eq!(refusal.way_out, "no rule for `text` fits it: declare the target's column TEXT");
+    assert!(others.is_empty() && refusal.object() == "column audit.log.what", "{:?}", plan.refusals);
+    assert_eq!(refusal.way_out(), "no rule for `text` fits it: declare the target's column TEXT");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn rows_of_the_source_without_a_parent_are_the_sources_own() {
     let hint = error.way_out().expect("a hint");
     assert!(hint.contains("correct the rows in the source") && hint.contains("`public.c.c_p`"), "{hint}");
     // Who heeds it gets a file, and the key that the source has not checked stops nobody.
-    job.choices.tables.exclude_objects = vec!["c_p".into()];
+    job.options.run.choices.tables.exclude_objects = vec!["c_p".into()];
     migrate(&url, &job).expect("a run").ensure_published().expect("a file");
     std::fs::remove_file(&target).expect("the file");
     let schema = "CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, a TEXT, p INTEGER);

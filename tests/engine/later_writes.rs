@@ -169,6 +169,7 @@ fn a_sequence_that_the_role_may_not_read_is_told_once() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn a_column_refuses_what_its_type_refuses() {
     let mut run = migrate(
         "later_values",

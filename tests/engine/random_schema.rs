@@ -49,7 +49,7 @@ fn two_hundred_random_schemas_are_taken_planned_and_carried() {
 fn a_hundred_random_schemas_take_awkward_rows_and_carry_them() {
     use whimbrel::endpoint::PostgresUrl;
     use whimbrel::endpoint::postgres::{Session, introspect};
-    use whimbrel::harness::generate::{Generator, Options, PostgresJudge, load_postgres};
+    use whimbrel::harness::generate::{GenerateOptions, Generator, PostgresJudge, load_postgres};
     let server = whimbrel::provision::shared().expect("a PostgreSQL for the tests");
     let database = server.create_database("random_rows").expect("a database");
     let url = PostgresUrl::parse(&database.url()).expect("a URL");
@@ -63,7 +63,7 @@ fn a_hundred_random_schemas_take_awkward_rows_and_carry_them() {
         let mut session = Session::connect(&url, &whimbrel::cancel::Cancel::new()).expect("a session");
         let catalog = introspect(&mut session).expect("a catalog");
         drop(session);
-        let options = Options { rows: 100, seed: Seed(number), awkward: 0.3, ..Options::default() };
+        let options = GenerateOptions { rows: 100, seed: Seed(number), awkward: 0.3, ..GenerateOptions::default() };
         let loaded = Generator::new(&catalog, options)
             .and_then(|generator| generator.dataset(&mut PostgresJudge::new(&url)))
             .and_then(|dataset| load_postgres(&url, &catalog, &dataset).map(|()| dataset.row_count()));

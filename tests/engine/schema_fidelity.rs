@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
+use whimbrel::catalog::ObjectKind;
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::harness::inventory;
 use whimbrel::plan::{Plan, TablePlan};
@@ -127,6 +128,7 @@ macro_rules! source_tables {
 
 const NONE: fn(&Target<'_>, &[String]) -> bool = |_, _| false;
 
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn kinds() -> BTreeMap<&'static str, Kind> {
     BTreeMap::from([
         ("table", Kind {
@@ -316,7 +318,7 @@ fn migrated_with(sql: &str, since_15: &str) -> (Outcome, Connection, Server, (Te
 fn every_object_of_the_source_is_carried_or_named_as_lost() {
     let (outcome, connection, mut server, _kept) = migrated(SOURCE);
     let target = Target { connection: &connection, plan: &outcome.plan };
-    assert!(outcome.plan.losses.iter().all(|loss| !loss.reason.is_empty() && !loss.object.is_empty()));
+    assert!(outcome.plan.losses.iter().all(|loss| !loss.reason.to_string().is_empty() && !loss.object.is_empty()));
     let mut report = Vec::new();
     let mut silent = Vec::new();
     for (kind, Kind { lost_as, sql, carried }) in kinds() {
@@ -327,7 +329,7 @@ fn every_object_of_the_source_is_carried_or_named_as_lost() {
             let is_carried = carried(&target, row);
             let is_lost = outcome.plan.losses.iter().any(|loss| {
                 let whole = format!("{}.{}", row[0], row[1]);
-                lost_as.contains(&loss.kind.as_str())
+                lost_as.contains(&loss.kind.name())
                     && (loss.object.contains(row[2].as_str()) && (row[1].is_empty() || loss.object.contains(&whole))
                         || loss.object == whole)
             });
@@ -344,9 +346,9 @@ fn every_object_of_the_source_is_carried_or_named_as_lost() {
     println!("{}\n{}", report.join("\n"), losses.join("\n"));
     assert!(silent.is_empty(), "gone without a word:\n{}\nlosses:\n{}", silent.join("\n"), losses.join("\n"));
 
-    let lost = |kind: &str| outcome.plan.losses.iter().filter(|loss| loss.kind.starts_with(kind)).count();
+    let lost = |kind: &str| outcome.plan.losses.iter().filter(|loss| loss.kind.name().starts_with(kind)).count();
     assert_eq!(lost("comment"), 1);
-    assert!(outcome.plan.losses.iter().any(|loss| loss.kind == "comment" && loss.object.starts_with("3 ")));
+    assert!(outcome.plan.losses.iter().any(|loss| loss.kind == ObjectKind::Comment && loss.object.starts_with("3 ")));
     assert!(lost("large object") > 0, "large objects are not named");
 }
 
@@ -435,7 +437,7 @@ fn the_inventory_notices_what_the_plan_does_not_list() {
     }
     for (kind, name, told) in without_place {
         let mut plan = outcome.plan.clone();
-        plan.losses.retain(|loss| loss.kind != kind || !loss.object.contains(name));
+        plan.losses.retain(|loss| loss.kind.name() != kind || !loss.object.contains(name));
         assert_eq!(plan.losses.len() + 1, outcome.plan.losses.len(), "{name}: {:?}", outcome.plan.losses);
         assert_eq!(missing(&plan), [format!("{told} is neither carried nor listed")]);
     }
@@ -617,7 +619,7 @@ INSERT INTO hosts VALUES ('10.0.0.1'); INSERT INTO host_children VALUES ('10.0.0
 fn what_would_mean_something_else_is_exact_or_named() {
     let (outcome, connection, _server, _kept) = migrated_with(MEANT_OTHERWISE, "SELECT");
     let lost = |kind: &str| -> Vec<&str> {
-        let of_kind = outcome.plan.losses.iter().filter(|loss| loss.kind == kind);
+        let of_kind = outcome.plan.losses.iter().filter(|loss| loss.kind.name() == kind);
         let mut names: Vec<&str> = of_kind.map(|loss| loss.object.trim_start_matches("public.")).collect();
         names.sort_unstable();
         names
@@ -679,7 +681,7 @@ fn what_refuses_a_row_says_what_is_known_of_it() {
         let hint = error.way_out().unwrap_or_default();
         assert!(hint.contains(known) && hint.contains("`tables.exclude_objects`"), "{error}: {hint}");
         let named = ["shouted", "whispered"].into_iter().filter(|name| sql.contains(name));
-        job.choices.tables.exclude_objects = named.map(str::to_owned).collect();
+        job.options.run.choices.tables.exclude_objects = named.map(str::to_owned).collect();
         migrate(&database.url(), &job).expect("a file").ensure_published().expect("the same rows");
     }
 }

@@ -97,8 +97,9 @@ pub fn project_files(bytes: &[u8]) {
             // What else a project holds, the reason of a drop for example, is somebody's own prose.
             let shown = format!("{:?}", project.source);
             assert!(!shows_it(&shown), "{shown}");
-            let json = serde_json::to_string(&project.choices).expect("choices are JSON");
-            assert_eq!(serde_json::from_str::<Choices>(&json).expect("what was written is read"), project.choices);
+            let choices = &project.options.run.choices;
+            let json = serde_json::to_string(choices).expect("choices are JSON");
+            assert_eq!(serde_json::from_str::<Choices>(&json).expect("what was written is read"), *choices);
         }
         Err(error) => {
             assert_eq!(error.kind(), Kind::Usage, "{error}");

@@ -10,12 +10,12 @@ use whimbrel::endpoint::postgres::introspect;
 use whimbrel::event;
 use whimbrel::harness::Seed;
 use whimbrel::harness::generate::{
-    Filling, Generator, Nobody, Options, PostgresJudge, SqliteJudge, fill, load_postgres, load_sqlite, sqlite_catalog,
+    Filling, GenerateOptions, Generator, Nobody, PostgresJudge, SqliteJudge, fill, load_postgres, load_sqlite, sqlite_catalog,
 };
 use whimbrel::project::{Project, apply_schema};
 
-fn options(rows: u64, seed: u64, awkward: f64) -> Options {
-    Options { rows, seed: Seed(seed), awkward, ..Options::default() }
+fn options(rows: u64, seed: u64, awkward: f64) -> GenerateOptions {
+    GenerateOptions { rows, seed: Seed(seed), awkward, ..GenerateOptions::default() }
 }
 
 const EVERYTHING: &str = r#"
@@ -350,13 +350,13 @@ fn every_project_takes_rows_with_its_triggers_and_checks_active() {
             file.execute_batch("PRAGMA foreign_keys = ON").unwrap();
             let catalog = sqlite_catalog(&file).unwrap();
             let awkward = if seed % 2 == 0 { 0.0 } else { 0.3 };
-            let options = Options { hints: project.generate.clone(), ..options(300, seed, awkward) };
+            let options = GenerateOptions { hints: project.generate.clone(), ..options(300, seed, awkward) };
             let generator = Generator::new(&catalog, options).unwrap_or_else(|error| panic!("{name}: {error}"));
             let dataset = generator.dataset(&mut SqliteJudge::new(&file).unwrap());
             let dataset = dataset.unwrap_or_else(|error| panic!("{name}, seed {seed}: {error}"));
             assert!(dataset.row_count() >= 200, "{name}: {}", dataset.row_count());
             load_sqlite(&file, &catalog, &dataset).unwrap_or_else(|error| panic!("{name}, seed {seed}: {error}"));
-            for check in std::fs::read_dir(project.checks.as_deref().unwrap()).unwrap() {
+            for check in std::fs::read_dir(project.options.checks.as_deref().unwrap()).unwrap() {
                 let check = check.unwrap().path();
                 let mut statement = file.prepare(&std::fs::read_to_string(&check).unwrap()).unwrap();
                 let violated = statement.query([]).unwrap().next().unwrap().is_some();

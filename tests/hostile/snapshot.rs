@@ -368,6 +368,7 @@ fn what_others_go_on_changing_stops_only_who_reads_it() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn every_combination_of_privileges_reads_what_it_may_read() {
     // What is granted to the role, what of (schema, table) it then reads, and what it may not.
     const GRANTS: &[(&str, &[Name], &[Name])] = &[

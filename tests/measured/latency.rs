@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use whimbrel::cancel::Cancel;
 use whimbrel::error::Kind;
 use whimbrel::harness::Seed;
-use whimbrel::harness::latency::{self, Options, Targets, Warning};
+use whimbrel::harness::latency::{self, MeasureOptions, Targets, Warning};
 use whimbrel::project::Project;
 use whimbrel::report::message::Message;
 
@@ -28,7 +28,7 @@ fn every_query_is_fast(name: &str, queries_min: usize) {
     let _busy = busy();
     let project = Project::load(&root().join("migrations").join(name)).unwrap();
     let prepared = latency::prepare(&project, ROWS, Seed(1), &Cancel::new()).unwrap_or_else(|error| panic!("{error}"));
-    let options = Options { runs: 100, warm_up: 5, large_table_rows: LARGE, ..Options::of(&project) };
+    let options = MeasureOptions { runs: 100, warm_up: 5, large_table_rows: LARGE, ..MeasureOptions::of(&project) };
     let latencies = latency::measure(prepared.path(), &project, &options).unwrap_or_else(|error| panic!("{error}"));
     assert!(latencies.queries.len() >= queries_min, "{name} has {} queries", latencies.queries.len());
     assert!(latencies.rows >= ROWS * 9 / 10, "{name}: {} rows of {ROWS}", latencies.rows);
@@ -44,7 +44,7 @@ fn every_query_is_fast(name: &str, queries_min: usize) {
     // What a scenario does in each of its cases.
     let connection = Connection::open(prepared.path()).unwrap();
     let queries = latency::queries(&project).unwrap();
-    let few = |seed| Options { runs: 3, warm_up: 1, seed, ..options.clone() };
+    let few = |seed| MeasureOptions { runs: 3, warm_up: 1, seed, ..options.clone() };
     let times = latency::time_each(&connection, &queries, &few(Seed(2))).unwrap();
     assert_eq!(times.len(), queries.len());
     assert!(times.iter().all(|times| times.runs.len() == 3 && times.longest() > Duration::ZERO), "{times:?}");
@@ -131,7 +131,7 @@ impl Planted {
 
     fn measure(&self) -> whimbrel::Result<latency::Latencies> {
         let project = Project::load(self.folder.path())?;
-        latency::measure(&self.path("app.db"), &project, &Options::of(&project))
+        latency::measure(&self.path("app.db"), &project, &MeasureOptions::of(&project))
     }
 
     fn run(&self, words: &[&str]) -> Output {
@@ -264,7 +264,7 @@ fn a_stop_is_heeded() {
     let _busy = busy();
     let planted = Planted::new("").query("by_city", BY_CITY);
     let project = Project::load(planted.folder.path()).unwrap();
-    let options = Options::of(&project);
+    let options = MeasureOptions::of(&project);
     options.cancel.cancel();
     let error = latency::measure(&planted.path("app.db"), &project, &options).unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted, "{error}");

@@ -250,7 +250,7 @@ fn partitions(count: usize) -> Catalog {
     };
     let mut catalog = catalog(vec![one], Vec::new());
     catalog.others = (0..count)
-        .map(|n| OtherObject { kind: "function".to_owned(), name: format!("public.f{n}()"), definition: None })
+        .map(|n| OtherObject { kind: ObjectKind::Function, name: format!("public.f{n}()"), definition: None })
         .collect();
     catalog
 }
@@ -344,7 +344,7 @@ fn views_beyond_the_limit_are_named() {
     let outcome = run(&mut Empty(Arc::new(catalog(vec![table("t".to_owned(), Vec::new())], chain.collect()))));
     assert_eq!(outcome.plan.views.len(), 200);
     let loss = outcome.plan.losses.first().expect("the rest is named");
-    assert!(loss.object == "public.v200" && loss.reason.contains("200 views"), "{loss:?}");
+    assert!(loss.object == "public.v200" && loss.reason.to_string().contains("200 views"), "{loss:?}");
 }
 
 /// Nothing that a source defines exhausts the stack of a small thread, in which no test can catch it.

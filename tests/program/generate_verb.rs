@@ -331,7 +331,7 @@ fn migrated(database: &str, table: &str) {
     std::fs::write(folder.path().join("1_first.sql"), script).unwrap();
     let migrations = whimbrel::schema::Migrations::from_dir(folder.path()).unwrap();
     for history in ["schema_migrations", "done so far"] {
-        let options = whimbrel::schema::Options { history_table: history.to_owned(), ..Default::default() };
+        let options = whimbrel::schema::RunnerOptions { history_table: history.to_owned(), ..Default::default() };
         let migrations = match history == "schema_migrations" {
             true => migrations.clone(),
             false => whimbrel::schema::Migrations::from_files("none", [("1_other.sql", "SELECT 1;")]).unwrap(),

@@ -102,8 +102,8 @@ fn a_migration_without_a_project() {
 #[test]
 fn a_project_whose_decisions_are_missing() {
     let (database, mut project) = vibing2();
-    project.choices.drop.clear();
-    project.choices.names.remove("User.emailVerified");
+    project.options.run.choices.drop.clear();
+    project.options.run.choices.names.remove("User.emailVerified");
     let planned = Migration::from(database.url()).with_project(&project).plan(&Cancel::new()).unwrap();
     let refusals = whimbrel::report::plan::refusals(&planned.plan.refusals);
     let error = planned.plan.ensure_runnable().unwrap_err();

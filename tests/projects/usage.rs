@@ -556,7 +556,7 @@ fn a_file_of_the_application_itself_is_left_as_it_is_and_the_way_to_take_it_over
         );
         assert!(std::fs::read(&path).unwrap() == before, "the file was changed");
         let migrations = UsageStore::migrations().unwrap();
-        let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::Options::default()).unwrap();
+        let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::RunnerOptions::default()).unwrap();
         let told = runner.adopt(1, false).unwrap().into_result().unwrap_err().to_string();
         for words in [
             "`payload TEXT NOT NULL` should be `payload TEXT NOT NULL CHECK (json_valid(payload))`",
@@ -581,7 +581,7 @@ fn a_file_with_the_schema_of_the_store_and_no_history_is_taken_over() {
     drop(connection);
     assert!(UsageStore::open(&path).is_err());
     let migrations = UsageStore::migrations().unwrap();
-    let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::Options::default()).unwrap();
+    let mut runner = Runner::open_file(&path, migrations, whimbrel::schema::RunnerOptions::default()).unwrap();
     assert!(runner.adopt(1, false).unwrap().is_done());
     let store = UsageStore::open(&path).unwrap();
     assert!(store.validate().unwrap().is_clean());

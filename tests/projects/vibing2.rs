@@ -91,7 +91,7 @@ fn project() -> &'static Project {
 /// Applies the target's schema as the program does.
 fn apply_schema(path: &Path) -> whimbrel::Result<()> {
     let folder = project().target_schema.as_deref().expect("the project has a target schema");
-    project::apply_schema(folder, path, project().page_size_bytes)
+    project::apply_schema(folder, path, project().options.page_size_bytes)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -126,13 +126,13 @@ const APPLY: &ApplySchema<'static> = &apply_schema;
 
 fn job(target: &Path) -> Job<'static> {
     let mut job = Job::new(target);
-    job.choices = project().choices.clone();
+    job.options.run.choices = project().options.run.choices.clone();
     job.schema = Some(APPLY);
-    job.checks.clone_from(&project().checks);
-    job.level = project().level;
-    job.journal_mode = project().journal_mode;
-    job.page_size_bytes = project().page_size_bytes;
-    job.metadata = project().metadata;
+    job.options.checks.clone_from(&project().options.checks);
+    job.options.run.level = project().options.run.level;
+    job.options.journal_mode = project().options.journal_mode;
+    job.options.page_size_bytes = project().options.page_size_bytes;
+    job.options.run.metadata = project().options.run.metadata;
     job
 }
 
@@ -237,8 +237,8 @@ fn what_is_not_carried_is_what_was_dropped_by_name() {
     let losses: Vec<_> =
         migrated().outcome.plan.losses.iter().map(|loss| format!("{} {}", loss.kind, loss.object)).collect();
     assert_eq!(losses, ["column public.Project.currentCode", "table public.VerificationToken"], "{losses:?}");
-    for (loss, reason) in migrated().outcome.plan.losses.iter().zip(project().choices.drop.values()) {
-        assert!(loss.reason.contains(reason), "{loss:?} does not tell `{reason}`");
+    for (loss, reason) in migrated().outcome.plan.losses.iter().zip(project().options.run.choices.drop.values()) {
+        assert!(loss.reason.to_string().contains(reason), "{loss:?} does not tell `{reason}`");
     }
     // What the target has besides: the columns of an earlier generation, and the row id for the full text.
     let mut extra: Vec<_> = migrated().outcome.plan.caveats.iter().map(|caveat| caveat.object.as_str()).collect();
@@ -597,13 +597,13 @@ fn without_a_drop_by_name_the_plan_names_exactly_what_has_no_place() {
     let directory = tempfile::tempdir().unwrap();
     let target = directory.path().join("vibing2.db");
     let mut job = job(&target);
-    job.choices.drop.clear();
+    job.options.run.choices.drop.clear();
     let mut source = connect(&migrated().database);
     let (_, plan) = to_sqlite::plan(&mut source, &job).unwrap();
-    let refused: Vec<_> = plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
+    let refused: Vec<_> = plan.refusals.iter().map(|refusal| refusal.object()).collect();
     assert_eq!(refused, ["column public.Project.currentCode", "table public.VerificationToken"]);
     for (refusal, key) in plan.refusals.iter().zip(["Project.currentCode", "VerificationToken"]) {
-        assert!(refusal.way_out.contains(&format!("drop.\"{key}\"")), "{refusal:?}");
+        assert!(refusal.way_out().contains(&format!("drop.\"{key}\"")), "{refusal:?}");
     }
     let error = to_sqlite::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap_err();
     assert!(error.cause().contains("currentCode") && error.cause().contains("VerificationToken"), "{error}");
@@ -640,7 +640,7 @@ fn what_a_target_schema_leaves_out_is_listed() {
     };
     let mut job = job(&target);
     job.schema = Some(&looser);
-    job.checks = None;
+    job.options.checks = None;
     let outcome = to_sqlite::migrate(&mut connect(&migrated().database), &job, &Cancel::new(), &|_| {}).unwrap();
     outcome.ensure_published().unwrap();
     let losses: BTreeSet<_> =

@@ -147,6 +147,7 @@ fn page_of_index(path: &Path) -> usize {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn changes() -> Vec<Change> {
     use Finding::{Keyless, LedgerSurplus, Object, Orphan, Record, Row, Structure, Unreadable};
     let one = |key, columns| Row(Changed, "items", key, columns);
@@ -549,7 +550,7 @@ fn every_single_change_of_a_finished_file_is_reported() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("finished.db"));
     // The changes are made without a log, which must not itself be a change that is noticed.
-    job.journal_mode = JournalMode::Delete;
+    job.options.journal_mode = JournalMode::Delete;
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
     outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
 

@@ -31,7 +31,7 @@ fn kill_all(url: &str, job: &Job<'_>, outcome: &Outcome, seed: Seed) -> Killed {
         target: &job.target,
         plan: &outcome.plan,
         source_digests: Some(&digests),
-        metadata: job.metadata,
+        metadata: job.options.run.metadata,
         checks: None,
     };
     let before = fs::read(&job.target).expect("the target");
@@ -77,12 +77,12 @@ fn vibing2() -> Killed {
     Server::connect(&database.url()).run(schema + &rows);
     let directory = tempfile::tempdir().expect("a directory");
     let folder = project.target_schema.clone().expect("a target schema");
-    let page_size_bytes = project.page_size_bytes;
+    let page_size_bytes = project.options.page_size_bytes;
     let apply = move |path: &Path| project::apply_schema(&folder, path, page_size_bytes);
     let mut job = Job::new(directory.path().join("finished.db"));
-    job.choices = project.choices.clone();
+    job.options.run.choices = project.options.run.choices.clone();
     job.schema = Some(&apply);
-    job.journal_mode = project.journal_mode;
+    job.options.journal_mode = project.options.journal_mode;
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
     outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
     kill_all(&database.url(), &job, &outcome, Seed(5))

@@ -39,7 +39,7 @@ impl Finished {
         Server::connect(&database.url()).run(source);
         let directory = tempfile::tempdir().expect("a directory");
         let mut job = Job::new(directory.path().join("finished.db"));
-        job.journal_mode = JournalMode::Delete;
+        job.options.journal_mode = JournalMode::Delete;
         prepare(&mut job);
         let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
         outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
@@ -313,7 +313,7 @@ fn a_file_of_the_first_form_is_still_verified_and_says_what_is_not_checked() {
 #[test]
 fn a_file_without_metadata_says_what_is_not_checked() {
     let finished = Finished::of("CREATE TABLE plain (id integer PRIMARY KEY); INSERT INTO plain VALUES (1)", |job| {
-        job.metadata = false;
+        job.options.run.metadata = false;
     });
     let found = checked(&finished.path());
     assert!(found.is_sound() && found.made.is_none() && found.is_unchanged().is_none(), "{found:?}");
@@ -343,14 +343,14 @@ fn with_a_given_schema_every_object_and_every_row_is_accounted_for() {
     let schema = fs::read_to_string(root.join("migrations/vibing2/source/0001_initial.up.sql")).expect("the schema");
     let rows = fs::read_to_string(root.join("fixtures/vibing2/rows.sql")).expect("the rows");
     let folder = project.target_schema.clone().expect("a target schema");
-    let apply = move |path: &Path| project::apply_schema(&folder, path, project.page_size_bytes);
+    let apply = move |path: &Path| project::apply_schema(&folder, path, project.options.page_size_bytes);
     let database = shared().expect("a PostgreSQL server").create_database("record").expect("a database");
     Server::connect(&database.url()).run(schema + &rows);
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("finished.db"));
-    job.choices = project.choices.clone();
+    job.options.run.choices = project.options.run.choices.clone();
     job.schema = Some(&apply);
-    job.journal_mode = JournalMode::Delete;
+    job.options.journal_mode = JournalMode::Delete;
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
     outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
     let copy = directory.path().join("copy.db");
@@ -421,7 +421,7 @@ fn the_program_ends_with_one_where_asked_and_prints_the_digest() {
 fn a_column_that_is_not_there_has_no_values() {
     const SOURCE: &str = "CREATE TABLE t (id integer PRIMARY KEY, yy text); INSERT INTO t VALUES (1, 'yy'), (2, 'yy')";
     for metadata in [true, false] {
-        let finished = Finished::of(SOURCE, |job| job.metadata = metadata);
+        let finished = Finished::of(SOURCE, |job| job.options.run.metadata = metadata);
         assert_eq!(finished.verified(&finished.path()), "");
         for change in ["ALTER TABLE t RENAME COLUMN yy TO zz", "ALTER TABLE t DROP COLUMN yy"] {
             let found = finished.verified(&finished.after(change));

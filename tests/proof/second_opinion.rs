@@ -70,7 +70,7 @@ fn finished(name: &str) -> Finished {
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = Job::new(directory.path().join("finished.db"));
     for (column, rule) in RULES {
-        job.choices.rules.columns.insert(column.into(), rule);
+        job.options.run.choices.rules.columns.insert(column.into(), rule);
     }
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error}"));
     outcome.ensure_published().unwrap_or_else(|error| panic!("{error}{}", findings(&outcome.verification)));
@@ -115,6 +115,7 @@ fn the_server_agrees_under_every_rule() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases, and what is done with each")]
 fn every_planted_difference_is_told_with_table_key_and_column() {
     let finished = finished("planted");
     let mut asker = Asker::connect(&finished.url).expect("a connection");

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, Executor, PgConnection};
 use whimbrel::Error;
 use whimbrel::error::Kind;
-use whimbrel::provision::{Database, Footing, Options, Server, shared};
+use whimbrel::provision::{Database, Footing, Server, ServerOptions, shared};
 
 /// Long enough for a container engine under load; the usual clean-up takes a fraction of a second.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(45);
@@ -24,8 +24,8 @@ const CLEAN_UP_LIMIT: Duration = Duration::from_secs(45);
 /// Starts a server on one footing, or says on standard error why this machine has none. Asked for by name, or
 /// evidently there, it has to start.
 fn start_if_available(footing: Footing) -> Option<Server> {
-    let options = Options::from_environment().expect("the environment is right");
-    let error = match Server::start_with(&Options { footing: Some(footing), ..options.clone() }) {
+    let options = ServerOptions::from_environment().expect("the environment is right");
+    let error = match Server::start_with(&ServerOptions { footing: Some(footing), ..options.clone() }) {
         Ok(server) => {
             assert_eq!(server.footing(), footing);
             return Some(server);
@@ -186,9 +186,9 @@ fn the_footing_url_works_and_leaves_the_server_as_it_was() {
     assert_eq!(databases_named(owner, "SELECT count(*)::text FROM pg_database WHERE datname ~ '_copy_|_kept_'"), "0");
 }
 
-fn url_options(url: &str) -> Options {
-    let environment = Options::from_environment().expect("the environment is right");
-    Options { url: Some(url.to_owned()), footing: None, ..environment }
+fn url_options(url: &str) -> ServerOptions {
+    let environment = ServerOptions::from_environment().expect("the environment is right");
+    ServerOptions { url: Some(url.to_owned()), footing: None, ..environment }
 }
 
 fn databases_named(owner: &Server, query: &'static str) -> String {

@@ -1,7 +1,7 @@
 //! Taking over what another program has made: compared object by object, nothing run, nothing lost.
 
 use whimbrel::error::Kind;
-use whimbrel::schema::{Options, Runner, State, To};
+use whimbrel::schema::{Runner, RunnerOptions, State, To};
 
 use crate::support::runner::{Postgres, Project};
 
@@ -114,7 +114,7 @@ fn another_tools_history_of_the_same_name_stays_complete_under_another_one() {
     // Under a name of our own theirs stays where it is.
     let project = migrations();
     project.execute(&format!("{APPLICATION} {OTHER}"));
-    let named = Options { history_table: "ours".to_owned(), ..Options::default() };
+    let named = RunnerOptions { history_table: "ours".to_owned(), ..RunnerOptions::default() };
     assert_eq!(project.runner_with(named.clone()).adopt(1, false).unwrap().other_history, None);
     project.runner_with(named.clone()).up(To::Newest).unwrap();
     assert!(project.runner_with(named).validate().unwrap().is_clean());
@@ -176,7 +176,7 @@ fn a_database_of_postgres_is_taken_over_in_the_same_way() {
     assert!(problems.is_empty(), "{problems:?}");
     let scratch = Postgres::new();
     postgres.execute("DROP TABLE schema_migrations");
-    let options = Options { scratch_url: Some(scratch.url.clone()), ..Options::default() };
+    let options = RunnerOptions { scratch_url: Some(scratch.url.clone()), ..RunnerOptions::default() };
     let with_scratch = || Runner::open_with(&postgres.url, project.migrations(), options.clone()).unwrap();
     assert_eq!(with_scratch().adopt(2, false).unwrap().versions, [1, 2]);
     assert!(with_scratch().validate().unwrap().is_clean(), "it is empty again");

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use whimbrel::schema::{Event, Migrations, Options, Runner, To};
+use whimbrel::schema::{Event, Migrations, Runner, RunnerOptions, To};
 
 fn order(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("started by hand: {name} is not set"))
@@ -12,7 +12,7 @@ fn order(name: &str) -> String {
 
 fn runner() -> Runner {
     let migrations = Migrations::from_dir(order("CHILD_MIGRATIONS")).unwrap();
-    let options = Options { lock_timeout: Duration::from_secs(10), ..Options::default() };
+    let options = RunnerOptions { lock_timeout: Duration::from_secs(10), ..RunnerOptions::default() };
     Runner::open_with(&order("CHILD_ENDPOINT"), migrations, options).unwrap()
 }
 

@@ -281,7 +281,7 @@ fn an_out_of_order_migration_is_refused_until_it_is_allowed() {
     assert_eq!(error.to_string(), "migrate up `2_b`: it is out of order: version 3 was applied before it");
     assert_eq!(project.runner().status().unwrap().count(State::OutOfOrder), 1);
     assert!(!project.runner().validate().unwrap().is_clean());
-    let allowed = whimbrel::schema::Options { allow_out_of_order: true, ..Default::default() };
+    let allowed = whimbrel::schema::RunnerOptions { allow_out_of_order: true, ..Default::default() };
     assert_eq!(project.runner_with(allowed).up(To::Newest).unwrap().steps[0].version, 2);
 }
 

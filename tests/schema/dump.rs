@@ -6,7 +6,7 @@ use std::path::Path;
 use whimbrel::cancel::Cancel;
 use whimbrel::harness::{Scenario, Seed, latency};
 use whimbrel::project::Project as Folder;
-use whimbrel::schema::{Event, Migrations, Options, Runner, State, To};
+use whimbrel::schema::{Event, Migrations, Runner, RunnerOptions, State, To};
 
 use crate::support::runner::{Postgres, Project};
 
@@ -240,8 +240,10 @@ fn a_command_of_psql_is_named_alike_whoever_reads_the_script() {
     let folder = tempfile::tempdir().unwrap();
     dumped(folder.path(), "CREATE TABLE people (id int PRIMARY KEY);\n\\i more.sql\n");
     let migrations = Migrations::from_dir(folder.path().join("source")).unwrap();
-    let up =
-        Runner::open_with(&Postgres::new().url, migrations, Options::default()).unwrap().up(To::Newest).unwrap_err();
+    let up = Runner::open_with(&Postgres::new().url, migrations, RunnerOptions::default())
+        .unwrap()
+        .up(To::Newest)
+        .unwrap_err();
     let project = Folder::load(folder.path()).unwrap();
     let latency = latency::prepare(&project, 60, Seed(1), &Cancel::new()).unwrap_err();
     let scenario = Scenario::project(folder.path()).unwrap().cases(1).regressions(folder.path().join("kept"));

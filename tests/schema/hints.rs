@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 use whimbrel::error::Kind;
-use whimbrel::schema::{Migrations, Options, Runner, To};
+use whimbrel::schema::{Migrations, Runner, RunnerOptions, To};
 
 use crate::support::runner::{Postgres, Project};
 
@@ -134,14 +134,14 @@ fn a_role_is_made_first_and_a_right_is_granted() {
     database_2.execute(&grant);
     let second = refused.runner_for(&url).up(To::Newest);
     let not_owner = Project::new(&[("2_a.up.sql", "ALTER TABLE owned ADD COLUMN c int;")]);
-    let options = Options { history_table: "other_history".to_owned(), ..Options::default() };
+    let options = RunnerOptions { history_table: "other_history".to_owned(), ..RunnerOptions::default() };
     let third = Runner::open_with(&url, not_owner.migrations(), options.clone()).unwrap().up(To::Newest).unwrap_err();
     database_2.execute(&format!("ALTER TABLE owned OWNER TO {role}"));
     let fourth = Runner::open_with(&url, not_owner.migrations(), options).unwrap().up(To::Newest);
     let validated = refused.runner_for(&url).validate();
-    let scratch = Options {
+    let scratch = RunnerOptions {
         scratch_url: Some(format!("{}_none", database.url.split('?').next().unwrap())),
-        ..Options::default()
+        ..RunnerOptions::default()
     };
     let nowhere = Runner::open_with(&database.url, project.migrations(), scratch).unwrap().validate();
     for database in [&database, &database_2] {
@@ -198,7 +198,11 @@ fn a_lock_is_waited_for_as_long_as_the_hint_says() {
     });
     is_locked.recv().unwrap();
     let with = |seconds: f64| {
-        let options = Options { lock_timeout: Duration::from_secs_f64(seconds), lock_retries: 0, ..Options::default() };
+        let options = RunnerOptions {
+            lock_timeout: Duration::from_secs_f64(seconds),
+            lock_retries: 0,
+            ..RunnerOptions::default()
+        };
         Runner::open_with(&database.url, project.migrations(), options).unwrap().up(To::Newest)
     };
     let error = with(0.05).unwrap_err();
@@ -212,12 +216,12 @@ fn a_connection_inside_a_transaction_is_said_to_be() {
     let migrations = || Migrations::from_files("test", [("1_a.up.sql", "CREATE TABLE a(b);")]).unwrap();
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch("BEGIN").unwrap();
-    let mut runner = Runner::on_connection(connection, migrations(), Options::default());
+    let mut runner = Runner::on_connection(connection, migrations(), RunnerOptions::default());
     let error = runner.up(To::Newest).unwrap_err();
     assert!(error.way_out().unwrap().contains("commit it or roll it back first"), "{error}: {error:?}");
     let connection = runner.into_connection().unwrap();
     connection.execute_batch("COMMIT").unwrap();
-    Runner::on_connection(connection, migrations(), Options::default()).up(To::Newest).unwrap();
+    Runner::on_connection(connection, migrations(), RunnerOptions::default()).up(To::Newest).unwrap();
 }
 
 /// What an application defines on its own connection: the collation `odd`.
@@ -266,7 +270,7 @@ fn modules_and_functions_are_looked_for_where_they_are() {
     assert!(error.way_out().unwrap().contains("by `Runner::on_connection`"), "{error}");
     let connection = Connection::open_in_memory().unwrap();
     define_collation(&connection);
-    Runner::on_connection(connection, migrations(), Options::default()).up(To::Newest).unwrap();
+    Runner::on_connection(connection, migrations(), RunnerOptions::default()).up(To::Newest).unwrap();
 }
 
 #[test]
@@ -292,10 +296,10 @@ fn a_table_that_another_connection_of_the_process_uses_is_let_go_of() {
     other.execute_batch("CREATE TABLE a(b); INSERT INTO a VALUES (1)").unwrap();
     let migrations = || Migrations::from_files("test", [("1_c.up.sql", "ALTER TABLE a ADD COLUMN c;")]).unwrap();
     other.execute_batch("BEGIN; SELECT b FROM a").unwrap();
-    let error = Runner::on_connection(open(), migrations(), Options::default()).up(To::Newest).unwrap_err();
+    let error = Runner::on_connection(open(), migrations(), RunnerOptions::default()).up(To::Newest).unwrap_err();
     assert!(error.way_out().is_some_and(|hint| hint.contains("shares its cache")), "{error}: {:?}", error.way_out());
     other.execute_batch("COMMIT").unwrap();
-    Runner::on_connection(open(), migrations(), Options::default()).up(To::Newest).unwrap();
+    Runner::on_connection(open(), migrations(), RunnerOptions::default()).up(To::Newest).unwrap();
 }
 
 #[test]

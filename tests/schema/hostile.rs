@@ -3,7 +3,7 @@
 
 use whimbrel::Error;
 use whimbrel::error::Kind;
-use whimbrel::schema::{Options, Runner, To};
+use whimbrel::schema::{Runner, RunnerOptions, To};
 
 use crate::support::runner::{Postgres, Project};
 
@@ -225,7 +225,7 @@ fn no_script_changes_the_history_of_a_sqlite_file() {
 
 #[test]
 fn a_history_of_another_name_is_guarded_too() {
-    let options = || Options { history_table: "Done \"so\" far".to_owned(), ..Options::default() };
+    let options = || RunnerOptions { history_table: "Done \"so\" far".to_owned(), ..RunnerOptions::default() };
     let project = Project::new(&BASE);
     project.write("3_c.up.sql", "DELETE FROM \"done \"\"so\"\" far\";");
     let error = project.runner_with(options()).up(To::Newest).unwrap_err();
@@ -309,7 +309,7 @@ fn a_temporary_trigger_of_the_applications_connection_is_seen() {
     connection
         .execute_batch("CREATE TEMP TRIGGER t BEFORE INSERT ON main.schema_migrations BEGIN SELECT RAISE(IGNORE); END")
         .unwrap();
-    let mut runner = Runner::on_connection(connection, project.migrations(), Options::default());
+    let mut runner = Runner::on_connection(connection, project.migrations(), RunnerOptions::default());
     let error = runner.up(To::Newest).unwrap_err();
     assert!(error.cause().contains("it has the trigger `t`"), "{error}");
 }

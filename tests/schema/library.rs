@@ -1,6 +1,6 @@
 //! The library from the outside: embedded at compile time, from blocking code and from async code of any flavour.
 
-use whimbrel::schema::{Migrations, Options, Runner, To, new_migration};
+use whimbrel::schema::{Migrations, Runner, RunnerOptions, To, new_migration};
 
 use crate::support::runner::{Postgres, Project, block_on};
 
@@ -70,7 +70,7 @@ fn a_new_migration_has_both_files_and_asks_for_its_label() {
 
 #[test]
 fn options_that_cannot_work_are_refused() {
-    let options = Options { history_table: "sqlite_history".to_owned(), ..Options::default() };
+    let options = RunnerOptions { history_table: "sqlite_history".to_owned(), ..RunnerOptions::default() };
     assert!(Runner::open_with("a.db", embedded(), options).is_err());
     for endpoint in ["", "mysql://someone:hunter2@host/app", "sqlite://"] {
         let error = Runner::open(endpoint, embedded()).err().unwrap();
@@ -99,7 +99,7 @@ fn the_applications_own_connection_comes_back_as_it_was() {
         for migrations in [project.migrations().up_to(1), project.migrations()] {
             let connection = rusqlite::Connection::open_in_memory().unwrap();
             connection.pragma_update(None, "foreign_keys", on).unwrap();
-            let mut runner = Runner::on_connection(connection, migrations.clone(), Options::default());
+            let mut runner = Runner::on_connection(connection, migrations.clone(), RunnerOptions::default());
             assert_eq!(runner.up(To::Newest).is_ok(), migrations.len() == 1);
             let connection = runner.into_connection().unwrap();
             let now: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).unwrap();

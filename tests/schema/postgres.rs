@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use whimbrel::schema::{Event, Options, Runner, State, To};
+use whimbrel::schema::{Event, Runner, RunnerOptions, State, To};
 
 use crate::support::runner::{Postgres, Project};
 
@@ -38,7 +38,7 @@ fn up_down_up_is_the_identity() {
 #[test]
 fn a_failure_rolls_back_with_its_history_row_and_a_dry_run_with_everything() {
     let (project, postgres) = (two(), Postgres::new());
-    let dry = Options { dry_run: true, ..Options::default() };
+    let dry = RunnerOptions { dry_run: true, ..RunnerOptions::default() };
     let report = Runner::open_with(&postgres.url, project.migrations(), dry).unwrap().up(To::Newest).unwrap();
     assert_eq!(report.steps.len(), 2);
     assert!(project.runner_for(&postgres.url).history().unwrap().is_empty());
@@ -234,7 +234,8 @@ fn a_lock_that_the_application_holds_is_waited_for_in_short_tries() {
         });
     });
     wait.recv().unwrap();
-    let options = Options { lock_timeout: Duration::from_millis(100), lock_retries: 100, ..Options::default() };
+    let options =
+        RunnerOptions { lock_timeout: Duration::from_millis(100), lock_retries: 100, ..RunnerOptions::default() };
     let (sender, events) = std::sync::mpsc::channel();
     let mut runner =
         Runner::open_with(&postgres.url, project.migrations(), options.clone()).unwrap().on_event(move |event| {
@@ -304,7 +305,7 @@ fn a_runner_that_works_too_long_is_not_waited_for_for_ever() {
         let mut first = slow.runner_for(&postgres.url).on_event(move |_| started.send(()).unwrap_or_default());
         scope.spawn(move || first.up(To::Newest).unwrap());
         wait.recv().unwrap();
-        let options = Options { runner_timeout: Duration::from_millis(100), ..Options::default() };
+        let options = RunnerOptions { runner_timeout: Duration::from_millis(100), ..RunnerOptions::default() };
         let error =
             Runner::open_with(&postgres.url, project.migrations(), options).unwrap().up(To::Newest).unwrap_err();
         assert!(error.cause().contains("another runner has held it"), "{error}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use whimbrel::error::Kind;
-use whimbrel::schema::{Options, Runner, To};
+use whimbrel::schema::{Runner, RunnerOptions, To};
 
 use crate::support::runner::Project;
 
@@ -422,7 +422,7 @@ fn a_connection_of_the_application_gets_its_settings_back() {
     connection.execute_batch("PRAGMA legacy_alter_table = ON; PRAGMA foreign_keys = ON").unwrap();
     let files = [("1_base.up.sql", BASE), ("2_plain.up.sql", "ALTER TABLE t RENAME TO things;")];
     let migrations = whimbrel::schema::Migrations::from_files("test", files).unwrap();
-    let mut runner = Runner::on_connection(connection, migrations, Options::default());
+    let mut runner = Runner::on_connection(connection, migrations, RunnerOptions::default());
     runner.up(To::Newest).unwrap();
     let connection = runner.into_connection().unwrap();
     for name in ["legacy_alter_table", "foreign_keys"] {
@@ -472,7 +472,7 @@ fn damaged() -> Project {
 fn old_damage_is_told_before_the_first_statement_in_either_direction() {
     let project = damaged();
     project.write("2_b.up.sql", "CREATE TABLE e(f);");
-    let unchecked = || Options { check_integrity: false, ..Options::default() };
+    let unchecked = || RunnerOptions { check_integrity: false, ..RunnerOptions::default() };
     for error in [project.runner().up(To::Newest).unwrap_err(), project.runner().down(To::Steps(1)).unwrap_err()] {
         assert_eq!(error.kind(), Kind::Differs);
         assert!(
@@ -483,7 +483,7 @@ fn old_damage_is_told_before_the_first_statement_in_either_direction() {
         assert!(error.way_out().unwrap().contains("--no-integrity"), "{error:?}");
     }
     assert_eq!(project.tables(), ["a", "c"]);
-    let dry = Options { dry_run: true, ..Options::default() };
+    let dry = RunnerOptions { dry_run: true, ..RunnerOptions::default() };
     assert!(project.runner_with(dry).up(To::Newest).unwrap_err().cause().contains("before migration `2_b` began"));
     project.runner_with(unchecked()).up(To::Newest).unwrap();
     // And such a migration can repair it.
@@ -502,7 +502,7 @@ fn damage_that_a_migration_does_is_told_as_its_own() {
         ("2_i.up.sql", "CREATE INDEX i ON a(unsteady(b));"),
     ];
     let migrations = whimbrel::schema::Migrations::from_files("test", files).unwrap();
-    let mut runner = Runner::on_connection(connection, migrations, Options::default());
+    let mut runner = Runner::on_connection(connection, migrations, RunnerOptions::default());
     let error = runner.up(To::Newest).unwrap_err();
     assert!(
         error.to_string().starts_with("keep the integrity of `2_i`: the file was sound before this migration"),
@@ -551,6 +551,6 @@ fn a_definition_that_only_the_application_can_read_stops_no_migration() {
     connection.execute_batch("CREATE INDEX a_own ON a(own(b)); INSERT INTO a VALUES (1)").unwrap();
     drop(connection);
     project.write("2_b.up.sql", "CREATE TABLE e(f);");
-    let options = Options { lock_timeout: Duration::from_secs(1), ..Options::default() };
+    let options = RunnerOptions { lock_timeout: Duration::from_secs(1), ..RunnerOptions::default() };
     project.runner_with(options).up(To::Newest).unwrap();
 }

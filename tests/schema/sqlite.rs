@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use whimbrel::schema::{Event, Options, Runner, State, To};
+use whimbrel::schema::{Event, Runner, RunnerOptions, State, To};
 
 use crate::support::runner::Project;
 
@@ -57,7 +57,7 @@ fn status_and_down_create_nothing() {
     assert_eq!((status.version, status.count(State::Pending)), (0, 2));
     let problems = project.runner().validate().unwrap().problems();
     assert!(problems.len() == 2 && problems[0].starts_with("migration `1_a` is pending"), "{problems:?}");
-    let allowed = Options { allow_pending: true, ..Options::default() };
+    let allowed = RunnerOptions { allow_pending: true, ..RunnerOptions::default() };
     assert!(project.runner_with(allowed).validate().unwrap().is_clean());
     project.runner().down(To::Steps(1)).unwrap();
     assert!(!std::path::Path::new(&project.database()).exists());
@@ -66,7 +66,7 @@ fn status_and_down_create_nothing() {
 #[test]
 fn a_dry_run_executes_and_rolls_back() {
     let project = two();
-    let dry = || project.runner_with(Options { dry_run: true, ..Options::default() });
+    let dry = || project.runner_with(RunnerOptions { dry_run: true, ..RunnerOptions::default() });
     let report = dry().up(To::Newest).unwrap();
     assert_eq!((report.steps.len(), report.dry_run), (2, true));
     assert!(!std::path::Path::new(&project.database()).exists(), "a dry run created the file");
@@ -349,7 +349,7 @@ fn a_writing_application_makes_a_runner_wait_and_then_give_up_with_a_reason() {
     project.execute("CREATE TABLE app(a)");
     let application = project.connection();
     application.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let short = Options { lock_timeout: Duration::from_millis(20), lock_retries: 2, ..Options::default() };
+    let short = RunnerOptions { lock_timeout: Duration::from_millis(20), lock_retries: 2, ..RunnerOptions::default() };
     let (sender, events) = std::sync::mpsc::channel();
     let mut runner = project.runner_with(short).on_event(move |event| sender.send(event.clone()).unwrap());
     let error = runner.up(To::Newest).unwrap_err();
@@ -365,7 +365,7 @@ fn another_tools_table_is_not_taken_for_the_history() {
     project.execute("CREATE TABLE schema_migrations(version INTEGER PRIMARY KEY, dirty BOOLEAN)");
     let error = project.runner().up(To::Newest).unwrap_err();
     assert!(error.cause().contains("belongs to another tool"), "{error}");
-    let named = Options { history_table: "whimbrel_history".to_owned(), ..Options::default() };
+    let named = RunnerOptions { history_table: "whimbrel_history".to_owned(), ..RunnerOptions::default() };
     project.runner_with(named.clone()).up(To::Newest).unwrap();
     assert!(project.runner_with(named).status().unwrap().is_current());
 }
@@ -431,7 +431,8 @@ fn a_search_index_over_another_table_keeps_no_rows_of_its_own() {
 #[test]
 fn a_lock_timeout_of_any_length_is_taken() {
     let project = two();
-    let options = Options { lock_timeout: Duration::MAX, runner_timeout: Duration::MAX, ..Options::default() };
+    let options =
+        RunnerOptions { lock_timeout: Duration::MAX, runner_timeout: Duration::MAX, ..RunnerOptions::default() };
     project.runner_with(options).up(To::Newest).unwrap();
 }
 

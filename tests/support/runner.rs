@@ -7,7 +7,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use sqlx::Connection as _;
 use whimbrel::provision::Database;
-use whimbrel::schema::{Migrations, Options, Runner};
+use whimbrel::schema::{Migrations, Runner, RunnerOptions};
 
 /// A folder with migrations and a place for a database.
 pub struct Project {
@@ -49,10 +49,10 @@ impl Project {
 
     /// A runner over the folder as it is now and the project's SQLite file.
     pub fn runner(&self) -> Runner {
-        self.runner_with(Options::default())
+        self.runner_with(RunnerOptions::default())
     }
 
-    pub fn runner_with(&self, options: Options) -> Runner {
+    pub fn runner_with(&self, options: RunnerOptions) -> Runner {
         Runner::open_with(&self.database(), self.migrations(), options).unwrap()
     }
 

@@ -109,9 +109,9 @@ pub fn verify_by(
         level: Level::Full,
         source_digests: None,
         inexact: Vec::new(),
-        allow_inexact: job.allow_inexact,
+        allow_inexact: job.options.run.allow_inexact,
         checks: None,
-        metadata: job.metadata,
+        metadata: job.options.run.metadata,
         published: true,
     };
     verify::verify(request, source, &Cancel::new(), &nobody)

@@ -109,7 +109,7 @@ impl UsageStore {
     /// # Errors
     /// When the path is not one that a runner takes.
     pub fn runner(&self) -> Result<Runner> {
-        Runner::open_file(&self.inner.path, UsageStore::migrations()?, schema::Options::default())
+        Runner::open_file(&self.inner.path, UsageStore::migrations()?, schema::RunnerOptions::default())
     }
 
     /// Where each migration stands.
@@ -157,7 +157,7 @@ impl UsageStore {
 
 /// Fails on a file that another program has made, before anything of it is changed.
 fn expect_known(path: &Path) -> Result<()> {
-    let mut runner = Runner::open_file(path, UsageStore::migrations()?, schema::Options::default())?;
+    let mut runner = Runner::open_file(path, UsageStore::migrations()?, schema::RunnerOptions::default())?;
     if !runner.needs_adoption()? {
         return Ok(());
     }

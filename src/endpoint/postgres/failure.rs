@@ -52,7 +52,7 @@ pub(crate) trait Explained<T> {
 
 impl<T> Explained<T> for sqlx::Result<T> {
     fn could_not(self, operation: &str, object: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| explain_statement(operation, object, &error))
+        self.map_err(|error| explain_statement(operation, object, &error).because(error))
     }
 }
 

@@ -13,7 +13,7 @@ use super::wait::{Ended, Silence, Watch};
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use futures_util::StreamExt;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -112,7 +112,7 @@ impl Session {
         sql: &str,
     ) -> Result<Vec<Vec<Option<String>>>> {
         let rows = self.run(operation, &object, sql, Silence::Limited(self.patience.stall_timeout))?;
-        rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error))).collect()
+        rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error).because(error))).collect()
     }
 
     /// As [`Session::query_rows`], for what the server computes over all rows of a table before it says a word: as long
@@ -127,7 +127,7 @@ impl Session {
         sql: &str,
     ) -> Result<Vec<Vec<Option<String>>>> {
         let rows = self.run(operation, &object, sql, Silence::UnlessAtWork(self.patience.stall_timeout))?;
-        rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error))).collect()
+        rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error).because(error))).collect()
     }
 
     /// Runs one statement whose every row is one JSON text, and decodes the rows.
@@ -137,9 +137,10 @@ impl Session {
     pub(super) fn query_json<T: serde::de::DeserializeOwned>(&mut self, operation: &str, sql: &str) -> Result<Vec<T>> {
         let rows = self.run(operation, &self.label.clone(), sql, Silence::Limited(self.patience.stall_timeout))?;
         let decode = |row: &PgRow| {
-            let value = fenced_read(|| row.try_get_raw(0)).map_err(|error| explain(operation, &self.label, &error))?;
+            let value = fenced_read(|| row.try_get_raw(0))
+                .map_err(|error| explain(operation, &self.label, &error).because(error))?;
             let text = value.as_str().map_err(|error| Error::could_not(operation, &self.label, error))?;
-            serde_json::from_str(text).map_err(|error| Error::could_not(operation, &self.label, error))
+            serde_json::from_str(text).could_not(operation, &self.label)
         };
         rows.iter().map(decode).collect()
     }

@@ -119,7 +119,7 @@ impl Session {
                     }
                     Err(error) => {
                         self.give_up();
-                        return Err(explain(OPERATION, label, &error));
+                        return Err(explain(OPERATION, label, &error).because(error));
                     }
                 }
                 left = left.map(|left| left.saturating_sub(waited));

@@ -50,7 +50,7 @@ impl Ended {
     pub(crate) fn explain(self, operation: &str, object: impl fmt::Display, so_far: &str) -> Error {
         match self {
             Ended::Cancelled => Error::interrupted_at(operation, object),
-            Ended::Failed(error) => explain(operation, object, &error),
+            Ended::Failed(error) => explain(operation, object, &error).because(error),
             Ended::Refused(error) => error,
             Ended::Silent(limit) => {
                 let seconds = limit.as_secs_f64();

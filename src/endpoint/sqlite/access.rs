@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::endpoint::sqlite::file::{SideFiles, TargetFile, journal_is_hot, quoted, side_files, side_path};
+use crate::endpoint::sqlite::file::{REPLACE, SideFiles, TargetFile, journal_is_hot, quoted, side_files, side_path};
 use crate::endpoint::sqlite::header::OpenFile;
 use crate::endpoint::sqlite::holders::Holders;
 use crate::endpoint::sqlite::pragma;
@@ -32,6 +32,7 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(500);
 
 /// An existing database, held exclusively.
 pub struct Access {
+    operation: &'static str,
     connection: Connection,
     path: PathBuf,
     identity: (u64, u64),
@@ -48,6 +49,15 @@ impl Access {
     /// When another process holds the lock or has the file open (named where the system can tell), when the file is
     /// write-protected, or when it is no database.
     pub fn take(target: &TargetFile, wait_ms: u32) -> Result<Access> {
+        Access::take_to(REPLACE, target, wait_ms)
+    }
+
+    /// As [`Access::take`], for errors that speak of that operation.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn take_to(operation: &'static str, target: &TargetFile, wait_ms: u32) -> Result<Access> {
         let path = target.path.clone();
         let Some(attributes) = target.attributes else {
             return Err(Error::could_not("hold", quoted(&path), "there is no such file"));
@@ -55,9 +65,9 @@ impl Access {
         let identity = attributes.identity;
         let deadline = Instant::now() + Duration::from_millis(u64::from(wait_ms));
         let (side_files_found, journal_was_hot) = (side_files(&path)?, journal_is_hot(&path)?);
-        let connection = open(&path).map_err(|error| explained(&path, identity, &error))?;
+        let connection = open(&path).map_err(|error| explained(operation, &path, identity, &error).because(error))?;
         if connection.is_readonly("main").could_not("open target", quoted(&path))? {
-            return Err(Error::could_not("replace target", quoted(&path), "the file is write-protected for this user")
+            return Err(Error::could_not(operation, quoted(&path), "the file is write-protected for this user")
                 .hint("give this user permission to write it, or choose another name"));
         }
         loop {
@@ -67,14 +77,15 @@ impl Access {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Err(error) => {
-                    let explained = explained(&path, identity, &error);
+                    let explained = explained(operation, &path, identity, &error);
                     drop(connection);
                     remove_log_of_unusable(&path, &side_files_found, &error);
-                    return Err(explained);
+                    return Err(explained.because(error));
                 }
             }
         }
-        let access = Access { connection, path, identity, side_files_found, journal_was_hot, replaced: false };
+        let access =
+            Access { operation, connection, path, identity, side_files_found, journal_was_hot, replaced: false };
         loop {
             match access.refuse_holders() {
                 Err(_) if Instant::now() < deadline => {}
@@ -107,7 +118,7 @@ impl Access {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                return Err(in_use(&self.path, &holders));
+                return Err(in_use(self.operation, &self.path, &holders));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -123,9 +134,9 @@ impl Access {
     pub fn settle(&mut self) -> Result<()> {
         let object = quoted(&self.path);
         self.refuse_holders()?;
-        let here = fs::metadata(&self.path).could_not("replace target", &object)?;
+        let here = fs::metadata(&self.path).could_not(self.operation, &object)?;
         if (here.dev(), here.ino()) != self.identity {
-            return Err(Error::could_not("replace target", &object, "another program has replaced the file meanwhile")
+            return Err(Error::could_not(self.operation, &object, "another program has replaced the file meanwhile")
                 .hint("run again"));
         }
         let (frames, moved) = OpenFile::of(&self.connection)?.log_frames()?;
@@ -213,14 +224,14 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-fn in_use(path: &Path, holders: &Holders) -> Error {
-    Error::could_not("replace target", quoted(path), format!("it is in use by {}", holders.sentence()))
+fn in_use(operation: &str, path: &Path, holders: &Holders) -> Error {
+    Error::could_not(operation, quoted(path), format!("it is in use by {}", holders.sentence()))
         .hint("stop that program first, so that no write of it is lost; the file was not touched")
 }
 
-fn explained(path: &Path, identity: (u64, u64), error: &rusqlite::Error) -> Error {
+fn explained(operation: &str, path: &Path, identity: (u64, u64), error: &rusqlite::Error) -> Error {
     if is_busy(error) {
-        return in_use(path, &Holders::of(identity));
+        return in_use(operation, path, &Holders::of(identity));
     }
     let told = Error::could_not("open target", quoted(path), error);
     match error.sqlite_error_code() {

@@ -6,7 +6,7 @@
 
 use crate::catalog::{
     Action, Catalog, Check, Column, DataType, Deferrable, Dialect, ForeignKey, Generated, Index, IndexKey, IndexPart,
-    Key, OtherObject, QualifiedName, Table, TableKind, View,
+    Key, ObjectKind, OtherObject, QualifiedName, Table, TableKind, View,
 };
 use crate::metadata::is_not_own;
 use crate::types::Affinity;
@@ -39,7 +39,7 @@ pub fn declared(connection: &Connection) -> rusqlite::Result<Catalog> {
         match kind.as_str() {
             "table" => catalog.tables.push(table(connection, name, &sql)?),
             "virtual" => {
-                catalog.others.push(OtherObject { kind: "virtual table".into(), name, definition: Some(sql) });
+                catalog.others.push(OtherObject { kind: ObjectKind::VirtualTable, name, definition: Some(sql) });
             }
             _ => {}
         }
@@ -50,7 +50,7 @@ pub fn declared(connection: &Connection) -> rusqlite::Result<Catalog> {
     while let Some(row) = rows.next()? {
         let (name, table): (String, String) = (row.get(0)?, row.get(1)?);
         let name = format!("{name} on main.{table}");
-        catalog.others.push(OtherObject { kind: "trigger".into(), name, definition: row.get(2)? });
+        catalog.others.push(OtherObject { kind: ObjectKind::Trigger, name, definition: row.get(2)? });
     }
     read_views(connection, &mut catalog)?;
     Ok(catalog)

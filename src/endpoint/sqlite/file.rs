@@ -86,6 +86,9 @@ pub struct TargetFile {
     pub attributes: Option<Attributes>,
 }
 
+/// What is done to a target most of the time, for errors.
+pub const REPLACE: &str = "replace target";
+
 impl TargetFile {
     /// Looks at `path` and changes nothing.
     ///
@@ -147,32 +150,43 @@ impl TargetFile {
     ///
     /// Names what is in the way and how to get it out of there.
     pub fn refuse_unusable(&self) -> Result<()> {
-        let refused = |cause: String| Error::could_not("replace target", quoted(&self.path), cause);
+        self.refuse_unusable_to(REPLACE)
+    }
+
+    /// As [`TargetFile::refuse_unusable`], for errors that speak of that operation.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn refuse_unusable_to(&self, operation: &str) -> Result<()> {
+        let refused = |cause: String| Error::could_not(operation, quoted(&self.path), cause);
         match self.content {
             Content::Foreign => Err(refused("it is not a SQLite database, or it is encrypted".into())
                 .hint("choose another name, or move that file away; it was not touched")),
-            Content::Database { wal: false } if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) => {
-                Err(self
-                    .stray("wal", "the database does not use a write-ahead log, so this one belongs to another file"))
-            }
+            Content::Database { wal: false } if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) => Err(self
+                .stray(
+                    operation,
+                    "wal",
+                    "the database does not use a write-ahead log, so this one belongs to another file",
+                )),
             Content::Missing | Content::Empty => {
                 let cause = "the database that it belongs to is not here";
                 if self.side_files.wal_bytes.is_some_and(|bytes| bytes > 0) {
-                    return Err(self.stray("wal", cause));
+                    return Err(self.stray(operation, "wal", cause));
                 }
                 if self.content == Content::Missing && journal_is_hot(&self.path)? {
-                    return Err(self.stray("journal", cause));
+                    return Err(self.stray(operation, "journal", cause));
                 }
                 Ok(())
             }
             Content::Database { .. } => Ok(()),
         }?;
-        self.refuse_sticky()
+        self.refuse_sticky(operation)
     }
 
     /// In a sticky directory, like `/tmp`, only the owner may rename over a file. Told now and not by the rename, so
     /// that nothing is done in vain.
-    fn refuse_sticky(&self) -> Result<()> {
+    fn refuse_sticky(&self, operation: &str) -> Result<()> {
         const STICKY: u32 = 0o1000;
         let directory = fs::metadata(self.directory()).could_not("inspect directory", quoted(self.directory()))?;
         // SAFETY: geteuid has no preconditions and cannot fail.
@@ -180,17 +194,17 @@ impl TargetFile {
         match self.attributes {
             Some(file) if directory.mode() & STICKY != 0 && ![0, directory.uid(), file.user_id].contains(&user_id) => {
                 let cause = "it belongs to another user, in a directory where only owners may replace their files";
-                Err(Error::could_not("replace target", quoted(&self.path), cause)
+                Err(Error::could_not(operation, quoted(&self.path), cause)
                     .hint("run as its owner, or choose another directory"))
             }
             _ => Ok(()),
         }
     }
 
-    fn stray(&self, suffix: &str, cause: &str) -> Error {
+    fn stray(&self, operation: &str, suffix: &str, cause: &str) -> Error {
         let stray = side_path(&self.path, suffix);
         let cause = format!("{} is beside it, and {cause}; SQLite would apply it to the new file", quoted(&stray));
-        Error::could_not("replace target", quoted(&self.path), cause)
+        Error::could_not(operation, quoted(&self.path), cause)
             .hint("put it back beside its database if its content matters, otherwise move it away")
     }
 }
@@ -292,7 +306,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
             _ => Path::new("."),
         };
         let directory = fs::canonicalize(parent).map_err(|error| {
-            Error::could_not("find directory", quoted(parent), &error).hint("create the directory first")
+            Error::could_not("find directory", quoted(parent), &error).hint("create the directory first").because(error)
         })?;
         let Some(name) = path.file_name() else {
             return Err(Error::usage("use target", quoted(&path), "this is not the name of a file"));

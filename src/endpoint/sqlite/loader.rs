@@ -108,7 +108,7 @@ impl Loader {
     /// # Errors
     /// When SQLite refuses one; `object` says what it was for.
     pub fn execute(&self, sql: &str, object: &str) -> Result<()> {
-        self.connection().execute_batch(sql).map_err(|error| unwritten(CREATE, object, &error))
+        self.connection().execute_batch(sql).map_err(|error| unwritten(CREATE, object, &error).because(error))
     }
 
     /// Holds the list of objects while many are created.
@@ -116,7 +116,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written.
     pub fn hold_objects(&self) -> Result<ObjectList<'_>> {
-        ObjectList::hold(self.connection()).map_err(|error| unwritten(CREATE, &self.label, &error))
+        ObjectList::hold(self.connection()).map_err(|error| unwritten(CREATE, &self.label, &error).because(error))
     }
 
     /// Creates an object of a list that is held; `object` says what it is.
@@ -124,7 +124,7 @@ impl Loader {
     /// # Errors
     /// When SQLite refuses it.
     pub fn create_object(&self, list: &mut ObjectList<'_>, sql: &str, object: &str) -> Result<()> {
-        list.create(sql).map_err(|error| unwritten(CREATE, object, &error))
+        list.create(sql).map_err(|error| unwritten(CREATE, object, &error).because(error))
     }
 
     /// Lets go of the list.
@@ -132,7 +132,7 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written.
     pub fn release_objects(&self, list: ObjectList<'_>) -> Result<()> {
-        list.release().map_err(|error| unwritten(CREATE, &self.label, &error))
+        list.release().map_err(|error| unwritten(CREATE, &self.label, &error).because(error))
     }
 
     /// Starts the transaction that all rows go into.
@@ -148,7 +148,9 @@ impl Loader {
     /// # Errors
     /// When the file cannot be written, for example because the disk is full.
     pub fn commit(&self) -> Result<()> {
-        self.connection().execute_batch("COMMIT").map_err(|error| unwritten("write", &self.label, &error))
+        self.connection()
+            .execute_batch("COMMIT")
+            .map_err(|error| unwritten("write", &self.label, &error).because(error))
     }
 
     /// Makes ready for rows of a table: values for those columns, in that order.
@@ -204,7 +206,7 @@ impl Loader {
     /// When SQLite cannot write the last pages.
     pub fn close(self) -> Result<()> {
         let Loader { inserting, label, .. } = self;
-        inserting.close().map_err(|error| unwritten("close", &label, &error))
+        inserting.close().map_err(|error| unwritten("close", &label, &error).because(error))
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Optimized {
     pub rebuilt: Vec<String>,
 }
 
+const OPERATION: &str = "optimize";
+
 /// Runs `ANALYZE`, `PRAGMA optimize` and, on request, `VACUUM` on the file at `path`.
 ///
 /// # Errors
@@ -57,18 +59,13 @@ pub struct Optimized {
 pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
     let target = TargetFile::inspect(path)?;
     if target.content == Content::Missing {
-        return Err(Error::could_not("optimize", quoted(&target.path), "there is no such file"));
+        return Err(Error::could_not(OPERATION, quoted(&target.path), "there is no such file"));
     }
-    // These two speak of replacing a target, which is what they are for elsewhere.
-    let as_optimize = |error: Error| match error.operation() {
-        "replace target" => error.while_doing("optimize"),
-        _ => error,
-    };
-    target.refuse_unusable().map_err(as_optimize)?;
+    target.refuse_unusable_to(OPERATION)?;
     let size_bytes_before = size_with_log(&target.path)?;
-    let lock = TargetLock::take(&target.path, options.wait_ms, &options.cancel).map_err(as_optimize)?;
+    let lock = TargetLock::take_to(OPERATION, &target.path, options.wait_ms, &options.cancel)?;
     let target = TargetFile::inspect(lock.target())?;
-    let mut access = Access::take(&target, lock.remaining_ms()).map_err(as_optimize)?;
+    let mut access = Access::take_to(OPERATION, &target, lock.remaining_ms())?;
     stop_when(access.connection(), &options.cancel)?;
     let outcome = work(access.connection(), &target, options);
     // What was committed goes into the file even where a later step failed or was stopped, so that no log is left.

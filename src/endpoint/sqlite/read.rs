@@ -48,7 +48,7 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
     }
     .map_err(|error| {
         remove_log_of_unusable(&target.path, &target.side_files, &error);
-        describe("open", quoted(path), &error)
+        describe("open", quoted(path), &error).because(error)
     })?;
     stop_when(&connection, cancel)?;
     Ok(connection)

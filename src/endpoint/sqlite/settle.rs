@@ -3,13 +3,14 @@
 //! A translated expression that SQLite will not take is found here: it is left out of the definition and named among
 //! the losses, so that the copy itself meets no surprise. What the table cannot do without is a refusal.
 
+use crate::catalog::ObjectKind;
 use crate::endpoint::sqlite::object_list::ObjectList;
 use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Result};
 use crate::metadata::PASSING_TABLE;
 use crate::plan::ddl::{Piece, TableDdl};
 use crate::plan::deep_stack::with_deep_stack;
-use crate::plan::{Loss, Plan, Refusal, TablePlan};
+use crate::plan::{Loss, Plan, Reason, Refusal, TablePlan};
 use crate::quote::quote;
 use rusqlite::Connection;
 use std::collections::HashSet;
@@ -48,11 +49,8 @@ fn settle_table(scratch: &Connection, table: &mut TablePlan, losses: &mut Vec<Lo
     if let Err(error) = scratch.execute_batch(&ddl.sql()) {
         drop_what_fails(scratch, ddl, losses);
         if let Err(still) = scratch.execute_batch(&ddl.sql()) {
-            refusals.push(Refusal {
-                object: format!("table {}", table.source),
-                reason: format!("SQLite does not take its definition: {still} ({error})"),
-                way_out: "leave the table out under `tables.exclude`, and report this".into(),
-            });
+            let error = format!("{still} ({error})");
+            refusals.push(Refusal::DefinitionNotTaken { source: table.source.clone(), error });
             return;
         }
     }
@@ -62,7 +60,7 @@ fn settle_table(scratch: &Connection, table: &mut TablePlan, losses: &mut Vec<Lo
     table.indexes.retain(|index| match scratch.execute_batch(&index.sql) {
         Ok(()) => true,
         Err(error) => {
-            losses.push(loss("index", &index.origin, &error));
+            losses.push(loss(ObjectKind::Index, &index.origin, &error));
             false
         }
     });
@@ -100,7 +98,7 @@ fn settle_references(scratch: &Connection, plan: &mut Plan, losses: &mut Vec<Los
             Err(error) => {
                 // A view that cannot be queried must not hide from the views after it.
                 let _ = scratch.execute_batch(&format!("DROP VIEW IF EXISTS {}", quote(&view.target)));
-                losses.push(loss("view", &view.source.to_string(), &error));
+                losses.push(loss(ObjectKind::View, &view.source.to_string(), &error));
                 false
             }
         }
@@ -109,11 +107,11 @@ fn settle_references(scratch: &Connection, plan: &mut Plan, losses: &mut Vec<Los
 }
 
 fn is_foreign_key(piece: &Piece) -> bool {
-    piece.kind == "foreign key"
+    piece.kind == ObjectKind::ForeignKey
 }
 
-fn loss(kind: &str, object: &str, error: &rusqlite::Error) -> Loss {
-    Loss { kind: kind.into(), object: object.into(), reason: format!("SQLite does not take its translation: {error}") }
+fn loss(kind: ObjectKind, object: &str, error: &rusqlite::Error) -> Loss {
+    Loss { kind, object: object.into(), reason: Reason::NotTaken(error.to_string()) }
 }
 
 /// Leaves out the pieces that fail, found by halving: a table may have thousands, and few of them do.

@@ -42,11 +42,12 @@ impl SqliteSource {
     /// When there is no database or it cannot be read, or its metadata is damaged or of a later form.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
         let connection = open(path, &cancel.flag())?;
-        let failed = |error: rusqlite::Error| describe("read", quoted(path), &error);
+        let failed = |error: rusqlite::Error| describe("read", quoted(path), &error).because(error);
         connection.execute_batch("BEGIN").map_err(failed)?;
         // The state is taken by the first statement that reads.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-        let own = declared(&connection).map_err(|error| describe("read the schema of", quoted(path), &error))?;
+        let own = declared(&connection)
+            .map_err(|error| describe("read the schema of", quoted(path), &error).because(error))?;
         let (known, catalog, tables) = match read_manifest(&connection)? {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;

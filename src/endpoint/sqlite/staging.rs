@@ -59,7 +59,7 @@ impl Staging {
             let lock = match OpenOptions::new().read(true).write(true).create_new(true).mode(0o666).open(&path) {
                 Ok(lock) => lock,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(cannot_write(directory, &error)),
+                Err(error) => return Err(cannot_write(directory, &error).because(error)),
             };
             let metadata = lock.metadata().could_not("create", quoted(&path))?;
             let staging = Staging { path, lock, default_mode: metadata.mode() & 0o7777, published: false };
@@ -123,10 +123,11 @@ impl Staging {
     pub fn rename_over(mut self, target: &Path) -> Result<()> {
         fs::rename(&self.path, target).map_err(|error| {
             let told = Error::could_not("publish to", quoted(target), &error);
-            match error.kind() {
-                ErrorKind::ResourceBusy => told.hint("the file itself is a mount point; mount its directory instead"),
-                _ => told.hint("the committed content of the old file is unchanged"),
-            }
+            let hint = match error.kind() {
+                ErrorKind::ResourceBusy => "the file itself is a mount point; mount its directory instead",
+                _ => "the committed content of the old file is unchanged",
+            };
+            told.hint(hint).because(error)
         })?;
         self.published = true;
         Ok(())
@@ -159,7 +160,7 @@ impl Staging {
                 Error::could_not("publish to", quoted(target), "another program has created a file there meanwhile")
                     .hint("run again, so that it is backed up first")
             }
-            _ => Error::could_not("publish to", quoted(target), error),
+            _ => Error::could_not("publish to", quoted(target), &error).because(error),
         })?;
         self.published = true;
         Ok(())

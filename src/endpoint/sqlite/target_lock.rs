@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::endpoint::sqlite::access::MOMENT;
-use crate::endpoint::sqlite::file::{quoted, resolve};
+use crate::endpoint::sqlite::file::{REPLACE, quoted, resolve};
 use crate::endpoint::sqlite::lock_file::LockFile;
 use crate::endpoint::sqlite::staging::lock_path;
 use crate::error::{Error, Result};
@@ -31,14 +31,23 @@ impl TargetLock {
     ///
     /// When the other run takes longer, somebody asks to stop, or the target's directory cannot be written.
     pub fn take(target: &Path, wait_ms: u32, cancel: &AtomicBool) -> Result<TargetLock> {
+        TargetLock::take_to(REPLACE, target, wait_ms, cancel)
+    }
+
+    /// As [`TargetLock::take`], for errors that speak of that operation.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn take_to(operation: &str, target: &Path, wait_ms: u32, cancel: &AtomicBool) -> Result<TargetLock> {
         let target = resolve(target)?;
         let patience = Duration::from_millis(u64::from(wait_ms));
         let deadline = Instant::now() + patience;
         let lock = LockFile::take(&lock_path(&target), patience.max(MOMENT), &mut |_| !cancel.load(Ordering::Relaxed))?;
         match lock {
             Some(lock) => Ok(TargetLock { target, deadline, _lock: lock }),
-            None if cancel.load(Ordering::Relaxed) => Err(Error::interrupted("replace target")),
-            None => Err(Error::could_not("replace target", quoted(&target), "another run of whimbrel is changing it")
+            None if cancel.load(Ordering::Relaxed) => Err(Error::interrupted(operation)),
+            None => Err(Error::could_not(operation, quoted(&target), "another run of whimbrel is changing it")
                 .hint("run again when it has ended, or wait for it with `--wait-ms`; the file was not touched")),
         }
     }

@@ -6,7 +6,7 @@ use super::plan::Planning;
 use super::share::share;
 use super::table_plan::{Slot, Stores, TablePlan, UniqueKey, Uniqueness};
 use super::values::mistake_in;
-use super::{Generator, Options};
+use super::{GenerateOptions, Generator};
 use crate::catalog::{Catalog, QualifiedName, Table, TableKind};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -18,12 +18,12 @@ impl<'c> Generator<'c> {
     /// When foreign keys form a cycle that cannot be broken (the cycle is told), when no value can satisfy what is
     /// said about a column, or when nothing is known about the values of its type. Tables that get no rows do not
     /// count.
-    pub fn new(catalog: &'c Catalog, options: Options) -> Result<Self> {
+    pub fn new(catalog: &'c Catalog, options: GenerateOptions) -> Result<Self> {
         generator(catalog, options)
     }
 }
 
-fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
+fn generator(catalog: &Catalog, options: GenerateOptions) -> Result<Generator<'_>> {
     for (key, hint) in &options.hints.columns {
         if let Some(cause) = hint.pattern.as_deref().and_then(mistake_in) {
             return Err(Error::usage("read the pattern of", options.hints.place(key), cause));
@@ -72,7 +72,7 @@ fn generator(catalog: &Catalog, options: Options) -> Result<Generator<'_>> {
 }
 
 /// The keys of hints that name no table or column of the catalog.
-fn idle_hints(catalog: &Catalog, options: &Options) -> Vec<String> {
+fn idle_hints(catalog: &Catalog, options: &GenerateOptions) -> Vec<String> {
     let named = |key: &str, name: &QualifiedName| key == name.name || key == format!("{}.{}", name.schema, name.name);
     let tables = options.hints.tables.keys().filter(|key| !catalog.tables.iter().any(|table| named(key, &table.name)));
     let columns = options.hints.columns.keys().filter(|key| {
@@ -86,7 +86,7 @@ fn idle_hints(catalog: &Catalog, options: &Options) -> Vec<String> {
     tables.chain(columns).cloned().collect()
 }
 
-fn rows_asked(table: &Table, options: &Options) -> Option<u64> {
+fn rows_asked(table: &Table, options: &GenerateOptions) -> Option<u64> {
     if matches!(&table.kind, TableKind::Partitioned { partitions, .. } if partitions.is_empty()) {
         // Nothing takes a row.
         return Some(0);

@@ -184,7 +184,9 @@ impl Worker {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                let _ = self.outgoing.send(Err(Error::could_not("start the runtime of", &self.label, error)));
+                let _ = self
+                    .outgoing
+                    .send(Err(Error::could_not("start the runtime of", &self.label, &error).because(error)));
                 return;
             }
         };

@@ -3,7 +3,7 @@
 //! Invariant: tables come in an order in which they can be inserted, parents before children, but for the columns
 //! named in `later`.
 
-use crate::catalog::{Catalog, QualifiedName, Table};
+use crate::catalog::{Catalog, Dialect, QualifiedName, Table};
 use crate::error::Result;
 use crate::printable::is_hidden;
 use crate::quote::{postgres_literal, quote, quote_all};
@@ -89,7 +89,7 @@ impl Dataset {
 
 /// Whether a catalog was read from a SQLite file.
 pub(super) fn is_sqlite(catalog: &Catalog) -> bool {
-    catalog.engine.starts_with("SQLite")
+    catalog.dialect == Dialect::Sqlite
 }
 
 /// A table's name in SQL.

@@ -6,7 +6,7 @@
 use super::checks;
 use super::table_plan::LEAVE_OUT;
 use super::values::Limits;
-use crate::catalog::{Catalog, Column, DataType, IndexKey, Shape, Table};
+use crate::catalog::{Catalog, Column, DataType, IndexKey, ObjectKind, Shape, Table};
 use crate::error::{Error, Result};
 use crate::value::calendar::civil_from_days;
 use std::collections::BTreeSet;
@@ -120,7 +120,7 @@ pub(super) fn of_exclusions(
 ) -> Result<Vec<(String, usize)>> {
     let mut distinct = Vec::new();
     let on_table = format!(" on {}", table.name);
-    for other in catalog.others.iter().filter(|other| other.kind == "exclusion constraint") {
+    for other in catalog.others.iter().filter(|other| other.kind == ObjectKind::ExclusionConstraint) {
         let Some(name) = other.name.strip_suffix(&on_table) else { continue };
         let definition = other.definition.as_deref().unwrap_or_default();
         let elements = elements(definition, inserted);

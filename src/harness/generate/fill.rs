@@ -5,11 +5,11 @@ use super::dataset::table_name;
 use super::history::is_history;
 use super::watched::{WatchedJudge, WatchedSink};
 use super::{
-    Generated, Generator, Judge, Options, PostgresJudge, PostgresSink, Row, Sink, SqliteJudge, SqliteSink,
+    GenerateOptions, Generated, Generator, Judge, PostgresJudge, PostgresSink, Row, Sink, SqliteJudge, SqliteSink,
     sqlite_catalog,
 };
 use crate::cancel::Cancel;
-use crate::catalog::{Catalog, QualifiedName, TableKind};
+use crate::catalog::{Catalog, ObjectKind, QualifiedName, TableKind};
 use crate::endpoint::postgres::{Patience, Session, introspect};
 use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Context, Error, Kind, Result};
@@ -22,7 +22,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Default)]
 pub struct Filling {
     /// How many rows, which, and from what.
-    pub options: Options,
+    pub options: GenerateOptions,
     /// Only tables that match: `table`, `schema.table`, `*` for any characters; all where it is empty.
     pub tables: Vec<String>,
     /// Whether tables may have rows already; new ones do not repeat their keys, and refer to them, too.
@@ -263,7 +263,7 @@ fn filled(catalog: &Catalog, filling: &Filling, mut generated: Generated, withou
         generated.tables.iter().any(|table| table.rows > 0 && name.ends_with(&format!(" on {}", table.table)))
     };
     let triggers = (catalog.others.iter())
-        .filter(|other| other.kind == "trigger" && is_filled(&other.name))
+        .filter(|other| other.kind == ObjectKind::Trigger && is_filled(&other.name))
         .map(|other| other.name.clone())
         .collect();
     let empty = generated.tables.iter().flat_map(|table| {

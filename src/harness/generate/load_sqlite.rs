@@ -61,7 +61,7 @@ impl<'c> SqliteSink<'c> {
         } else {
             "PRAGMA defer_foreign_keys = ON"
         };
-        connection.execute_batch(begin).map_err(|error| explained("the file", &error))?;
+        connection.execute_batch(begin).map_err(|error| explained("the file", &error).because(error))?;
         Ok(SqliteSink { connection, own_transaction, current: None, updates: Vec::new() })
     }
 
@@ -71,11 +71,12 @@ impl<'c> SqliteSink<'c> {
     /// When a foreign key does not hold, or the disk is full; nothing has happened then.
     pub fn commit(mut self) -> Result<()> {
         for (object, sql, values) in std::mem::take(&mut self.updates) {
-            let mut statement = self.connection.prepare_cached(&sql).map_err(|error| explained(&object, &error))?;
-            statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error))?;
+            let mut statement =
+                self.connection.prepare_cached(&sql).map_err(|error| explained(&object, &error).because(error))?;
+            statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error).because(error))?;
         }
         if self.own_transaction {
-            self.connection.execute_batch("COMMIT").map_err(|error| explained("the file", &error))?;
+            self.connection.execute_batch("COMMIT").map_err(|error| explained("the file", &error).because(error))?;
             self.own_transaction = false;
         }
         Ok(())
@@ -132,8 +133,8 @@ impl Sink for SqliteSink<'_> {
             values.push(value(now, shape).map_err(|cause| Error::could_not("fill", &object, cause))?);
         }
         let mut statement =
-            self.connection.prepare_cached(&current.insert).map_err(|error| explained(&object, &error))?;
-        statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error))?;
+            self.connection.prepare_cached(&current.insert).map_err(|error| explained(&object, &error).because(error))?;
+        statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error).because(error))?;
         if current.later.iter().any(|place| row[*place].is_some()) {
             let places = current.later.iter().chain(&current.key);
             let values: Vec<Value> = places

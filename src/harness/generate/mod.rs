@@ -56,7 +56,7 @@ const BY_CHANCE_MAX: f64 = 1e-6;
 
 /// How many rows, which, and from what.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct GenerateOptions {
     /// How many rows in all tables together.
     pub rows: u64,
     /// Tables with a number of their own.
@@ -69,11 +69,11 @@ pub struct Options {
     pub hints: Hints,
 }
 
-impl Default for Options {
+impl Default for GenerateOptions {
     /// A thousand ordinary rows.
     fn default() -> Self {
         let (rows, seed) = (1000, Seed(0));
-        Options { rows, per_table: BTreeMap::new(), seed, awkward: 0.0, hints: Hints::default() }
+        GenerateOptions { rows, per_table: BTreeMap::new(), seed, awkward: 0.0, hints: Hints::default() }
     }
 }
 
@@ -116,7 +116,7 @@ pub struct Generator<'c> {
     units: Vec<Vec<usize>>,
     /// How many columns the keys in each store have.
     stores: Vec<usize>,
-    options: Options,
+    options: GenerateOptions,
     existing: BTreeMap<QualifiedName, Vec<Row>>,
     idle_hints: Vec<String>,
 }

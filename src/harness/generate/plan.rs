@@ -1,6 +1,6 @@
 //! The plan of one table: from its columns, keys and checks to where the values of its rows come from.
 
-use super::Options;
+use super::GenerateOptions;
 use super::checks::{self, Findings};
 use super::column::ColumnPlan;
 use super::dataset::{identifying, is_sqlite};
@@ -31,7 +31,7 @@ pub(super) struct Planning<'p, 'c> {
     /// Foreign keys that close a cycle: table and number of the key.
     broken: &'p BTreeSet<(usize, usize)>,
     rows: u64,
-    options: &'p Options,
+    options: &'p GenerateOptions,
     /// The columns that are inserted, and their names.
     inserted: Vec<&'c Column>,
     names: Vec<String>,
@@ -47,7 +47,7 @@ impl<'p, 'c> Planning<'p, 'c> {
         place: usize,
         broken: &'p BTreeSet<(usize, usize)>,
         rows: u64,
-        options: &'p Options,
+        options: &'p GenerateOptions,
     ) -> Self {
         let table = tables[place];
         let inserted: Vec<&Column> = table.columns.iter().filter(|column| column.generated.is_none()).collect();

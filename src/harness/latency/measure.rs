@@ -1,7 +1,7 @@
 //! Runs queries, and keeps how long each run took.
 
 use super::draw::{Drawn, draw};
-use super::options::{OPERATION, Options};
+use super::options::{MeasureOptions, OPERATION};
 use super::outcome::{Latencies, Measured, QueryLatency, Warning};
 use super::query::{Query, Targets, queries};
 use super::runner::Runner;
@@ -20,7 +20,7 @@ use std::path::Path;
 /// # Errors
 /// When the file cannot be read, the project has no queries, or as [`measure_on`]. A missed target is none: see
 /// [`Latencies::ensure_held`].
-pub fn measure(path: &Path, project: &Project, options: &Options) -> Result<Latencies> {
+pub fn measure(path: &Path, project: &Project, options: &MeasureOptions) -> Result<Latencies> {
     let queries = queries(project)?;
     if queries.is_empty() {
         return Err(Error::usage("measure the latency of", format!("`{}`", project.name), "it has no queries")
@@ -36,7 +36,12 @@ pub fn measure(path: &Path, project: &Project, options: &Options) -> Result<Late
 /// # Errors
 /// When a query is none for this database, does something else than read, or its parameters cannot be drawn: the error
 /// names its file. When a query fails while it runs, or somebody asks to stop.
-pub fn measure_on(connection: &Connection, project: &str, queries: &[Query], options: &Options) -> Result<Latencies> {
+pub fn measure_on(
+    connection: &Connection,
+    project: &str,
+    queries: &[Query],
+    options: &MeasureOptions,
+) -> Result<Latencies> {
     let tables = tables(connection)?;
     let mut rows = 0;
     for table in &tables {
@@ -69,7 +74,7 @@ fn measure_query(
     connection: &Connection,
     query: &Query,
     targets: &Targets,
-    options: &Options,
+    options: &MeasureOptions,
 ) -> Result<std::result::Result<Measured, String>> {
     let mut runner = Runner::prepare(connection, query)?;
     let sets = match draw(connection, query, options.seed, options.sets_max())? {

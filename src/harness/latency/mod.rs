@@ -31,7 +31,7 @@ mod scans;
 mod times;
 
 pub use measure::{PreparedQuery, measure, measure_on};
-pub use options::Options;
+pub use options::MeasureOptions;
 pub use outcome::{Latencies, Measured, Miss, QueryLatency, Warning};
 pub use prepare::{Prepared, prepare};
 pub use query::{Kind, Parameter, Query, Source, Targets, queries};

@@ -11,7 +11,7 @@ const SETS_MAX: usize = 1_000;
 
 /// How queries are measured.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct MeasureOptions {
     /// How often each query is run and timed; at least once.
     pub runs: u32,
     /// How often it is run before that.
@@ -26,10 +26,10 @@ pub struct Options {
     pub cancel: Cancel,
 }
 
-impl Options {
+impl MeasureOptions {
     /// As the project says, with seed 1.
-    pub fn of(project: &Project) -> Options {
-        Options {
+    pub fn of(project: &Project) -> MeasureOptions {
+        MeasureOptions {
             runs: project.latency.runs,
             warm_up: project.latency.warm_up,
             seed: Seed(1),

@@ -83,6 +83,7 @@ pub struct Miss {
 
 /// What to look at even where the targets are held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub enum Warning {
     /// A large table is read from end to end.
     FullScan {

@@ -12,12 +12,12 @@ use crate::error::{Context, Error, Result};
 use crate::event::nobody;
 use crate::harness::Seed;
 use crate::harness::generate::{
-    Generator, Options, PostgresJudge, PostgresSink, SqliteJudge, SqliteSink, sqlite_catalog,
+    GenerateOptions, Generator, PostgresJudge, PostgresSink, SqliteJudge, SqliteSink, sqlite_catalog,
 };
 use crate::project::{Project, apply_schema};
 use crate::provision;
 use crate::schema::{create_source, source_scripts};
-use crate::to_sqlite::{self, ApplySchema, Job};
+use crate::to_sqlite::{self, ApplySchema, Job, MigrationOptions};
 use crate::verify::Level;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -55,7 +55,8 @@ pub fn prepare(project: &Project, rows: u64, seed: Seed, cancel: &Cancel) -> Res
     let shown = || format!("`{}`", project.name);
     let directory = tempfile::Builder::new().prefix("whimbrel-latency-").tempdir().could_not(OPERATION, shown())?;
     let path = directory.path().join("latency.db");
-    let options = Options { rows, per_table: BTreeMap::new(), seed, awkward: 0.0, hints: project.generate.clone() };
+    let options =
+        GenerateOptions { rows, per_table: BTreeMap::new(), seed, awkward: 0.0, hints: project.generate.clone() };
     let rows = match (&project.source_schema, &project.target_schema) {
         (Some(source), _) => through_postgres(project, source, &path, options, cancel)?,
         (None, Some(target)) => straight(project, target, &path, options, cancel)?,
@@ -69,7 +70,13 @@ pub fn prepare(project: &Project, rows: u64, seed: Seed, cancel: &Cancel) -> Res
 }
 
 /// Rows into PostgreSQL, and from there as the project says.
-fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Options, cancel: &Cancel) -> Result<u64> {
+fn through_postgres(
+    project: &Project,
+    schema: &Path,
+    path: &Path,
+    options: GenerateOptions,
+    cancel: &Cancel,
+) -> Result<u64> {
     let database = provision::shared()?.create_database("latency")?;
     let url = PostgresUrl::parse(&database.url())?;
     create_source(&database.url(), &source_scripts(schema)?)?;
@@ -79,18 +86,16 @@ fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Opti
     let generated = Generator::new(&catalog, options)?.stream(&mut PostgresJudge::new(&url), &mut sink)?;
     sink.commit()?;
     let target = project.target_schema.as_deref();
-    let apply = |file: &Path| target.map_or(Ok(()), |folder| apply_schema(folder, file, project.page_size_bytes));
+    let apply =
+        |file: &Path| target.map_or(Ok(()), |folder| apply_schema(folder, file, project.options.page_size_bytes));
     let outcome = to_sqlite::migrate(
         &mut PostgresSource::connect(&url, cancel)?,
         &Job {
-            choices: project.choices.clone(),
+            target: path.to_owned(),
             schema: target.is_some().then_some(&apply as &ApplySchema<'_>),
-            level: Level::Counts,
-            metadata: project.metadata,
-            journal_mode: project.journal_mode,
-            page_size_bytes: project.page_size_bytes,
-            ..Job::new(path)
-        },
+            options: MigrationOptions { checks: None, backups: None, ..project.options.clone() },
+        }
+        .verified(Level::Counts),
         cancel,
         &nobody,
     )?;
@@ -99,9 +104,9 @@ fn through_postgres(project: &Project, schema: &Path, path: &Path, options: Opti
 }
 
 /// Rows into a file that has the target schema already, triggers and checks active.
-fn straight(project: &Project, schema: &Path, path: &Path, options: Options, cancel: &Cancel) -> Result<u64> {
+fn straight(project: &Project, schema: &Path, path: &Path, options: GenerateOptions, cancel: &Cancel) -> Result<u64> {
     let shown = format!("`{}`", path.display());
-    apply_schema(schema, path, project.page_size_bytes)?;
+    apply_schema(schema, path, project.options.page_size_bytes)?;
     cancel.check(OPERATION)?;
     let connection = Connection::open(path).could_not(OPERATION, &shown)?;
     // Nobody needs the file after a power failure.
@@ -112,7 +117,7 @@ fn straight(project: &Project, schema: &Path, path: &Path, options: Options, can
     let generated = Generator::new(&catalog, options)?.stream(&mut judge, &mut sink)?;
     sink.commit()?;
     drop(judge);
-    let mode = match project.journal_mode {
+    let mode = match project.options.journal_mode {
         JournalMode::Wal => "WAL",
         JournalMode::Delete => "DELETE",
     };

@@ -3,7 +3,7 @@
 //! Invariant: whoever measures a query measures it here, so that a time means the same wherever it is told.
 
 use super::draw::message;
-use super::options::{OPERATION, Options};
+use super::options::{MeasureOptions, OPERATION};
 use super::query::Query;
 use crate::endpoint::sqlite::read::describe;
 use crate::error::{Context, Error, Result};
@@ -73,7 +73,7 @@ impl<'c> Runner<'c> {
     pub(super) fn run_in_turn(
         &mut self,
         sets: &[Vec<Value>],
-        options: &Options,
+        options: &MeasureOptions,
         mut each: impl FnMut(TimedRun),
     ) -> Result<()> {
         let in_turn = || sets.iter().cycle();
@@ -93,7 +93,8 @@ impl<'c> Runner<'c> {
     /// # Errors
     /// When SQLite cannot run it.
     pub(super) fn run(&mut self, values: &[Value]) -> Result<TimedRun> {
-        let (elapsed, rows) = self.timed(values).map_err(|error| describe(OPERATION, self.shown(), &error))?;
+        let (elapsed, rows) =
+            self.timed(values).map_err(|error| describe(OPERATION, self.shown(), &error).because(error))?;
         Ok(TimedRun { elapsed, rows, scan_steps: self.take_scan_steps() })
     }
 

@@ -83,7 +83,7 @@ fn table_of(connection: &Connection, query: &Query, name: &str) -> Result<Option
                 |row| row.get::<_, i64>(0),
             )
             .map(|count| count > 0)
-            .map_err(|error| Error::could_not("look for the table", format!("`{name}`"), error))
+            .map_err(|error| Error::could_not("look for the table", format!("`{name}`"), &error).because(error))
     };
     for (table, alias) in aliases(&query.statement.tokens().collect::<Vec<_>>()) {
         if alias.eq_ignore_ascii_case(name) && is_table(&table)? {
@@ -107,14 +107,14 @@ fn aliases(tokens: &[Token<'_>]) -> Vec<(String, String)> {
 /// How many rows a table has.
 pub(super) fn row_count(connection: &Connection, table: &str) -> Result<u64> {
     let count = connection.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get::<_, i64>(0));
-    count
-        .map(i64::unsigned_abs)
-        .map_err(|error| crate::endpoint::sqlite::read::describe("count the rows of", format!("`{table}`"), &error))
+    count.map(i64::unsigned_abs).map_err(|error| {
+        crate::endpoint::sqlite::read::describe("count the rows of", format!("`{table}`"), &error).because(error)
+    })
 }
 
 /// The tables with the user's rows: neither SQLite's own nor those of a virtual table, nor what this program keeps.
 pub(super) fn tables(connection: &Connection) -> Result<Vec<String>> {
-    let failed = |error: rusqlite::Error| Error::could_not("list the tables", "", error);
+    let failed = |error: rusqlite::Error| Error::could_not("list the tables", "", &error).because(error);
     let sql = format!(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
                AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {} \

@@ -1,7 +1,7 @@
 //! A few timed runs of each query: cheap enough for every case of a test, whose times together give the figures.
 
 use super::draw::{Drawn, draw};
-use super::options::Options;
+use super::options::MeasureOptions;
 use super::query::Query;
 use super::runner::{Runner, TimedRun};
 use super::scans::query_plan;
@@ -33,11 +33,11 @@ impl Times {
 ///
 /// # Errors
 /// As [`measure_on`](super::measure_on).
-pub fn time_each(connection: &Connection, queries: &[Query], options: &Options) -> Result<Vec<Times>> {
+pub fn time_each(connection: &Connection, queries: &[Query], options: &MeasureOptions) -> Result<Vec<Times>> {
     queries.iter().map(|query| time(connection, query, options)).collect()
 }
 
-fn time(connection: &Connection, query: &Query, options: &Options) -> Result<Times> {
+fn time(connection: &Connection, query: &Query, options: &MeasureOptions) -> Result<Times> {
     let mut runner = Runner::prepare(connection, query)?;
     let mut times = Times { name: query.name.clone(), runs: Vec::new(), slow_plan: None };
     let Drawn::Sets(sets) = draw(connection, query, options.seed, options.sets_max())? else { return Ok(times) };

@@ -236,7 +236,7 @@ impl<'g> Case<'g> {
 
     /// The digest of each table as the target itself remembers it; `None` where it has no memory.
     pub fn remembered_digests(&self) -> rusqlite::Result<Option<BTreeMap<String, String>>> {
-        if !self.fixture.settings.metadata {
+        if !self.fixture.settings.options.run.metadata {
             return Ok(None);
         }
         let connection = Connection::open_with_flags(&self.target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

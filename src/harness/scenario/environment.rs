@@ -59,7 +59,7 @@ impl Definition {
     pub fn read(scenario: &Scenario) -> Result<Definition> {
         let (settings, hints, twin, scripts) = match &scenario.subject {
             Subject::RandomSchemas => return Ok(Definition::Random),
-            Subject::Source(path) => (Settings::without_project(), Hints::default(), None, source_scripts(path)?),
+            Subject::Source(path) => (Settings::default(), Hints::default(), None, source_scripts(path)?),
             Subject::Project(project) => {
                 let settings = Settings::of(project)?;
                 let (twin, scripts) = match &project.source_schema {
@@ -118,7 +118,7 @@ impl Fixture {
     /// # Errors
     /// When the schema cannot be read.
     pub fn of_database(name: &str, url: &PostgresUrl) -> Result<Fixture> {
-        let settings = Settings::without_project();
+        let settings = Settings::default();
         Ok(Fixture { name: name.to_owned(), settings, catalog: catalog(url)?, schema_file: None, earlier: None })
     }
 }

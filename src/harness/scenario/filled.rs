@@ -6,7 +6,7 @@ use super::environment::{Definition, Environment};
 use super::rows;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Result};
-use crate::harness::generate::Options;
+use crate::harness::generate::GenerateOptions;
 use crate::project::Project;
 use crate::provision::{self, Database};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ impl Scenario {
         };
         let database = shared.template.create(&self.name)?;
         let url = PostgresUrl::parse(&database.url())?;
-        let options = Options {
+        let options = GenerateOptions {
             rows: self.rows,
             per_table: BTreeMap::new(),
             seed: self.seed,

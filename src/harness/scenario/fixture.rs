@@ -9,15 +9,13 @@ use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::Source;
 use crate::endpoint::postgres::PostgresSource;
-use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::{Context, Result};
 use crate::harness::latency::{Query, Targets, queries};
 use crate::harness::scratch::scratch_folder;
-use crate::plan::choices::Choices;
 use crate::project::{self, ConnectionOptions, Project};
 use crate::provision::{Server, Template, TemplateKey};
 use crate::schema::{SourceScript, create_source};
-use crate::to_sqlite::{ApplySchema, Job};
+use crate::to_sqlite::{ApplySchema, Job, MigrationOptions};
 use crate::verify::Level;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,41 +23,28 @@ use std::sync::Arc;
 /// What a project says about a migration, or the defaults where there is none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    pub choices: Choices,
+    pub options: MigrationOptions,
     /// The folder of the versioned target schema.
     pub schema: Option<PathBuf>,
-    pub checks: Option<PathBuf>,
     pub queries: Vec<Query>,
     /// What a query has to stay below that names no target itself.
     pub targets: Targets,
     /// The options of a connection that runs queries.
     pub connection: ConnectionOptions,
-    pub journal_mode: JournalMode,
-    pub page_size_bytes: u32,
-    pub metadata: bool,
 }
 
 impl Settings {
-    /// What applies without a project.
-    pub fn without_project() -> Settings {
-        Settings { page_size_bytes: project::DEFAULT_PAGE_SIZE_BYTES, metadata: true, ..Settings::default() }
-    }
-
     /// What `project` says. The level of verification is not its own.
     ///
     /// # Errors
     /// When one of its queries is not as it has to be.
     pub fn of(project: &Project) -> Result<Settings> {
         Ok(Settings {
-            choices: project.choices.clone(),
+            options: project.options.clone(),
             schema: project.target_schema.clone(),
-            checks: project.checks.clone(),
             queries: queries(project)?,
             targets: Targets::of(&project.latency),
             connection: project.connection.clone(),
-            journal_mode: project.journal_mode,
-            page_size_bytes: project.page_size_bytes,
-            metadata: project.metadata,
         })
     }
 
@@ -69,7 +54,7 @@ impl Settings {
     /// As [`project::apply_schema`].
     pub fn apply_schema(&self, path: &Path) -> Result<()> {
         match &self.schema {
-            Some(folder) => project::apply_schema(folder, path, self.page_size_bytes),
+            Some(folder) => project::apply_schema(folder, path, self.options.page_size_bytes),
             None => Ok(()),
         }
     }
@@ -90,17 +75,11 @@ impl Settings {
 
     /// The job of a migration to `target`, verified at that level; `apply` is [`Settings::apply_schema`] of these settings.
     pub fn job<'j>(&self, target: &Path, level: Level, apply: &'j ApplySchema<'j>) -> Job<'j> {
-        Job {
-            choices: self.choices.clone(),
-            schema: self.schema.is_some().then_some(apply),
-            checks: self.checks.clone(),
-            level,
-            metadata: self.metadata,
-            journal_mode: self.journal_mode,
-            page_size_bytes: self.page_size_bytes,
-            wait_ms: 0,
-            ..Job::new(target)
-        }
+        let mut options = self.options.clone();
+        // A column that holds less than the source's values is a finding of a scenario, whatever the project allows.
+        (options.run.allow_inexact, options.backups, options.wait_ms) = (false, None, 0);
+        let schema = self.schema.is_some().then_some(apply);
+        Job { target: target.to_owned(), schema, options }.verified(level)
     }
 }
 

@@ -157,7 +157,7 @@ mod tests {
     fn collected(target: &str, runs: u64) -> Result<Vec<QueryLatency>, String> {
         let text = format!("-- title\n-- target: {target}\nSELECT 1");
         let queries = vec![Query::parse(Path::new("queries/one.sql"), &text).unwrap()];
-        let settings = Settings { queries, ..Settings::without_project() };
+        let settings = Settings { queries, ..Settings::default() };
         let mut latencies = Latencies::new(Some(&settings)).unwrap();
         for milliseconds in 1..=runs {
             let run = TimedRun { elapsed: Duration::from_millis(milliseconds), rows: milliseconds, scan_steps: 0 };

@@ -11,8 +11,8 @@ use crate::catalog::{Catalog, IndexKey, Key, QualifiedName, Shape, Table, TableK
 use crate::endpoint::PostgresUrl;
 use crate::error::{Context, Error, Result};
 use crate::harness::generate::{
-    Cell, Dataset, Generator, Hints, Options, PostgresJudge, SqliteJudge, TableRows, load_postgres, load_sqlite,
-    sqlite_catalog,
+    Cell, Dataset, GenerateOptions, Generator, Hints, PostgresJudge, SqliteJudge, TableRows, load_postgres,
+    load_sqlite, sqlite_catalog,
 };
 use crate::harness::random_schema::SchemaTree;
 use crate::harness::scratch::scratch_folder;
@@ -30,7 +30,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// As [`Generator`].
-pub(super) fn generate(catalog: &Catalog, options: Options, url: &PostgresUrl) -> Result<Dataset> {
+pub(super) fn generate(catalog: &Catalog, options: GenerateOptions, url: &PostgresUrl) -> Result<Dataset> {
     Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))
 }
 
@@ -226,7 +226,7 @@ impl Twin {
     ///
     /// # Errors
     /// As [`Generator`]; also where the target refuses a row.
-    pub fn generate(&self, mut options: Options) -> Result<Dataset> {
+    pub fn generate(&self, mut options: GenerateOptions) -> Result<Dataset> {
         options.per_table.extend(self.brought.iter().map(|table| (table.clone(), 0)));
         for table in &self.catalog.tables {
             for column in &table.columns {

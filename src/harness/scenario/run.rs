@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::PostgresUrl;
 use crate::error::{Error, Kind, Result};
 use crate::harness::Seed;
-use crate::harness::generate::{Cell, Dataset, Options};
+use crate::harness::generate::{Cell, Dataset, GenerateOptions};
 use crate::harness::scratch;
 use crate::harness::shrink::shrink;
 use crate::plan::plan;
@@ -200,11 +200,16 @@ impl Run<'_> {
         attempt.catalog = Some(fixture.catalog.clone());
         let mut hints = hints.cloned().unwrap_or_default();
         if matches!(self.environment, Environment::Random) {
-            let plan = steps.time("plan", || plan(&fixture.catalog, &fixture.settings.choices));
+            let plan = steps.time("plan", || plan(&fixture.catalog, &fixture.settings.options.run.choices));
             rows::without_stops(&mut hints, &plan, &fixture.catalog);
         }
-        let options =
-            Options { rows: self.scenario.rows, per_table: BTreeMap::new(), seed, awkward: AWKWARD_SHARE, hints };
+        let options = GenerateOptions {
+            rows: self.scenario.rows,
+            per_table: BTreeMap::new(),
+            seed,
+            awkward: AWKWARD_SHARE,
+            hints,
+        };
         let load = |dataset: &Dataset, steps: &mut Steps, client: &mut Client| {
             steps.time("load", || rows::load(client, url, &fixture.catalog, dataset)).map_err(broken)
         };

@@ -2,7 +2,7 @@
 
 use super::links::{names_column, places};
 use super::simpler;
-use crate::catalog::{Catalog, Column, DataType, IndexKey, Shape, Table, TableKind};
+use crate::catalog::{Catalog, Column, DataType, IndexKey, ObjectKind, Shape, Table, TableKind};
 use crate::harness::generate::Dataset;
 
 /// A change of a value.
@@ -144,7 +144,7 @@ fn is_bound(catalog: &Catalog, table: &Table, column: &Column) -> bool {
     let excluding = catalog
         .others
         .iter()
-        .any(|other| other.kind == "exclusion constraint" && other.name.contains(&table.name.name));
+        .any(|other| other.kind == ObjectKind::ExclusionConstraint && other.name.contains(&table.name.name));
     // A generated column may be in a key or overflow.
     let generating = table.columns.iter().filter_map(|other| other.generated.as_ref());
     let computed = generating.into_iter().any(|generated| mentions(&generated.expression));

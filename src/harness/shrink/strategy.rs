@@ -4,7 +4,7 @@ use super::Case;
 use crate::catalog::Catalog;
 use crate::error::{Result, chain};
 use crate::harness::Seed;
-use crate::harness::generate::{Dataset, Generator, Judge, Options};
+use crate::harness::generate::{Dataset, GenerateOptions, Generator, Judge};
 use crate::harness::reduce::Reducer;
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -23,7 +23,7 @@ const STEPS_MAX: usize = 1_000;
 /// As [`Generator::new`].
 pub fn dataset_strategy(
     catalog: Arc<Catalog>,
-    options: Options,
+    options: GenerateOptions,
     judge: Rc<RefCell<dyn Judge>>,
 ) -> Result<DatasetStrategy> {
     Generator::new(&catalog, options.clone())?;
@@ -34,7 +34,7 @@ pub fn dataset_strategy(
 #[derive(Clone)]
 pub struct DatasetStrategy {
     catalog: Arc<Catalog>,
-    options: Options,
+    options: GenerateOptions,
     judge: Rc<RefCell<dyn Judge>>,
 }
 
@@ -65,7 +65,7 @@ impl Strategy for DatasetStrategy {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         use proptest::prelude::Rng;
         let seed = Seed(runner.rng().next_u64());
-        let options = Options { seed, ..self.options.clone() };
+        let options = GenerateOptions { seed, ..self.options.clone() };
         let generator = Generator::new(&self.catalog, options);
         let dataset = generator.and_then(|generator| generator.dataset(&mut *self.judge.borrow_mut()));
         let dataset = dataset.map_err(|error| format!("seed {seed}: {}", chain(&error)))?;

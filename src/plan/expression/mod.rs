@@ -84,6 +84,9 @@ const VIEWS_DEEP_MAX: usize = 200;
 
 /// Translates the condition of a CHECK, of a table or (in a [`DomainScope`]) of a domain. A leading `CHECK` and a
 /// closing `NOT VALID` or `NO INHERIT`, as `pg_get_constraintdef` prints them, are accepted.
+///
+/// # Errors
+/// A refusal: why it is not carried.
 pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
     with_room(expression, || {
         let condition = condition_of_check(expression);
@@ -97,6 +100,9 @@ pub fn check(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal>
 }
 
 /// Translates the condition of a partial index. One that is `unique` refuses rows, so that no other row may be in it.
+///
+/// # Errors
+/// As [`check`].
 pub fn index_predicate(expression: &str, scope: &dyn Scope, unique: bool) -> Result<Translated, Refusal> {
     with_room(expression, || {
         let purpose = if unique { Purpose::UniqueIndex } else { Purpose::Index };
@@ -107,6 +113,9 @@ pub fn index_predicate(expression: &str, scope: &dyn Scope, unique: bool) -> Res
 }
 
 /// Translates one key part of an index that is an expression.
+///
+/// # Errors
+/// As [`check`].
 pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translated, Refusal> {
     with_room(expression, || {
         let mut translator = Translator::new(scope, Purpose::Index);
@@ -117,6 +126,9 @@ pub fn index_expression(expression: &str, scope: &dyn Scope) -> Result<Translate
 }
 
 /// Translates the expression of a generated column into the column's own representation.
+///
+/// # Errors
+/// As [`check`].
 pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Translated, Refusal> {
     with_room(expression, || {
         let mut translator = Translator::new(scope, Purpose::Generated);
@@ -129,6 +141,9 @@ pub fn generated(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Re
 }
 
 /// Translates a column's DEFAULT into the column's own representation.
+///
+/// # Errors
+/// As [`check`].
 pub fn default(expression: &str, scope: &dyn Scope, target: &ColumnForm) -> Result<Defaulted, Refusal> {
     with_room(expression, || defaults::default(&parse(expression)?, scope, target))
 }
@@ -145,6 +160,9 @@ pub fn typed_literal(expression: &str) -> Option<String> {
 
 /// Translates a view's query, as `pg_get_viewdef` prints it: joins, common table expressions (recursive ones too),
 /// subqueries, grouping, set operations, aggregates and window functions.
+///
+/// # Errors
+/// As [`check`].
 pub fn view(definition: &str, scope: &dyn Scope) -> Result<TranslatedView, Refusal> {
     with_room(definition, || {
         let dialect = PostgreSqlDialect {};

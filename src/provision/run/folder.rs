@@ -44,8 +44,9 @@ impl Folder {
                 }
             }
             Err(error) => {
-                return Err(Error::could_not("make the folder of this run", object, error)
-                    .hint("set TMPDIR to a directory that you may write to"));
+                return Err(Error::could_not("make the folder of this run", object, &error)
+                    .hint("set TMPDIR to a directory that you may write to")
+                    .because(error));
             }
         }
         Ok(Folder(path.to_owned()))
@@ -65,7 +66,7 @@ impl Folder {
         let file = match File::options().create(true).truncate(false).write(true).open(self.file("lock")) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::could_not("open", object(), error)),
+            Err(error) => return Err(Error::could_not("open", object(), &error).because(error)),
         };
         // Polled, because flock has no limit.
         while !try_lock(&file) {

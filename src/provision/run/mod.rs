@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use super::process::{Owner, Process};
 use super::server::Running;
-use super::{Options, sweep, user};
+use super::{ServerOptions, sweep, user};
 use crate::error::{Context, Error, Result};
 use folder::Folder;
 
@@ -69,7 +69,7 @@ impl Run {
     }
 
     /// The folder of the run's server, as `options` choose one.
-    fn folder(&self, options: &Options) -> PathBuf {
+    fn folder(&self, options: &ServerOptions) -> PathBuf {
         let user = user::own_id();
         let footing = options.footing.map_or("any", |footing| footing.name());
         let url = options.url.as_deref().unwrap_or_default();
@@ -82,7 +82,7 @@ impl Run {
 }
 
 /// Joins the run's server, and starts it where nobody has.
-pub(super) fn join(options: &Options) -> Result<Running> {
+pub(super) fn join(options: &ServerOptions) -> Result<Running> {
     let run = Run::of_this_process();
     let path = run.folder(options);
     let object = format!("`{}`", path.display());
@@ -120,7 +120,7 @@ pub(super) fn join(options: &Options) -> Result<Running> {
     .hint("end the other processes of this run, and remove that folder"))
 }
 
-fn start(options: &Options, run: &Run, folder: &Folder) -> Result<Running> {
+fn start(options: &ServerOptions, run: &Run, folder: &Folder) -> Result<Running> {
     remove_ended();
     let running = options.start()?;
     if !running.can_be_shared() {
@@ -136,7 +136,7 @@ fn start(options: &Options, run: &Run, folder: &Folder) -> Result<Running> {
 }
 
 /// Starts the keeper, and gives it the pipe that the server's supervisor waits at.
-fn keep(options: &Options, run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner> {
+fn keep(options: &ServerOptions, run: &Run, folder: &Folder, orders: Option<ChildStdin>) -> Result<Owner> {
     let (parent, since) =
         run.runner.as_ref().map_or_else(Default::default, |process| (process.id.to_string(), process.started.clone()));
     let seconds = options.keep_seconds.map_or(UNUSED_SECONDS_DEFAULT, NonZeroU32::get);

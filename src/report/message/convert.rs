@@ -100,9 +100,9 @@ impl Plan {
                 .refusals
                 .iter()
                 .map(|refusal| Refusal {
-                    object: refusal.object.clone(),
-                    reason: refusal.reason.clone(),
-                    way_out: refusal.way_out.clone(),
+                    object: refusal.object(),
+                    reason: refusal.reason(),
+                    way_out: refusal.way_out(),
                 })
                 .collect(),
             settings: Vec::new(),
@@ -163,7 +163,7 @@ impl From<&plan::TablePlan> for PlannedTable {
 
 impl From<&plan::Loss> for NotCarried {
     fn from(loss: &plan::Loss) -> Self {
-        NotCarried { kind: loss.kind.clone(), object: loss.object.clone(), reason: loss.reason.clone() }
+        NotCarried { kind: loss.kind.to_string(), object: loss.object.clone(), reason: loss.reason.to_string() }
     }
 }
 

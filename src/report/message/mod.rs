@@ -18,6 +18,7 @@ pub use test::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestP
 /// One line of output for programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Message {
     /// A part of the run begins.
     Phase(PhaseStarted),
@@ -257,7 +258,7 @@ pub struct Published {
 /// How long each part of a run took, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "each is named after its part")]
 pub struct Durations {
     pub plan_ms: u64,
     pub copy_ms: u64,
@@ -700,7 +701,7 @@ pub struct MeasuredQuery {
 /// What the runs of a query have to stay below; `null` where nothing is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "each is named after its percentile")]
 pub struct LatencyTarget {
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,

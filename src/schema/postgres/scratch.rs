@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::database::Options;
+use super::super::database::RunnerOptions;
 use super::super::drift::{self, Object};
 use super::super::plan::Step;
 use super::{APPLICATION, Session, read_url};
@@ -22,7 +22,7 @@ impl Session {
     /// Builds the schema and reads it. The inner error is that of a migration that fails there, the outer one that there was
     /// no such place.
     pub(super) async fn objects_from_nothing(&mut self, steps: &[Step]) -> Result<Result<Vec<Object>>> {
-        let quiet = Options { dry_run: false, ..self.options.clone() };
+        let quiet = RunnerOptions { dry_run: false, ..self.options.clone() };
         if let Some(url) = self.options.scratch_url.clone() {
             let (connector, url) = read_url("URL of the scratch database", &url)?;
             let guard = Arc::clone(&self.guard);

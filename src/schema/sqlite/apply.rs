@@ -114,15 +114,14 @@ impl Sqlite {
 
     /// Says of broken foreign keys whether the migration broke them.
     fn explain(&self, error: Error) -> Error {
-        if error.operation() != guard::KEEPING_KEYS {
-            return error;
-        }
+        let behind = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<guard::BrokenKeys>());
+        let Some(&guard::BrokenKeys { table_is_missing }) = behind else { return error };
         let error = advice::on_sqlite(error, None);
         if error.way_out().is_some() {
             return error;
         }
         let before = self.opened().and_then(guard::foreign_key_violations).unwrap_or_default();
-        if error.cause().contains(guard::NO_TABLE) {
+        if table_is_missing {
             error.hint(
                 "references follow a table that is renamed: create the new one under another name, copy, drop the old \
                  one, and only then rename",
@@ -221,7 +220,7 @@ impl Sqlite {
     ) -> Result<()> {
         let connection = self.opened()?;
         let failed = |error: rusqlite::Error| {
-            advice::on_sqlite(statement_failed(step, number, statement, &error), Some(statement))
+            advice::on_sqlite(statement_failed(step, number, statement, &error), Some(statement)).because(error)
         };
         self.watch.enter(phase);
         let mut prepared = connection.prepare(statement.text()).map_err(failed)?;

@@ -8,6 +8,7 @@
 //! that it made itself, only their foreign keys are looked at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 
 use rusqlite::Connection;
 
@@ -27,8 +28,20 @@ const TOLD: usize = 5;
 /// and how many are compared with those that were there before.
 const COMPARED: usize = 1000;
 
-/// The operation of an error about foreign keys that are broken after a script.
-pub(super) const KEEPING_KEYS: &str = "keep the foreign keys of";
+/// What is behind an error about foreign keys that are broken after a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BrokenKeys {
+    /// A table that rows refer to is not there.
+    pub(super) table_is_missing: bool,
+}
+
+impl fmt::Display for BrokenKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.table_is_missing { "a table that rows refer to is missing" } else { "parents are missing" })
+    }
+}
+
+impl std::error::Error for BrokenKeys {}
 
 /// The row counts of one migration.
 #[derive(Debug, Default)]
@@ -187,9 +200,6 @@ fn count(connection: &Connection, table: &str) -> Result<i64> {
     connection.query_row(&sql, [], |row| row.get(0)).could_not("count rows of", format!("`{table}`"))
 }
 
-/// How a violation reads whose parent table is gone.
-pub(super) const NO_TABLE: &str = "the missing table";
-
 fn is_there(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE)";
     connection.prepare_cached(sql)?.query_row([table], |row| row.get(0))
@@ -206,7 +216,7 @@ pub(super) fn orphan(
     Ok(if is_there(connection, parent)? {
         format!("{row} of `{table}` refers to a row of `{parent}` that does not exist")
     } else {
-        format!("{row} of `{table}` refers to {NO_TABLE} `{parent}`")
+        format!("{row} of `{table}` refers to the missing table `{parent}`")
     })
 }
 
@@ -233,6 +243,8 @@ fn violations_of(connection: &Connection, tables: &HashSet<String>) -> Result<Vi
 pub(super) struct Violations {
     first: Vec<String>,
     total: usize,
+    /// Of one of the first, the table that it refers to is not there.
+    table_is_missing: bool,
 }
 
 impl Violations {
@@ -255,7 +267,8 @@ impl Violations {
             true => format!("they were broken before this migration began, and it does not repair them: {told}"),
             false => told,
         };
-        Err(Error::differs(KEEPING_KEYS, step.label(), cause))
+        let behind = BrokenKeys { table_is_missing: self.table_is_missing };
+        Err(Error::differs("keep the foreign keys of", step.label(), cause).because(behind))
     }
 
     fn collect(&mut self, connection: &Connection, sql: &str) -> Result<()> {
@@ -274,7 +287,10 @@ impl Violations {
         while let Some(row) = rows.next()? {
             let (table, row_id, parent): (String, Option<i64>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
             match self.first.len() < COMPARED {
-                true => self.note(orphan(connection, &table, row_id, &parent)?),
+                true => {
+                    self.table_is_missing |= !is_there(connection, &parent)?;
+                    self.note(orphan(connection, &table, row_id, &parent)?);
+                }
                 false => self.total += 1,
             }
         }

@@ -99,7 +99,7 @@ impl Search {
 
     /// An object that is not carried: told by name with a reason, or it disappeared.
     pub fn not_carried(&mut self, kind: &'static str, object: &str) {
-        let told = self.plan.losses.iter().any(|loss| loss.object == object && !loss.reason.is_empty());
+        let told = self.plan.losses.iter().any(|loss| loss.object == object);
         if told {
             self.counts.entry(kind).or_default().not_carried += 1;
         } else {
@@ -387,7 +387,7 @@ pub fn read_answer(text: &str) -> Answer<Option<String>> {
 
 fn piece(planned: &TablePlan, kind: &str, origin: &str) -> Option<String> {
     let mut pieces = planned.ddl.as_ref()?.pieces();
-    pieces.find(|piece: &&Piece| piece.kind == kind && piece.origin == origin).map(|piece| piece.sql.clone())
+    pieces.find(|piece: &&Piece| piece.kind.name() == kind && piece.origin == origin).map(|piece| piece.sql.clone())
 }
 
 /// The keys and the predicate of a CREATE INDEX of the plan.

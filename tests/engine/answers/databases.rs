@@ -11,7 +11,7 @@ use whimbrel::catalog::{Catalog, QualifiedName, TableKind};
 use whimbrel::endpoint::PostgresUrl;
 use whimbrel::endpoint::postgres::{Session, introspect};
 use whimbrel::harness::Seed;
-use whimbrel::harness::generate::{Generator, Options, PostgresJudge, load_postgres};
+use whimbrel::harness::generate::{GenerateOptions, Generator, PostgresJudge, load_postgres};
 use whimbrel::to_sqlite::Job;
 
 /// The schema of the twins.
@@ -27,7 +27,7 @@ fn read(url: &PostgresUrl) -> Catalog {
 /// Fills the tables of a catalog; awkward values go where no NaN stops a migration.
 fn generate(url: &PostgresUrl, catalog: &Catalog, seed: u64, awkward: f64) -> whimbrel::Result<()> {
     let rows = ROWS * catalog.tables.len() as u64;
-    let options = Options { rows, seed: Seed(seed), awkward, ..Options::default() };
+    let options = GenerateOptions { rows, seed: Seed(seed), awkward, ..GenerateOptions::default() };
     let dataset = Generator::new(catalog, options)?.dataset(&mut PostgresJudge::new(url))?;
     load_postgres(url, catalog, &dataset)
 }

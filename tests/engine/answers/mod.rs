@@ -80,10 +80,10 @@ fn job(target: std::path::PathBuf) -> Job<'static> {
     let mut job = Job::new(target);
     for (column, rule) in rows::RULES {
         let rule = Representation::named(rule).expect("a rule");
-        job.choices.rules.columns.insert((*column).to_owned(), rule);
+        job.options.run.choices.rules.columns.insert((*column).to_owned(), rule);
         // The tables that have the same columns.
         let name = column.split('.').next_back().expect("a name");
-        job.choices.rules.columns.insert(format!("*.{name}"), rule);
+        job.options.run.choices.rules.columns.insert(format!("*.{name}"), rule);
     }
     job
 }

@@ -13,7 +13,7 @@ use whimbrel::endpoint::postgres::PostgresSource;
 use whimbrel::endpoint::{PostgresUrl, Source};
 use whimbrel::event::{Event, nobody};
 use whimbrel::to_sqlite;
-use whimbrel::transfer::run::{self, Job};
+use whimbrel::transfer::run::{self, RunOptions};
 use whimbrel::value::Cell;
 use whimbrel::verify::{self, FileOptions, Level, Question, Verification, verify_file};
 
@@ -64,7 +64,7 @@ fn rows(store: &Store, table: &str) -> Vec<Row> {
 /// Compares a store with its source, as a later verification does.
 fn compared(store: &Store, source: &mut ToySource) -> Verification {
     let mut target = target(store, source);
-    let (_, plan) = run::plan(source, &mut target, &Job::default()).expect("a plan");
+    let (_, plan) = run::plan(source, &mut target, &RunOptions::default()).expect("a plan");
     let plan = Arc::new(plan);
     let mut target = target.opened(&plan);
     let question = Question {
@@ -82,7 +82,7 @@ fn compared(store: &Store, source: &mut ToySource) -> Verification {
 fn a_toy_becomes_a_toy_and_a_changed_row_is_found() {
     let (store, mut source) = (Store::default(), toy());
     let target = target(&store, &source);
-    let outcome = run::migrate(&mut source, target, &Job::default(), &Cancel::new(), &nobody).expect("a run");
+    let outcome = run::migrate(&mut source, target, &RunOptions::default(), &Cancel::new(), &nobody).expect("a run");
     outcome.ensure_published().expect("it is sound");
     assert_eq!(outcome.published, Some(5));
     assert_eq!((rows(&store, "people").len(), rows(&store, "notes").len()), (3, 2));
@@ -109,7 +109,7 @@ fn a_draft_that_is_not_published_never_was() {
             cancel.cancel();
         }
     };
-    let error = run::migrate(&mut source, target, &Job::default(), &cancel, &stop).unwrap_err();
+    let error = run::migrate(&mut source, target, &RunOptions::default(), &cancel, &stop).unwrap_err();
     assert!(error.to_string().starts_with("copy: it was interrupted"), "{error}");
     assert!(store.lock().expect("nobody panicked").is_empty());
 }
@@ -147,7 +147,7 @@ fn a_postgresql_database_becomes_a_toy() {
     let mut source = PostgresSource::connect(&url, &Cancel::new()).expect("a source");
     let store = Store::default();
     let target = ToyTarget { store: Arc::clone(&store), catalog: source.catalog().expect("a catalog") };
-    let job = Job { level: Level::Paranoid, ..Job::default() };
+    let job = RunOptions { level: Level::Paranoid, ..RunOptions::default() };
     let outcome = run::migrate(&mut source, target, &job, &Cancel::new(), &nobody).expect("a run");
     outcome.ensure_published().expect("it is sound");
     assert_eq!(outcome.plan.tables[0].source, QualifiedName::new("public", "people"));

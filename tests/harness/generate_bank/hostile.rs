@@ -3,7 +3,7 @@
 use crate::support::scratch::Scratch;
 use std::time::{Duration, Instant};
 use whimbrel::endpoint::postgres::introspect;
-use whimbrel::harness::generate::{Dataset, Generator, Options, PostgresJudge};
+use whimbrel::harness::generate::{Dataset, GenerateOptions, Generator, PostgresJudge};
 use whimbrel::project::ColumnHint;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ fn most_memory_kib() -> u64 {
 fn made(sql: &str, pattern: Option<&str>) -> Result<Dataset, String> {
     let scratch = Scratch::new(sql);
     let catalog = introspect(&mut scratch.session()).unwrap();
-    let mut options = Options { rows: 20, ..Options::default() };
+    let mut options = GenerateOptions { rows: 20, ..GenerateOptions::default() };
     if let Some(pattern) = pattern {
         let hint = ColumnHint { pattern: Some(pattern.to_owned()), ..ColumnHint::default() };
         options.hints.columns.insert("t.c".to_owned(), hint);

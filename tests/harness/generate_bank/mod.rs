@@ -13,7 +13,7 @@ use std::fmt::Write;
 use whimbrel::catalog::Catalog;
 use whimbrel::endpoint::postgres::introspect;
 use whimbrel::harness::Seed;
-use whimbrel::harness::generate::{Dataset, Generator, Nobody, Options, PostgresJudge, load_postgres};
+use whimbrel::harness::generate::{Dataset, GenerateOptions, Generator, Nobody, PostgresJudge, load_postgres};
 
 /// What is declared besides the check; each entry of the bank gets one after the other.
 const KEYS: [&str; 4] = ["NOT NULL", "UNIQUE", "PRIMARY KEY", "NOT NULL REFERENCED"];
@@ -72,7 +72,8 @@ fn make(
 ) -> Result<(), String> {
     let told = |error: whimbrel::Error| error.to_string();
     let rows = ROWS * catalog.tables.len() as u64;
-    let generator = Generator::new(catalog, Options { rows, seed: Seed(seed), awkward, ..Options::default() });
+    let generator =
+        Generator::new(catalog, GenerateOptions { rows, seed: Seed(seed), awkward, ..GenerateOptions::default() });
     let mut dataset = Dataset::default();
     let generated = generator.map_err(told)?.stream(judge, &mut dataset).map_err(told)?;
     if let Some(none) = generated.tables.iter().find(|table| table.rows == 0) {
@@ -132,7 +133,7 @@ fn a_code_in_a_char_column_is_found_by_every_seed() {
         for awkward in [0.0, 0.2, 1.0] {
             let mut made = Dataset::default();
             // Nobody is asked: the check is solved.
-            let options = Options { rows: 30, seed: Seed(seed), awkward, ..Options::default() };
+            let options = GenerateOptions { rows: 30, seed: Seed(seed), awkward, ..GenerateOptions::default() };
             Generator::new(&catalog, options).unwrap().stream(&mut Nobody, &mut made).unwrap();
             let zips = made.tables.iter().flat_map(|table| &table.rows).map(|row| row[1].as_deref().unwrap());
             assert_eq!(

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use whimbrel::endpoint::sqlite::target::JournalMode;
 use whimbrel::project::Project;
-use whimbrel::schema::{Dialect, Migrations, Object, Options, Reversal, Runner, To, compare};
+use whimbrel::schema::{Dialect, Migrations, Object, Reversal, Runner, RunnerOptions, To, compare};
 
 /// So many rows per table and visit: two of each three have a value in every column.
 const ROWS: usize = 6;
@@ -48,7 +48,7 @@ impl Database {
         connection.pragma_update(None, "journal_mode", "wal").unwrap();
         let migrations = Migrations::from_dir(project.join("target")).unwrap();
         // Every version on the way is looked at, with the newer ones still to come.
-        let options = Options { allow_pending: true, ..Options::default() };
+        let options = RunnerOptions { allow_pending: true, ..RunnerOptions::default() };
         Database { runner: Runner::open_with(path.to_str().unwrap(), migrations, options).unwrap(), folder }
     }
 
@@ -131,7 +131,7 @@ fn every_project_file_is_read_and_its_connection_options_have_effect() {
         let project = Project::load(&folder).unwrap();
         assert_eq!(Some(project.name.as_ref()), folder.file_name());
         assert_eq!(project.target_schema, Some(folder.join("target")));
-        assert!(project.journal_mode == JournalMode::Wal && project.checks.is_some(), "{folder:?}");
+        assert!(project.options.journal_mode == JournalMode::Wal && project.options.checks.is_some(), "{folder:?}");
         let connection = Connection::open_in_memory().unwrap();
         project.connection.apply(&connection).unwrap();
         assert!(connection.pragma_query_value(None, "foreign_keys", |row| row.get::<_, bool>(0)).unwrap());

@@ -47,7 +47,7 @@ fn agreed(url: &str, job: &Job<'_>) -> Outcome {
 }
 
 fn paranoid(target: impl Into<std::path::PathBuf>) -> Job<'static> {
-    Job { level: Level::Paranoid, ..Job::new(target) }
+    Job::new(target).verified(Level::Paranoid)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn every_kind_of_relation_is_digested_by_the_server_as_it_is_copied() {
     server.run("INSERT INTO wide (c0, c1499) VALUES (1, 2), (NULL, 3)");
     let directory = tempfile::tempdir().expect("a directory");
     let mut job = paranoid(directory.path().join("app.db"));
-    job.choices.drop.insert("gone.secret".into(), "nobody reads it".into());
+    job.options.run.choices.drop.insert("gone.secret".into(), "nobody reads it".into());
     let outcome = agreed(&database.url(), &job);
     assert_eq!(outcome.verification.findings.not_checked, Vec::<String>::new());
     let rows = |name: &str| {
@@ -136,7 +136,8 @@ fn without_a_ledger_what_is_not_held_is_left_out_by_name_and_nothing_else() {
          CREATE TABLE calm AS SELECT id, calm, note FROM readings",
     );
     let directory = tempfile::tempdir().expect("a directory");
-    let mut job = Job { metadata: false, allow_inexact: true, ..paranoid(directory.path().join("app.db")) };
+    let mut job = paranoid(directory.path().join("app.db"));
+    (job.options.run.metadata, job.options.run.allow_inexact) = (false, true);
     let outcome = agreed(&database.url(), &job);
     let named: Vec<_> = outcome
         .verification
@@ -153,9 +154,9 @@ fn without_a_ledger_what_is_not_held_is_left_out_by_name_and_nothing_else() {
         ]
     );
     // Text holds them, and then nothing is left out, nor has anything to be allowed.
-    job.allow_inexact = false;
+    job.options.run.allow_inexact = false;
     for column in ["readings.ratio", "readings.at"] {
-        job.choices.rules.columns.insert(column.into(), Representation::Text(TextForm::Server));
+        job.options.run.choices.rules.columns.insert(column.into(), Representation::Text(TextForm::Server));
     }
     let outcome = agreed(&database.url(), &job);
     assert!(!outcome.verification.findings.not_checked.iter().any(|line| line.contains("own digest")));

@@ -166,7 +166,7 @@ fn run(database: &Database, flip: Flip, level: Level, target: &Path) -> (whimbre
     let (upstream, _) = by_way_of(&database.url(), 0);
     let proxy = Proxy::new(&upstream, flip);
     let url = by_way_of(&database.url(), proxy.port).1;
-    let job = Job { level, ..Job::new(target) };
+    let job = Job::new(target).verified(level);
     let outcome =
         connect(&url, &Cancel::new()).and_then(|mut source| migrate(source.as_mut(), &job, &Cancel::new(), &nobody));
     (outcome, proxy)

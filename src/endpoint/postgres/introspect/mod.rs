@@ -12,7 +12,7 @@ mod types;
 mod views;
 
 use super::session::Session;
-use crate::catalog::{Catalog, Dialect, OtherObject, QualifiedName, Sequence};
+use crate::catalog::{Catalog, Dialect, ObjectKind, OtherObject, QualifiedName, Sequence};
 use crate::error::{Error, Result};
 use crate::quote::quote;
 use relations::Relations;
@@ -63,7 +63,8 @@ fn read(session: &mut Session) -> Result<Catalog> {
 
     let mut others: Vec<OtherObject> = others.into_iter().map(OtherObject::from).collect();
     if database.large_objects > 0 {
-        others.push(OtherObject::new("large objects", format!("{} in this database", database.large_objects), None));
+        let name = format!("{} in this database", database.large_objects);
+        others.push(OtherObject::new(ObjectKind::LargeObjects, name, None));
     }
     let relations = Relations::new(relations);
     let mut types = Types::new(types);
@@ -96,7 +97,7 @@ fn read(session: &mut Session) -> Result<Catalog> {
 
 #[derive(Debug, Deserialize)]
 struct OtherRow {
-    kind: String,
+    kind: ObjectKind,
     name: String,
     definition: Option<String>,
 }

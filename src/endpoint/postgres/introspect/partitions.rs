@@ -6,7 +6,7 @@
 
 use super::relations::Relations;
 use super::rows::{ConstraintRow, IndexPartRow, IndexRow, Oid, RelationRow};
-use crate::catalog::OtherObject;
+use crate::catalog::{ObjectKind, OtherObject};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
@@ -33,7 +33,7 @@ impl<'r> Tree<'r> {
         }
         let count = self.leaves.len();
         let name = format!("{} by {key}, {count} partitions read as one", self.root.qualified_name());
-        OtherObject::new("partitioning", name, Some(definition))
+        OtherObject::new(ObjectKind::Partitioning, name, Some(definition))
     }
 
     /// Whether rows that are equal in these columns are in the same leaf.
@@ -71,10 +71,9 @@ impl<'r> Tree<'r> {
             _ => true,
         };
         let (common, rest) = self.common(|leaf| of(leaf).iter().filter(own).collect(), form, holds);
-        others.extend(
-            rest.iter()
-                .map(|group| self.not_common("constraint of partitions", group, |row| (&row.name, &row.definition))),
-        );
+        others.extend(rest.iter().map(|group| {
+            self.not_common(ObjectKind::ConstraintOfPartitions, group, |row| (&row.name, &row.definition))
+        }));
         let lifted = common.into_iter().map(|rows| {
             let validated = rows.iter().all(|row| row.validated);
             ConstraintRow { validated, ..rows[0].clone() }
@@ -97,9 +96,10 @@ impl<'r> Tree<'r> {
             !row.is_unique || row.predicate.is_none() && self.tells_leaves_apart(&columns)
         };
         let (common, rest) = self.common(|leaf| of(leaf).iter().filter(own).collect(), index_form, holds);
-        others.extend(
-            rest.iter().map(|group| self.not_common("index of partitions", group, |row| (&row.name, &row.definition))),
-        );
+        others
+            .extend(rest.iter().map(|group| {
+                self.not_common(ObjectKind::IndexOfPartitions, group, |row| (&row.name, &row.definition))
+            }));
         let lifted = common.into_iter().map(|rows| {
             let valid = rows.iter().all(|row| row.valid);
             IndexRow { valid, ..rows[0].clone() }
@@ -139,7 +139,7 @@ impl<'r> Tree<'r> {
     /// Names what some leaves have in one form and the whole has not.
     fn not_common<T>(
         &self,
-        kind: &str,
+        kind: ObjectKind,
         group: &[(&RelationRow, &T)],
         told: impl Fn(&T) -> (&String, &String),
     ) -> OtherObject {

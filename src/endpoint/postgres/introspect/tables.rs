@@ -7,7 +7,7 @@ use super::types::Types;
 use super::views::statement;
 use crate::catalog::{
     Action, Check, Column, DataType, Deferrable, ForeignKey, Generated, Identity, Index, IndexKey, IndexPart, Key,
-    OtherObject, QualifiedName, Shape, Table, TableKind,
+    ObjectKind, OtherObject, QualifiedName, Shape, Table, TableKind,
 };
 use std::collections::HashMap;
 
@@ -164,7 +164,7 @@ fn add_constraint(table: &mut Table, row: ConstraintRow, others: &mut Vec<OtherO
     let on_table = format!("{} on {}", row.name, table.name);
     match row.kind {
         'p' | 'u' | 'f' if row.period => {
-            others.push(OtherObject::new("key over periods", on_table, Some(row.definition)));
+            others.push(OtherObject::new(ObjectKind::KeyOverPeriods, on_table, Some(row.definition)));
         }
         'p' => table.primary_key = Some(key(row)),
         'u' => table.unique_keys.push(key(row)),
@@ -174,9 +174,9 @@ fn add_constraint(table: &mut Table, row: ConstraintRow, others: &mut Vec<OtherO
             expression: row.expression.unwrap_or_default(),
             validated: row.validated,
         }),
-        'x' => others.push(OtherObject::new("exclusion constraint", on_table, Some(row.definition))),
+        'x' => others.push(OtherObject::new(ObjectKind::ExclusionConstraint, on_table, Some(row.definition))),
         // Only those that are not validated are asked for.
-        _ => others.push(OtherObject::new("not null constraint that is not validated", on_table, Some(row.definition))),
+        _ => others.push(OtherObject::new(ObjectKind::NotNullUnvalidated, on_table, Some(row.definition))),
     }
 }
 

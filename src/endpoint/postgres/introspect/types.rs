@@ -1,7 +1,9 @@
 //! From the server's type numbers and modifiers to a [`DataType`] with its full shape.
 
 use super::rows::{Oid, TypeRow};
-use crate::catalog::{Composite, DataType, Domain, DomainCheck, Enumeration, Field, OtherObject, QualifiedName, Shape};
+use crate::catalog::{
+    Composite, DataType, Domain, DomainCheck, Enumeration, Field, ObjectKind, OtherObject, QualifiedName, Shape,
+};
 use std::collections::{HashMap, HashSet};
 
 /// PostgreSQL does not let a type contain itself; this bound only keeps a damaged catalog from hanging us.
@@ -32,17 +34,17 @@ impl Types {
         let mut unused: Vec<OtherObject> = unused
             .map(|row| {
                 let kind = match row.kind {
-                    'e' => "enum type",
-                    'd' => "domain",
-                    'c' => "composite type",
-                    'r' => "range type",
-                    _ => "base type",
+                    'e' => ObjectKind::EnumType,
+                    'd' => ObjectKind::Domain,
+                    'c' => ObjectKind::CompositeType,
+                    'r' => ObjectKind::RangeType,
+                    _ => ObjectKind::BaseType,
                 };
                 let name = format!("{}.{}, used by no column", row.schema, row.name);
-                OtherObject { kind: kind.to_owned(), name, definition: definition(row) }
+                OtherObject { kind, name, definition: definition(row) }
             })
             .collect();
-        unused.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
+        unused.sort_by(|one, other| (one.kind.name(), &one.name).cmp(&(other.kind.name(), &other.name)));
         unused
     }
 

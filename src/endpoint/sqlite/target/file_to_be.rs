@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// The journal mode that a published file asks of its readers; the only two that last in the file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum JournalMode {
     /// A write-ahead log: readers and one writer at the same time.
     #[default]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(super) const PROPERTY: Property = Property { name: "checks", says: "the project's checks find nothing", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let Some(folder) = &case.fixture.settings.checks else {
+    let Some(folder) = &case.fixture.settings.options.checks else {
         return Ok(Verdict::NotAsked("the project has no checks"));
     };
     let connection = case.open_target()?;

@@ -32,7 +32,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
         }
     }
     let plan = &case.outcome()?.plan;
-    let choices = &case.fixture.settings.choices;
+    let choices = &case.fixture.settings.options.run.choices;
     let mut findings = Vec::new();
     let mut pairs: Vec<(QualifiedName, String)> = Vec::new();
     let mut source_sql: Vec<String> = Vec::new();

@@ -10,7 +10,7 @@
 use super::super::case::Case;
 use super::{Property, Verdict};
 use crate::error::Result;
-use crate::harness::latency::{Options, time_each};
+use crate::harness::latency::{MeasureOptions, time_each};
 
 pub(super) const PROPERTY: Property = Property { name: "queries", says: "every query of the project runs", ask };
 
@@ -27,7 +27,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
     let settings = &case.fixture.settings;
     let connection = case.open_target()?;
     settings.connection.apply(&connection)?;
-    let options = Options {
+    let options = MeasureOptions {
         runs: RUNS,
         warm_up: 1,
         seed: case.seed.of("queries"),

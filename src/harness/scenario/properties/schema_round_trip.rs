@@ -12,7 +12,7 @@ use super::super::case::{Case, open};
 use super::super::content::{Rows, rows};
 use super::{Property, Verdict};
 use crate::error::{Context, Result};
-use crate::schema::{Dialect, Migrations, Object, Options, Reversal, Runner, To, compare};
+use crate::schema::{Dialect, Migrations, Object, Reversal, Runner, RunnerOptions, To, compare};
 use std::path::Path;
 
 pub(super) const PROPERTY: Property =
@@ -40,7 +40,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
 }
 
 fn round_trip(path: &Path, migrations: Migrations, down_to: i64, lossless: bool, planned: &[&str]) -> Result<Verdict> {
-    let options = Options { allow_pending: true, ..Options::default() };
+    let options = RunnerOptions { allow_pending: true, ..RunnerOptions::default() };
     let mut runner = Runner::open_file(path, migrations, options)?;
     let rows = || Ok::<_, crate::Error>(rows(&open(path)?)?.of_tables(planned));
     let before = (runner.objects()?, rows()?);
