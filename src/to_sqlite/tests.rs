@@ -7,6 +7,7 @@ use crate::endpoint::{Draft, Origin, ReadTable, RowSink, Target};
 use crate::error::Error;
 use crate::event::nobody;
 use crate::plan;
+use crate::plan::choices::Choices;
 use crate::transfer::copy::{Copied, copy};
 use crate::value::Cell;
 use rusqlite::Connection;
