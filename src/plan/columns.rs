@@ -154,7 +154,9 @@ impl Builder<'_> {
                 Err(Reason::Column(ColumnReason::ComputedKey))
             } else {
                 match expression::generated(&source.expression, &scope, &form) {
-                    Ok(_) if plan.remainder.is_some() => Err(Reason::Column(ColumnReason::NeedsLedger(plan.representation))),
+                    Ok(_) if plan.remainder.is_some() => {
+                        Err(Reason::Column(ColumnReason::NeedsLedger(plan.representation)))
+                    }
                     // SQLite would compute another value of some rows.
                     Ok(translated) if !translated.same_for_every_row => {
                         Err(Reason::untranslated(&source.expression, translated.caveats.join("; ")))

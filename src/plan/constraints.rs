@@ -271,7 +271,9 @@ impl Builder<'_> {
             .column(&plan.source)
             .and_then(|column| Some((column, unlike(column, plan, &self.catalog.collations)?)));
         match unlike {
-            Some((column, unlike)) if plan.representation != Representation::Text(TextForm::Decimal) || unlike != Unlike::Texts => {
+            Some((column, unlike))
+                if plan.representation != Representation::Text(TextForm::Decimal) || unlike != Unlike::Texts =>
+            {
                 Err(Reason::ForeignKey(ForeignKeyReason::Unlike {
                     unlike,
                     type_name: column.data_type.name.clone(),

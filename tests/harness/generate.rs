@@ -10,7 +10,8 @@ use whimbrel::endpoint::postgres::introspect;
 use whimbrel::event;
 use whimbrel::harness::Seed;
 use whimbrel::harness::generate::{
-    Filling, GenerateOptions, Generator, Nobody, PostgresJudge, SqliteJudge, fill, load_postgres, load_sqlite, sqlite_catalog,
+    Filling, GenerateOptions, Generator, Nobody, PostgresJudge, SqliteJudge, fill, load_postgres, load_sqlite,
+    sqlite_catalog,
 };
 use whimbrel::project::{Project, apply_schema};
 
@@ -276,7 +277,7 @@ fn keys_over_what_sqlite_computes_are_kept() {
     let tables = [("owner", 5), ("task", 100)];
     for seed in 1..4 {
         let per_table = tables.map(|(name, rows)| (QualifiedName::new("main", name), rows)).into();
-        let options = Options { per_table, ..options(105, seed, 0.3) };
+        let options = GenerateOptions { per_table, ..options(105, seed, 0.3) };
         let filling = Filling { options, append: true, ..Filling::default() };
         let filled = fill(&Endpoint::Sqlite(path.clone()), &filling, &Cancel::new(), &event::nobody).unwrap();
         assert_eq!(filled.generated.row_count(), 105, "seed {seed}: {filled:?}");

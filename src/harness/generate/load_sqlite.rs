@@ -132,8 +132,10 @@ impl Sink for SqliteSink<'_> {
             let now = if current.later.contains(&place) { &None } else { cell };
             values.push(value(now, shape).map_err(|cause| Error::could_not("fill", &object, cause))?);
         }
-        let mut statement =
-            self.connection.prepare_cached(&current.insert).map_err(|error| explained(&object, &error).because(error))?;
+        let mut statement = self
+            .connection
+            .prepare_cached(&current.insert)
+            .map_err(|error| explained(&object, &error).because(error))?;
         statement.execute(params_from_iter(values)).map_err(|error| explained(&object, &error).because(error))?;
         if current.later.iter().any(|place| row[*place].is_some()) {
             let places = current.later.iter().chain(&current.key);
