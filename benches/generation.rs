@@ -6,6 +6,8 @@
 //! `cargo bench --bench generation -- --rate` fills a PostgreSQL database instead, three times, with a million ordinary
 //! rows, and ends with exit code 1 where the best of the three is slower than it has to be.
 
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use rusqlite::Connection;
 use std::hint::black_box;

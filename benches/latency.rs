@@ -3,6 +3,8 @@
 //! `cargo bench --bench latency`, or one project or query of it: `cargo bench --bench latency -- sessions/`. For P50,
 //! P95 and P99 against the targets: `whimbrel latency PROJECT`.
 
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use rusqlite::Connection;
 use std::path::Path;
