@@ -2,7 +2,7 @@
 
 use super::build::Builder;
 use super::ddl::{self, ColumnDdl, Piece};
-use super::expression::{self, DomainScope, Scope};
+use super::expression::{self, ColumnForm, DomainScope, Scope};
 use super::forms::{self, TableScope};
 use super::guards;
 use super::names::{Room, quote};
@@ -148,25 +148,11 @@ impl Builder<'_> {
         }
 
         let mut generated = None;
-        let is_in_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
         if let Some(source) = &column.generated {
-            let why = if is_in_key {
-                Err(Reason::Column(ColumnReason::ComputedKey))
-            } else {
-                match expression::generated(&source.expression, &scope, &form) {
-                    Ok(_) if plan.remainder.is_some() => {
-                        Err(Reason::Column(ColumnReason::NeedsLedger(plan.representation)))
-                    }
-                    // SQLite would compute another value of some rows.
-                    Ok(translated) if !translated.same_for_every_row => {
-                        Err(Reason::untranslated(&source.expression, translated.caveats.join("; ")))
-                    }
-                    Ok(translated) => {
-                        caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
-                        Ok(translated.sql)
-                    }
-                    Err(refusal) => Err(Reason::untranslated(&source.expression, refusal)),
-                }
+            let is_in_key = table.primary_key.as_ref().is_some_and(|key| key.columns.contains(&column.name));
+            let why = match is_in_key {
+                true => Err(Reason::Column(ColumnReason::ComputedKey)),
+                false => computed(&source.expression, plan, &scope, &form, &mut caveats),
             };
             match why {
                 Ok(sql) => {
@@ -250,6 +236,28 @@ fn literal_default(plan: &ColumnPlan, source: &str) -> Option<Result<String, &'s
         true => Ok(text::stored(&placed.stored)),
         false => Err("its form as JSON would not hold all of it"),
     })
+}
+
+/// What SQLite computes where the source computes `expression`, or why it is not to.
+fn computed(
+    expression: &str,
+    plan: &ColumnPlan,
+    scope: &dyn Scope,
+    form: &ColumnForm,
+    caveats: &mut Vec<String>,
+) -> Result<String, Reason> {
+    match expression::generated(expression, scope, form) {
+        Ok(_) if plan.remainder.is_some() => Err(Reason::Column(ColumnReason::NeedsLedger(plan.representation))),
+        // SQLite would compute another value of some rows.
+        Ok(translated) if !translated.same_for_every_row => {
+            Err(Reason::untranslated(expression, translated.caveats.join("; ")))
+        }
+        Ok(translated) => {
+            caveats.extend(translated.caveats.iter().map(|caveat| format!("generated column: {caveat}")));
+            Ok(translated.sql)
+        }
+        Err(refusal) => Err(Reason::untranslated(expression, refusal)),
+    }
 }
 
 /// The check that a rule needs for its values to mean what they should.

@@ -24,6 +24,9 @@ use statement::Source;
 
 /// Splits `text` into statements and line comments. A literal, name or comment that never ends is an error that
 /// names the line it begins on; so is what only a shell of the database reads, but for the lines of a dump.
+///
+/// # Errors
+/// As said.
 pub fn scan(text: impl Into<Arc<str>>, dialect: Dialect) -> Result<Scan> {
     let source = Arc::new(Source { text: text.into(), dialect });
     let text = source.text.as_ref();

@@ -56,6 +56,9 @@ impl LockFile {
     }
 
     /// Removes the file at `path` where no process holds it any more. What is there and is no such file stays.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, locked or removed.
     pub fn remove_left_over(path: &Path) -> Result<()> {
         Self::attempt(path, false).map(drop)
     }

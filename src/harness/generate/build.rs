@@ -36,8 +36,8 @@ fn generator(catalog: &Catalog, options: GenerateOptions) -> Result<Generator<'_
     let order = order(catalog, &tables, &asked)?;
     let mut stores = Stores::default();
     let mut plans: Vec<TablePlan<'_>> = Vec::with_capacity(tables.len());
-    for place in 0..tables.len() {
-        let rows = asked[place].unwrap_or(options.rows);
+    for (place, rows) in asked.iter().enumerate() {
+        let rows = rows.unwrap_or(options.rows);
         let planning = Planning::new(catalog, &tables, place, &order.broken, rows, &options);
         plans.push(planning.plan(&mut stores)?);
     }

@@ -21,8 +21,11 @@ pub enum NodeKind {
     False,
     /// A number, as it is spelled.
     Number,
-    /// A quoted text; whether it is more than its own bytes between two quotes.
-    Text { escaped: bool },
+    /// A quoted text.
+    Text {
+        /// Whether it is more than its own bytes between two quotes.
+        escaped: bool,
+    },
     /// Bare text, whose meaning depends on what is looked for: a plain scalar of YAML, a capture of a line.
     Bare,
     /// A text that its bytes do not say by themselves: folded lines, other escapes. [`Document::decoded`] has it.

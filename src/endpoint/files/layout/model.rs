@@ -72,7 +72,12 @@ pub enum BooleanSpelling {
     /// 1 and 0.
     Digits,
     /// Two words.
-    Words { yes: String, no: String },
+    Words {
+        /// True.
+        yes: String,
+        /// False.
+        no: String,
+    },
 }
 
 /// How a moment is spelled.
@@ -115,7 +120,10 @@ pub enum Format {
     /// One YAML document.
     Yaml,
     /// Markdown: an object of its front matter's keys, with the text behind it as `@body`.
-    Markdown { front_matter: bool },
+    Markdown {
+        /// Whether it begins with keys between two lines `---`.
+        front_matter: bool,
+    },
     /// An array of the pattern's captures, one object a line.
     Lines(LinePattern),
     /// The bytes as they are, as `@content`.
@@ -150,7 +158,12 @@ pub enum LinePart {
     /// Text that is always the same.
     Literal(String),
     /// A value: its name, and the regular expression of its spelling.
-    Capture { name: String, pattern: String },
+    Capture {
+        /// Its name.
+        name: String,
+        /// The regular expression of its spelling.
+        pattern: String,
+    },
 }
 
 /// The records at one place of a document, and the rows that they are.

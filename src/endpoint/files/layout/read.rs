@@ -275,7 +275,7 @@ impl Reader<'_> {
     fn tell_apart(&self) -> Result<()> {
         for table in self.tables.iter().filter(|table| !table.part) {
             let (last, others) = table.sets.split_last().unzip();
-            for set in others.into_iter().flatten().filter(|set| !set.is_particular && !set.part) {
+            if let Some(set) = others.into_iter().flatten().find(|set| !set.is_particular && !set.part) {
                 let cause = format!(
                     "rows of `{}` stand at {} places, and nothing tells which of them a new row goes to",
                     table.name,

@@ -205,6 +205,7 @@ fn with(file: &str, records: &str) -> String {
 const SOUND: &str = "columns.id = 'id'\ncolumns.x = '@path.x'";
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn what_could_not_be_taken_back_is_refused_with_line_and_hint() {
     of(&with("", SOUND));
     let table = |columns: &str| {

@@ -67,8 +67,8 @@ impl Stat {
             device: status.st_dev,
             inode: status.st_ino,
             size_bytes: u64::try_from(status.st_size).unwrap_or(0),
-            modified_ns: nanoseconds(status.st_mtime, i64::from(status.st_mtime_nsec)),
-            changed_ns: nanoseconds(status.st_ctime, i64::from(status.st_ctime_nsec)),
+            modified_ns: nanoseconds(status.st_mtime, status.st_mtime_nsec),
+            changed_ns: nanoseconds(status.st_ctime, status.st_ctime_nsec),
         }
     }
 

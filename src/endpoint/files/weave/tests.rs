@@ -317,7 +317,7 @@ impl Writing<'_, '_, '_> {
         if !uses_members && records.rest.is_none() && records.children.is_empty() {
             return self.any(1);
         }
-        let (mut members, mut inner): (Vec<(String, String)>, Vec<(String, String)>) = (Vec::new(), Vec::new());
+        let (mut members, mut inner) = (Vec::<(String, String)>::new(), Vec::<(String, String)>::new());
         for filled in &records.columns {
             let Origin::Member(path) = &filled.from[0] else { continue };
             let form = &table.columns[filled.column].form;
