@@ -14,7 +14,7 @@
 //! A backup counts when its `<id>.json` is there, and that name is given and taken by one rename. While it is made or
 //! removed, its manifest is called `<id>.pending`, and neither a list nor a rollback sees it. Whoever makes it holds a lock
 //! on that file; a pending manifest without one was left by a killed run, and the next run that changes anything in the
-//! folder removes it together with its `<id>.db`. So `<id>.db` is never there without one of the two manifests.
+//! folder removes it together with its `<id>.db` or `<id>.tar`. So neither is ever there without one of the two manifests.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ use std::path::{Component, Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::backup::manifest::Provenance;
+use crate::backup::manifest::{Kind, Provenance};
 use crate::endpoint::sqlite::file::{quoted, resolve};
 use crate::endpoint::sqlite::staging::abandoned;
 use crate::error::{Context, Error, Result};
@@ -75,8 +75,25 @@ impl Folder {
         Ok(Folder { path, target })
     }
 
-    pub fn data(&self, id: &str) -> PathBuf {
-        self.path.join(format!("{id}.db"))
+    /// The file of a backup: a database, or the archive of a tree.
+    pub fn data(&self, id: &str, kind: Kind) -> PathBuf {
+        let ending = match kind {
+            Kind::Tree => "tar",
+            Kind::Database | Kind::Empty | Kind::Absent => "db",
+        };
+        self.path.join(format!("{id}.{ending}"))
+    }
+
+    /// The file of a backup that nothing is known of.
+    pub fn any_data(&self, id: &str) -> PathBuf {
+        let archive = self.data(id, Kind::Tree);
+        if is_there(&archive) { archive } else { self.data(id, Kind::Database) }
+    }
+
+    /// Removes the file of a backup, whatever it is.
+    fn remove_data(&self, id: &str) -> Result<()> {
+        remove_if_there(&self.data(id, Kind::Database))?;
+        remove_if_there(&self.data(id, Kind::Tree))
     }
 
     pub fn manifest(&self, id: &str) -> PathBuf {
@@ -117,7 +134,7 @@ impl Folder {
     /// listed and looked at, so the questions are in the order of the names that a backup goes through.
     fn counts(&self, id: &str) -> bool {
         let has_manifest = || is_there(&self.manifest(id));
-        has_manifest() || !is_there(&self.pending(id)) && (has_manifest() || is_there(&self.data(id)))
+        has_manifest() || !is_there(&self.pending(id)) && (has_manifest() || is_there(&self.any_data(id)))
     }
 
     /// The newest id of all, pending ones included: a new one has to sort behind it.
@@ -139,7 +156,7 @@ impl Folder {
             let name = entry.could_not("list backups in", quoted(&self.path))?.file_name();
             let Some((id, suffix)) = name.to_str().and_then(|name| name.rsplit_once('.')) else { continue };
             match suffix {
-                "db" | "json" if is_id(id) => ids.insert(id.to_owned()),
+                "db" | "tar" | "json" if is_id(id) => ids.insert(id.to_owned()),
                 "pending" if is_id(id) => pending.insert(id.to_owned()),
                 _ => continue,
             };
@@ -156,7 +173,7 @@ impl Folder {
         for id in self.names()?.1 {
             let Some(_held) = abandoned(&self.pending(&id)) else { continue };
             // Somebody copied a backup back under its name: that one is not ours to remove.
-            if !is_there(&self.manifest(&id)) && remove_if_there(&self.data(&id)).is_err() {
+            if !is_there(&self.manifest(&id)) && self.remove_data(&id).is_err() {
                 continue;
             }
             let _ = fs::remove_file(self.pending(&id));
@@ -172,7 +189,7 @@ impl Folder {
     pub fn remove(&self, id: &str) -> Result<()> {
         let (manifest, pending) = (self.manifest(id), self.pending(id));
         fs::rename(&manifest, &pending).could_not("remove backup", quoted(&manifest))?;
-        remove_if_there(&self.data(id))?;
+        self.remove_data(id)?;
         remove_if_there(&pending)
     }
 

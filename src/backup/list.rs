@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::backup::folder::{Folder, Owner, is_there};
-use crate::backup::manifest::{Kind, Manifest, Provenance, digest_of_file};
+use crate::backup::manifest::{Manifest, Provenance, digest_of_file};
 use crate::endpoint::sqlite::file::serialize_shown;
 use crate::error::Result;
 
@@ -120,13 +120,17 @@ pub(crate) fn is_of_another(folder: &Folder, id: &str) -> bool {
 
 /// Looks at one backup that is not another target's.
 pub(crate) fn look_at(folder: &Folder, id: String, check: Check) -> Entry {
-    let (file, manifest_path) = (folder.data(&id), folder.manifest(&id));
+    let (mut file, manifest_path) = (folder.any_data(&id), folder.manifest(&id));
     let target_known = owner_of(folder, &id) == Owner::Asked;
+    let manifest = Manifest::read(&manifest_path);
+    if let Ok(manifest) = &manifest {
+        file = folder.data(&id, manifest.kind);
+    }
     let entry = |state, file, manifest| Entry { id: id.clone(), state, file, manifest, target_known };
     if !is_there(&manifest_path) {
         return entry(State::ManifestMissing, file, None);
     }
-    match Manifest::read(&manifest_path) {
+    match manifest {
         Err(error) => entry(State::ManifestUnreadable { why: error.cause().to_string() }, file, None),
         Ok(manifest) if manifest.id != id => {
             let why = format!("it belongs to `{}`", manifest.id);
@@ -137,7 +141,7 @@ pub(crate) fn look_at(folder: &Folder, id: String, check: Check) -> Entry {
 }
 
 fn state(manifest: &Manifest, file: &Path, check: Check) -> State {
-    if manifest.kind != Kind::Database {
+    if !manifest.kind.has_file() {
         return State::Intact;
     }
     let size_bytes = match fs::metadata(file) {

@@ -32,6 +32,18 @@ pub enum Kind {
     Empty,
     /// There was no file; restoring removes the target.
     Absent,
+    /// A tree of files; the backup is its archive.
+    Tree,
+}
+
+impl Kind {
+    /// Whether the backup has a file of its own.
+    pub fn has_file(self) -> bool {
+        match self {
+            Kind::Database | Kind::Tree => true,
+            Kind::Empty | Kind::Absent => false,
+        }
+    }
 }
 
 /// Why a backup was taken.
@@ -43,6 +55,8 @@ pub enum Reason {
     BeforeMigrate,
     /// A rollback was about to replace the target.
     BeforeRollback,
+    /// The target stays, and its readers and writers are about to leave it for another store.
+    BeforeCutover,
 }
 
 /// What is known about a backup; stored as JSON beside it.
@@ -80,6 +94,9 @@ pub struct Manifest {
     pub provenance: Provenance,
     /// Permission bits of the target.
     pub mode: Option<u32>,
+    /// Patterns of what is not in the archive of a tree, and stays when it is restored. Manifests of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 /// Which target a backup was taken of, and how to know it again where it or the folder was moved.
@@ -182,18 +199,37 @@ impl Manifest {
 /// # Errors
 ///
 /// When reading fails.
-pub fn digest(mut reader: impl Read) -> std::io::Result<(String, u64)> {
-    let mut hash = Xxh3::new();
+pub fn digest(reader: impl Read) -> std::io::Result<(String, u64)> {
+    let mut hashing = Hashing::of(reader);
     let mut buffer = vec![0; 1 << 18];
-    let mut size_bytes = 0;
-    loop {
-        match reader.read(&mut buffer)? {
-            0 => return Ok((format!("{:032x}", hash.digest128()), size_bytes)),
-            length => {
-                hash.update(&buffer[..length]);
-                size_bytes += length as u64;
-            }
-        }
+    while hashing.read(&mut buffer)? > 0 {}
+    Ok(hashing.finish())
+}
+
+/// Makes the digest of what somebody else reads.
+pub(crate) struct Hashing<R> {
+    inner: R,
+    hash: Xxh3,
+    size_bytes: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    pub fn of(inner: R) -> Self {
+        Hashing { inner, hash: Xxh3::new(), size_bytes: 0 }
+    }
+
+    /// The digest of what was read, and its length in bytes.
+    pub fn finish(self) -> (String, u64) {
+        (format!("{:032x}", self.hash.digest128()), self.size_bytes)
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..length]);
+        self.size_bytes += length as u64;
+        Ok(length)
     }
 }
 

@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::backup::folder::{Folder, is_there};
 use crate::backup::list::{Check, Entry, State, is_of_another, list};
-use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::staging::sync_directory;
 use crate::error::{Error, Result};
@@ -60,8 +59,8 @@ pub fn prune(target: &Path, directory: Option<&Path>, keep: usize) -> Result<Pru
 fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<Pruned>> {
     let of_other_targets = folder.ids()?.iter().filter(|id| is_of_another(folder, id)).count();
     let mut pruned = Pruned { of_other_targets, ..Pruned::default() };
-    let is_database = |entry: &Entry| entry.manifest.as_ref().is_some_and(|manifest| manifest.kind == Kind::Database);
-    let any_copy = entries.iter().any(|entry| entry.state == State::Intact && is_database(entry));
+    let is_copy = |entry: &Entry| entry.manifest.as_ref().is_some_and(|manifest| manifest.kind.has_file());
+    let any_copy = entries.iter().any(|entry| entry.state == State::Intact && is_copy(entry));
     let (mut copies, mut superfluous) = (0, Vec::new());
     for entry in entries {
         // Whose it is and what it is are read one after the other, and the first may fail where the second does not.
@@ -69,7 +68,7 @@ fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<P
             pruned.broken.push(entry.id);
         } else if copies < keep {
             // That there was no file is remembered beside the copies, and takes the place of none.
-            copies += usize::from(is_database(&entry));
+            copies += usize::from(is_copy(&entry));
             pruned.kept.push(entry.id);
         } else {
             superfluous.push(entry);
@@ -82,8 +81,9 @@ fn attempt(folder: &Folder, entries: Vec<Entry>, keep: usize) -> Result<Option<P
     if !pruned.kept.iter().all(|id| is_there(&folder.manifest(id))) {
         return Ok(None);
     }
-    let content = TargetFile::inspect(&folder.target)?.content;
-    if keep == 0 && any_copy && matches!(content, Content::Missing | Content::Empty) {
+    let is_gone = !folder.target.is_dir()
+        && matches!(TargetFile::inspect(&folder.target)?.content, Content::Missing | Content::Empty);
+    if keep == 0 && any_copy && is_gone {
         return Err(Error::could_not(
             "prune backups of",
             quoted(&folder.target),

@@ -17,6 +17,7 @@ use crate::backup::list::{Check, Entry, State, is_of_another, look_at, owner_of}
 use crate::backup::manifest::{Kind, Manifest, Reason, digest, digest_of_file};
 use crate::backup::swap::{Replacement, swap};
 use crate::backup::take::TakeOptions;
+use crate::backup::tree;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, serialize_shown};
 use crate::endpoint::sqlite::staging::{Staging, cannot_write};
 use crate::endpoint::sqlite::target_lock::TargetLock;
@@ -75,11 +76,30 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
     let folder = Folder::of(target, options.directory)?;
     // Chosen when it is this run's turn: until then, the newest may become another one.
     let lock = TargetLock::take(target, options.wait_ms, options.cancel)?;
-    let facts = TargetFile::inspect(lock.target())?;
-    facts.refuse_unusable()?;
+    let is_tree = lock.target().is_dir();
+    let facts = match is_tree {
+        true => None,
+        false => {
+            let facts = TargetFile::inspect(lock.target())?;
+            facts.refuse_unusable()?;
+            Some(facts)
+        }
+    };
     folder.remove_left_overs()?;
     let entry = choose(&folder, which)?;
     let manifest = usable(&folder, entry)?;
+    let is_missing = facts.as_ref().is_some_and(|facts| facts.content == Content::Missing);
+    let facts = match (manifest.kind, facts) {
+        (Kind::Tree, None) | (Kind::Absent, None) => return restore_tree(&folder, lock.target(), manifest, options),
+        (Kind::Tree, Some(_)) if is_missing => return restore_tree(&folder, lock.target(), manifest, options),
+        (Kind::Database | Kind::Empty | Kind::Absent, Some(facts)) => facts,
+        (kind, _) => {
+            let (there, was) = if kind == Kind::Tree { ("a file", "a tree") } else { ("a tree", "a file") };
+            let cause = format!("backup `{}` is {was}, and {there} is there now", manifest.id);
+            return Err(Error::could_not("roll back", quoted(lock.target()), cause)
+                .hint(format!("move {there} away first; it was not touched")));
+        }
+    };
     if manifest.kind == Kind::Absent && facts.content == Content::Missing {
         let cause = "there was no file before, and there is none now";
         return Err(Error::could_not("roll back", quoted(&facts.path), cause));
@@ -87,9 +107,9 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
     let replacement = match manifest.kind {
         Kind::Absent => Replacement::Nothing,
         Kind::Empty => Replacement::File(Staging::create(&facts.path)?, manifest.mode),
-        Kind::Database => {
+        Kind::Database | Kind::Tree => {
             let staging = Staging::create(&facts.path)?;
-            copy(&folder.data(&manifest.id), &manifest, &staging, options.cancel)?;
+            copy(&folder.data(&manifest.id, manifest.kind), &manifest, &staging, options.cancel)?;
             Replacement::File(staging, manifest.mode)
         }
     };
@@ -111,7 +131,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
                 proven.clone()
             }
         },
-        (Kind::Empty | Kind::Absent, _) => None,
+        (Kind::Empty | Kind::Absent | Kind::Tree, _) => None,
     };
     if digest != manifest.digest {
         return Err(Error::differs("roll back", quoted(&swapped.target), "the restored file is not the backup")
@@ -119,6 +139,31 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
     }
     let (durable, notes) = (swapped.durable, swapped.notes);
     Ok(Restored { target: swapped.target, restored: manifest, digest, replaced: swapped.backup, durable, notes })
+}
+
+fn restore_tree(folder: &Folder, target: &Path, manifest: Manifest, options: RestoreOptions<'_>) -> Result<Restored> {
+    let source = format!("backup {}", manifest.id);
+    let take = TakeOptions {
+        directory: options.directory,
+        reason: Reason::BeforeRollback,
+        source: &source,
+        replacement_digest: None,
+        cancel: options.cancel,
+    };
+    let file = folder.data(&manifest.id, manifest.kind);
+    let (swapped, is_backup) = tree::restore(target, &file, &manifest, take)?;
+    if !is_backup {
+        return Err(Error::differs("roll back", quoted(&swapped.target), "the restored tree is not the backup")
+            .hint(format!("what was there before is backup `{}`", swapped.backup.id)));
+    }
+    Ok(Restored {
+        target: swapped.target,
+        digest: manifest.digest.clone(),
+        restored: manifest,
+        replaced: swapped.backup,
+        durable: swapped.durable,
+        notes: swapped.notes,
+    })
 }
 
 /// The backup that is meant. Those of other targets are not among the choice, and one whose target cannot be told is

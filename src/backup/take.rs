@@ -13,6 +13,7 @@
 //!   remains different: spare room behind the last page, and the page at 1 GiB that SQLite keeps for its locks and
 //!   never uses.
 
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -25,7 +26,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::backup::folder::{Folder, FolderLock};
 use crate::backup::manifest::{ALGORITHM, FORMAT, Kind, Manifest, Reason, digest, digest_of_file, new_id};
 use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::file::{Attributes, Content, TargetFile, quoted};
 use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::describe;
@@ -54,6 +55,8 @@ pub struct PendingBackup {
     manifest: Manifest,
     folder: Folder,
     folder_created: bool,
+    /// Whose permissions and owner the backup has.
+    like: Option<Attributes>,
     /// The manifest's file, locked by this process; none before it is written.
     file: Option<Staging>,
     kept: bool,
@@ -63,6 +66,15 @@ impl PendingBackup {
     /// What is known about it.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    fn target_name(&self) -> &OsStr {
+        self.folder.target.file_name().unwrap_or_default()
+    }
+
+    /// A file in the folder that nobody sees.
+    pub(super) fn staging(&self) -> Result<Staging> {
+        Staging::create_in(&self.folder.path, self.target_name())
     }
 
     /// Makes it count, durably. While others are kept from counting backups, that can still be taken back: by a drop.
@@ -116,7 +128,7 @@ impl Drop for PendingBackup {
             if file.path() == folder.manifest(id) && file.move_to_new(&folder.pending(id)).is_err() {
                 return file.keep();
             }
-            let _ = fs::remove_file(folder.data(id));
+            let _ = fs::remove_file(folder.data(id, self.manifest.kind));
         }
         if self.folder_created {
             let _ = fs::remove_dir(&folder.path);
@@ -131,18 +143,50 @@ impl Drop for PendingBackup {
 /// When the directory or the disk does not take it, when the target cannot be read, or when somebody asks to stop.
 /// Then nothing is left of it.
 pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'_>) -> Result<PendingBackup> {
-    let folder = Folder::of(&target.path, options.directory)?;
+    let kind = match target.content {
+        Content::Missing => Kind::Absent,
+        Content::Empty => Kind::Empty,
+        Content::Database { .. } | Content::Foreign => Kind::Database,
+    };
+    let mode = target.attributes.map(|attributes| attributes.mode);
+    let mut pending = begin(&target.path, kind, mode, &[], options)?;
+    let mut copied = None;
+    if kind == Kind::Database {
+        let Some(access) = access else {
+            return Err(Error::could_not("back up", quoted(&target.path), "the database is not held"));
+        };
+        let staging = pending.staging()?;
+        copy(access, staging.path(), options.cancel)?;
+        let found = digest_of_file(staging.path())?;
+        pending.manifest.identical = source_digest(access)?.is_some_and(|source| source == found);
+        copied = Some((staging, found));
+    }
+    let (staging, found) = copied.unzip();
+    pending.like = target.attributes;
+    seal(&mut pending, staging, found)?;
+    Ok(pending)
+}
+
+/// Begins a backup of what `target` is: its id and what its manifest will say.
+///
+/// # Errors
+///
+/// When the folder cannot be used.
+pub(super) fn begin(
+    target: &Path,
+    kind: Kind,
+    mode: Option<u32>,
+    ignored: &[String],
+    options: TakeOptions<'_>,
+) -> Result<PendingBackup> {
+    let folder = Folder::of(target, options.directory)?;
     let folder_created = create_directory(&folder.path)?;
     folder.remove_left_overs()?;
     let (id, taken_at) = new_id(folder.newest_id()?.as_deref());
     let manifest = Manifest {
         format: FORMAT,
         id,
-        kind: match target.content {
-            Content::Missing => Kind::Absent,
-            Content::Empty => Kind::Empty,
-            Content::Database { .. } | Content::Foreign => Kind::Database,
-        },
+        kind,
         algorithm: ALGORITHM.into(),
         digest: None,
         size_bytes: 0,
@@ -153,38 +197,42 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
         replacement_digest: options.replacement_digest.map(str::to_owned),
         reason: options.reason,
         provenance: folder.provenance(),
-        mode: target.attributes.map(|attributes| attributes.mode),
+        mode,
+        ignored: ignored.to_vec(),
     };
     // From here on a failure removes what was made, the directory included.
-    let mut pending = PendingBackup { manifest, folder, folder_created, file: None, kept: false };
+    let pending = PendingBackup { manifest, folder, folder_created, like: None, file: None, kept: false };
+    remove_left_overs(&pending.folder.path.join(pending.target_name()))?;
+    Ok(pending)
+}
+
+/// Gives a backup its file, where it has one, with its digest and size, and its manifest.
+///
+/// # Errors
+///
+/// When the disk does not take them.
+pub(super) fn seal(pending: &mut PendingBackup, content: Option<Staging>, found: Option<(String, u64)>) -> Result<()> {
     let place = pending.folder.path.clone();
-    remove_left_overs(&place.join(target.name()))?;
-    let mut copied = None;
-    if pending.manifest.kind == Kind::Database {
-        let Some(access) = access else {
-            return Err(Error::could_not("back up", quoted(&target.path), "the database is not held"));
-        };
-        let staging = Staging::create_in(&place, target.name())?;
-        copy(access, staging.path(), options.cancel)?;
-        let (digest, size_bytes) = digest_of_file(staging.path())?;
-        pending.manifest.identical =
-            source_digest(access)?.is_some_and(|source| source == (digest.clone(), size_bytes));
+    // What a tree has is nobody else's business: each file in it has permissions of its own.
+    let private = (pending.manifest.kind == Kind::Tree).then_some(0o600);
+    if let Some((digest, size_bytes)) = found {
         pending.manifest.digest = Some(digest);
         pending.manifest.size_bytes = size_bytes;
-        staging.finish(target.attributes.as_ref(), None)?;
-        copied = Some(staging);
     }
-    let mut file = Staging::create_in(&place, target.name())?;
+    if let Some(content) = &content {
+        content.finish(pending.like.as_ref(), private)?;
+    }
+    let mut file = pending.staging()?;
     let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
     file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error).because(error))?;
-    file.finish(target.attributes.as_ref(), None)?;
+    file.finish(pending.like.as_ref(), private)?;
     file.move_to_new(&pending.folder.pending(&pending.manifest.id))?;
     pending.file = Some(file);
     // Last, so that the file is never there without a manifest that says whose it is.
-    if let Some(copied) = copied {
-        copied.rename_to_new(&pending.folder.data(&pending.manifest.id))?;
+    if let Some(content) = content {
+        content.rename_to_new(&pending.folder.data(&pending.manifest.id, pending.manifest.kind))?;
     }
-    Ok(pending)
+    Ok(())
 }
 
 /// Copies the committed content of the held database to `path`, page by page, and puts the header back.

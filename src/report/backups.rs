@@ -58,7 +58,7 @@ fn place(directory: Option<&Path>) -> String {
 
 fn size(manifest: &Manifest) -> String {
     match manifest.kind {
-        Kind::Database => bytes(manifest.size_bytes),
+        Kind::Database | Kind::Tree => bytes(manifest.size_bytes),
         Kind::Empty => "empty file".to_owned(),
         Kind::Absent => "no file".to_owned(),
     }
@@ -68,6 +68,7 @@ fn before(manifest: &Manifest) -> String {
     let what = match manifest.reason {
         Reason::BeforeMigrate => "migrate from",
         Reason::BeforeRollback => "rollback to",
+        Reason::BeforeCutover => "cutover to",
     };
     format!("{what} {}", manifest.source)
 }
@@ -93,7 +94,7 @@ fn state(state: &State) -> String {
 pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
     let target = shown(&restored.target);
     let mut text = Lines::of(match restored.restored.kind {
-        Kind::Database => format!(
+        Kind::Database | Kind::Tree => format!(
             "{target} is backup {} again, {}, digest {}",
             restored.restored.id,
             bytes(restored.restored.size_bytes),
@@ -112,9 +113,10 @@ pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
     }
     let id = &restored.replaced.id;
     let kept = match (restored.restored.kind, restored.replaced.kind) {
-        (Kind::Absent, Kind::Database) => {
+        (Kind::Absent, kind @ (Kind::Database | Kind::Tree)) => {
             let size = bytes(restored.replaced.size_bytes);
-            format!("the file that was there ({size}) was backed up first, as {id}; to get it back")
+            let what = if kind == Kind::Tree { "tree" } else { "file" };
+            format!("the {what} that was there ({size}) was backed up first, as {id}; to get it back")
         }
         _ => format!("backup {id} keeps what it replaced; to undo this"),
     };

@@ -165,6 +165,7 @@ fn ending(outcome: &Outcome, how: &How) -> Lines {
     }
     let before = match published.backup.kind {
         Kind::Database => format!("the old file ({})", bytes(published.backup.size_bytes)),
+        Kind::Tree => format!("the old tree (archived in {})", bytes(published.backup.size_bytes)),
         Kind::Empty => "the old, empty file".to_owned(),
         Kind::Absent => "that there was no file before".to_owned(),
     };

@@ -254,6 +254,10 @@ impl Draft {
     /// When what was made is no tree that could be read, or the disk does not take it.
     pub fn finish(&mut self) -> Result<()> {
         self.keep_ignored()?;
+        // Before permissions are set: some take reading away from whoever made it.
+        if let Err(error) = self.made.walk(&*self.ignored, &mut |_| Ok(())) {
+            return Err(error.while_doing(PUBLISH));
+        }
         let mut root_mode = DIRECTORY_MODE;
         if let Some(old) = &self.old {
             root_mode =
@@ -272,10 +276,6 @@ impl Draft {
                 Ok(change::set_mode(opened.as_fd(), directory.mode)?)
             };
             set().map_err(|error| cannot_write(&self.quoted(path), error))?;
-        }
-        // What cannot be read by its owner is no less a tree.
-        if let Err(error) = self.made.walk(&*self.ignored, &mut |_| Ok(())) {
-            return Err(error.while_doing(PUBLISH));
         }
         let seal = || -> rustix::io::Result<()> {
             if let Some(owner) = self.owner {

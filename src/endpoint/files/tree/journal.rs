@@ -19,12 +19,14 @@ use super::walk::Tree;
 use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Context, Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{self, Access, AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -261,6 +263,33 @@ impl Changes {
     /// What was made is on the disk, and what is to go is what it was.
     fn seal(&self) -> Result<()> {
         change::sync_all(self.made.as_fd()).map_err(|error| cannot_write(&quoted(self.tree.path()), error.into()))?;
+        // Once the journal has its name, every step of it has to be possible.
+        let mut made: HashSet<&str> = HashSet::new();
+        for step in &self.steps {
+            let Some(path) = step.path() else { continue };
+            if !made.contains(split(path).0) {
+                self.ensure_writable(path)?;
+            }
+            if let Step::Directory { path, .. } = step {
+                let is_other =
+                    |directory: Arc<OwnedFd>| Ok(kind(directory.as_fd(), split(path).1)? != Some(FileType::Directory));
+                let there = self.tree.stat(path)?.is_some();
+                if there
+                    && self
+                        .tree
+                        .directory(split(path).0)
+                        .and_then(is_other)
+                        .could_not(CHANGE, self.tree.quoted(path))?
+                {
+                    return Err(Error::could_not(
+                        CHANGE,
+                        self.tree.quoted(path),
+                        "it is no directory, and one has to be there",
+                    ));
+                }
+                made.insert(path);
+            }
+        }
         for (path, expected) in &self.expected {
             if self.tree.stat(path)? != *expected {
                 let cause = "another program has changed it since it was read";
@@ -269,6 +298,18 @@ impl Changes {
             }
         }
         Ok(())
+    }
+}
+
+impl Changes {
+    /// The directory that a path is in is there, and may be changed.
+    fn ensure_writable(&self, path: &str) -> Result<()> {
+        let above = split(path).0;
+        let may = self.tree.directory(above).and_then(|directory| {
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            Ok(fs::accessat(&directory, ".", access, AtFlags::EACCESS)?)
+        });
+        may.map_err(|error| cannot_write(&self.tree.quoted(above), error))
     }
 }
 

@@ -549,6 +549,35 @@ fn some_files_are_changed_and_the_rest_is_left_alone() {
 }
 
 #[test]
+fn what_could_not_be_done_to_its_end_is_not_begun() {
+    let (folder, root) = scratch();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    put(&root, "d/a.json", "a");
+    for path in ["", "d", "d/a.json"] {
+        give_to_nobody(&root.join(path));
+    }
+    let refused = |make: &(dyn Fn(&mut Changes) + Sync)| {
+        as_nobody(|| {
+            let mut changes = Changes::begin(&root).unwrap();
+            changes.file("new.json", 0o644, None, None).unwrap().fill(b"new").unwrap();
+            make(&mut changes);
+            let failure = changes.commit().unwrap_err();
+            assert!(!failure.is_begun);
+            told(&failure.error)
+        })
+    };
+    let error = refused(&|changes| changes.file("no/b.json", 0o644, None, None).unwrap().fill(b"b").unwrap());
+    assert!(error.contains("tree/no`: No such file"), "{error}");
+    let error = refused(&|changes| changes.directory("d/a.json", 0o755).unwrap());
+    assert!(error.contains("tree/d/a.json`: it is no directory"), "{error}");
+    fs::set_permissions(root.join("d"), fs::Permissions::from_mode(0o555)).unwrap();
+    let stat = Tree::open(&root).unwrap().stat("d/a.json").unwrap().unwrap();
+    let error = refused(&|changes| changes.remove("d/a.json", stat).unwrap());
+    assert!(error.contains("tree/d`: Permission denied") && error.contains("needs permission"), "{error}");
+    assert_eq!((picture(&root), left_overs(&root)), (vec!["d/ 555".into(), "d/a.json 644 a".into()], vec![]));
+}
+
+#[test]
 fn a_journal_of_somebody_else_is_not_obeyed() {
     let text = |secret: &str, path: &str, made: &str| {
         format!(r#"{{"format":1,"secret":"{secret}","steps":[{{"do":"put","path":"{path}","made":"{made}"}}]}}"#)
