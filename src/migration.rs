@@ -8,6 +8,7 @@ use crate::cancel::Cancel;
 use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::target::JournalMode;
+use crate::endpoint::sqlite::{Definitions, SqliteSource};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, nobody};
@@ -16,7 +17,8 @@ use crate::project::{self, Project};
 use crate::report;
 use crate::to_sqlite::{self, ApplySchema, Attempt, Job, MigrationOptions, Outcome};
 pub use crate::transfer::run::Planned;
-use crate::verify::Level;
+use crate::verify::{Level, require_database};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,18 +26,34 @@ use std::sync::Arc;
 #[derive(Clone)]
 #[must_use = "a migration does nothing until it is run"]
 pub struct Migration {
-    source: String,
+    source: Named,
     target: PathBuf,
     schema: Option<PathBuf>,
     options: MigrationOptions,
     patience: Patience,
 }
 
+/// The source as somebody has named it.
+#[derive(Clone)]
+enum Named {
+    Text(String),
+    Endpoint(Endpoint),
+}
+
 impl Migration {
-    /// A migration from a source, for example `postgres://user@host/database`.
+    /// A migration from a source, for example `postgres://user@host/database` or `app.db`.
     pub fn from(source: impl Into<String>) -> Self {
+        Migration::from_named(Named::Text(source.into()))
+    }
+
+    /// A migration from a source that is known already.
+    pub fn from_endpoint(source: Endpoint) -> Self {
+        Migration::from_named(Named::Endpoint(source))
+    }
+
+    fn from_named(source: Named) -> Self {
         Migration {
-            source: source.into(),
+            source,
             target: PathBuf::new(),
             schema: None,
             options: MigrationOptions::default(),
@@ -98,6 +116,12 @@ impl Migration {
     /// then NULL. The report names the columns, with the number of such values.
     pub fn allow_inexact(mut self) -> Self {
         self.options.run.allow_inexact = true;
+        self
+    }
+
+    /// Does everything but publish: the file is made, verified and removed, and the target stays what it is.
+    pub fn dry_run(mut self) -> Self {
+        self.options.run.dry_run = true;
         self
     }
 
@@ -176,14 +200,11 @@ impl Migration {
     ///
     /// What is waited for ([`Event::Waiting`]) hears whoever [`Migration::on_event`] names.
     pub fn attempt(&self, cancel: &Cancel, listener: &Listener<'_>) -> Result<Attempt> {
-        self.with_job(|job| {
-            // The target is looked at before anybody waits for a server.
-            if job.target.as_os_str().is_empty() {
-                return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
-            }
-            let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
-            to_sqlite::attempt(source.as_mut(), job, cancel, listener)
-        })
+        // The target is looked at before anybody waits for a server.
+        if self.target.as_os_str().is_empty() {
+            return Err(Error::usage("migrate", "", "no target is given").hint("name a file, as in `app.db`"));
+        }
+        self.with_source(cancel, |source, job| to_sqlite::attempt(source, job, cancel, listener))
     }
 
     /// Plans the migration on this thread: the source is read, nothing is written.
@@ -192,25 +213,54 @@ impl Migration {
     /// When the source's schema cannot be read, the target schema cannot be applied to an empty file, or `cancel` is
     /// set. Refusals are in the plan.
     pub fn plan(&self, cancel: &Cancel) -> Result<Planned> {
-        self.with_job(|job| {
-            let mut source = connect_within(&self.source, self.patience.clone(), cancel)?;
-            let (catalog, plan) = to_sqlite::plan(source.as_mut(), job)?;
+        self.with_source(cancel, |source, job| {
+            let (catalog, plan) = to_sqlite::plan(source, job)?;
             Ok(Planned { source: source.label().to_owned(), catalog, plan })
         })
     }
 
-    fn with_job<T>(&self, work: impl FnOnce(&Job<'_>) -> Result<T>) -> Result<T> {
+    /// Opens the source, and does the work with all that there is to say about it.
+    fn with_source<T>(&self, cancel: &Cancel, work: impl FnOnce(&mut dyn Source, &Job<'_>) -> Result<T>) -> Result<T> {
         let page_size_bytes = self.options.page_size_bytes;
         project::check_page_size(page_size_bytes).map_err(|cause| Error::usage("read the options", "", cause))?;
+        let endpoint = match &self.source {
+            Named::Text(text) => Endpoint::parse_word(text.as_ref())?,
+            Named::Endpoint(endpoint) => endpoint.clone(),
+        };
+        match &endpoint {
+            Endpoint::Sqlite(path) if self.schema.is_none() => {
+                refuse_same_file(path, &self.target)?;
+                let mut source = open_file(path, cancel)?;
+                let choices = source.choices(&self.options.run.choices);
+                let definitions = source.definitions(&choices)?;
+                self.with_job(&choices, Some(&definitions), |job| work(&mut source, job))
+            }
+            _ => self.with_job(&self.options.run.choices, None, |job| {
+                let mut source = open_source(&endpoint, self.patience.clone(), cancel)?;
+                work(source.as_mut(), job)
+            }),
+        }
+    }
+
+    fn with_job<T>(
+        &self,
+        choices: &Choices,
+        definitions: Option<&Definitions>,
+        work: impl FnOnce(&Job<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let page_size_bytes = self.options.page_size_bytes;
         let schema = self.schema.as_deref();
         let apply = |file: &Path| match schema {
             Some(folder) => project::apply_schema(folder, file, page_size_bytes),
             None => Ok(()),
         };
+        let mut options = self.options.clone();
+        options.run.choices.clone_from(choices);
         work(&Job {
             target: self.target.clone(),
+            definitions,
             schema: schema.is_some().then_some(&apply as &ApplySchema<'_>),
-            options: self.options.clone(),
+            options,
         })
     }
 
@@ -241,12 +291,36 @@ pub fn connect(source: &str, cancel: &Cancel) -> Result<Box<dyn Source>> {
 /// # Errors
 /// When the text is no endpoint, the endpoint cannot be a source, or the server refuses.
 pub fn connect_within(source: &str, patience: Patience, cancel: &Cancel) -> Result<Box<dyn Source>> {
-    match Endpoint::parse(source)? {
-        Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(&url, patience, cancel)?.snapshot()?)),
-        Endpoint::Sqlite(path) => {
-            Err(Error::usage("use source", quoted(&path), "a SQLite file cannot be the source here")
-                .hint("the source is a PostgreSQL database: `postgres://user@host/database`"))
-        }
+    open_source(&Endpoint::parse(source)?, patience, cancel)
+}
+
+/// Opens a source; a server is waited for with that patience.
+///
+/// # Errors
+/// When the endpoint cannot be a source here, cannot be opened, or the server refuses.
+pub fn open_source(endpoint: &Endpoint, patience: Patience, cancel: &Cancel) -> Result<Box<dyn Source>> {
+    match endpoint {
+        Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(url, patience, cancel)?.snapshot()?)),
+        Endpoint::Sqlite(path) => Ok(Box::new(open_file(path, cancel)?)),
+        Endpoint::Files(path) => Err(Error::usage("use source", quoted(path), "a tree of files cannot be read yet")),
+    }
+}
+
+fn open_file(path: &Path, cancel: &Cancel) -> Result<SqliteSource> {
+    require_database(path)?;
+    SqliteSource::open(path, cancel)
+}
+
+/// A file cannot be replaced while it is read.
+fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
+    let is_same = match (source.metadata(), target.metadata()) {
+        (Ok(source), Ok(target)) => (source.dev(), source.ino()) == (target.dev(), target.ino()),
+        _ => false,
+    };
+    match is_same {
+        true => Err(Error::usage("use target", quoted(target), "it is the source itself")
+            .hint("name another file; `whimbrel optimize --vacuum` rebuilds one in its place")),
+        false => Ok(()),
     }
 }
 

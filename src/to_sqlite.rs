@@ -4,6 +4,7 @@ use crate::backup::publish::{PublishOptions, Published, publish};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::Source;
+use crate::endpoint::sqlite::Definitions;
 pub use crate::endpoint::sqlite::target::ApplySchema;
 use crate::endpoint::sqlite::target::{Exchange, JournalMode, PAGE_SIZE_BYTES_DEFAULT, SqliteTarget};
 use crate::error::Result;
@@ -61,6 +62,8 @@ pub struct Job<'j> {
     pub target: PathBuf,
     /// A target schema that somebody wrote; without one it is derived.
     pub schema: Option<&'j ApplySchema<'j>>,
+    /// The definitions of a SQLite source, which go as they stand where nobody wrote a schema.
+    pub definitions: Option<&'j Definitions>,
     /// How.
     pub options: MigrationOptions,
 }
@@ -68,7 +71,7 @@ pub struct Job<'j> {
 impl Job<'_> {
     /// A job with the defaults.
     pub fn new(target: impl Into<PathBuf>) -> Self {
-        Job { target: target.into(), schema: None, options: MigrationOptions::default() }
+        Job { target: target.into(), schema: None, definitions: None, options: MigrationOptions::default() }
     }
 
     /// The same job, verified at that level.
@@ -81,6 +84,7 @@ impl Job<'_> {
     /// What of it is the target's; without an exchange it is only planned for.
     fn target<'t>(&'t self, exchange: Option<Exchange<'t, Published>>) -> SqliteTarget<'t, Published> {
         let mut target = SqliteTarget::new(self.target.clone(), self.schema, exchange);
+        target.definitions = self.definitions;
         (target.page_size_bytes, target.journal_mode) = (self.options.page_size_bytes, self.options.journal_mode);
         target.checks.clone_from(&self.options.checks);
         target

@@ -57,6 +57,9 @@ pub struct Catalog {
     pub sequences: Vec<Sequence>,
     /// Objects of kinds that no SQLite file holds: triggers, functions, policies and so on.
     pub others: Vec<OtherObject>,
+    /// Of a tree of files, the layout by which its files are these tables, as `layout.toml` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
 }
 
 impl Catalog {

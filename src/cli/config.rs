@@ -26,39 +26,46 @@ pub struct Route {
 }
 
 impl Route {
-    /// Reads `SOURCE [TARGET]` or `PROJECT [SOURCE] [TARGET]`; a TARGET alone has the source of DATABASE_URL.
+    /// Reads `[PROJECT] [SOURCE] [TARGET]`. One endpoint alone is the target where a project or DATABASE_URL has the source;
+    /// the URL of a server never is.
     ///
     /// # Errors
     /// When an endpoint is missing, is given twice, or is of a form that the verb cannot use.
     pub fn new(words: &[OsString]) -> Result<Route> {
         let (project, endpoints) = match words.split_first() {
-            Some((first, rest)) if is_folder(first) => (Some(Project::load(Path::new(first))?), rest),
+            Some((first, rest)) if is_project(first) => (Some(Project::load(Path::new(first))?), rest),
             _ => (None, words),
         };
-        if project.is_none() && endpoints.len() > 2 {
-            return Err(Error::usage("read the arguments", "", "three of them are given, and the first is no folder")
-                .hint("give SOURCE and TARGET, or PROJECT first"));
+        if endpoints.len() > 2 {
+            return Err(Error::usage("read the arguments", "", "three of them are given, and the first is no project")
+                .hint("give SOURCE and TARGET, or PROJECT first: a folder with a `project.toml`"));
         }
-        let (mut source, mut target) = (None, None);
-        let only_target = endpoints.len() == 1 && of_environment().is_some();
-        for word in endpoints {
-            match Endpoint::parse_word(word)? {
-                Endpoint::Postgres(url) if source.is_none() && target.is_none() => {
-                    source = Some(Endpoint::Postgres(url))
-                }
-                Endpoint::Postgres(url) if source.is_some() || target.is_some() => {
-                    return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file")
-                        .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
-                }
-                Endpoint::Sqlite(path)
-                    if target.is_none() && (source.is_some() || project.is_some() || only_target) =>
-                {
-                    target = Some(path)
-                }
-                Endpoint::Sqlite(path) => return Err(no_source(&path)),
-                endpoint => return Err(Error::usage("use source", format!("`{endpoint}`"), "it is given twice")),
+        let endpoints = endpoints.iter().map(|word| Endpoint::parse_word(word)).collect::<Result<Vec<_>>>()?;
+        let has_source = project.is_some() || of_environment().is_some();
+        let (source, target) = match <[Endpoint; 2]>::try_from(endpoints) {
+            Ok([source, target]) => (Some(source), Some(target)),
+            Err(fewer) => match fewer.into_iter().next() {
+                Some(target @ (Endpoint::Sqlite(_) | Endpoint::Files(_))) if has_source => (None, Some(target)),
+                source => (source, None),
+            },
+        };
+        match &source {
+            Some(Endpoint::Sqlite(path)) if !path.exists() => return Err(no_source(path)),
+            Some(Endpoint::Sqlite(path)) => refuse_project_file(path)?,
+            Some(Endpoint::Files(path)) => return Err(no_tree(path)),
+            Some(Endpoint::Postgres(_)) | None => {}
+        }
+        let target = match target {
+            None => None,
+            Some(Endpoint::Sqlite(path)) => Some(path),
+            Some(Endpoint::Files(path)) => {
+                return Err(Error::usage("use target", quoted(&path), "a tree of files cannot be written yet"));
             }
-        }
+            Some(Endpoint::Postgres(url)) => {
+                return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file")
+                    .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
+            }
+        };
         let from_project = project.as_ref();
         let is_used = |origin: &&Origin| match origin.key {
             "source.url" => source.is_none(),
@@ -84,14 +91,13 @@ impl Route {
                     Some(_) => {
                         format!("{}, or DATABASE_URL", set(from_project, "source.url", "name it after the project"))
                     }
-                    None => "name it, as in `postgres://user@host/database`, or set DATABASE_URL".to_owned(),
+                    None => {
+                        "name it, as in `postgres://user@host/database` or `app.db`, or set DATABASE_URL".to_owned()
+                    }
                 };
                 return Err(Error::usage("read the arguments", "", "no source is given").hint(hint));
             }
         };
-        if source.as_postgres().is_none() {
-            return Err(no_source(source.as_sqlite().unwrap_or(Path::new(""))));
-        }
         Ok(Route { project, source, target, origins })
     }
 
@@ -106,11 +112,6 @@ impl Route {
                 None => "name a file after the source, as in `app.db`".to_owned(),
             })
         })
-    }
-
-    /// The source's URL with its password: for connecting.
-    pub fn secret_source(&self) -> &str {
-        self.source.as_postgres().map_or("", PostgresUrl::secret)
     }
 
     /// The project's choices, if there is one, and what was typed besides.
@@ -168,7 +169,7 @@ impl Route {
     /// # Errors
     /// When an option is out of its range.
     pub fn migration(&self, choosing: &Choosing, writing: &Writing) -> Result<Migration> {
-        let mut migration = Migration::from(self.secret_source());
+        let mut migration = Migration::from_endpoint(self.source.clone());
         if let Some(project) = &self.project {
             migration = migration.with_project(project);
         }
@@ -197,19 +198,20 @@ pub(super) fn set(project: Option<&Project>, key: &str, otherwise: &str) -> Stri
     }
 }
 
-/// Why a path cannot be a source; one that most likely means a project says so.
+/// Why a path at which there is nothing cannot be a source; one that most likely means a project says so.
 fn no_source(path: &Path) -> Error {
     if let Err(error) = refuse_project_file(path) {
         return error;
     }
-    let refuse = |cause: &str| Error::usage("use source", quoted(path), cause);
-    match path.exists() {
-        true => refuse("a SQLite file cannot be the source here").hint(
-            "the source is a PostgreSQL database: `postgres://user@host/database` before the file, or in DATABASE_URL",
-        ),
-        false => refuse("it is no PostgreSQL database and no folder of a project, and there is no such file")
-            .hint("the source is `postgres://user@host/database`, or a folder with a `project.toml` comes first"),
-    }
+    Error::usage("use source", quoted(path), "it is no PostgreSQL database, and there is no such file or folder").hint(
+        "the source is `postgres://user@host/database` or a SQLite file; a folder with a `project.toml` comes first",
+    )
+}
+
+/// Why a tree cannot be a source without a project.
+fn no_tree(path: &Path) -> Error {
+    Error::usage("use source", quoted(path), "it is a tree of files, and no project says what they mean")
+        .hint("name the project before it; a project is a folder with a file `project.toml`")
 }
 
 /// A project is named by its folder.
@@ -236,7 +238,7 @@ impl Place {
     /// # Errors
     /// When it is a PostgreSQL database, or a project without a target.
     pub fn new(word: &OsStr) -> Result<Place> {
-        if is_folder(word) {
+        if is_project(word) {
             let project = Project::load(Path::new(word))?;
             let target = project.target.clone().ok_or_else(|| {
                 Error::usage("use project", quoted(&project.folder), "it names no target").hint(set(
@@ -255,6 +257,11 @@ impl Place {
             Endpoint::Postgres(url) => {
                 Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
             }
+            Endpoint::Files(path) => Err(Error::usage(
+                "use target",
+                quoted(&path),
+                "it is a folder without a `project.toml`, and this verb works on a SQLite file",
+            )),
         }
     }
 
@@ -264,7 +271,7 @@ impl Place {
     }
 }
 
-/// A folder is a project; a URL is none, whatever lies in the working directory.
-pub(super) fn is_folder(word: &OsStr) -> bool {
-    !word.to_string_lossy().contains("://") && Path::new(word).is_dir()
+/// A folder with a project's file is a project; a URL is none, whatever lies in the working directory.
+pub(super) fn is_project(word: &OsStr) -> bool {
+    !word.to_string_lossy().contains("://") && Path::new(word).join(project::FILE_NAME).is_file()
 }

@@ -13,9 +13,9 @@ use crate::to_sqlite::Attempt;
 use clap::Args as ClapArgs;
 use std::sync::Arc;
 
-/// Move a PostgreSQL database into a SQLite file, verify it, and put it in the target's place
+/// Move a PostgreSQL database or a SQLite file into a SQLite file, verify it, and put it in the target's place
 ///
-/// The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
+/// The definitions of a SQLite file go as they stand; what cannot go is listed. The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
 /// it is then what it was before.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -24,11 +24,12 @@ Examples:
   PGPASSWORD=… whimbrel migrate postgres://ann@db.example.org/app app.db --verify digest
   whimbrel migrate postgres://ann@localhost/app app.db --exclude-table 'audit_*'
   whimbrel migrate migrations/app --dry-run
+  whimbrel migrate yesterday.db copy.db
   whimbrel migrate migrations/app postgres://ann@staging/app /tmp/staging.db")]
 pub struct Args {
     #[command(flatten)]
     endpoints: Endpoints,
-    /// Only show what would be done, as `whimbrel plan` does
+    /// Do everything but publish: copy and verify, tell what was found, and leave the target as it is
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -61,7 +62,7 @@ impl Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     route.require_target()?;
-    let progress = Arc::new(if args.dry_run { output.notices() } else { output.progress() });
+    let progress = Arc::new(output.progress());
     let mut migration = route
         .migration(&args.choosing, &args.writing)?
         .wait_ms(args.waiting.wait_ms)
@@ -73,7 +74,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         migration = migration.backups(directory);
     }
     if args.dry_run {
-        return plan::show(&route, &args.choosing, &migration, output, cancel);
+        migration = migration.dry_run();
     }
     let attempted = migration.attempt(cancel, &|event| progress.hear(event));
     progress.finish();
@@ -84,9 +85,9 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     route.in_typed_words(&mut done.plan, &args.choosing);
     let how = migration.how(&done);
     let text = outcome::text(&done, &how);
-    let say = |message: &dyn Fn() -> Message| match done.published {
-        Some(_) => output.result(&text, message),
-        None => output.finding(&text, &verification::differences(&done.verification), message),
+    let say = |message: &dyn Fn() -> Message| match done.verification.is_sound() {
+        true => output.result(&text, message),
+        false => output.finding(&text, &verification::differences(&done.verification), message),
     };
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
     say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));

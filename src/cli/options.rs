@@ -18,9 +18,9 @@ use std::time::Duration;
 /// Where from, where to.
 #[derive(Debug, Clone, Args)]
 pub struct Endpoints {
-    /// SOURCE (`postgres://user@host:port/database`) and TARGET (the path of a SQLite file); or PROJECT, a folder
-    /// with a `project.toml`, and a SOURCE or a TARGET that override what it says. Where none of them names a source,
-    /// the environment's DATABASE_URL does
+    /// SOURCE (`postgres://user@host:port/database` or a SQLite file) and TARGET (the path of a SQLite file); before them
+    /// PROJECT, a folder with a `project.toml`, which can name either. Where none of them names a source, the environment's
+    /// DATABASE_URL does
     #[arg(num_args = 0..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
     pub endpoints: Vec<OsString>,
 }

@@ -22,7 +22,8 @@ Examples:
   whimbrel plan postgres://ann@localhost/app
   whimbrel plan postgres://ann@localhost/app --table 'public.*' --exclude-table audit_log
   whimbrel plan postgres://ann@localhost/app --rule timestamp=epoch-seconds --json | jq .data.not_carried
-  whimbrel plan migrations/app")]
+  whimbrel plan migrations/app
+  whimbrel plan app.db copy.db")]
 pub struct Args {
     #[command(flatten)]
     endpoints: Endpoints,
@@ -42,23 +43,12 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let patience = args.server.patience(Arc::new(output.notices()).listener());
     let migration = route.migration(&args.choosing, &Default::default())?.patience(patience);
-    show(&route, &args.choosing, &migration, output, cancel)
-}
-
-/// Plans, and prints the plan.
-pub(super) fn show(
-    route: &Route,
-    choosing: &Choosing,
-    migration: &Migration,
-    output: &Output,
-    cancel: &Cancel,
-) -> Result<Exit> {
     let file = route.target.as_deref().map(TargetFile::inspect).transpose()?;
     if let Some(file) = &file {
         file.refuse_unusable()?;
     }
     let Planned { source, catalog, mut plan } = migration.plan(cancel)?;
-    route.in_typed_words(&mut plan, choosing);
+    route.in_typed_words(&mut plan, &args.choosing);
     let path = route.target.as_deref().map(shown);
     let mut text = plan::text(&source, &catalog.engine, path.as_deref().unwrap_or("a new file"), &plan);
     if let Some(file) = &file {

@@ -502,6 +502,10 @@ impl Found {
         let runner = match &self.database {
             Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
             Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,
+            Endpoint::Files(_) => {
+                let cause = "a tree of files has no schema that is migrated";
+                return Err(Error::usage("open", format!("`{}`", self.database), cause));
+            }
         };
         Ok(runner.on_event(move |event| {
             // What a migration did is in the report at the end, too; people are told once.

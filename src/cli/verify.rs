@@ -1,6 +1,6 @@
 //! `whimbrel verify`
 
-use super::config::{Route, is_folder};
+use super::config::{Route, is_project};
 use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting, Verifying};
 use super::output::{Output, OutputOptions};
@@ -10,7 +10,7 @@ use crate::endpoint::sqlite::SqliteSource;
 use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
-use crate::migration::connect_within;
+use crate::migration::open_source;
 use crate::printable::Lines;
 use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
@@ -88,7 +88,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     };
     let level = options.level;
     let progress = Arc::new(output.progress());
-    let mut source = connect_within(route.secret_source(), args.server.patience(progress.listener()), cancel)?;
+    let mut source = open_source(&route.source, args.server.patience(progress.listener()), cancel)?;
     let checked = verify::verify_file(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;
@@ -140,7 +140,7 @@ impl Sides {
     fn of(words: &[OsString]) -> Result<Sides> {
         let as_route = || Ok(Sides::SourceAndFile(words.to_vec()));
         let [first, second] = words else { return as_route() };
-        if is_folder(first) {
+        if is_project(first) {
             return as_route();
         }
         match (Endpoint::parse_word(first)?, Endpoint::parse_word(second)?) {
@@ -169,9 +169,9 @@ fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel)
     let progress = Arc::new(output.progress());
     let open = |endpoint: &Endpoint| -> Result<(Box<dyn Source>, Option<Known>)> {
         match endpoint {
-            Endpoint::Postgres(url) => {
+            Endpoint::Postgres(_) | Endpoint::Files(_) => {
                 let patience = args.server.patience(progress.listener());
-                Ok((connect_within(url.secret(), patience, cancel)?, None))
+                Ok((open_source(endpoint, patience, cancel)?, None))
             }
             Endpoint::Sqlite(path) => {
                 verify::require_database(path)?;

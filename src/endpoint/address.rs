@@ -1,4 +1,4 @@
-//! An endpoint is recognised by its form, before anything is opened.
+//! An endpoint is recognised by its form, before anything is opened; of a plain path, by what is there.
 //!
 //! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands:
 //! `redact` decides what of a URL is harmless.
@@ -14,8 +14,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-const KNOWN_FORMS: &str = "known forms: `postgres://user@host:port/database`, or the path of a SQLite file \
-                           (`app.db`, `sqlite:app.db`)";
+const KNOWN_FORMS: &str = "known forms: `postgres://user@host:port/database`, the path of a SQLite file (`app.db`, \
+                           `sqlite:app.db`), or that of a tree of files (`out/`, `files:out`)";
 
 /// One side of a migration.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,16 +25,19 @@ pub enum Endpoint {
     Postgres(PostgresUrl),
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A tree of files.
+    Files(PathBuf),
 }
 
 impl Endpoint {
-    /// Recognises an endpoint: `postgres://…` and `postgresql://…` are PostgreSQL, `sqlite:…` and everything that
-    /// is no URL is the path of a SQLite file. Opens nothing.
+    /// Recognises an endpoint: `postgres://…` and `postgresql://…` are PostgreSQL, `files:…` and what ends in `/` is a tree
+    /// of files, `sqlite:…` and everything else that is no URL is the path of a SQLite file. Looks at nothing.
     ///
     /// # Errors
     /// A usage error that lists the known forms, for an empty text, another URL scheme, a connection string of
     /// `key=value` words, an in-memory SQLite database, a URL whose `://` was mistyped (it may hold a password), a
-    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself.
+    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself. Also for a dump
+    /// (`-`, `dump:…`), which cannot be read yet.
     pub fn parse(text: &str) -> Result<Self> {
         let refuse = |shown: &str, cause: &str| {
             let object = if shown.is_empty() { String::new() } else { format!("`{shown}`") };
@@ -61,6 +64,15 @@ impl Endpoint {
                 path => file_name(Path::new(path)).map(|()| Endpoint::Sqlite(PathBuf::from(path))),
             };
         }
+        if let Some(path) = strip_prefix_ignoring_case(text, "files:") {
+            return match path {
+                "" => refuse(text, "it names no folder"),
+                path => Ok(Endpoint::Files(PathBuf::from(path))),
+            };
+        }
+        if text == "-" || strip_prefix_ignoring_case(text, "dump:").is_some() {
+            return refuse(text, "it is a dump, and dumps cannot be read yet");
+        }
         if text == ":memory:" {
             return refuse(text, "a database in memory is gone when the run ends");
         }
@@ -76,25 +88,34 @@ impl Endpoint {
             return Err(Error::usage("read endpoint", "", "this looks like a URL without `://`")
                 .hint("write `postgres://user@host/database`; a file of such a name is `sqlite:NAME`"));
         }
-        file_name(Path::new(text)).map(|()| Endpoint::Sqlite(PathBuf::from(text)))
+        match text.ends_with('/') {
+            true => Ok(Endpoint::Files(PathBuf::from(text))),
+            false => file_name(Path::new(text)).map(|()| Endpoint::Sqlite(PathBuf::from(text))),
+        }
     }
 
-    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be the path of a file.
+    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be a path, and a plain path
+    /// at which there is a folder is a tree of files.
     ///
     /// # Errors
     /// As [`Endpoint::parse`], and where what looks like a URL is not UTF-8.
     pub fn parse_word(word: &OsStr) -> Result<Self> {
+        if Path::new(word).is_dir() && !word.to_string_lossy().contains("://") {
+            return Ok(Endpoint::Files(PathBuf::from(word)));
+        }
         let text = word.to_string_lossy();
+        // The prefix that was taken off is ASCII, so what is left are the last bytes of the word.
+        let as_typed = |path: &Path| {
+            let start = text.len() - path.as_os_str().len();
+            PathBuf::from(OsStr::from_bytes(&word.as_bytes()[start..]))
+        };
         match Self::parse(&text)? {
-            Endpoint::Postgres(_) if word.to_str().is_none() => {
+            endpoint if word.to_str().is_some() => Ok(endpoint),
+            Endpoint::Postgres(_) => {
                 Err(Error::usage("read endpoint", "", "a URL has to be UTF-8").hint("write other bytes as `%E9`"))
             }
-            // The prefix that was taken off is ASCII, so what is left are the last bytes of the word.
-            Endpoint::Sqlite(path) if word.to_str().is_none() => {
-                let start = text.len() - path.as_os_str().len();
-                Ok(Endpoint::Sqlite(PathBuf::from(OsStr::from_bytes(&word.as_bytes()[start..]))))
-            }
-            endpoint => Ok(endpoint),
+            Endpoint::Sqlite(path) => Ok(Endpoint::Sqlite(as_typed(&path))),
+            Endpoint::Files(path) => Ok(Endpoint::Files(as_typed(&path))),
         }
     }
 
@@ -102,14 +123,14 @@ impl Endpoint {
     pub fn as_postgres(&self) -> Option<&PostgresUrl> {
         match self {
             Endpoint::Postgres(url) => Some(url),
-            Endpoint::Sqlite(_) => None,
+            Endpoint::Sqlite(_) | Endpoint::Files(_) => None,
         }
     }
 
     /// The SQLite file's path, where it is one.
     pub fn as_sqlite(&self) -> Option<&Path> {
         match self {
-            Endpoint::Postgres(_) => None,
+            Endpoint::Postgres(_) | Endpoint::Files(_) => None,
             Endpoint::Sqlite(path) => Some(path),
         }
     }
@@ -148,7 +169,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Postgres(url) => url.fmt(f),
-            Endpoint::Sqlite(path) => sqlite::file::shown(path).fmt(f),
+            Endpoint::Sqlite(path) | Endpoint::Files(path) => sqlite::file::shown(path).fmt(f),
         }
     }
 }
@@ -266,6 +287,32 @@ mod tests {
             ("dir:with/colon.db", "dir:with/colon.db"),
         ] {
             assert_eq!(Endpoint::parse(text).unwrap().as_sqlite(), Some(Path::new(path)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_recognised_by_its_form_and_by_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("a tree");
+        let found = |word: &OsStr| match Endpoint::parse_word(word).unwrap() {
+            Endpoint::Files(path) => Some(path),
+            Endpoint::Sqlite(_) | Endpoint::Postgres(_) => None,
+        };
+        assert_eq!(found(plain.as_os_str()), None, "what is not there is a SQLite file");
+        std::fs::create_dir(&plain).unwrap();
+        assert_eq!(found(plain.as_os_str()).as_deref(), Some(plain.as_path()));
+        for (word, path) in
+            [("out/", "out/"), ("files:out", "out"), ("FILES:a/b.db", "a/b.db"), ("/no/such/", "/no/such/")]
+        {
+            assert_eq!(found(OsStr::new(word)).as_deref(), Some(Path::new(path)), "{word}");
+        }
+        let odd = OsStr::from_bytes(b"files:na\xffme");
+        assert_eq!(found(odd).unwrap().as_os_str().as_bytes(), b"na\xffme");
+        let named = format!("sqlite:{}", plain.display());
+        assert_eq!(found(OsStr::new(&named)), None, "the prefix overrules");
+        for word in ["-", "dump:app.sql"] {
+            let error = Endpoint::parse_word(OsStr::new(word)).unwrap_err();
+            assert!(error.kind() == Kind::Usage && error.to_string().contains("dumps cannot be read yet"), "{error}");
         }
     }
 

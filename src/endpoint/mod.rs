@@ -37,13 +37,15 @@ pub use finished::{Findings, Finished, Level, Proof, ReadBack, SHOWN_MAX, TableP
 
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Dialect, QualifiedName, Shape, TableKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Listener;
+use crate::plan::as_is::WantedTable;
 use crate::plan::choices::Choices;
 use crate::plan::given::TargetSchema;
 use crate::plan::{Caveat, Plan, TablePlan};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use inexact::InexactColumn;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -82,6 +84,30 @@ impl<'p> ReadTable<'p> {
     }
 }
 
+/// A part of a source that is not what its form says, and so no rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// The source as reports name it.
+    pub tree: String,
+    /// The file's path from the root of the source.
+    pub path: String,
+    /// The line in it, from 1.
+    pub line: u64,
+    /// The character in the line, from 1.
+    pub column: u64,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl Rejected {
+    /// The error for a reader that does not set it aside.
+    pub fn error(&self) -> Error {
+        let Rejected { tree, path, line, column, reason } = self;
+        Error::could_not("read", format!("`{tree}/{path}`, line {line}, column {column}"), reason)
+            .hint("correct the file; `--quarantine DIR` sets it aside and carries the rest")
+    }
+}
+
 /// Takes rows. Tables are told by their places in the request.
 pub trait RowSink {
     /// The source turns to a table.
@@ -98,6 +124,14 @@ pub trait RowSink {
     /// # Errors
     /// When the row cannot be taken; reading ends with this error.
     fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()>;
+
+    /// A part of the source is not what its form says; none of its rows was handed over.
+    ///
+    /// # Errors
+    /// That it is not, unless the sink sets it aside.
+    fn reject(&mut self, rejected: Rejected) -> Result<()> {
+        Err(rejected.error())
+    }
 
     /// Every row of the table has been handed over.
     ///
@@ -269,6 +303,11 @@ pub trait Target: Sized {
 
     /// The SQL that its definitions are written in; `None` for a target without any.
     fn dialect(&self) -> Option<Dialect>;
+
+    /// The tables and columns of a target without definitions; nothing for others.
+    fn wants(&self) -> Vec<WantedTable> {
+        Vec::new()
+    }
 
     /// Looks whether it can be used at all, before anybody waits for a server.
     ///

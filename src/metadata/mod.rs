@@ -5,6 +5,7 @@
 //! | `_whimbrel_manifest` | one value per name: the source, its catalog, the choices, the record of the file, the digest |
 //! | `_whimbrel_tables` | rows and digest of each table that was copied |
 //! | `_whimbrel_ledger` | the exact source text of each value that its column cannot hold |
+//! | `_whimbrel_tree`, `_whimbrel_pieces` | of a tree of files, what its rows do not say ([`tree`]) |
 //!
 //! Only this room knows their names, their definitions and the SQL that reads and writes them. It works on a connection
 //! that others have opened, and gives SQLite's own errors: who has opened the file knows what to call it. DESIGN.md
@@ -14,6 +15,7 @@ pub mod ledger;
 mod manifest;
 mod record;
 pub mod tables;
+pub mod tree;
 
 pub use manifest::{
     DIGEST, FORM, FORM_WITHOUT_DIGEST, Finished, Manifest, VALUES, digest, text_values as manifest_values, write,

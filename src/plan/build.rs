@@ -3,7 +3,7 @@
 //! The order matters: names and rules of every table come first, because expressions and foreign keys of one table
 //! refer to the columns of others; then definitions, then indexes and views, which take names from the same room.
 
-use super::choices::{Choice, Choices, names_column, names_table};
+use super::choices::{Choice, Choices, names_column, names_object, names_table};
 use super::ddl::{ColumnDdl, TableDdl};
 use super::deep_stack::with_deep_stack;
 use super::forms::{self, Forms};
@@ -12,7 +12,7 @@ use super::names::{self, Room};
 use super::{Caveat, ColumnPlan, Loss, Plan, Reason, Refusal, TablePlan};
 use crate::catalog::{Catalog, Collations, Column, ObjectKind, QualifiedName, Sequence, Shape, Table, TableKind};
 use crate::fault::{self, Fault};
-use crate::metadata::PLACEHOLDER_COLUMN;
+use crate::metadata::{self, PLACEHOLDER_COLUMN};
 use crate::plan::version::SqliteVersion;
 use crate::types::Representation;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -25,7 +25,7 @@ pub fn plan(catalog: &Catalog, choices: &Choices) -> Plan {
 fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
     let mut builder = Builder::new(catalog, choices);
     builder.plan_tables();
-    builder.define_tables();
+    builder.define_tables(|_, _| true);
     for place in 0..builder.tables.len() {
         let table = builder.source_of(place);
         let mut plan = builder.tables[place].clone();
@@ -35,7 +35,7 @@ fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
     let views = builder.views();
     builder.tell_text_order();
     builder.list_what_has_no_place();
-    builder.refuse_unused_choices();
+    builder.refuse_unused_choices(&Choices::default());
     builder.refuse_nothing();
     Plan {
         tables: builder.tables,
@@ -127,9 +127,14 @@ impl<'a> Builder<'a> {
             let chosen = self.chosen_table_name(&table.name);
             let is_chosen = chosen.is_some();
             let wanted = chosen.unwrap_or_else(|| names::natural(&table.name));
-            let taken = self.room.take_for(&wanted, is_chosen);
-            self.tell_other_name(&format!("table {object}"), &wanted, &taken);
-            let target = taken.name;
+            let target = match self.is_of_tree(&table.name) {
+                true => table.name.name.clone(),
+                false => {
+                    let taken = self.room.take_for(&wanted, is_chosen);
+                    self.tell_other_name(&format!("table {object}"), &wanted, &taken);
+                    taken.name
+                }
+            };
             let columns = self.columns(table);
             let forms = columns
                 .iter()
@@ -202,10 +207,18 @@ impl<'a> Builder<'a> {
         });
     }
 
-    /// The definitions of every planned table.
-    fn define_tables(&mut self) {
+    /// Whether a table is what is remembered of a tree: it has its own name in every target, and its own definition.
+    pub(super) fn is_of_tree(&self, table: &QualifiedName) -> bool {
+        self.catalog.layout.is_some() && metadata::tree::is_of_tree(&table.name)
+    }
+
+    /// The definitions of the planned tables that `is_wanted` says.
+    pub(super) fn define_tables(&mut self, is_wanted: impl Fn(&Self, &QualifiedName) -> bool) {
         for place in 0..self.tables.len() {
             let table = self.source_of(place);
+            if !is_wanted(self, &table.name) {
+                continue;
+            }
             let mut plan = self.tables[place].clone();
             let mut columns = Vec::with_capacity(plan.columns.len());
             for column in &mut plan.columns {
@@ -309,7 +322,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn is_excluded_object(&self, table: &QualifiedName, name: &str) -> bool {
-        self.choices.tables.exclude_objects.iter().any(|pattern| names_object(pattern, table, name))
+        self.choices.excludes_object(table, name)
     }
 
     /// Whether a pattern names a constraint, an index or a view of the source.
@@ -328,8 +341,7 @@ impl<'a> Builder<'a> {
     }
 
     fn dropped_table(&mut self, table: &QualifiedName) -> Option<String> {
-        let (key, reason) =
-            self.choices.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())?;
+        let (key, reason) = self.choices.drop_reason(table)?;
         self.used.insert((Choice::Drop, key.clone()));
         Some(reason.clone())
     }
@@ -362,24 +374,18 @@ impl<'a> Builder<'a> {
         Some(*rule)
     }
 
-    /// A choice that matched nothing is most likely a typing error.
-    pub(super) fn refuse_unused_choices(&mut self) {
+    /// A choice that matched nothing is most likely a typing error, unless it is of an earlier run: what it was about can be
+    /// gone since.
+    pub(super) fn refuse_unused_choices(&mut self, earlier: &Choices) {
         let choices = self.choices;
         let excluded = choices.tables.exclude_objects.iter();
+        let excluded = excluded.filter(|pattern| !earlier.tables.exclude_objects.contains(pattern));
         let of_none: Vec<_> = excluded.filter(|pattern| !self.names_an_object(pattern)).collect();
         for pattern in of_none {
             self.refuse_unused(Choice::ExcludeObjects, pattern);
         }
-        let sections: [(Choice, Vec<&String>); 6] = [
-            (Choice::Include, choices.tables.include.iter().collect()),
-            (Choice::Exclude, choices.tables.exclude.iter().collect()),
-            (Choice::Names, choices.names.keys().collect()),
-            (Choice::Drop, choices.drop.keys().collect()),
-            (Choice::TypeRules, choices.rules.types.keys().collect()),
-            (Choice::ColumnRules, choices.rules.columns.keys().collect()),
-        ];
-        for (choice, keys) in sections {
-            for key in keys {
+        for ((choice, keys), (_, earlier)) in sections(choices).into_iter().zip(sections(earlier)) {
+            for key in keys.into_iter().filter(|key| !earlier.contains(key)) {
                 if !self.used.contains(&(choice, key.clone())) {
                     self.refuse_unused(choice, key);
                 }
@@ -413,9 +419,16 @@ impl<'a> Builder<'a> {
 /// How many names a refusal tells that could have been meant.
 const KNOWN_TOLD_MAX: usize = 12;
 
-/// Whether a pattern of `exclude_objects` names an object of a table.
-fn names_object(pattern: &str, table: &QualifiedName, name: &str) -> bool {
-    pattern == name || names_column(pattern, table, name)
+/// The keys of every section whose keys have to match something.
+fn sections(choices: &Choices) -> [(Choice, Vec<&String>); 6] {
+    [
+        (Choice::Include, choices.tables.include.iter().collect()),
+        (Choice::Exclude, choices.tables.exclude.iter().collect()),
+        (Choice::Names, choices.names.keys().collect()),
+        (Choice::Drop, choices.drop.keys().collect()),
+        (Choice::TypeRules, choices.rules.types.keys().collect()),
+        (Choice::ColumnRules, choices.rules.columns.keys().collect()),
+    ]
 }
 
 /// The names of the checks of a domain, and of those below it.

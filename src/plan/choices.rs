@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The user's choices for one plan; everything empty means the defaults.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Choices {
     /// Which tables are carried, and which parts of them are not.
@@ -26,8 +26,32 @@ pub struct Choices {
     pub sqlite_version: SqliteVersion,
 }
 
+impl Choices {
+    /// Whether the rows of a table are carried: it is chosen, and nobody has dropped it.
+    pub fn carries(&self, table: &QualifiedName) -> bool {
+        let Tables { include, exclude, .. } = &self.tables;
+        let is_named = |patterns: &[String]| patterns.iter().any(|pattern| names_table(pattern, table));
+        (include.is_empty() || is_named(include)) && !is_named(exclude) && self.drop_reason(table).is_none()
+    }
+
+    /// Why a table is dropped on purpose, and the key that says so.
+    pub fn drop_reason(&self, table: &QualifiedName) -> Option<(&String, &String)> {
+        self.drop.iter().find(|(key, _)| **key == table.name || **key == table.to_string())
+    }
+
+    /// Whether a constraint, an index or a view of a table is left out.
+    pub fn excludes_object(&self, table: &QualifiedName, name: &str) -> bool {
+        self.tables.exclude_objects.iter().any(|pattern| names_object(pattern, table, name))
+    }
+}
+
+/// Whether a pattern of `exclude_objects` names an object of a table.
+pub(super) fn names_object(pattern: &str, table: &QualifiedName, name: &str) -> bool {
+    pattern == name || names_column(pattern, table, name)
+}
+
 /// Which tables are carried.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tables {
     /// Only tables that match one of these; empty means every table.
@@ -39,7 +63,7 @@ pub struct Tables {
 }
 
 /// Rules other than the default ones.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// By type: the source's spelling with or without modifiers, for example `numeric` or `timestamp(3)`.

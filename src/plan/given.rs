@@ -1,5 +1,7 @@
 //! A SQLite schema that somebody else has written, as the file that has it tells it.
 
+use super::Loss;
+use super::choices::Choices;
 use super::version::SqliteVersion;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,18 @@ pub struct TargetSchema {
     /// The version of SQLite that its statements need, as far as they tell.
     #[serde(default)]
     pub needs_sqlite: SqliteVersion,
+    /// Where it is not somebody's own work but the very schema of a SQLite source.
+    #[serde(skip)]
+    pub of_source: Option<SchemaOfSource>,
+}
+
+/// What there is to say about the schema of a SQLite source that goes to the target as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SchemaOfSource {
+    /// The choices by which the source was made, where it remembers them.
+    pub choices: Choices,
+    /// What of it the target does not get.
+    pub left_out: Vec<Loss>,
 }
 
 /// A table of such a schema.

@@ -3,6 +3,7 @@
 //!
 //! Pure: nothing here opens a database or a file. A plan with refusals cannot run; each one says what to decide.
 
+pub mod as_is;
 pub mod choices;
 pub mod ddl;
 pub mod deep_stack;

@@ -9,7 +9,7 @@ use super::fit::{Fit, fit, fitting};
 use super::names::natural;
 use super::{Caveat, ColumnPlan, GivenReason, Plan, Reason, Refusal, TablePlan};
 use crate::catalog::{Catalog, ObjectKind, Table};
-use crate::plan::given::{TargetColumn, TargetSchema, TargetTable};
+use crate::plan::given::{SchemaOfSource, TargetColumn, TargetSchema, TargetTable};
 
 /// The history of the target schema itself, which needs no source.
 pub(crate) const HISTORY_TABLE: &str = "schema_migrations";
@@ -24,19 +24,23 @@ pub(super) fn same_set(left: &[String], right: &[String]) -> bool {
 
 /// Plans a target whose schema is given.
 pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan {
-    // What the source's objects would be in SQLite: the given schema may say the same in its own words.
-    let derived = super::plan(catalog, choices);
     let mut builder = Builder::new(catalog, choices);
     builder.is_given = true;
     builder.plan_tables();
     builder.find_tables(schema);
+    builder.define_tables(Builder::is_of_tree);
     for place in 0..builder.tables.len() {
         let source = builder.source_of(place);
+        if builder.is_of_tree(&source.name) {
+            continue;
+        }
         let mut plan = builder.tables[place].clone();
         match schema.tables.iter().find(|table| same(&table.name, &plan.target)) {
             Some(target) => {
                 builder.place_table(&mut plan, target);
-                builder.list_column_properties_without_place(source, &plan, target);
+                if schema.of_source.is_none() {
+                    builder.list_column_properties_without_place(source, &plan, target);
+                }
             }
             None => {
                 builder.refusals.push(Refusal::NoTable { source: plan.source.clone(), target: plan.target.clone() })
@@ -53,9 +57,21 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
             });
         }
     }
-    builder.list_objects_without_place(&derived, schema);
-    builder.list_what_has_no_place();
-    builder.refuse_unused_choices();
+    match &schema.of_source {
+        Some(SchemaOfSource { choices: earlier, left_out }) => {
+            builder.refuse_orphans(schema);
+            builder.select_views();
+            builder.losses.extend(left_out.iter().cloned());
+            builder.refuse_unused_choices(earlier);
+        }
+        None => {
+            // What the source's objects would be in SQLite: the given schema may say the same in its own words.
+            let derived = super::plan(catalog, choices);
+            builder.list_objects_without_place(&derived, schema);
+            builder.list_what_has_no_place();
+            builder.refuse_unused_choices(&Choices::default());
+        }
+    }
     builder.refuse_nothing();
     Plan {
         tables: builder.tables,
@@ -69,6 +85,32 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
 }
 
 impl Builder<'_> {
+    /// Refuses to leave out a table that another one refers to: in a schema that goes as it stands, the reference stays.
+    fn refuse_orphans(&mut self, schema: &TargetSchema) {
+        let has = |name: &str| schema.tables.iter().any(|table| same(&table.name, name));
+        for place in 0..self.tables.len() {
+            let source = self.source_of(place);
+            for key in &source.foreign_keys {
+                let is_known = self.source_table(&key.references).is_some();
+                if !is_known || self.planned_table(&key.references).is_some() || has(&key.references.name) {
+                    continue;
+                }
+                self.refusals.push(Refusal {
+                    object: format!("table {}", source.name),
+                    reason: format!("it refers to `{}`, which is left out", key.references),
+                    way_out: "carry both or neither, or give the project a target schema without the reference".into(),
+                });
+            }
+        }
+    }
+
+    /// Notes which choices of tables name a view.
+    fn select_views(&mut self) {
+        for view in &self.catalog.views {
+            self.is_selected(&view.name);
+        }
+    }
+
     /// Gives each table the name of the one that the given schema has for it: of another schema than `public`, also the
     /// bare name, where no other table has that.
     fn find_tables(&mut self, schema: &TargetSchema) {

@@ -195,7 +195,13 @@ impl Settings<'_> {
             Some(text) if value.is_foreign => OsString::from(without_pool(text)),
             _ => value.text.clone(),
         };
-        Endpoint::parse_word(&text).map(Some).map_err(|error| self.of_value(&value, error))
+        let endpoint = Endpoint::parse_word(&text).map_err(|error| self.of_value(&value, error))?;
+        let here = |path: PathBuf| if value.from_variable { path } else { self.folder.join(path) };
+        Ok(Some(match endpoint {
+            Endpoint::Postgres(url) => Endpoint::Postgres(url),
+            Endpoint::Sqlite(path) => Endpoint::Sqlite(here(path)),
+            Endpoint::Files(path) => Endpoint::Files(here(path)),
+        }))
     }
 
     /// The path of a SQLite file that may be made.
@@ -233,6 +239,7 @@ fn sqlite_path(text: &OsStr) -> Result<PathBuf> {
         return match Endpoint::parse_word(text)? {
             Endpoint::Sqlite(path) => Ok(path),
             Endpoint::Postgres(_) => refuse("it is the URL of a PostgreSQL database, and the target is a SQLite file"),
+            Endpoint::Files(_) => refuse("it is a folder, and the target is a SQLite file"),
         };
     };
     let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));

@@ -146,6 +146,9 @@ fn objects(outcome: &Outcome) -> String {
 
 fn ending(outcome: &Outcome, how: &How) -> Lines {
     let Some(published) = &outcome.published else {
+        if outcome.dry_run && outcome.verification.is_sound() {
+            return Lines::of("dry run: everything was done but publish; the target is what it was before");
+        }
         let why = match &outcome.verification {
             found if found.is_sound_but_for_checks() => "a check of the project found rows; nothing else was found",
             found if found.only_lacks_a_ledger() => {

@@ -82,6 +82,7 @@ fn catalog() -> Catalog {
         views: Vec::new(),
         sequences: Vec::new(),
         others: Vec::new(),
+        layout: None,
     }
 }
 

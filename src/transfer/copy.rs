@@ -7,7 +7,7 @@
 
 use crate::cancel::Cancel;
 use crate::endpoint::inexact::InexactColumn;
-use crate::endpoint::{Draft, Encode, Held, Inexact, ReadTable, RowBatch, RowSink, Source};
+use crate::endpoint::{Draft, Encode, Held, Inexact, ReadTable, Rejected, RowBatch, RowSink, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
 use crate::plan::{Plan, TablePlan};
@@ -40,7 +40,8 @@ struct Message<B> {
     rows: B,
 }
 
-/// Copies every table of the plan into the draft and returns what was read of each.
+/// Copies every table of the plan into the draft and returns what was read of each; with `quarantine` also what of the source
+/// was set aside.
 ///
 /// # Errors
 /// When a row cannot be read, cannot be represented, or is refused by the target; it is named with its key.
@@ -48,9 +49,10 @@ pub fn copy<D: Draft>(
     source: &mut dyn Source,
     plan: &Plan,
     draft: &mut D,
+    quarantine: bool,
     cancel: &Cancel,
     listener: &Listener<'_>,
-) -> Result<Vec<Copied>> {
+) -> Result<(Vec<Copied>, Vec<Rejected>)> {
     let (to_writer, from_reader) = sync_channel(BATCHES_BETWEEN);
     let (to_reader, from_writer) = channel();
     let encoders = (0..plan.tables.len()).map(|table| draft.encoder(table));
@@ -66,6 +68,7 @@ pub fn copy<D: Draft>(
             under_way: 0,
             waits: false,
             hasher: RowHasher::default(),
+            rejected: quarantine.then(Vec::new),
             cancel,
             listener,
         };
@@ -96,6 +99,8 @@ struct Reader<'r, D: Draft> {
     /// One of them is so large that the next row waits until it is written.
     waits: bool,
     hasher: RowHasher,
+    /// What was set aside, where anything may be.
+    rejected: Option<Vec<Rejected>>,
     cancel: &'r Cancel,
     listener: &'r Listener<'r>,
 }
@@ -119,6 +124,16 @@ impl<D: Draft> RowSink for Reader<'_, D> {
         let reading = &mut self.tables[table];
         reading.row(cells, &mut self.hasher)?;
         if reading.batch.is_full() { self.flush(table) } else { Ok(()) }
+    }
+
+    fn reject(&mut self, rejected: Rejected) -> Result<()> {
+        match &mut self.rejected {
+            Some(list) => {
+                list.push(rejected);
+                Ok(())
+            }
+            None => Err(rejected.error()),
+        }
     }
 
     fn end(&mut self, table: usize) -> Result<()> {
@@ -174,9 +189,10 @@ impl<D: Draft> Reader<'_, D> {
         Ok(())
     }
 
-    /// Lets the writer end, and tells what was read of each table.
-    fn close(self) -> Result<Vec<Copied>> {
-        self.tables.into_iter().map(Reading::close).collect()
+    /// Lets the writer end, and tells what was read of each table, and what was set aside.
+    fn close(self) -> Result<(Vec<Copied>, Vec<Rejected>)> {
+        let copied = self.tables.into_iter().map(Reading::close).collect::<Result<_>>()?;
+        Ok((copied, self.rejected.unwrap_or_default()))
     }
 }
 

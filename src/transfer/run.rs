@@ -6,7 +6,7 @@
 use super::copy::{self, Copied};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Dialect};
-use crate::endpoint::{Draft, Origin, Source, Target};
+use crate::endpoint::{Draft, Origin, Rejected, Source, Target};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
@@ -28,12 +28,23 @@ pub struct RunOptions {
     pub metadata: bool,
     /// Whether a target without metadata is published although columns hold less than the source's values.
     pub allow_inexact: bool,
+    /// Everything but publish: the draft is made, verified and dropped.
+    pub dry_run: bool,
+    /// Whether a part of the source that is not what its form says is set aside, and the rest carried.
+    pub quarantine: bool,
 }
 
 impl Default for RunOptions {
     /// Everything carried, remembered, and verified in full.
     fn default() -> Self {
-        RunOptions { choices: Choices::default(), level: Level::default(), metadata: true, allow_inexact: false }
+        RunOptions {
+            choices: Choices::default(),
+            level: Level::default(),
+            metadata: true,
+            allow_inexact: false,
+            dry_run: false,
+            quarantine: false,
+        }
     }
 }
 
@@ -68,8 +79,13 @@ pub struct Outcome<P> {
     pub copied: Vec<Copied>,
     /// What verification found.
     pub verification: Verification,
-    /// What was published; `None` where verification found differences, and the target is what it was before.
+    /// What was published; `None` where verification found differences or nothing was to be published, and the target is
+    /// what it was before.
     pub published: Option<P>,
+    /// Nothing was to be published.
+    pub dry_run: bool,
+    /// What of the source was set aside.
+    pub rejected: Vec<Rejected>,
     /// How many values their columns do not hold whole; the ledger keeps them, where there is one.
     pub inexact_values: u64,
     /// Whether the target has a ledger.
@@ -132,13 +148,16 @@ fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
 }
 
 fn settled(catalog: &Catalog, target: &mut impl Target, options: &RunOptions) -> Result<Plan> {
-    if target.dialect() != Some(Dialect::Sqlite) {
-        let cause = "definitions are planned in the SQL of SQLite only";
-        return Err(Error::could_not("plan", target.label(), cause));
-    }
-    let mut plan = match target.given()? {
-        Some(schema) => plan::onto(catalog, &options.choices, &schema),
-        None => plan::plan(catalog, &options.choices),
+    let mut plan = match target.dialect() {
+        None => plan::as_is::as_is(catalog, &options.choices, &target.wants()),
+        Some(Dialect::Sqlite) => match target.given()? {
+            Some(schema) => plan::onto(catalog, &options.choices, &schema),
+            None => plan::plan(catalog, &options.choices),
+        },
+        Some(Dialect::Postgres) => {
+            let cause = "definitions are planned in the SQL of SQLite only";
+            return Err(Error::could_not("plan", target.label(), cause));
+        }
     };
     target.settle(&mut plan)?;
     Ok(plan)
@@ -200,7 +219,7 @@ where
     durations.plan = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Copy });
-    let mut copied = copy::copy(source, &plan, &mut draft, cancel, listener)?;
+    let (mut copied, rejected) = copy::copy(source, &plan, &mut draft, options.quarantine, cancel, listener)?;
     durations.copy = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Finish });
@@ -225,7 +244,7 @@ where
     cancel.check("publish")?;
 
     let mut published = None;
-    if verification.is_sound() {
+    if verification.is_sound() && !options.dry_run {
         listener(Event::PhaseStarted { phase: Phase::Publish });
         published = Some(draft.publish(verification.findings.manifest_digest.as_deref())?);
         durations.publish = lap();
@@ -244,6 +263,8 @@ where
         copied,
         verification,
         published,
+        dry_run: options.dry_run,
+        rejected,
         durations,
     })))
 }

@@ -150,6 +150,7 @@ fn catalog(tables: Vec<Table>, views: Vec<View>) -> Catalog {
         views,
         sequences: Vec::new(),
         others: Vec::new(),
+        layout: None,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::catalog::{
     Action, Catalog, Check, Column, DataType, Deferrable, Dialect, ForeignKey, Generated, Index, IndexKey, IndexPart,
     Key, ObjectKind, OtherObject, QualifiedName, Table, TableKind, View,
 };
-use crate::metadata::is_not_own;
+use crate::metadata::is_own;
+use crate::metadata::tree::is_of_tree;
 use crate::types::Affinity;
 use rusqlite::Connection;
 use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
@@ -20,6 +21,11 @@ use sqlparser::parser::Parser;
 /// # Errors
 /// When the file cannot be read.
 pub fn declared(connection: &Connection) -> rusqlite::Result<Catalog> {
+    declared_with(connection, false)
+}
+
+/// The same; with `tree`, what is remembered of a tree is among the tables.
+pub(super) fn declared_with(connection: &Connection, tree: bool) -> rusqlite::Result<Catalog> {
     let mut catalog = Catalog {
         dialect: Dialect::Sqlite,
         engine: format!("SQLite {}", rusqlite::version()),
@@ -30,12 +36,15 @@ pub fn declared(connection: &Connection) -> rusqlite::Result<Catalog> {
         views: Vec::new(),
         sequences: Vec::new(),
         others: Vec::new(),
+        layout: None,
     };
-    let mut list =
-        connection.prepare(&include_str!("sql/declared_tables.sql").replace("{not_own}", &is_not_own("l.name")))?;
+    let mut list = connection.prepare(include_str!("sql/declared_tables.sql"))?;
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
         let (name, kind, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if is_own(&name) && !(tree && is_of_tree(&name)) {
+            continue;
+        }
         match kind.as_str() {
             "table" => catalog.tables.push(table(connection, name, &sql)?),
             "virtual" => {

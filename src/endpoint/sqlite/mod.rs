@@ -4,6 +4,7 @@ pub mod access;
 mod batch;
 pub mod catalog;
 pub mod checks;
+pub mod definitions;
 pub mod digest;
 pub mod facts;
 pub mod file;
@@ -35,4 +36,5 @@ pub mod target;
 pub mod target_lock;
 
 pub use batch::{Batch, LedgerEntry};
+pub use definitions::Definitions;
 pub use source::SqliteSource;

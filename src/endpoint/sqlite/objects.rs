@@ -19,7 +19,7 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
     let failed = |error: rusqlite::Error| describe("read the schema of", "the target", &error);
     let mut found = definitions(connection).map_err(failed)?;
     let mut differences = Vec::new();
-    found.retain(|(_, name), _| !metadata::is_own(name));
+    found.retain(|(_, name), _| !metadata::is_own(name) || plan.tables.iter().any(|table| table.target == *name));
     check_numbers(connection, plan, &mut differences).map_err(failed)?;
     let tables =
         plan.tables.iter().filter_map(|table| table.ddl.as_ref().map(|ddl| ("table", ddl.name.clone(), ddl.sql())));

@@ -7,7 +7,8 @@
 //!
 //! Invariants: the file is only read, in the one state that it had when it was opened.
 
-use super::catalog::{declared, read_as};
+use super::catalog::{declared_with, read_as};
+use super::definitions::Definitions;
 use super::file::{quoted, shown};
 use super::read::{describe, open};
 use super::remembered::{plan_of, read_manifest};
@@ -17,7 +18,11 @@ use crate::catalog::{Catalog, Column, Known, QualifiedName, Table, TableKind};
 use crate::endpoint::{ReadTable, RowSink, Source};
 use crate::error::{Error, Result};
 use crate::metadata::is_own;
+use crate::metadata::tree::is_of_tree;
+use crate::plan::choices::Choices;
+use crate::plan::names::natural;
 use crate::plan::{ColumnPlan, HISTORY_TABLE, TablePlan};
+use crate::types::Representation;
 use crate::value::Cell;
 use rusqlite::Connection;
 use std::path::Path;
@@ -31,6 +36,8 @@ pub struct SqliteSource {
     known: Known,
     /// `None` where somebody else has planned it and nobody has asked yet.
     catalog: Option<Arc<Catalog>>,
+    /// The choices by which it was made, where it remembers them.
+    choices: Choices,
     /// How each table of the catalog stands in the file.
     tables: Vec<TablePlan>,
 }
@@ -46,20 +53,23 @@ impl SqliteSource {
         connection.execute_batch("BEGIN").map_err(failed)?;
         // The state is taken by the first statement that reads.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
-        let own = declared(&connection)
-            .map_err(|error| describe("read the schema of", quoted(path), &error).because(error))?;
-        let (known, catalog, tables) = match read_manifest(&connection)? {
+        let manifest = read_manifest(&connection)?;
+        let of_tree = manifest.as_ref().is_some_and(|manifest| manifest.catalog.layout.is_some());
+        let own = declared_with(&connection, of_tree);
+        let own = own.map_err(|error| describe("read the schema of", quoted(path), &error).because(error))?;
+        let (known, catalog, tables, choices) = match manifest {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;
+                let choices = manifest.choices()?;
                 let catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
-                (Known::Remembered, catalog, tables)
+                (Known::Remembered, catalog, tables, choices)
             }
             None => {
                 let tables = own.tables.iter().map(as_declared).collect();
-                (Known::Declared, own, tables)
+                (Known::Declared, own, tables, Choices::default())
             }
         };
-        Ok(SqliteSource { connection, label: shown(path), known, catalog: Some(Arc::new(catalog)), tables })
+        Ok(SqliteSource { connection, label: shown(path), known, catalog: Some(Arc::new(catalog)), choices, tables })
     }
 
     /// Opens a finished file by the tables of the plan that it was made by: its rows are those of the plan's source, under
@@ -69,7 +79,57 @@ impl SqliteSource {
     /// When the file cannot be opened.
     pub fn planned(path: &Path, tables: Vec<TablePlan>, cancel: &Cancel) -> Result<Self> {
         let connection = open(path, &cancel.flag())?;
-        Ok(SqliteSource { connection, label: quoted(path), known: Known::Remembered, catalog: None, tables })
+        let (known, choices) = (Known::Remembered, Choices::default());
+        Ok(SqliteSource { connection, label: quoted(path), known, catalog: None, choices, tables })
+    }
+
+    /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
+    /// made, the names and rules that it has, and what somebody chooses besides. Chosen tables are chosen anew.
+    pub fn choices(&self, typed: &Choices) -> Choices {
+        let mut choices = self.choices.clone();
+        let Choices { tables, names, rules, drop, sqlite_version } = typed.clone();
+        if !tables.include.is_empty() {
+            choices.tables.include = tables.include;
+        }
+        choices.tables.exclude.extend(tables.exclude);
+        choices.tables.exclude_objects.extend(tables.exclude_objects);
+        choices.names.extend(names);
+        choices.rules.types.extend(rules.types);
+        choices.rules.columns.extend(rules.columns);
+        choices.drop.extend(drop);
+        choices.sqlite_version = choices.sqlite_version.max(sqlite_version);
+        let carried: Vec<&TablePlan> = self.tables.iter().filter(|table| choices.carries(&table.source)).collect();
+        for table in carried {
+            if table.target != natural(&table.source) && !is_of_tree(&table.target) {
+                choices.names.entry(table.source.to_string()).or_insert_with(|| table.target.clone());
+            }
+            for column in &table.columns {
+                let keys = [table.source.to_string(), table.source.name.clone()];
+                let [key, short] = keys.map(|table| format!("{table}.{}", column.source));
+                if choices.drop.contains_key(&key) || choices.drop.contains_key(&short) {
+                    continue;
+                }
+                if column.target != column.source {
+                    choices.names.entry(key.clone()).or_insert_with(|| column.target.clone());
+                }
+                if column.representation != Representation::default_for(&column.shape) {
+                    choices.rules.columns.entry(key).or_insert(column.representation);
+                }
+            }
+        }
+        choices
+    }
+
+    /// What a new file gets of the definitions under these choices.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn definitions(&self, choices: &Choices) -> Result<Definitions> {
+        let schema = match self.known {
+            Known::Remembered => "public",
+            Known::Declared | Known::Inferred => "main",
+        };
+        Definitions::of(&self.connection, &self.tables, schema, choices, self.choices.clone())
     }
 
     /// Where the types of its columns are known from: its manifest ([`Known::Remembered`]), or its own declarations.

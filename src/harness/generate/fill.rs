@@ -60,6 +60,9 @@ pub fn fill(endpoint: &Endpoint, filling: &Filling, cancel: &Cancel, listener: &
     let filled = match endpoint {
         Endpoint::Postgres(url) => fill_postgres(url, filling, watch),
         Endpoint::Sqlite(path) => fill_sqlite(path, filling, watch),
+        Endpoint::Files(_) => {
+            Err(Error::usage("fill", format!("`{endpoint}`"), "rows are generated into databases only"))
+        }
     };
     filled.map_err(|error| match error.kind() == Kind::Interrupted {
         true => error.while_doing("fill").hint("the database is what it was before"),

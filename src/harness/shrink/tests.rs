@@ -85,6 +85,7 @@ fn catalog() -> Arc<Catalog> {
         views: Vec::new(),
         sequences: Vec::new(),
         others: Vec::new(),
+        layout: None,
     })
 }
 

@@ -198,6 +198,7 @@ impl Outcome {
             ledger_entries: outcome.ledger_entries(),
             not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
             caveats: outcome.plan.caveats.iter().map(Caveat::from).collect(),
+            dry_run: outcome.dry_run,
             published: outcome.published.as_ref().map(|published| Published {
                 target: shown(&published.target),
                 size_bytes: published.size_bytes,

@@ -209,8 +209,12 @@ pub struct Outcome {
     pub not_carried: Vec<NotCarried>,
     /// What is carried and behaves differently in a corner.
     pub caveats: Vec<Caveat>,
-    /// What was published; `null` where verification found differences and the target is what it was.
+    /// What was published; `null` where verification found differences or nothing was to be published, and the target is
+    /// what it was.
     pub published: Option<Published>,
+    /// Nothing was to be published; absent where that is not so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dry_run: bool,
     /// How long each part took.
     pub durations: Durations,
 }
@@ -233,6 +237,10 @@ pub struct CopiedTable {
     pub inexact_values: u64,
     /// The digest of the source's rows, 32 hexadecimal digits.
     pub digest: String,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What was published.

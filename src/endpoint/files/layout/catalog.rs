@@ -3,15 +3,15 @@
 use super::model::{Layout, TableLayout, ValueForm};
 use crate::catalog::{Catalog, Column, DataType, Deferrable, Dialect, Key, QualifiedName, Shape, Table, TableKind};
 
-/// The schema that tables of a tree are in: it has none, and so they have SQLite's.
-pub const SCHEMA: &str = "main";
+/// The schema that tables of a tree are in: the one whose tables have their bare names in a target.
+pub const SCHEMA: &str = "public";
 
 /// The tables of a layout, each with its columns and its key.
 pub fn catalog(layout: &Layout) -> Catalog {
     Catalog {
-        // What a column is called there is what SQLite calls it, and no expression is to be translated.
-        dialect: Dialect::Sqlite,
-        engine: "files".to_owned(),
+        // The types are named as PostgreSQL names them; no expression is to be translated.
+        dialect: Dialect::Postgres,
+        engine: "a tree of files".to_owned(),
         database: SCHEMA.to_owned(),
         encoding: "UTF-8".to_owned(),
         collations: Default::default(),
@@ -19,6 +19,7 @@ pub fn catalog(layout: &Layout) -> Catalog {
         views: Vec::new(),
         sequences: Vec::new(),
         others: Vec::new(),
+        layout: None,
     }
 }
 

@@ -92,6 +92,7 @@ fn read(session: &mut Session) -> Result<Catalog> {
         views,
         sequences,
         others,
+        layout: None,
     })
 }
 

@@ -1,5 +1,6 @@
 //! A SQLite file that is to be, and how.
 
+use crate::endpoint::sqlite::Definitions;
 use crate::endpoint::sqlite::staging::Staging;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct SqliteTarget<'t, P> {
     pub path: PathBuf,
     /// A schema that somebody wrote; without one it is derived.
     pub schema: Option<&'t ApplySchema<'t>>,
+    /// The definitions of a SQLite source, which go as they stand where nobody has written a schema.
+    pub definitions: Option<&'t Definitions>,
     /// The page size of the file in bytes, a power of two from 512 to 65536.
     pub page_size_bytes: u32,
     /// The journal mode that it will be published in.
@@ -56,7 +59,16 @@ impl<'t, P> SqliteTarget<'t, P> {
     /// A file of the usual form at that path.
     pub fn new(path: PathBuf, schema: Option<&'t ApplySchema<'t>>, exchange: Option<Exchange<'t, P>>) -> Self {
         let (page_size_bytes, journal_mode) = (PAGE_SIZE_BYTES_DEFAULT, JournalMode::default());
-        SqliteTarget { path, schema, page_size_bytes, journal_mode, checks: None, exchange, staging: None }
+        SqliteTarget {
+            path,
+            schema,
+            definitions: None,
+            page_size_bytes,
+            journal_mode,
+            checks: None,
+            exchange,
+            staging: None,
+        }
     }
 }
 

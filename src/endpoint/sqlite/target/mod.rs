@@ -23,7 +23,7 @@ use crate::catalog::Dialect;
 use crate::endpoint::Target;
 use crate::error::{Context, Result};
 use crate::plan::Plan;
-use crate::plan::given::TargetSchema;
+use crate::plan::given::{SchemaOfSource, TargetSchema};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,14 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
 
     /// The schema is applied to the file that is to be; where there will be none, to one elsewhere.
     fn given(&mut self) -> Result<Option<TargetSchema>> {
-        let Some(apply) = self.schema else { return Ok(None) };
+        let apply = |empty: &Path| match (self.schema, self.definitions) {
+            (Some(apply), _) => apply(empty).map(|()| None),
+            (None, Some(own)) => own.apply(empty, self.page_size_bytes).map(|()| Some(own.of_source.clone())),
+            (None, None) => Ok(None),
+        };
+        if self.schema.is_none() && self.definitions.is_none() {
+            return Ok(None);
+        }
         if self.exchange.is_none() {
             let directory = tempfile::tempdir().could_not("try the target schema", "")?;
             return applied(apply, &directory.path().join("schema.db")).map(Some);
@@ -66,7 +73,8 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
 }
 
 /// What the given schema is once it has been applied to the empty file at that path.
-fn applied(apply: &ApplySchema<'_>, empty: &Path) -> Result<TargetSchema> {
-    apply(empty)?;
-    read_schema(&Connection::open(empty).could_not("read the target schema", "")?)
+fn applied(apply: impl Fn(&Path) -> Result<Option<SchemaOfSource>>, empty: &Path) -> Result<TargetSchema> {
+    let of_source = apply(empty)?;
+    let schema = read_schema(&Connection::open(empty).could_not("read the target schema", "")?)?;
+    Ok(TargetSchema { of_source, ..schema })
 }

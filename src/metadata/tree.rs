@@ -1,0 +1,111 @@
+//! What a target remembers of the tree of files that its rows came from, so that the same tree can be made of them.
+//!
+//! | table | holds |
+//! |---|---|
+//! | `_whimbrel_tree` | each entry of the tree: what it is, its permissions, and the hash of its bytes when it was read |
+//! | `_whimbrel_pieces` | each piece of a file: which records it held, in their order, and what of it they do not tell |
+//!
+//! Unlike the other tables of the metadata they are tables of the source's catalog, so that they are planned, copied, counted
+//! and compared as any other: a tree has them, and a file that was made of it.
+
+use super::is_own;
+use crate::catalog::{Column, DataType, Deferrable, Key, QualifiedName, Shape, Table, TableKind};
+
+/// The table of the entries of a tree.
+pub const TREE_TABLE: &str = "_whimbrel_tree";
+/// The table of the pieces of files.
+pub const PIECES_TABLE: &str = "_whimbrel_pieces";
+
+/// The places of the columns of [`TREE_TABLE`].
+pub mod entry {
+    /// The path from the root.
+    pub const PATH: usize = 0;
+    /// `file`, `directory` or `link`.
+    pub const ENTRY: usize = 1;
+    /// The kind of file in the layout; NULL for what has none.
+    pub const KIND: usize = 2;
+    /// The permissions.
+    pub const MODE: usize = 3;
+    /// Where a link leads.
+    pub const LINK: usize = 4;
+    /// The time of the last change in nanoseconds since 1970, where times belong to the tree.
+    pub const MODIFIED_NS: usize = 5;
+    /// The size of a file in bytes.
+    pub const SIZE_BYTES: usize = 6;
+    /// XXH3-128 of a file's bytes, the most significant byte first.
+    pub const HASH: usize = 7;
+}
+
+/// The places of the columns of [`PIECES_TABLE`].
+pub mod piece {
+    /// The path of its file.
+    pub const PATH: usize = 0;
+    /// Its number in the file, from 0.
+    pub const PIECE: usize = 1;
+    /// Its records in their order, 34 bytes each: the place of the table in the layout (2), the hash of the key (16), the hash
+    /// of the row (16). NULL for a file that is carried as bytes.
+    pub const RECORDS: usize = 2;
+    /// What the records do not tell of its bytes; NULL where they tell all of them.
+    pub const BYTES: usize = 3;
+}
+
+/// Whether a table is one of these.
+pub fn is_of_tree(name: &str) -> bool {
+    is_own(name) && [TREE_TABLE, PIECES_TABLE].iter().any(|table| table.eq_ignore_ascii_case(name))
+}
+
+/// Both, as a catalog has them.
+pub fn tables() -> [Table; 2] {
+    let text = || DataType::new("text", Shape::Text);
+    let number = || DataType::new("bigint", Shape::BigInt);
+    let bytes = || DataType::new("bytea", Shape::Bytea);
+    let entries = [
+        ("path", text(), true),
+        ("entry", text(), true),
+        ("kind", text(), false),
+        ("mode", number(), true),
+        ("link", text(), false),
+        ("modified_ns", number(), false),
+        ("size_bytes", number(), false),
+        ("hash", bytes(), false),
+    ];
+    let pieces =
+        [("path", text(), true), ("piece", number(), true), ("records", bytes(), false), ("bytes", bytes(), false)];
+    [table(TREE_TABLE, &entries, &["path"]), table(PIECES_TABLE, &pieces, &["path", "piece"])]
+}
+
+fn table(name: &str, columns: &[(&str, DataType, bool)], key: &[&str]) -> Table {
+    let key = Key {
+        name: format!("{name}_pkey"),
+        columns: key.iter().map(|name| (*name).to_owned()).collect(),
+        nulls_not_distinct: false,
+        deferrable: Deferrable::No,
+        include: Vec::new(),
+    };
+    let columns = columns.iter().map(|(name, data_type, not_null)| Column {
+        name: (*name).to_owned(),
+        data_type: data_type.clone(),
+        not_null: *not_null,
+        default: None,
+        identity: None,
+        generated: None,
+        sequence: None,
+        collation: None,
+        comment: None,
+    });
+    Table {
+        name: QualifiedName::new("public", name),
+        kind: TableKind::Ordinary,
+        inherits: Vec::new(),
+        has_heirs: false,
+        columns: columns.collect(),
+        primary_key: Some(key),
+        unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+        row_estimate: -1,
+        size_bytes: 0,
+    }
+}

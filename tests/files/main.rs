@@ -1,0 +1,5 @@
+//! Files as endpoints: SQLite files as sources, and trees of files.
+
+mod sqlite_source;
+#[path = "../support/mod.rs"]
+mod support;
