@@ -5,6 +5,7 @@
 
 use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
+use crate::endpoint::files::source::{LayoutFile, TreeSource};
 use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::target::JournalMode;
@@ -30,6 +31,7 @@ pub struct Migration {
     target: PathBuf,
     schema: Option<PathBuf>,
     options: MigrationOptions,
+    layout: Option<PathBuf>,
     patience: Patience,
 }
 
@@ -57,6 +59,7 @@ impl Migration {
             target: PathBuf::new(),
             schema: None,
             options: MigrationOptions::default(),
+            layout: None,
             patience: Patience::default(),
         }
     }
@@ -71,6 +74,7 @@ impl Migration {
     pub fn with_project(mut self, project: &Project) -> Self {
         self.schema.clone_from(&project.target_schema);
         self.options = project.options.clone();
+        self.layout = project.layout();
         self
     }
 
@@ -122,6 +126,18 @@ impl Migration {
     /// Does everything but publish: the file is made, verified and removed, and the target stays what it is.
     pub fn dry_run(mut self) -> Self {
         self.options.run.dry_run = true;
+        self
+    }
+
+    /// What the files of a tree are: the path of a `layout.toml`.
+    pub fn layout(mut self, file: impl Into<PathBuf>) -> Self {
+        self.layout = Some(file.into());
+        self
+    }
+
+    /// Carries what can be carried where a file of a tree is not what its layout says; the outcome names it.
+    pub fn quarantine(mut self) -> Self {
+        self.options.run.quarantine = true;
         self
     }
 
@@ -235,7 +251,12 @@ impl Migration {
                 let definitions = source.definitions(&choices)?;
                 self.with_job(&choices, Some(&definitions), |job| work(&mut source, job))
             }
-            _ => self.with_job(&self.options.run.choices, None, |job| {
+            Endpoint::Files(path) => self.with_job(&self.options.run.choices, None, |job| {
+                let layout = LayoutFile::load(self.layout.as_deref(), path)?;
+                let mut source = TreeSource::open(path, &layout, &self.options.run.choices.only, cancel)?;
+                work(&mut source, job)
+            }),
+            Endpoint::Sqlite(_) | Endpoint::Postgres(_) => self.with_job(&self.options.run.choices, None, |job| {
                 let mut source = open_source(&endpoint, self.patience.clone(), cancel)?;
                 work(source.as_mut(), job)
             }),
@@ -302,7 +323,7 @@ pub fn open_source(endpoint: &Endpoint, patience: Patience, cancel: &Cancel) -> 
     match endpoint {
         Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(url, patience, cancel)?.snapshot()?)),
         Endpoint::Sqlite(path) => Ok(Box::new(open_file(path, cancel)?)),
-        Endpoint::Files(path) => Err(Error::usage("use source", quoted(path), "a tree of files cannot be read yet")),
+        Endpoint::Files(path) => Err(LayoutFile::missing(path)),
     }
 }
 

@@ -19,6 +19,7 @@ pub use hints::{ColumnHint, Form, Hints, TableHint};
 pub use setting::{From, Origin};
 
 use crate::endpoint::Endpoint;
+use crate::endpoint::files::layout;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::{Context, Error, Result};
@@ -281,6 +282,12 @@ impl Project {
         origin.map(|origin| origin.variable.as_str())
     }
 
+    /// The file that says what the files of a tree are, where there is one.
+    pub fn layout(&self) -> Option<PathBuf> {
+        let path = self.folder.join(layout::FILE_NAME);
+        path.is_file().then_some(path)
+    }
+
     /// A project from the text of its file.
     ///
     /// # Errors
@@ -312,6 +319,7 @@ impl Project {
             rules: file.rules,
             drop: file.drop,
             sqlite_version: file.target.sqlite,
+            only: Vec::new(),
         };
         options.journal_mode = file.target.journal_mode.unwrap_or(options.journal_mode);
         options.page_size_bytes = file.target.page_size_bytes.unwrap_or(options.page_size_bytes);

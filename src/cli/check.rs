@@ -1,16 +1,18 @@
 //! `whimbrel check`
 
-use super::config::Place;
+use super::config::{Place, Route};
 use super::exit::Exit;
-use super::options::Target;
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::shown;
-use crate::error::Result;
+use crate::endpoint::Endpoint;
+use crate::endpoint::files::source::{LayoutFile, TreeSource};
+use crate::endpoint::sqlite::file::{quoted, shown};
+use crate::error::{Error, Result};
 use crate::report::check;
-use crate::report::message::{Check, Message};
+use crate::report::message::{Check, Message, TreeCheck};
 use crate::verify::file;
 use clap::Args as ClapArgs;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Check a finished file on its own: structure, foreign keys, JSON, the project's checks, what has changed
@@ -23,16 +25,22 @@ use std::path::PathBuf;
 /// objects that are gone or defined otherwise, bytes that no SQLite leaves. Ends with 1 where damage, a row without
 /// its parent, invalid JSON or a violation of a check is found, with `--unchanged` also where anything has changed, and
 /// with 3 where the file cannot tell.
+///
+/// Of a tree of files each file is read and written again: per kind it tells files, records, how many have the very bytes that
+/// their records alone would give, and how many bytes are kept of the others besides. A file that is not what the layout says is
+/// named with line and column, and ends it with 1.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   whimbrel check app.db
   whimbrel check app.db --checks migrations/app/checks
   whimbrel check app.db --unchanged --digest 9b1a6b0f6b8a0c5d2e7f3a4b5c6d7e8f
-  whimbrel check migrations/app --json")]
+  whimbrel check migrations/app --json
+  whimbrel check migrations/sessions ~/.ait42")]
 pub struct Args {
-    #[command(flatten)]
-    target: Target,
+    /// The path of a SQLite file; or a PROJECT that names it; or a PROJECT with a `layout.toml`, and a tree of files
+    #[arg(value_name = "[PROJECT] TARGET", num_args = 1..=2, required = true)]
+    target: Vec<OsString>,
     /// A folder of checks, one query per file; each row that one returns is a violation
     #[arg(long, value_name = "DIR")]
     checks: Option<PathBuf>,
@@ -61,7 +69,10 @@ const DIGEST_DIGITS: usize = 32;
 /// # Errors
 /// When the file or a check cannot be read, or anything is found.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let place = Place::new(&args.target.target)?;
+    let place = match args.target.as_slice() {
+        [target] => Place::file(target)?,
+        words => return of_tree(args, words, output, cancel),
+    };
     let folder =
         args.checks.clone().or_else(|| place.project.as_ref().and_then(|project| project.options.checks.clone()));
     let found = file::check(&place.target, folder.as_deref(), cancel)?;
@@ -76,4 +87,29 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         Err(_) => output.finding(&text, &check::differences(&found), message),
     }
     outcome.map(|()| Exit::Success)
+}
+
+/// Checks a tree by the layout of a project.
+fn of_tree(args: &Args, words: &[OsString], output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let route = Route::new(words)?;
+    let (Some(project), Endpoint::Files(path)) = (&route.project, &route.source) else {
+        return Err(Error::usage("check", "", "two words are a project and a tree of files")
+            .hint("for example `whimbrel check migrations/sessions ~/.ait42`"));
+    };
+    if args.checks.is_some() || args.unchanged {
+        return Err(Error::usage("check", quoted(path), "`--checks` and `--unchanged` are for SQLite files"));
+    }
+    let layout = LayoutFile::load(project.layout().as_deref(), path)?;
+    let found = TreeSource::open(path, &layout, &[], cancel)?.check()?;
+    let text = check::tree(&found);
+    let message = || Message::TreeCheck(TreeCheck::new(shown(path), &found));
+    match found.rejected.len() {
+        0 => output.result(&text, message),
+        _ => output.finding(&text, &check::rejected(&found.rejected), message),
+    }
+    match found.rejected.len() {
+        0 => Ok(Exit::Success),
+        1 => Err(Error::differs("check", quoted(path), "1 file is not what the layout says")),
+        more => Err(Error::differs("check", quoted(path), format!("{more} files are not what the layout says"))),
+    }
 }

@@ -19,8 +19,10 @@ pub struct Route {
     pub project: Option<Project>,
     /// Where rows come from.
     pub source: Endpoint,
-    /// The file; `None` only where the verb needs none.
+    /// The file; `None` only where the verb needs none, or the target is a tree.
     pub target: Option<PathBuf>,
+    /// The tree that is to be, where that is the target.
+    pub tree: Option<PathBuf>,
     /// What variables of the environment decide over, as far as it is used here.
     pub origins: Vec<Origin>,
 }
@@ -45,6 +47,10 @@ impl Route {
         let (source, target) = match <[Endpoint; 2]>::try_from(endpoints) {
             Ok([source, target]) => (Some(source), Some(target)),
             Err(fewer) => match fewer.into_iter().next() {
+                // Of a tree that is there, somebody wants to know; one that is not is to be made.
+                Some(Endpoint::Files(path)) if project.is_some() && path.is_dir() => {
+                    (Some(Endpoint::Files(path)), None)
+                }
                 Some(target @ (Endpoint::Sqlite(_) | Endpoint::Files(_))) if has_source => (None, Some(target)),
                 source => (source, None),
             },
@@ -52,31 +58,34 @@ impl Route {
         match &source {
             Some(Endpoint::Sqlite(path)) if !path.exists() => return Err(no_source(path)),
             Some(Endpoint::Sqlite(path)) => refuse_project_file(path)?,
-            Some(Endpoint::Files(path)) => return Err(no_tree(path)),
-            Some(Endpoint::Postgres(_)) | None => {}
+            Some(Endpoint::Files(path)) if project.is_none() => return Err(no_tree(path)),
+            Some(Endpoint::Postgres(_) | Endpoint::Files(_)) | None => {}
         }
-        let target = match target {
-            None => None,
-            Some(Endpoint::Sqlite(path)) => Some(path),
-            Some(Endpoint::Files(path)) => {
-                return Err(Error::usage("use target", quoted(&path), "a tree of files cannot be written yet"));
-            }
+        let (target, tree) = match target {
+            None => (None, None),
+            Some(Endpoint::Sqlite(path)) => (Some(path), None),
+            Some(Endpoint::Files(path)) => (None, Some(path)),
             Some(Endpoint::Postgres(url)) => {
-                return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file")
-                    .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
+                return Err(Error::usage(
+                    "use target",
+                    format!("`{url}`"),
+                    "the target has to be a SQLite file or a tree",
+                )
+                .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
             }
         };
         let from_project = project.as_ref();
         let is_used = |origin: &&Origin| match origin.key {
             "source.url" => source.is_none(),
-            "target.path" => target.is_none(),
+            "target.path" => target.is_none() && tree.is_none(),
             "source.schema" => false,
             _ => true,
         };
         let origins: Vec<Origin> =
             from_project.iter().flat_map(|project| &project.origins).filter(is_used).cloned().collect();
         let source = source.or_else(|| from_project.and_then(|project| project.source.clone()));
-        let target = target.or_else(|| from_project.and_then(|project| project.target.clone()));
+        let of_project = || from_project.and_then(|project| project.target.clone()).filter(|_| tree.is_none());
+        let target = target.or_else(of_project);
         // A project that names a variable of its own means no other one.
         let is_named = from_project.is_some_and(|project| project.unset_variable("source.url").is_some());
         let source = match (source, of_environment().filter(|_| !is_named)) {
@@ -98,7 +107,7 @@ impl Route {
                 return Err(Error::usage("read the arguments", "", "no source is given").hint(hint));
             }
         };
-        Ok(Route { project, source, target, origins })
+        Ok(Route { project, source, target, tree, origins })
     }
 
     /// The target.
@@ -131,6 +140,10 @@ impl Route {
             rules.insert(key.clone(), *rule);
         }
         choices.sqlite_version = typed.sqlite_version.unwrap_or(choices.sqlite_version);
+        choices.only.extend(typed.only.iter().cloned());
+        if !typed.only.is_empty() && !matches!(self.source, Endpoint::Files(_)) {
+            return Err(Error::usage("use the option", "`--only`", "the source is no tree of files"));
+        }
         Ok(choices)
     }
 
@@ -224,12 +237,14 @@ pub(super) fn refuse_project_file(path: &Path) -> Result<()> {
         .hint(format!("name the folder {}", quoted(folder))))
 }
 
-/// A finished file, and the project that names it if there is one.
+/// A finished file or tree, and the project that names it if there is one.
 pub struct Place {
     /// The project.
     pub project: Option<Project>,
     /// The file.
     pub target: PathBuf,
+    /// Whether it was named as a tree.
+    pub is_tree: bool,
 }
 
 impl Place {
@@ -247,21 +262,30 @@ impl Place {
                     "give the file itself",
                 ))
             })?;
-            return Ok(Place { project: Some(project), target });
+            return Ok(Place { project: Some(project), target, is_tree: false });
         }
         match Endpoint::parse_word(word)? {
             Endpoint::Sqlite(target) => {
                 refuse_project_file(&target)?;
-                Ok(Place { project: None, target })
+                Ok(Place { project: None, target, is_tree: false })
             }
             Endpoint::Postgres(url) => {
                 Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
             }
-            Endpoint::Files(path) => Err(Error::usage(
-                "use target",
-                quoted(&path),
-                "it is a folder without a `project.toml`, and this verb works on a SQLite file",
-            )),
+            Endpoint::Files(target) => Ok(Place { project: None, target, is_tree: true }),
+        }
+    }
+
+    /// The same for a verb that works on files only.
+    ///
+    /// # Errors
+    /// When it is a tree.
+    pub fn file(word: &OsStr) -> Result<Place> {
+        let place = Place::new(word)?;
+        match place.is_tree {
+            false => Ok(place),
+            true => Err(Error::usage("use target", quoted(&place.target), "it is a folder without a `project.toml`")
+                .hint("this verb works on a SQLite file, or on a project that names one")),
         }
     }
 

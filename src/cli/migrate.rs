@@ -4,18 +4,20 @@ use super::config::Route;
 use super::exit::Exit;
 use super::options::{BackupPlace, Choosing, Endpoints, ServerWaiting, Verifying, Waiting, Writing};
 use super::output::{Output, OutputOptions};
-use super::plan;
+use super::{plan, quarantine, to_tree};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::report::message::{self, Message};
 use crate::report::{outcome, verification};
 use crate::to_sqlite::Attempt;
 use clap::Args as ClapArgs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Move a PostgreSQL database or a SQLite file into a SQLite file, verify it, and put it in the target's place
+/// Move a PostgreSQL database, a SQLite file or a tree of files into a SQLite file or a tree, verify it, and put it in place
 ///
-/// The definitions of a SQLite file go as they stand; what cannot go is listed. The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
+/// The definitions of a SQLite file go as they stand; what cannot go is listed. What the files of a tree are says the
+/// `layout.toml` of the project; a file that was made of a tree remembers it. The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
 /// it is then what it was before.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -25,17 +27,23 @@ Examples:
   whimbrel migrate postgres://ann@localhost/app app.db --exclude-table 'audit_*'
   whimbrel migrate migrations/app --dry-run
   whimbrel migrate yesterday.db copy.db
+  whimbrel migrate migrations/sessions ~/.ait42 sessions.db
+  whimbrel migrate sessions.db out/
   whimbrel migrate migrations/app postgres://ann@staging/app /tmp/staging.db")]
 pub struct Args {
     #[command(flatten)]
     endpoints: Endpoints,
     /// Do everything but publish: copy and verify, tell what was found, and leave the target as it is
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
+    /// Set files of a tree that are not what its layout says aside in this folder, with a list that says what is wrong, and
+    /// carry the rest; then the run ends with 1
+    #[arg(long, value_name = "DIR")]
+    quarantine: Option<PathBuf>,
     #[command(flatten)]
-    verifying: Verifying,
+    pub(super) verifying: Verifying,
     #[command(flatten)]
-    backups: BackupPlace,
+    pub(super) backups: BackupPlace,
     #[command(flatten)]
     waiting: Waiting,
     #[command(flatten)]
@@ -53,6 +61,21 @@ impl Args {
     pub(super) fn writes(&self) -> bool {
         !self.dry_run
     }
+
+    /// The options that were typed and say nothing of a tree.
+    pub(super) fn unused_by_trees(&self) -> Vec<&'static str> {
+        let mut typed = self.choosing.typed();
+        let Writing { no_metadata, allow_inexact, journal_mode, page_size } = &self.writing;
+        let others = [
+            ("`--no-metadata`", *no_metadata),
+            ("`--allow-inexact`", *allow_inexact),
+            ("`--journal-mode`", journal_mode.is_some()),
+            ("`--page-size`", page_size.is_some()),
+            ("`--quarantine`", self.quarantine.is_some()),
+        ];
+        typed.extend(others.into_iter().filter(|(_, typed)| *typed).map(|(name, _)| name));
+        typed
+    }
 }
 
 /// Runs the verb.
@@ -61,7 +84,10 @@ impl Args {
 /// When the migration cannot be carried out, or the copy differs from its source; the target is what it was before.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
-    route.require_target()?;
+    if let Some(tree) = &route.tree {
+        return to_tree::run(args, &route, tree, output, cancel);
+    }
+    let target = route.require_target()?.to_path_buf();
     let progress = Arc::new(output.progress());
     let mut migration = route
         .migration(&args.choosing, &args.writing)?
@@ -75,6 +101,9 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     }
     if args.dry_run {
         migration = migration.dry_run();
+    }
+    if args.quarantine.is_some() {
+        migration = migration.quarantine();
     }
     let attempted = migration.attempt(cancel, &|event| progress.hear(event));
     progress.finish();
@@ -92,5 +121,8 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
     say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));
     done.ensure_published()?;
-    Ok(Exit::Success)
+    match &args.quarantine {
+        Some(folder) => quarantine::keep(&done.rejected, &route.source, folder, args.dry_run, &target),
+        None => Ok(Exit::Success),
+    }
 }

@@ -16,11 +16,13 @@ mod options;
 mod output;
 mod plan;
 mod progress;
+mod quarantine;
 mod rollback;
 mod schema;
 mod signals;
 mod stream;
 mod test;
+mod to_tree;
 mod verify;
 
 use crate::cancel::Cancel;

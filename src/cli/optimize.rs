@@ -35,7 +35,7 @@ pub struct Args {
 /// # Errors
 /// When another program holds the file, the disk is full, or it is no database.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let place = Place::new(&args.target.target)?;
+    let place = Place::file(&args.target.target)?;
     let start = Instant::now();
     let options = OptimizeOptions { vacuum: args.vacuum, wait_ms: args.waiting.wait_ms, cancel: cancel.flag() };
     let done = optimize(&place.target, &options)?;

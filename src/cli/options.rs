@@ -18,8 +18,8 @@ use std::time::Duration;
 /// Where from, where to.
 #[derive(Debug, Clone, Args)]
 pub struct Endpoints {
-    /// SOURCE (`postgres://user@host:port/database` or a SQLite file) and TARGET (the path of a SQLite file); before them
-    /// PROJECT, a folder with a `project.toml`, which can name either. Where none of them names a source, the environment's
+    /// SOURCE (`postgres://user@host:port/database`, a SQLite file or a tree of files) and TARGET (a SQLite file, or a tree:
+    /// a path that ends in `/`); before them PROJECT, a folder with a `project.toml`, which can name either. Where none of them names a source, the environment's
     /// DATABASE_URL does
     #[arg(num_args = 0..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]
     pub endpoints: Vec<OsString>,
@@ -51,6 +51,9 @@ pub struct Choosing {
     /// [default: 3.37]
     #[arg(long, value_name = "VERSION")]
     pub sqlite_version: Option<SqliteVersion>,
+    /// Of a tree, carry only files whose path or kind matches, `*` for any characters; can be given more than once
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
 }
 
 impl Choosing {
@@ -71,6 +74,7 @@ impl Choosing {
             ("`--exclude-table`", self.exclude_table.is_empty()),
             ("`--rule`", self.rule.is_empty()),
             ("`--sqlite-version`", self.sqlite_version.is_none()),
+            ("`--only`", self.only.is_empty()),
         ];
         all.into_iter().filter(|(_, unused)| !unused).map(|(name, _)| name).collect()
     }

@@ -4,10 +4,11 @@ use super::config::Route;
 use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting};
 use super::output::{Output, OutputOptions};
+use super::to_tree;
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{TargetFile, shown};
 use crate::error::{Error, Result};
-use crate::migration::{Migration, Planned};
+use crate::migration::Planned;
 use crate::report::{message, plan};
 use clap::Args as ClapArgs;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Args {
 /// When the source cannot be read, or the plan has refusals.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
+    if let Some(tree) = &route.tree {
+        return to_tree::show(&route, tree, output, cancel);
+    }
     let patience = args.server.patience(Arc::new(output.notices()).listener());
     let migration = route.migration(&args.choosing, &Default::default())?.patience(patience);
     let file = route.target.as_deref().map(TargetFile::inspect).transpose()?;

@@ -4,21 +4,24 @@ use super::config::{Route, is_project};
 use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting, Verifying};
 use super::output::{Output, OutputOptions};
+use super::progress::Progress;
 use crate::cancel::Cancel;
 use crate::catalog::Known;
+use crate::endpoint::files::source::{LayoutFile, TreeSource};
 use crate::endpoint::sqlite::SqliteSource;
 use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::migration::open_source;
 use crate::printable::Lines;
+use crate::project::Project;
 use crate::report::message::{Message, Verification};
 use crate::report::{outcome, verification};
 use crate::verify;
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Compare a finished file with its source, or any two sources, value by value
@@ -61,7 +64,7 @@ pub struct Args {
 /// When one of the sides cannot be read, or they differ.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let words = match Sides::of(&args.endpoints.endpoints)? {
-        Sides::TwoSources(sides) => return compare(args, &sides, output, cancel),
+        Sides::TwoSources(sides, layout) => return compare(args, &sides, layout.as_deref(), output, cancel),
         Sides::SourceAndFile(words) => words,
     };
     let route = Route::new(&words)?;
@@ -128,22 +131,27 @@ fn tell(
     }
 }
 
-/// What two words that name no project mean.
+/// What the words mean.
 enum Sides {
     /// A source and a finished file, in this order, or whatever else a route is.
     SourceAndFile(Vec<OsString>),
-    /// Two sources that are compared as they are.
-    TwoSources([Endpoint; 2]),
+    /// Two sources that are compared as they are, and the layout of those that are trees, where a project has one.
+    TwoSources([Endpoint; 2], Option<PathBuf>),
 }
 
 impl Sides {
     fn of(words: &[OsString]) -> Result<Sides> {
         let as_route = || Ok(Sides::SourceAndFile(words.to_vec()));
+        let (project, words) = match words {
+            [project, ends @ ..] if is_project(project) => (Some(Project::load(Path::new(project))?), ends),
+            ends => (None, ends),
+        };
         let [first, second] = words else { return as_route() };
-        if is_project(first) {
-            return as_route();
-        }
         match (Endpoint::parse_word(first)?, Endpoint::parse_word(second)?) {
+            (first @ Endpoint::Files(_), second) | (first, second @ Endpoint::Files(_)) => {
+                Ok(Sides::TwoSources([first, second], project.and_then(|project| project.layout())))
+            }
+            _ if project.is_some() => as_route(),
             (Endpoint::Postgres(_), Endpoint::Sqlite(_)) => as_route(),
             // That there is no such file is told as of any source.
             (Endpoint::Sqlite(path), _) if !path.exists() => as_route(),
@@ -151,13 +159,70 @@ impl Sides {
             (Endpoint::Sqlite(path), Endpoint::Postgres(_)) if verify::remembers_choices(&path)? => {
                 Ok(Sides::SourceAndFile(vec![second.clone(), first.clone()]))
             }
-            (first, second) => Ok(Sides::TwoSources([first, second])),
+            (first, second) => Ok(Sides::TwoSources([first, second], None)),
         }
     }
 }
 
+/// One side of a comparison.
+struct Side {
+    source: Box<dyn Source>,
+    known: Option<Known>,
+    /// Of the tree that it was made of, the only files whose rows it has.
+    only: Vec<String>,
+}
+
+impl Side {
+    /// Opens one that is no tree; `None` for a tree.
+    fn open(
+        endpoint: &Endpoint,
+        beside_tree: bool,
+        args: &Args,
+        progress: &Arc<Progress>,
+        cancel: &Cancel,
+    ) -> Result<Option<Side>> {
+        match endpoint {
+            Endpoint::Files(_) => Ok(None),
+            Endpoint::Postgres(_) => {
+                let source = open_source(endpoint, args.server.patience(progress.listener()), cancel)?;
+                Ok(Some(Side { source, known: None, only: Vec::new() }))
+            }
+            Endpoint::Sqlite(path) => {
+                verify::require_database(path)?;
+                let file = SqliteSource::open(path, cancel)?;
+                // A tree has nothing for what its project's schema has besides.
+                let file = if beside_tree { file.as_made() } else { file };
+                let (known, only) = (Some(file.known()), file.only().to_vec());
+                Ok(Some(Side { source: Box::new(file), known, only }))
+            }
+        }
+    }
+
+    /// Opens a tree: by the project's layout, or by the one that the other side remembers.
+    fn open_tree(path: &Path, layout: Option<&Path>, other: Option<&mut Side>, cancel: &Cancel) -> Result<Side> {
+        let (mut remembered, mut only) = (None, Vec::new());
+        if let Some(other) = other {
+            let catalog = other.source.catalog()?;
+            remembered = LayoutFile::remembered(&catalog, other.source.label())?;
+            only.clone_from(&other.only);
+        }
+        let layout = match (layout, remembered) {
+            (None, Some(remembered)) => remembered,
+            (file, _) => LayoutFile::load(file, path)?,
+        };
+        let source = Box::new(TreeSource::open(path, &layout, &only, cancel)?);
+        Ok(Side { source, known: None, only: Vec::new() })
+    }
+}
+
 /// Compares two sources as they are.
-fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel) -> Result<Exit> {
+fn compare(
+    args: &Args,
+    sides: &[Endpoint; 2],
+    layout: Option<&Path>,
+    output: &Output,
+    cancel: &Cancel,
+) -> Result<Exit> {
     let mut typed = args.choosing.typed();
     typed.extend(args.checks.is_some().then_some("`--checks`"));
     typed.extend(args.allow_inexact.then_some("`--allow-inexact`"));
@@ -167,22 +232,23 @@ fn compare(args: &Args, sides: &[Endpoint; 2], output: &Output, cancel: &Cancel)
     }
     let level = args.verifying.verify.map(Into::into).unwrap_or_default();
     let progress = Arc::new(output.progress());
-    let open = |endpoint: &Endpoint| -> Result<(Box<dyn Source>, Option<Known>)> {
-        match endpoint {
-            Endpoint::Postgres(_) | Endpoint::Files(_) => {
-                let patience = args.server.patience(progress.listener());
-                Ok((open_source(endpoint, patience, cancel)?, None))
-            }
-            Endpoint::Sqlite(path) => {
-                verify::require_database(path)?;
-                let file = SqliteSource::open(path, cancel)?;
-                let known = file.known();
-                Ok((Box::new(file), Some(known)))
-            }
-        }
+    let [first, second] = sides;
+    let has_tree = sides.iter().any(|side| matches!(side, Endpoint::Files(_)));
+    let mut source = Side::open(first, has_tree, args, &progress, cancel)?;
+    let mut target = Side::open(second, has_tree, args, &progress, cancel)?;
+    if let Endpoint::Files(path) = first {
+        source = Some(Side::open_tree(path, layout, target.as_mut(), cancel)?);
+    }
+    if let Endpoint::Files(path) = second {
+        target = Some(Side::open_tree(path, layout, source.as_mut(), cancel)?);
+    }
+    let (Some(mut source), Some(mut target)) = (source, target) else {
+        return Err(Error::could_not("compare", "the two sides", "one of them was not opened"));
     };
-    let ((mut source, source_types), (mut target, target_types)) = (open(&sides[0])?, open(&sides[1])?);
-    let compared = verify::compare_sources(source.as_mut(), target.as_mut(), level, &|event| progress.hear(event));
+    let (source_types, target_types) = (source.known, target.known);
+    let compared = verify::compare_sources(source.source.as_mut(), target.source.as_mut(), level, &|event| {
+        progress.hear(event);
+    });
     progress.finish();
     let compared = compared?;
     let mut text = Lines::of(format_args!("source   {}", described(&compared.source, source_types)));

@@ -1,7 +1,7 @@
 //! Planning for a target that has no definitions, only tables and columns: rows go there as they are.
 
-use super::{ColumnPlan, Loss, Plan, Refusal, TablePlan};
-use crate::catalog::{Catalog, DataType, Table, TableKind};
+use super::{ColumnPlan, Loss, Plan, Reason, Refusal, TablePlan};
+use crate::catalog::{Catalog, DataType, ObjectKind, Table, TableKind};
 use crate::metadata::tree::is_of_tree;
 use crate::plan::choices::Choices;
 use crate::plan::version::SqliteVersion;
@@ -36,17 +36,13 @@ pub fn as_is(catalog: &Catalog, choices: &Choices, wanted: &[WantedTable]) -> Pl
         };
         match catalog.tables.iter().find(named) {
             Some(table) => place(table, want, &mut plan),
-            None => plan.refusals.push(Refusal {
-                object: format!("table `{}` of the target", want.name),
-                reason: "the source has no table for it".into(),
-                way_out: "use a source that was made of such a tree, or take the table out of the layout".into(),
-            }),
+            None => plan.refusals.push(Refusal::NoSourceTable { target: want.name.clone() }),
         }
     }
-    let lost = |kind: &str, object: String, reason: &str| Loss { kind: kind.into(), object, reason: reason.into() };
     for table in &catalog.tables {
         if !is_of_tree(&table.name.name) && !plan.tables.iter().any(|planned| planned.source == table.name) {
-            plan.losses.push(lost("table", table.name.to_string(), "the layout has no place for it"));
+            let (kind, object) = (ObjectKind::Table, table.name.to_string());
+            plan.losses.push(Loss { kind, object, reason: Reason::NoPlaceInLayout });
         }
     }
     plan
@@ -55,21 +51,14 @@ pub fn as_is(catalog: &Catalog, choices: &Choices, wanted: &[WantedTable]) -> Pl
 fn place(table: &Table, want: &WantedTable, plan: &mut Plan) {
     let mut columns = Vec::with_capacity(want.columns.len());
     for (name, data_type) in &want.columns {
-        let object = || format!("column `{}.{name}` of the target", want.name);
+        let target = || format!("{}.{name}", want.name);
         let Some(column) = table.column(name) else {
-            plan.refusals.push(Refusal {
-                object: object(),
-                reason: format!("`{}` has no column for it", table.name),
-                way_out: "use a source that was made of such a tree, or take the column out of the layout".into(),
-            });
+            plan.refusals.push(Refusal::NoSourceColumn { source: table.name.clone(), target: target() });
             continue;
         };
         if column.data_type.base().shape != data_type.shape {
-            plan.refusals.push(Refusal {
-                object: object(),
-                reason: format!("its values are {data_type}, and those of the source {}", column.data_type),
-                way_out: "use a source that was made of such a tree, or change the column's type in the layout".into(),
-            });
+            let (wanted, found) = (data_type.to_string(), column.data_type.to_string());
+            plan.refusals.push(Refusal::OtherType { target: target(), wanted, found });
             continue;
         }
         columns.push(ColumnPlan {
@@ -87,9 +76,9 @@ fn place(table: &Table, want: &WantedTable, plan: &mut Plan) {
     for column in &table.columns {
         if !columns.iter().any(|planned| planned.source == column.name) {
             plan.losses.push(Loss {
-                kind: "column".into(),
+                kind: ObjectKind::Column,
                 object: format!("{}.{}", table.name, column.name),
-                reason: "the layout has no place for it".into(),
+                reason: Reason::NoPlaceInLayout,
             });
         }
     }

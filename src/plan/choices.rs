@@ -24,6 +24,9 @@ pub struct Choices {
     pub drop: BTreeMap<String, String>,
     /// The version of SQLite that the file may need at most; what needs a later one is not carried.
     pub sqlite_version: SqliteVersion,
+    /// Of a tree of files, only those whose path or kind matches one of these; empty means all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 impl Choices {

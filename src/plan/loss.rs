@@ -31,6 +31,10 @@ pub enum Reason {
     OnlyRemembered,
     /// SQLite has no place for its kind.
     NoPlace(ObjectKind),
+    /// The layout of a tree has no place for it.
+    NoPlaceInLayout,
+    /// Of a SQLite source's own definitions: why it does not go as it stands.
+    NotAsItStands(String),
     /// A materialized view that was never filled.
     NeverFilled,
     /// It is of a materialized view that is not carried.
@@ -221,6 +225,8 @@ impl fmt::Display for Reason {
                 "SQLite has no comments; the source catalog in the metadata, where that is written, keeps them"
             }
             Reason::NoPlace(kind) => why_there_is_no_place(*kind),
+            Reason::NoPlaceInLayout => "the layout has no place for it",
+            Reason::NotAsItStands(why) => why,
             Reason::NeverFilled => "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
             Reason::OfViewNotCarried => "its materialized view is not carried",
             Reason::ColumnNotCarried => "one of its columns is not carried",

@@ -95,11 +95,8 @@ impl Builder<'_> {
                 if !is_known || self.planned_table(&key.references).is_some() || has(&key.references.name) {
                     continue;
                 }
-                self.refusals.push(Refusal {
-                    object: format!("table {}", source.name),
-                    reason: format!("it refers to `{}`, which is left out", key.references),
-                    way_out: "carry both or neither, or give the project a target schema without the reference".into(),
-                });
+                let (source, parent) = (source.name.clone(), key.references.clone());
+                self.refusals.push(Refusal::ReferenceStays { source, parent });
             }
         }
     }

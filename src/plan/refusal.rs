@@ -100,6 +100,34 @@ pub enum Refusal {
         /// `table.column` in the target.
         target: String,
     },
+    /// A table that another one refers to is left out of a schema that goes as it stands.
+    ReferenceStays {
+        /// The table that refers.
+        source: QualifiedName,
+        /// The table that is left out.
+        parent: QualifiedName,
+    },
+    /// The source has no table for one of the target.
+    NoSourceTable {
+        /// The table in the target.
+        target: String,
+    },
+    /// The source has no column for one of the target.
+    NoSourceColumn {
+        /// The table in the source.
+        source: QualifiedName,
+        /// `table.column` in the target.
+        target: String,
+    },
+    /// The values of a column are of another type than those of the target's.
+    OtherType {
+        /// `table.column` in the target.
+        target: String,
+        /// The type there.
+        wanted: String,
+        /// The type in the source.
+        found: String,
+    },
     /// SQLite does not take the definition of a table.
     DefinitionNotTaken {
         /// The table in the source.
@@ -122,10 +150,15 @@ impl Refusal {
             Refusal::RuleDoesNotFit { column, .. } => column.clone(),
             Refusal::NoTable { source, .. }
             | Refusal::RowsInSchema { source, .. }
+            | Refusal::ReferenceStays { source, .. }
             | Refusal::DefinitionNotTaken { source, .. } => format!("table {source}"),
             Refusal::NoColumn { source, column, .. } => format!("column {source}.{column}"),
             Refusal::Unfit { column, .. } => format!("column {column}"),
             Refusal::NoSource { target, .. } => format!("column `{target}` of the target schema"),
+            Refusal::NoSourceTable { target } => format!("table `{target}` of the target"),
+            Refusal::NoSourceColumn { target, .. } | Refusal::OtherType { target, .. } => {
+                format!("column `{target}` of the target")
+            }
         }
     }
 
@@ -159,6 +192,12 @@ impl Refusal {
             }
             Refusal::NoSource { source, .. } => {
                 format!("it is NOT NULL without a default, and `{source}` has nothing for it")
+            }
+            Refusal::ReferenceStays { parent, .. } => format!("it refers to `{parent}`, which is left out"),
+            Refusal::NoSourceTable { .. } => "the source has no table for it".to_owned(),
+            Refusal::NoSourceColumn { source, .. } => format!("`{source}` has no column for it"),
+            Refusal::OtherType { wanted, found, .. } => {
+                format!("its values are {wanted}, and those of the source {found}")
             }
             Refusal::DefinitionNotTaken { error, .. } => format!("SQLite does not take its definition: {error}"),
         }
@@ -204,6 +243,18 @@ impl Refusal {
                 )
             }
             Refusal::NoSource { .. } => "map a column to it under `names`, or give it a default".to_owned(),
+            Refusal::ReferenceStays { .. } => {
+                "carry both or neither, or give the project a target schema without the reference".to_owned()
+            }
+            Refusal::NoSourceTable { .. } => {
+                "use a source that was made of such a tree, or take the table out of the layout".to_owned()
+            }
+            Refusal::NoSourceColumn { .. } => {
+                "use a source that was made of such a tree, or take the column out of the layout".to_owned()
+            }
+            Refusal::OtherType { .. } => {
+                "use a source that was made of such a tree, or change the column's type in the layout".to_owned()
+            }
             Refusal::DefinitionNotTaken { .. } => {
                 "leave the table out under `tables.exclude`, and report this".to_owned()
             }

@@ -1,7 +1,9 @@
 //! What a finished file looks like on its own, as text.
 
-use super::text::{count, number};
+use super::text::{Align, bytes, columns, count, number};
 use super::verification::{check_text, foreign_keys, integrity, sentences};
+use crate::endpoint::Rejected;
+use crate::endpoint::files::source::TreeCheck;
 use crate::printable::Lines;
 use crate::verify::SHOWN_MAX;
 use crate::verify::TableSince;
@@ -128,6 +130,40 @@ fn invalid_json(check: &FileCheck) -> Lines {
         for example in &column.examples {
             text.line(format_args!("    {}", example));
         }
+    }
+    text
+}
+
+/// What a tree is by its layout.
+pub fn tree(found: &TreeCheck) -> Lines {
+    let head = ["kind", "files", "size", "records", "of records alone", "with residue", "residue"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for kind in &found.kinds {
+        rows.push(vec![
+            kind.kind.clone(),
+            number(kind.files),
+            bytes(kind.bytes),
+            number(kind.records),
+            number(kind.of_records),
+            number(kind.files - kind.of_records),
+            bytes(kind.residue_bytes),
+        ]);
+    }
+    use Align::{Left, Right};
+    let mut text = columns("", &[Left, Right, Right, Right, Right, Right, Right], &rows);
+    if found.kept.files > 0 {
+        let files = count(found.kept.files, "file", "files");
+        text.line(format_args!("kept as bytes: {files}, {}", bytes(found.kept.bytes)));
+    }
+    text.append(&rejected(&found.rejected));
+    text
+}
+
+/// The files that are not what their layout says, one line each.
+pub fn rejected(rejected: &[Rejected]) -> Lines {
+    let mut text = Lines::new();
+    for Rejected { path, line, column, reason, .. } in rejected {
+        text.line(format_args!("  {path}, line {line}, column {column}: {reason}"));
     }
     text
 }

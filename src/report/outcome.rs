@@ -1,16 +1,19 @@
 //! What a run did, as text in three parts: before, per table, after.
 
 use super::text::{Align, bytes, columns, count, duration, number};
-use super::{How, plan, verification};
+use super::{How, check, plan, verification};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::shown;
 use crate::endpoint::sqlite::target::JournalMode;
 use crate::event::Waiting;
 use crate::metadata::LEDGER_TABLE;
 use crate::printable::Lines;
+use crate::quote::shell;
+use crate::to_files;
 use crate::to_sqlite::Outcome;
 use crate::transfer::copy::Copied;
 use crate::verify::Level;
+use std::path::Path;
 use std::time::Duration;
 
 /// The whole report.
@@ -40,12 +43,74 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
     } else {
         text.line("no metadata: no ledger, no manifest; the way back to the source is not kept in the file");
     }
+    if !outcome.rejected.is_empty() {
+        text.blank();
+        text.line(format_args!("set aside ({}):", number(outcome.rejected.len() as u64)));
+        text.append(&check::rejected(&outcome.rejected));
+    }
     text.append(&plan::losses(&outcome.plan.losses));
     text.append(&plan::caveats(&outcome.plan.caveats));
     text.blank();
     text.append(&ending(outcome, how));
     text
 }
+
+/// The whole report on a tree; `backups` is where its archives go, if not beside it.
+pub fn tree(outcome: &to_files::Outcome, backups: Option<&Path>) -> Lines {
+    let mut text = Lines::new();
+    text.line(format_args!("source   {} ({})", outcome.source, outcome.engine));
+    let published = if outcome.published.is_some() { "" } else { ", not published" };
+    text.line(format_args!("target   {}{published}", outcome.target.trim_matches('`')));
+    text.line(format_args!("verify   {}", level(outcome.verification.level)));
+    text.blank();
+    let mut rows = vec![["table", "target", "rows", "verified"].map(str::to_owned).to_vec()];
+    for (table, check) in outcome.plan.tables.iter().zip(&outcome.verification.tables) {
+        rows.push(vec![
+            table.source.to_string(),
+            table.target.clone(),
+            check.target_rows.map_or_else(|| "?".to_owned(), number),
+            verification::verified(check).to_owned(),
+        ]);
+    }
+    use Align::{Left, Right};
+    text.append(&columns("", &[Left, Left, Right, Left], &rows));
+    text.blank();
+    let times = &outcome.durations;
+    let all = times.plan + times.copy + times.finish + times.verify + times.publish;
+    text.line(format_args!(
+        "{} in {}; {} in all",
+        count(outcome.copied.iter().map(|one| one.digest.rows).sum(), "row", "rows"),
+        count(outcome.plan.tables.len() as u64, "table", "tables"),
+        duration(all),
+    ));
+    text.append(&verification::findings(&outcome.verification));
+    text.append(&plan::losses(&outcome.plan.losses));
+    text.append(&plan::caveats(&outcome.plan.caveats));
+    text.blank();
+    match &outcome.published {
+        None if outcome.dry_run && outcome.verification.is_sound() => text.line(DRY_RUN),
+        None => text.line("NOT PUBLISHED: the tree differs from its source; the target is what it was before"),
+        Some(published) => {
+            published.notes.iter().for_each(|note| text.line(format_args!("note: {note}")));
+            if !published.durable {
+                text.line("note: the directory could not be synced: a power failure now may bring back the old tree");
+            }
+            let before = match published.backup.kind {
+                Kind::Absent => "that there was no tree before".to_owned(),
+                Kind::Tree | Kind::Database | Kind::Empty => {
+                    format!("the old tree ({})", bytes(published.backup.size_bytes))
+                }
+            };
+            let place = backups.map_or_else(String::new, |directory| format!(" --backups {}", shell(directory)));
+            let target = shell(&published.target);
+            let id = &published.backup.id;
+            text.line(format_args!("backup {id} keeps {before}; to go back: whimbrel rollback {target}{place}"));
+        }
+    }
+    text
+}
+
+const DRY_RUN: &str = "dry run: everything was done but publish; the target is what it was before";
 
 /// What a run waits for, among messages of other programs.
 pub fn waiting_for(waiting: &Waiting) -> Lines {
@@ -147,7 +212,7 @@ fn objects(outcome: &Outcome) -> String {
 fn ending(outcome: &Outcome, how: &How) -> Lines {
     let Some(published) = &outcome.published else {
         if outcome.dry_run && outcome.verification.is_sound() {
-            return Lines::of("dry run: everything was done but publish; the target is what it was before");
+            return Lines::of(DRY_RUN);
         }
         let why = match &outcome.verification {
             found if found.is_sound_but_for_checks() => "a check of the project found rows; nothing else was found",

@@ -3,3 +3,4 @@
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;
+mod trees;

@@ -10,12 +10,12 @@ use super::object_list::{self, Object, ObjectList};
 use super::optimize::external_content;
 use super::pragma;
 use super::read::describe;
-use crate::catalog::QualifiedName;
+use crate::catalog::{ObjectKind, QualifiedName};
 use crate::error::{Context, Result};
 use crate::metadata::is_own;
 use crate::plan::choices::Choices;
 use crate::plan::given::SchemaOfSource;
-use crate::plan::{Loss, TablePlan};
+use crate::plan::{Loss, Reason, TablePlan};
 use crate::quote::{quote, quote_all};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
@@ -118,8 +118,14 @@ impl Definitions {
             Stage::Table | Stage::VirtualTable | Stage::View => object.name.clone(),
             Stage::Index | Stage::Trigger => format!("{} on {}", object.name, object.table),
         };
-        let kind = if Stage::of(object) == Stage::VirtualTable { "virtual table" } else { &object.kind };
-        self.of_source.left_out.push(Loss { kind: kind.to_owned(), object: name, reason: reason.into() });
+        let kind = match Stage::of(object) {
+            Stage::Table => ObjectKind::Table,
+            Stage::VirtualTable => ObjectKind::VirtualTable,
+            Stage::View => ObjectKind::View,
+            Stage::Index => ObjectKind::Index,
+            Stage::Trigger => ObjectKind::Trigger,
+        };
+        self.of_source.left_out.push(Loss { kind, object: name, reason: Reason::NotAsItStands(reason.into()) });
     }
 
     /// Makes everything in an empty database, and leaves out what SQLite does not take there.

@@ -83,11 +83,25 @@ impl SqliteSource {
         Ok(SqliteSource { connection, label: quoted(path), known, catalog: None, choices, tables })
     }
 
+    /// The same file as it was made: without tables and columns that its first source has nothing for.
+    #[must_use]
+    pub fn as_made(mut self) -> Self {
+        if let Some(catalog) = self.catalog.take_if(|_| self.known == Known::Remembered) {
+            let mut catalog = Catalog::clone(&catalog);
+            catalog.tables.retain_mut(|table| {
+                table.columns.retain(|column| column.data_type.known == Known::Remembered);
+                !table.columns.is_empty()
+            });
+            self.catalog = Some(Arc::new(catalog));
+        }
+        self
+    }
+
     /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
     /// made, the names and rules that it has, and what somebody chooses besides. Chosen tables are chosen anew.
     pub fn choices(&self, typed: &Choices) -> Choices {
         let mut choices = self.choices.clone();
-        let Choices { tables, names, rules, drop, sqlite_version } = typed.clone();
+        let Choices { tables, names, rules, drop, sqlite_version, only } = typed.clone();
         if !tables.include.is_empty() {
             choices.tables.include = tables.include;
         }
@@ -97,6 +111,7 @@ impl SqliteSource {
         choices.rules.types.extend(rules.types);
         choices.rules.columns.extend(rules.columns);
         choices.drop.extend(drop);
+        choices.only.extend(only);
         choices.sqlite_version = choices.sqlite_version.max(sqlite_version);
         let carried: Vec<&TablePlan> = self.tables.iter().filter(|table| choices.carries(&table.source)).collect();
         for table in carried {
@@ -135,6 +150,11 @@ impl SqliteSource {
     /// Where the types of its columns are known from: its manifest ([`Known::Remembered`]), or its own declarations.
     pub fn known(&self) -> Known {
         self.known
+    }
+
+    /// Of the tree that it was made of, the only files whose rows it has; empty means all of them.
+    pub fn only(&self) -> &[String] {
+        &self.choices.only
     }
 
     fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {

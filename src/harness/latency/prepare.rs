@@ -93,6 +93,7 @@ fn through_postgres(
         &Job {
             target: path.to_owned(),
             schema: target.is_some().then_some(&apply as &ApplySchema<'_>),
+            definitions: None,
             options: MigrationOptions { checks: None, backups: None, ..project.options.clone() },
         }
         .verified(Level::Counts),

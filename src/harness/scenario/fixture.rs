@@ -79,7 +79,7 @@ impl Settings {
         // A column that holds less than the source's values is a finding of a scenario, whatever the project allows.
         (options.run.allow_inexact, options.backups, options.wait_ms) = (false, None, 0);
         let schema = self.schema.is_some().then_some(apply);
-        Job { target: target.to_owned(), schema, options }.verified(level)
+        Job { target: target.to_owned(), schema, definitions: None, options }.verified(level)
     }
 }
 

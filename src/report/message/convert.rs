@@ -3,15 +3,17 @@
 use super::*;
 use crate::backup::list::{self, Entry, State};
 use crate::backup::{prune, restore};
+use crate::endpoint::files::source;
 use crate::endpoint::sqlite::file::shown;
 use crate::endpoint::sqlite::optimize;
-use crate::endpoint::{findings, inexact};
+use crate::endpoint::{Rejected, findings, inexact};
 use crate::error::{Error, Kind};
 use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::project::{self, Origin};
 use crate::report::{How, remainder};
+use crate::to_files;
 use crate::to_sqlite;
 use crate::verify;
 use crate::verify::diff::RowDifferenceKind;
@@ -215,6 +217,49 @@ impl Outcome {
                 verify_ms: ms(times.verify),
                 publish_ms: ms(times.publish),
             },
+        }
+    }
+}
+
+impl TreeCheck {
+    /// The message for what was found of a tree.
+    pub fn new(tree: String, found: &source::TreeCheck) -> Self {
+        let kind = |tally: &source::Tally| FilesOfKind {
+            kind: tally.kind.clone(),
+            files: tally.files,
+            file_bytes: tally.bytes,
+            records: tally.records,
+            of_records: tally.of_records,
+            residue_bytes: tally.residue_bytes,
+        };
+        TreeCheck {
+            tree,
+            kinds: found.kinds.iter().map(kind).collect(),
+            kept_files: found.kept.files,
+            kept_bytes: found.kept.bytes,
+            rejected: found.rejected.iter().map(RejectedFile::from).collect(),
+        }
+    }
+}
+
+impl From<&Rejected> for RejectedFile {
+    fn from(rejected: &Rejected) -> Self {
+        let Rejected { path, line, column, reason, .. } = rejected;
+        RejectedFile { path: path.clone(), line: *line, column: *column, reason: reason.clone() }
+    }
+}
+
+impl TreeOutcome {
+    /// The message for an outcome.
+    pub fn new(outcome: &to_files::Outcome) -> Self {
+        TreeOutcome {
+            source: outcome.source.clone(),
+            engine: outcome.engine.clone(),
+            target: outcome.target.trim_matches('`').to_owned(),
+            rows: outcome.copied.iter().map(|one| one.digest.rows).sum(),
+            not_carried: outcome.plan.losses.iter().map(NotCarried::from).collect(),
+            backup: outcome.published.as_ref().map(|published| published.backup.id.clone()),
+            dry_run: outcome.dry_run,
         }
     }
 }

@@ -1,0 +1,96 @@
+//! `whimbrel migrate` and `whimbrel plan` into a tree of files.
+
+use super::config::Route;
+use super::exit::Exit;
+use super::migrate::Args;
+use super::output::Output;
+use crate::cancel::Cancel;
+use crate::endpoint::files::source::{LayoutFile, TreeSource};
+use crate::endpoint::sqlite::file::{quoted, shown};
+use crate::endpoint::{Endpoint, Source};
+use crate::error::{Error, Result};
+use crate::migration::open_source;
+use crate::report::message::{self, Message};
+use crate::report::{outcome, plan, verification};
+use crate::to_files::{self, Job};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Migrates into the tree.
+///
+/// # Errors
+/// When the migration cannot be carried out, or the tree differs from its source; it is then what it was before.
+pub fn run(args: &Args, route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let typed = args.unused_by_trees();
+    if !typed.is_empty() {
+        return Err(Error::usage(
+            "migrate to",
+            quoted(tree),
+            format!("{} has no meaning for a tree", typed.join(", ")),
+        ));
+    }
+    let progress = Arc::new(output.progress());
+    let (mut source, mut job) = prepared(route, tree, cancel)?;
+    job.dry_run = args.dry_run;
+    job.backup_directory = args.backups.backups.clone().or(job.backup_directory);
+    if let Some(level) = args.verifying.verify {
+        job.level = level.into();
+    }
+    let done = to_files::migrate(source.as_mut(), &job, cancel, &|event| progress.hear(event));
+    progress.finish();
+    let done = done?;
+    let text = outcome::tree(&done, args.backups.backups.as_deref());
+    output.message(|| Message::Verification(message::Verification::from(&done.verification)));
+    let told = || Message::TreeOutcome(Box::new(message::TreeOutcome::new(&done)));
+    match done.verification.is_sound() {
+        true => output.result(&text, told),
+        false => output.finding(&text, &verification::differences(&done.verification), told),
+    }
+    done.ensure_published()?;
+    Ok(Exit::Success)
+}
+
+/// Plans for the tree.
+///
+/// # Errors
+/// When the source cannot be read, or the plan has refusals.
+pub fn show(route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let (mut source, job) = prepared(route, tree, cancel)?;
+    let (catalog, planned) = to_files::plan(source.as_mut(), &job)?;
+    let text = plan::text(source.label(), &catalog.engine, &shown(tree), &planned);
+    let message = || Message::Plan(message::Plan::new(source.label(), &catalog.engine, Some(shown(tree)), &planned));
+    match planned.refusals.is_empty() {
+        true => output.result(&text, message),
+        false => output.finding(&text, &plan::refusals(&planned.refusals), message),
+    }
+    planned.ensure_runnable().map_err(|error| plan::undecided(error, &planned.refusals))?;
+    Ok(Exit::Success)
+}
+
+/// The source, open, and what is to be made of it.
+fn prepared(route: &Route, tree: &Path, cancel: &Cancel) -> Result<(Box<dyn Source>, Job)> {
+    let project = route.project.as_ref();
+    let file = project.and_then(crate::project::Project::layout);
+    let mut source: Box<dyn Source> = match &route.source {
+        Endpoint::Files(path) => {
+            let layout = LayoutFile::load(file.as_deref(), path)?;
+            Box::new(TreeSource::open(path, &layout, &[], cancel)?)
+        }
+        endpoint @ (Endpoint::Sqlite(_) | Endpoint::Postgres(_)) => open_source(endpoint, Default::default(), cancel)?,
+    };
+    let layout = match &file {
+        Some(file) => LayoutFile::load(Some(file), tree)?,
+        None => {
+            let catalog = source.catalog()?;
+            LayoutFile::remembered(&catalog, source.label())?.ok_or_else(|| LayoutFile::missing(tree))?
+        }
+    };
+    let job = Job {
+        target: tree.to_path_buf(),
+        layout,
+        level: project.map(|project| project.options.run.level).unwrap_or_default(),
+        dry_run: false,
+        backup_directory: project.and_then(|project| project.options.backups.clone()),
+    };
+    Ok((source, job))
+}

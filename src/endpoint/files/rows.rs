@@ -1,0 +1,277 @@
+//! The rows of a tree that is being made, in a temporary database until all of them are there: which file each belongs to, and
+//! which row it is inside of.
+//!
+//! A row of a set that stands in the root of a document has its file's path in its columns; one inside another row has that
+//! row's key. What a layout says else could not be taken back.
+
+use super::layout::{Filled, Layout, Origin, RecordSet};
+use super::marks;
+use super::pack::unpack;
+use super::weave::{Weaver, spelled};
+use crate::error::{Error, Result};
+use crate::value::{Cell, RowHasher};
+use rusqlite::{Connection, params};
+
+const OPERATION: &str = "keep rows in";
+const OBJECT: &str = "a temporary database";
+
+/// Where the rows of a table stand.
+#[derive(Debug, Clone)]
+enum Home<'l> {
+    /// In the root of files of a kind.
+    Root { kind: usize, set: usize, records: &'l RecordSet },
+    /// Inside the rows of another set: the columns that have the key of those.
+    Inside { kind: usize, set: usize, key: Vec<usize> },
+}
+
+/// What was there when the rows were read.
+pub trait Before {
+    /// Whether there was a file at that path.
+    fn has_file(&self, path: &str) -> bool;
+
+    /// Whether the file at that path had the row with that key.
+    ///
+    /// # Errors
+    /// When what is remembered cannot be read.
+    fn had(&self, path: &str, table: usize, key: u128) -> Result<bool>;
+}
+
+/// Rows, and where each belongs.
+pub struct RowStore<'l> {
+    layout: &'l Layout,
+    connection: Connection,
+    /// Of each of the layout's tables.
+    homes: Vec<Vec<Home<'l>>>,
+    hasher: RowHasher,
+    /// How many rows there are; the number of the next one.
+    rows: i64,
+}
+
+/// A row as it is kept.
+pub struct StoredRow {
+    /// The place of its table in the layout.
+    pub table: usize,
+    /// The hash of its key.
+    pub key: u128,
+    /// Its number, in the order in which rows came.
+    pub number: i64,
+    /// Its cells.
+    pub packed: Vec<u8>,
+}
+
+fn failed(error: rusqlite::Error) -> Error {
+    Error::could_not(OPERATION, OBJECT, error)
+}
+
+impl<'l> RowStore<'l> {
+    /// An empty store for the rows of a layout.
+    ///
+    /// # Errors
+    /// When the layout cannot be taken back, or there is no room for a temporary database.
+    pub fn new(layout: &'l Layout, weavers: &[Weaver<'l>]) -> Result<Self> {
+        let mut homes = vec![Vec::new(); layout.tables.len()];
+        for (kind, weaver) in weavers.iter().enumerate() {
+            for (set, of) in weaver.sets().iter().enumerate() {
+                let key = of.parent.and_then(|parent| key_of_parent(of.records, &weaver.sets()[parent].table.key));
+                let home = match key {
+                    Some(key) => Home::Inside { kind, set, key },
+                    None => Home::Root { kind, set, records: of.records },
+                };
+                homes[of.records.table].push(home);
+            }
+        }
+        let connection = Connection::open("").map_err(failed)?;
+        connection
+            .execute_batch(
+                "CREATE TABLE rows (number INTEGER PRIMARY KEY, tbl INTEGER, key BLOB, cells BLOB);
+                 CREATE TABLE roots (path TEXT, kind INTEGER, home INTEGER, number INTEGER);
+                 CREATE TABLE nested (kind INTEGER, home INTEGER, around BLOB, number INTEGER);
+                 BEGIN",
+            )
+            .map_err(failed)?;
+        Ok(RowStore { layout, connection, homes, hasher: RowHasher::default(), rows: 0 })
+    }
+
+    /// Takes a row. It belongs to the file in which it stood, and a new one to the first that can have it. A row in parts belongs
+    /// to all of those that are there, and to others where it has anything to say.
+    ///
+    /// # Errors
+    /// When no file can have the row.
+    pub fn add(&mut self, table: usize, packed: &[u8], before: &dyn Before) -> Result<()> {
+        let layout = self.layout;
+        let of = &layout.tables[table];
+        let damaged = || Error::could_not(OPERATION, OBJECT, "a row is damaged");
+        let cells = unpack(packed).ok_or_else(damaged)?;
+        let key = marks::key(of, &cells, &mut self.hasher);
+        let number = self.rows;
+        self.rows += 1;
+        let mut put = self
+            .connection
+            .prepare_cached("INSERT INTO rows (number, tbl, key, cells) VALUES (?1, ?2, ?3, ?4)")
+            .map_err(failed)?;
+        put.execute(params![number, small(table), key.to_be_bytes(), packed]).map_err(failed)?;
+        drop(put);
+        let (mut why, mut roots, mut is_placed) = (None, Vec::new(), false);
+        for home in &self.homes[table] {
+            match home {
+                Home::Root { kind, set, records } if agrees(records, &cells) => {
+                    match path_of(layout, *kind, records, &cells) {
+                        Err(fault) => why = Some(fault),
+                        Ok(path) => roots.push((path, *kind, *set, *records)),
+                    }
+                }
+                Home::Root { .. } => {}
+                Home::Inside { kind, set, key } => {
+                    key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
+                    let around = self.hasher.finish().to_be_bytes();
+                    let sql = "INSERT INTO nested (kind, home, around, number) VALUES (?1, ?2, ?3, ?4)";
+                    let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
+                    put.execute(params![small(*kind), small(*set), around, number]).map_err(failed)?;
+                    is_placed = true;
+                }
+            }
+        }
+        is_placed |= !roots.is_empty();
+        if of.in_parts {
+            roots.retain(|(path, _, _, records)| before.has_file(path) || says_anything(records, &cells, &of.key));
+        } else if roots.len() > 1 {
+            let mut known = None;
+            for (place, (path, ..)) in roots.iter().enumerate() {
+                if before.had(path, table, key)? {
+                    known = Some(place);
+                    break;
+                }
+            }
+            roots.swap(0, known.unwrap_or(0));
+            roots.truncate(1);
+        }
+        for (path, kind, set, _) in roots {
+            let sql = "INSERT INTO roots (path, kind, home, number) VALUES (?1, ?2, ?3, ?4)";
+            let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
+            put.execute(params![path, small(kind), small(set), number]).map_err(failed)?;
+        }
+        match is_placed {
+            true => Ok(()),
+            false => {
+                let key = of.key.iter().map(|place| shown(&cells[*place])).collect::<Vec<_>>().join(", ");
+                let cause = why.unwrap_or_else(|| "no kind of file in the layout takes it".to_owned());
+                Err(Error::could_not("find the file of", format!("table `{}`, row [{key}]", of.name), cause))
+            }
+        }
+    }
+
+    /// All rows are there.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be written.
+    pub fn finish(&mut self) -> Result<()> {
+        self.connection
+            .execute_batch(
+                "CREATE INDEX roots_of ON roots (path, kind); CREATE INDEX nested_of ON nested (kind, home, around); COMMIT",
+            )
+            .map_err(failed)
+    }
+
+    /// The paths that rows have, each with its kind, in the order of the paths.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read.
+    pub fn paths(&self) -> Result<Vec<(String, usize)>> {
+        let mut all =
+            self.connection.prepare("SELECT DISTINCT path, kind FROM roots ORDER BY path, kind").map_err(failed)?;
+        let rows = all.query_map([], |row| Ok((row.get(0)?, row.get::<_, u32>(1)? as usize))).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// The rows in the root of a file, each with its set.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read.
+    pub fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>> {
+        let sql = "SELECT roots.home, rows.tbl, rows.key, rows.number, rows.cells FROM roots JOIN rows USING (number)
+                   WHERE path = ?1 AND kind = ?2 ORDER BY roots.home, number";
+        let mut all = self.connection.prepare_cached(sql).map_err(failed)?;
+        let rows = all
+            .query_map(params![path, small(kind)], |row| Ok((row.get::<_, u32>(0)? as usize, stored(row)?)))
+            .map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// The rows of a set inside the row with that key.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read.
+    pub fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>> {
+        let sql = "SELECT 0, rows.tbl, rows.key, rows.number, rows.cells FROM nested JOIN rows USING (number)
+                   WHERE kind = ?1 AND home = ?2 AND around = ?3 ORDER BY number";
+        let mut all = self.connection.prepare_cached(sql).map_err(failed)?;
+        let rows = all.query_map(params![small(kind), small(set), around.to_be_bytes()], stored).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+}
+
+/// A place in a layout, which has far fewer.
+pub(super) fn small(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredRow> {
+    let key: [u8; 16] = row.get(2)?;
+    let table = row.get::<_, u32>(1)? as usize;
+    Ok(StoredRow { table, key: u128::from_be_bytes(key), number: row.get(3)?, packed: row.get(4)? })
+}
+
+/// The columns that have the key of the row around, in its order.
+fn key_of_parent(records: &RecordSet, key: &[usize]) -> Option<Vec<usize>> {
+    let column = |key: &usize| records.columns.iter().find(|filled| takes(filled, &Origin::Parent(*key)));
+    key.iter().map(|key| column(key).map(|filled| filled.column)).collect()
+}
+
+fn takes(filled: &Filled, origin: &Origin) -> bool {
+    filled.from.contains(origin)
+}
+
+/// The path of the file that has a row in its root.
+fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]) -> Result<String, String> {
+    let form = |column: usize| records.columns.iter().find(|filled| filled.column == column).map(|filled| &filled.form);
+    let text = |column: usize| {
+        let cell = &cells[column];
+        let form = form(column).filter(|_| *cell != Cell::Null)?;
+        spelled(cell, form).ok().map(|text| text.into_owned())
+    };
+    let told = records.captures(layout, kind, &text);
+    let names = layout.kinds[kind].path.captures();
+    let missing = names.iter().zip(&told).find(|(_, value)| value.is_none());
+    if let Some((name, _)) = missing {
+        return Err(format!("no column of it says what `{{{name}}}` in the path of its file is"));
+    }
+    let told: Vec<&str> = told.iter().flatten().map(String::as_str).collect();
+    layout.path_of(kind, &told).map_err(|fault| fault.to_string())
+}
+
+/// Whether a row says what every row of the set says.
+fn agrees(records: &RecordSet, cells: &[Cell<'_>]) -> bool {
+    records.columns.iter().all(|filled| {
+        filled.from.iter().all(|origin| match origin {
+            Origin::Constant(constant) => {
+                spelled(&cells[filled.column], &filled.form).is_ok_and(|value| value == constant.as_str())
+            }
+            _ => true,
+        })
+    })
+}
+
+/// Whether a row has a value in a column that only this file says.
+fn says_anything(records: &RecordSet, cells: &[Cell<'_>], key: &[usize]) -> bool {
+    let own = records.columns.iter().map(|filled| filled.column).chain(records.rest);
+    own.filter(|column| !key.contains(column)).any(|column| cells[column] != Cell::Null)
+}
+
+/// A cell for a message.
+fn shown(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Text(text) => format!("\"{text}\""),
+        Cell::Int(number) => number.to_string(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,356 @@
+//! Trees of files that become rows, and rows that become the same trees: by the program, from end to end.
+
+use crate::support::program::{told, whimbrel};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+const SESSIONS: &str = "migrations/sessions";
+
+const HASH: &str = "0123456789abcdef";
+const OTHER: &str = "fedcba9876543210";
+
+/// As the application writes it, and then as people and other programs leave it.
+fn sessions(root: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    write(
+        "workspace_mapping.json",
+        &format!("{{\n  \"{HASH}\": \"/home/ann/näïve\",\n  \"{OTHER}\": \"/home/ann/näïve\"\n}}"),
+    );
+    let plain = "[\n  {\n    \"id\": \"s1\",\n    \"type\": \"competition\",\n    \"task\": \"a \\\"task\\\"\",\n    \"status\": \"completed\",\n    \
+         \"createdAt\": \"2025-11-01T10:00:00+00:00\",\n    \"updatedAt\": \"2025-11-01T11:00:00Z\",\n    \"completedAt\": null,\n    \
+         \"instances\": [\n      {\n        \"instanceId\": 0,\n        \"worktreePath\": \"/w/0\",\n        \"branch\": \"b\",\n        \
+         \"agentName\": \"agent\",\n        \"status\": \"idle\",\n        \"tmuxSessionId\": \"t0\",\n        \"output\": null\n      }\n    ],\n    \
+         \"chatHistory\": [\n      {\n        \"id\": \"m1\",\n        \"role\": \"user\",\n        \"content\": \"hi \\u00e9\\n\",\n        \
+         \"timestamp\": \"2025-11-01T10:00:01Z\"\n      },\n      {\n        \"id\": \"m2\",\n        \"role\": \"assistant\",\n        \
+         \"content\": \"\",\n        \"timestamp\": \"2025-11-01T10:00:02Z\",\n        \"instanceId\": 0\n      }\n    ],\n    \
+         \"runtimeMix\": [\"claude\", \"codex\"],\n    \"evaluation\": {\"score\": 1.10, \"why\": [1, 2]}\n  }\n]";
+    write(&format!("sessions/{HASH}.json"), plain);
+    write(
+        &format!("sessions/{OTHER}.json"),
+        "[ {\"task\":\"odd\",\t\"id\" : \"s2\",\"type\":\"debate\",\"status\":\"running\",\"timeoutSeconds\": 1e2,\
+         \"createdAt\":\"x\",\"updatedAt\":\"y\",\"instances\":[],\"chatHistory\":[]},\r\n\
+         {\"id\":\"s3\",\"type\":\"ensemble\",\"task\":\"\",\"status\":\"failed\",\"createdAt\":\"\",\"updatedAt\":\"\",\
+         \"instances\":[],\"chatHistory\":[], \"integrationPhase\":null}]\n\n",
+    );
+    write("sessions/0000000000000000.json", "[]");
+    write("sessions_archive/old.json", "{ not json at all \u{0}");
+    fs::create_dir_all(root.join("sessions_archive/empty")).expect("a folder");
+    fs::set_permissions(root.join("workspace_mapping.json"), fs::Permissions::from_mode(0o600)).expect("permissions");
+    fs::set_permissions(root.join("sessions_archive/empty"), fs::Permissions::from_mode(0o700)).expect("permissions");
+    symlink("old.json", root.join("sessions_archive/newest")).expect("a link");
+    let mapping = fs::read_to_string(root.join("workspace_mapping.json")).expect("the mapping");
+    let mapping = mapping.replace("\n}", ",\n  \"0000000000000000\": \"/gone\"\n}");
+    fs::write(root.join("workspace_mapping.json"), mapping).expect("the mapping");
+}
+
+/// Everything in a tree: kind, permissions and content of each entry.
+fn content(root: &Path) -> BTreeMap<PathBuf, (String, u32, Vec<u8>)> {
+    fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (String, u32, Vec<u8>)>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let metadata = fs::symlink_metadata(&path).expect("an entry");
+            let name = path.strip_prefix(root).expect("inside").to_path_buf();
+            let mode = metadata.permissions().mode() & 0o7777;
+            if metadata.is_symlink() {
+                let leads_to = fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes();
+                found.insert(name, ("link".into(), 0, leads_to));
+            } else if metadata.is_dir() {
+                found.insert(name, ("directory".into(), mode, Vec::new()));
+                walk(root, &path, found);
+            } else {
+                found.insert(name, ("file".into(), mode, fs::read(&path).expect("a file")));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(root, root, &mut found);
+    found
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn run(words: &[&str], code: i32) -> String {
+    let output = whimbrel(words);
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(code), "{words:?}\n{said}");
+    said
+}
+
+/// A tree, and the file that was made of it.
+struct Made {
+    folder: tempfile::TempDir,
+    tree: PathBuf,
+    file: PathBuf,
+}
+
+impl Made {
+    fn new() -> Made {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (tree, file) = (folder.path().join("tree"), folder.path().join("sessions.db"));
+        sessions(&tree);
+        run(&["migrate", SESSIONS, text(&tree), text(&file)], 0);
+        Made { folder, tree, file }
+    }
+
+    fn change(&self, sql: &str) {
+        Connection::open(&self.file).expect("the file").execute_batch(sql).expect("a change");
+    }
+
+    /// The tree that the file becomes.
+    fn export(&self) -> PathBuf {
+        let out = self.folder.path().join("out");
+        let _ = fs::remove_dir_all(&out);
+        run(&["migrate", text(&self.file), &format!("{}/", text(&out))], 0);
+        out
+    }
+}
+
+#[test]
+fn a_tree_becomes_a_file_and_the_file_the_same_tree() {
+    let made = Made::new();
+    let (tree, file) = (text(&made.tree), text(&made.file));
+    let before = content(&made.tree);
+    run(&["verify", SESSIONS, tree, file], 0);
+    run(&["verify", tree, file], 0);
+    run(&["verify", file, tree], 0);
+    run(&["check", file, "--unchanged"], 0);
+    let said = run(&["check", SESSIONS, tree], 0);
+    assert!(said.contains("sessions") && said.contains("kept as bytes: 1 file"), "{said}");
+    let out = made.export();
+    assert_eq!(content(&out), before);
+    run(&["verify", text(&out), file], 0);
+    assert_eq!(content(&made.tree), before, "the source is only read");
+
+    // Rows that were copied to another file are the same tree still.
+    let copy = made.folder.path().join("copy.db");
+    run(&["migrate", file, text(&copy)], 0);
+    run(&["verify", tree, text(&copy)], 0);
+}
+
+#[test]
+fn every_changed_byte_of_a_file_is_noticed() {
+    let made = Made::new();
+    for path in ["workspace_mapping.json", &format!("sessions/{OTHER}.json"), "sessions_archive/old.json"] {
+        let path = made.tree.join(path);
+        let whole = fs::read(&path).expect("a file");
+        let step = whole.len() / 23 + 1;
+        for at in (0..whole.len()).step_by(step) {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            fs::write(&path, &changed).expect("a file");
+            let output = whimbrel(&["verify", text(&made.tree), text(&made.file)]);
+            assert!(matches!(output.status.code(), Some(1 | 3)), "byte {at} of {}: {}", path.display(), told(&output));
+        }
+        fs::write(&path, &whole).expect("a file");
+    }
+    run(&["verify", text(&made.tree), text(&made.file)], 0);
+}
+
+#[test]
+fn a_row_that_differs_is_told_with_both_values() {
+    let made = Made::new();
+    made.change("UPDATE sessions SET task = 'another' WHERE id = 's2'");
+    let said = run(&["verify", text(&made.tree), text(&made.file)], 1);
+    for part in ["sessions", "\"s2\"", "column `task`", "`odd`", "`another`"] {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+}
+
+#[test]
+fn an_edited_row_changes_one_place_and_new_and_deleted_ones_take_their_files_along() {
+    let made = Made::new();
+    let before = content(&made.tree);
+    made.change("UPDATE sessions SET status = 'paused' WHERE id = 's2'");
+    let after = content(&made.export());
+    let path = PathBuf::from(format!("sessions/{OTHER}.json"));
+    let differing: Vec<_> = before.iter().filter(|(path, what)| after.get(*path) != Some(what)).collect();
+    assert_eq!(differing.len(), 1);
+    let old = String::from_utf8(before[&path].2.clone()).expect("UTF-8");
+    assert_eq!(String::from_utf8(after[&path].2.clone()).expect("UTF-8"), old.replace("\"running\"", "\"paused\""));
+
+    made.change(
+        "UPDATE sessions SET status = 'running' WHERE id = 's2';
+         INSERT INTO workspaces (hash, path) VALUES ('aaaaaaaaaaaaaaaa', '/new');
+         INSERT INTO sessions (id, workspace_hash, session_type, task, status, created_at, updated_at)
+           VALUES ('s9', 'aaaaaaaaaaaaaaaa', 'debate', 'new', 'running', 'c', 'u');
+         DELETE FROM sessions WHERE id = 's3'",
+    );
+    let after = content(&made.export());
+    let new = String::from_utf8(after[Path::new("sessions/aaaaaaaaaaaaaaaa.json")].2.clone()).expect("UTF-8");
+    assert!(new.starts_with("[\n  {\n    \"id\": \"s9\",\n    \"type\": \"debate\",") && new.ends_with(']'), "{new}");
+    let rest = String::from_utf8(after[&path].2.clone()).expect("UTF-8");
+    assert!(!rest.contains("s3") && rest.contains("\"timeoutSeconds\": 1e2"), "{rest}");
+}
+
+#[test]
+fn a_tree_that_is_replaced_is_archived_and_comes_back() {
+    let made = Made::new();
+    let before = content(&made.tree);
+    let tree = text(&made.tree);
+    made.change("UPDATE sessions SET task = 'another' WHERE id = 's1'");
+    let said = run(&["migrate", text(&made.file), tree, "--dry-run"], 0);
+    assert!(said.contains("dry run"), "{said}");
+    assert_eq!(content(&made.tree), before);
+    // What is ignored stays through all of it, and is in no archive.
+    let lock = made.tree.join("lock.db");
+    fs::write(&lock, "held").expect("a file");
+    let content = |tree: &Path| {
+        assert_eq!(fs::read(&lock).expect("it is ignored"), b"held");
+        let mut found = content(tree);
+        found.remove(Path::new("lock.db"));
+        found
+    };
+    run(&["migrate", text(&made.file), tree], 0);
+    let changed = content(&made.tree);
+    assert_ne!(changed, before);
+    run(&["verify", tree, text(&made.file), "--verify", "counts"], 0);
+    let said = run(&["backups", tree, "--check"], 0);
+    assert!(said.contains("intact"), "{said}");
+    run(&["rollback", tree], 0);
+    assert_eq!(content(&made.tree), before);
+    run(&["rollback", tree], 0);
+    assert_eq!(content(&made.tree), changed);
+    let left: Vec<_> =
+        fs::read_dir(made.folder.path()).expect("the folder").map(|entry| entry.expect("one").file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+    // Where there was none, none comes back.
+    let out = made.export();
+    run(&["rollback", text(&out)], 0);
+    assert!(!out.exists());
+}
+
+#[test]
+fn plan_and_dry_run_write_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
+    sessions(&tree);
+    let said = run(&["plan", SESSIONS, text(&tree), text(&file)], 0);
+    assert!(said.contains("_whimbrel_tree"), "{said}");
+    let said = run(&["migrate", SESSIONS, text(&tree), text(&file), "--dry-run"], 0);
+    assert!(said.contains("dry run"), "{said}");
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+}
+
+#[test]
+fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tree, file, aside) = (folder.path().join("tree"), folder.path().join("app.db"), folder.path().join("aside"));
+    sessions(&tree);
+    let bad = "sessions/bbbbbbbbbbbbbbbb.json";
+    for (text_of, part) in [
+        ("[{\"id\": \"x\"", "line 1, column"),
+        ("[{\"id\": \"x\", \"id\": \"y\"}]", "line 1, column"),
+        ("[]{}", "line 1, column 3"),
+        ("\u{feff}[]", "byte order mark"),
+        ("[\n  {\"id\": 7}\n]", "line 2, column"),
+        ("", "line 1, column 1"),
+    ] {
+        fs::write(tree.join(bad), text_of).expect("a file");
+        let said = run(&["migrate", SESSIONS, text(&tree), text(&file)], 3);
+        assert!(said.contains(bad) && said.contains(part), "{text_of}: {said}");
+        assert!(!file.exists());
+        let said = run(&["check", SESSIONS, text(&tree)], 1);
+        assert!(said.contains(bad), "{said}");
+    }
+    let deep = format!("[{{\"id\": \"x\", \"extra\": {}{}}}]", "[".repeat(100_000), "]".repeat(100_000));
+    for bytes in [deep.as_bytes(), b"[\xff]", b"\xff\xfe[\0]\0"] {
+        fs::write(tree.join(bad), bytes).expect("a file");
+        assert!(run(&["migrate", SESSIONS, text(&tree), text(&file)], 3).contains(bad));
+    }
+    let words = ["migrate", SESSIONS, text(&tree), text(&file), "--quarantine", text(&aside)];
+    let said = run(&[&words[..], &["--dry-run"]].concat(), 1);
+    assert!(said.contains("1 file was set aside") && !file.exists() && !aside.exists(), "{said}");
+    let said = run(&words, 1);
+    assert!(said.contains("1 file was set aside") && said.contains(bad), "{said}");
+    assert_eq!(fs::read(aside.join(bad)).expect("it is kept"), b"\xff\xfe[\0]\0");
+    assert!(fs::read_to_string(aside.join("rejected.jsonl")).expect("a list").contains("UTF-16"));
+    let count: i64 = Connection::open(&file)
+        .and_then(|file| file.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)))
+        .expect("rows");
+    assert_eq!(count, 3);
+}
+
+#[test]
+fn hostile_trees_are_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("app.db");
+    let with = |make: &dyn Fn(&Path), part: &str| {
+        let tree = folder.path().join("tree");
+        let _ = fs::remove_dir_all(&tree);
+        sessions(&tree);
+        make(&tree);
+        let said = run(&["migrate", SESSIONS, text(&tree), text(&file)], 3);
+        assert!(said.contains(part), "`{part}` is not in {said}");
+        assert!(!file.exists());
+    };
+    with(&|tree| fs::write(tree.join("unknown.txt"), "x").expect("a file"), "unknown.txt");
+    with(&|tree| symlink("/etc/passwd", tree.join("sessions_archive/out")).expect("a link"), "out of the tree");
+    with(&|tree| symlink("../../..", tree.join("sessions_archive/up")).expect("a link"), "out of the tree");
+    with(
+        &|tree| {
+            for name in ["A", "a"] {
+                fs::write(tree.join("sessions_archive").join(name), "x").expect("a file");
+            }
+        },
+        "sessions_archive/",
+    );
+    with(
+        &|tree| {
+            use std::os::unix::ffi::OsStrExt;
+            let name = std::ffi::OsStr::from_bytes(b"sessions_archive/\xff");
+            fs::write(tree.join(name), "x").expect("a file");
+        },
+        "\\xff",
+    );
+    with(
+        &|tree| {
+            let path = std::ffi::CString::new(text(&tree.join("sessions_archive/pipe"))).expect("a path");
+            assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+        },
+        "FIFO",
+    );
+    with(
+        &|tree| {
+            let one = tree.join(format!("sessions/{HASH}.json"));
+            fs::copy(one, tree.join("sessions/cccccccccccccccc.json")).expect("a copy");
+        },
+        "s1",
+    );
+}
+
+#[test]
+fn a_captured_value_leads_nowhere_else() {
+    let made = Made::new();
+    made.change("PRAGMA foreign_keys = OFF; UPDATE sessions SET workspace_hash = '../../../../tmp/x' WHERE id = 's1'");
+    let out = made.folder.path().join("out/");
+    let said = run(&["migrate", text(&made.file), &format!("{}/", text(&out).trim_end_matches('/'))], 3);
+    assert!(said.contains("sessions"), "{said}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn some_files_go_first_and_are_verified_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
+    sessions(&tree);
+    let (tree, file) = (text(&tree), text(&file));
+    run(&["migrate", SESSIONS, tree, file, "--only", "workspaces", "--only", &format!("sessions/{HASH}*")], 0);
+    run(&["verify", SESSIONS, tree, file], 0);
+    let count = || -> i64 {
+        let file = Connection::open(file).expect("the file");
+        file.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).expect("rows")
+    };
+    assert_eq!(count(), 1);
+    run(&["migrate", SESSIONS, tree, file], 0);
+    assert_eq!(count(), 3, "the rest, without doubles");
+    run(&["verify", SESSIONS, tree, file], 0);
+}
