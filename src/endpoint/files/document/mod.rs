@@ -7,7 +7,9 @@
 pub mod escape;
 mod flaw;
 pub mod json;
+pub mod lines;
 mod node;
+pub mod yaml;
 
 pub use flaw::{Flaw, line_and_column, text_of};
 pub use node::{DEPTH_MAX, Document, Elements, Entries, Mark, Node, NodeId, NodeKind, Syntax};

@@ -50,6 +50,7 @@ pub(super) struct Frame<'t> {
     pub(super) inner: Range<usize>,
     pub(super) items: Vec<Range<usize>>,
     kind: FrameKind,
+    syntax: Syntax,
     /// The indent of the line that the container begins on.
     base: String,
 }
@@ -98,7 +99,7 @@ impl<'t> Frame<'t> {
             FrameKind::Commas | FrameKind::Lines => document.inner.clone().unwrap_or(span.clone()),
             FrameKind::Block { .. } => span.clone(),
         };
-        Frame { text, inner, items, kind, base: line_indent(text, span.start).to_owned() }
+        Frame { text, inner, items, kind, syntax: document.syntax, base: line_indent(text, span.start).to_owned() }
     }
 
     /// Whether its items are a block of YAML.
@@ -109,7 +110,7 @@ impl<'t> Frame<'t> {
     /// The blanks before the items where each has a line of its own.
     pub(super) fn indent(&self, look: &Look) -> Option<String> {
         match (self.kind, self.items.first()) {
-            (FrameKind::Lines, _) => None,
+            (FrameKind::Lines, _) | (FrameKind::Block { .. }, None) => None,
             (FrameKind::Block { .. }, Some(first)) => {
                 let start = self.text[..first.start].rfind('\n').map_or(0, |end| end + 1);
                 Some(" ".repeat(self.text[start..first.start].chars().count()))
@@ -217,8 +218,13 @@ impl<'t> Frame<'t> {
                 let lead = if ends { "" } else { look.newline };
                 Splice::new(end..end, [lead, &new.join(look.newline), look.newline].concat())
             }
-            FrameKind::Block { .. } | FrameKind::Brackets => {
-                let text = match self.indent(look) {
+            FrameKind::Block { .. } => {
+                Splice::new(self.inner.clone(), [&new.join(look.newline), look.newline].concat())
+            }
+            FrameKind::Brackets => {
+                // What a block around it wants as indent of several lines is not looked for.
+                let indent = self.indent(look).filter(|_| self.syntax == Syntax::Json);
+                let text = match indent {
                     Some(indent) => {
                         let separator = [",", look.newline, &indent].concat();
                         [look.newline, &indent, &new.join(&separator), look.newline, &self.base].concat()
@@ -253,6 +259,10 @@ pub(super) fn look_of(document: &Document<'_>, style: &Style) -> Look {
     }
     if document.is_of_lines {
         look = look.in_lines(style);
+    }
+    if document.syntax == Syntax::Yaml {
+        look.unit = Some(" ".repeat(usize::from(style.indent.max(2))));
+        return look;
     }
     let container = (0..document.nodes.len()).find(|node| {
         let holds = document.nodes[*node].next as usize > node + 1;

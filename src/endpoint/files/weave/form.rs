@@ -1,6 +1,6 @@
 //! The forms of a column's values: what a spelling means, and how we would spell it.
 
-use super::super::document::{Document, NodeId, NodeKind, Syntax, json};
+use super::super::document::{Document, NodeId, NodeKind, Syntax, json, yaml};
 use super::super::layout::{BooleanSpelling, MomentSpelling, ValueForm};
 use super::tree::Tree;
 use crate::value::Cell;
@@ -75,6 +75,13 @@ pub fn read<'t>(document: &Document<'t>, node: NodeId, form: &ValueForm) -> Resu
     match spelled(document, node) {
         Spelled::Null => Ok(None),
         Spelled::Container => wrong(wanted(form)),
+        Spelled::Bare(text) if document.syntax == Syntax::Yaml => match (form, yaml::core(text)) {
+            (ValueForm::Boolean(BooleanSpelling::Own), yaml::Core::Bool(value)) => Ok(Some(Cell::Bool(value))),
+            (ValueForm::Integer | ValueForm::Real, yaml::Core::Number(Cow::Owned(number))) => {
+                read_text(&number, form).map(|cell| Some(cell.into_owned()))
+            }
+            _ => read_text(text, form).map(Some),
+        },
         Spelled::Bare(text) => read_text(text, form).map(Some),
         Spelled::Text(text) => match form {
             ValueForm::Text => Ok(Some(Cell::Text(text))),

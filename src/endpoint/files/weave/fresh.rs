@@ -1,6 +1,7 @@
 //! From rows to values that are to be written.
 
-use super::super::layout::{Absent, Filled, Format, Origin, ValueForm};
+use super::super::document::lines::MORE;
+use super::super::layout::{Absent, Filled, Format, Origin, Style, ValueForm};
 use super::edit::look_of_style;
 use super::sets::{Fields, Is, Many, Set, Sets};
 use super::tree::{Look, Tree};
@@ -389,11 +390,28 @@ impl<'r> Given<'r, '_, '_> {
     /// The text behind the front matter.
     pub(super) fn body(&self) -> Result<Option<Cow<'r, str>>, Misfit> {
         match self.of_origin(&Origin::Body)? {
-            None | Some((Cell::Null, _)) => Ok(None),
+            None => Ok(None),
+            Some((Cell::Null, _)) => Err(self.misfit(
+                self.whole()?.row,
+                None,
+                "the text behind the front matter is NULL, and it is at least empty",
+            )),
             Some((cell, form)) => match form::text(cell, form) {
                 Ok(text) => Ok(Some(text)),
                 Err(reason) => Err(self.misfit(self.whole()?.row, None, reason)),
             },
+        }
+    }
+
+    /// The lines behind the first of the last record, where the last of them is empty: only a line end shows that it is there.
+    pub(super) fn empty_last_line(&self) -> Option<&'r str> {
+        let row = self.rows.iter().next_back()?;
+        let more = self.sets.list[row.set].records.columns.iter().find(|filled| {
+            filled.from.iter().any(|origin| matches!(origin, Origin::Member(path) if path.as_slice() == [MORE]))
+        })?;
+        match &row.cells[more.column] {
+            Cell::Text(text) if self.sets.lines.is_some() && (text.is_empty() || text.ends_with('\n')) => Some(text),
+            _ => None,
         }
     }
 
@@ -429,9 +447,43 @@ pub(super) fn bytes(given: &Given<'_, '_, '_>) -> Result<Vec<u8>, Misfit> {
                 }
             }
         }
-        _ => return Err(given.misfit(0, None, "cannot be written")),
+        Format::Lines(_) => {
+            let Tree::Array(lines) = &tree else { return Err(given.misfit(0, None, "lines are an array")) };
+            for (place, record) in lines.iter().enumerate() {
+                text.push_str(&line(given.sets, record).map_err(|reason| given.misfit(place, None, reason))?);
+                if place + 1 < lines.len()
+                    || !given.part.last
+                    || style.final_newline
+                    || given.empty_last_line().is_some()
+                {
+                    text.push('\n');
+                }
+            }
+        }
+        Format::Yaml => {
+            yaml_look(&look, style).yaml_block(&tree, "", &mut text);
+            if style.final_newline {
+                text.push('\n');
+            }
+        }
+        Format::Markdown { front_matter } => {
+            if *front_matter {
+                text.push_str("---\n");
+                if !matches!(&tree, Tree::Object(members) if members.is_empty()) {
+                    yaml_look(&look, style).yaml_block(&tree, "", &mut text);
+                    text.push('\n');
+                }
+                text.push_str("---\n");
+            }
+            text.push_str(given.body()?.as_deref().unwrap_or_default());
+        }
+        Format::Bytes | Format::Sqlite => return given.content(),
     }
     Ok(text.into_bytes())
+}
+
+fn yaml_look(look: &Look, style: &Style) -> Look {
+    Look { unit: Some(" ".repeat(usize::from(style.indent.max(2)))), ..look.clone() }
 }
 
 /// An array, or the elements of a part of one.
@@ -464,4 +516,14 @@ fn json_part(look: &Look, tree: &Tree<'_>, part: Part, text: &mut String) {
         }
         text.push(']');
     }
+}
+
+/// A record as lines.
+pub(super) fn line(sets: &Sets<'_>, record: &Tree<'_>) -> Result<String, String> {
+    let (Some(lines), Tree::Object(members)) = (&sets.lines, record) else { return Err("it is no line".into()) };
+    lines.write(|name| {
+        let (_, value) =
+            members.iter().find(|(key, value)| key.said().as_deref() == Some(name) && *value != Tree::Null)?;
+        Some(Look::raw(value))
+    })
 }

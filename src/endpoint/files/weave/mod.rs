@@ -15,12 +15,13 @@
 //! file comes back. There is none where `fresh` makes the file itself. Else it is the file's own text with the
 //! shortest value in every place whose value a column tells, and the whole text where that does not suffice.
 //!
-//! **Pieces.** A large file need not be in memory: [`split`] cuts it at the ends of records, and each piece is unwoven, has a
+//! **Pieces.** A large file need not be in memory: [`Weaver::cut`] finds ends of records in it, and each piece is unwoven, has a
 //! residue, and is woven by itself.
 //!
 //! **JSON.** The cells of a column of form `json`, and of the one that takes the rest, have no blanks between their parts; of
-//! the latter the members stand by their names, and nothing is NULL. [`Weaver::normal`] makes rows from elsewhere so.
+//! the latter the members stand by their names, and nothing is NULL. Texts in it keep their escapes where the file is JSON. [`Weaver::normal`] makes rows from elsewhere so.
 
+mod cut;
 mod edit;
 mod form;
 mod fresh;
@@ -73,6 +74,13 @@ impl<'l> Weaver<'l> {
     pub fn has_pieces(&self) -> bool {
         let is_array = matches!(self.sets.kind.format, Format::Json | Format::JsonLines | Format::Lines(_));
         is_array && self.sets.root.own.is_some_and(|set| self.sets.list[set].many == Many::Elements)
+    }
+
+    /// Where the first piece of some bytes ends: `bytes` begin where the last piece ended, or, for the `first`, where the file
+    /// begins. None where they hold no end of a record that is known to be one: then more of the file is needed, and where there is
+    /// no more, they are the last piece.
+    pub fn cut(&self, bytes: &[u8], first: bool) -> Option<usize> {
+        cut::length(&self.sets, bytes, first)
     }
 
     /// The rows of a file, or of a piece of one: those of one set in the order of the document, each with those inside it behind
@@ -131,16 +139,24 @@ impl<'l> Weaver<'l> {
     /// Rows as a file would give them: JSON without blanks between its parts; what takes the rest with its members by their
     /// names, and as NULL where there are none.
     pub fn normal<'a>(&self, rows: Rows<'a>) -> Rows<'a> {
+        let in_yaml = matches!(self.sets.kind.format, Format::Yaml | Format::Markdown { .. });
+        let spelled = |text: Cow<'a, str>| match Tree::of_json(&text) {
+            Ok(tree) if in_yaml => Cow::Owned(tree.unspelled().compact()),
+            Ok(_) | Err(_) => match json::without_blanks(&text) {
+                Cow::Owned(text) => Cow::Owned(text),
+                Cow::Borrowed(_) => text,
+            },
+        };
         rows.map(|set, column, cell| match (cell, self.sets.list.get(set)) {
             (Cell::Json(text), Some(set)) if set.records.rest == Some(column) => match Tree::of_json(&text) {
                 Ok(Tree::Object(members)) if members.is_empty() => Cell::Null,
-                Ok(Tree::Object(members)) => Cell::Json(Cow::Owned(set.fields.rest(members))),
+                Ok(tree @ Tree::Object(_)) => match if in_yaml { tree.unspelled() } else { tree } {
+                    Tree::Object(members) => Cell::Json(Cow::Owned(set.fields.rest(members))),
+                    _ => Cell::Json(text),
+                },
                 Ok(_) | Err(_) => Cell::Json(text),
             },
-            (Cell::Json(text), _) => Cell::Json(match json::without_blanks(&text) {
-                Cow::Owned(text) => Cow::Owned(text),
-                Cow::Borrowed(_) => text,
-            }),
+            (Cell::Json(text), _) => Cell::Json(spelled(text)),
             (other, _) => other,
         })
     }

@@ -1,6 +1,6 @@
 //! The concrete syntax of a piece of a file.
 
-use super::super::document::{Document, Flaw, Node, Syntax, json, text_of};
+use super::super::document::{Document, Flaw, Node, NodeKind, Syntax, json, text_of, yaml};
 use super::super::layout::Format;
 use super::sets::Sets;
 use super::{Part, Piece};
@@ -15,6 +15,16 @@ pub(super) fn document<'t>(sets: &Sets<'_>, piece: &Piece<'t>) -> Result<Documen
         Format::Json if piece.part == Part::WHOLE => json::read(text),
         Format::Json => json::read_part(text, piece.part.first, piece.part.last, piece.line),
         Format::JsonLines => json::read_lines(text, piece.line),
-        _ => Err(Flaw::at(0, "this format cannot be read")),
+        Format::Lines(_) => match &sets.lines {
+            Some(lines) => lines.read(text),
+            None => Err(Flaw::at(0, "the kind has no pattern of lines")),
+        },
+        Format::Yaml => yaml::read(text),
+        Format::Markdown { front_matter: true } => yaml::read_front_matter(text),
+        Format::Markdown { front_matter: false } => {
+            let root = Node { kind: NodeKind::Object, block: true, ..Node::EMPTY };
+            Ok(Document { body: Some(0..text.len()), ..Document::of(text, Syntax::Yaml, vec![root]) })
+        }
+        Format::Bytes | Format::Sqlite => Ok(Document::of("", Syntax::Line, vec![Node::EMPTY])),
     }
 }

@@ -1,9 +1,10 @@
 //! Rows into a text that is there already.
 
+use super::super::document::lines::MORE;
 use super::super::document::{Document, Flaw, NodeId, NodeKind, Syntax};
 use super::super::layout::{Absent, Filled, Origin, ValueForm};
 use super::edit::{Frame, Item, Splice, apply, line_indent, look_of};
-use super::fresh::{Given, Group, Rest};
+use super::fresh::{Given, Group, Rest, line};
 use super::sets::{Field, Fields, Is, Many, Set};
 use super::tree::{Look, Tree};
 use super::unweave::{Found, locate};
@@ -28,6 +29,13 @@ pub(super) fn bytes(given: &Given<'_, '_, '_>, piece: &Piece<'_>) -> Outcome<Vec
     // The records before it are gone, and so is the comma behind them.
     if piece.part.position == 0 && !piece.part.first && text.trim_start().starts_with(',') && document.inner.is_some() {
         text = text.replacen(',', "", 1);
+    }
+    if let Some(more) = given.empty_last_line() {
+        let edited = open::document(given.sets, &Piece { text: text.as_bytes(), ..*piece })?;
+        let last = edited.nodes.last().filter(|last| last.kind == NodeKind::Bare);
+        if last.is_none_or(|last| edited.text[last.start as usize..last.end as usize] != *more) {
+            text.push_str(look.newline);
+        }
     }
     Ok(text.into_bytes())
 }
@@ -59,6 +67,11 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
         if sets.whole {
             let group = self.given.whole()?;
             self.record(0, &group, 0, 0, None, &mut out)?;
+            if let (Some(body), Some(told)) = (&self.document.body, self.given.body()?)
+                && self.document.text[body.clone()] != *told
+            {
+                out.push(Splice::new(body.clone(), told));
+            }
         } else if let Some(set) = sets.root.own {
             self.records(set, 0, all, None, &mut out)?;
         } else {
@@ -80,14 +93,22 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
     }
 
     /// A value as it is written in the place of a node.
-    fn written(&self, tree: &Tree<'_>, node: NodeId, one_line: bool) -> Outcome<String> {
+    fn written(&self, row: usize, tree: &Tree<'_>, node: NodeId, one_line: bool) -> Outcome<String> {
         let span = self.document.span(node);
         let mut text = String::new();
         match self.document.syntax {
             Syntax::Json if one_line => self.look.on_one_line().json(tree, "", &mut text),
             Syntax::Json => self.look.json(tree, line_indent(self.document.text, span.start), &mut text),
             Syntax::Yaml => self.look.yaml_flow(tree, &mut text),
-            Syntax::Line => text.push_str(&Look::raw(tree)),
+            Syntax::Line => {
+                text = Look::raw(tree);
+                let name = self.document.key(node - 1);
+                let taken = self.given.sets.lines.as_ref().map_or(Ok(()), |lines| lines.takes(&name, &text));
+                taken.map_err(|reason| self.given.misfit(row, None, format!("`{name}`: {reason}")))?;
+                if self.document.kind(node) == NodeKind::Null {
+                    text.insert_str(0, self.look.newline);
+                }
+            }
         }
         if self.document.syntax == Syntax::Yaml && span.is_empty() {
             text.insert(0, ' ');
@@ -115,10 +136,16 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
                     match self.change(set, filled, group.row, node)? {
                         Change::Keep => {}
                         Change::Replace(tree) => {
-                            out.push(Splice::new(self.document.span(node), self.written(&tree, node, false)?));
+                            out.push(Splice::new(
+                                self.document.span(node),
+                                self.written(group.row, &tree, node, false)?,
+                            ));
                         }
                         Change::Remove => {
-                            out.push(Splice::new(self.document.span(node), self.written(&Tree::Null, node, true)?));
+                            out.push(Splice::new(
+                                self.document.span(node),
+                                self.written(group.row, &Tree::Null, node, true)?,
+                            ));
                         }
                     }
                 }
@@ -217,10 +244,22 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
             };
             match (change, old) {
                 (Change::Keep, _) | (Change::Remove, None) => {}
+                (Change::Remove, Some(old)) if document.syntax == Syntax::Line => {
+                    if field.name != MORE {
+                        let reason = format!("`{}`: a line has no place for NULL", field.name);
+                        return Err(self.given.misfit(group.row, None, reason).into());
+                    }
+                    // With the end of the line before.
+                    let span = document.span(members.nodes[old]);
+                    out.push(Splice::new(
+                        document.item(node).start.max(line_end_before(document.text, span.start))..span.end,
+                        "",
+                    ));
+                }
                 (Change::Remove, Some(old)) => members.stays[old] = false,
                 (Change::Replace(tree), Some(old)) => {
                     let node = members.nodes[old];
-                    out.push(Splice::new(document.span(node), self.written(&tree, node, one_line)?));
+                    out.push(Splice::new(document.span(node), self.written(group.row, &tree, node, one_line)?));
                 }
                 (Change::Replace(tree), None) => {
                     let name = Tree::Text(field.name.as_str().into());
@@ -238,7 +277,7 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
                 let (_, tree) = rest.remove(place);
                 if !self.means(members.nodes[old], &tree) {
                     let node = members.nodes[old];
-                    out.push(Splice::new(document.span(node), self.written(&tree, node, one_line)?));
+                    out.push(Splice::new(document.span(node), self.written(group.row, &tree, node, one_line)?));
                 }
             }
             let last = members.keys.len().checked_sub(1);
@@ -343,7 +382,7 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
             }
             (Syntax::Yaml, _) => self.look.yaml_flow(tree, &mut text),
             (Syntax::Line, _) => {
-                text = Err::<String, String>(String::new()).map_err(|reason| self.given.misfit(0, None, reason))?;
+                text = line(self.given.sets, tree).map_err(|reason| self.given.misfit(0, None, reason))?;
             }
         }
         Ok(text)
@@ -490,7 +529,7 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
             Many::Elements | Many::Entries if kind == NodeKind::Null && node == 0 => {
                 if !groups.is_empty() {
                     let tree = self.given.records(own, range, parent)?.unwrap_or(Tree::Null);
-                    out.push(Splice::new(self.document.span(node), self.written(&tree, node, false)?));
+                    out.push(Splice::new(self.document.span(node), self.written(groups[0].row, &tree, node, false)?));
                 }
                 return Ok(());
             }
@@ -616,6 +655,12 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
             })
             .collect()
     }
+}
+
+/// Where the line before a line ends.
+fn line_end_before(text: &str, start: usize) -> usize {
+    let before = text[..start].strip_suffix('\n').unwrap_or(&text[..start]);
+    before.strip_suffix('\r').unwrap_or(before).len()
 }
 
 /// Which of the places belong to one longest run of increasing ones.

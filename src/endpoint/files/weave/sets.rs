@@ -1,6 +1,11 @@
 //! The record sets of a kind, made ready: what the members of a record are, and how records are told apart.
 
+<<<<<<< HEAD
 use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
+=======
+use super::super::document::lines::Lines;
+use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart};
+>>>>>>> 538b7ee (Lines of a pattern, YAML and front matter are woven as JSON is; large files in pieces)
 use super::tree::{Tree, rest_text};
 use std::collections::HashMap;
 
@@ -167,6 +172,8 @@ impl Fields {
 #[derive(Debug)]
 pub(super) struct Sets<'l> {
     pub(super) kind: &'l Kind,
+    /// The pattern of its lines.
+    pub(super) lines: Option<Lines>,
     pub(super) list: Vec<Set<'l>>,
     /// What the members of the root are, where it is no record itself.
     pub(super) root: Fields,
@@ -181,8 +188,15 @@ impl<'l> Sets<'l> {
     ///
     /// They could not be taken back; the reason.
     pub(super) fn of(layout: &'l Layout, kind: &'l Kind) -> Result<Self, String> {
-        let mut sets = Sets { kind, list: Vec::new(), root: Fields::default(), whole: false };
-        let opaque = matches!(kind.format, Format::Bytes);
+        let lines = match &kind.format {
+            Format::Lines(pattern) => Some(Lines::of(pattern)?),
+            _ => None,
+        };
+        let mut sets = Sets { kind, lines, list: Vec::new(), root: Fields::default(), whole: false };
+        if matches!(kind.format, Format::Sqlite) {
+            return Err("a SQLite file in the tree is carried whole: say `format = \"bytes\"`, or `keep` it".into());
+        }
+        let opaque = matches!(kind.format, Format::Bytes | Format::Markdown { .. });
         // A record that is the document is around all others.
         let whole = kind.records.iter().position(|records| records.at.is_empty());
         let mut root = Fields::default();
@@ -198,7 +212,7 @@ impl<'l> Sets<'l> {
             sets.add(layout, kind, &kind.records[whole], None, &others)?;
         } else {
             if opaque {
-                return Err("the records of a file of bytes are the file itself: `at` is empty".into());
+                return Err("a file of bytes or of Markdown is one record: `at` is empty".into());
             }
             for records in &kind.records {
                 sets.add_to(layout, kind, records, None, &mut root)?;
@@ -258,6 +272,14 @@ impl<'l> Sets<'l> {
             for origin in &filled.from {
                 let mut slot = NO_SLOT;
                 match origin {
+                    Origin::Member(path)
+                        if self
+                            .lines
+                            .as_ref()
+                            .is_some_and(|lines| !matches!(path.as_slice(), [name] if lines.has(name))) =>
+                    {
+                        return Err(format!("a line has no capture `{}`", path.join(".")));
+                    }
                     Origin::Member(path) if !path.is_empty() => {
                         slot = slots;
                         slots += 1;
@@ -333,6 +355,13 @@ impl<'l> Sets<'l> {
         });
         for child in records.children.iter().chain(others.iter().copied()) {
             self.add_to(layout, kind, child, Some(own), &mut fields)?;
+        }
+        let is_text = matches!(kind.format, Format::Markdown { front_matter: false });
+        if is_text && (slots > 0 || records.rest.is_some() || !records.children.is_empty()) {
+            return Err("Markdown without front matter has no members".into());
+        }
+        if self.lines.is_some() && (records.rest.is_some() || !records.children.is_empty()) {
+            return Err("a line has captures, and nothing else that could be taken".into());
         }
         if uses_value && (!fields.list.is_empty() || records.rest.is_some() || fields.own.is_some()) {
             return Err("a record that is a value as a whole (`@value`) has no members".into());

@@ -54,6 +54,10 @@ fn forms(choices: &mut Choices<'_>, format: &Format) -> ValueForm {
     }
 }
 
+fn path_pattern() -> path::PathPattern {
+    PATTERN
+}
+
 struct Making<'c, 'b> {
     choices: &'c mut Choices<'b>,
     format: Format,
@@ -126,7 +130,7 @@ impl Making<'_, '_> {
                 add(ValueForm::Text, vec![Origin::Member(vec!["@more".into()])], Absent::Null);
             }
             if at.is_empty() && matches!(self.format, Format::Markdown { .. }) {
-                add(ValueForm::Text, vec![Origin::Body], Absent::Null);
+                add(ValueForm::Text, vec![Origin::Body], Absent::Refused);
             }
             if !is_lines && self.choices.one_in(2) {
                 columns.push(ColumnLayout { name: "rest".into(), form: ValueForm::Json });
@@ -193,7 +197,11 @@ fn layout(choices: &mut Choices<'_>, format: Format) -> Layout {
     let mut making = Making { choices, format: format.clone(), tables: Vec::new() };
     let records = vec![making.records(root, None, 0)];
     let tables = making.tables;
+<<<<<<< HEAD
     let path = path::PathPattern::of_kind("things", &Default::default()).unwrap();
+=======
+    let path = path_pattern();
+>>>>>>> 538b7ee (Lines of a pattern, YAML and front matter are woven as JSON is; large files in pieces)
     let kind = Kind { name: "things".into(), path, format, records, style };
     Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false }
 }
@@ -314,7 +322,8 @@ impl Writing<'_, '_, '_> {
             }
             return self.value(&table.columns[filled.column].form);
         }
-        if !uses_members && records.rest.is_none() && records.children.is_empty() {
+        let is_markdown = matches!(self.layout.kinds[0].format, Format::Markdown { .. });
+        if !uses_members && records.rest.is_none() && records.children.is_empty() && !is_markdown {
             return self.any(1);
         }
         let (mut members, mut inner) = (Vec::<(String, String)>::new(), Vec::<(String, String)>::new());
@@ -425,7 +434,146 @@ impl Writing<'_, '_, '_> {
                 }
                 text
             }
+            Format::Lines(pattern) => {
+                let mut text = String::new();
+                let newline = if self.choices.one_in(3) { "\r\n" } else { "\n" };
+                for _ in 0..self.choices.below(5) {
+                    let mut columns =
+                        kind.records[0].columns.iter().filter(|filled| matches!(filled.from[0], Origin::Member(_)));
+                    for part in &pattern.parts {
+                        match part {
+                            LinePart::Literal(literal) => text.push_str(literal),
+                            LinePart::Capture { .. } => {
+                                let filled = columns.next().expect("a column for each capture");
+                                let form = &self.layout.tables[0].columns[filled.column].form;
+                                match form {
+                                    ValueForm::Text => text.push_str(["some", "", "é😀", "12"][self.choices.below(4)]),
+                                    form => {
+                                        let value = self.value(form);
+                                        text.push_str(value.trim_matches('"'));
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    text.push_str(newline);
+                    while pattern.continued && self.choices.one_in(3) {
+                        text.push_str(["  at here", ""][self.choices.below(2)]);
+                        text.push_str(newline);
+                    }
+                }
+                if self.choices.one_in(3) {
+                    text = text.trim_end().to_owned();
+                }
+                text
+            }
+            Format::Yaml => self.yaml_text(),
+            Format::Markdown { front_matter } => {
+                let matter = if *front_matter { format!("---\n{}---\n", self.yaml_text()) } else { String::new() };
+                matter + ["", "# Title\n\ntext", "\n---\nmore\n"][self.choices.below(3)]
+            }
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// The same values as YAML, in its many forms.
+    fn yaml_text(&mut self) -> String {
+        let json = self.place(&self.layout.kinds[0].records[0], 0);
+        let document = super::super::document::json::read(&json).expect("JSON");
+        let mut text = String::from(["", "# before\n", "\n"][self.choices.below(3)]);
+        if document.nodes[0].next == 1 && matches!(self.layout.kinds[0].format, Format::Markdown { .. }) {
+            return text;
+        }
+        self.yaml(&document, 0, 0, false, &mut text);
+        text.push('\n');
+        text
+    }
+
+    fn comment(&mut self, indent: usize, out: &mut String) {
+        if self.choices.one_in(5) {
+            out.push_str(" # why: not");
+        }
+        out.push('\n');
+        if self.choices.one_in(7) {
+            out.push_str("# a line\n\n");
+        }
+        out.push_str(&" ".repeat(indent));
+    }
+
+    fn yaml(
+        &mut self,
+        document: &super::super::document::Document<'_>,
+        node: usize,
+        indent: usize,
+        flow: bool,
+        out: &mut String,
+    ) {
+        use super::super::document::yaml;
+        let is_empty = document.nodes[node].next as usize == node + 1;
+        match document.kind(node) {
+            NodeKind::Array | NodeKind::Object if flow || is_empty || self.choices.one_in(4) => {
+                let is_object = document.kind(node) == NodeKind::Object;
+                out.push(if is_object { '{' } else { '[' });
+                let items: Vec<(Option<usize>, usize)> = match is_object {
+                    true => document.entries(node).map(|(key, value)| (Some(key), value)).collect(),
+                    false => document.elements(node).map(|value| (None, value)).collect(),
+                };
+                for (place, (key, value)) in items.into_iter().enumerate() {
+                    if place > 0 {
+                        out.push_str(
+                            [", ", ",", " ,\n                                        "][self.choices.below(3)],
+                        );
+                    }
+                    if let Some(key) = key {
+                        yaml::quote(&document.key(key), false, out);
+                        out.push_str(": ");
+                    }
+                    self.yaml(document, value, 0, true, out);
+                }
+                out.push(if is_object { '}' } else { ']' });
+            }
+            NodeKind::Array => {
+                for (place, value) in document.elements(node).enumerate() {
+                    if place > 0 {
+                        self.comment(indent, out);
+                    }
+                    out.push_str("- ");
+                    self.yaml(document, value, indent + 2, false, out);
+                }
+            }
+            NodeKind::Object => {
+                for (place, (key, value)) in document.entries(node).enumerate() {
+                    if place > 0 {
+                        self.comment(indent, out);
+                    }
+                    yaml::write(&document.key(key), false, out);
+                    out.push_str([":", " :"][self.choices.below(2)]);
+                    let is_block = document.nodes[value].next as usize > value + 1;
+                    if is_block && matches!(document.kind(value), NodeKind::Array | NodeKind::Object) {
+                        self.comment(indent + 3, out);
+                        self.yaml(document, value, indent + 3, false, out);
+                    } else {
+                        out.push(' ');
+                        self.yaml(document, value, indent + 3, false, out);
+                    }
+                }
+            }
+            NodeKind::Null => out.push_str(["null", "~", ""][self.choices.below(if flow { 2 } else { 3 })]),
+            NodeKind::Text { .. } => {
+                let text = document.string(node);
+                match self.choices.below(4) {
+                    0 if !flow => yaml::write(&text, false, out),
+                    1 if !text.contains(|character: char| character.is_control()) => {
+                        out.push_str(&format!("'{}'", text.replace('\'', "''")));
+                    }
+                    2 if !flow && &*text == "two\nlines\t" => {
+                        let blanks = " ".repeat(indent + 1);
+                        out.push_str(&format!("|-\n{blanks}two\n{blanks}lines\t"));
+                    }
+                    _ => yaml::quote(&text, self.choices.one_in(2), out),
+                }
+            }
+            _ => out.push_str(document.slice(node)),
         }
     }
 }
@@ -460,6 +608,15 @@ fn value(choices: &mut Choices<'_>, form: &ValueForm) -> Cell<'static> {
             Cell::TimestampTz(*choices.of(&[0, 1_000, 1_000_000, 250_000, -MICROS_1970_TO_2000 - 1_000]))
         }
         ValueForm::Bytes => Cell::Bytes(Cow::Borrowed(b"x")),
+    }
+}
+
+/// A value that a line can have.
+fn line_value(choices: &mut Choices<'_>, column: &ColumnLayout, is_more: bool) -> Cell<'static> {
+    match &column.form {
+        ValueForm::Text if is_more => Cell::Text(Cow::Borrowed(["", "  at there", "\n  at\n"][choices.below(3)])),
+        ValueForm::Text => Cell::Text(Cow::Borrowed(["", "other", "é"][choices.below(3)])),
+        form => value(choices, form),
     }
 }
 
@@ -556,6 +713,7 @@ fn edit(choices: &mut Choices<'_>, weaver: &Weaver<'_>, nodes: &mut Vec<Node>, f
                     let options = ["{\"n\":1}", "{\"y0\":[2],\"n\":{}}", "{\"y1\":null,\"é\":\"\\u00e9\"}"];
                     Cell::Json(Cow::Borrowed(options[choices.below(3)]))
                 }
+                false if weaver.sets.lines.is_some() => line_value(choices, &set.table.columns[column], nullable),
                 false => value(choices, &set.table.columns[column].form),
             };
             return true;
@@ -617,6 +775,8 @@ pub(super) fn hold(bytes: &[u8], format: impl Fn(&mut Choices<'_>) -> Format) {
     let back = weaver.unweave(&FACTS, &Piece::whole(&fresh)).unwrap_or_else(|flaw| panic!("{flaw}: {}", lossy(&fresh)));
     assert!(equal(&back, &rows), "a new file: {}\n{back:#?}\n{rows:#?}", lossy(&fresh));
 
+    in_pieces(&mut choices, &weaver, &text, &rows);
+
     // Edits, one after the other.
     let mut number = 0;
     let mut text = text;
@@ -640,6 +800,84 @@ pub(super) fn hold(bytes: &[u8], format: impl Fn(&mut Choices<'_>) -> Format) {
         assert!(equal(&back, &edited), "a new file: {}\n{back:#?}\n{edited:#?}", lossy(&fresh));
         text = lossy(&next).into_owned();
     }
+}
+
+/// A file that is read in pieces has the same rows, comes back from the residues of its pieces, and holds what is left when the
+/// rows of its first pieces are gone.
+fn in_pieces(choices: &mut Choices<'_>, weaver: &Weaver<'_>, text: &str, rows: &Rows<'_>) {
+    if !weaver.has_pieces() {
+        return;
+    }
+    let step = 1 + choices.below(60);
+    let (mut from, mut end, mut line, mut position) = (0, 0, 1, 0);
+    let (mut all, mut back, mut fresh, mut left): (Vec<Node>, Vec<u8>, Vec<u8>, Vec<u8>) = Default::default();
+    let (mut kept, gone) = (0, choices.below(3));
+    let mut pieces = 0;
+    loop {
+        end = (end + step).min(text.len());
+        let first = from == 0;
+        let cut = weaver.cut(&text.as_bytes()[from..end], first);
+        if cut.is_none() && end < text.len() {
+            continue;
+        }
+        let to = cut.map_or(text.len(), |cut| from + cut);
+        // What is left may be no more than the end of the array.
+        let last = to == text.len() || cut.is_none();
+        let part = Part { first, last, position };
+        let piece = Piece { text: &text.as_bytes()[from..to], part, line };
+        let rows =
+            weaver.unweave(&FACTS, &piece).unwrap_or_else(|flaw| panic!("{flaw}: {:?} of {text:?}", &text[from..to]));
+        match weaver.residue(&FACTS, &piece, &rows) {
+            Some(residue) => {
+                let piece = Piece { text: &residue, ..piece };
+                back.extend(weaver.weave(&FACTS, &piece, &rows).expect("its own rows"));
+            }
+            None => back.extend(weaver.fresh(&FACTS, part, &rows).expect("a new file")),
+        }
+        fresh.extend(weaver.fresh(&FACTS, part, &rows).expect("a new file"));
+        let mut tree = nodes(weaver, &rows);
+        let count = tree.len();
+        if pieces < gone {
+            tree.clear();
+        }
+        let mut some = Rows::new();
+        settle(weaver, &mut tree, None);
+        for node in &mut tree {
+            for filled in &weaver.sets()[node.set].records.columns {
+                if let (Origin::Position, Cell::Int(place)) = (&filled.from[0], &mut node.cells[filled.column]) {
+                    *place += kept;
+                }
+            }
+        }
+        let parent_says_position = weaver.sets().iter().any(|set| {
+            set.parent.is_some()
+                && weaver.sets()[0].records.columns.iter().any(|filled| filled.from[0] == Origin::Position)
+        });
+        if !parent_says_position {
+            rows_of(&tree, &mut some);
+            let piece = Piece { part: Part { position: kept as u64, ..part }, ..piece };
+            let woven = weaver.weave(&FACTS, &piece, &some);
+            left.extend(woven.unwrap_or_else(|why| panic!("{why:?}: {:?}\n{some:#?}", lossy(piece.text))));
+        } else {
+            left.extend(piece.text);
+        }
+        kept += tree.len() as i64;
+        all.extend(nodes(weaver, &rows));
+        position += count as u64;
+        line += text[from..to].matches('\n').count() as u64;
+        (from, pieces) = (to, pieces + 1);
+        end = end.max(from);
+        if last {
+            break;
+        }
+    }
+    let mut whole = Rows::new();
+    rows_of(&all, &mut whole);
+    assert!(equal(&whole, rows), "in pieces: {text}");
+    assert_eq!(lossy(&back), text, "in pieces");
+    assert_eq!(lossy(&fresh), lossy(&weaver.fresh(&FACTS, Part::WHOLE, rows).expect("a new file")), "in pieces");
+    let left_rows = weaver.unweave(&FACTS, &Piece::whole(&left));
+    left_rows.unwrap_or_else(|flaw| panic!("{flaw}: {} was {text}", lossy(&left)));
 }
 
 /// Where one row of a root's array is another, everything outside of it is what it was.
@@ -666,12 +904,188 @@ fn one_place(weaver: &Weaver<'_>, old: &str, new: &str, rows: &Rows<'_>, edited:
     assert!(new.starts_with(&old[..span.start]) && new.ends_with(&old[span.end..]), "{old:?} became {new:?}");
 }
 
+/// A layout whose one kind has records with an integer.
+fn plain(format: Format, at: &[Step]) -> Layout {
+    let column = |name: &str, form| ColumnLayout { name: name.into(), form };
+    let filled =
+        |column, name: &str| Filled { column, from: vec![Origin::Member(vec![name.into()])], absent: Absent::Null };
+    let columns = vec![column("id", ValueForm::Integer), column("at", ValueForm::Moment(MomentSpelling::Rfc3339))];
+    let table = TableLayout { name: "things".into(), columns, key: vec![0], in_parts: false };
+    let records = RecordSet {
+        at: at.to_vec(),
+        table: 0,
+        columns: vec![filled(0, "id"), filled(1, "at")],
+        rest: None,
+        children: Vec::new(),
+        order: None,
+        keys: Vec::new(),
+    };
+    let style = Style { indent: 2, ascii: false, sorted_keys: false, spaced: true, final_newline: true, mode: 0o644 };
+    let records = vec![records];
+    let kind = Kind { name: "things".into(), path: path_pattern(), format, records, style };
+    Layout { kinds: vec![kind], tables: vec![table], ignore: Vec::new(), keep: Vec::new(), times: false }
+}
+
+fn flaw(format: Format, at: &[Step], bytes: &[u8]) -> String {
+    let layout = plain(format, at);
+    let weaver = Weaver::new(&layout, &layout.kinds[0]).expect("a kind");
+    match weaver.unweave(&FACTS, &Piece::whole(bytes)) {
+        Ok(rows) => panic!("{} is {rows:?}", lossy(bytes)),
+        Err(flaw) => flaw.to_string(),
+    }
+}
+
+#[test]
+fn bad_json_is_told_by_its_place_and_why() {
+    let json = |text: &[u8]| flaw(Format::Json, &[Step::Elements], text);
+    let deep = "[".repeat(100_000);
+    let cases: &[(&[u8], &str)] = &[
+        (b"", "line 1, column 1: the text ends where a value should be"),
+        (
+            b"[\n  {\"id\": 1",
+            "line 2, column 11: the text ends inside the object that begins at line 2, column 3: it was cut off",
+        ),
+        (
+            b"[{\"id\": \"x",
+            "line 1, column 11: the text ends inside the text that begins at line 1, column 9: it was cut off",
+        ),
+        (
+            b"[{\"id\": 1, \"\\u0069d\": 2}]",
+            "line 1, column 12: the key \"\\u0069d\" stands twice in the object that begins at line 1, column 2",
+        ),
+        (b"[]{}", "line 1, column 3: a second value begins here; a file of JSON is one, and several are JSON lines"),
+        (b"[] x", "line 1, column 4: `x` behind the end of the value"),
+        (b"\xef\xbb\xbf[]", "line 1, column 1: the file begins with a byte order mark; save it as UTF-8 without one"),
+        (b"\xff\xfe[\0]\0", "line 1, column 1: the file is UTF-16; save it as UTF-8"),
+        (b"[\0]\0", "line 1, column 1: the file is UTF-16; save it as UTF-8"),
+        (b"[\n\"\xff\"]", "line 2, column 2: the byte 0xff is not UTF-8 here"),
+        (b"[\"\xc3", "line 1, column 3: the file ends inside a character of UTF-8"),
+        (b"[{} \0]", "line 1, column 5: the character NUL where `,` or `]` should be"),
+        (b"[\"\0\"]", "line 1, column 3: the character NUL inside a text, where JSON wants it escaped"),
+        (b"[\"\\ud83d\"]", "line 1, column 3: `\\ud83d` is half of a surrogate pair, which is no character"),
+        (b"[\"\\x\"]", "line 1, column 3: `\\x` is no escape of JSON"),
+        (
+            b"[{\"id\": 9223372036854775808}]",
+            "line 1, column 9: `id`: 9223372036854775808 is beyond the 64 bits of an integer",
+        ),
+        (b"[{\"id\": 1.10}]", "line 1, column 9: `id`: `1.10` is no integer"),
+        (b"[{\"id\": 01}]", "line 1, column 9: `01` is no number of JSON"),
+        (b"[{\"id\": \"1\"}]", "line 1, column 9: `id`: a text where an integer should be"),
+        (
+            b"[{\"at\": \"2026-01-31T12:00:00.123456789Z\"}]",
+            "line 1, column 9: `at`: `2026-01-31T12:00:00.123456789Z` is finer than the microsecond of a moment; a column of type \"text\" keeps it",
+        ),
+        (b"[1]", "line 1, column 2: a number where a record of `things` should be"),
+        (b"{}", "line 1, column 1: an object where the array of `things` should be"),
+        (deep.as_bytes(), "line 1, column 513: values are nested deeper than 512 levels"),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(json(bytes), *expected, "{}", lossy(&bytes[..bytes.len().min(60)]));
+    }
+}
+
+#[test]
+fn bad_lines_are_told_by_their_place_and_why() {
+    let json = |text: &[u8]| flaw(Format::JsonLines, &[Step::Elements], text);
+    assert_eq!(json(b"{\"id\":1}\n{}{}\n"), "line 2, column 3: a second record begins on this line");
+    assert_eq!(
+        json(b"{\"id\":1}\n{\"id\":2"),
+        "line 2, column 8: the last line ends inside the object that begins at line 2, column 1: it was cut off"
+    );
+    assert_eq!(
+        json(b"{\"id\":\n1}\n"),
+        "line 1, column 7: the line ends inside the object that begins at line 1, column 1: it was cut off"
+    );
+    let parts = vec![
+        LinePart::Capture { name: "id".into(), pattern: r"\d+".into() },
+        LinePart::Literal(" ".into()),
+        LinePart::Capture { name: "at".into(), pattern: r"\S+".into() },
+    ];
+    let format = Format::Lines(LinePattern { parts, continued: false });
+    assert_eq!(
+        flaw(format, &[Step::Elements], b"1 2026-01-31T12:00:00Z\nx\n"),
+        "line 2, column 1: the line is not as the layout's pattern says"
+    );
+}
+
+#[test]
+fn bad_yaml_is_told_by_its_place_and_why() {
+    let yaml = |text: &str| flaw(Format::Yaml, &[], text.as_bytes());
+    let deep = "- ".repeat(100_000);
+    let cases = [
+        ("id: &x 1\n", "line 1, column 8: an anchor (`&`) gives the value a second place; write it out"),
+        ("id: !!int 1\n", "line 1, column 11: a tag (`!`) gives the value another meaning; write it without"),
+        (
+            "é: {}\n<<: {}\n",
+            "line 2, column 1: a merge key (`<<`) means the members of another mapping; write them out",
+        ),
+        ("id: 1\nid: 2\n", "line 2, column 1: the key `id` stands twice in its mapping"),
+        ("id: 1\n---\nid: 2\n", "line 2, column 1: a second document begins here; a file of YAML is one"),
+        (
+            "? id\n: 1\n",
+            "line 1, column 3: a form of YAML that cannot be edited in place; write `key: value` and `- value`",
+        ),
+        ("[a]: 1\n", "line 1, column 1: a key is a text, and no sequence or mapping"),
+        (&deep, "line 1, column 1025: values are nested deeper than 512 levels"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(yaml(text), expected, "{}", &text[..text.len().min(60)]);
+    }
+    let front = |text: &str| flaw(Format::Markdown { front_matter: true }, &[], text.as_bytes());
+    assert_eq!(
+        front("# Title\n"),
+        "line 1, column 1: the file does not begin with front matter: its first line is not `---`"
+    );
+    assert_eq!(front("---\nid: 1\n"), "line 3, column 1: the front matter has no end: no line is `---`");
+    assert_eq!(front("---\n- 1\n---\n"), "line 2, column 1: the front matter is no mapping");
+}
+
+#[test]
+fn what_is_spelled_otherwise_stays_as_it_is() {
+    let layout = plain(Format::Json, &[Step::Elements]);
+    let weaver = Weaver::new(&layout, &layout.kinds[0]).expect("a kind");
+    let text = b"[ {\"at\" : \"2026-01-31T14:00:00+02:00\", \"id\":1e1, \"more\": 1.10},\n\n  {\"id\":2}]";
+    let rows = weaver.unweave(&FACTS, &Piece::whole(text)).expect("rows");
+    assert_eq!(rows.row(0).cells[0], Cell::Int(10));
+    let mut edited = Rows::new();
+    edited.push(0, [Cell::Int(10), rows.row(0).cells[1].clone()]);
+    edited.push(0, [Cell::Int(3), Cell::Null]);
+    let woven = weaver.weave(&FACTS, &Piece::whole(text), &edited).expect("a text");
+    assert_eq!(
+        lossy(&woven),
+        "[ {\"at\" : \"2026-01-31T14:00:00+02:00\", \"id\":1e1, \"more\": 1.10},\n\n  {\n    \"id\": 3\n  }]"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
     fn of_json(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         hold(&bytes, |_| Format::Json);
+    }
+
+    #[test]
+    fn of_lines(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        hold(&bytes, |choices| {
+            let mut parts = Vec::new();
+            for name in &["a", "b", "c", "d"][..1 + choices.below(4)] {
+                parts.push(LinePart::Literal("[".into()));
+                parts.push(LinePart::Capture { name: (*name).into(), pattern: r"[^\[\]]*".into() });
+            }
+            parts.push(LinePart::Literal("]".into()));
+            Format::Lines(LinePattern { parts, continued: choices.one_in(2) })
+        });
+    }
+
+    #[test]
+    fn of_yaml(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+        hold(&bytes, |_| Format::Yaml);
+    }
+
+    #[test]
+    fn of_markdown(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+        hold(&bytes, |_| Format::Markdown { front_matter: true });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A value that is to be written, before anybody knows where.
 
 use super::super::document::escape::{quote, unescape};
-use super::super::document::{Document, Flaw, NodeId, NodeKind, json};
+use super::super::document::{Document, Flaw, NodeId, NodeKind, Syntax, json, yaml};
 use std::borrow::Cow;
 
 /// A value to write.
@@ -31,28 +31,7 @@ impl<'a> Tree<'a> {
     /// It is no JSON.
     pub fn of_json(text: &str) -> Result<Tree<'static>, Flaw> {
         let document = json::read(text)?;
-        Ok(Self::owned(&document, 0))
-    }
-
-    fn owned(document: &Document<'_>, node: NodeId) -> Tree<'static> {
-        let slice = || Cow::Owned(document.slice(node).to_owned());
-        match document.kind(node) {
-            NodeKind::Null => Tree::Null,
-            NodeKind::True => Tree::Bool(true),
-            NodeKind::False => Tree::Bool(false),
-            NodeKind::Number => Tree::Number(slice()),
-            NodeKind::Text { .. } => Tree::Quoted(slice()),
-            NodeKind::Bare | NodeKind::Decoded | NodeKind::Name(_) => {
-                Tree::Text(Cow::Owned(document.key(node).into_owned()))
-            }
-            NodeKind::Array => Tree::Array(document.elements(node).map(|node| Self::owned(document, node)).collect()),
-            NodeKind::Object => {
-                let entries = document.entries(node);
-                Tree::Object(
-                    entries.map(|(key, value)| (Self::owned(document, key), Self::owned(document, value))).collect(),
-                )
-            }
-        }
+        Self::of_node(&document, 0).map_err(|reason| Flaw::at(0, reason))
     }
 
     /// The value that a node is.
@@ -61,7 +40,38 @@ impl<'a> Tree<'a> {
     ///
     /// JSON has no such value; the reason.
     pub fn of_node(document: &Document<'_>, node: NodeId) -> Result<Tree<'static>, String> {
-        Ok(Self::owned(document, node))
+        let slice = || Cow::Owned(document.slice(node).to_owned());
+        Ok(match document.kind(node) {
+            NodeKind::Null => Tree::Null,
+            NodeKind::True => Tree::Bool(true),
+            NodeKind::False => Tree::Bool(false),
+            NodeKind::Number => Tree::Number(slice()),
+            NodeKind::Text { .. } if document.syntax == Syntax::Json => Tree::Quoted(slice()),
+            NodeKind::Bare if document.syntax == Syntax::Yaml => match yaml::core(document.slice(node)) {
+                yaml::Core::Bool(value) => Tree::Bool(value),
+                yaml::Core::Number(number) => Tree::Number(Cow::Owned(number.into_owned())),
+                yaml::Core::NoNumber => return Err(format!("`{}` is no number that JSON has", document.slice(node))),
+                yaml::Core::Text => Tree::Text(slice()),
+            },
+            NodeKind::Text { .. } | NodeKind::Bare | NodeKind::Decoded | NodeKind::Name(_) => {
+                Tree::Text(Cow::Owned(document.key(node).into_owned()))
+            }
+            NodeKind::Array => {
+                let elements = document.elements(node).map(|node| Self::of_node(document, node));
+                Tree::Array(elements.collect::<Result<_, _>>()?)
+            }
+            NodeKind::Object => {
+                let mut members = Vec::new();
+                for (key, value) in document.entries(node) {
+                    let key = match document.syntax {
+                        Syntax::Json => Self::of_node(document, key)?,
+                        Syntax::Yaml | Syntax::Line => Tree::Text(Cow::Owned(document.key(key).into_owned())),
+                    };
+                    members.push((key, Self::of_node(document, value)?));
+                }
+                Tree::Object(members)
+            }
+        })
     }
 
     /// What a text says; none of what is no text.
@@ -71,6 +81,19 @@ impl<'a> Tree<'a> {
             Tree::Quoted(quoted) if quoted.contains('\\') => Some(Cow::Owned(unescape(quoted))),
             Tree::Quoted(quoted) => Some(Cow::Borrowed(&quoted[1..quoted.len() - 1])),
             Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Array(_) | Tree::Object(_) => None,
+        }
+    }
+
+    /// The same value, its texts without their spelling.
+    #[must_use]
+    pub fn unspelled(self) -> Self {
+        match self {
+            Tree::Quoted(_) => Tree::Text(Cow::Owned(self.said().unwrap_or_default().into_owned())),
+            Tree::Array(elements) => Tree::Array(elements.into_iter().map(Tree::unspelled).collect()),
+            Tree::Object(members) => {
+                Tree::Object(members.into_iter().map(|(key, value)| (key.unspelled(), value.unspelled())).collect())
+            }
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => self,
         }
     }
 
@@ -144,17 +167,87 @@ impl Look {
 
     /// Writes a value as YAML on one line.
     pub fn yaml_flow(&self, tree: &Tree<'_>, out: &mut String) {
-        self.on_one_line().json(tree, "", out);
+        match tree.said() {
+            Some(text) => yaml::write(&text, self.ascii, out),
+            None => self.yaml_inner(tree, out),
+        }
+    }
+
+    fn yaml_inner(&self, tree: &Tree<'_>, out: &mut String) {
+        let separate = |place: usize, out: &mut String| out.push_str(if place > 0 { ", " } else { "" });
+        match tree {
+            Tree::Array(elements) => {
+                out.push('[');
+                for (place, element) in elements.iter().enumerate() {
+                    separate(place, out);
+                    self.yaml_inner(element, out);
+                }
+                out.push(']');
+            }
+            Tree::Object(members) => {
+                out.push('{');
+                for (place, (key, value)) in members.iter().enumerate() {
+                    separate(place, out);
+                    self.yaml_inner(key, out);
+                    out.push_str(": ");
+                    self.yaml_inner(value, out);
+                }
+                out.push('}');
+            }
+            Tree::Text(_) | Tree::Quoted(_) => yaml::quote(&tree.said().unwrap_or_default(), self.ascii, out),
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) => self.json(tree, "", out),
+        }
+    }
+
+    /// Writes a value as a block of YAML, behind an indent that the caller has written.
+    pub fn yaml_block(&self, tree: &Tree<'_>, indent: &str, out: &mut String) {
+        match tree {
+            Tree::Array(elements) if !elements.is_empty() => {
+                for (place, element) in elements.iter().enumerate() {
+                    if place > 0 {
+                        out.push_str(self.newline);
+                        out.push_str(indent);
+                    }
+                    self.yaml_element(element, indent, out);
+                }
+            }
+            Tree::Object(members) if !members.is_empty() => {
+                for (place, (key, value)) in members.iter().enumerate() {
+                    if place > 0 {
+                        out.push_str(self.newline);
+                        out.push_str(indent);
+                    }
+                    self.yaml_entry(key, value, indent, out);
+                }
+            }
+            _ => self.yaml_flow(tree, out),
+        }
     }
 
     /// Writes an entry of a block of YAML.
     pub fn yaml_entry(&self, name: &Tree<'_>, tree: &Tree<'_>, indent: &str, out: &mut String) {
-        let _ = (name, tree, indent, out);
+        self.yaml_flow(name, out);
+        out.push(':');
+        let is_block = match tree {
+            Tree::Array(elements) => !elements.is_empty(),
+            Tree::Object(members) => !members.is_empty(),
+            _ => false,
+        };
+        if is_block {
+            let inner = [indent, self.unit.as_deref().unwrap_or("  ")].concat();
+            out.push_str(self.newline);
+            out.push_str(&inner);
+            self.yaml_block(tree, &inner, out);
+        } else {
+            out.push(' ');
+            self.yaml_flow(tree, out);
+        }
     }
 
     /// Writes an element of a block of YAML.
     pub fn yaml_element(&self, tree: &Tree<'_>, indent: &str, out: &mut String) {
-        let _ = (tree, indent, out);
+        out.push_str("- ");
+        self.yaml_block(tree, &[indent, "  "].concat(), out);
     }
 
     /// A value as a line has it.
