@@ -1,11 +1,7 @@
 //! The record sets of a kind, made ready: what the members of a record are, and how records are told apart.
 
-<<<<<<< HEAD
-use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
-=======
 use super::super::document::lines::Lines;
-use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart};
->>>>>>> 538b7ee (Lines of a pattern, YAML and front matter are woven as JSON is; large files in pieces)
+use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
 use super::tree::{Tree, rest_text};
 use std::collections::HashMap;
 

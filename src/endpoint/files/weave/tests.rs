@@ -55,7 +55,7 @@ fn forms(choices: &mut Choices<'_>, format: &Format) -> ValueForm {
 }
 
 fn path_pattern() -> path::PathPattern {
-    PATTERN
+    path::PathPattern::glob("things/*").expect("a pattern")
 }
 
 struct Making<'c, 'b> {
@@ -197,11 +197,7 @@ fn layout(choices: &mut Choices<'_>, format: Format) -> Layout {
     let mut making = Making { choices, format: format.clone(), tables: Vec::new() };
     let records = vec![making.records(root, None, 0)];
     let tables = making.tables;
-<<<<<<< HEAD
-    let path = path::PathPattern::of_kind("things", &Default::default()).unwrap();
-=======
     let path = path_pattern();
->>>>>>> 538b7ee (Lines of a pattern, YAML and front matter are woven as JSON is; large files in pieces)
     let kind = Kind { name: "things".into(), path, format, records, style };
     Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false }
 }
@@ -907,8 +903,12 @@ fn one_place(weaver: &Weaver<'_>, old: &str, new: &str, rows: &Rows<'_>, edited:
 /// A layout whose one kind has records with an integer.
 fn plain(format: Format, at: &[Step]) -> Layout {
     let column = |name: &str, form| ColumnLayout { name: name.into(), form };
-    let filled =
-        |column, name: &str| Filled { column, from: vec![Origin::Member(vec![name.into()])], absent: Absent::Null };
+    let filled = |column, name: &str| Filled {
+        column,
+        from: vec![Origin::Member(vec![name.into()])],
+        form: if column == 0 { ValueForm::Integer } else { ValueForm::Moment(MomentSpelling::Rfc3339) },
+        absent: Absent::Null,
+    };
     let columns = vec![column("id", ValueForm::Integer), column("at", ValueForm::Moment(MomentSpelling::Rfc3339))];
     let table = TableLayout { name: "things".into(), columns, key: vec![0], in_parts: false };
     let records = RecordSet {
@@ -1013,8 +1013,8 @@ fn bad_yaml_is_told_by_its_place_and_why() {
     let yaml = |text: &str| flaw(Format::Yaml, &[], text.as_bytes());
     let deep = "- ".repeat(100_000);
     let cases = [
-        ("id: &x 1\n", "line 1, column 8: an anchor (`&`) gives the value a second place; write it out"),
-        ("id: !!int 1\n", "line 1, column 11: a tag (`!`) gives the value another meaning; write it without"),
+        ("id: &x 1\n", "line 1, column 5: an anchor (`&`) gives the value a second place; write it out"),
+        ("id: !!int 1\n", "line 1, column 5: a tag (`!`) gives the value another meaning; write it without"),
         (
             "é: {}\n<<: {}\n",
             "line 2, column 1: a merge key (`<<`) means the members of another mapping; write them out",
@@ -1053,7 +1053,7 @@ fn what_is_spelled_otherwise_stays_as_it_is() {
     let woven = weaver.weave(&FACTS, &Piece::whole(text), &edited).expect("a text");
     assert_eq!(
         lossy(&woven),
-        "[ {\"at\" : \"2026-01-31T14:00:00+02:00\", \"id\":1e1, \"more\": 1.10},\n\n  {\n    \"id\": 3\n  }]"
+        "[ {\"at\" : \"2026-01-31T14:00:00+02:00\", \"id\":1e1, \"more\": 1.10},\n\n  {\"id\": 3}]"
     );
 }
 
