@@ -106,7 +106,7 @@ fn copied(rows: Vec<Vec<Cell<'static>>>) -> Result<Copied> {
     let (folder, plan) = (tempfile::tempdir().unwrap(), Arc::new(plan()));
     let mut draft = draft(&folder, &plan);
     draft.limit_row_bytes(LIMIT);
-    let mut copied = copy(&mut Rows(rows), &plan, &mut draft, &Cancel::new(), &nobody)?;
+    let (mut copied, _) = copy(&mut Rows(rows), &plan, &mut draft, false, &Cancel::new(), &nobody)?;
     Ok(copied.remove(0))
 }
 
@@ -156,7 +156,7 @@ fn oversized_rows_are_on_their_way_one_at_a_time_and_all_arrive() {
     let (folder, plan) = (tempfile::tempdir().unwrap(), Arc::new(plan()));
     let mut draft = draft(&folder, &plan);
     let rows = (0..12).map(|n| row(n.to_string(), if n % 3 == 0 { 5 } else { 3 << 20 }, 5)).collect();
-    let copied = copy(&mut Rows(rows), &plan, &mut draft, &Cancel::new(), &nobody).unwrap();
+    let (copied, _) = copy(&mut Rows(rows), &plan, &mut draft, false, &Cancel::new(), &nobody).unwrap();
     assert_eq!(copied[0].digest.rows, 12);
     let (catalog, choices) = (catalog(), Choices::default());
     let origin = Origin { source: "", catalog: &catalog, choices: &choices, digests: &[copied[0].digest] };
