@@ -172,7 +172,7 @@ mod in_any_part {
             let mut shown = vec![url(&text), argument(&text), argument(&format!("--source={text}"))];
             match Endpoint::parse(&text) {
                 // A path is what it is; only a URL has secrets.
-                Ok(Endpoint::Sqlite(_)) => {}
+                Ok(Endpoint::Sqlite(_) | Endpoint::Files(_)) => {}
                 Ok(endpoint) => shown.extend([endpoint.to_string(), format!("{endpoint:?}")]),
                 Err(error) => shown.extend([error.to_string(), format!("{error:?}")]),
             }
