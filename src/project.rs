@@ -4,6 +4,7 @@
 //! project.toml    endpoints, names, rules, what is dropped on purpose, options of connections
 //! source/         the source's schema for tests (`source.schema`)
 //! target/         the target's schema, NNNN_name.up.sql and NNNN_name.down.sql (`target.schema`)
+//! derived.sql     what the target computes from its rows when they are there, for columns that no source fills
 //! checks/         one query per file; each row that it returns is a violation
 //! queries/        one typical query per file, with what its parameters are drawn from (`harness::latency`)
 //! ```
@@ -333,6 +334,7 @@ impl Project {
         }
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
         options.checks = by_convention("checks");
+        options.derived = Some(folder.join("derived.sql")).filter(|path| path.is_file());
         Ok(Project {
             name: file.name.unwrap_or_else(|| name_of(folder)),
             source,

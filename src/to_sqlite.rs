@@ -29,6 +29,8 @@ pub struct MigrationOptions {
     pub run: RunOptions,
     /// A folder of checks to run on the finished file.
     pub checks: Option<PathBuf>,
+    /// A script that computes columns of a given schema that no source fills, from the rows that are there.
+    pub derived: Option<PathBuf>,
     /// The journal mode of the published file.
     pub journal_mode: JournalMode,
     /// The page size of the file in bytes, a power of two from 512 to 65536.
@@ -45,6 +47,7 @@ impl Default for MigrationOptions {
         MigrationOptions {
             run: RunOptions::default(),
             checks: None,
+            derived: None,
             journal_mode: JournalMode::default(),
             page_size_bytes: PAGE_SIZE_BYTES_DEFAULT,
             backups: None,
@@ -87,6 +90,7 @@ impl Job<'_> {
         target.definitions = self.definitions;
         (target.page_size_bytes, target.journal_mode) = (self.options.page_size_bytes, self.options.journal_mode);
         target.checks.clone_from(&self.options.checks);
+        target.derived.clone_from(&self.options.derived);
         target
     }
 }

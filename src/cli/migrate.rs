@@ -85,7 +85,13 @@ impl Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     if let Some(tree) = &route.tree {
-        return to_tree::run(args, &route, tree, output, cancel);
+        let wanted = to_tree::Wanted {
+            unused: args.unused_by_trees(),
+            dry_run: args.dry_run,
+            backups: args.backups.backups.as_deref(),
+            level: args.verifying.verify.map(Into::into),
+        };
+        return to_tree::run(&wanted, &route, tree, output, cancel);
     }
     let target = route.require_target()?.to_path_buf();
     let progress = Arc::new(output.progress());

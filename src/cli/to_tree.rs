@@ -2,7 +2,6 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::migrate::Args;
 use super::output::Output;
 use crate::cancel::Cancel;
 use crate::endpoint::files::source::{LayoutFile, TreeSource};
@@ -13,33 +12,41 @@ use crate::migration::open_source;
 use crate::report::message::{self, Message};
 use crate::report::{outcome, plan, verification};
 use crate::to_files::{self, Job};
+use crate::verify::Level;
 use std::path::Path;
 use std::sync::Arc;
+
+/// What the command line says of a run into a tree.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Options that have no meaning for a tree.
+    pub unused: Vec<&'static str>,
+    /// Everything but publish.
+    pub dry_run: bool,
+    /// Where the archive of an existing tree goes.
+    pub backups: Option<&'a Path>,
+    /// How much is verified.
+    pub level: Option<Level>,
+}
 
 /// Migrates into the tree.
 ///
 /// # Errors
 /// When the migration cannot be carried out, or the tree differs from its source; it is then what it was before.
-pub fn run(args: &Args, route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let typed = args.unused_by_trees();
-    if !typed.is_empty() {
-        return Err(Error::usage(
-            "migrate to",
-            quoted(tree),
-            format!("{} has no meaning for a tree", typed.join(", ")),
-        ));
+pub fn run(wanted: &Wanted<'_>, route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    if !wanted.unused.is_empty() {
+        let cause = format!("{} has no meaning for a tree", wanted.unused.join(", "));
+        return Err(Error::usage("migrate to", quoted(tree), cause));
     }
     let progress = Arc::new(output.progress());
     let (mut source, mut job) = prepared(route, tree, cancel)?;
-    job.dry_run = args.dry_run;
-    job.backup_directory = args.backups.backups.clone().or(job.backup_directory);
-    if let Some(level) = args.verifying.verify {
-        job.level = level.into();
-    }
+    job.dry_run = wanted.dry_run;
+    job.backup_directory = wanted.backups.map(Path::to_path_buf).or(job.backup_directory);
+    job.level = wanted.level.unwrap_or(job.level);
     let done = to_files::migrate(source.as_mut(), &job, cancel, &|event| progress.hear(event));
     progress.finish();
     let done = done?;
-    let text = outcome::tree(&done, args.backups.backups.as_deref());
+    let text = outcome::tree(&done, wanted.backups);
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
     let told = || Message::TreeOutcome(Box::new(message::TreeOutcome::new(&done)));
     match done.verification.is_sound() {

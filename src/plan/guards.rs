@@ -34,7 +34,7 @@ pub(super) fn condition(plan: &ColumnPlan) -> Option<String> {
         }
         (Representation::Real, Shape::Real) => Some(single(column)),
         (Representation::UuidBlob, _) => Some(format!("length({column}) = 16")),
-        (Representation::Epoch(unit), shape) => Some(epoch(column, unit, shape)),
+        (Representation::Epoch(unit), shape) => Some(epoch(column, unit.kept(), shape)),
         (Representation::Text(form), shape) => of_text(column, form, shape, &data_type.name),
         (
             Representation::Integer

@@ -4,7 +4,6 @@ use super::structured;
 use super::text;
 use super::{Representation, TextForm, TimeUnit};
 use crate::catalog::Shape;
-use crate::fault::{self, Fault};
 use crate::value::calendar::{self, MICROS_1970_TO_2000, MICROS_PER_DAY};
 use crate::value::{Cell, Decimal, Sign, Stored};
 use std::borrow::Cow;
@@ -48,9 +47,7 @@ impl Codec {
             _ => 0,
         };
         let representation = match representation {
-            Representation::Epoch(TimeUnit::Millis) if fault::active(Fault::SecondsForMilliseconds) => {
-                Representation::Epoch(TimeUnit::Seconds)
-            }
+            Representation::Epoch(unit) => Representation::Epoch(unit.kept()),
             other => other,
         };
         Codec { representation, shape, scale, whole_as_integer: false }

@@ -2,6 +2,7 @@
 
 use super::Remainder;
 use crate::catalog::Shape;
+use crate::fault::{self, Fault};
 use serde::{Deserialize, Serialize};
 
 /// The unit of an integer that counts from 1970-01-01 00:00:00 (UTC, or of the timestamp's unnamed zone).
@@ -28,6 +29,14 @@ impl TimeUnit {
     /// How many of this unit make a second.
     pub fn per_second(self) -> i64 {
         1_000_000 / self.micros()
+    }
+
+    /// The unit that is really kept: this one, unless a deliberate bug takes another, in values and guards alike.
+    pub(crate) fn kept(self) -> Self {
+        match self {
+            TimeUnit::Millis if fault::active(Fault::SecondsForMilliseconds) => TimeUnit::Seconds,
+            unit => unit,
+        }
     }
 
     /// The coarsest unit that holds every value of so many digits behind the second.

@@ -38,7 +38,7 @@ pub fn compare_sources(
 ) -> Result<ComparedSources> {
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalogs = [source.catalog()?, target.catalog()?];
-    let Matched { pairs, differences } = Matched::of(&catalogs[0], &catalogs[1]);
+    let Matched { pairs, differences, beside } = Matched::of(&catalogs[0], &catalogs[1]);
     source.ensure_readable(&pairs.iter().map(|pair| &pair.tables[0].name).collect::<Vec<_>>())?;
     target.ensure_readable(&pairs.iter().map(|pair| &pair.tables[1].name).collect::<Vec<_>>())?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
@@ -60,7 +60,7 @@ pub fn compare_sources(
         tables,
         findings: Findings {
             objects: differences.iter().map(ToString::to_string).collect(),
-            not_checked: not_checked(level),
+            not_checked: not_checked(level, &beside),
             ..Findings::default()
         },
         inexact: Vec::new(),
@@ -101,8 +101,11 @@ fn checked(pair: &Pair<'_>, source: TableDigest, target: TableDigest, level: Lev
     }
 }
 
-fn not_checked(level: Level) -> Vec<String> {
+fn not_checked(level: Level, beside: &[String]) -> Vec<String> {
     let mut list = Vec::new();
+    if !beside.is_empty() {
+        list.push(format!("columns that the layout does not fill: {}", beside.join(", ")));
+    }
     if level == Level::Counts {
         list.push("values (`--verify digest` compares them)".to_owned());
     }

@@ -177,6 +177,7 @@ fn what_is_left_out_takes_along_what_needs_it_and_is_told() {
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY 1",
     );
     assert_eq!(names.iter().filter(|name| !name.starts_with("sqlite")).collect::<Vec<_>>(), ["keyless", "nulls"]);
+    drop(connection);
     let said = run(&["migrate", a, b, "--exclude-table", "nobody"], 2);
     assert!(said.contains("`--exclude-table` `nobody`: it matches nothing in the source"), "{said}");
     let project = folder.path().join("project");

@@ -21,7 +21,7 @@ fn sessions(root: &Path) {
     };
     write(
         "workspace_mapping.json",
-        &format!("{{\n  \"{HASH}\": \"/home/ann/näïve\",\n  \"{OTHER}\": \"/home/ann/näïve\"\n}}"),
+        &format!("{{\n  \"{HASH}\": \"/srv/ann/näïve\",\n  \"{OTHER}\": \"/srv/ann/näïve\"\n}}"),
     );
     let plain = "[\n  {\n    \"id\": \"s1\",\n    \"type\": \"competition\",\n    \"task\": \"a \\\"task\\\"\",\n    \"status\": \"completed\",\n    \
          \"createdAt\": \"2025-11-01T10:00:00+00:00\",\n    \"updatedAt\": \"2025-11-01T11:00:00Z\",\n    \"completedAt\": null,\n    \
@@ -35,8 +35,8 @@ fn sessions(root: &Path) {
     write(
         &format!("sessions/{OTHER}.json"),
         "[ {\"task\":\"odd\",\t\"id\" : \"s2\",\"type\":\"debate\",\"status\":\"running\",\"timeoutSeconds\": 1e2,\
-         \"createdAt\":\"x\",\"updatedAt\":\"y\",\"instances\":[],\"chatHistory\":[]},\r\n\
-         {\"id\":\"s3\",\"type\":\"ensemble\",\"task\":\"\",\"status\":\"failed\",\"createdAt\":\"\",\"updatedAt\":\"\",\
+         \"createdAt\":\"2025-11-02T10:00:00.5Z\",\"updatedAt\":\"2025-11-02T10:00:00+00:00\",\"instances\":[],\"chatHistory\":[]},\r\n\
+         {\"id\":\"s3\",\"type\":\"ensemble\",\"task\":\"\",\"status\":\"failed\",\"createdAt\":\"2025-11-03T10:00:00Z\",\"updatedAt\":\"2025-11-03T10:00:00Z\",\
          \"instances\":[],\"chatHistory\":[], \"integrationPhase\":null}]\n\n",
     );
     write("sessions/0000000000000000.json", "[]");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 27] = [
+const LAYERS: [&str; 28] = [
     "cli",
     "pictures",
     "migration",
@@ -19,6 +19,7 @@ const LAYERS: [&str; 27] = [
     "project",
     "apps",
     "schema",
+    "to_files",
     "to_sqlite",
     "transfer",
     "verify",

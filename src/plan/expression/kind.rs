@@ -146,8 +146,12 @@ impl Kind {
             (Representation::Text(TextForm::Nocase), Shape::Citext) => Kind::NocaseText,
             (Representation::Blob, _) => Kind::Blob,
             (Representation::Text(TextForm::Uuid), _) => Kind::Uuid,
-            (Representation::Epoch(unit), Shape::Timestamp { .. }) => Kind::Epoch { unit, with_zone: false },
-            (Representation::Epoch(unit), Shape::TimestampTz { .. }) => Kind::Epoch { unit, with_zone: true },
+            (Representation::Epoch(unit), Shape::Timestamp { .. }) => {
+                Kind::Epoch { unit: unit.kept(), with_zone: false }
+            }
+            (Representation::Epoch(unit), Shape::TimestampTz { .. }) => {
+                Kind::Epoch { unit: unit.kept(), with_zone: true }
+            }
             (Representation::Text(TextForm::Iso8601), Shape::Date) => Kind::Date,
             (Representation::Text(TextForm::Iso8601), Shape::Timestamp { .. }) => {
                 Kind::IsoTimestamp { with_zone: false }

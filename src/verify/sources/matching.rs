@@ -89,12 +89,14 @@ pub(super) struct Matched<'c> {
     pub pairs: Vec<Pair<'c>>,
     /// What only one has, or has otherwise.
     pub differences: Vec<SchemaDifference>,
+    /// Columns of the target beside those that a tree of files fills.
+    pub beside: Vec<String>,
 }
 
 impl<'c> Matched<'c> {
     pub fn of(source: &'c Catalog, target: &'c Catalog) -> Self {
-        let names = Names { dialects: [source.dialect, target.dialect] };
-        let mut found = Matched { pairs: Vec::new(), differences: Vec::new() };
+        let names = Names { dialects: [source.dialect, target.dialect], of_tree: source.layout.is_some() };
+        let mut found = Matched { pairs: Vec::new(), differences: Vec::new(), beside: Vec::new() };
         let mut rest: Vec<&Table> = target.tables.iter().collect();
         for table in &source.tables {
             let own = names.of_table(0, &table.name);
@@ -137,7 +139,11 @@ impl<'c> Matched<'c> {
         }
         let surplus =
             rest.iter().map(|column| SchemaDifference::ColumnSurplus(target.name.clone(), column.name.clone()));
-        self.differences.extend(surplus);
+        match names.of_tree {
+            // A layout fills the columns that it names; what the target adds to them is not of the tree.
+            true => self.beside.extend(rest.iter().map(|column| format!("{}.{}", target.name, column.name))),
+            false => self.differences.extend(surplus),
+        }
         let key = common_key(source, target, &columns);
         self.pairs.push(Pair { tables: [source, target], columns, key });
     }
@@ -159,6 +165,8 @@ fn common_key(source: &Table, target: &Table, columns: &[[&Column; 2]]) -> Vec<u
 /// How names of two catalogs are compared.
 struct Names {
     dialects: [Dialect; 2],
+    /// The source is a tree of files.
+    of_tree: bool,
 }
 
 impl Names {

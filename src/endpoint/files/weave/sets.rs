@@ -287,24 +287,7 @@ impl<'l> Sets<'l> {
                     }
                     Origin::EntryName => named = true,
                     Origin::Parent(_) if parent.is_none() => return Err("`@parent` outside of any record".into()),
-                    Origin::Template(parts) => {
-                        let foreign = |part: &TemplatePart| match part {
-                            TemplatePart::Literal(_) => false,
-                            TemplatePart::Value(origin) => !matches!(
-                                origin,
-                                Origin::Position
-                                    | Origin::Capture(_)
-                                    | Origin::Parent(_)
-                                    | Origin::EntryName
-                                    | Origin::Path
-                            ),
-                        };
-                        if parts.iter().any(foreign) {
-                            return Err(
-                                "a template is of `@position`, `@path.…`, `@parent.…`, `@name` and `@path`".into()
-                            );
-                        }
-                    }
+                    Origin::Template(parts) => ensure_template(parts)?,
                     Origin::Value
                     | Origin::Parent(_)
                     | Origin::Capture(_)
@@ -369,5 +352,20 @@ impl<'l> Sets<'l> {
         self.list[own].fields = fields;
         self.list[own].end = self.list.len();
         Ok(own)
+    }
+}
+
+/// A template is made of what is known before a document is read.
+fn ensure_template(parts: &[TemplatePart]) -> Result<(), String> {
+    let is_known = |part: &TemplatePart| match part {
+        TemplatePart::Literal(_) => true,
+        TemplatePart::Value(origin) => matches!(
+            origin,
+            Origin::Position | Origin::Capture(_) | Origin::Parent(_) | Origin::EntryName | Origin::Path
+        ),
+    };
+    match parts.iter().all(is_known) {
+        true => Ok(()),
+        false => Err("a template is of `@position`, `@path.…`, `@parent.…`, `@name` and `@path`".into()),
     }
 }

@@ -26,6 +26,7 @@ pub struct SqliteDraft<'t, P> {
     journal_mode: JournalMode,
     row_bytes_max: usize,
     checks: Option<PathBuf>,
+    derived: Option<PathBuf>,
     /// Where its rows came from; known when it is finished.
     source: String,
     exchange: Option<Exchange<'t, P>>,
@@ -66,6 +67,7 @@ impl<'t, P> SqliteDraft<'t, P> {
             metadata,
             journal_mode: target.journal_mode,
             checks: target.checks,
+            derived: target.derived,
             source: String::new(),
             exchange: target.exchange,
         })
@@ -133,7 +135,7 @@ impl<P> Draft for SqliteDraft<'_, P> {
     fn finish(&mut self, origin: &Origin<'_>, listener: &Listener<'_>) -> Result<Vec<Caveat>> {
         let Loading { loader, aside, _interrupt, .. } = self.loading.take().ok_or_else(finished)?;
         self.source = origin.source.to_owned();
-        let caveats = finish::finish(&loader, &self.plan, &aside, listener)?;
+        let caveats = finish::finish(&loader, &self.plan, &aside, self.derived.as_deref(), listener)?;
         loader.commit()?;
         if self.metadata {
             finish::write_metadata(&loader, &self.plan, origin, self.journal_mode)?;

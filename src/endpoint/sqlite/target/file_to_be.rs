@@ -49,6 +49,9 @@ pub struct SqliteTarget<'t, P> {
     pub journal_mode: JournalMode,
     /// A folder of checks to run on the finished file.
     pub checks: Option<PathBuf>,
+    /// A script that computes, from rows that are there, columns that no source fills: counters, for example. It runs when
+    /// the indexes stand, and before the triggers that keep such columns.
+    pub derived: Option<PathBuf>,
     /// How it is published; `None` where it is only planned, and nothing is written beside it.
     pub exchange: Option<Exchange<'t, P>>,
     /// The temporary file, where a given schema has been applied to it.
@@ -66,6 +69,7 @@ impl<'t, P> SqliteTarget<'t, P> {
             page_size_bytes,
             journal_mode,
             checks: None,
+            derived: None,
             exchange,
             staging: None,
         }

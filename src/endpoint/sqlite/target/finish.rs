@@ -6,8 +6,9 @@ use super::file_to_be::JournalMode;
 use super::keys;
 use crate::endpoint::Origin;
 use crate::endpoint::sqlite::facts::{facts, published};
+use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::loader::Loader;
-use crate::endpoint::sqlite::object_list::{self, Object};
+use crate::endpoint::sqlite::object_list::{self, Object, ObjectList};
 use crate::endpoint::sqlite::optimize::external_content;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Context, Error, Result};
@@ -17,6 +18,7 @@ use crate::metadata::{self, Finished, Record, ledger, tables};
 use crate::plan::{Caveat, Plan};
 use crate::quote::quote;
 use rusqlite::Connection;
+use std::path::Path;
 
 /// How many entries of an index ANALYZE looks at; enough for the query planner, and independent of the rows.
 const ANALYSIS_LIMIT: u32 = 400;
@@ -99,11 +101,18 @@ fn is_index(sql: &str) -> bool {
     words.find(|word| !word.eq_ignore_ascii_case("unique")).is_some_and(|word| word.eq_ignore_ascii_case("index"))
 }
 
-/// Builds keys, indexes and views, and gathers statistics. Returns what only the rows could tell.
+/// Builds keys, indexes and views, runs the script of what is derived, and gathers statistics. Returns what only the rows could
+/// tell.
 ///
 /// # Errors
 /// When SQLite refuses a statement, a unique index finds duplicates, or the file cannot be written.
-pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listener<'_>) -> Result<Vec<Caveat>> {
+pub fn finish(
+    loader: &Loader,
+    plan: &Plan,
+    aside: &SetAside,
+    derived: Option<&Path>,
+    listener: &Listener<'_>,
+) -> Result<Vec<Caveat>> {
     let caveats = keys::build(loader, plan, listener)?;
     // The full text comes before the triggers that keep it: they must not see it being built.
     for table in &aside.full_text {
@@ -119,12 +128,22 @@ pub fn finish(loader: &Loader, plan: &Plan, aside: &SetAside, listener: &Listene
             refused_rows(loader, error, known.as_deref().unwrap_or(keys::DUPLICATES_HINT))
         })?;
     }
-    for (name, sql) in &aside.statements {
+    let create = |list: &mut ObjectList<'_>, (name, sql): &(String, String)| {
         listener(Event::IndexStarted { index: name.clone() });
         loader
-            .create_object(&mut list, sql, &format!("`{name}`"))
-            .map_err(|error| refused_rows(loader, error, OF_GIVEN_SCHEMA_HINT))?;
+            .create_object(list, sql, &format!("`{name}`"))
+            .map_err(|error| refused_rows(loader, error, OF_GIVEN_SCHEMA_HINT))
+    };
+    let (indexes, others): (Vec<_>, Vec<_>) = aside.statements.iter().partition(|(_, sql)| is_index(sql));
+    indexes.into_iter().try_for_each(|index| create(&mut list, index))?;
+    if let Some(script) = derived {
+        loader.release_objects(list)?;
+        let object = quoted(script);
+        let sql = std::fs::read_to_string(script).could_not("read", &object)?;
+        loader.execute(&sql, &object)?;
+        list = loader.hold_objects()?;
     }
+    others.into_iter().try_for_each(|other| create(&mut list, other))?;
     for view in &plan.views {
         loader.create_object(&mut list, &view.sql, &format!("view `{}`", view.target))?;
     }
