@@ -209,7 +209,12 @@ impl Reader<'_> {
         if end < start || (is_block && !matches!(self.text.as_bytes().get(start), Some(b'|' | b'>'))) {
             return Err(self.unusual(start));
         }
-        let slice = self.text[start..end].trim_end();
+        let mut slice = self.text[start..end].trim_end();
+        if is_block {
+            // Blanks at the end of its last line are its own.
+            let line = self.text[start + slice.len()..].split('\n').next().unwrap_or_default();
+            slice = &self.text[start..start + slice.len() + line.trim_end_matches('\r').len()];
+        }
         end = start + slice.len();
         let node = self.nodes.len();
         let quotes = slice.len() >= 2 && slice.as_bytes()[0] == slice.as_bytes()[slice.len() - 1];

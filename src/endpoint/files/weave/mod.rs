@@ -95,7 +95,8 @@ impl<'l> Weaver<'l> {
         unwoven.map_err(|flaw| flaw.placed(piece.text, piece.line))
     }
 
-    /// The bytes of a new file, or of a part of one, as the application itself would write them.
+    /// The bytes of a new file, or of a part of one, as the application itself would write them. The last part has the last
+    /// record: else a line end stands behind it, whatever the style says.
     ///
     /// # Errors
     ///
