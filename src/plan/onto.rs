@@ -10,6 +10,7 @@ use super::names::natural;
 use super::{Caveat, ColumnPlan, GivenReason, Plan, Reason, Refusal, TablePlan};
 use crate::catalog::{Catalog, ObjectKind, Table};
 use crate::plan::given::{SchemaOfSource, TargetColumn, TargetSchema, TargetTable};
+use crate::types::Representation;
 
 /// The history of the target schema itself, which needs no source.
 pub(crate) const HISTORY_TABLE: &str = "schema_migrations";
@@ -150,6 +151,16 @@ impl Builder<'_> {
             column.target.clone_from(&place.name);
             column.not_null = place.not_null;
             column.computed = place.generated;
+            // A layout says what a value is; how the target keeps it, the target's own schema says.
+            let is_by_default = column.representation == Representation::default_for(&column.shape);
+            if self.catalog.layout.is_some()
+                && is_by_default
+                && fit(place, target.strict, column.representation, &column.shape).is_none()
+                && let Some(fitting) = fitting(place, target.strict, &column.shape).first()
+            {
+                column.representation = *fitting;
+                column.remainder = fitting.remainder(&column.shape);
+            }
             match fit(place, target.strict, column.representation, &column.shape) {
                 Some(fit) => column.whole_as_integer = fit == Fit::WholeAsInteger,
                 None => refusals.push(unfit(format!("{source}.{}", column.source), column, place, target)),

@@ -51,7 +51,7 @@ fn sessions(root: &Path) {
 }
 
 /// Everything in a tree: kind, permissions and content of each entry.
-fn content(root: &Path) -> BTreeMap<PathBuf, (String, u32, Vec<u8>)> {
+pub fn content(root: &Path) -> BTreeMap<PathBuf, (String, u32, Vec<u8>)> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (String, u32, Vec<u8>)>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
@@ -74,11 +74,11 @@ fn content(root: &Path) -> BTreeMap<PathBuf, (String, u32, Vec<u8>)> {
     found
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-fn run(words: &[&str], code: i32) -> String {
+pub fn run(words: &[&str], code: i32) -> String {
     let output = whimbrel(words);
     let said = told(&output);
     assert_eq!(output.status.code(), Some(code), "{words:?}\n{said}");

@@ -11,7 +11,7 @@
 //! 6. The old tree is removed.
 //!
 //! Where the root cannot be renamed (it is a mount point, the directory above may not be written, the file system knows no
-//! exchange), the draft is made in the root itself, and a [`journal`](super::journal) does the rest.
+//! exchange), the draft is made in the root itself, and a [`super::journal`] does the rest.
 //!
 //! What is ignored stays: its files have a second name in the draft, so that whoever has one open or locked goes on with it.
 

@@ -1,6 +1,6 @@
 //! Changes to a tree that stays where it is: complete on paper first, then done, and done to the end by whoever comes next.
 //!
-//! 1. New files and directories are made in a [`Secret`] inside the root, where nobody looks, and synced.
+//! 1. New files and directories are made in a secret folder inside the root, where nobody looks, and synced.
 //! 2. What is to be done is written down beside them, synced, and gets its name, `.whimbrel-journal`, by one rename. Until then
 //!    the tree is what it was, and a killed run leaves nothing but the secret; from then on the tree is the new one, and a killed
 //!    run leaves the journal.
