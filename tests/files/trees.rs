@@ -354,3 +354,17 @@ fn some_files_go_first_and_are_verified_alone() {
     assert_eq!(count(), 3, "the rest, without doubles");
     run(&["verify", SESSIONS, tree, file], 0);
 }
+
+#[test]
+fn a_file_in_the_tree_that_it_is_made_of_is_none_of_its_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tree = folder.path().join("tree");
+    sessions(&tree);
+    let file = tree.join("sessions.db");
+    run(&["migrate", SESSIONS, text(&tree), text(&file)], 0);
+    // Now with the old file, and its folder of backups.
+    run(&["migrate", SESSIONS, text(&tree), text(&file)], 0);
+    run(&["verify", text(&tree), text(&file)], 0);
+    run(&["rollback", text(&file)], 0);
+    run(&["verify", text(&tree), text(&file)], 0);
+}

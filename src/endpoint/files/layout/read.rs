@@ -87,14 +87,18 @@ pub fn read(shown: &str, text: &str) -> Result<Layout> {
         };
         texts.iter().map(glob).collect()
     };
+    let own = OWN.iter().filter_map(|text| PathPattern::glob(text).ok());
     Ok(Layout {
-        ignore: globs(&file.ignore)?,
+        ignore: globs(&file.ignore)?.into_iter().chain(own).collect(),
         keep: globs(&file.keep)?,
         times: file.times,
         tables: reader.layouts(),
         kinds,
     })
 }
+
+/// What this program itself puts beside a database, which may stand in the tree: none of it is the tree's.
+const OWN: [&str; 3] = ["**/.*.whimbrel-*.tmp*", "**/*.whimbrel-backups/**", "**/*-schema-lock"];
 
 /// A table, as far as it was read.
 pub(super) struct TableDraft {
