@@ -79,7 +79,7 @@ async fn a_dropped_future_leaves_nothing_behind() {
 fn what_is_wrong_is_told_before_anything_is_opened() {
     let error = Migration::from("postgres://127.0.0.1:1/app").run_blocking().unwrap_err();
     assert_eq!(error.kind(), Kind::Usage, "{error}");
-    let error = Migration::from("app.db").to("other.db").run_blocking().unwrap_err();
+    let error = Migration::from("mysql://ann@host/app").to("other.db").run_blocking().unwrap_err();
     assert_eq!(error.kind(), Kind::Usage, "{error}");
     let error =
         Migration::from("postgres://127.0.0.1:1/app").to("a.db").page_size_bytes(1000).run_blocking().unwrap_err();
