@@ -118,7 +118,7 @@ impl Route {
         self.target.as_deref().ok_or_else(|| {
             Error::usage("read the arguments", "", "no target is given").hint(match &self.project {
                 Some(project) => set(Some(project), "target.path", "name it after the project"),
-                None => "name a file after the source, as in `app.db`".to_owned(),
+                None => "name a file after the source, as in `app.db`; or set DATABASE_URL, which is then the source of that file".to_owned(),
             })
         })
     }
