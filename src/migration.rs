@@ -254,6 +254,7 @@ impl Migration {
             Endpoint::Files(path) => self.with_job(&self.options.run.choices, None, |job| {
                 let layout = LayoutFile::load(self.layout.as_deref(), path)?;
                 let mut source = TreeSource::open(path, &layout, &self.options.run.choices.only, cancel)?;
+                source.ensure_all_choose()?;
                 work(&mut source, job)
             }),
             Endpoint::Sqlite(_) | Endpoint::Postgres(_) => self.with_job(&self.options.run.choices, None, |job| {

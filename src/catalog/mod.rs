@@ -137,6 +137,47 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table of columns, each with its type and whether it is NOT NULL, and a primary key.
+    pub fn of_columns(
+        name: QualifiedName,
+        columns: impl IntoIterator<Item = (String, DataType, bool)>,
+        key: Vec<String>,
+    ) -> Table {
+        let columns = columns.into_iter().map(|(name, data_type, not_null)| Column {
+            name,
+            data_type,
+            not_null,
+            default: None,
+            identity: None,
+            generated: None,
+            sequence: None,
+            collation: None,
+            comment: None,
+        });
+        let key = Key {
+            name: format!("{}_pkey", name.name),
+            columns: key,
+            nulls_not_distinct: false,
+            deferrable: Deferrable::No,
+            include: Vec::new(),
+        };
+        Table {
+            name,
+            kind: TableKind::Ordinary,
+            inherits: Vec::new(),
+            has_heirs: false,
+            columns: columns.collect(),
+            primary_key: Some(key),
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            checks: Vec::new(),
+            indexes: Vec::new(),
+            comment: None,
+            row_estimate: -1,
+            size_bytes: 0,
+        }
+    }
+
     /// Its foreign keys, and behind them those that only some of its partitions have.
     pub fn foreign_keys_of_any_part(&self) -> impl Iterator<Item = &ForeignKey> {
         let of_parts = match &self.kind {

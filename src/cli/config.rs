@@ -285,7 +285,7 @@ impl Place {
         match place.is_tree {
             false => Ok(place),
             true => Err(Error::usage("use target", quoted(&place.target), "it is a folder without a `project.toml`")
-                .hint("this verb works on a SQLite file, or on a project that names one")),
+                .hint("this verb works on a SQLite file, or on a project that names one; a tree of files needs its project before it")),
         }
     }
 

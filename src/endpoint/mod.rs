@@ -36,7 +36,7 @@ pub(crate) use finished::hash_texts;
 pub use finished::{Findings, Finished, Level, Proof, ReadBack, SHOWN_MAX, TableProof};
 
 use crate::cancel::Cancel;
-use crate::catalog::{Catalog, Dialect, QualifiedName, Shape, TableKind};
+use crate::catalog::{Catalog, Dialect, QualifiedName, Shape, Table, TableKind};
 use crate::error::{Error, Result};
 use crate::event::Listener;
 use crate::plan::as_is::WantedTable;
@@ -72,6 +72,13 @@ pub struct ReadTable<'p> {
 }
 
 impl<'p> ReadTable<'p> {
+    /// Every column of a table as the catalog has it; its rows are told by their number.
+    pub fn whole(table: &'p Table) -> Self {
+        let columns = table.columns.iter();
+        let columns = columns.map(|column| ReadColumn { name: &column.name, shape: &column.data_type.shape });
+        ReadTable { table: &table.name, only: true, columns: columns.collect(), key: &[] }
+    }
+
     /// What a plan reads of one table.
     pub fn of(table: &'p TablePlan) -> Self {
         let columns = table.columns.iter().map(|column| ReadColumn { name: &column.source, shape: &column.shape });

@@ -9,7 +9,7 @@
 //! and compared as any other: a tree has them, and a file that was made of it.
 
 use super::is_own;
-use crate::catalog::{Column, DataType, Deferrable, Key, QualifiedName, Shape, Table, TableKind};
+use crate::catalog::{DataType, QualifiedName, Shape, Table};
 
 /// The table of the entries of a tree.
 pub const TREE_TABLE: &str = "_whimbrel_tree";
@@ -75,37 +75,6 @@ pub fn tables() -> [Table; 2] {
 }
 
 fn table(name: &str, columns: &[(&str, DataType, bool)], key: &[&str]) -> Table {
-    let key = Key {
-        name: format!("{name}_pkey"),
-        columns: key.iter().map(|name| (*name).to_owned()).collect(),
-        nulls_not_distinct: false,
-        deferrable: Deferrable::No,
-        include: Vec::new(),
-    };
-    let columns = columns.iter().map(|(name, data_type, not_null)| Column {
-        name: (*name).to_owned(),
-        data_type: data_type.clone(),
-        not_null: *not_null,
-        default: None,
-        identity: None,
-        generated: None,
-        sequence: None,
-        collation: None,
-        comment: None,
-    });
-    Table {
-        name: QualifiedName::new("public", name),
-        kind: TableKind::Ordinary,
-        inherits: Vec::new(),
-        has_heirs: false,
-        columns: columns.collect(),
-        primary_key: Some(key),
-        unique_keys: Vec::new(),
-        foreign_keys: Vec::new(),
-        checks: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        row_estimate: -1,
-        size_bytes: 0,
-    }
+    let columns = columns.iter().map(|(name, data_type, not_null)| ((*name).to_owned(), data_type.clone(), *not_null));
+    Table::of_columns(QualifiedName::new("public", name), columns, key.iter().map(|name| (*name).to_owned()).collect())
 }

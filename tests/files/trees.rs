@@ -352,6 +352,11 @@ fn some_files_go_first_and_are_verified_alone() {
     assert_eq!(count(), 1);
     run(&["migrate", SESSIONS, tree, file], 0);
     assert_eq!(count(), 3, "the rest, without doubles");
+    // What chooses nothing is a typing error, and makes no empty file.
+    let said = run(&["migrate", SESSIONS, tree, file, "--only", "workspaces", "--only", "sesions"], 2);
+    assert!(said.contains("`--only sesions`: no file of the tree has such a path or kind"), "{said}");
+    assert!(said.contains("the kinds are `workspaces`, `sessions`"), "{said}");
+    assert_eq!(count(), 3);
     run(&["verify", SESSIONS, tree, file], 0);
 }
 
@@ -367,4 +372,18 @@ fn a_file_in_the_tree_that_it_is_made_of_is_none_of_its_files() {
     run(&["verify", text(&tree), text(&file)], 0);
     run(&["rollback", text(&file)], 0);
     run(&["verify", text(&tree), text(&file)], 0);
+}
+
+#[test]
+fn a_tree_that_a_killed_run_has_left_half_done_is_no_source() {
+    let made = Made::new();
+    fs::write(made.tree.join(".whimbrel-journal"), "half way").expect("a journal");
+    let other = made.folder.path().join("other.db");
+    for words in
+        [&["migrate", SESSIONS, text(&made.tree), text(&other)][..], &["verify", text(&made.tree), text(&made.file)]]
+    {
+        let said = run(words, 3);
+        assert!(said.contains("between its old content and its new one") && said.contains("again"), "{said}");
+    }
+    assert!(!other.exists());
 }

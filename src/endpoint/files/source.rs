@@ -9,12 +9,13 @@ use super::layout::{self, Format, Kind, Layout, Place as Told};
 use super::marks::{self, Mark};
 use super::pack::{pack, unpack};
 use super::tree::entry::{Entry, EntryKind};
+use super::tree::journal;
 use super::tree::walk::{Content, Growth, Seen, Tree};
 use super::weave::{FileFacts, Piece, Rows, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::file::{quoted, shown};
-use crate::endpoint::{ReadColumn, ReadTable, Rejected, RowSink, Source};
+use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
 use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
 use crate::value::calendar::MICROS_1970_TO_2000;
@@ -128,19 +129,7 @@ impl TreeSource {
     /// When a file cannot be read, or is of no kind. One that is not what its kind says is no error here.
     pub fn check(&mut self) -> Result<TreeCheck> {
         let tables = tree::tables();
-        let requests: Vec<ReadTable<'_>> = tables
-            .iter()
-            .map(|table| ReadTable {
-                table: &table.name,
-                only: true,
-                columns: table
-                    .columns
-                    .iter()
-                    .map(|column| ReadColumn { name: &column.name, shape: &column.data_type.shape })
-                    .collect(),
-                key: &[],
-            })
-            .collect();
+        let requests: Vec<ReadTable<'_>> = tables.iter().map(ReadTable::whole).collect();
         let mut found = Rejections(Vec::new());
         self.read(&requests, &mut found)?;
         let mut kinds = std::mem::take(&mut self.tally);
@@ -152,9 +141,14 @@ impl TreeSource {
     /// passed over.
     ///
     /// # Errors
-    /// When there is no tree, or the layout could not be taken back.
+    /// When there is no tree, a killed run has left it half done, or the layout could not be taken back.
     pub fn open(path: &Path, layout: &LayoutFile, only: &[String], cancel: &Cancel) -> Result<Self> {
         let tree = Tree::open(path)?;
+        if journal::is_pending(&tree)? {
+            let cause = "a run that was killed has left it between its old content and its new one";
+            return Err(Error::could_not(READ, quoted(path), cause)
+                .hint("run that migration or rollback into the tree again: it goes on from there first"));
+        }
         for kind in &layout.layout.kinds {
             weaver(&layout.layout, kind)?;
         }
@@ -171,10 +165,41 @@ impl TreeSource {
         })
     }
 
+    /// Looks whether each pattern chooses a file: a typing error must not make an empty target.
+    ///
+    /// # Errors
+    /// When one does not, or the tree cannot be walked.
+    pub fn ensure_all_choose(&self) -> Result<()> {
+        let mut unused: Vec<&String> = self.only.iter().collect();
+        if unused.is_empty() {
+            return Ok(());
+        }
+        let layout = &self.layout;
+        self.tree.walk(&|path| layout.is_ignored(path), &mut |seen| {
+            if let Seen::Entry(Entry { path, kind: EntryKind::File, .. }) = seen {
+                match layout.place(path) {
+                    Told::Kind(kind, _) => unused.retain(|one| !chooses(one, path, Some(&layout.kinds[kind].name))),
+                    Told::Kept => unused.retain(|one| !chooses(one, path, None)),
+                    Told::Ignored | Told::Unknown => {}
+                }
+            }
+            Ok(())
+        })?;
+        let Some(pattern) = unused.first() else { return Ok(()) };
+        let kinds: Vec<_> = layout.kinds.iter().map(|kind| format!("`{}`", kind.name)).collect();
+        Err(Error::usage("choose files", format!("`--only {pattern}`"), "no file of the tree has such a path or kind")
+            .hint(format!("paths are told from the root of the tree; the kinds are {}", kinds.join(", "))))
+    }
+
     /// The tree.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
+}
+
+/// Whether a pattern of `--only` chooses a file of that path and kind.
+fn chooses(pattern: &str, path: &str, kind: Option<&str>) -> bool {
+    glob(pattern, path) || kind.is_some_and(|kind| glob(pattern, kind))
 }
 
 /// What weaves the files of a kind.
@@ -310,8 +335,7 @@ impl Reading<'_, '_> {
 
     fn is_chosen(&self, path: &str, kind: Option<&str>) -> bool {
         let only = &self.source.only;
-        only.is_empty()
-            || only.iter().any(|pattern| glob(pattern, path) || kind.is_some_and(|kind| glob(pattern, kind)))
+        only.is_empty() || only.iter().any(|pattern| chooses(pattern, path, kind))
     }
 
     fn shown(&self, path: &str) -> String {

@@ -13,7 +13,7 @@ use super::weave::{FileFacts, Part, Piece, Rows, Unwoven, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Dialect;
 use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::{Draft, Encode, Held, Origin, ReadColumn, ReadTable, RowBatch, Source, Target};
+use crate::endpoint::{Draft, Encode, Held, Origin, ReadTable, RowBatch, Source, Target};
 use crate::error::{Context, Error, Result};
 use crate::event::Listener;
 use crate::metadata::tree::{self, entry, piece};
@@ -80,20 +80,8 @@ impl Base {
             return Ok(base);
         }
         let tables = tree::tables();
-        let requests: Vec<ReadTable<'_>> = tables
-            .iter()
-            .filter(|table| catalog.table(&table.name).is_some())
-            .map(|table| ReadTable {
-                table: &table.name,
-                only: true,
-                columns: table
-                    .columns
-                    .iter()
-                    .map(|column| ReadColumn { name: &column.name, shape: &column.data_type.shape })
-                    .collect(),
-                key: &[],
-            })
-            .collect();
+        let requests: Vec<ReadTable<'_>> =
+            tables.iter().filter(|table| catalog.table(&table.name).is_some()).map(ReadTable::whole).collect();
         let is_entries: Vec<bool> = requests.iter().map(|request| request.table.name == tree::TREE_TABLE).collect();
         source.read(&requests, &mut |table: usize, cells: &[Cell<'_>]| match is_entries[table] {
             true => base.entry(cells),

@@ -1,7 +1,7 @@
 //! The tables of a layout as a neutral schema: what a plan is made from.
 
 use super::model::{Layout, TableLayout, ValueForm};
-use crate::catalog::{Catalog, Column, DataType, Deferrable, Dialect, Key, QualifiedName, Shape, Table, TableKind};
+use crate::catalog::{Catalog, DataType, Dialect, QualifiedName, Shape, Table};
 
 /// The schema that tables of a tree are in: the one whose tables have their bare names in a target.
 pub const SCHEMA: &str = "public";
@@ -24,39 +24,11 @@ pub fn catalog(layout: &Layout) -> Catalog {
 }
 
 fn table(layout: &TableLayout) -> Table {
-    let columns = layout.columns.iter().enumerate().map(|(place, column)| Column {
-        name: column.name.clone(),
-        data_type: data_type(&column.form),
-        not_null: layout.key.contains(&place),
-        default: None,
-        identity: None,
-        generated: None,
-        sequence: None,
-        collation: None,
-        comment: None,
-    });
-    let key = Key {
-        name: format!("{}_pkey", layout.name),
-        columns: layout.key.iter().map(|place| layout.columns[*place].name.clone()).collect(),
-        nulls_not_distinct: false,
-        deferrable: Deferrable::No,
-        include: Vec::new(),
-    };
-    Table {
-        name: QualifiedName::new(SCHEMA, &layout.name),
-        kind: TableKind::Ordinary,
-        inherits: Vec::new(),
-        has_heirs: false,
-        columns: columns.collect(),
-        primary_key: Some(key),
-        unique_keys: Vec::new(),
-        foreign_keys: Vec::new(),
-        checks: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        row_estimate: -1,
-        size_bytes: 0,
-    }
+    let name_of = |place: &usize| layout.columns[*place].name.clone();
+    let columns = layout.columns.iter().enumerate();
+    let columns =
+        columns.map(|(place, column)| (column.name.clone(), data_type(&column.form), layout.key.contains(&place)));
+    Table::of_columns(QualifiedName::new(SCHEMA, &layout.name), columns, layout.key.iter().map(name_of).collect())
 }
 
 fn data_type(form: &ValueForm) -> DataType {

@@ -79,6 +79,7 @@ impl Tree {
         let root = fs::openat(fs::CWD, path, flags, Mode::empty()).map_err(|error| {
             let told = Error::could_not("open the tree", quoted(path), io::Error::from(error));
             match error {
+                Errno::NOENT => told.hint("name the directory that the files are in"),
                 Errno::NOTDIR => told.hint("a tree is a directory"),
                 Errno::ACCESS => told.hint("this user needs permission to read the directory"),
                 _ => told,
