@@ -9,11 +9,12 @@
 //! and of what is remembered the same tree again; what nobody remembers is written as the application writes it.
 
 pub mod document;
+pub mod filling;
 mod finished;
 pub mod layout;
-mod marks;
-mod pack;
-mod rows;
+pub mod marks;
+pub mod pack;
+pub mod rows;
 pub mod source;
 pub mod target;
 pub mod tree;

@@ -17,11 +17,56 @@ const OBJECT: &str = "a temporary database";
 
 /// Where the rows of a table stand.
 #[derive(Debug, Clone)]
-enum Home<'l> {
-    /// In the root of files of a kind.
-    Root { kind: usize, set: usize, records: &'l RecordSet },
-    /// Inside the rows of another set: the columns that have the key of those.
-    Inside { kind: usize, set: usize, key: Vec<usize> },
+pub enum Home<'l> {
+    /// In the root of files.
+    Root {
+        /// The kind of the files.
+        kind: usize,
+        /// The set, by its place in the kind's weaver.
+        set: usize,
+        /// What the layout says of the set.
+        records: &'l RecordSet,
+    },
+    /// Inside the rows of another set.
+    Inside {
+        /// The kind of the files.
+        kind: usize,
+        /// The set, by its place in the kind's weaver.
+        set: usize,
+        /// What the layout says of the set.
+        records: &'l RecordSet,
+        /// The table of the rows around.
+        around: usize,
+        /// The columns that have the key of those.
+        key: Vec<usize>,
+    },
+}
+
+impl<'l> Home<'l> {
+    /// The kind of the files, the set, and what the layout says of it.
+    pub fn set(&self) -> (usize, usize, &'l RecordSet) {
+        match self {
+            Home::Root { kind, set, records } | Home::Inside { kind, set, records, .. } => (*kind, *set, records),
+        }
+    }
+}
+
+/// Where the rows of each of a layout's tables stand.
+pub fn homes<'l>(layout: &Layout, weavers: &[Weaver<'l>]) -> Vec<Vec<Home<'l>>> {
+    let mut homes = vec![Vec::new(); layout.tables.len()];
+    for (kind, weaver) in weavers.iter().enumerate() {
+        for (set, of) in weaver.sets().iter().enumerate() {
+            let records = of.records;
+            let around = of.parent.map(|parent| &weaver.sets()[parent]);
+            let key = around.and_then(|around| key_of_parent(records, &around.table.key));
+            let home = match (key, around) {
+                (Some(key), Some(around)) => Home::Inside { kind, set, records, around: around.records.table, key },
+                _ => Home::Root { kind, set, records },
+            };
+            homes[records.table].push(home);
+        }
+    }
+    homes
 }
 
 /// What was there when the rows were read.
@@ -69,17 +114,6 @@ impl<'l> RowStore<'l> {
     /// # Errors
     /// When the layout cannot be taken back, or there is no room for a temporary database.
     pub fn new(layout: &'l Layout, weavers: &[Weaver<'l>]) -> Result<Self> {
-        let mut homes = vec![Vec::new(); layout.tables.len()];
-        for (kind, weaver) in weavers.iter().enumerate() {
-            for (set, of) in weaver.sets().iter().enumerate() {
-                let key = of.parent.and_then(|parent| key_of_parent(of.records, &weaver.sets()[parent].table.key));
-                let home = match key {
-                    Some(key) => Home::Inside { kind, set, key },
-                    None => Home::Root { kind, set, records: of.records },
-                };
-                homes[of.records.table].push(home);
-            }
-        }
         let connection = Connection::open("").map_err(failed)?;
         connection
             .execute_batch(
@@ -89,15 +123,15 @@ impl<'l> RowStore<'l> {
                  BEGIN",
             )
             .map_err(failed)?;
-        Ok(RowStore { layout, connection, homes, hasher: RowHasher::default(), rows: 0 })
+        Ok(RowStore { layout, connection, homes: homes(layout, weavers), hasher: RowHasher::default(), rows: 0 })
     }
 
     /// Takes a row. It belongs to the file in which it stood, and a new one to the first that can have it. A row in parts belongs
-    /// to all of those that are there, and to others where it has anything to say.
+    /// to all of those that are there, and to others where it has anything to say. With `only`, it belongs to a file of that kind.
     ///
     /// # Errors
     /// When no file can have the row.
-    pub fn add(&mut self, table: usize, packed: &[u8], before: &dyn Before) -> Result<()> {
+    pub fn add(&mut self, table: usize, only: Option<usize>, packed: &[u8], before: &dyn Before) -> Result<()> {
         let layout = self.layout;
         let of = &layout.tables[table];
         let damaged = || Error::could_not(OPERATION, OBJECT, "a row is damaged");
@@ -112,7 +146,8 @@ impl<'l> RowStore<'l> {
         put.execute(params![number, small(table), key.to_be_bytes(), packed]).map_err(failed)?;
         drop(put);
         let (mut why, mut roots, mut is_placed) = (None, Vec::new(), false);
-        for home in &self.homes[table] {
+        let chosen = |home: &&Home<'_>| only.is_none_or(|kind| home.set().0 == kind);
+        for home in self.homes[table].iter().filter(chosen) {
             match home {
                 Home::Root { kind, set, records } if agrees(records, &cells) => {
                     match path_of(layout, *kind, records, &cells) {
@@ -121,7 +156,7 @@ impl<'l> RowStore<'l> {
                     }
                 }
                 Home::Root { .. } => {}
-                Home::Inside { kind, set, key } => {
+                Home::Inside { kind, set, key, .. } => {
                     key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
                     let around = self.hasher.finish().to_be_bytes();
                     let sql = "INSERT INTO nested (kind, home, around, number) VALUES (?1, ?2, ?3, ?4)";
@@ -232,7 +267,10 @@ fn takes(filled: &Filled, origin: &Origin) -> bool {
 }
 
 /// The path of the file that has a row in its root.
-fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]) -> Result<String, String> {
+///
+/// # Errors
+/// Why no file can have it.
+pub fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]) -> Result<String, String> {
     let form = |column: usize| records.columns.iter().find(|filled| filled.column == column).map(|filled| &filled.form);
     let text = |column: usize| {
         let cell = &cells[column];
@@ -250,7 +288,7 @@ fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]
 }
 
 /// Whether a row says what every row of the set says.
-fn agrees(records: &RecordSet, cells: &[Cell<'_>]) -> bool {
+pub fn agrees(records: &RecordSet, cells: &[Cell<'_>]) -> bool {
     records.columns.iter().all(|filled| {
         filled.from.iter().all(|origin| match origin {
             Origin::Constant(constant) => {
@@ -262,7 +300,7 @@ fn agrees(records: &RecordSet, cells: &[Cell<'_>]) -> bool {
 }
 
 /// Whether a row has a value in a column that only this file says.
-fn says_anything(records: &RecordSet, cells: &[Cell<'_>], key: &[usize]) -> bool {
+pub fn says_anything(records: &RecordSet, cells: &[Cell<'_>], key: &[usize]) -> bool {
     let own = records.columns.iter().map(|filled| filled.column).chain(records.rest);
     own.filter(|column| !key.contains(column)).any(|column| cells[column] != Cell::Null)
 }

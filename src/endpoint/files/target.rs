@@ -3,13 +3,14 @@
 //! What the rows do not say comes from what is remembered of the tree that they were read from ([`Base`]): the other entries, and
 //! of each file what its records do not tell. A file that nobody remembers is written as its application would write it.
 
-use super::layout::{self, Layout, RecordSet, Step};
+use super::filling::Filling;
+use super::layout::{self, Layout};
 use super::marks::{self, Mark};
-use super::pack::{pack, unpack};
-use super::rows::{Before, RowStore, StoredRow, small};
+use super::pack::pack;
+use super::rows::{Before, RowStore, small};
 use super::source::{LayoutFile, weaver};
 use super::tree::draft::Draft as TreeDraft;
-use super::weave::{FileFacts, Part, Piece, Rows, Unwoven, Weaver};
+use super::weave::{FileFacts, Part, Piece, Rows, Unwoven};
 use crate::cancel::Cancel;
 use crate::catalog::Dialect;
 use crate::endpoint::sqlite::file::quoted;
@@ -21,7 +22,7 @@ use crate::plan::as_is::WantedTable;
 use crate::plan::{Caveat, Plan};
 use crate::value::Cell;
 use rusqlite::{Connection, params};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -334,12 +335,12 @@ impl<P> Draft for FilesDraft<P> {
             while let Some(row) = rows.next().map_err(failed)? {
                 let table = row.get::<_, u32>(0).map_err(failed)? as usize;
                 let cells = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(failed)?;
-                store.add(table, cells, &self.base)?;
+                store.add(table, None, cells, &self.base)?;
             }
         }
         store.finish()?;
-        let mut making =
-            Making { layout: &layout, weavers: &weavers, store: &store, base: &self.base, draft: &mut self.draft };
+        let filling = Filling { layout: &layout, weavers: &weavers, store: &store };
+        let mut making = Making { filling, base: &self.base, draft: &mut self.draft };
         for entry in &self.base.entries {
             self.cancel.check("write")?;
             making.entry(entry)?;
@@ -364,9 +365,7 @@ impl<P> Draft for FilesDraft<P> {
 
 /// The files while they are made.
 struct Making<'m, 'l> {
-    layout: &'l Layout,
-    weavers: &'m [Weaver<'l>],
-    store: &'m RowStore<'l>,
+    filling: Filling<'m, 'l>,
     base: &'m Base,
     draft: &'m mut TreeDraft,
 }
@@ -384,7 +383,7 @@ impl Making<'_, '_> {
                 file.finish()
             }
             Is::File(Some(kind)) => {
-                let found = self.layout.kinds.iter().position(|one| one.name == *kind);
+                let found = self.filling.layout.kinds.iter().position(|one| one.name == *kind);
                 let kind = found.ok_or_else(|| {
                     Error::could_not(
                         "write",
@@ -406,12 +405,12 @@ impl Making<'_, '_> {
         };
         let marks = pieces.iter().map(|piece| marks::of_bytes(piece.records.as_deref().unwrap_or_default()));
         let marks = marks.collect::<Option<Vec<Vec<Mark>>>>().ok_or_else(damaged)?;
-        let rows = self.rows(&entry.path, kind, &marks)?;
+        let rows = self.filling.rows(&entry.path, kind, &marks)?;
         let had_rows = marks.iter().any(|marks| !marks.is_empty());
-        if had_rows && rows.iter().all(Rows::is_empty) && self.is_its_records(kind) {
+        if had_rows && rows.iter().all(Rows::is_empty) && self.filling.is_its_records(kind) {
             return Ok(());
         }
-        let captures = self.captures(kind, &entry.path)?;
+        let captures = self.filling.captures(kind, &entry.path)?;
         let captures: Vec<(&str, &str)> =
             captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let facts = FileFacts { path: &entry.path, captures: &captures, modified: None };
@@ -421,108 +420,27 @@ impl Making<'_, '_> {
         for (place, (piece, rows)) in pieces.iter().zip(&rows).enumerate() {
             let part = Part { first: place == 0, last: place + 1 == count, position };
             let bytes = match &piece.bytes {
-                None => self.weavers[kind].fresh(&facts, part, rows).map_err(Unwoven::from),
-                Some(text) => self.weavers[kind].weave(&facts, &Piece { text, part, line: 1 }, rows),
+                None => self.filling.weavers[kind].fresh(&facts, part, rows).map_err(Unwoven::from),
+                Some(text) => self.filling.weavers[kind].weave(&facts, &Piece { text, part, line: 1 }, rows),
             };
-            let bytes = bytes.map_err(|why| self.unwoven(kind, &entry.path, rows, why))?;
+            let bytes = bytes.map_err(|why| self.filling.unwoven(kind, &entry.path, rows, why))?;
             position += rows.len() as u64;
             put(&mut file, &entry.path, &bytes)?;
         }
         file.finish()
     }
 
-    /// Whether a file of the kind is nothing but the one record in it.
-    fn is_its_records(&self, kind: usize) -> bool {
-        let whole = |records: &RecordSet| records.at.iter().all(|step| matches!(step, Step::Member(_)));
-        self.layout.kinds[kind].records.iter().any(whole)
-    }
-
     fn new_file(&mut self, path: &str, kind: usize) -> Result<()> {
-        let captures = self.captures(kind, path)?;
+        let captures = self.filling.captures(kind, path)?;
         let captures: Vec<(&str, &str)> =
             captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let facts = FileFacts { path, captures: &captures, modified: None };
-        let rows = self.rows(path, kind, &[Vec::new()])?;
+        let rows = self.filling.rows(path, kind, &[Vec::new()])?;
         for rows in &rows {
-            let bytes = self.weavers[kind].fresh(&facts, Part::WHOLE, rows);
-            let bytes = bytes.map_err(|misfit| self.unwoven(kind, path, rows, misfit.into()))?;
-            let file = self.draft.file(path, self.layout.kinds[kind].style.mode, None)?;
+            let bytes = self.filling.weavers[kind].fresh(&facts, Part::WHOLE, rows);
+            let bytes = bytes.map_err(|misfit| self.filling.unwoven(kind, path, rows, misfit.into()))?;
+            let file = self.draft.file(path, self.filling.layout.kinds[kind].style.mode, None)?;
             file.fill(&bytes)?;
-        }
-        Ok(())
-    }
-
-    fn captures(&self, kind: usize, path: &str) -> Result<Vec<(String, String)>> {
-        let pattern = &self.layout.kinds[kind].path;
-        let read = pattern.read(path).ok_or_else(|| {
-            let cause = format!("the layout has no such path for files `{}`", self.layout.kinds[kind].name);
-            Error::could_not("write", format!("`{path}`"), cause)
-        })?;
-        Ok(pattern.captures().iter().cloned().zip(read).collect())
-    }
-
-    fn unwoven(&self, kind: usize, path: &str, rows: &Rows<'_>, why: Unwoven) -> Error {
-        match why {
-            Unwoven::Flaw(flaw) => Error::could_not("write", format!("`{path}`"), flaw),
-            Unwoven::Misfit(misfit) => {
-                let row = rows.row(misfit.row);
-                let table = self.weavers[kind].sets()[row.set].table;
-                let column =
-                    misfit.column.map_or_else(String::new, |place| format!(", column `{}`", table.columns[place].name));
-                let key: Vec<String> = table.key.iter().map(|place| format!("{:?}", row.cells[*place])).collect();
-                let object = format!("`{path}`, table `{}`, row [{}]{column}", table.name, key.join(", "));
-                Error::could_not("write", object, misfit.reason)
-            }
-        }
-    }
-
-    /// The rows of each piece of a file: known ones as they stood, new ones behind them in the last piece.
-    fn rows(&self, path: &str, kind: usize, marks: &[Vec<Mark>]) -> Result<Vec<Rows<'static>>> {
-        let places: HashMap<(u16, u128), usize> =
-            marks.iter().flatten().enumerate().map(|(place, mark)| ((mark.table, mark.key), place)).collect();
-        let place = |row: &StoredRow| {
-            let table = u16::try_from(row.table).unwrap_or(u16::MAX);
-            places.get(&(table, row.key)).copied().unwrap_or(usize::MAX)
-        };
-        let mut ends: Vec<usize> = Vec::new();
-        for marks in marks {
-            ends.push(ends.last().copied().unwrap_or(0) + marks.len());
-        }
-        let mut of_pieces: Vec<Rows<'static>> = marks.iter().map(|_| Rows::new()).collect();
-        let mut roots = self.store.roots(path, kind)?;
-        roots.sort_by_key(|(set, row)| (place(row), *set, row.number));
-        for (set, row) in roots {
-            let at = place(&row);
-            let piece = ends.iter().position(|end| at < *end).unwrap_or(of_pieces.len().saturating_sub(1));
-            if let Some(rows) = of_pieces.get_mut(piece) {
-                self.add(kind, set, &row, &place, rows)?;
-            }
-        }
-        Ok(of_pieces)
-    }
-
-    fn add(
-        &self,
-        kind: usize,
-        set: usize,
-        row: &StoredRow,
-        place: &dyn Fn(&StoredRow) -> usize,
-        rows: &mut Rows<'static>,
-    ) -> Result<()> {
-        let damaged = || Error::could_not("read", "a temporary database", "a row is damaged");
-        let sets = self.weavers[kind].sets();
-        // Of a row in parts, this file has what it fills.
-        let records = sets[set].records;
-        let is_filled = |column: usize| {
-            records.rest == Some(column) || records.columns.iter().any(|filled| filled.column == column)
-        };
-        let cells = unpack(&row.packed).ok_or_else(damaged)?;
-        let cells = cells.into_iter().enumerate();
-        rows.push(set, cells.map(|(column, cell)| if is_filled(column) { cell.into_owned() } else { Cell::Null }));
-        for inner in (0..sets.len()).filter(|inner| sets[*inner].parent == Some(set)) {
-            let mut inside = self.store.inside(kind, inner, row.key)?;
-            inside.sort_by_key(|row| (place(row), row.number));
-            inside.iter().try_for_each(|row| self.add(kind, inner, row, place, rows))?;
         }
         Ok(())
     }
