@@ -253,8 +253,10 @@ impl Migration {
             }
             Endpoint::Files(path) => self.with_job(&self.options.run.choices, None, |job| {
                 let layout = LayoutFile::load(self.layout.as_deref(), path)?;
-                let mut source = TreeSource::open(path, &layout, &self.options.run.choices.only, cancel)?;
+                let choices = &self.options.run.choices;
+                let mut source = TreeSource::open(path, &layout, &choices.only, cancel)?.chosen(choices);
                 source.ensure_all_choose()?;
+                source.ensure_answered()?;
                 work(&mut source, job)
             }),
             Endpoint::Sqlite(_) | Endpoint::Postgres(_) => self.with_job(&self.options.run.choices, None, |job| {

@@ -321,6 +321,8 @@ impl Project {
             drop: file.drop,
             sqlite_version: file.target.sqlite,
             only: Vec::new(),
+            answers: BTreeMap::new(),
+            set_aside: Vec::new(),
         };
         options.journal_mode = file.target.journal_mode.unwrap_or(options.journal_mode);
         options.page_size_bytes = file.target.page_size_bytes.unwrap_or(options.page_size_bytes);

@@ -1,7 +1,9 @@
 //! `whimbrel check`
 
+use super::ask;
 use super::config::{Place, Route};
 use super::exit::Exit;
+use super::options::{Answering, Choosing};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
@@ -51,6 +53,8 @@ pub struct Args {
     #[arg(long, value_name = "HEX", requires = "unchanged", value_parser = digest)]
     digest: Option<String>,
     #[command(flatten)]
+    answering: Answering,
+    #[command(flatten)]
     pub(super) output: OutputOptions,
 }
 
@@ -70,6 +74,9 @@ const DIGEST_DIGITS: usize = 32;
 /// When the file or a check cannot be read, or anything is found.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let place = match args.target.as_slice() {
+        [_] if !args.answering.workspace.is_empty() => {
+            return Err(Error::usage("use the option", "`--workspace`", "it is for a tree of files"));
+        }
         [target] => Place::file(target)?,
         words => return of_tree(args, words, output, cancel),
     };
@@ -99,6 +106,8 @@ fn of_tree(args: &Args, words: &[OsString], output: &Output, cancel: &Cancel) ->
     if args.checks.is_some() || args.unchanged {
         return Err(Error::usage("check", quoted(path), "`--checks` and `--unchanged` are for SQLite files"));
     }
+    let choosing = Choosing { answering: args.answering.clone(), ..Choosing::default() };
+    ask::complete(&route, &choosing, output, cancel)?;
     let layout = LayoutFile::load(project.layout().as_deref(), path)?;
     let found = TreeSource::open(path, &layout, &[], cancel)?.check()?;
     let text = check::tree(&found);

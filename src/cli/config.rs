@@ -141,8 +141,12 @@ impl Route {
         }
         choices.sqlite_version = typed.sqlite_version.unwrap_or(choices.sqlite_version);
         choices.only.extend(typed.only.iter().cloned());
-        if !typed.only.is_empty() && !matches!(self.source, Endpoint::Files(_)) {
-            return Err(Error::usage("use the option", "`--only`", "the source is no tree of files"));
+        choices.answers.extend(typed.answering.workspace.iter().cloned());
+        let of_trees = [("`--only`", !typed.only.is_empty()), ("`--workspace`", !typed.answering.workspace.is_empty())];
+        if let Some((option, _)) = of_trees.iter().find(|(_, typed)| *typed)
+            && !matches!(self.source, Endpoint::Files(_))
+        {
+            return Err(Error::usage("use the option", option, "the source is no tree of files"));
         }
         Ok(choices)
     }

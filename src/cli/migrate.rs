@@ -4,7 +4,7 @@ use super::config::Route;
 use super::exit::Exit;
 use super::options::{BackupPlace, Choosing, Endpoints, ServerWaiting, Verifying, Waiting, Writing};
 use super::output::{Output, OutputOptions};
-use super::{plan, quarantine, to_tree};
+use super::{ask, plan, quarantine, to_tree};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::report::message::{self, Message};
@@ -62,9 +62,8 @@ impl Args {
         !self.dry_run
     }
 
-    /// The options that were typed and say nothing of a tree.
-    pub(super) fn unused_by_trees(&self) -> Vec<&'static str> {
-        let mut typed = self.choosing.typed();
+    /// The options that were typed and say nothing of a tree as a target, besides those that choose.
+    fn unused_by_trees(&self) -> Vec<&'static str> {
         let Writing { no_metadata, allow_inexact, journal_mode, page_size } = &self.writing;
         let others = [
             ("`--no-metadata`", *no_metadata),
@@ -73,8 +72,7 @@ impl Args {
             ("`--page-size`", page_size.is_some()),
             ("`--quarantine`", self.quarantine.is_some()),
         ];
-        typed.extend(others.into_iter().filter(|(_, typed)| *typed).map(|(name, _)| name));
-        typed
+        others.into_iter().filter(|(_, typed)| *typed).map(|(name, _)| name).collect()
     }
 }
 
@@ -84,8 +82,10 @@ impl Args {
 /// When the migration cannot be carried out, or the copy differs from its source; the target is what it was before.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
+    let choosing = ask::complete(&route, &args.choosing, output, cancel)?;
     if let Some(tree) = &route.tree {
         let wanted = to_tree::Wanted {
+            choosing: &choosing,
             unused: args.unused_by_trees(),
             dry_run: args.dry_run,
             backups: args.backups.backups.as_deref(),
@@ -96,7 +96,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let target = route.require_target()?.to_path_buf();
     let progress = Arc::new(output.progress());
     let mut migration = route
-        .migration(&args.choosing, &args.writing)?
+        .migration(&choosing, &args.writing)?
         .wait_ms(args.waiting.wait_ms)
         .patience(args.server.patience(progress.listener()));
     if let Some(level) = args.verifying.verify {

@@ -3,6 +3,7 @@
 //! The way of a command: `options` is what was typed; `config` is what it means, checked, with the project file read
 //! and nothing opened; the verb calls the library; `report` renders what it returned; `output` prints it.
 
+mod ask;
 mod backups;
 mod check;
 mod config;

@@ -54,6 +54,17 @@ pub struct Choosing {
     /// Of a tree, carry only files whose path or kind matches, `*` for any characters; can be given more than once
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<String>,
+    #[command(flatten)]
+    pub answering: Answering,
+}
+
+/// What somebody tells of a tree.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Answering {
+    /// Of a tree, say what its layout asks for and no file tells: the path of a workspace by its hash; can be given more than
+    /// once. Without it a terminal is asked
+    #[arg(long, value_name = "HASH=PATH", value_parser = parse_answer)]
+    pub workspace: Vec<(String, String)>,
 }
 
 impl Choosing {
@@ -75,6 +86,7 @@ impl Choosing {
             ("`--rule`", self.rule.is_empty()),
             ("`--sqlite-version`", self.sqlite_version.is_none()),
             ("`--only`", self.only.is_empty()),
+            ("`--workspace`", self.answering.workspace.is_empty()),
         ];
         all.into_iter().filter(|(_, unused)| !unused).map(|(name, _)| name).collect()
     }
@@ -229,6 +241,13 @@ impl From<JournalModeWord> for JournalMode {
             JournalModeWord::Wal => JournalMode::Wal,
             JournalModeWord::Delete => JournalMode::Delete,
         }
+    }
+}
+
+fn parse_answer(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write it as HASH=PATH".to_owned()),
     }
 }
 

@@ -84,6 +84,11 @@ impl Output {
         self.progress_json(|| message().line());
     }
 
+    /// Says something doubtful that does not stop the job; not even `--quiet` leaves it out.
+    pub fn warning(&self, text: &Lines) {
+        complain(text);
+    }
+
     /// Says why the program ends without success, and returns how it ends.
     pub fn failure(&self, error: &Error) -> Exit {
         let exit = Exit::from(error.kind());

@@ -4,7 +4,7 @@ use super::config::Route;
 use super::exit::Exit;
 use super::options::{Choosing, Endpoints, ServerWaiting};
 use super::output::{Output, OutputOptions};
-use super::to_tree;
+use super::{ask, to_tree};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{TargetFile, shown};
 use crate::error::{Error, Result};
@@ -42,11 +42,12 @@ pub struct Args {
 /// When the source cannot be read, or the plan has refusals.
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
+    let choosing = ask::complete(&route, &args.choosing, output, cancel)?;
     if let Some(tree) = &route.tree {
-        return to_tree::show(&route, tree, output, cancel);
+        return to_tree::show(&choosing, &route, tree, output, cancel);
     }
     let patience = args.server.patience(Arc::new(output.notices()).listener());
-    let migration = route.migration(&args.choosing, &Default::default())?.patience(patience);
+    let migration = route.migration(&choosing, &Default::default())?.patience(patience);
     let file = route.target.as_deref().map(TargetFile::inspect).transpose()?;
     if let Some(file) = &file {
         file.refuse_unusable()?;

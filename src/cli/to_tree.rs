@@ -2,6 +2,7 @@
 
 use super::config::Route;
 use super::exit::Exit;
+use super::options::Choosing;
 use super::output::Output;
 use crate::cancel::Cancel;
 use crate::endpoint::files::source::{LayoutFile, TreeSource};
@@ -19,6 +20,8 @@ use std::sync::Arc;
 /// What the command line says of a run into a tree.
 #[derive(Debug)]
 pub struct Wanted<'a> {
+    /// What is carried.
+    pub choosing: &'a Choosing,
     /// Options that have no meaning for a tree.
     pub unused: Vec<&'static str>,
     /// Everything but publish.
@@ -34,12 +37,13 @@ pub struct Wanted<'a> {
 /// # Errors
 /// When the migration cannot be carried out, or the tree differs from its source; it is then what it was before.
 pub fn run(wanted: &Wanted<'_>, route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    if !wanted.unused.is_empty() {
-        let cause = format!("{} has no meaning for a tree", wanted.unused.join(", "));
+    let unused = [unused(wanted.choosing, route), wanted.unused.clone()].concat();
+    if !unused.is_empty() {
+        let cause = format!("{} has no meaning for a tree", unused.join(", "));
         return Err(Error::usage("migrate to", quoted(tree), cause));
     }
     let progress = Arc::new(output.progress());
-    let (mut source, mut job) = prepared(route, tree, cancel)?;
+    let (mut source, mut job) = prepared(wanted.choosing, route, tree, cancel)?;
     job.dry_run = wanted.dry_run;
     job.backup_directory = wanted.backups.map(Path::to_path_buf).or(job.backup_directory);
     job.level = wanted.level.unwrap_or(job.level);
@@ -61,8 +65,8 @@ pub fn run(wanted: &Wanted<'_>, route: &Route, tree: &Path, output: &Output, can
 ///
 /// # Errors
 /// When the source cannot be read, or the plan has refusals.
-pub fn show(route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
-    let (mut source, job) = prepared(route, tree, cancel)?;
+pub fn show(choosing: &Choosing, route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let (mut source, job) = prepared(choosing, route, tree, cancel)?;
     let (catalog, planned) = to_files::plan(source.as_mut(), &job)?;
     let text = plan::text(source.label(), &catalog.engine, &shown(tree), &planned);
     let message = || Message::Plan(message::Plan::new(source.label(), &catalog.engine, Some(shown(tree)), &planned));
@@ -74,14 +78,25 @@ pub fn show(route: &Route, tree: &Path, output: &Output, cancel: &Cancel) -> Res
     Ok(Exit::Success)
 }
 
+/// What was typed of what is carried, and says nothing here: rows go as they are, and of a tree some files can be chosen.
+fn unused(choosing: &Choosing, route: &Route) -> Vec<&'static str> {
+    let is_of_trees = |name: &&str| matches!(*name, "`--only`" | "`--workspace`");
+    let from_tree = matches!(route.source, Endpoint::Files(_));
+    choosing.typed().into_iter().filter(|name| !(from_tree && is_of_trees(name))).collect()
+}
+
 /// The source, open, and what is to be made of it.
-fn prepared(route: &Route, tree: &Path, cancel: &Cancel) -> Result<(Box<dyn Source>, Job)> {
+fn prepared(choosing: &Choosing, route: &Route, tree: &Path, cancel: &Cancel) -> Result<(Box<dyn Source>, Job)> {
     let project = route.project.as_ref();
     let file = project.and_then(crate::project::Project::layout);
     let mut source: Box<dyn Source> = match &route.source {
         Endpoint::Files(path) => {
             let layout = LayoutFile::load(file.as_deref(), path)?;
-            Box::new(TreeSource::open(path, &layout, &[], cancel)?)
+            let choices = route.choices(choosing)?;
+            let source = TreeSource::open(path, &layout, &choices.only, cancel)?.chosen(&choices);
+            source.ensure_all_choose()?;
+            source.ensure_answered()?;
+            Box::new(source)
         }
         endpoint @ (Endpoint::Sqlite(_) | Endpoint::Postgres(_)) => open_source(endpoint, Default::default(), cancel)?,
     };

@@ -13,6 +13,7 @@ use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::{Endpoint, Source};
 use crate::error::{Error, Result};
 use crate::migration::open_source;
+use crate::plan::choices::Choices;
 use crate::printable::Lines;
 use crate::project::Project;
 use crate::report::message::{Message, Verification};
@@ -168,8 +169,8 @@ impl Sides {
 struct Side {
     source: Box<dyn Source>,
     known: Option<Known>,
-    /// Of the tree that it was made of, the only files whose rows it has.
-    only: Vec<String>,
+    /// The choices that it was made by: of a tree, which files' rows it has.
+    made_by: Choices,
 }
 
 impl Side {
@@ -185,33 +186,33 @@ impl Side {
             Endpoint::Files(_) => Ok(None),
             Endpoint::Postgres(_) => {
                 let source = open_source(endpoint, args.server.patience(progress.listener()), cancel)?;
-                Ok(Some(Side { source, known: None, only: Vec::new() }))
+                Ok(Some(Side { source, known: None, made_by: Choices::default() }))
             }
             Endpoint::Sqlite(path) => {
                 verify::require_database(path)?;
                 let file = SqliteSource::open(path, cancel)?;
                 // A tree has nothing for what its project's schema has besides.
                 let file = if beside_tree { file.as_made() } else { file };
-                let (known, only) = (Some(file.known()), file.only().to_vec());
-                Ok(Some(Side { source: Box::new(file), known, only }))
+                let (known, made_by) = (Some(file.known()), file.made_by().clone());
+                Ok(Some(Side { source: Box::new(file), known, made_by }))
             }
         }
     }
 
     /// Opens a tree: by the project's layout, or by the one that the other side remembers.
     fn open_tree(path: &Path, layout: Option<&Path>, other: Option<&mut Side>, cancel: &Cancel) -> Result<Side> {
-        let (mut remembered, mut only) = (None, Vec::new());
+        let (mut remembered, mut made_by) = (None, Choices::default());
         if let Some(other) = other {
             let catalog = other.source.catalog()?;
             remembered = LayoutFile::remembered(&catalog, other.source.label())?;
-            only.clone_from(&other.only);
+            made_by.clone_from(&other.made_by);
         }
         let layout = match (layout, remembered) {
             (None, Some(remembered)) => remembered,
             (file, _) => LayoutFile::load(file, path)?,
         };
-        let source = Box::new(TreeSource::open(path, &layout, &only, cancel)?);
-        Ok(Side { source, known: None, only: Vec::new() })
+        let source = Box::new(TreeSource::open(path, &layout, &made_by.only, cancel)?.chosen(&made_by));
+        Ok(Side { source, known: None, made_by })
     }
 }
 

@@ -111,7 +111,7 @@ impl Rejected {
     pub fn error(&self) -> Error {
         let Rejected { tree, path, line, column, reason } = self;
         Error::could_not("read", format!("`{tree}/{path}`, line {line}, column {column}"), reason)
-            .hint("correct the file; `--quarantine DIR` sets it aside and carries the rest")
+            .hint("correct the file, or what the layout says of it; `migrate --quarantine DIR` sets it aside and carries the rest")
     }
 }
 

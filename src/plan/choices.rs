@@ -27,6 +27,12 @@ pub struct Choices {
     /// Of a tree of files, only those whose path or kind matches one of these; empty means all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
+    /// Of a tree of files, what somebody has told where no file does, by its key: the path of a workspace by its hash.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
+    /// Of a tree of files, the paths of those that a run has set aside: their rows are not carried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
 }
 
 impl Choices {

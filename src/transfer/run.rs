@@ -224,7 +224,9 @@ where
 
     listener(Event::PhaseStarted { phase: Phase::Finish });
     let digests: Vec<_> = copied.iter().map(|one| one.digest).collect();
-    let origin = Origin { source: source.label(), catalog: &catalog, choices: &options.choices, digests: &digests };
+    let mut choices = options.choices.clone();
+    choices.set_aside.extend(rejected.iter().map(|rejected| rejected.path.clone()));
+    let origin = Origin { source: source.label(), catalog: &catalog, choices: &choices, digests: &digests };
     let finished = draft.finish(&origin, listener);
     cancel.check("finish")?;
     let caveats = finished?;

@@ -1,7 +1,10 @@
 //! Files as endpoints: SQLite files as sources, and trees of files.
 
 mod applications;
+mod bad_input;
+mod page;
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;
 mod trees;
+mod workspaces;

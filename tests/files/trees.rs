@@ -7,13 +7,13 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-const SESSIONS: &str = "migrations/sessions";
+pub const SESSIONS: &str = "migrations/sessions";
 
-const HASH: &str = "0123456789abcdef";
-const OTHER: &str = "fedcba9876543210";
+pub const HASH: &str = "0123456789abcdef";
+pub const OTHER: &str = "fedcba9876543210";
 
 /// As the application writes it, and then as people and other programs leave it.
-fn sessions(root: &Path) {
+pub fn sessions(root: &Path) {
     let write = |path: &str, text: &str| {
         let path = root.join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -245,7 +245,7 @@ fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
     let folder = tempfile::tempdir().expect("a folder");
     let (tree, file, aside) = (folder.path().join("tree"), folder.path().join("app.db"), folder.path().join("aside"));
     sessions(&tree);
-    let bad = "sessions/bbbbbbbbbbbbbbbb.json";
+    let bad = "sessions/0000000000000000.json";
     for (text_of, part) in [
         ("[{\"id\": \"x\"", "line 1, column"),
         ("[{\"id\": \"x\", \"id\": \"y\"}]", "line 1, column"),
@@ -321,7 +321,7 @@ fn hostile_trees_are_refused_by_name() {
     with(
         &|tree| {
             let one = tree.join(format!("sessions/{HASH}.json"));
-            fs::copy(one, tree.join("sessions/cccccccccccccccc.json")).expect("a copy");
+            fs::copy(one, tree.join("sessions/0000000000000000.json")).expect("a copy");
         },
         "s1",
     );

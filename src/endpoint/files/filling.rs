@@ -3,7 +3,7 @@
 use super::layout::{Layout, RecordSet, Step};
 use super::marks::Mark;
 use super::pack::unpack;
-use super::rows::{RowStore, StoredRow};
+use super::rows::{RowStore, StoredRow, shown};
 use super::weave::{Rows, Unwoven, Weaver};
 use crate::error::{Error, Result};
 use crate::value::Cell;
@@ -49,7 +49,7 @@ impl Filling<'_, '_> {
                 let table = self.weavers[kind].sets()[row.set].table;
                 let column =
                     misfit.column.map_or_else(String::new, |place| format!(", column `{}`", table.columns[place].name));
-                let key: Vec<String> = table.key.iter().map(|place| format!("{:?}", row.cells[*place])).collect();
+                let key: Vec<String> = table.key.iter().map(|place| shown(&row.cells[*place])).collect();
                 let object = format!("`{path}`, table `{}`, row [{}]{column}", table.name, key.join(", "));
                 Error::could_not("write", object, misfit.reason)
             }

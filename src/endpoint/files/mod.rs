@@ -8,6 +8,8 @@
 //! tell: its entries, and per file which records it held and its *residue* ([`crate::metadata::tree`]). A [`target`] makes of rows
 //! and of what is remembered the same tree again; what nobody remembers is written as the application writes it.
 
+pub mod asked;
+pub mod database;
 pub mod document;
 pub mod filling;
 mod finished;

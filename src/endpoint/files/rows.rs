@@ -306,8 +306,9 @@ pub fn says_anything(records: &RecordSet, cells: &[Cell<'_>], key: &[usize]) -> 
 }
 
 /// A cell for a message.
-fn shown(cell: &Cell<'_>) -> String {
+pub(super) fn shown(cell: &Cell<'_>) -> String {
     match cell {
+        Cell::Null => "NULL".to_owned(),
         Cell::Text(text) => format!("\"{text}\""),
         Cell::Int(number) => number.to_string(),
         other => format!("{other:?}"),

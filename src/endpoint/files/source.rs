@@ -5,10 +5,12 @@
 //!
 //! Invariants: the tree is only read; nothing is read through a link; a file that changes meanwhile is read again, or an error.
 
+use super::asked::{Answers, Asked, Question, not_asked};
+use super::database::live;
 use super::layout::{self, Format, Kind, Layout, Place as Told};
 use super::marks::{self, Mark};
 use super::pack::{pack, unpack};
-use super::tree::entry::{Entry, EntryKind};
+use super::tree::entry::{Entry, EntryKind, Stat};
 use super::tree::journal;
 use super::tree::walk::{Content, Growth, Seen, Tree};
 use super::weave::{FileFacts, Piece, Rows, Weaver};
@@ -18,10 +20,12 @@ use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
 use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
+use crate::plan::choices::Choices;
 use crate::value::calendar::MICROS_1970_TO_2000;
 use crate::value::{Cell, RowHasher};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,6 +79,10 @@ pub struct TreeSource {
     layout: Arc<Layout>,
     catalog: Arc<Catalog>,
     only: Vec<String>,
+    /// What somebody has told where no file does.
+    answers: Answers,
+    /// The paths of files that are passed over.
+    set_aside: HashSet<String>,
     /// What was found of each kind at the last reading, and behind them of what is carried as bytes.
     tally: Vec<Tally>,
     cancel: Cancel,
@@ -160,9 +168,71 @@ impl TreeSource {
             layout: Arc::clone(&layout.layout),
             catalog,
             only: only.to_vec(),
+            answers: Answers::new(),
+            set_aside: HashSet::new(),
             tally: Vec::new(),
             cancel: cancel.clone(),
         })
+    }
+
+    /// The same tree with what somebody has told where no file does, and without what a run has set aside.
+    #[must_use]
+    pub fn chosen(mut self, choices: &Choices) -> Self {
+        self.answers.clone_from(&choices.answers);
+        self.set_aside = choices.set_aside.iter().cloned().collect();
+        self
+    }
+
+    /// What no file tells and the chosen ones need, whether somebody has told it or not. Only what has to be is read.
+    ///
+    /// # Errors
+    /// When the tree cannot be walked, or a file not read.
+    pub fn questions(&self) -> Result<Vec<Question>> {
+        let layout = &*self.layout;
+        if layout.asks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut asked, mut is_readable) = (Asked::new(layout), true);
+        self.tree.walk(&|path| layout.is_ignored(path), &mut |seen| {
+            self.cancel.check(READ)?;
+            let Seen::Entry(Entry { path, kind: EntryKind::File, .. }) = seen else { return Ok(()) };
+            let Told::Kind(kind, captures) = layout.place(path) else { return Ok(()) };
+            if self.only.is_empty() || self.only.iter().any(|one| chooses(one, path, Some(&layout.kinds[kind].name))) {
+                asked.file(kind, &captures, path);
+            }
+            let weaver = weaver(layout, &layout.kinds[kind])?;
+            if weaver.sets().iter().any(|set| layout.asks.iter().any(|ask| ask.table == set.records.table)) {
+                let bytes = self.whole(path, Growth::Refused)?.0;
+                let names = layout.kinds[kind].path.captures().iter().map(String::as_str);
+                let captures: Vec<(&str, &str)> = names.zip(captures.iter().map(String::as_str)).collect();
+                let facts = FileFacts { path, captures: &captures, modified: None };
+                match weaver.unweave(&facts, &Piece::whole(&bytes)) {
+                    Ok(rows) => {
+                        rows.iter().for_each(|row| asked.row(weaver.sets()[row.set].records.table, row.cells));
+                    }
+                    // Whoever reads the tree is told so, and does not want to be asked for everything before.
+                    Err(_) => is_readable = false,
+                }
+            }
+            Ok(())
+        })?;
+        Ok(if is_readable { asked.missing().map(|(_, question)| question).collect() } else { Vec::new() })
+    }
+
+    /// Looks whether everything is told that no file tells, and nothing that nobody asks for.
+    ///
+    /// # Errors
+    /// When it is not, or the tree cannot be read.
+    pub fn ensure_answered(&self) -> Result<()> {
+        let questions = self.questions()?;
+        if let Some(question) = questions.iter().find(|question| !self.answers.contains_key(&question.key)) {
+            return Err(question.unanswered());
+        }
+        let is_asked = |key: &String| questions.iter().any(|question| question.key == *key);
+        match self.answers.keys().find(|key| !is_asked(key)) {
+            Some(key) => Err(not_asked(key, &questions)),
+            None => Ok(()),
+        }
     }
 
     /// Looks whether each pattern chooses a file: a typing error must not make an empty target.
@@ -189,6 +259,23 @@ impl TreeSource {
         let kinds: Vec<_> = layout.kinds.iter().map(|kind| format!("`{}`", kind.name)).collect();
         Err(Error::usage("choose files", format!("`--only {pattern}`"), "no file of the tree has such a path or kind")
             .hint(format!("paths are told from the root of the tree; the kinds are {}", kinds.join(", "))))
+    }
+
+    fn whole(&self, path: &str, growth: Growth) -> Result<(Vec<u8>, Stat)> {
+        let is_database = |kind: &Kind| kind.format == Format::Sqlite && kind.path.matches(path);
+        if self.layout.kinds.iter().any(is_database)
+            && let Some(state) = live::state(&self.tree, path, &self.cancel)?
+        {
+            return Ok(state);
+        }
+        match self.tree.read(path, growth)? {
+            Content::Whole(bytes, stat) => Ok((bytes, stat)),
+            Content::Large(mut file) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).could_not(READ, quoted(&self.tree.path().join(path)))?;
+                Ok((bytes, file.finish()?))
+            }
+        }
     }
 
     /// The tree.
@@ -236,12 +323,14 @@ impl Source for TreeSource {
         let names = layout.kinds.iter().map(|kind| kind.name.clone()).chain([String::new()]);
         let tally = names.map(|kind| Tally { kind, ..Tally::default() }).collect();
         let hasher = RowHasher::default();
-        let mut reading = Reading { source: this, layout: &layout, weavers, wanted, parts, sink, tally, hasher };
+        let asked = Asked::new(&layout);
+        let mut reading = Reading { source: this, layout: &layout, weavers, wanted, parts, sink, tally, hasher, asked };
         this.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
             Seen::Entry(entry) => reading.entry(entry),
             Seen::Ignored(_) => Ok(()),
         })?;
         reading.hand_over_parts()?;
+        reading.hand_over_answers()?;
         let tally = reading.tally;
         self.tally = tally;
         (0..tables.len()).try_for_each(|place| sink.end(place))
@@ -293,6 +382,7 @@ struct Reading<'r, 'l> {
     sink: &'r mut dyn RowSink,
     tally: Vec<Tally>,
     hasher: RowHasher,
+    asked: Asked<'l>,
 }
 
 /// What is remembered of an entry besides what the tree says of it.
@@ -315,6 +405,9 @@ impl Reading<'_, '_> {
     fn file(&mut self, entry: &Entry) -> Result<()> {
         let path = entry.path.as_str();
         let layout = self.layout;
+        if self.source.set_aside.contains(path) {
+            return Ok(());
+        }
         match layout.place(path) {
             Told::Kind(kind, captures) => match self.is_chosen(path, Some(&layout.kinds[kind].name)) {
                 true => self.records(entry, kind, &captures),
@@ -343,17 +436,17 @@ impl Reading<'_, '_> {
     }
 
     /// A file whose records are rows.
-    fn records(&mut self, entry: &Entry, kind: usize, captures: &[String]) -> Result<()> {
+    fn records(&mut self, entry: &Entry, kind: usize, taken: &[String]) -> Result<()> {
         let layout = self.layout;
         let of = &layout.kinds[kind];
         let growth = match of.format {
             Format::JsonLines | Format::Lines(_) => Growth::Allowed,
             Format::Json | Format::Yaml | Format::Markdown { .. } | Format::Bytes | Format::Sqlite => Growth::Refused,
         };
-        let (bytes, stat) = self.whole(&entry.path, growth)?;
+        let (bytes, stat) = self.source.whole(&entry.path, growth)?;
         let names = of.path.captures();
         let captures: Vec<(&str, &str)> =
-            names.iter().map(String::as_str).zip(captures.iter().map(String::as_str)).collect();
+            names.iter().map(String::as_str).zip(taken.iter().map(String::as_str)).collect();
         let facts = FileFacts {
             path: &entry.path,
             captures: &captures,
@@ -372,6 +465,7 @@ impl Reading<'_, '_> {
                 });
             }
         };
+        self.asked.file(kind, taken, &entry.path);
         let marks = self.rows(kind, &entry.path, &rows)?;
         let tally = &mut self.tally[kind];
         tally.files += 1;
@@ -387,17 +481,6 @@ impl Reading<'_, '_> {
         self.remember(entry, Remembered { kind: Some(&of.name), size_bytes: bytes.len() as u64, hash })
     }
 
-    fn whole(&self, path: &str, growth: Growth) -> Result<(Vec<u8>, super::tree::entry::Stat)> {
-        match self.source.tree.read(path, growth)? {
-            Content::Whole(bytes, stat) => Ok((bytes, stat)),
-            Content::Large(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes).could_not(READ, self.shown(path))?;
-                Ok((bytes, file.finish()?))
-            }
-        }
-    }
-
     /// Hands over the rows of a file.
     fn rows(&mut self, kind: usize, path: &str, rows: &Rows<'_>) -> Result<Vec<Mark>> {
         let mut marks = Vec::with_capacity(rows.len());
@@ -411,6 +494,7 @@ impl Reading<'_, '_> {
                 );
                 return Err(Error::could_not(READ, self.shown(path), cause));
             }
+            self.asked.row(number, row.cells);
             let mark = Mark::of(number, table, row.cells, &mut self.hasher);
             marks.push(mark);
             match &mut self.parts {
@@ -490,6 +574,19 @@ impl Reading<'_, '_> {
             remembered.hash.map_or(Cell::Null, |hash| Cell::Bytes(Cow::Owned(hash.to_vec()))),
         ];
         hand_over(&mut *self.sink, self.wanted.entries.as_ref(), &cells)
+    }
+
+    /// Rows that somebody has told, where no file does.
+    fn hand_over_answers(&mut self) -> Result<()> {
+        for (table, question) in self.asked.missing() {
+            // Who looks at files alone does not need the row.
+            let Some(wanted) = self.wanted.tables[table].as_ref() else { continue };
+            let key = &question.key;
+            // Whoever writes has asked before; who compares finds that the row is missing.
+            let Some(answer) = self.source.answers.get(key) else { continue };
+            hand_over(&mut *self.sink, Some(wanted), &self.asked.answered(table, key, answer))?;
+        }
+        Ok(())
     }
 
     fn hand_over_parts(&mut self) -> Result<()> {

@@ -371,7 +371,28 @@ struct Making<'m, 'l> {
 }
 
 impl Making<'_, '_> {
+    /// A file whose log stays beside it would be read with that log, which belongs to what was there before.
+    fn refuse_log(&self, path: &str) -> Result<()> {
+        let log = format!("{path}-wal");
+        if !self.filling.layout.is_ignored(&log) {
+            return Ok(());
+        }
+        let log = self.draft.target().join(log);
+        match std::fs::symlink_metadata(&log).is_ok_and(|log| log.len() > 0) {
+            false => Ok(()),
+            true => Err(Error::could_not(
+                "write",
+                format!("`{path}`"),
+                format!("{} stays beside it and belongs to the old file", quoted(&log)),
+            )
+            .hint("close the application that has the file open: what is in the log is then moved into the file")),
+        }
+    }
+
     fn entry(&mut self, entry: &BaseEntry) -> Result<()> {
+        if let Is::File(_) = entry.is {
+            self.refuse_log(&entry.path)?;
+        }
         match &entry.is {
             Is::Directory => self.draft.directory(&entry.path, entry.mode, entry.modified_ns),
             Is::Link(leads_to) => self.draft.link(&entry.path, leads_to),

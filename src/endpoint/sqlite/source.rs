@@ -101,7 +101,7 @@ impl SqliteSource {
     /// made, the names and rules that it has, and what somebody chooses besides. Chosen tables are chosen anew.
     pub fn choices(&self, typed: &Choices) -> Choices {
         let mut choices = self.choices.clone();
-        let Choices { tables, names, rules, drop, sqlite_version, only } = typed.clone();
+        let Choices { tables, names, rules, drop, sqlite_version, only, answers, set_aside } = typed.clone();
         if !tables.include.is_empty() {
             choices.tables.include = tables.include;
         }
@@ -112,6 +112,8 @@ impl SqliteSource {
         choices.rules.columns.extend(rules.columns);
         choices.drop.extend(drop);
         choices.only.extend(only);
+        choices.answers.extend(answers);
+        choices.set_aside.extend(set_aside);
         choices.sqlite_version = choices.sqlite_version.max(sqlite_version);
         let carried: Vec<&TablePlan> = self.tables.iter().filter(|table| choices.carries(&table.source)).collect();
         for table in carried {
@@ -155,6 +157,11 @@ impl SqliteSource {
     /// Of the tree that it was made of, the only files whose rows it has; empty means all of them.
     pub fn only(&self) -> &[String] {
         &self.choices.only
+    }
+
+    /// The choices that it was made by.
+    pub fn made_by(&self) -> &Choices {
+        &self.choices
     }
 
     fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {

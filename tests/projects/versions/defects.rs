@@ -396,6 +396,7 @@ const VIOLATIONS: &[(&str, &str, &str)] = &[
     ("deespec", "orphaned_executions", "DELETE FROM sbi WHERE id = 'SBI-TX-001'"),
     ("deespec", "duplicate_turns", "DROP VIEW recent_executions; CREATE TABLE copy AS SELECT * FROM execution; DROP TABLE execution;
          ALTER TABLE copy RENAME TO execution; INSERT INTO execution SELECT * FROM execution"),
+    ("deespec", "task_ids", "UPDATE sbi SET id = 'SBI-a b' WHERE id = 'SBI-TX-001'"),
     ("deespec", "done_without_success", "UPDATE sbi SET status = 'DONE' WHERE id LIKE 'SBI-01%'"),
 ];
 

@@ -135,7 +135,12 @@ impl Reader<'_> {
     }
 
     fn error(&self, error: &ScanError) -> Flaw {
-        Flaw::at(self.byte(error.marker().index()), format!("no YAML: {}", error.info()))
+        // The parser's own words for what a file can do to it.
+        let reason = match error.info() {
+            "recursion limit exceeded" => "values in brackets are nested deeper than YAML is read here".to_owned(),
+            other => format!("no YAML: {other}"),
+        };
+        Flaw::at(self.byte(error.marker().index()), reason)
     }
 
     fn plain_only(&self, at: usize, anchor: usize, has_tag: bool) -> Result<(), Flaw> {

@@ -32,7 +32,23 @@ pub struct KindEntry {
     #[serde(default)]
     pub style: StyleEntry,
     #[serde(default)]
+    pub asks: BTreeMap<String, Spanned<AskEntry>>,
+    #[serde(default)]
     pub records: Vec<Spanned<RecordsEntry>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskEntry {
+    pub table: String,
+    pub column: String,
+    pub proof: Option<ProofWord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofWord {
+    Sha256OfPath,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -1,5 +1,6 @@
 //! What `layout.toml` says.
 
+mod ask;
 mod catalog;
 mod check;
 #[cfg(test)]

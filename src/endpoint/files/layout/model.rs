@@ -19,6 +19,33 @@ pub struct Layout {
     pub keep: Vec<PathPattern>,
     /// Whether the times of files belong to the tree.
     pub times: bool,
+    /// Rows that somebody has to tell where no file does.
+    pub asks: Vec<Ask>,
+}
+
+/// A row of which a file's path tells the key, and which somebody has to complete where no file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The place of the kind whose paths tell the key.
+    pub kind: usize,
+    /// The place of the capture that is the key.
+    pub capture: usize,
+    /// The place of the row's table: one of two columns.
+    pub table: usize,
+    /// The place of its key.
+    pub key: usize,
+    /// The place of the column that is asked for.
+    pub column: usize,
+    /// How an answer can be held against the key.
+    pub proof: Option<Proof>,
+}
+
+/// How an answer can be held against its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The key is the beginning of the SHA-256, in lower-case hexadecimal, of the path that is the answer: as the kernel resolves
+    /// it, else without a `/` at its end, or as it was typed.
+    Sha256OfPath,
 }
 
 /// A table, as all kinds together fill it.

@@ -9,7 +9,7 @@ use super::form::{
     AbsentEntry, ColumnEntry, ColumnTable, File, FormatWord, KindEntry, OneOrMore, RecordsEntry, TypeWord,
 };
 use super::model::{
-    Absent, BooleanSpelling, ColumnLayout, Filled, Format, Kind, Layout, LinePart, MomentSpelling, Order, Origin,
+    Absent, Ask, BooleanSpelling, ColumnLayout, Filled, Format, Kind, Layout, LinePart, MomentSpelling, Order, Origin,
     RecordSet, Step, Style, TableLayout, ValueForm,
 };
 use super::origin;
@@ -61,9 +61,10 @@ pub fn read(shown: &str, text: &str) -> Result<Layout> {
         }
     }
     reader.finish_tables()?;
-    let mut kinds: Vec<Kind> = Vec::new();
+    let (mut kinds, mut asks): (Vec<Kind>, Vec<Ask>) = Default::default();
     for entry in &file.file {
         let kind = reader.kind(entry)?;
+        asks.extend(reader.asks(kinds.len(), entry.get_ref(), &kind.path)?);
         if let Some(other) = kinds.iter().find(|other| other.name == kind.name || other.path == kind.path) {
             let cause =
                 format!("`{}` has the same name or path; a file is of the first kind that has its path", other.name);
@@ -94,6 +95,7 @@ pub fn read(shown: &str, text: &str) -> Result<Layout> {
         times: file.times,
         tables: reader.layouts(),
         kinds,
+        asks,
     })
 }
 
@@ -113,7 +115,7 @@ pub(super) struct TableDraft {
 
 pub(super) struct ColumnDraft {
     pub(super) name: String,
-    form: Option<ValueForm>,
+    pub(super) form: Option<ValueForm>,
     span: Span,
 }
 

@@ -131,7 +131,9 @@ fn wanted(form: &ValueForm) -> &'static str {
         ValueForm::Json => "a value",
         ValueForm::Moment(MomentSpelling::EpochSeconds) => "a number of seconds",
         ValueForm::Moment(MomentSpelling::EpochMillis) => "a number of milliseconds",
-        ValueForm::Moment(_) => "a moment",
+        ValueForm::Moment(MomentSpelling::Rfc3339) => "a moment with its zone, as in `2026-01-31T12:00:00Z`",
+        ValueForm::Moment(MomentSpelling::Spaced) => "a moment as in `2026-01-31 12:00:00`",
+        ValueForm::Moment(MomentSpelling::SpacedComma) => "a moment as in `2026-01-31 12:00:00,123`",
         ValueForm::Bytes => "the content of a file",
     }
 }

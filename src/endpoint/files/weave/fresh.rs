@@ -477,7 +477,10 @@ pub(super) fn bytes(given: &Given<'_, '_, '_>) -> Result<Vec<u8>, Misfit> {
             }
             text.push_str(given.body()?.as_deref().unwrap_or_default());
         }
-        Format::Bytes | Format::Sqlite => return given.content(),
+        Format::Bytes => return given.content(),
+        Format::Sqlite => {
+            return Err(given.misfit(0, None, "it is in no file yet, and a new SQLite file has no tables"));
+        }
     }
     Ok(text.into_bytes())
 }

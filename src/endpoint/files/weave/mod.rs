@@ -1,4 +1,4 @@
-//! Rows and the bytes of one file, both ways. Nothing here opens anything.
+//! Rows and the bytes of one file, both ways. Nothing here opens a file.
 //!
 //! [`Weaver::unweave`] takes rows out of a text, [`Weaver::weave`] puts rows into a text that is there already, and
 //! [`Weaver::fresh`] makes a text of rows alone, as the application would write it. For every text and all rows:
@@ -41,6 +41,7 @@ pub use part::{FileFacts, Misfit, Part, Piece, Unwoven};
 pub use rows::{Row, Rows};
 pub use sets::{Many, Set};
 
+use super::database;
 use super::document::{Flaw, json};
 use super::layout::{Format, Kind, Layout};
 use crate::value::Cell;
@@ -90,6 +91,14 @@ impl<'l> Weaver<'l> {
     ///
     /// It is not what its layout says: where, and why.
     pub fn unweave<'t>(&self, facts: &FileFacts<'_>, piece: &Piece<'t>) -> Result<Rows<'t>, Flaw> {
+        if let Format::Sqlite = self.sets.kind.format {
+            let text = database::document(piece.text, &self.sets.tables)
+                .map_err(|reason| Flaw::at(0, reason).placed(b"", 1))?;
+            let piece = Piece { text: text.as_bytes(), ..*piece };
+            let rows = open::document(&self.sets, &piece)
+                .and_then(|document| unweave::rows(&self.sets, &document, facts, &piece));
+            return rows.map(Rows::into_owned).map_err(|flaw| database::flaw(&text, flaw));
+        }
         let unwoven =
             open::document(&self.sets, piece).and_then(|document| unweave::rows(&self.sets, &document, facts, piece));
         unwoven.map_err(|flaw| flaw.placed(piece.text, piece.line))
@@ -118,6 +127,17 @@ impl<'l> Weaver<'l> {
         if given.is_opaque() {
             return Ok(given.content()?);
         }
+        if let Format::Sqlite = self.sets.kind.format {
+            let flaw = |reason| Unwoven::Flaw(Flaw::at(0, reason).placed(b"", 1));
+            let old = database::document(piece.text, &self.sets.tables).map_err(flaw)?;
+            let new = put::bytes(&given, &Piece { text: old.as_bytes(), ..*piece })?;
+            return match new == old.as_bytes() {
+                true => Ok(piece.text.to_vec()),
+                false => {
+                    database::patched(piece.text, &self.sets.tables, &old, &String::from_utf8_lossy(&new)).map_err(flaw)
+                }
+            };
+        }
         put::bytes(&given, piece).map_err(|unwoven| match unwoven {
             Unwoven::Flaw(flaw) => Unwoven::Flaw(flaw.placed(piece.text, piece.line)),
             Unwoven::Misfit(misfit) => Unwoven::Misfit(misfit),
@@ -127,6 +147,9 @@ impl<'l> Weaver<'l> {
     /// What of a file its rows do not tell: the text into which they are to be woven. None where [`Weaver::fresh`] makes it.
     /// The rows are those of the text.
     pub fn residue(&self, facts: &FileFacts<'_>, piece: &Piece<'_>, rows: &Rows<'_>) -> Option<Vec<u8>> {
+        if let Format::Sqlite = self.sets.kind.format {
+            return Some(piece.text.to_vec());
+        }
         if self.fresh(facts, piece.part, rows).is_ok_and(|fresh| fresh == piece.text) {
             return None;
         }

@@ -12,6 +12,8 @@ pub(super) fn document<'t>(sets: &Sets<'_>, piece: &Piece<'t>) -> Result<Documen
     }
     let text = text_of(piece.text)?;
     match &sets.kind.format {
+        // Of a SQLite file, the document of its tables.
+        Format::Sqlite => json::read(text),
         Format::Json if piece.part == Part::WHOLE => json::read(text),
         Format::Json => json::read_part(text, piece.part.first, piece.part.last, piece.line),
         Format::JsonLines => json::read_lines(text, piece.line),
@@ -25,6 +27,6 @@ pub(super) fn document<'t>(sets: &Sets<'_>, piece: &Piece<'t>) -> Result<Documen
             let root = Node { kind: NodeKind::Object, block: true, ..Node::EMPTY };
             Ok(Document { body: Some(0..text.len()), ..Document::of(text, Syntax::Yaml, vec![root]) })
         }
-        Format::Bytes | Format::Sqlite => Ok(Document::of("", Syntax::Line, vec![Node::EMPTY])),
+        Format::Bytes => Ok(Document::of("", Syntax::Line, vec![Node::EMPTY])),
     }
 }

@@ -1,5 +1,6 @@
 //! The record sets of a kind, made ready: what the members of a record are, and how records are told apart.
 
+use super::super::database::Wanted;
 use super::super::document::lines::Lines;
 use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
 use super::tree::{Tree, rest_text};
@@ -175,6 +176,8 @@ pub(super) struct Sets<'l> {
     pub(super) root: Fields,
     /// Whether the root is the one record of the first set.
     pub(super) whole: bool,
+    /// What is taken of the tables of a SQLite file.
+    pub(super) tables: Vec<Wanted>,
 }
 
 impl<'l> Sets<'l> {
@@ -188,9 +191,10 @@ impl<'l> Sets<'l> {
             Format::Lines(pattern) => Some(Lines::of(pattern)?),
             _ => None,
         };
-        let mut sets = Sets { kind, lines, list: Vec::new(), root: Fields::default(), whole: false };
+        let mut sets =
+            Sets { kind, lines, list: Vec::new(), root: Fields::default(), whole: false, tables: Vec::new() };
         if matches!(kind.format, Format::Sqlite) {
-            return Err("a SQLite file in the tree is carried whole: say `format = \"bytes\"`, or `keep` it".into());
+            sets.tables = kind.records.iter().map(Wanted::of).collect::<Result<_, _>>()?;
         }
         let opaque = matches!(kind.format, Format::Bytes | Format::Markdown { .. });
         // A record that is the document is around all others.

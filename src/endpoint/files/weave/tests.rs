@@ -202,7 +202,7 @@ fn layout(choices: &mut Choices<'_>, format: Format) -> Layout {
     let tables = making.tables;
     let path = path_pattern();
     let kind = Kind { name: "things".into(), path, format, records, style };
-    Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false }
+    Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false, asks: Vec::new() }
 }
 
 /// Texts, and whether a line can have them.
@@ -556,7 +556,14 @@ fn plain(format: Format, at: &[Step]) -> Layout {
     let style = Style { indent: 2, ascii: false, sorted_keys: false, spaced: true, final_newline: true, mode: 0o644 };
     let records = vec![records];
     let kind = Kind { name: "things".into(), path: path_pattern(), format, records, style };
-    Layout { kinds: vec![kind], tables: vec![table], ignore: Vec::new(), keep: Vec::new(), times: false }
+    Layout {
+        kinds: vec![kind],
+        tables: vec![table],
+        ignore: Vec::new(),
+        keep: Vec::new(),
+        times: false,
+        asks: Vec::new(),
+    }
 }
 
 fn flaw(format: Format, at: &[Step], bytes: &[u8]) -> String {

@@ -1,0 +1,207 @@
+//! Rows that changed, written into the bytes of a SQLite file.
+
+use super::super::document::{Document, NodeId, NodeKind, json};
+use super::{LOGGED, Spelling, Table, VERSIONS, Wanted, open, tables, told};
+use crate::quote::quote as identifier;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+
+/// The bytes of a file, changed so that its document is `new` where it was `old`. What neither says stays as it is.
+///
+/// # Errors
+/// When SQLite refuses the change; the reason.
+pub fn patched(bytes: &[u8], wanted: &[Wanted], old: &str, new: &str) -> Result<Vec<u8>, String> {
+    let connection = open(bytes)?;
+    let tables = tables(&connection, wanted)?;
+    let (old, new) = (json::read(old).map_err(|flaw| flaw.reason)?, json::read(new).map_err(|flaw| flaw.reason)?);
+    connection.execute_batch("BEGIN").map_err(refused)?;
+    for (name, list) in new.entries(0) {
+        let name = new.key(name);
+        let Some(table) = tables.iter().find(|table| table.wanted.name == name) else {
+            return Err(format!("the file has no table `{name}`"));
+        };
+        let before = old.entries(0).find(|(key, _)| old.key(*key) == name).map(|(_, list)| list);
+        let before = before.into_iter().flat_map(|list| old.elements(list)).collect();
+        let after = new.elements(list).collect();
+        Patch { connection: &connection, table, old: &old, new: &new }.rows(before, after)?;
+    }
+    connection.execute_batch("COMMIT").map_err(refused)?;
+    let mut done = connection.serialize("main").map_err(told)?.to_vec();
+    if bytes.get(VERSIONS) == Some(&LOGGED) {
+        done[VERSIONS].copy_from_slice(&LOGGED);
+    }
+    Ok(done)
+}
+
+fn refused(error: rusqlite::Error) -> String {
+    format!("SQLite refuses the change: {error}")
+}
+
+struct Patch<'p, 't> {
+    connection: &'p Connection,
+    table: &'p Table<'p>,
+    old: &'p Document<'t>,
+    new: &'p Document<'t>,
+}
+
+impl Patch<'_, '_> {
+    fn rows(&self, before: Vec<NodeId>, after: Vec<NodeId>) -> Result<(), String> {
+        // What did not change is found by its whole text, the others by their keys or, where there are none, in their order.
+        let whole = |document: &Document<'_>, node: NodeId| Some(document.slice(node).to_owned());
+        let mut pairs = Vec::new();
+        let (before, after) = matched(self, before.into_iter().enumerate().collect(), after, &whole, &mut Vec::new());
+        let key = |document: &Document<'_>, node: NodeId| self.key(document, node);
+        let (before, after) = match self.has_key() {
+            true => matched(self, before, after, &key, &mut pairs),
+            false => matched(self, before, after, &|_, _| Some(String::new()), &mut pairs),
+        };
+        if pairs.is_empty() && before.is_empty() && after.is_empty() {
+            return Ok(());
+        }
+        let addresses = self.addresses()?;
+        let address = |place: usize| addresses.get(place).ok_or("the file has other rows than its document");
+        // Deletions first: what is new may have what an old row had alone.
+        for (place, _) in &before {
+            let sql = format!("DELETE FROM {} WHERE {}", self.name(), self.condition(0));
+            self.run(&sql, address(*place)?.iter().cloned())?;
+        }
+        for ((place, old), new) in &pairs {
+            self.update(*old, *new, address(*place)?)?;
+        }
+        after.into_iter().try_for_each(|node| self.insert(node))
+    }
+
+    fn name(&self) -> String {
+        identifier(&self.table.wanted.name)
+    }
+
+    fn has_key(&self) -> bool {
+        let is_taken = |key: &String| self.table.columns.iter().any(|(name, _)| name == key);
+        !self.table.key.is_empty() && self.table.key.iter().all(is_taken)
+    }
+
+    /// The key of a row, as its document spells it.
+    fn key(&self, document: &Document<'_>, node: NodeId) -> Option<String> {
+        let member = |name: &String| member(document, node, name).map(|value| document.slice(value));
+        let values: Option<Vec<&str>> = self.table.key.iter().map(member).collect();
+        values.map(|values| values.join("\n"))
+    }
+
+    /// What tells each row apart, in their order.
+    fn addresses(&self) -> Result<Vec<Vec<Value>>, String> {
+        let (mut all, width) = (Vec::new(), self.table.address.len());
+        self.table.each(self.connection, &mut |row| {
+            let values = (0..width).map(|place| row.get(place)).collect::<rusqlite::Result<Vec<Value>>>();
+            all.push(values.map_err(told)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The condition that one row meets, with parameters behind that many others.
+    fn condition(&self, behind: usize) -> String {
+        let one = |(place, name): (usize, &String)| format!("{name} IS ?{}", behind + place + 1);
+        self.table.address.iter().enumerate().map(one).collect::<Vec<_>>().join(" AND ")
+    }
+
+    fn update(&self, old: NodeId, new: NodeId, address: &[Value]) -> Result<(), String> {
+        let (mut assignments, mut values) = (Vec::new(), Vec::new());
+        for (name, spelling) in &self.table.columns {
+            let before = member(self.old, old, name).map(|value| self.old.slice(value));
+            let after = member(self.new, new, name);
+            if before == after.map(|value| self.new.slice(value)) {
+                continue;
+            }
+            values.push(after.map_or(Ok(Value::Null), |after| value(self.new, after, *spelling))?);
+            assignments.push(format!("{} = ?{}", identifier(name), values.len()));
+        }
+        if assignments.is_empty() {
+            return Ok(());
+        }
+        let condition = self.condition(values.len());
+        let sql = format!("UPDATE {} SET {} WHERE {condition}", self.name(), assignments.join(", "));
+        self.run(&sql, values.into_iter().chain(address.iter().cloned()))
+    }
+
+    fn insert(&self, node: NodeId) -> Result<(), String> {
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (key, at) in self.new.entries(node) {
+            let name = self.new.key(key);
+            let Some((name, spelling)) = self.table.columns.iter().find(|(column, _)| *column == name) else {
+                return Err(format!("table `{}` of the file has no column `{name}`", self.table.wanted.name));
+            };
+            values.push(value(self.new, at, *spelling)?);
+            names.push(identifier(name));
+        }
+        let sql = match names.is_empty() {
+            true => format!("INSERT INTO {} DEFAULT VALUES", self.name()),
+            false => {
+                let places: Vec<String> = (1..=values.len()).map(|place| format!("?{place}")).collect();
+                format!("INSERT INTO {} ({}) VALUES ({})", self.name(), names.join(", "), places.join(", "))
+            }
+        };
+        self.run(&sql, values)
+    }
+
+    /// Runs a statement that changes one row.
+    fn run(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<(), String> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(refused)?;
+        match statement.execute(rusqlite::params_from_iter(values)).map_err(refused)? {
+            1 => Ok(()),
+            other => Err(format!("SQLite changed {other} rows of `{}` where one was meant", self.table.wanted.name)),
+        }
+    }
+}
+
+/// A row that was there: its place, and its node.
+type Before = (usize, NodeId);
+
+/// Pairs rows that have the same text; what has no partner comes back.
+fn matched(
+    patch: &Patch<'_, '_>,
+    before: Vec<Before>,
+    after: Vec<NodeId>,
+    text: &dyn Fn(&Document<'_>, NodeId) -> Option<String>,
+    pairs: &mut Vec<(Before, NodeId)>,
+) -> (Vec<Before>, Vec<NodeId>) {
+    let mut waiting: HashMap<Option<String>, VecDeque<Before>> = HashMap::new();
+    for row in before {
+        waiting.entry(text(patch.old, row.1)).or_default().push_back(row);
+    }
+    let mut alone = Vec::new();
+    for node in after {
+        let partner = text(patch.new, node).and_then(|text| waiting.get_mut(&Some(text))?.pop_front());
+        match partner {
+            Some(row) => pairs.push((row, node)),
+            None => alone.push(node),
+        }
+    }
+    let mut left: Vec<Before> = waiting.into_values().flatten().collect();
+    left.sort_unstable();
+    (left, alone)
+}
+
+fn member(document: &Document<'_>, node: NodeId, name: &str) -> Option<NodeId> {
+    document.entries(node).find(|(key, _)| document.key(*key) == name).map(|(_, value)| value)
+}
+
+/// A value as SQLite keeps it.
+fn value(document: &Document<'_>, node: NodeId, spelling: Spelling) -> Result<Value, String> {
+    let slice = document.slice(node);
+    Ok(match document.kind(node) {
+        NodeKind::Null => Value::Null,
+        _ if spelling == Spelling::Json => Value::Text(json::without_blanks(slice).into_owned()),
+        NodeKind::Text { .. } | NodeKind::Decoded | NodeKind::Bare | NodeKind::Name(_) => {
+            Value::Text(Cow::into_owned(document.string(node)))
+        }
+        NodeKind::True => Value::Integer(1),
+        NodeKind::False => Value::Integer(0),
+        NodeKind::Number => match slice.parse::<i64>() {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::Real(slice.parse().map_err(|_| format!("`{slice}` is no number that SQLite has"))?),
+        },
+        NodeKind::Array | NodeKind::Object => Value::Text(json::without_blanks(slice).into_owned()),
+    })
+}
