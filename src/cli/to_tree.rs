@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::options::Choosing;
 use super::output::Output;
 use crate::cancel::Cancel;
+use crate::endpoint::files::layout::Layout;
 use crate::endpoint::files::source::{LayoutFile, TreeSource};
 use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::{Endpoint, Source};
@@ -13,7 +14,7 @@ use crate::migration::open_source;
 use crate::report::message::{self, Message};
 use crate::report::{outcome, plan, verification};
 use crate::to_files::{self, Job};
-use crate::verify::Level;
+use crate::verify::{Level, Verification};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,7 +58,10 @@ pub fn run(wanted: &Wanted<'_>, route: &Route, tree: &Path, output: &Output, can
         true => output.result(&text, told),
         false => output.finding(&text, &verification::differences(&done.verification), told),
     }
-    done.ensure_published()?;
+    done.ensure_published().map_err(|error| match in_no_file(&job.layout.layout, &done.verification) {
+        Some(why) => error.hint(format!("the target is what it was before; {why}")),
+        None => error,
+    })?;
     Ok(Exit::Success)
 }
 
@@ -76,6 +80,26 @@ pub fn show(choosing: &Choosing, route: &Route, tree: &Path, output: &Output, ca
     }
     planned.ensure_runnable().map_err(|error| plan::undecided(error, &planned.refusals))?;
     Ok(Exit::Success)
+}
+
+/// Why an edited row does not come back, where that is because no file tells what was edited.
+fn in_no_file(layout: &Layout, found: &Verification) -> Option<String> {
+    for table in &found.tables {
+        let rows = table.differences.iter().flat_map(|differences| &differences.rows);
+        for one in rows.flat_map(|row| &row.columns) {
+            let (name, column) = (&table.target, &one.column);
+            if let Some(read_as) = layout.unsaid(name, column) {
+                return Some(format!(
+                    "`{column}` of `{name}` is `unsaid` in the layout: no file tells it, and it is read as `{read_as}`; let \
+                     the layout say where it stands, or set it back"
+                ));
+            }
+            if layout.is_rest(name, column) && one.source.as_deref() == Some("{}") && one.target.is_none() {
+                return Some(format!("`{column}` of `{name}` takes the rest, and no rest is NULL there, not `{{}}`"));
+            }
+        }
+    }
+    None
 }
 
 /// What was typed of what is carried, and says nothing here: rows go as they are, and of a tree some files can be chosen.

@@ -180,7 +180,8 @@ fn a_database_in_the_tree_is_changed_where_its_rows_were() {
     // A value that a row says the layout does not write, and a row without its table, are named.
     Connection::open(&file).expect("the file").execute_batch("UPDATE tasks SET priority = 'high'").expect("a change");
     let tree_again = format!("{}/", text(&folder.path().join("again")));
-    assert!(run(&["migrate", text(&file), &tree_again], 1).contains("priority"));
+    let said = run(&["migrate", text(&file), &tree_again], 1);
+    assert!(said.contains("`priority` of `tasks` is `unsaid` in the layout") && said.contains("`medium`"), "{said}");
 }
 
 #[test]

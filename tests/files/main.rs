@@ -2,6 +2,7 @@
 
 mod applications;
 mod bad_input;
+mod database;
 mod page;
 mod sqlite_source;
 #[path = "../support/mod.rs"]

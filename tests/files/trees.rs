@@ -192,6 +192,16 @@ fn an_edited_row_changes_one_place_and_new_and_deleted_ones_take_their_files_alo
 }
 
 #[test]
+fn an_edit_that_no_file_can_tell_says_why() {
+    let made = Made::new();
+    made.change("UPDATE sessions SET extra = '{}' WHERE id = 's2'");
+    let out = format!("{}/", text(&made.folder.path().join("out")));
+    let said = run(&["migrate", text(&made.file), &out], 1);
+    assert!(said.contains("`extra` of `sessions` takes the rest, and no rest is NULL there"), "{said}");
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
 fn a_tree_that_is_replaced_is_archived_and_comes_back() {
     let made = Made::new();
     let before = content(&made.tree);

@@ -48,29 +48,62 @@ struct Patch<'p, 't> {
 
 impl Patch<'_, '_> {
     fn rows(&self, before: Vec<NodeId>, after: Vec<NodeId>) -> Result<(), String> {
-        // What did not change is found by its whole text, the others by their keys or, where there are none, in their order.
-        let whole = |document: &Document<'_>, node: NodeId| Some(document.slice(node).to_owned());
-        let mut pairs = Vec::new();
-        let (before, after) = matched(self, before.into_iter().enumerate().collect(), after, &whole, &mut Vec::new());
-        let key = |document: &Document<'_>, node: NodeId| self.key(document, node);
-        let (before, after) = match self.has_key() {
-            true => matched(self, before, after, &key, &mut pairs),
-            false => matched(self, before, after, &|_, _| Some(String::new()), &mut pairs),
+        let before = before.into_iter().enumerate().collect();
+        let Matched { pairs, gone, new } = match self.has_key() {
+            true => self.by_key(before, after),
+            false => self.in_order(before, after),
         };
-        if pairs.is_empty() && before.is_empty() && after.is_empty() {
-            return Ok(());
-        }
         let addresses = self.addresses()?;
         let address = |place: usize| addresses.get(place).ok_or("the file has other rows than its document");
         // Deletions first: what is new may have what an old row had alone.
-        for (place, _) in &before {
+        for (place, _) in &gone {
             let sql = format!("DELETE FROM {} WHERE {}", self.name(), self.condition(0));
             self.run(&sql, address(*place)?.iter().cloned())?;
         }
         for ((place, old), new) in &pairs {
             self.update(*old, *new, address(*place)?)?;
         }
-        after.into_iter().try_for_each(|node| self.insert(node))
+        new.into_iter().try_for_each(|node| self.insert(node))
+    }
+
+    fn by_key(&self, before: Vec<Before>, after: Vec<NodeId>) -> Matched {
+        let mut waiting: HashMap<Option<String>, VecDeque<Before>> = HashMap::new();
+        for row in before {
+            waiting.entry(self.key(self.old, row.1)).or_default().push_back(row);
+        }
+        let mut matched = Matched::default();
+        for node in after {
+            let partner = self.key(self.new, node).and_then(|key| waiting.get_mut(&Some(key))?.pop_front());
+            match partner {
+                Some(row) => matched.pairs.push((row, node)),
+                None => matched.new.push(node),
+            }
+        }
+        matched.gone = waiting.into_values().flatten().collect();
+        matched.gone.sort_unstable();
+        matched
+    }
+
+    /// Rows without a key are known by their order alone: it stays, and what is new stands behind the last.
+    fn in_order(&self, before: Vec<Before>, after: Vec<NodeId>) -> Matched {
+        let mut matched = Matched::default();
+        let mut surplus = before.len().saturating_sub(after.len());
+        let mut after = after.into_iter().peekable();
+        for row in before {
+            let Some(node) = after.peek().copied() else {
+                matched.gone.push(row);
+                continue;
+            };
+            if surplus > 0 && self.old.slice(row.1) != self.new.slice(node) {
+                surplus -= 1;
+                matched.gone.push(row);
+                continue;
+            }
+            after.next();
+            matched.pairs.push((row, node));
+        }
+        matched.new.extend(after);
+        matched
     }
 
     fn name(&self) -> String {
@@ -158,29 +191,12 @@ impl Patch<'_, '_> {
 /// A row that was there: its place, and its node.
 type Before = (usize, NodeId);
 
-/// Pairs rows that have the same text; what has no partner comes back.
-fn matched(
-    patch: &Patch<'_, '_>,
-    before: Vec<Before>,
-    after: Vec<NodeId>,
-    text: &dyn Fn(&Document<'_>, NodeId) -> Option<String>,
-    pairs: &mut Vec<(Before, NodeId)>,
-) -> (Vec<Before>, Vec<NodeId>) {
-    let mut waiting: HashMap<Option<String>, VecDeque<Before>> = HashMap::new();
-    for row in before {
-        waiting.entry(text(patch.old, row.1)).or_default().push_back(row);
-    }
-    let mut alone = Vec::new();
-    for node in after {
-        let partner = text(patch.new, node).and_then(|text| waiting.get_mut(&Some(text))?.pop_front());
-        match partner {
-            Some(row) => pairs.push((row, node)),
-            None => alone.push(node),
-        }
-    }
-    let mut left: Vec<Before> = waiting.into_values().flatten().collect();
-    left.sort_unstable();
-    (left, alone)
+/// Which rows are which.
+#[derive(Default)]
+struct Matched {
+    pairs: Vec<(Before, NodeId)>,
+    gone: Vec<Before>,
+    new: Vec<NodeId>,
 }
 
 fn member(document: &Document<'_>, node: NodeId, name: &str) -> Option<NodeId> {

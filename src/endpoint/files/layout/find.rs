@@ -1,6 +1,6 @@
 //! What a layout says of a path, and which path it gives to a row.
 
-use super::model::{Layout, Origin, RecordSet, TemplatePart};
+use super::model::{Absent, Layout, Origin, RecordSet, TemplatePart};
 use super::path::{CaptureFault, CapturePattern};
 use std::collections::BTreeMap;
 
@@ -57,6 +57,43 @@ impl Layout {
             Place::Ignored => Err(CaptureFault::Ignored { path }),
             Place::Kind(..) | Place::Kept | Place::Unknown => Err(CaptureFault::ReadOtherwise { path }),
         }
+    }
+}
+
+impl Layout {
+    /// Why a value of a column is in no file, where none tells it: what it is read as.
+    pub fn unsaid(&self, table: &str, column: &str) -> Option<&str> {
+        let of = self.tables.iter().position(|one| one.name == table)?;
+        let column = self.tables[of].columns.iter().position(|one| one.name == column)?;
+        let filled = self.sets_of(of).into_iter().flat_map(|set| &set.columns).filter(|filled| filled.column == column);
+        let mut read_as = None;
+        for filled in filled {
+            match &filled.absent {
+                Absent::Default(text) if filled.from.is_empty() => read_as = Some(text.as_str()),
+                _ => return None,
+            }
+        }
+        read_as
+    }
+
+    /// Whether a column takes what no other does.
+    pub fn is_rest(&self, table: &str, column: &str) -> bool {
+        let Some(of) = self.tables.iter().position(|one| one.name == table) else { return false };
+        let place = self.tables[of].columns.iter().position(|one| one.name == column);
+        self.sets_of(of).iter().any(|set| set.rest.is_some() && set.rest == place)
+    }
+
+    /// The record sets that fill a table.
+    fn sets_of(&self, table: usize) -> Vec<&RecordSet> {
+        fn add<'l>(sets: &'l [RecordSet], table: usize, found: &mut Vec<&'l RecordSet>) {
+            for set in sets {
+                found.extend((set.table == table).then_some(set));
+                add(&set.children, table, found);
+            }
+        }
+        let mut found = Vec::new();
+        self.kinds.iter().for_each(|kind| add(&kind.records, table, &mut found));
+        found
     }
 }
 
