@@ -47,6 +47,7 @@ use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use inexact::InexactColumn;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One column that is read.
@@ -179,6 +180,15 @@ pub trait Source: Send {
         self.catalog()
     }
 
+    /// Looks whether a target at that path would be in this source's way: the source itself, in it, or around it.
+    ///
+    /// # Errors
+    /// When it would.
+    fn ensure_apart(&self, target: &Path) -> Result<()> {
+        let _ = target;
+        Ok(())
+    }
+
     /// Looks whether the rows of these tables may be read, before any is.
     ///
     /// # Errors
@@ -307,6 +317,11 @@ pub trait Target: Sized {
 
     /// The target as reports name it.
     fn label(&self) -> String;
+
+    /// Where it is in the file system; `None` where it is not in it.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
 
     /// The SQL that its definitions are written in; `None` for a target without any.
     fn dialect(&self) -> Option<Dialect>;

@@ -135,12 +135,19 @@ impl<P> Attempt<P> {
 /// When the source's schema, or a table of the plan, may not be read, or the target's schema cannot be read or tried. What
 /// the plan refuses comes first.
 pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOptions) -> Result<(Arc<Catalog>, Plan)> {
+    inspect(source, target)?;
     let catalog = source.catalog()?;
     let plan = settled(&catalog, target, options)?;
     if plan.refusals.is_empty() {
         ensure_readable(source, &plan)?;
     }
     Ok((catalog, plan))
+}
+
+/// Looks whether the target can be used, by itself and beside that source, before anybody waits for either.
+fn inspect(source: &dyn Source, target: &mut impl Target) -> Result<()> {
+    target.path().map_or(Ok(()), |path| source.ensure_apart(path))?;
+    target.inspect()
 }
 
 fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
@@ -200,7 +207,7 @@ where
     let mut durations = Durations::default();
     let mut clock = Instant::now();
     let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed();
-    target.inspect()?;
+    inspect(source, &mut target)?;
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     // A plan that is refused is told before a target that cannot be written.
     let catalog = source.catalog()?;

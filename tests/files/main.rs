@@ -7,5 +7,6 @@ mod page;
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 mod trees;
 mod workspaces;

@@ -86,14 +86,14 @@ pub fn run(words: &[&str], code: i32) -> String {
 }
 
 /// A tree, and the file that was made of it.
-struct Made {
-    folder: tempfile::TempDir,
-    tree: PathBuf,
-    file: PathBuf,
+pub struct Made {
+    pub folder: tempfile::TempDir,
+    pub tree: PathBuf,
+    pub file: PathBuf,
 }
 
 impl Made {
-    fn new() -> Made {
+    pub fn new() -> Made {
         let folder = tempfile::tempdir().expect("a folder");
         let (tree, file) = (folder.path().join("tree"), folder.path().join("sessions.db"));
         sessions(&tree);

@@ -16,7 +16,7 @@ use super::tree::walk::{Content, Growth, Seen, Tree};
 use super::weave::{FileFacts, Piece, Rows, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::sqlite::file::{quoted, shown};
+use crate::endpoint::sqlite::file::{quoted, resolve, shown};
 use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
 use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
@@ -307,6 +307,23 @@ pub fn catalog(layout: &LayoutFile, database: &str) -> Catalog {
 impl Source for TreeSource {
     fn label(&self) -> &str {
         &self.label
+    }
+
+    fn ensure_apart(&self, target: &Path) -> Result<()> {
+        let (root, target_path) = (resolve(self.tree.path())?, resolve(target)?);
+        let cause = if target_path == root {
+            "it is the source itself".to_owned()
+        } else if root.starts_with(&target_path) {
+            format!("the source {} is in it", quoted(&root))
+        } else if let Ok(inside) = target_path.strip_prefix(&root)
+            && !inside.to_str().is_some_and(|inside| self.layout.is_ignored(inside))
+        {
+            format!("it is in the source {}, whose layout does not ignore it", quoted(&root))
+        } else {
+            return Ok(());
+        };
+        Err(Error::usage("use target", quoted(target), cause)
+            .hint("nothing was touched; name another target, or let `ignore` in the `layout.toml` tell a file that belongs in there"))
     }
 
     fn catalog(&mut self) -> Result<Arc<Catalog>> {

@@ -10,6 +10,8 @@ use super::pack::pack;
 use super::rows::{Before, RowStore, small};
 use super::source::{LayoutFile, weaver};
 use super::tree::draft::Draft as TreeDraft;
+use super::tree::entry::{Entry, EntryKind};
+use super::tree::walk::{Seen, Tree};
 use super::weave::{FileFacts, Part, Piece, Rows, Unwoven};
 use crate::cancel::Cancel;
 use crate::catalog::Dialect;
@@ -168,6 +170,37 @@ pub struct TreeTarget<P> {
     exchange: Option<Exchange<P>>,
 }
 
+/// Refuses a directory that has anything in it of which the layout does not tell what it is: it is no earlier tree of this kind, and
+/// somebody has named it by mistake.
+fn ensure_of_layout(path: &Path, layout: &Layout) -> Result<()> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let refused = |cause: String| {
+        Err(Error::usage("replace the tree", quoted(path), cause).hint(
+            "nothing was touched; name a new or empty directory, one with a tree of this layout, or let its `layout.toml` tell what \
+             the file is (`keep`, `ignore`)",
+        ))
+    };
+    if path.join("project.toml").is_file() {
+        return refused("it is a project, and no tree; a project is named before source and target".to_owned());
+    }
+    let mut stranger = None;
+    Tree::open(path)?.walk(&|path| layout.is_ignored(path), &mut |seen| {
+        if let Seen::Entry(Entry { path, kind: EntryKind::File, .. }) = seen
+            && stranger.is_none()
+            && layout.place(path) == layout::Place::Unknown
+        {
+            stranger = Some(path.clone());
+        }
+        Ok(())
+    })?;
+    match stranger {
+        Some(path) => refused(format!("`{path}` in it is no file of the layout")),
+        None => Ok(()),
+    }
+}
+
 /// Puts a finished tree in its target's place.
 pub type Exchange<P> = Box<dyn FnOnce(TreeDraft, &str) -> Result<P> + Send>;
 
@@ -185,8 +218,16 @@ impl<P> Target for TreeTarget<P> {
         quoted(&self.path)
     }
 
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
     fn dialect(&self) -> Option<Dialect> {
         None
+    }
+
+    fn inspect(&mut self) -> Result<()> {
+        ensure_of_layout(&self.path, &self.layout.layout)
     }
 
     fn wants(&self) -> Vec<WantedTable> {

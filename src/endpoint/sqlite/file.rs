@@ -301,12 +301,20 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     const LINKS_MAX: usize = 40;
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {
+        if path.file_name().is_none() && path.is_dir() {
+            // `.` and `..` have a name elsewhere.
+            path = fs::canonicalize(&path).could_not("find directory", quoted(&path))?;
+        }
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         let directory = fs::canonicalize(parent).map_err(|error| {
-            Error::could_not("find directory", quoted(parent), &error).hint("create the directory first").because(error)
+            let hint = match parent == Path::new(".") {
+                true => "the working directory is gone, or another has taken its place: change into it anew",
+                false => "create the directory first",
+            };
+            Error::could_not("find directory", quoted(parent), &error).hint(hint).because(error)
         })?;
         let Some(name) = path.file_name() else {
             return Err(Error::usage("use target", quoted(&path), "this is not the name of a file"));

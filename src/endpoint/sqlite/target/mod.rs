@@ -39,6 +39,10 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
         Some(Dialect::Sqlite)
     }
 
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
     fn inspect(&mut self) -> Result<()> {
         TargetFile::inspect(&self.path)?.refuse_unusable()
     }
