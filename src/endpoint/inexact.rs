@@ -76,6 +76,28 @@ pub fn total(columns: &[InexactColumn]) -> u64 {
     columns.iter().map(|column| column.values).sum()
 }
 
+/// Two different values as they are shown beside each other: of long ones what is alike in front is left away, so that the place
+/// is seen in which they differ.
+pub fn apart(source: Option<&str>, target: Option<&str>) -> [Option<String>; 2] {
+    let both = [source, target];
+    let is_long = |text: &str| text.chars().nth(VALUE_CHARS_MAX).is_some();
+    let alike = match both {
+        [Some(source), Some(target)] if is_long(source) || is_long(target) => {
+            source.chars().zip(target.chars()).take_while(|(one, other)| one == other).count()
+        }
+        _ => 0,
+    };
+    let left_away = alike.saturating_sub(VALUE_CHARS_MAX / 4);
+    both.map(|text| {
+        let text = text?;
+        let start = text.char_indices().nth(left_away).map_or(text.len(), |(start, _)| start);
+        Some(match start {
+            0 => shortened(text.into()),
+            _ => format!("…{} (from byte {start})", shortened(text[start..].into())),
+        })
+    })
+}
+
 /// A value as it is shown: cut where it is long.
 pub fn shortened(value: Cow<'_, str>) -> String {
     match value.char_indices().nth(VALUE_CHARS_MAX) {

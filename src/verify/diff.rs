@@ -4,7 +4,7 @@
 //! which tells the keys that differ and how many there are; the first of them are then read again on both sides
 //! and shown column by column. Memory does not grow with the rows.
 
-use crate::endpoint::inexact::shortened;
+use crate::endpoint::inexact::{apart, shortened};
 use crate::endpoint::{ReadTable, Source, hash_texts};
 use crate::error::{Context, Result};
 use crate::plan::{ColumnPlan, TablePlan};
@@ -41,8 +41,11 @@ impl Differences {
 /// One row that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowDifference {
-    /// The row's key as the target stores it; for a table without a key, its values.
+    /// The row's key as the target stores it; for a table without a key, its values. What is long is cut.
     pub key: String,
+    /// The hash by which both sides know it.
+    #[serde(skip)]
+    pub(super) identity: u128,
     /// What is the matter with it.
     pub kind: RowDifferenceKind,
     /// The columns that differ; empty for a row that one side does not have.
@@ -89,7 +92,7 @@ pub fn rows(
     spill_source(source, &spill, table, ledger)?;
     spill_target(target, &spill, table)?;
     let mut found = spill.outcome(shown_max)?;
-    show_columns(source, target, table, &mut found.rows)?;
+    show_columns(source, target, table, ledger, &mut found.rows)?;
     Ok(found)
 }
 
@@ -102,6 +105,26 @@ pub(super) enum Side {
     Source,
     /// The one that is held against it.
     Target,
+}
+
+/// By what a row is known on both sides.
+pub(super) struct RowKey {
+    /// As it is shown; what is long is cut, so that two keys may look alike.
+    pub shown: String,
+    /// The hash of the key's values; of all values where there is no key, or it has a NULL, which is like no other.
+    pub identity: u128,
+}
+
+impl RowKey {
+    /// The identity of a row by the places of its key among its cells.
+    pub fn identity(hasher: &mut RowHasher, cells: &[Cell<'_>], key: &[usize]) -> u128 {
+        let is_key = !key.is_empty() && key.iter().all(|place| !matches!(cells[*place], Cell::Null));
+        match is_key {
+            true => key.iter().for_each(|place| hasher.cell(&cells[*place])),
+            false => cells.iter().for_each(|cell| hasher.cell(cell)),
+        }
+        hasher.finish()
+    }
 }
 
 /// The keys and hashes of rows of both sides, in a temporary database on disk.
@@ -118,8 +141,10 @@ pub(super) struct Taker<'s> {
 
 impl Taker<'_> {
     /// Takes a row by its key and its hash.
-    pub fn take(&mut self, key: &str, hash: u128) -> Result<()> {
-        self.insert.execute(params![key, hash.to_be_bytes()]).map(drop).could_not(OPERATION, self.object)
+    pub fn take(&mut self, key: &RowKey, hash: u128) -> Result<()> {
+        let RowKey { shown, identity } = key;
+        let inserted = self.insert.execute(params![identity.to_be_bytes(), shown, hash.to_be_bytes()]);
+        inserted.map(drop).could_not(OPERATION, self.object)
     }
 }
 
@@ -131,8 +156,8 @@ impl Spill {
         let spill = Spill { connection, object };
         spill.run(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384; BEGIN;
-             CREATE TABLE source (key TEXT NOT NULL, hash BLOB NOT NULL);
-             CREATE TABLE target (key TEXT NOT NULL, hash BLOB NOT NULL);",
+             CREATE TABLE source (identity BLOB NOT NULL, key TEXT NOT NULL, hash BLOB NOT NULL);
+             CREATE TABLE target (identity BLOB NOT NULL, key TEXT NOT NULL, hash BLOB NOT NULL);",
         )?;
         Ok(spill)
     }
@@ -144,8 +169,8 @@ impl Spill {
     /// Takes rows of one side.
     pub fn taker(&self, side: Side) -> Result<Taker<'_>> {
         let sql = match side {
-            Side::Source => "INSERT INTO source (key, hash) VALUES (?1, ?2)",
-            Side::Target => "INSERT INTO target (key, hash) VALUES (?1, ?2)",
+            Side::Source => "INSERT INTO source VALUES (?1, ?2, ?3)",
+            Side::Target => "INSERT INTO target VALUES (?1, ?2, ?3)",
         };
         let insert = self.connection.prepare(sql).could_not(OPERATION, &self.object)?;
         Ok(Taker { insert, object: &self.object })
@@ -155,31 +180,29 @@ impl Spill {
     pub fn outcome(&self, shown_max: usize) -> Result<Differences> {
         self.run(
             "COMMIT;
-             CREATE TABLE s AS SELECT key, hash, count(*) AS n FROM source GROUP BY key, hash;
-             CREATE TABLE t AS SELECT key, hash, count(*) AS n FROM target GROUP BY key, hash;
-             CREATE INDEX s_key ON s (key); CREATE INDEX t_key ON t (key);
-             CREATE TABLE only_s AS SELECT s.key, s.n - ifnull(t.n, 0) AS n FROM s LEFT JOIN t USING (key, hash)
-               WHERE s.n > ifnull(t.n, 0);
-             CREATE TABLE only_t AS SELECT t.key, t.n - ifnull(s.n, 0) AS n FROM t LEFT JOIN s USING (key, hash)
-               WHERE t.n > ifnull(s.n, 0);
-             CREATE INDEX only_s_key ON only_s (key); CREATE INDEX only_t_key ON only_t (key);",
+             CREATE TABLE s AS SELECT identity, min(key) AS key, hash, count(*) AS n FROM source GROUP BY identity, hash;
+             CREATE TABLE t AS SELECT identity, min(key) AS key, hash, count(*) AS n FROM target GROUP BY identity, hash;
+             CREATE INDEX s_key ON s (identity, hash); CREATE INDEX t_key ON t (identity, hash);
+             CREATE TABLE only_s AS SELECT identity, min(key) AS key, sum(n) AS n FROM
+               (SELECT s.identity, s.key, s.n - ifnull(t.n, 0) AS n FROM s LEFT JOIN t USING (identity, hash))
+               WHERE n > 0 GROUP BY identity;
+             CREATE TABLE only_t AS SELECT identity, min(key) AS key, sum(n) AS n FROM
+               (SELECT t.identity, t.key, t.n - ifnull(s.n, 0) AS n FROM t LEFT JOIN s USING (identity, hash))
+               WHERE n > 0 GROUP BY identity;
+             CREATE INDEX only_s_key ON only_s (identity); CREATE INDEX only_t_key ON only_t (identity);",
         )?;
-        let (changed, mut rows) = self.listed(
-            RowDifferenceKind::Changed,
-            "SELECT key, n FROM only_s WHERE key IN (SELECT key FROM only_t)",
-            shown_max,
-        )?;
-        let (missing, more) = self.listed(
-            RowDifferenceKind::Missing,
-            "SELECT key, n FROM only_s WHERE key NOT IN (SELECT key FROM only_t)",
-            shown_max,
-        )?;
+        // A key that several rows have is changed as often as both sides have one left, and the rest is on one side.
+        let changed = "SELECT identity, s.key, min(s.n, t.n) AS n FROM only_s AS s JOIN only_t AS t USING (identity)";
+        let (changed, mut rows) = self.listed(RowDifferenceKind::Changed, changed, shown_max)?;
+        let rest = |one: &str, other: &str| {
+            format!(
+                "SELECT identity, a.key, a.n - ifnull(b.n, 0) AS n FROM {one} AS a LEFT JOIN {other} AS b USING (identity)
+                 WHERE a.n > ifnull(b.n, 0)"
+            )
+        };
+        let (missing, more) = self.listed(RowDifferenceKind::Missing, &rest("only_s", "only_t"), shown_max)?;
         rows.extend(more);
-        let (surplus, more) = self.listed(
-            RowDifferenceKind::Surplus,
-            "SELECT key, n FROM only_t WHERE key NOT IN (SELECT key FROM only_s)",
-            shown_max,
-        )?;
+        let (surplus, more) = self.listed(RowDifferenceKind::Surplus, &rest("only_t", "only_s"), shown_max)?;
         rows.extend(more);
         rows.truncate(shown_max);
         Ok(Differences { missing, surplus, changed, rows, misread: false })
@@ -189,8 +212,12 @@ impl Spill {
         let read = || {
             let total = format!("SELECT ifnull(sum(n), 0) FROM ({sql})");
             let total: i64 = self.connection.query_row(&total, [], |row| row.get(0))?;
-            let mut statement = self.connection.prepare(&format!("SELECT key FROM ({sql}) ORDER BY key LIMIT ?1"))?;
-            let row = |row: &Row<'_>| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() });
+            let sql = format!("SELECT key, identity FROM ({sql}) ORDER BY key, identity LIMIT ?1");
+            let mut statement = self.connection.prepare(&sql)?;
+            let row = |row: &Row<'_>| {
+                let identity = u128::from_be_bytes(row.get(1)?);
+                Ok(RowDifference { key: row.get(0)?, identity, kind, columns: Vec::new() })
+            };
             let rows = statement.query_map([shown_max as i64], row)?.collect::<rusqlite::Result<_>>()?;
             Ok::<_, rusqlite::Error>((total.unsigned_abs(), rows))
         };
@@ -252,7 +279,9 @@ pub fn misread_rows(
     let mut statement = spill.prepare(&sql).could_not(OPERATION, &object)?;
     let kind = RowDifferenceKind::Surplus;
     let rows = statement
-        .query_map([shown_max as i64], |row| Ok(RowDifference { key: row.get(0)?, kind, columns: Vec::new() }))
+        .query_map([shown_max as i64], |row| {
+            Ok(RowDifference { key: row.get(0)?, identity: 0, kind, columns: Vec::new() })
+        })
         .and_then(Iterator::collect)
         .could_not(OPERATION, &object)?;
     Ok(Differences { missing: total(missing)?, surplus: total(surplus)?, changed: 0, rows, misread: true })
@@ -277,13 +306,28 @@ fn common_key(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>]) -> String
     row_key(placed.into_iter().map(|placed| placed.stored))
 }
 
+/// By what a row is known on both sides; without a `ledger`, the cells of the source are those that the target gives back.
+fn key_of(hasher: &mut RowHasher, table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], ledger: bool) -> RowKey {
+    let shown = common_key(table, codecs, cells);
+    let identity = match ledger {
+        true => RowKey::identity(hasher, cells, &table.key),
+        false => {
+            let kept = cells.iter().zip(codecs).map(|(cell, codec)| codec.without_ledger(cell).into_owned());
+            let kept: Vec<Cell<'_>> = kept.collect();
+            RowKey::identity(hasher, &kept, &table.key)
+        }
+    };
+    RowKey { shown, identity }
+}
+
 fn spill_source(source: &mut dyn Source, spill: &Spill, table: &TablePlan, ledger: bool) -> Result<()> {
     let codecs = codecs(table);
     let mut taker = spill.taker(Side::Source)?;
     let mut hasher = RowHasher::default();
     source.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         hash_source(&mut hasher, cells, &codecs, ledger);
-        taker.take(&common_key(table, &codecs, cells), hasher.finish())
+        let hash = hasher.finish();
+        taker.take(&key_of(&mut hasher, table, &codecs, cells, ledger), hash)
     })
 }
 
@@ -300,8 +344,8 @@ fn spill_target(target: &mut dyn Source, spill: &Spill, table: &TablePlan) -> Re
     let mut hasher = RowHasher::default();
     target.read(&[ReadTable::of(table)], &mut |_: usize, cells: &[Cell<'_>]| {
         cells.iter().for_each(|cell| hasher.cell(cell));
-        let key = common_key(table, &codecs, cells);
-        taker.take(&key, hasher.finish())
+        let hash = hasher.finish();
+        taker.take(&key_of(&mut hasher, table, &codecs, cells, true), hash)
     })
 }
 
@@ -310,19 +354,22 @@ fn show_columns(
     source: &mut dyn Source,
     target: &mut dyn Source,
     table: &TablePlan,
+    ledger: bool,
     rows: &mut [RowDifference],
 ) -> Result<()> {
     let codecs = codecs(table);
-    let mut wanted: BTreeMap<String, [Option<Vec<Option<String>>>; 2]> = rows
+    let mut wanted: BTreeMap<u128, [Option<Vec<Option<String>>>; 2]> = rows
         .iter()
         .filter(|row| row.kind == RowDifferenceKind::Changed)
-        .map(|row| (row.key.clone(), [None, None]))
+        .map(|row| (row.identity, [None, None]))
         .collect();
     if wanted.is_empty() {
         return Ok(());
     }
+    let mut hasher = RowHasher::default();
     let mut note = |side: usize, cells: &[Cell<'_>]| {
-        if let Some(sides) = wanted.get_mut(&common_key(table, &codecs, cells)) {
+        let key = key_of(&mut hasher, table, &codecs, cells, ledger || side == 1);
+        if let Some(sides) = wanted.get_mut(&key.identity) {
             let texts = codecs.iter().zip(cells).map(|(codec, cell)| text_of(codec, cell));
             sides[side] = Some(texts.map(|text| text.map(Cow::into_owned)).collect());
         }
@@ -336,14 +383,11 @@ fn show_columns(
         Ok(())
     })?;
     for row in rows {
-        let Some([Some(source), Some(target)]) = wanted.get(&row.key) else { continue };
+        let Some([Some(source), Some(target)]) = wanted.get(&row.identity) else { continue };
         for (place, column) in table.columns.iter().enumerate() {
             if source[place] != target[place] {
-                row.columns.push(ColumnDifference {
-                    column: column.source.clone(),
-                    source: source[place].as_deref().map(|text| shortened(text.into())),
-                    target: target[place].as_deref().map(|text| shortened(text.into())),
-                });
+                let [source, target] = apart(source[place].as_deref(), target[place].as_deref());
+                row.columns.push(ColumnDifference { column: column.source.clone(), source, target });
             }
         }
     }

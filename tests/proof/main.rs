@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacked;
 mod corruption;
 mod mutation;
 mod page_flips;

@@ -162,6 +162,13 @@ fn parse(sql: &str) -> Option<CreateTable> {
     }
 }
 
+/// Whether the definition of a table can be read as far as its CHECKs go.
+pub(super) fn is_understood(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1";
+    let sql: String = connection.query_row(sql, [table], |row| row.get(0))?;
+    Ok(parse(&sql).is_some() || !sql.to_ascii_lowercase().contains("check"))
+}
+
 fn checks(parsed: &CreateTable) -> Vec<Check> {
     let mut found = Vec::new();
     let table = parsed.name.to_string();

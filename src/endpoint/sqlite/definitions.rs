@@ -12,7 +12,7 @@ use super::pragma;
 use super::read::describe;
 use crate::catalog::{ObjectKind, QualifiedName};
 use crate::error::{Context, Result};
-use crate::metadata::is_own;
+use crate::metadata::{self, is_own};
 use crate::plan::choices::Choices;
 use crate::plan::given::SchemaOfSource;
 use crate::plan::{Loss, Reason, TablePlan};
@@ -96,8 +96,16 @@ impl Definitions {
         let mut is_whole = true;
         for object in all {
             let Some(sql) = object.sql.as_deref() else { continue };
-            let is_own = is_own(&object.name) || is_own(&object.table) || object.name.starts_with("sqlite_");
-            if is_own || carried.shadows.contains(&object.name) {
+            let is_own = is_own(&object.name) || is_own(&object.table);
+            if is_own && !metadata::is_known(&object.table) {
+                self.leave_out(
+                    &object,
+                    "names that begin with `_whimbrel_` are this program's own; give it another name",
+                );
+                is_whole = false;
+                continue;
+            }
+            if is_own || object.name.starts_with("sqlite_") || carried.shadows.contains(&object.name) {
                 continue;
             }
             let verdict = carried.verdict(&object, sql);

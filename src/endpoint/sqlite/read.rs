@@ -1,10 +1,11 @@
 //! Opening a finished database to read it, so that reading leaves nothing behind.
 //!
 //! Invariants: no statement of such a connection can write (`query_only`), and a name that nothing has is an error, never
-//! the text of that name. A read-only connection to a database in WAL
-//! mode leaves the `-wal` and `-shm` that it creates, because it may not remove them. So a database without a log is
-//! opened for writing, never written, and closed with nothing left over; one that has a log is opened read-only and
-//! keeps it. Where the directory cannot be written (read-only media, another user's files), a database without a log
+//! the text of that name. A read-only connection to a database in WAL mode leaves the `-wal` and `-shm` that it creates, because
+//! it may not remove them, and SQLite drops every CHECK from a schema that it reads over one, so that its own checks of a file
+//! would pass over them. So a database is opened for writing and never written: without a log it is closed with nothing left
+//! over, and one that has a log keeps it as it is (`NO_CKPT_ON_CLOSE`). With a journal that wants to be played back it is opened
+//! read-only, which fails. Where the directory cannot be written (read-only media, another user's files), a database without a log
 //! is opened as immutable: a writer that starts at that very moment would not be seen.
 
 use std::os::unix::ffi::OsStrExt;
@@ -13,10 +14,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::endpoint::sqlite::access::remove_log_of_unusable;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::file::{Content, TargetFile, journal_is_hot, quoted};
 use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 
@@ -38,18 +40,27 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         Content::Empty | Content::Database { .. } => {}
     }
     let alone = target.side_files.wal_bytes.is_none() && target.side_files.journal_bytes.is_none();
-    let access = if alone { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let access = match target.side_files.journal_bytes.is_some() && journal_is_hot(&target.path)? {
+        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
     let connection = match prepared(&target.path, access) {
-        Err(error) if alone && is_unwritable(&error) => {
+        Err(error) if is_unwritable(&error) && alone => {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
             prepared(Path::new(&immutable_uri(&target.path)), flags)
         }
+        Err(error) if is_unwritable(&error) => prepared(&target.path, OpenFlags::SQLITE_OPEN_READ_ONLY),
         outcome => outcome,
     }
     .map_err(|error| {
         remove_log_of_unusable(&target.path, &target.side_files, &error);
         describe("open", quoted(path), &error).because(error)
     })?;
+    if target.side_files.wal_bytes.is_some() {
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .map_err(|error| describe("open", quoted(path), &error).because(error))?;
+    }
     stop_when(&connection, cancel)?;
     Ok(connection)
 }

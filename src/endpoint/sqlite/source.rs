@@ -11,6 +11,7 @@ use super::catalog::{declared_with, read_as};
 use super::definitions::Definitions;
 use super::file::{quoted, shown};
 use super::read::{describe, open};
+use super::record;
 use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
@@ -50,6 +51,7 @@ impl SqliteSource {
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
         let connection = open(path, &cancel.flag())?;
         let failed = |error: rusqlite::Error| describe("read", quoted(path), &error).because(error);
+        ensure_own_record(&connection, path)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
         // The state is taken by the first statement that reads.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
@@ -117,7 +119,8 @@ impl SqliteSource {
         choices.sqlite_version = choices.sqlite_version.max(sqlite_version);
         let carried: Vec<&TablePlan> = self.tables.iter().filter(|table| choices.carries(&table.source)).collect();
         for table in carried {
-            if table.target != natural(&table.source) && !is_of_tree(&table.target) {
+            let is_named = choices.names.contains_key(&table.source.name);
+            if table.target != natural(&table.source) && !is_of_tree(&table.target) && !is_named {
                 choices.names.entry(table.source.to_string()).or_insert_with(|| table.target.clone());
             }
             for column in &table.columns {
@@ -126,10 +129,12 @@ impl SqliteSource {
                 if choices.drop.contains_key(&key) || choices.drop.contains_key(&short) {
                     continue;
                 }
-                if column.target != column.source {
+                // A choice by the short name of the table stands: two for one column would leave one that matches nothing.
+                if column.target != column.source && !choices.names.contains_key(&short) {
                     choices.names.entry(key.clone()).or_insert_with(|| column.target.clone());
                 }
-                if column.representation != Representation::default_for(&column.shape) {
+                let is_ruled = choices.rules.columns.contains_key(&short);
+                if column.representation != Representation::default_for(&column.shape) && !is_ruled {
                     choices.rules.columns.entry(key).or_insert(column.representation);
                 }
             }
@@ -183,6 +188,21 @@ impl SqliteSource {
             sink.row(place, &cells)
         })
     }
+}
+
+/// Refuses a file whose metadata is not what it was: values would be turned back by rules that nobody chose, without their ledger.
+/// What its users have done to its rows and definitions since is no damage.
+fn ensure_own_record(connection: &Connection, path: &Path) -> Result<()> {
+    let Some(manifest) = read_manifest(connection)? else { return Ok(()) };
+    let tables = plan_of(&manifest, connection)?.tables;
+    let definitions = record::Definitions::OfMetadata;
+    let scope = record::Scope { planned: &tables, definitions, metadata: true, published: true };
+    let damage = record::compare(connection, scope)?.differences.into_iter().find(|difference| difference.damage);
+    damage.map_or(Ok(()), |damage| {
+        Err(Error::differs("read", quoted(path), format!("its own record does not fit it: {}", damage.text)).hint(
+            "`whimbrel check FILE` tells everything that is wrong; `whimbrel backups FILE` lists copies to go back to",
+        ))
+    })
 }
 
 impl Source for SqliteSource {

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::catalog::{declared, is_understood};
 use super::file::quoted;
 use super::proof::Verdict;
 use super::read::{describe, open};
@@ -45,6 +46,9 @@ pub fn judge(
         None if !twice => Integrity::sound(),
         _ => integrity_of(connection, object, Depth::Full, shown_max)?,
     };
+    if connection.is_readonly(rusqlite::MAIN_DB).unwrap_or(true) {
+        ask_checks(connection, object, shown_max, &mut integrity)?;
+    }
     if let Some(wrong) = wrong.filter(|_| integrity.is_sound()) {
         integrity.total = wrong.len() as u64;
         integrity.messages = wrong.iter().take(shown_max).cloned().collect();
@@ -84,26 +88,15 @@ pub fn integrity_of(
         Depth::Quick => "quick_check",
     };
     let mut found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
-    let outcome = run(connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), |row| {
-        let message: String = row.get(0)?;
-        // One row can hold several lines of findings.
-        for line in message.lines().filter(|line| *line != "ok") {
-            found.total += 1;
-            if found.messages.len() < shown_max {
-                found.messages.push(line.to_string());
-            }
+    match ask(connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), shown_max, &mut found) {
+        Err(error) if is_of_expression(&error) => {
+            // A CHECK or an index whose expression fails ends the check of the whole file: each table is asked by itself.
+            found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
+            ask_each(connection, pragma, shown_max, &mut found)
         }
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
-                found.total += 1;
-                found.messages.push(error.to_string());
-            }
-            _ => return Err(describe("check integrity of", object, &error)),
-        }
+        outcome => outcome,
     }
+    .map_err(|error| describe("check integrity of", object, &error))?;
     found.stopped = found.total >= MESSAGES_COUNTED_MAX;
     for message in &mut found.messages {
         // In a damaged file the schema itself may not be readable; then the message stands alone.
@@ -112,6 +105,86 @@ pub fn integrity_of(
         }
     }
     Ok(found)
+}
+
+/// Runs a check and adds what it says. Damage that ends it is a message.
+fn ask(connection: &Connection, sql: &str, shown_max: usize, found: &mut Integrity) -> rusqlite::Result<()> {
+    let outcome = run(connection, sql, |row| {
+        let message: String = row.get(0)?;
+        // One row can hold several lines of findings.
+        message.lines().filter(|line| *line != "ok").for_each(|line| add(found, shown_max, line.to_owned()));
+        Ok(())
+    });
+    match outcome {
+        Err(error) => match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                add(found, shown_max.max(found.messages.len() + 1), error.to_string());
+                Ok(())
+            }
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
+    }
+}
+
+fn add(found: &mut Integrity, shown_max: usize, message: String) {
+    found.total += 1;
+    if found.messages.len() < shown_max {
+        found.messages.push(message);
+    }
+}
+
+/// Whether the failure is one of an expression that the schema has, and says something of a row.
+fn is_of_expression(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|code| code.extended_code == rusqlite::ffi::SQLITE_ERROR)
+}
+
+/// Checks each table by itself; an expression that fails is a message about its table.
+fn ask_each(connection: &Connection, pragma: &str, shown_max: usize, found: &mut Integrity) -> rusqlite::Result<()> {
+    let mut tables: Vec<String> = Vec::new();
+    run(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY rowid", |row| {
+        tables.push(row.get(0)?);
+        Ok(())
+    })?;
+    for table in tables {
+        match ask(connection, &format!("PRAGMA main.{pragma}({})", quote(&table)), shown_max, found) {
+            Err(error) if is_of_expression(&error) => {
+                let why = "an expression of a CHECK or an index cannot be computed";
+                add(found, shown_max, format!("{why} for a row of table `{table}`: {error}"));
+            }
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+/// Asks the CHECKs of each table by SELECT: over a connection that may not write, SQLite's own checks do not.
+fn ask_checks(connection: &Connection, object: &dyn Display, shown_max: usize, found: &mut Integrity) -> Result<()> {
+    let failed = |error: rusqlite::Error| describe("check integrity of", object, &error).because(error);
+    let unasked = |table: &str, cause: &dyn Display| {
+        Error::could_not("check integrity of", object, format!("a CHECK of table `{table}` cannot be asked: {cause}"))
+            .hint("SQLite asks it itself where the file may be written: check a copy of the file")
+    };
+    let catalog = match declared(connection) {
+        Err(_) if !found.is_sound() => return Ok(()),
+        catalog => catalog.map_err(failed)?,
+    };
+    for table in &catalog.tables {
+        let name = &table.name.name;
+        for check in &table.checks {
+            let sql = format!("SELECT count(*) FROM main.{} WHERE NOT ({})", quote(name), check.expression);
+            match connection.query_row(&sql, [], |row| row.get::<_, i64>(0)) {
+                Ok(0) => {}
+                Ok(_) => add(found, shown_max, format!("CHECK constraint failed in {name}")),
+                Err(_) if !found.is_sound() => {}
+                Err(error) => return Err(unasked(name, &error)),
+            }
+        }
+        if !is_understood(connection, name).map_err(failed)? {
+            return Err(unasked(name, &"its definition is not understood"));
+        }
+    }
+    Ok(())
 }
 
 /// What a message of SQLite speaks of: it names an index by its name alone, a tree of pages by the number of its root.
@@ -367,6 +440,24 @@ mod tests {
         assert!(keys.is_sound() && found.is_sound(), "what was proven is believed");
         let (keys, found) = judge(&connection, &"a file", &sound, true, 9).unwrap();
         assert!(!keys.is_sound() && !found.is_sound(), "{keys:?} {found:?}");
+    }
+
+    #[test]
+    fn checks_are_asked_where_the_file_may_not_be_written() {
+        let (_directory, path) = database(
+            "CREATE TABLE fine (a CHECK (a > 0)); CREATE TABLE t (a, CONSTRAINT small CHECK (a < 10));
+             INSERT INTO fine VALUES (1), (NULL)",
+        );
+        let judged = || {
+            let connection = Connection::open_with_flags(&path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+            let sound = Verdict::Sound { unproven_references: Default::default() };
+            judge(&connection, &"a file", &sound, false, 9).unwrap().1
+        };
+        assert!(judged().is_sound());
+        let change = "PRAGMA ignore_check_constraints = ON; INSERT INTO t VALUES (99); INSERT INTO fine VALUES (0)";
+        Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        let messages = judged().messages;
+        assert_eq!(messages, ["CHECK constraint failed in fine", "CHECK constraint failed in t"]);
     }
 
     #[test]

@@ -157,7 +157,11 @@ fn common_key(source: &Table, target: &Table, columns: &[[&Column; 2]]) -> Vec<u
         key.columns.iter().map(place).collect::<Option<Vec<usize>>>()
     };
     match (places(0, source), places(1, target)) {
-        (Some(source), Some(target)) if source.iter().all(|place| target.contains(place)) => source,
+        (Some(source), Some(target))
+            if source.len() == target.len() && source.iter().all(|place| target.contains(place)) =>
+        {
+            source
+        }
         _ => Vec::new(),
     }
 }

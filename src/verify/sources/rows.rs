@@ -6,11 +6,11 @@
 
 use super::matching::Pair;
 use crate::endpoint::Source;
-use crate::endpoint::inexact::shortened;
+use crate::endpoint::inexact::{apart, shortened};
 use crate::error::Result;
 use crate::types::text;
-use crate::value::{Cell, RowHasher, TableDigest};
-use crate::verify::diff::{ColumnDifference, Differences, RowDifference, RowDifferenceKind, Side, Spill};
+use crate::value::{Cell, RowHasher, Stored, TableDigest};
+use crate::verify::diff::{ColumnDifference, Differences, RowDifference, RowDifferenceKind, RowKey, Side, Spill};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -57,23 +57,22 @@ fn each_row_of(reader: &mut dyn Source, side: usize, pair: &Pair<'_>, visit: &mu
     reader.read(&[pair.request(side)], &mut |_: usize, cells: &[Cell<'_>]| {
         cells.iter().for_each(|cell| hasher.cell(cell));
         let hash = hasher.finish();
-        pair.key.iter().for_each(|place| hasher.cell(&cells[*place]));
-        let of_key = hasher.finish();
-        let of_key = if pair.key.is_empty() { hash } else { of_key };
+        let of_key = RowKey::identity(&mut hasher, cells, &pair.key);
         // The remainder is below the number of buckets.
         visit(side, (of_key % BUCKETS as u128) as usize, hash, cells)
     })
 }
 
 /// The name of a row that both sides can tell: its key's values, or without a common key all of them.
-fn key_of(pair: &Pair<'_>, side: usize, cells: &[Cell<'_>]) -> String {
+fn key_of(pair: &Pair<'_>, side: usize, cells: &[Cell<'_>]) -> RowKey {
     let all: Vec<usize> = if pair.key.is_empty() { (0..cells.len()).collect() } else { pair.key.clone() };
     let values = all.into_iter().map(|place| match &cells[place] {
         Cell::Null => Value::Null,
         Cell::Int(value) => Value::from(*value),
         cell => Value::from(text_of(pair, side, place, cell).map(|text| shortened(text.into()))),
     });
-    Value::from(values.collect::<Vec<_>>()).to_string()
+    let shown = Value::from(values.collect::<Vec<_>>()).to_string();
+    RowKey { shown, identity: RowKey::identity(&mut RowHasher::default(), cells, &pair.key) }
 }
 
 /// A value as it is shown: blanks that pad a text are left away, so that one too many is seen.
@@ -93,29 +92,33 @@ fn show_columns(
     rows: &mut [RowDifference],
 ) -> Result<()> {
     let changed = rows.iter().filter(|row| row.kind == RowDifferenceKind::Changed);
-    let mut wanted: BTreeMap<String, [Option<Vec<Shown>>; 2]> =
-        changed.map(|row| (row.key.clone(), [None, None])).collect();
+    let mut wanted: BTreeMap<u128, [Option<Vec<Shown>>; 2]> = changed.map(|row| (row.identity, [None, None])).collect();
     if wanted.is_empty() {
         return Ok(());
     }
+    let mut hasher = RowHasher::default();
     each_row(source, target, pair, &mut |side, _, _, cells| {
-        if let Some(sides) = wanted.get_mut(&key_of(pair, side, cells)) {
+        if let Some(sides) = wanted.get_mut(&RowKey::identity(&mut hasher, cells, &pair.key)) {
             let shown = cells.iter().enumerate().map(|(place, cell)| Shown {
                 encoding: encoded(cell),
-                text: text_of(pair, side, place, cell).map(|text| shortened(text.into())),
+                text: text_of(pair, side, place, cell),
+                stored: stored_text(cell),
             });
             sides[side] = Some(shown.collect());
         }
         Ok(())
     })?;
     for row in rows {
-        let Some([Some(source), Some(target)]) = wanted.get(&row.key) else { continue };
+        let Some([Some(source), Some(target)]) = wanted.get(&row.identity) else { continue };
         let both = pair.columns.iter().zip(source.iter().zip(target));
         row.columns.extend(both.filter(|(_, (source, target))| source.encoding != target.encoding).map(
-            |(column, (source, target))| ColumnDifference {
-                column: column[0].name.clone(),
-                source: source.text.clone(),
-                target: target.text.clone(),
+            |(column, (source, target))| {
+                let [source, target] = match source.text == target.text {
+                    true => [&source.stored, &target.stored],
+                    false => [&source.text, &target.text],
+                };
+                let [source, target] = apart(source.as_deref(), target.as_deref());
+                ColumnDifference { column: column[0].name.clone(), source, target }
             },
         ));
     }
@@ -127,6 +130,22 @@ struct Shown {
     /// What decides whether two of them are the same.
     encoding: u128,
     text: Option<String>,
+    /// With what tells values apart that have the same text.
+    stored: Option<String>,
+}
+
+/// A value with its storage class, or with its bytes where they are no text.
+fn stored_text(cell: &Cell<'_>) -> Option<String> {
+    Some(match cell {
+        Cell::Null => return None,
+        Cell::Int(value) | Cell::Foreign(Stored::Integer(value)) => format!("{value} (INTEGER)"),
+        Cell::Float(value) | Cell::Foreign(Stored::Real(value)) => format!("{value:?} (REAL)"),
+        Cell::Foreign(Stored::Text(bytes)) if std::str::from_utf8(bytes).is_err() => {
+            format!("CAST({} AS TEXT)", text::stored(&Stored::Blob(bytes.clone())))
+        }
+        Cell::Foreign(stored) => text::stored(stored),
+        cell => format!("{cell:?}"),
+    })
 }
 
 fn encoded(cell: &Cell<'_>) -> u128 {
