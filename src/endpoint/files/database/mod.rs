@@ -106,6 +106,8 @@ struct Table<'w> {
     address: Vec<String>,
     /// The columns of its primary key.
     key: Vec<String>,
+    /// What a row is written with as a whole: its number, where no column is that, and each column that is not computed.
+    whole: Vec<String>,
 }
 
 /// The place of the file's two version numbers, and the one of a file with a write-ahead log.
@@ -189,28 +191,45 @@ fn table<'w>(connection: &Connection, wanted: &'w Wanted) -> rusqlite::Result<Op
     if connection.query_row(sql, [&wanted.name], |_| Ok(())).optional()?.is_none() {
         return Ok(None);
     }
-    let mut all = connection.prepare("SELECT name, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
-    let all = all.query_map([&wanted.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    let all = all.collect::<rusqlite::Result<Vec<_>>>()?;
-    let is_taken = |name: &String| wanted.with_rest || wanted.columns.contains_key(name);
+    let sql = "SELECT name, pk, type, hidden > 1 FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid";
+    let mut all = connection.prepare(sql)?;
+    let all = all.query_map([&wanted.name], Column::of)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let is_taken = |one: &&Column| wanted.columns.contains_key(&one.name) || wanted.with_rest && !one.is_computed;
     let spelling = |name: &String| wanted.columns.get(name).copied().unwrap_or(Spelling::Plain);
-    let columns =
-        all.iter().map(|(name, _)| name).filter(|name| is_taken(name)).map(|name| (name.clone(), spelling(name)));
-    let mut key: Vec<(i64, String)> =
-        all.iter().filter(|(_, pk)| *pk > 0).map(|(name, pk)| (*pk, name.clone())).collect();
-    key.sort_unstable();
-    let key: Vec<String> = key.into_iter().map(|(_, name)| name).collect();
+    let columns = all.iter().filter(is_taken).map(|one| (one.name.clone(), spelling(&one.name)));
+    let mut in_key: Vec<&Column> = all.iter().filter(|one| one.in_key > 0).collect();
+    in_key.sort_by_key(|one| one.in_key);
+    let key: Vec<String> = in_key.iter().map(|one| one.name.clone()).collect();
     // A column of that name would hide the number of a row.
-    let number = ["rowid", "_rowid_", "oid"]
-        .into_iter()
-        .find(|name| all.iter().all(|(column, _)| !column.eq_ignore_ascii_case(name)));
+    let number =
+        ["rowid", "_rowid_", "oid"].into_iter().find(|name| all.iter().all(|one| !one.name.eq_ignore_ascii_case(name)));
     let has_numbers =
         |name: &str| connection.prepare(&format!("SELECT {name} FROM {}", identifier(&wanted.name))).is_ok();
     let address = match number.filter(|name| has_numbers(name)) {
         Some(name) => vec![name.to_owned()],
         None => key.iter().map(|name| identifier(name)).collect(),
     };
-    Ok(Some(Table { wanted, columns: columns.collect(), address, key }))
+    // A key of one INTEGER is the number itself.
+    let is_number = matches!(in_key.as_slice(), [one] if one.type_name.eq_ignore_ascii_case("integer"));
+    let number = number.filter(|name| address == [*name] && !is_number).map(str::to_owned);
+    let whole = all.iter().filter(|one| !one.is_computed).map(|one| identifier(&one.name));
+    let whole = number.into_iter().chain(whole).collect();
+    Ok(Some(Table { wanted, columns: columns.collect(), address, key, whole }))
+}
+
+/// A column, as the file declares it.
+struct Column {
+    name: String,
+    /// Its place in the primary key, from 1.
+    in_key: i64,
+    type_name: String,
+    is_computed: bool,
+}
+
+impl Column {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Column> {
+        Ok(Column { name: row.get(0)?, in_key: row.get(1)?, type_name: row.get(2)?, is_computed: row.get(3)? })
+    }
 }
 
 impl Table<'_> {

@@ -60,9 +60,20 @@ impl Patch<'_, '_> {
             let sql = format!("DELETE FROM {} WHERE {}", self.name(), self.condition(0));
             self.run(&sql, address(*place)?.iter().cloned())?;
         }
+        let mut changed = Vec::new();
         for ((place, old), new) in &pairs {
-            self.update(*old, *new, address(*place)?)?;
+            let changes = self.changes(*old, *new)?;
+            if !changes.is_empty() {
+                changed.push((address(*place)?.as_slice(), changes));
+            }
         }
+        self.connection.execute_batch("SAVEPOINT updates").map_err(refused)?;
+        if let Err(reason) = changed.iter().try_for_each(|(address, changes)| self.update(address, changes)) {
+            // What two rows exchange, one of them has for a moment twice: all go, and come back as they are then.
+            self.connection.execute_batch("ROLLBACK TO updates").map_err(refused)?;
+            self.replace(&changed).map_err(|_| reason)?;
+        }
+        self.connection.execute_batch("RELEASE updates").map_err(refused)?;
         new.into_iter().try_for_each(|node| self.insert(node))
     }
 
@@ -139,23 +150,50 @@ impl Patch<'_, '_> {
         self.table.address.iter().enumerate().map(one).collect::<Vec<_>>().join(" AND ")
     }
 
-    fn update(&self, old: NodeId, new: NodeId, address: &[Value]) -> Result<(), String> {
-        let (mut assignments, mut values) = (Vec::new(), Vec::new());
+    /// What a row says otherwise: columns, and their values.
+    fn changes(&self, old: NodeId, new: NodeId) -> Result<Vec<Change<'_>>, String> {
+        let mut changes = Vec::new();
         for (name, spelling) in &self.table.columns {
             let before = member(self.old, old, name).map(|value| self.old.slice(value));
             let after = member(self.new, new, name);
-            if before == after.map(|value| self.new.slice(value)) {
-                continue;
+            if before != after.map(|value| self.new.slice(value)) {
+                let value = after.map_or(Ok(Value::Null), |after| value(self.new, after, *spelling))?;
+                changes.push((name.as_str(), value));
             }
-            values.push(after.map_or(Ok(Value::Null), |after| value(self.new, after, *spelling))?);
-            assignments.push(format!("{} = ?{}", identifier(name), values.len()));
         }
-        if assignments.is_empty() {
-            return Ok(());
-        }
-        let condition = self.condition(values.len());
+        Ok(changes)
+    }
+
+    fn update(&self, address: &[Value], changes: &[Change<'_>]) -> Result<(), String> {
+        let places = changes.iter().enumerate();
+        let assignments: Vec<String> =
+            places.map(|(place, (name, _))| format!("{} = ?{}", identifier(name), place + 1)).collect();
+        let condition = self.condition(changes.len());
         let sql = format!("UPDATE {} SET {} WHERE {condition}", self.name(), assignments.join(", "));
-        self.run(&sql, values.into_iter().chain(address.iter().cloned()))
+        self.run(&sql, changes.iter().map(|(_, value)| value).chain(address).cloned())
+    }
+
+    fn replace(&self, changed: &[(&[Value], Vec<Change<'_>>)]) -> Result<(), String> {
+        let (whole, name) = (&self.table.whole, self.name());
+        let sql = format!("SELECT {} FROM {name} WHERE {}", whole.join(", "), self.condition(0));
+        let mut rows = Vec::new();
+        for (address, changes) in changed {
+            let mut one = self.connection.prepare_cached(&sql).map_err(told)?;
+            let all = |row: &rusqlite::Row<'_>| (0..whole.len()).map(|place| row.get(place)).collect();
+            let mut row: Vec<Value> = one.query_row(rusqlite::params_from_iter(*address), all).map_err(told)?;
+            for (column, value) in changes {
+                let place = whole.iter().position(|one| *one == identifier(column)).ok_or("a column is computed")?;
+                row[place] = value.clone();
+            }
+            rows.push(row);
+        }
+        for (address, _) in changed {
+            let sql = format!("DELETE FROM {name} WHERE {}", self.condition(0));
+            self.run(&sql, address.iter().cloned())?;
+        }
+        let places: Vec<String> = (1..=whole.len()).map(|place| format!("?{place}")).collect();
+        let sql = format!("INSERT INTO {name} ({}) VALUES ({})", whole.join(", "), places.join(", "));
+        rows.into_iter().try_for_each(|row| self.run(&sql, row))
     }
 
     fn insert(&self, node: NodeId) -> Result<(), String> {
@@ -187,6 +225,9 @@ impl Patch<'_, '_> {
         }
     }
 }
+
+/// A column, and its new value.
+type Change<'p> = (&'p str, Value);
 
 /// A row that was there: its place, and its node.
 type Before = (usize, NodeId);
