@@ -243,6 +243,9 @@ impl Migration {
             Named::Text(text) => Endpoint::parse_word(text.as_ref())?,
             Named::Endpoint(endpoint) => endpoint.clone(),
         };
+        if !matches!(endpoint, Endpoint::Files(_)) {
+            self.refuse_what_is_of_trees()?;
+        }
         match &endpoint {
             Endpoint::Sqlite(path) if self.schema.is_none() => {
                 refuse_same_file(path, &self.target)?;
@@ -263,6 +266,16 @@ impl Migration {
                 let mut source = open_source(&endpoint, self.patience.clone(), cancel)?;
                 work(source.as_mut(), job)
             }),
+        }
+    }
+
+    /// Refuses what says something of files, where the source has none: it would be passed over in silence.
+    fn refuse_what_is_of_trees(&self) -> Result<()> {
+        let options = &self.options.run;
+        let typed = [("`--quarantine`", options.quarantine), ("`--only`", !options.choices.only.is_empty())];
+        match typed.iter().find(|(_, is_typed)| *is_typed) {
+            Some((option, _)) => Err(Error::usage("use the option", option, "the source is no tree of files")),
+            None => Ok(()),
         }
     }
 

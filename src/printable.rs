@@ -51,6 +51,48 @@ const HIDDEN: [(u32, u32); 30] = [
     (0xE0000, 0xE0FFF),
 ];
 
+/// What Rust's libraries say of a value that somebody has typed, and what it means.
+const PLAIN_WORDS: [(&str, &str); 17] = [
+    ("invalid digit found in string", "it is no whole number"),
+    ("cannot parse integer from empty string", "a number is missing"),
+    ("number too large to fit in target type", "the number is too large"),
+    ("number too small to fit in target type", "the number is too small"),
+    ("invalid float literal", "it is no number"),
+    ("string values must be quoted, expected literal string", "a text stands in quotation marks"),
+    ("invalid type: ", "there is "),
+    ("invalid value: ", "there is "),
+    ("there is sequence", "there is a list"),
+    ("there is map", "there is a table"),
+    ("there is string ", "there is the text "),
+    ("there is integer ", "there is the number "),
+    ("there is floating point ", "there is the number "),
+    ("there is boolean ", "there is "),
+    ("expected a sequence", "expected a list"),
+    ("expected a map", "expected a table"),
+    ("data did not match any variant of untagged enum ", "it has none of the forms that it can have: "),
+];
+
+/// A message of a library without the words of Rust: its types, its names for what a file has.
+pub fn in_plain_words(message: &str) -> String {
+    let mut text = message.to_owned();
+    for (theirs, plain) in PLAIN_WORDS {
+        text = text.replace(theirs, plain);
+    }
+    for bits in ["8", "16", "32", "64", "128", "size"] {
+        for (sign, plain) in [("u", "a whole number from 0 on"), ("i", "a whole number")] {
+            text = text.replace(&format!("expected {sign}{bits}"), &format!("expected {plain}"));
+        }
+        text = text.replace(&format!("expected f{bits}"), "expected a number");
+    }
+    // `struct Tables` is a table with known keys.
+    while let Some(at) = text.find("expected struct ") {
+        let name = at + "expected struct ".len();
+        let end = text[name..].find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |length| name + length);
+        text.replace_range(at..end, "expected a table");
+    }
+    text
+}
+
 /// Whether a character shows nothing of its own: a control, a mark of the reading direction, an invisible one.
 pub fn is_hidden(character: char) -> bool {
     let code = u32::from(character);

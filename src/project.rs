@@ -33,7 +33,7 @@ use crate::verify::Level;
 use rusqlite::Connection;
 use serde::Deserialize;
 use setting::{OPERATION, Setting, Settings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -281,6 +281,30 @@ impl Project {
     pub fn unset_variable(&self, key: &str) -> Option<&str> {
         let origin = self.origins.iter().find(|origin| origin.key == key && origin.from == From::Nothing);
         origin.map(|origin| origin.variable.as_str())
+    }
+
+    /// Whether the scripts of its source's or its target's schema have a name that a key of `[generate]` consists of: such a
+    /// key is for the other of the two.
+    ///
+    /// # Errors
+    /// When a folder of scripts cannot be read.
+    pub fn has_names(&self, key: &str) -> Result<bool> {
+        for folder in [&self.source_schema, &self.target_schema].into_iter().flatten() {
+            let mut words = HashSet::new();
+            for entry in std::fs::read_dir(folder).could_not(OPERATION, format!("`{}`", folder.display()))? {
+                let path = entry.could_not(OPERATION, format!("`{}`", folder.display()))?.path();
+                if path.extension().is_some_and(|extension| extension == "sql") {
+                    let sql = std::fs::read_to_string(&path).could_not(OPERATION, format!("`{}`", path.display()))?;
+                    let is_other = |character: char| !(character.is_alphanumeric() || character == '_');
+                    words.extend(sql.split(is_other).map(str::to_lowercase));
+                }
+            }
+            let mut names = key.split('.').filter(|name| *name != "*");
+            if names.all(|name| words.contains(&name.to_lowercase())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The file that says what the files of a tree are, where there is one.

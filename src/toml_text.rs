@@ -4,6 +4,7 @@
 //! typing error must not decide over data in silence.
 
 use crate::error::{Error, Result};
+use crate::printable::in_plain_words;
 use crate::redact::redact;
 use serde::de::DeserializeOwned;
 
@@ -17,7 +18,11 @@ pub fn parse<T: DeserializeOwned>(operation: &str, shown: &str, text: &str) -> R
             Some(span) => format!("{shown}, line {}", line(text, span.start)),
             None => shown.to_owned(),
         };
-        Error::usage(operation, place, nearest_first(&redact(error.message().trim()).replace('\n', " ")))
+        Error::usage(
+            operation,
+            place,
+            nearest_first(&in_plain_words(&redact(error.message().trim())).replace('\n', " ")),
+        )
     })
 }
 

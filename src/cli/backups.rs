@@ -2,7 +2,7 @@
 
 use super::config::Place;
 use super::exit::Exit;
-use super::options::{BackupPlace, Target};
+use super::options::{BackupPlace, FileOrTree};
 use super::output::{Output, OutputOptions};
 use crate::backup::list::{Check, list, others};
 use crate::backup::prune::prune;
@@ -27,7 +27,7 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The path of a SQLite file, or a PROJECT: a folder with a `project.toml` that names it
+    /// The path of a SQLite file or a tree of files, or a PROJECT: a folder with a `project.toml` that names the file
     #[arg(value_name = "TARGET", required = true)]
     target: Option<OsString>,
     /// Read every backup and compare its digest; ends with 1 where one is broken
@@ -54,7 +54,7 @@ Examples:
 #[derive(Debug, ClapArgs)]
 struct PruneArgs {
     #[command(flatten)]
-    target: Target,
+    target: FileOrTree,
     /// How many intact backups stay, the newest
     #[arg(long, value_name = "N")]
     keep: usize,

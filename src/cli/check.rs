@@ -40,7 +40,8 @@ Examples:
   whimbrel check migrations/app --json
   whimbrel check migrations/sessions ~/.ait42")]
 pub struct Args {
-    /// The path of a SQLite file; or a PROJECT that names it; or a PROJECT with a `layout.toml`, and a tree of files
+    /// The path of a SQLite file; before it a PROJECT whose checks are asked, which can also name the file; or a PROJECT with a
+    /// `layout.toml`, and a tree of files
     #[arg(value_name = "[PROJECT] TARGET", num_args = 1..=2, required = true)]
     target: Vec<OsString>,
     /// A folder of checks, one query per file; each row that one returns is a violation
@@ -78,7 +79,10 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             return Err(Error::usage("use the option", "`--workspace`", "it is for a tree of files"));
         }
         [target] => Place::file(target)?,
-        words => return of_tree(args, words, output, cancel),
+        words => match Place::of_project(words)? {
+            Some(place) => place,
+            None => return of_tree(args, words, output, cancel),
+        },
     };
     let folder =
         args.checks.clone().or_else(|| place.project.as_ref().and_then(|project| project.options.checks.clone()));
@@ -100,8 +104,8 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
 fn of_tree(args: &Args, words: &[OsString], output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(words)?;
     let (Some(project), Endpoint::Files(path)) = (&route.project, &route.source) else {
-        return Err(Error::usage("check", "", "two words are a project and a tree of files")
-            .hint("for example `whimbrel check migrations/sessions ~/.ait42`"));
+        return Err(Error::usage("check", "", "of two words the first has to be a project")
+            .hint("a project is a folder with a `project.toml`; behind it stands a SQLite file or a tree of files"));
     };
     if args.checks.is_some() || args.unchanged {
         return Err(Error::usage("check", quoted(path), "`--checks` and `--unchanged` are for SQLite files"));

@@ -97,6 +97,9 @@ impl Route {
             (None, None) => {
                 let hint = match from_project {
                     Some(_) if is_named => set(from_project, "source.url", "name it after the project"),
+                    Some(project) if project.layout().is_some() => {
+                        set(from_project, "source.url", "name the tree of files, or another source, after the project")
+                    }
                     Some(_) => {
                         format!("{}, or DATABASE_URL", set(from_project, "source.url", "name it after the project"))
                     }
@@ -277,6 +280,31 @@ impl Place {
                 Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
             }
             Endpoint::Files(target) => Ok(Place { project: None, target, is_tree: true }),
+        }
+    }
+
+    /// Reads `PROJECT TARGET` for a target that is a file; `None` where it is a tree, or where no project is named.
+    ///
+    /// # Errors
+    /// When there is no such file or tree, or it is a PostgreSQL database.
+    pub fn of_project(words: &[OsString]) -> Result<Option<Place>> {
+        let [project, target] = words else { return Ok(None) };
+        if !is_project(project) {
+            return Ok(None);
+        }
+        match Endpoint::parse_word(target)? {
+            Endpoint::Files(tree) if tree.is_dir() => Ok(None),
+            Endpoint::Sqlite(target) if target.exists() => {
+                Ok(Some(Place { project: Some(Project::load(Path::new(project))?), target, is_tree: false }))
+            }
+            Endpoint::Files(path) | Endpoint::Sqlite(path) => {
+                Err(Error::usage("use target", quoted(&path), "there is no such file or folder"))
+            }
+            Endpoint::Postgres(url) => Err(Error::usage(
+                "use target",
+                format!("`{url}`"),
+                "this verb works on a SQLite file or a tree of files",
+            )),
         }
     }
 

@@ -75,10 +75,14 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     {
         return Err(Error::usage("fill", quoted(path), "there is no such file").hint("create its schema first"));
     }
-    let hints = match &args.project {
-        Some(folder) => Project::load(folder)?.generate,
-        None => Hints::default(),
-    };
+    let project = args.project.as_deref().map(Project::load).transpose()?;
+    let hints = project.as_ref().map_or_else(Hints::default, |project| project.generate.clone());
+    let mut elsewhere = Vec::new();
+    if let Some(project) = &project {
+        for key in hints.tables.keys().chain(hints.columns.keys()) {
+            elsewhere.extend(project.has_names(key)?.then(|| key.clone()));
+        }
+    }
     let options = GenerateOptions {
         rows: args.rows.or(hints.rows).unwrap_or(1000),
         seed: args.seed,
@@ -88,7 +92,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     };
     let progress = Arc::new(output.progress());
     let patience = args.server.patience(progress.listener());
-    let filling = Filling { options, tables: args.tables.clone(), append: args.append, patience };
+    let filling = Filling { options, tables: args.tables.clone(), append: args.append, patience, elsewhere };
     let start = Instant::now();
     let filled = fill(&endpoint, &filling, cancel, &|event| progress.hear(event));
     progress.finish();

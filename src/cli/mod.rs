@@ -30,7 +30,7 @@ use crate::cancel::Cancel;
 use crate::endpoint::postgres::silence_caught_panics;
 use crate::error::{Error, Kind, Result};
 use crate::fault;
-use crate::printable::{Lines, one_line};
+use crate::printable::{Lines, in_plain_words, one_line};
 use crate::redact::{self, redact};
 use crate::report::message::{Failure, Message};
 use clap::{Parser, Subcommand};
@@ -206,7 +206,7 @@ fn in_printable_words(words: &[OsString], error: &clap::Error) -> String {
         format!("{dashes}{}", one_line(&shown))
     });
     match Args::try_parse_from(printable) {
-        Err(error) if error.use_stderr() => redact(&error.to_string()).into_owned(),
+        Err(error) if error.use_stderr() => in_plain_words(&redact(&error.to_string())),
         // The words were wrong only as they were typed.
         _ => format!("error: {}\n\nFor more information, try '--help'.\n", error.kind()),
     }

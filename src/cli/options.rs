@@ -25,6 +25,14 @@ pub struct Endpoints {
     pub endpoints: Vec<OsString>,
 }
 
+/// A finished file or tree.
+#[derive(Debug, Clone, Args)]
+pub struct FileOrTree {
+    /// The path of a SQLite file or a tree of files, or a PROJECT: a folder with a `project.toml` that names the file
+    #[arg(value_name = "TARGET")]
+    pub target: OsString,
+}
+
 /// A finished file.
 #[derive(Debug, Clone, Args)]
 pub struct Target {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 /// Show what a migrate would do, and write nothing
 ///
-/// Prints the target's DDL, the order, per column the rule and whether it is exact, and everything that is not carried
-/// with its reason. Ends with 2 where something has to be decided first.
+/// Prints the target's DDL where it is derived (a schema that is given, or goes as a SQLite source has it, is told by its tables
+/// and columns), the order, per column the rule and whether it is exact, and everything that is not carried with its reason. Ends with 2 where something has to be decided first.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:

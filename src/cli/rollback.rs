@@ -2,7 +2,7 @@
 
 use super::config::Place;
 use super::exit::Exit;
-use super::options::{BackupPlace, Target, Waiting};
+use super::options::{BackupPlace, FileOrTree, Waiting};
 use super::output::{Output, OutputOptions};
 use crate::backup::restore::{RestoreOptions, Which, restore};
 use crate::cancel::Cancel;
@@ -24,7 +24,7 @@ Examples:
   whimbrel rollback app.db --backups /var/backups/app")]
 pub struct Args {
     #[command(flatten)]
-    target: Target,
+    target: FileOrTree,
     /// The backup to go back to, as `whimbrel backups` names it; the start of its name is enough [default: the newest]
     #[arg(long, value_name = "BACKUP")]
     to: Option<String>,

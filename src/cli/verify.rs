@@ -28,9 +28,10 @@ use std::sync::Arc;
 /// Compare a finished file with its source, or any two sources, value by value
 ///
 /// The choices come from the file's own manifest; where it has none (`--no-metadata`), from the project and from
-/// `--table`, `--exclude-table` and `--rule`, which are refused otherwise. Two files, two PostgreSQL databases, or a file
-/// without a manifest before a database are compared as they are: tables and columns by name, and every value; what one
-/// side lacks or has of another type is a difference. A file that was made by this program is read as its source was,
+/// `--table`, `--exclude-table`, `--rule`, `--only` and `--workspace`, which are refused otherwise. A file that was made of a
+/// tree is held against the tree of files in the same way. Two files, two PostgreSQL databases, or a file
+/// without a manifest before a database are compared as they are: tables and columns by name, and every value, whatever higher
+/// level is typed; what one side lacks or has of another type is a difference. A file that was made by this program is read as its source was,
 /// any other one as it is declared. Ends with 1 where anything differs, and names table, key, column and both values.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -39,6 +40,7 @@ Examples:
   whimbrel verify postgres://ann@localhost/app app.db --verify counts
   whimbrel verify migrations/app --json
   whimbrel verify yesterday.db today.db
+  whimbrel verify ~/.ait42 sessions.db
   whimbrel verify postgres://ann@localhost/app postgres://ann@standby/app")]
 pub struct Args {
     #[command(flatten)]
@@ -66,20 +68,56 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let words = match Sides::of(&args.endpoints.endpoints)? {
         Sides::TwoSources(sides, layout) => return compare(args, &sides, layout.as_deref(), output, cancel),
+        Sides::TreeAndFile { project, tree, file } => {
+            refuse_choices(args, &file)?;
+            let layout = project.as_ref().and_then(Project::layout);
+            let mut made = Side::open_file(&file, cancel)?;
+            let mut tree = Side::open_tree(&tree, layout.as_deref(), Some(&mut made), cancel)?;
+            drop(made);
+            let progress = Arc::new(output.progress());
+            let (source, choices) = (tree.source.as_mut(), Choices::default());
+            let against = Against { project: project.as_ref(), source, target: &file, choices, progress: &progress };
+            return hold(against, args, output, cancel);
+        }
         Sides::SourceAndFile(words) => words,
     };
     let route = Route::new(&words)?;
     let target = route.require_target()?;
     verify::require_database(target)?;
+    refuse_choices(args, target)?;
+    let choices = route.choices(&args.choosing)?;
+    let progress = Arc::new(output.progress());
+    let mut source = open_source(&route.source, args.server.patience(progress.listener()), cancel)?;
+    let (project, source) = (route.project.as_ref(), source.as_mut());
+    hold(Against { project, source, target, choices, progress: &progress }, args, output, cancel)
+}
+
+/// Refuses options that choose what is compared, where the file has them.
+fn refuse_choices(args: &Args, target: &Path) -> Result<()> {
     let typed = args.choosing.typed();
-    if !typed.is_empty() && verify::remembers_choices(target)? {
-        return Err(Error::usage("verify", typed.join(", "), "the file's own manifest decides what is compared")
-            .hint("leave the option out; it is for files made with `--no-metadata`"));
+    match !typed.is_empty() && verify::remembers_choices(target)? {
+        true => Err(Error::usage("verify", typed.join(", "), "the file's own manifest decides what is compared")
+            .hint("leave the option out; it is for files made with `--no-metadata`")),
+        false => Ok(()),
     }
-    let project = route.project.as_ref();
+}
+
+/// A finished file, the source that it is held against, and what says how.
+struct Against<'a> {
+    project: Option<&'a Project>,
+    source: &'a mut dyn Source,
+    target: &'a Path,
+    /// For a file that does not remember its own.
+    choices: Choices,
+    progress: &'a Progress,
+}
+
+/// Holds a finished file against its source.
+fn hold(against: Against<'_>, args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
+    let Against { project, source, target, choices, progress } = against;
     let checks = args.checks.clone().or_else(|| project.and_then(|project| project.options.checks.clone()));
     let options = verify::FileOptions {
-        choices: route.choices(&args.choosing)?,
+        choices,
         given_schema: project.is_some_and(|project| project.target_schema.is_some()),
         allow_inexact: args.allow_inexact || project.is_some_and(|project| project.options.run.allow_inexact),
         level: args
@@ -91,9 +129,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         checks: checks.as_deref(),
     };
     let level = options.level;
-    let progress = Arc::new(output.progress());
-    let mut source = open_source(&route.source, args.server.patience(progress.listener()), cancel)?;
-    let checked = verify::verify_file(source.as_mut(), target, options, cancel, &|event| progress.hear(event));
+    let checked = verify::verify_file(source, target, options, cancel, &|event| progress.hear(event));
     progress.finish();
     let checked = checked?;
     let mut text = Lines::of(format_args!("source   {} ({})", checked.source, checked.engine));
@@ -136,6 +172,8 @@ fn tell(
 enum Sides {
     /// A source and a finished file, in this order, or whatever else a route is.
     SourceAndFile(Vec<OsString>),
+    /// A tree of files, and a finished file that was made of such a tree.
+    TreeAndFile { project: Option<Project>, tree: PathBuf, file: PathBuf },
     /// Two sources that are compared as they are, and the layout of those that are trees, where a project has one.
     TwoSources([Endpoint; 2], Option<PathBuf>),
 }
@@ -149,6 +187,11 @@ impl Sides {
         };
         let [first, second] = words else { return as_route() };
         match (Endpoint::parse_word(first)?, Endpoint::parse_word(second)?) {
+            (Endpoint::Files(tree), Endpoint::Sqlite(file)) | (Endpoint::Sqlite(file), Endpoint::Files(tree))
+                if is_of_tree(&file)? =>
+            {
+                Ok(Sides::TreeAndFile { project, tree, file })
+            }
             (first @ Endpoint::Files(_), second) | (first, second @ Endpoint::Files(_)) => {
                 Ok(Sides::TwoSources([first, second], project.and_then(|project| project.layout())))
             }
@@ -165,6 +208,12 @@ impl Sides {
     }
 }
 
+/// Whether a file remembers the tree that it was made of.
+fn is_of_tree(file: &Path) -> Result<bool> {
+    verify::require_database(file)?;
+    verify::remembers_tree(file)
+}
+
 /// One side of a comparison.
 struct Side {
     source: Box<dyn Source>,
@@ -175,28 +224,22 @@ struct Side {
 
 impl Side {
     /// Opens one that is no tree; `None` for a tree.
-    fn open(
-        endpoint: &Endpoint,
-        beside_tree: bool,
-        args: &Args,
-        progress: &Arc<Progress>,
-        cancel: &Cancel,
-    ) -> Result<Option<Side>> {
+    fn open(endpoint: &Endpoint, args: &Args, progress: &Arc<Progress>, cancel: &Cancel) -> Result<Option<Side>> {
         match endpoint {
             Endpoint::Files(_) => Ok(None),
             Endpoint::Postgres(_) => {
                 let source = open_source(endpoint, args.server.patience(progress.listener()), cancel)?;
                 Ok(Some(Side { source, known: None, made_by: Choices::default() }))
             }
-            Endpoint::Sqlite(path) => {
-                verify::require_database(path)?;
-                let file = SqliteSource::open(path, cancel)?;
-                // A tree has nothing for what its project's schema has besides.
-                let file = if beside_tree { file.as_made() } else { file };
-                let (known, made_by) = (Some(file.known()), file.made_by().clone());
-                Ok(Some(Side { source: Box::new(file), known, made_by }))
-            }
+            Endpoint::Sqlite(path) => Side::open_file(path, cancel).map(Some),
         }
+    }
+
+    fn open_file(path: &Path, cancel: &Cancel) -> Result<Side> {
+        verify::require_database(path)?;
+        let file = SqliteSource::open(path, cancel)?;
+        let (known, made_by) = (Some(file.known()), file.made_by().clone());
+        Ok(Side { source: Box::new(file), known, made_by })
     }
 
     /// Opens a tree: by the project's layout, or by the one that the other side remembers.
@@ -234,9 +277,8 @@ fn compare(
     let level = args.verifying.verify.map(Into::into).unwrap_or_default();
     let progress = Arc::new(output.progress());
     let [first, second] = sides;
-    let has_tree = sides.iter().any(|side| matches!(side, Endpoint::Files(_)));
-    let mut source = Side::open(first, has_tree, args, &progress, cancel)?;
-    let mut target = Side::open(second, has_tree, args, &progress, cancel)?;
+    let mut source = Side::open(first, args, &progress, cancel)?;
+    let mut target = Side::open(second, args, &progress, cancel)?;
     if let Endpoint::Files(path) = first {
         source = Some(Side::open_tree(path, layout, target.as_mut(), cancel)?);
     }

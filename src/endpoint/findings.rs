@@ -54,8 +54,35 @@ pub struct ForeignKeys {
     pub total: u64,
     /// Keys that cannot be checked, with the reason: the parent has no unique index that fits, for example.
     pub unusable: Vec<String>,
+    /// Why they have none, where that is no fault of the target.
+    pub cause: Option<OrphanCause>,
+}
+
+/// Why rows have no parent although the target is what it was to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrphanCause {
     /// Every value of the tables is that of the source: it has the same rows.
-    pub in_source: bool,
+    InSource(Keeper),
+    /// What somebody has chosen leaves their parents out.
+    LeftOut {
+        /// The tables of the target that they are not in.
+        parents: Vec<String>,
+        /// What carries them as well.
+        way_out: String,
+    },
+}
+
+/// Who keeps rows without their parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keeper {
+    /// A PostgreSQL database.
+    Postgres,
+    /// A SQLite file.
+    Sqlite,
+    /// A tree of files.
+    Tree,
 }
 
 impl Integrity {
@@ -90,8 +117,19 @@ impl ForeignKeys {
         format!(" (table `{table}`{}: `{}`{values} is not in `{parent}`)", orphan.place(), columns.join(", "))
     }
 
-    /// What there is to do about rows that are the source's own.
-    pub(crate) fn way_out(&self) -> String {
+    /// What there is to do, where the target has no fault.
+    pub(crate) fn way_out(&self) -> Option<String> {
+        match self.cause.as_ref()? {
+            OrphanCause::LeftOut { way_out, .. } => Some(way_out.clone()),
+            OrphanCause::InSource(Keeper::Postgres) => Some(self.in_words_of_postgres()),
+            OrphanCause::InSource(Keeper::Sqlite) => {
+                Some("correct the rows in the source; `PRAGMA foreign_key_check` lists them there".to_owned())
+            }
+            OrphanCause::InSource(Keeper::Tree) => Some("correct the files that refer to what is not there".to_owned()),
+        }
+    }
+
+    fn in_words_of_postgres(&self) -> String {
         let mut names: Vec<_> = self.orphans.iter().filter_map(|orphan| orphan.origin.as_deref()).collect();
         names.dedup();
         let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();

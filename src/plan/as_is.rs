@@ -25,6 +25,7 @@ pub fn as_is(catalog: &Catalog, choices: &Choices, wanted: &[WantedTable]) -> Pl
         views: Vec::new(),
         given_schema: true,
         given_needs: SqliteVersion::default(),
+        as_it_stands: false,
         losses: Vec::new(),
         caveats: Vec::new(),
         refusals: Vec::new(),

@@ -42,6 +42,7 @@ fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
         views,
         given_schema: false,
         given_needs: SqliteVersion::default(),
+        as_it_stands: false,
         losses: builder.losses,
         caveats: builder.caveats,
         refusals: builder.refusals,

@@ -136,7 +136,8 @@ pub fn names_column(pattern: &str, table: &QualifiedName, column: &str) -> bool 
     matches(pattern, &format!("{table}.{column}")) || matches(pattern, &format!("{}.{column}", table.name))
 }
 
-fn matches(pattern: &str, text: &str) -> bool {
+/// Whether a pattern names a text; `*` stands for any characters.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, rest)) => {

@@ -86,6 +86,9 @@ pub struct TargetColumn {
     pub generated: bool,
     /// It is the rowid itself.
     pub is_rowid: bool,
+    /// A script of the project computes it when all rows are there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub computed_later: bool,
 }
 
 /// A foreign key of such a table.

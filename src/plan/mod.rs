@@ -13,6 +13,7 @@ pub mod names;
 pub mod version;
 pub mod written;
 
+mod bare_json;
 mod build;
 mod columns;
 mod constraints;
@@ -52,6 +53,8 @@ pub struct Plan {
     pub given_schema: bool,
     /// The version of SQLite that an explicit target schema needs, as far as its statements tell.
     pub given_needs: SqliteVersion,
+    /// Its definitions are those of a SQLite source that nobody has read otherwise: values go as they are stored.
+    pub as_it_stands: bool,
     /// What is not carried, and why.
     pub losses: Vec<Loss>,
     /// What is carried and behaves differently in a corner.
@@ -110,6 +113,19 @@ pub struct ColumnPlan {
     pub computed: bool,
     /// Whether the target keeps a whole REAL as an INTEGER: a given schema declares it DECIMAL, for example.
     pub whole_as_integer: bool,
+}
+
+impl TablePlan {
+    /// Leaves out columns of the target; a key without one of its columns is none.
+    pub(crate) fn retain_columns(&mut self, is_kept: impl Fn(&str) -> bool) {
+        let key: Vec<String> = self.key.iter().map(|place| self.columns[*place].source.clone()).collect();
+        self.columns.retain(|column| is_kept(&column.target));
+        let place = |name: &String| self.columns.iter().position(|column| column.source == *name);
+        self.key = key.iter().map(place).collect::<Option<_>>().unwrap_or_default();
+        if let Some(ddl) = &mut self.ddl {
+            ddl.columns.retain(|column| is_kept(&column.name));
+        }
+    }
 }
 
 impl ColumnPlan {

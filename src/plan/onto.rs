@@ -3,12 +3,14 @@
 //! The target's definitions stand as they are; the plan finds a place in them for every table and column of the
 //! source, or refuses until that table or column is mapped or dropped by name.
 
+use super::bare_json;
 use super::build::Builder;
 use super::choices::Choices;
 use super::fit::{Fit, fit, fitting};
 use super::names::natural;
+use super::version::SqliteVersion;
 use super::{Caveat, ColumnPlan, GivenReason, Plan, Reason, Refusal, TablePlan};
-use crate::catalog::{Catalog, ObjectKind, Table};
+use crate::catalog::{Catalog, Dialect, ObjectKind, Table};
 use crate::plan::given::{SchemaOfSource, TargetColumn, TargetSchema, TargetTable};
 use crate::types::Representation;
 
@@ -58,6 +60,7 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
             });
         }
     }
+    let bare_json = builder.note_bare_json(schema);
     match &schema.of_source {
         Some(SchemaOfSource { choices: earlier, left_out }) => {
             builder.refuse_orphans(schema);
@@ -74,11 +77,17 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
         }
     }
     builder.refuse_nothing();
+    let as_it_stands = schema.of_source.is_some() && catalog.dialect == Dialect::Sqlite;
     Plan {
         tables: builder.tables,
         views: Vec::new(),
         given_schema: true,
-        given_needs: schema.needs_sqlite,
+        as_it_stands,
+        given_needs: if bare_json {
+            schema.needs_sqlite.max(SqliteVersion::NULL_IS_NO_JSON)
+        } else {
+            schema.needs_sqlite
+        },
         losses: builder.losses,
         caveats: builder.caveats,
         refusals: builder.refusals,
@@ -100,6 +109,23 @@ impl Builder<'_> {
                 self.refusals.push(Refusal::ReferenceStays { source, parent });
             }
         }
+    }
+
+    /// Tells which checks refuse NULL in older versions of SQLite, and whether there is any.
+    fn note_bare_json(&mut self, schema: &TargetSchema) -> bool {
+        let before = self.caveats.len();
+        for table in &schema.tables {
+            for column in bare_json::columns(table) {
+                let version = SqliteVersion::NULL_IS_NO_JSON;
+                self.caveats.push(Caveat {
+                    object: format!("`{}.{column}`", table.name),
+                    text: format!(
+                        "before SQLite {version} its check refuses NULL; `{column} IS NULL OR json_valid({column})` takes it in each"
+                    ),
+                });
+            }
+        }
+        self.caveats.len() > before
     }
 
     /// Notes which choices of tables name a view.
@@ -171,10 +197,12 @@ impl Builder<'_> {
                 continue;
             }
             if place.optional {
-                self.caveats.push(Caveat {
-                    object: format!("`{}.{}`", target.name, place.name),
-                    text: "has no source and gets its default".into(),
-                });
+                let text = match place.computed_later {
+                    true => "has no source and is computed by `derived.sql`",
+                    false => "has no source and gets its default",
+                };
+                let object = format!("`{}.{}`", target.name, place.name);
+                self.caveats.push(Caveat { object, text: text.into() });
             } else {
                 let target = format!("{}.{}", target.name, place.name);
                 refusals.push(Refusal::NoSource { source: source.clone(), target });

@@ -5,7 +5,8 @@
 //! table of what came later than [`SqliteVersion::OLDEST`]; `scripts/older-sqlite` asks real versions whether it is right.
 //!
 //! [`constructs`] finds them in a statement by its tokens. What no token tells is not in the table: that `json_valid(NULL)`
-//! was 0 before 3.42, that `round(x, n)` rounds halves otherwise before 3.43; the plan writes neither.
+//! was 0 before 3.42 ([`super::bare_json`] looks for it), that `round(x, n)` rounds halves otherwise before 3.43; the plan
+//! writes neither.
 
 use serde::{Deserialize, Serialize};
 use sqlparser::dialect::SQLiteDialect;
@@ -23,6 +24,9 @@ pub struct SqliteVersion {
 impl SqliteVersion {
     /// The oldest that reads a target: the first with STRICT tables, which is also what a file needs at most by default.
     pub const OLDEST: SqliteVersion = SqliteVersion { minor: 37 };
+
+    /// The first in which `json_valid(NULL)` is NULL, so that a CHECK lets it pass.
+    pub const NULL_IS_NO_JSON: SqliteVersion = SqliteVersion { minor: 42 };
 
     /// The one inside this program.
     pub fn bundled() -> SqliteVersion {

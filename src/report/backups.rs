@@ -23,6 +23,9 @@ pub fn list(target: &Path, directory: Option<&Path>, entries: &[Entry], others: 
     }
     if entries.is_empty() {
         let mut text = Lines::of(format_args!("there is no backup of {}", shown(target)));
+        if directory.is_none() {
+            text.line("backups in another directory, as a project can name it, are found with `--backups DIR`");
+        }
         text.append(&elsewhere);
         return text;
     }
@@ -102,7 +105,8 @@ pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
         ),
         Kind::Empty => format!("{target} is an empty file again, as backup {} says", restored.restored.id),
         Kind::Absent => {
-            format!("{target} is gone again: there was no file before, as backup {} says", restored.restored.id)
+            let what = if restored.replaced.kind == Kind::Tree { "tree" } else { "file" };
+            format!("{target} is gone again: there was no {what} before, as backup {} says", restored.restored.id)
         }
     });
     for note in &restored.notes {

@@ -56,7 +56,7 @@ pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> Lines {
     text.line(format_args!("the file needs SQLite {} or later", plan.needs_sqlite()));
     for (place, table) in plan.tables.iter().enumerate() {
         text.blank();
-        text.append(&table_text(place + 1, table));
+        text.append(&table_text(place + 1, table, plan.as_it_stands));
     }
     if !plan.tables.iter().all(|table| table.indexes.is_empty()) || !plan.views.is_empty() {
         text.blank();
@@ -74,7 +74,7 @@ pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> Lines {
     text
 }
 
-fn table_text(place: usize, table: &TablePlan) -> Lines {
+fn table_text(place: usize, table: &TablePlan, as_it_stands: bool) -> Lines {
     let mut head = format!("{place}. {} to `{}`", table.source, table.target);
     if table.row_estimate >= 0 {
         let _ = write!(head, ", about {}", count(table.row_estimate.unsigned_abs(), "row", "rows"));
@@ -90,7 +90,7 @@ fn table_text(place: usize, table: &TablePlan) -> Lines {
             column.source.clone(),
             target,
             column.type_name.clone(),
-            column.representation.name().to_owned(),
+            if as_it_stands { "as it stands" } else { column.representation.name() }.to_owned(),
             exactness(column),
         ]);
     }

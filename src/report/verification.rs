@@ -1,7 +1,7 @@
 //! What a verification found, as text: bounded lists, exact totals.
 
 use super::text::{Align, columns, count, number};
-use crate::endpoint::findings::{CheckOutcome, ForeignKeys, Integrity};
+use crate::endpoint::findings::{CheckOutcome, ForeignKeys, Integrity, Keeper, OrphanCause};
 use crate::endpoint::inexact;
 use crate::printable::Lines;
 use crate::verify::diff::{Differences, RowDifferenceKind};
@@ -207,17 +207,28 @@ pub fn foreign_keys(keys: &ForeignKeys) -> Lines {
         let (table, parent) = (&orphan.table, &orphan.parent);
         text.line(format_args!("  table `{table}`{row}: column `{key}`{values} has no parent in `{parent}`"));
     }
-    if keys.in_source && keys.total > 0 {
-        text.line(
-            "  the source has the same rows: it lets them stand (NOT VALID, disabled triggers, session_replication_role), or takes values \
-             for equal that SQLite does not",
-        );
+    if let Some(cause) = keys.cause.as_ref().filter(|_| keys.total > 0) {
+        text.line(format_args!("  {}", cause_of_orphans(cause)));
     }
     for unusable in &keys.unusable {
         text.line(format_args!("  cannot be checked: {unusable}"));
     }
     more(&mut text, keys.total, keys.orphans.len());
     text
+}
+
+fn cause_of_orphans(cause: &OrphanCause) -> String {
+    let reason = match cause {
+        OrphanCause::LeftOut { parents, .. } => {
+            return format!("their parents are left out: not every row of `{}` is carried", parents.join("`, `"));
+        }
+        OrphanCause::InSource(Keeper::Postgres) => {
+            "it lets them stand (NOT VALID, disabled triggers, session_replication_role), or takes values for equal that SQLite does not"
+        }
+        OrphanCause::InSource(Keeper::Sqlite) => "SQLite asks for parents only where `PRAGMA foreign_keys` is on",
+        OrphanCause::InSource(Keeper::Tree) => "no file has what they refer to",
+    };
+    format!("the source has the same rows: {reason}")
 }
 
 /// Structural integrity in one line, and what is wrong with it.

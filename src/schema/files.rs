@@ -241,6 +241,9 @@ pub(crate) fn read_script(path: &Path, operation: &str) -> Result<String> {
     let bytes = std::fs::read(path).could_not(operation, &shown)?;
     String::from_utf8(bytes).map_err(|error| {
         let (bytes, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+        if bytes.starts_with(b"SQLite format 3\0") {
+            return Error::usage(operation, shown, "it is a SQLite file, and has to be a text").hint("name a file of SQL");
+        }
         if [&[0xff, 0xfe], &[0xfe, 0xff]].iter().any(|mark| bytes.starts_with(*mark)) {
             // What PowerShell's `>` writes.
             return Error::usage(operation, shown, "it is UTF-16, and has to be UTF-8").hint("save it as UTF-8");

@@ -137,6 +137,7 @@ impl<P> Attempt<P> {
 pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOptions) -> Result<(Arc<Catalog>, Plan)> {
     inspect(source, target)?;
     let catalog = source.catalog()?;
+    ensure_way_back(&catalog, options)?;
     let plan = settled(&catalog, target, options)?;
     if plan.refusals.is_empty() {
         ensure_readable(source, &plan)?;
@@ -148,6 +149,19 @@ pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOpti
 fn inspect(source: &dyn Source, target: &mut impl Target) -> Result<()> {
     target.path().map_or(Ok(()), |path| source.ensure_apart(path))?;
     target.inspect()
+}
+
+/// What the rows of files do not tell is in the metadata: without it no tree can be made of them again, nor compared with.
+fn ensure_way_back(catalog: &Catalog, options: &RunOptions) -> Result<()> {
+    match (&catalog.layout, options.metadata) {
+        (Some(_), false) => {
+            let cause =
+                "the rows are those of a tree of files, and the metadata is what the same tree is made of again";
+            Err(Error::usage("leave out", "the metadata", cause)
+                .hint("leave `--no-metadata` out (`target.metadata` of a project)"))
+        }
+        (Some(_), true) | (None, _) => Ok(()),
+    }
 }
 
 fn ensure_readable(source: &mut dyn Source, plan: &Plan) -> Result<()> {
@@ -211,6 +225,7 @@ where
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     // A plan that is refused is told before a target that cannot be written.
     let catalog = source.catalog()?;
+    ensure_way_back(&catalog, options)?;
     let plan = settled(&catalog, &mut target, options)?;
     if !plan.refusals.is_empty() {
         let source = source.label().to_owned();
@@ -249,6 +264,7 @@ where
     };
     let mut verification = verify::compare(question, source, &mut draft, cancel, listener)?;
     verification.findings.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
+    verify::orphans::explain(&mut verification, &catalog, &plan, &options.choices)?;
     durations.verify = lap();
     cancel.check("publish")?;
 

@@ -1,10 +1,10 @@
 //! A finished target compared with its source, whatever either is.
 
 use super::verification::{TableCheck, Verification};
-use super::{diff, own_digest};
+use super::{diff, orphans, own_digest};
 use crate::cancel::Cancel;
 use crate::catalog::ObjectKind;
-use crate::endpoint::findings::Orphan;
+use crate::endpoint::findings::{Orphan, OrphanCause};
 use crate::endpoint::inexact::{self, InexactColumn};
 use crate::endpoint::{Finished, Level, Proof, ReadTable, SHOWN_MAX, Source};
 use crate::error::{Kind, Result};
@@ -66,8 +66,11 @@ pub fn compare(
     if let Some(keys) = &mut findings.foreign_keys {
         keys.orphans.iter_mut().for_each(|orphan| orphan.origin = origin_of(orphan, plan));
         let planned = |name: &str| plan.tables.iter().any(|table| table.target.eq_ignore_ascii_case(name));
-        keys.in_source = tables.iter().all(|table| table.same_values == Some(true))
+        let are_in_source = tables.iter().all(|table| table.same_values == Some(true))
             && keys.orphans.iter().all(|orphan| planned(&orphan.table) && planned(&orphan.parent));
+        if are_in_source && !keys.orphans.is_empty() {
+            keys.cause = Some(OrphanCause::InSource(orphans::keeper(&*source.catalog()?)));
+        }
     }
     Ok(Verification { level, tables, findings, inexact: question.inexact, inexact_allowed: question.allow_inexact })
 }

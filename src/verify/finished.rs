@@ -4,6 +4,7 @@
 //! from the source as it is now, under those choices, so that a table which is new in the source is a finding.
 
 use super::compare::{Question, compare};
+use super::orphans;
 use super::own_digest::schema_read_twice;
 use super::verification::Verification;
 use crate::cancel::Cancel;
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::metadata;
 use crate::plan::choices::Choices;
-use crate::plan::{self, Plan};
+use crate::plan::given::TargetSchema;
+use crate::plan::{self, HISTORY_TABLE, Plan, Refusal};
 use crate::value::TableDigest;
 use rusqlite::Connection;
 use std::path::Path;
@@ -122,6 +124,15 @@ pub fn remembers_choices(path: &Path) -> Result<bool> {
     Ok(read_manifest(&connection)?.is_some())
 }
 
+/// Whether the file remembers a tree of files that it was made of.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn remembers_tree(path: &Path) -> Result<bool> {
+    let connection = open(path, &Cancel::new().flag())?;
+    Ok(read_manifest(&connection)?.is_some_and(|manifest| manifest.catalog.layout.is_some()))
+}
+
 /// Verifies a finished file against its source.
 ///
 /// # Errors
@@ -147,11 +158,13 @@ pub fn verify_file(
         Some(manifest) => (manifest.choices()?, manifest.given_schema),
         None => (options.choices, options.given_schema),
     };
+    let schema = without_rows(schema);
     let mut plan = match given_schema {
-        true => plan::onto(&catalog, &choices, &without_rows(schema)),
+        true => plan::onto(&catalog, &choices, &schema),
         false => plan::plan(&catalog, &choices),
     };
     settle(&mut plan)?;
+    let missing = leave_out_missing(&mut plan, &schema);
     let request = Request {
         path: target,
         plan: &plan,
@@ -164,10 +177,13 @@ pub fn verify_file(
         published: true,
     };
     let mut verification = verify(request, source, cancel, listener)?;
+    verification.findings.objects.extend(missing);
     verification.findings.objects.extend(schema_read_twice(options.level, &catalog, source)?);
+    orphans::explain(&mut verification, &catalog, &plan, &choices)?;
     // What the plan would refuse today, the file cannot hold: the source has changed since.
     let refused = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.object(), refusal.reason()));
     verification.findings.objects.extend(refused);
+    verification.findings.not_checked.extend(unfilled(&plan, &schema));
     if !remembered {
         verification
             .findings
@@ -181,6 +197,55 @@ pub fn verify_file(
         plan,
         verification,
     })
+}
+
+/// Leaves out of a plan each column that the file's table does not have, and says so: the other ones can be compared.
+fn leave_out_missing(plan: &mut Plan, schema: &TargetSchema) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in &mut plan.tables {
+        let there = schema.tables.iter().find(|there| there.name.eq_ignore_ascii_case(&table.target));
+        let is_there = |name: &str| {
+            there.is_some_and(|there| there.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
+        };
+        let missing: Vec<String> = table
+            .columns
+            .iter()
+            .filter(|column| !is_there(&column.target))
+            .map(|column| column.source.clone())
+            .collect();
+        // Of a table without any of them, nothing could be compared.
+        if missing.is_empty() || missing.len() == table.columns.len() {
+            continue;
+        }
+        table.retain_columns(is_there);
+        plan.refusals.retain(|refusal| {
+            !matches!(refusal, Refusal::NoColumn { source, column, .. } if *source == table.source && missing.contains(column))
+        });
+        let told = |column| format!("column `{column}` of table `{}` is missing in the target", table.source);
+        found.extend(missing.iter().map(told));
+    }
+    found
+}
+
+/// What of a given schema nothing of the source fills, so that nothing is there to compare it with.
+fn unfilled(plan: &Plan, schema: &TargetSchema) -> Vec<String> {
+    if !plan.given_schema {
+        return Vec::new();
+    }
+    let (mut tables, mut columns) = (Vec::new(), Vec::new());
+    for there in schema.tables.iter().filter(|there| !there.name.eq_ignore_ascii_case(HISTORY_TABLE)) {
+        let Some(table) = plan.tables.iter().find(|table| table.target.eq_ignore_ascii_case(&there.name)) else {
+            tables.push(format!("`{}`", there.name));
+            continue;
+        };
+        let is_planned = |name: &str| table.columns.iter().any(|column| column.target.eq_ignore_ascii_case(name));
+        let rest = there.columns.iter().filter(|column| !column.generated && !is_planned(&column.name));
+        columns.extend(rest.map(|column| format!("`{}.{}`", there.name, column.name)));
+    }
+    let told = |what: &str, names: Vec<String>| {
+        (!names.is_empty()).then(|| format!("{what} that nothing of the source fills: {}", names.join(", ")))
+    };
+    told("tables", tables).into_iter().chain(told("columns", columns)).collect()
 }
 
 /// Whether any object of the metadata is there.

@@ -11,6 +11,7 @@ mod compare;
 pub mod diff;
 pub mod file;
 mod finished;
+pub(crate) mod orphans;
 mod own_digest;
 mod since;
 mod sources;
@@ -19,7 +20,9 @@ mod verification;
 pub use crate::endpoint::sqlite::json::JsonColumn;
 pub use crate::endpoint::{Findings, Finished, Level, Proof, SHOWN_MAX, TableProof};
 pub use compare::{Question, compare};
-pub use finished::{FileOptions, Request, VerifiedFile, remembers_choices, require_database, verify, verify_file};
+pub use finished::{
+    FileOptions, Request, VerifiedFile, remembers_choices, remembers_tree, require_database, verify, verify_file,
+};
 pub use own_digest::schema_read_twice;
 pub use since::TableSince;
 pub use sources::{ComparedSources, compare_sources};

@@ -8,6 +8,7 @@ mod matching;
 mod rows;
 
 use super::verification::{TableCheck, Verification};
+use crate::catalog::QualifiedName;
 use crate::endpoint::{Findings, Level, SHOWN_MAX, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
@@ -38,7 +39,7 @@ pub fn compare_sources(
 ) -> Result<ComparedSources> {
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalogs = [source.catalog()?, target.catalog()?];
-    let Matched { pairs, differences, beside } = Matched::of(&catalogs[0], &catalogs[1]);
+    let Matched { pairs, differences, beside, unfilled } = Matched::of(&catalogs[0], &catalogs[1]);
     source.ensure_readable(&pairs.iter().map(|pair| &pair.tables[0].name).collect::<Vec<_>>())?;
     target.ensure_readable(&pairs.iter().map(|pair| &pair.tables[1].name).collect::<Vec<_>>())?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
@@ -60,7 +61,7 @@ pub fn compare_sources(
         tables,
         findings: Findings {
             objects: differences.iter().map(ToString::to_string).collect(),
-            not_checked: not_checked(level, &beside),
+            not_checked: not_checked(level, &beside, &unfilled),
             ..Findings::default()
         },
         inexact: Vec::new(),
@@ -101,8 +102,10 @@ fn checked(pair: &Pair<'_>, source: TableDigest, target: TableDigest, level: Lev
     }
 }
 
-fn not_checked(level: Level, beside: &[String]) -> Vec<String> {
+fn not_checked(level: Level, beside: &[String], unfilled: &[QualifiedName]) -> Vec<String> {
     let mut list = Vec::new();
+    let unfilled = unfilled.iter().map(|name| format!("materialized view `{name}`: one side has never filled it"));
+    list.extend(unfilled);
     if !beside.is_empty() {
         list.push(format!("columns that the layout does not fill: {}", beside.join(", ")));
     }
@@ -113,6 +116,13 @@ fn not_checked(level: Level, beside: &[String]) -> Vec<String> {
         "keys, constraints, indexes, views and everything else that is no table: of two sources the rows are compared"
             .to_owned(),
     );
+    if level >= Level::Full {
+        list.push(
+            "foreign keys, structural integrity and checks, which are asked of a file that is held against the source that it was \
+             made from (`whimbrel check FILE` asks them of any file)"
+                .to_owned(),
+        );
+    }
     if level == Level::Paranoid {
         list.push("what the servers compute of their own rows: both sides were read by this program".to_owned());
     }

@@ -2,7 +2,7 @@
 
 use super::diff::Differences;
 use crate::catalog::QualifiedName;
-use crate::endpoint::findings::{ForeignKeys, Integrity};
+use crate::endpoint::findings::{ForeignKeys, Integrity, OrphanCause};
 use crate::endpoint::inexact::{self, InexactColumn};
 use crate::endpoint::{Findings, Level, TableProof};
 use crate::error::{Error, Result};
@@ -85,10 +85,10 @@ impl Verification {
 
     /// What there is to do where nothing was found but rows without their parent, which the source has as well.
     pub fn only_repeats_orphans(&self) -> Option<String> {
-        let keys = self.findings.foreign_keys.as_ref().filter(|keys| keys.in_source && !keys.is_sound())?;
+        let keys = self.findings.foreign_keys.as_ref().filter(|keys| !keys.is_sound())?;
         let findings = Findings { foreign_keys: None, ..self.findings.clone() };
         let is_all = Verification { findings, ..self.clone() }.is_sound() && keys.unusable.is_empty();
-        is_all.then(|| keys.way_out())
+        keys.way_out().filter(|_| is_all)
     }
 
     /// Nothing but rows of the project's checks was found, if that.
@@ -133,14 +133,16 @@ impl Verification {
             found.push(count(lost, "value is more than its column holds", "values are more than their columns hold"));
         }
         if let Some(keys) = foreign_keys.as_ref().filter(|keys| !keys.is_sound()) {
-            found.push(match keys.in_source && keys.unusable.is_empty() {
-                true => {
-                    let of_source = "of the source itself";
-                    let rows = count(keys.total, "row", "rows");
-                    let has = if keys.total == 1 { "has" } else { "have" };
-                    format!("{rows} {of_source} {has} no parent{}", keys.first())
+            let has = if keys.total == 1 { "has" } else { "have" };
+            let rows = count(keys.total, "row", "rows");
+            found.push(match keys.cause.as_ref().filter(|_| keys.unusable.is_empty()) {
+                Some(OrphanCause::InSource(_)) => {
+                    format!("{rows} of the source itself {has} no parent{}", keys.first())
                 }
-                false => count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"),
+                Some(OrphanCause::LeftOut { .. }) => {
+                    format!("{rows} {has} no parent, which is left out{}", keys.first())
+                }
+                None => count(keys.total + keys.unusable.len() as u64, "foreign key finding", "foreign key findings"),
             });
         }
         if let Some(integrity) = integrity.as_ref().filter(|integrity| !integrity.is_sound()) {

@@ -4,6 +4,7 @@ mod applications;
 mod bad_input;
 mod database;
 mod page;
+mod reports;
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;

@@ -101,7 +101,7 @@ impl Made {
         Made { folder, tree, file }
     }
 
-    fn change(&self, sql: &str) {
+    pub fn change(&self, sql: &str) {
         Connection::open(&self.file).expect("the file").execute_batch(sql).expect("a change");
     }
 

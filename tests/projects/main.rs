@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod older_sqlite;
 mod pictures;
 mod usage;
 mod versions;

@@ -444,3 +444,70 @@ fn a_file_that_nobody_can_trust_is_told_by_name() {
     }
     assert!(failed > 0, "some of these bytes are pages that cannot be read");
 }
+
+/// Runs the program and gives what it says.
+fn run(words: &[&str], code: i32) -> String {
+    let output = whimbrel(words);
+    let said = told(&output);
+    assert_eq!(output.status.code(), Some(code), "{words:?}\n{said}");
+    said
+}
+
+#[test]
+fn what_came_into_the_source_later_is_named_and_the_rest_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = database("CREATE TABLE t (id integer PRIMARY KEY, n text); INSERT INTO t VALUES (1, 'one'), (2, 'two')");
+    let file = folder.path().join("t.db");
+    let path = file.to_str().expect("UTF-8");
+    run(&["migrate", &url.url(), path], 0);
+    Server::connect(&url.url()).run("ALTER TABLE t ADD COLUMN q2 integer; UPDATE t SET n = 'changed' WHERE id = 1");
+    let said = run(&["verify", &url.url(), path], 1);
+    for part in
+        ["column `q2` of table `public.t` is missing in the target", "row [1]:", "source `changed`, target `one`"]
+    {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+    assert!(!said.contains("CREATE TABLE") && !said.contains("read back"), "{said}");
+    // In a constraint that is another one, the constraint is told, and not the whole table.
+    Server::connect(&url.url()).run("ALTER TABLE t DROP COLUMN q2, ADD CONSTRAINT short CHECK (length(n) < 20)");
+    let said = run(&["verify", &url.url(), path], 1);
+    assert!(said.contains("table `t` is not defined as planned: it has no `CONSTRAINT \"short\" CHECK"), "{said}");
+}
+
+#[test]
+fn what_nobody_has_filled_is_not_checked() {
+    let [one, other] = ["WITH DATA", "WITH NO DATA"].map(|filled| {
+        database(&format!(
+            "CREATE TABLE t (id integer PRIMARY KEY); CREATE MATERIALIZED VIEW m AS SELECT 1 AS x {filled}"
+        ))
+    });
+    for sides in [[&other, &other], [&one, &other], [&other, &one]] {
+        let [first, second] = sides.map(Database::url);
+        let said = run(&["verify", &first, &second], 0);
+        assert!(said.contains("not checked: materialized view `public.m`"), "{said}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = file(folder.path().join("other.db"), "CREATE TABLE t (id INTEGER PRIMARY KEY)");
+    let said = run(&["verify", &other.url(), file.to_str().expect("UTF-8")], 1);
+    assert!(!said.contains("table `public.m`"), "{said}");
+}
+
+#[test]
+fn tables_that_the_source_lacks_are_listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = database("CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (made, copy) = (path("t.db"), path("copy.db"));
+    run(&["migrate", &url.url(), &made], 0);
+    Connection::open(&made)
+        .and_then(|file| file.execute_batch("CREATE TABLE extra (x); ALTER TABLE t ADD COLUMN more TEXT"))
+        .expect("more");
+    run(&["migrate", &made, &copy], 0);
+    let said = run(&["verify", &url.url(), &copy], 0);
+    for part in [
+        "not checked: tables that nothing of the source fills: `extra`",
+        "columns that nothing of the source fills: `t.more`",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What tests share. Each binary takes it in whole and uses its part.
 #![allow(dead_code)]
 
-mod older_sqlite;
+pub mod older_sqlite;
 
 pub mod files;
 pub mod program;

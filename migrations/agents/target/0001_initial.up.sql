@@ -9,7 +9,7 @@ CREATE TABLE agents (
     branch_name   TEXT,
     created_at    TEXT DEFAULT CURRENT_TIMESTAMP,
     last_activity TEXT DEFAULT CURRENT_TIMESTAMP,
-    configuration TEXT CHECK (json_valid(configuration))
+    configuration TEXT CHECK (configuration IS NULL OR json_valid(configuration))
 ) STRICT;
 
 CREATE TABLE agent_messages (
@@ -38,8 +38,8 @@ CREATE TABLE tasks (
     actual_duration    INTEGER, -- minutes
     confidence_score   REAL,
     parent_task_id     TEXT REFERENCES tasks (task_id),
-    tags               TEXT CHECK (json_valid(tags)),
-    metadata           TEXT CHECK (json_valid(metadata))
+    tags               TEXT CHECK (tags IS NULL OR json_valid(tags)),
+    metadata           TEXT CHECK (metadata IS NULL OR json_valid(metadata))
 ) STRICT;
 
 CREATE TABLE projects (
@@ -49,7 +49,7 @@ CREATE TABLE projects (
     status            TEXT NOT NULL CHECK (status IN ('planning', 'active', 'completed', 'paused')),
     created_at        TEXT DEFAULT CURRENT_TIMESTAMP,
     target_completion TEXT,
-    metadata          TEXT CHECK (json_valid(metadata))
+    metadata          TEXT CHECK (metadata IS NULL OR json_valid(metadata))
 ) STRICT;
 
 CREATE TABLE project_tasks (
@@ -61,7 +61,7 @@ CREATE TABLE project_tasks (
 CREATE TABLE context_sessions (
     session_id    TEXT NOT NULL PRIMARY KEY,
     agent_id      TEXT NOT NULL REFERENCES agents (agent_id),
-    context_data  TEXT CHECK (json_valid(context_data)),
+    context_data  TEXT CHECK (context_data IS NULL OR json_valid(context_data)),
     usage_percent REAL DEFAULT 0,
     token_count   INTEGER DEFAULT 0,
     max_tokens    INTEGER DEFAULT 200000,
@@ -75,14 +75,14 @@ CREATE TABLE memory_snapshots (
     snapshot_id       TEXT NOT NULL PRIMARY KEY,
     session_id        TEXT NOT NULL REFERENCES context_sessions (session_id),
     memory_type       TEXT NOT NULL CHECK (memory_type IN ('working', 'consolidated', 'archived', 'critical')),
-    content           TEXT CHECK (json_valid(content)),
+    content           TEXT CHECK (content IS NULL OR json_valid(content)),
     content_path      TEXT CHECK (content_path <> ''),
     content_hash      TEXT, -- SHA-256 in hexadecimal of the JSON text
     compression_ratio REAL,
     importance_score  REAL DEFAULT 0.5,
     created_at        TEXT DEFAULT CURRENT_TIMESTAMP,
     expires_at        TEXT,
-    tags              TEXT CHECK (json_valid(tags)),
+    tags              TEXT CHECK (tags IS NULL OR json_valid(tags)),
     CHECK ((content IS NULL) <> (content_path IS NULL))
 ) STRICT;
 
@@ -91,7 +91,7 @@ CREATE TABLE context_events (
     session_id TEXT NOT NULL REFERENCES context_sessions (session_id),
     event_type TEXT NOT NULL
                CHECK (event_type IN ('consolidation', 'compression', 'overflow_warning', 'sleep', 'wake')),
-    details    TEXT CHECK (json_valid(details)),
+    details    TEXT CHECK (details IS NULL OR json_valid(details)),
     timestamp  TEXT DEFAULT CURRENT_TIMESTAMP
 ) STRICT;
 
@@ -102,7 +102,7 @@ CREATE TABLE performance_metrics (
     metric_type TEXT NOT NULL CHECK (metric_type IN ('duration', 'confidence', 'quality', 'efficiency')),
     value       REAL NOT NULL,
     unit        TEXT,
-    context     TEXT CHECK (json_valid(context)),
+    context     TEXT CHECK (context IS NULL OR json_valid(context)),
     recorded_at TEXT DEFAULT CURRENT_TIMESTAMP
 ) STRICT;
 
@@ -111,7 +111,7 @@ CREATE TABLE checkpoints (
     project_id    TEXT REFERENCES projects (project_id),
     name          TEXT NOT NULL,
     git_tag       TEXT,
-    metrics       TEXT CHECK (json_valid(metrics)),
+    metrics       TEXT CHECK (metrics IS NULL OR json_valid(metrics)),
     quality_score REAL,
     passed        INTEGER DEFAULT 0 CHECK (passed IN (0, 1)),
     created_at    TEXT DEFAULT CURRENT_TIMESTAMP,
@@ -166,7 +166,7 @@ CREATE TABLE events (
     event_type     TEXT NOT NULL,
     severity       TEXT NOT NULL CHECK (severity IN ('debug', 'info', 'warning', 'error', 'critical')),
     message        TEXT NOT NULL,
-    details        TEXT CHECK (json_valid(details)),
+    details        TEXT CHECK (details IS NULL OR json_valid(details)),
     timestamp      TEXT DEFAULT CURRENT_TIMESTAMP,
     correlation_id TEXT
 ) STRICT;

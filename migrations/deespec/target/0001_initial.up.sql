@@ -17,7 +17,7 @@ CREATE TABLE sbi (
     created_at   TEXT NOT NULL CHECK (julianday(created_at) IS NOT NULL),
     updated_at   TEXT NOT NULL CHECK (julianday(updated_at) IS NOT NULL),
     completed_at TEXT CHECK (completed_at IS NULL OR julianday(completed_at) IS NOT NULL),
-    metadata     TEXT CHECK (json_valid(metadata)),
+    metadata     TEXT CHECK (metadata IS NULL OR json_valid(metadata)),
     spec         TEXT -- the whole of spec.md
 ) STRICT;
 
@@ -56,8 +56,8 @@ CREATE TABLE audit_log (
     entity_type TEXT NOT NULL,
     entity_id   TEXT NOT NULL,
     action      TEXT NOT NULL,
-    old_value   TEXT CHECK (json_valid(old_value)),
-    new_value   TEXT CHECK (json_valid(new_value)),
+    old_value   TEXT CHECK (old_value IS NULL OR json_valid(old_value)),
+    new_value   TEXT CHECK (new_value IS NULL OR json_valid(new_value)),
     user        TEXT,
     session_id  TEXT
 ) STRICT;

@@ -25,12 +25,12 @@ CREATE TABLE sessions (
     timeout_seconds     INTEGER CHECK (timeout_seconds BETWEEN 0 AND 4294967295), -- 0: no limit
     preserve_worktrees  INTEGER DEFAULT 0 CHECK (preserve_worktrees IN (0, 1)),
     winner_id           INTEGER CHECK (winner_id >= 0), -- the number of an instance within the session
-    runtime_mix         TEXT CHECK (json_valid(runtime_mix) AND json_type(runtime_mix) = 'array'),
+    runtime_mix         TEXT CHECK (runtime_mix IS NULL OR json_valid(runtime_mix) AND json_type(runtime_mix) = 'array'),
     total_duration      INTEGER CHECK (total_duration >= 0), -- in the unit of the JSON file
     total_files_changed INTEGER,
     total_lines_added   INTEGER,
     total_lines_deleted INTEGER,
-    extra               TEXT CHECK (json_valid(extra) AND json_type(extra) = 'object') -- keys without a column
+    extra               TEXT CHECK (extra IS NULL OR json_valid(extra) AND json_type(extra) = 'object') -- keys without a column
 ) STRICT;
 
 CREATE INDEX idx_sessions_workspace_hash ON sessions (workspace_hash);
@@ -59,7 +59,7 @@ CREATE TABLE instances (
     runtime         TEXT CHECK (runtime IN ('claude', 'gemini', 'codex')),
     model           TEXT,
     runtime_label   TEXT,
-    extra           TEXT CHECK (json_valid(extra) AND json_type(extra) = 'object')
+    extra           TEXT CHECK (extra IS NULL OR json_valid(extra) AND json_type(extra) = 'object')
 ) STRICT;
 
 -- The parent key of chat_messages, too.
@@ -77,7 +77,7 @@ CREATE TABLE chat_messages (
     role        TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system')),
     content     TEXT NOT NULL, -- of any length
     timestamp   TEXT NOT NULL,
-    extra       TEXT CHECK (json_valid(extra) AND json_type(extra) = 'object'),
+    extra       TEXT CHECK (extra IS NULL OR json_valid(extra) AND json_type(extra) = 'object'),
     FOREIGN KEY (session_id, instance_id) REFERENCES instances (session_id, instance_id)
         ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED
 ) STRICT;

@@ -6,7 +6,7 @@ CREATE TABLE events (
     session_id      TEXT NOT NULL,
     hook_event_type TEXT NOT NULL,
     payload         TEXT NOT NULL CHECK (json_valid(payload)),
-    chat            TEXT CHECK (json_valid(chat)),
+    chat            TEXT CHECK (chat IS NULL OR json_valid(chat)),
     summary         TEXT,
     timestamp       INTEGER NOT NULL
 ) STRICT;
@@ -27,7 +27,7 @@ CREATE TABLE themes (
     authorName    TEXT,
     createdAt     INTEGER NOT NULL,
     updatedAt     INTEGER NOT NULL,
-    tags          TEXT CHECK (json_valid(tags)),
+    tags          TEXT CHECK (tags IS NULL OR json_valid(tags)),
     downloadCount INTEGER DEFAULT 0,
     rating        REAL DEFAULT 0,
     ratingCount   INTEGER DEFAULT 0
@@ -43,7 +43,7 @@ CREATE TABLE theme_shares (
     shareToken   TEXT NOT NULL UNIQUE,
     expiresAt    INTEGER,
     isPublic     INTEGER NOT NULL DEFAULT 0 CHECK (isPublic IN (0, 1)),
-    allowedUsers TEXT CHECK (json_valid(allowedUsers)),
+    allowedUsers TEXT CHECK (allowedUsers IS NULL OR json_valid(allowedUsers)),
     createdAt    INTEGER NOT NULL,
     accessCount  INTEGER DEFAULT 0
 ) STRICT;

@@ -8,6 +8,7 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::fmt;
 use std::io;
+use std::num::ParseIntError;
 
 /// Tells an error of `sqlx` as operation, object, cause and hint.
 pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::Error) -> Error {
@@ -15,6 +16,9 @@ pub(crate) fn explain(operation: &str, object: impl fmt::Display, error: &sqlx::
         sqlx::Error::Database(error) => explain_server(error.as_ref()),
         sqlx::Error::Io(error) => explain_connection(error),
         sqlx::Error::Tls(error) => explain_tls(&error.to_string()),
+        sqlx::Error::Configuration(error) if error.is::<ParseIntError>() => {
+            ("the URL is not valid: there is no number where the port would be".to_owned(), Some(ESCAPES))
+        }
         sqlx::Error::Configuration(error) => (format!("the URL is not valid: {error}"), Some(ESCAPES)),
         sqlx::Error::Protocol(what) => (
             format!("the server sent a message that is not of its protocol: {what}"),
@@ -94,6 +98,8 @@ pub(super) fn explain_connecting(url: &PostgresUrl, error: &sqlx::Error) -> Erro
         Some(hint) if is_wrong_password(error) && url.has_password() => {
             without_secrets.hint(format!("{hint}; {ESCAPES}"))
         }
+        Some(hint) if is_wrong_password(error) && std::env::var_os("PGPASSWORD").is_none() => without_secrets
+            .hint(format!("no password was given, unless a line of `~/.pgpass` is for this server: {hint}")),
         Some(hint) => without_secrets.hint(hint),
         None => without_secrets,
     }

@@ -23,6 +23,7 @@ pub mod pragma;
 pub mod proof;
 pub mod read;
 pub mod record;
+mod redefined;
 pub mod remembered;
 pub mod scan;
 pub mod schema;

@@ -1,6 +1,7 @@
 //! The schema read back: every planned table, index and view is there, as it was planned, and nothing else.
 
 use super::read::describe;
+use super::redefined::difference;
 use crate::error::Result;
 use crate::metadata;
 use crate::plan::Plan;
@@ -29,7 +30,8 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
         match found.remove(&(kind.to_owned(), name.clone())) {
             None => differences.push(format!("{kind} `{name}` is missing")),
             Some(there) if there != sql => {
-                differences.push(format!("{kind} `{name}` is not defined as planned: {there}"))
+                let difference = difference(&sql, &there);
+                differences.push(format!("{kind} `{name}` is not defined as planned: {difference}"));
             }
             Some(_) => {}
         }

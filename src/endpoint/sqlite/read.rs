@@ -9,6 +9,7 @@
 //! is opened as immutable: a writer that starts at that very moment would not be seen.
 
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::endpoint::sqlite::access::remove_log_of_unusable;
 use crate::endpoint::sqlite::file::{Content, TargetFile, journal_is_hot, quoted};
+use crate::endpoint::sqlite::holders::Holders;
 use crate::endpoint::sqlite::pragma;
 use crate::error::{Context, Error, Result};
 
@@ -54,7 +56,10 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
     }
     .map_err(|error| {
         remove_log_of_unusable(&target.path, &target.side_files, &error);
-        describe("open", quoted(path), &error).because(error)
+        match is_locked(&error) {
+            true => locked("open", path).because(error),
+            false => describe("open", quoted(path), &error).because(error),
+        }
     })?;
     if target.side_files.wal_bytes.is_some() {
         connection
@@ -77,6 +82,19 @@ fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 
 fn is_unwritable(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
+/// Whether another connection holds the file.
+pub fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// That others hold the file, and who they are.
+pub fn locked(operation: &str, path: &Path) -> Error {
+    let holders = std::fs::metadata(path).map(|facts| Holders::of((facts.dev(), facts.ino())));
+    let who = holders.ok().filter(Holders::any).map_or_else(|| "another program".to_owned(), |found| found.sentence());
+    Error::could_not(operation, quoted(path), format!("it is locked by {who}"))
+        .hint("run again when that has let go of it")
 }
 
 /// The path as a URI in which every byte stands for itself (<https://sqlite.org/uri.html>).

@@ -71,6 +71,7 @@ fn table(
             has_default: default.is_some(),
             generated: hidden > 1,
             is_rowid: false,
+            computed_later: false,
         });
     }
     key.sort();

@@ -85,20 +85,6 @@ impl SqliteSource {
         Ok(SqliteSource { connection, label: quoted(path), known, catalog: None, choices, tables })
     }
 
-    /// The same file as it was made: without tables and columns that its first source has nothing for.
-    #[must_use]
-    pub fn as_made(mut self) -> Self {
-        if let Some(catalog) = self.catalog.take_if(|_| self.known == Known::Remembered) {
-            let mut catalog = Catalog::clone(&catalog);
-            catalog.tables.retain_mut(|table| {
-                table.columns.retain(|column| column.data_type.known == Known::Remembered);
-                !table.columns.is_empty()
-            });
-            self.catalog = Some(Arc::new(catalog));
-        }
-        self
-    }
-
     /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
     /// made, the names and rules that it has, and what somebody chooses besides. Chosen tables are chosen anew.
     pub fn choices(&self, typed: &Choices) -> Choices {
@@ -247,7 +233,7 @@ fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) 
     catalog.tables.retain_mut(|table| {
         let plan = tables.iter_mut().find(|plan| plan.source == table.name);
         let Some((plan, there)) = plan.and_then(|plan| in_file(plan).map(|there| (plan, there))) else { return false };
-        leave_out_what_is_gone(plan, there);
+        plan.retain_columns(|target| there.columns.iter().any(|own| same(&own.name, target)));
         table.columns.retain(|column| plan.columns.iter().any(|known| known.source == column.name));
         let is_new = |column: &&Column| {
             !is_own(&column.name) && !plan.columns.iter().any(|known| same(&known.target, &column.name))
@@ -276,15 +262,6 @@ fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) 
 /// As SQLite compares names.
 fn same(left: &str, right: &str) -> bool {
     left.eq_ignore_ascii_case(right)
-}
-
-/// Columns that the table had when it was made and has no more.
-fn leave_out_what_is_gone(plan: &mut TablePlan, there: &Table) {
-    let is_there = |column: &ColumnPlan| there.columns.iter().any(|own| same(&own.name, &column.target));
-    let key: Vec<String> = plan.key.iter().map(|place| plan.columns[*place].source.clone()).collect();
-    plan.columns.retain(is_there);
-    let place = |name: &String| plan.columns.iter().position(|column| column.source == *name);
-    plan.key = key.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
 }
 
 /// A table that stands in the file as it is declared.

@@ -29,6 +29,8 @@ pub struct Filling {
     pub append: bool,
     /// How a server is waited for.
     pub patience: Patience,
+    /// Keys of hints that need name nothing here: they are for another database of the same project.
+    pub elsewhere: Vec<String>,
 }
 
 impl Filling {
@@ -211,7 +213,7 @@ fn prepare<'c>(catalog: &'c Catalog, filling: &Filling, read: &mut Read<'_>) -> 
         }
     }
     let mut generator = Generator::new(catalog, options)?;
-    if let Some(key) = generator.idle_hints.first() {
+    if let Some(key) = generator.idle_hints.iter().find(|key| !filling.elsewhere.contains(key)) {
         let place = filling.options.hints.place(key);
         return Err(Error::usage("fill", place, "it names no table or column of the database"));
     }

@@ -5,10 +5,12 @@
 
 use super::dataset::{Cell, Dataset, Sink, identifying, table_name};
 use crate::catalog::{Catalog, Shape, Table};
+use crate::endpoint::sqlite::read::{is_locked, locked};
 use crate::error::{Error, Result, chain};
 use crate::quote::{quote, quote_all};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
+use std::path::Path;
 
 /// Inserts the rows of a dataset in one transaction (or in the caller's), with foreign keys checked at its end.
 ///
@@ -43,6 +45,7 @@ struct Current {
     object: String,
     insert: String,
     update: String,
+    names: Vec<String>,
     shapes: Vec<Shape>,
     later: Vec<usize>,
     key: Vec<usize>,
@@ -61,7 +64,10 @@ impl<'c> SqliteSink<'c> {
         } else {
             "PRAGMA defer_foreign_keys = ON"
         };
-        connection.execute_batch(begin).map_err(|error| explained("the file", &error).because(error))?;
+        connection.execute_batch(begin).map_err(|error| match connection.path().filter(|_| is_locked(&error)) {
+            Some(path) => locked("fill", Path::new(path)).because(error),
+            None => explained("the file", &error).because(error),
+        })?;
         Ok(SqliteSink { connection, own_transaction, current: None, updates: Vec::new() })
     }
 
@@ -115,6 +121,7 @@ impl Sink for SqliteSink<'_> {
             object: format!("`{}`", table.name.name),
             insert,
             update: format!("UPDATE {name} SET {} WHERE {}", pairs(later, ", "), pairs(&key, " AND ")),
+            names: columns.to_vec(),
             shapes: shapes.collect(),
             later: later.to_vec(),
             key,
@@ -130,7 +137,7 @@ impl Sink for SqliteSink<'_> {
         let mut values = Vec::with_capacity(row.len());
         for (place, (cell, shape)) in row.iter().zip(&current.shapes).enumerate() {
             let now = if current.later.contains(&place) { &None } else { cell };
-            values.push(value(now, shape).map_err(|cause| Error::could_not("fill", &object, cause))?);
+            values.push(value(now, shape).map_err(|cause| refused(&object, &current.names[place], cause))?);
         }
         let mut statement = self
             .connection
@@ -140,9 +147,11 @@ impl Sink for SqliteSink<'_> {
         if current.later.iter().any(|place| row[*place].is_some()) {
             let places = current.later.iter().chain(&current.key);
             let values: Vec<Value> = places
-                .map(|place| value(&row[*place], &current.shapes[*place]))
-                .collect::<std::result::Result<_, _>>()
-                .map_err(|cause| Error::could_not("fill", &object, cause))?;
+                .map(|place| {
+                    let refused = |cause| refused(&object, &current.names[*place], cause);
+                    value(&row[*place], &current.shapes[*place]).map_err(refused)
+                })
+                .collect::<Result<_>>()?;
             self.updates.push((object, current.update.clone(), values));
         }
         Ok(())
@@ -152,6 +161,10 @@ impl Sink for SqliteSink<'_> {
         self.current = None;
         Ok(())
     }
+}
+
+fn refused(object: &str, column: &str, cause: String) -> Error {
+    Error::could_not("fill", format!("{object}, column `{column}`"), cause)
 }
 
 fn explained(object: &str, error: &rusqlite::Error) -> Error {

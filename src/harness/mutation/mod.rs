@@ -58,6 +58,7 @@ mod tests {
             views: Vec::new(),
             given_schema: false,
             given_needs: Default::default(),
+            as_it_stands: false,
             losses: Vec::new(),
             caveats: Vec::new(),
             refusals: Vec::new(),

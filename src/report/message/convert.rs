@@ -379,7 +379,11 @@ impl From<&findings::ForeignKeys> for ForeignKeys {
             total: keys.total,
             orphans: orphans.collect(),
             unusable: keys.unusable.clone(),
-            in_source: keys.in_source && keys.total > 0,
+            in_source: keys.total > 0 && matches!(keys.cause, Some(findings::OrphanCause::InSource(_))),
+            left_out: match &keys.cause {
+                Some(findings::OrphanCause::LeftOut { parents, .. }) if keys.total > 0 => parents.clone(),
+                Some(_) | None => Vec::new(),
+            },
         }
     }
 }

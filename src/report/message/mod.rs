@@ -413,6 +413,9 @@ pub struct ForeignKeys {
     /// The source has the same rows; not there where it has not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_source: bool,
+    /// The tables of the target that do not have the parents, because of what somebody has chosen; not there where none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A row without its parent.

@@ -91,25 +91,29 @@ pub(super) struct Matched<'c> {
     pub differences: Vec<SchemaDifference>,
     /// Columns of the target beside those that a tree of files fills.
     pub beside: Vec<String>,
+    /// Materialized views that one side has never filled: they have no rows to compare.
+    pub unfilled: Vec<QualifiedName>,
 }
 
 impl<'c> Matched<'c> {
     pub fn of(source: &'c Catalog, target: &'c Catalog) -> Self {
         let names = Names { dialects: [source.dialect, target.dialect], of_tree: source.layout.is_some() };
-        let mut found = Matched { pairs: Vec::new(), differences: Vec::new(), beside: Vec::new() };
+        let mut found =
+            Matched { pairs: Vec::new(), differences: Vec::new(), beside: Vec::new(), unfilled: Vec::new() };
         let mut rest: Vec<&Table> = target.tables.iter().collect();
         for table in &source.tables {
             let own = names.of_table(0, &table.name);
             let place = names.place(&own, rest.iter().map(|table| names.of_table(1, &table.name)));
-            match place {
-                Some(place) => {
-                    let other = rest.remove(place);
-                    found.add_pair(&names, table, other);
-                }
+            let other = place.map(|place| rest.remove(place));
+            match other {
+                _ if is_unfilled(table) || other.is_some_and(is_unfilled) => found.unfilled.push(table.name.clone()),
+                Some(other) => found.add_pair(&names, table, other),
                 None => found.differences.push(SchemaDifference::TableMissing(table.name.clone())),
             }
         }
-        found.differences.extend(rest.iter().map(|table| SchemaDifference::TableSurplus(table.name.clone())));
+        let (unfilled, surplus): (Vec<_>, Vec<_>) = rest.into_iter().partition(|table| is_unfilled(table));
+        found.unfilled.extend(unfilled.iter().map(|table| table.name.clone()));
+        found.differences.extend(surplus.iter().map(|table| SchemaDifference::TableSurplus(table.name.clone())));
         found
     }
 
@@ -147,6 +151,11 @@ impl<'c> Matched<'c> {
         let key = common_key(source, target, &columns);
         self.pairs.push(Pair { tables: [source, target], columns, key });
     }
+}
+
+/// Whether nobody may read a table, because it has never had rows.
+fn is_unfilled(table: &Table) -> bool {
+    matches!(table.kind, TableKind::MaterializedView { populated: false, .. })
 }
 
 /// The places of the primary key, where both sides have it over the same columns.

@@ -260,7 +260,10 @@ impl Reader<'_> {
             for column in key {
                 let Some(found) = names.iter().position(|name| name == column) else {
                     let cause = format!("the key of `{}` has no column `{column}`", table.name);
-                    let hint = format!("its columns are {}", listed(&by_likeness(column, names.iter().copied())));
+                    let hint = match names.is_empty() {
+                        true => format!("it has no column yet: say `columns.{column} = …`"),
+                        false => format!("its columns are {}", listed(&by_likeness(column, names.iter().copied()))),
+                    };
                     return Err(self.refused(key_span.clone(), cause, hint));
                 };
                 if places.contains(&found) {
@@ -495,7 +498,10 @@ impl Reader<'_> {
             let column = draft.columns.iter().position(|column| column.name == order.get_ref().column);
             column.map(|column| Order { column, descending: order.get_ref().descending }).ok_or_else(|| {
                 let names = draft.columns.iter().map(|column| column.name.as_str());
-                let hint = format!("its columns are {}", listed(&by_likeness(&order.get_ref().column, names)));
+                let hint = match draft.columns.is_empty() {
+                    true => format!("it has no column yet: say `columns.{} = …`", order.get_ref().column),
+                    false => format!("its columns are {}", listed(&by_likeness(&order.get_ref().column, names))),
+                };
                 self.refused(order.span(), format!("`{}` has no column `{}`", draft.name, order.get_ref().column), hint)
             })
         });

@@ -138,6 +138,17 @@ fn wanted(form: &ValueForm) -> &'static str {
     }
 }
 
+/// How a moment has to be spelled, for a message.
+fn form_of_moment(spelling: MomentSpelling) -> &'static str {
+    match spelling {
+        MomentSpelling::Rfc3339 => "of RFC 3339, which has a zone: `2025-01-31T10:00:00Z`",
+        MomentSpelling::Spaced => "as `2025-01-31 10:00:00`",
+        MomentSpelling::SpacedComma => "as `2025-01-31 10:00:00,123`",
+        MomentSpelling::EpochSeconds => "in seconds since 1970",
+        MomentSpelling::EpochMillis => "in milliseconds since 1970",
+    }
+}
+
 /// What a bare text means in a column of a form: a capture of a path or a line, the name of an entry.
 ///
 /// # Errors
@@ -191,7 +202,11 @@ pub fn read_text<'t>(text: &'t str, form: &ValueForm) -> Result<Cell<'t>, String
                     "`{}` is finer than the microsecond of a moment; a column of type \"text\" keeps it",
                     shortened(text)
                 )),
-                Err(NoMoment::Other) => Err(no()),
+                Err(NoMoment::Other) => Err(format!(
+                    "`{}` is no moment {}; `spelled` in the layout says another form, and a column of type \"text\" takes any",
+                    shortened(text),
+                    form_of_moment(*spelling)
+                )),
             }
         }
         ValueForm::Bytes => Err("bytes where no content of a file is".into()),

@@ -40,7 +40,7 @@ impl Types {
                     'r' => ObjectKind::RangeType,
                     _ => ObjectKind::BaseType,
                 };
-                let name = format!("{}.{}, used by no column", row.schema, row.name);
+                let name = format!("{}.{}", row.schema, row.name);
                 OtherObject { kind, name, definition: definition(row) }
             })
             .collect();

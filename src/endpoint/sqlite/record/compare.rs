@@ -5,6 +5,7 @@ use super::parsed;
 use crate::endpoint::findings::{Difference, DifferenceKind};
 use crate::endpoint::sqlite::facts::{SETTINGS, facts};
 use crate::endpoint::sqlite::read::describe;
+use crate::endpoint::sqlite::redefined::difference;
 use crate::endpoint::sqlite::snapshot::Snapshot;
 use crate::error::{Kind, Result};
 use crate::metadata::{
@@ -104,7 +105,7 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
     if !scope.metadata && !metadata::OBJECTS.iter().any(|(kind, name)| there(kind, name)) {
         found.not_checked.push(
             "whether its settings, its numbers of keys and the rows of tables that were not copied are what they were \
-             when it was finished (the target has no metadata)"
+             when it was finished (it was not made by whimbrel, or with `--no-metadata`)"
                 .to_owned(),
         );
         return Ok(());
@@ -278,7 +279,7 @@ fn compare_definitions(
             Some(now) if now != then => {
                 let damage = metadata || !(migrated || has_new_columns(then, now));
                 found.redefined.extend((!damage).then(|| table(key)).flatten());
-                let text = format!("{} is not defined as it was: {now}", shown(key));
+                let text = format!("{} is not defined as it was: {}", shown(key), difference(then, now));
                 found.add(DifferenceKind::Definition, damage, text);
             }
             Some(_) => {}

@@ -24,9 +24,12 @@ use crate::endpoint::Target;
 use crate::error::{Context, Result};
 use crate::plan::Plan;
 use crate::plan::given::{SchemaOfSource, TargetSchema};
-use rusqlite::Connection;
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::{Batch, Connection};
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 impl<'t, P> Target for SqliteTarget<'t, P> {
     type Draft = SqliteDraft<'t, P>;
@@ -57,12 +60,13 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
         if self.schema.is_none() && self.definitions.is_none() {
             return Ok(None);
         }
+        let script = self.derived.as_deref();
         if self.exchange.is_none() {
             let directory = tempfile::tempdir().could_not("try the target schema", "")?;
-            return applied(apply, &directory.path().join("schema.db")).map(Some);
+            return applied(apply, script, &directory.path().join("schema.db")).map(Some);
         }
         let staging = Staging::create(&self.path)?;
-        let given = applied(apply, staging.path())?;
+        let given = applied(apply, script, staging.path())?;
         self.staging = Some(staging);
         Ok(Some(given))
     }
@@ -76,9 +80,42 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
     }
 }
 
-/// What the given schema is once it has been applied to the empty file at that path.
-fn applied(apply: impl Fn(&Path) -> Result<Option<SchemaOfSource>>, empty: &Path) -> Result<TargetSchema> {
+/// What the given schema is once it has been applied to the empty file at that path, and what a script will compute in it.
+fn applied(
+    apply: impl Fn(&Path) -> Result<Option<SchemaOfSource>>,
+    script: Option<&Path>,
+    empty: &Path,
+) -> Result<TargetSchema> {
     let of_source = apply(empty)?;
-    let schema = read_schema(&Connection::open(empty).could_not("read the target schema", "")?)?;
-    Ok(TargetSchema { of_source, ..schema })
+    let connection = Connection::open(empty).could_not("read the target schema", "")?;
+    let mut schema = TargetSchema { of_source, ..read_schema(&connection)? };
+    if let Some(script) = script {
+        let sql = std::fs::read_to_string(script).could_not("read", super::file::quoted(script))?;
+        let updated = updated_by(&connection, &sql);
+        for table in &mut schema.tables {
+            for column in &mut table.columns {
+                column.computed_later = updated.contains(&(table.name.clone(), column.name.clone()));
+            }
+        }
+    }
+    Ok(schema)
+}
+
+/// The columns, by table, that the statements of a script update. Nothing runs; a script that SQLite does not take is told when
+/// it does.
+fn updated_by(connection: &Connection, sql: &str) -> HashSet<(String, String)> {
+    let found = Arc::new(Mutex::new(HashSet::new()));
+    let watched = Arc::clone(&found);
+    let watch = move |context: AuthContext<'_>| {
+        if let AuthAction::Update { table_name, column_name } = context.action {
+            let mut found = watched.lock().unwrap_or_else(PoisonError::into_inner);
+            found.insert((table_name.to_owned(), column_name.to_owned()));
+        }
+        Authorization::Allow
+    };
+    if connection.authorizer(Some(watch)).is_ok() {
+        let mut statements = Batch::new(connection, sql);
+        while let Ok(Some(_)) = statements.next() {}
+    }
+    std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner))
 }
