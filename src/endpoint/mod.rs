@@ -133,7 +133,12 @@ pub trait RowSink {
     /// When the row cannot be taken; reading ends with this error.
     fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()>;
 
-    /// A part of the source is not what its form says; none of its rows was handed over.
+    /// Whether it sets aside what is rejected: then none of its rows may have been handed over.
+    fn sets_aside(&self) -> bool {
+        false
+    }
+
+    /// A part of the source is not what its form says.
     ///
     /// # Errors
     /// That it is not, unless the sink sets it aside.

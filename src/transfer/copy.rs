@@ -126,6 +126,10 @@ impl<D: Draft> RowSink for Reader<'_, D> {
         if reading.batch.is_full() { self.flush(table) } else { Ok(()) }
     }
 
+    fn sets_aside(&self) -> bool {
+        self.rejected.is_some()
+    }
+
     fn reject(&mut self, rejected: Rejected) -> Result<()> {
         match &mut self.rejected {
             Some(list) => {

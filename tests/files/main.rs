@@ -3,6 +3,7 @@
 mod applications;
 mod bad_input;
 mod database;
+mod large;
 mod page;
 mod reports;
 mod sqlite_source;

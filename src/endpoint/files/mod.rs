@@ -9,13 +9,18 @@
 //! and of what is remembered the same tree again; what nobody remembers is written as the application writes it.
 
 pub mod asked;
+mod base;
 pub mod database;
 pub mod document;
 pub mod filling;
 mod finished;
 pub mod layout;
+mod making;
 pub mod marks;
 pub mod pack;
+mod parts;
+mod pieces;
+mod reading;
 pub mod rows;
 pub mod source;
 pub mod target;

@@ -5,12 +5,13 @@
 //! row's key. What a layout says else could not be taken back.
 
 use super::layout::{Filled, Layout, Origin, RecordSet};
-use super::marks;
+use super::marks::{self, Mark};
 use super::pack::unpack;
 use super::weave::{Weaver, spelled};
+use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::value::{Cell, RowHasher};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 const OPERATION: &str = "keep rows in";
 const OBJECT: &str = "a temporary database";
@@ -104,6 +105,55 @@ pub struct StoredRow {
     pub packed: Vec<u8>,
 }
 
+impl StoredRow {
+    /// By which it is known in its file: its table and its key.
+    pub fn identity(&self) -> (u16, u128) {
+        (u16::try_from(self.table).unwrap_or(u16::MAX), self.key)
+    }
+}
+
+/// Rows that wait until all are there, in a temporary database.
+pub struct Waiting {
+    connection: Connection,
+    rows: i64,
+}
+
+impl Waiting {
+    /// None so far.
+    ///
+    /// # Errors
+    /// When there is no room for a temporary database.
+    pub fn new() -> Result<Waiting> {
+        let connection = Connection::open("").map_err(failed)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;
+                 CREATE TABLE rows (number INTEGER PRIMARY KEY, tbl INTEGER, cells BLOB);
+                 CREATE TABLE roots (path TEXT, kind INTEGER, home INTEGER, number INTEGER, key BLOB);
+                 CREATE TABLE nested (kind INTEGER, home INTEGER, around BLOB, number INTEGER, key BLOB);
+                 BEGIN",
+            )
+            .map_err(failed)?;
+        Ok(Waiting { connection, rows: 0 })
+    }
+
+    /// Takes a row of a table.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be written.
+    pub fn add(&mut self, table: usize, packed: &[u8]) -> Result<()> {
+        insert(&self.connection, self.rows, table, packed)?;
+        self.rows += 1;
+        Ok(())
+    }
+}
+
+fn insert(connection: &Connection, number: i64, table: usize, packed: &[u8]) -> Result<()> {
+    let sql = "INSERT INTO rows (number, tbl, cells) VALUES (?1, ?2, ?3)";
+    let mut put = connection.prepare_cached(sql).map_err(failed)?;
+    put.execute(params![number, small(table), packed]).map(drop).map_err(failed)
+}
+
 fn failed(error: rusqlite::Error) -> Error {
     Error::could_not(OPERATION, OBJECT, error)
 }
@@ -114,16 +164,37 @@ impl<'l> RowStore<'l> {
     /// # Errors
     /// When the layout cannot be taken back, or there is no room for a temporary database.
     pub fn new(layout: &'l Layout, weavers: &[Weaver<'l>]) -> Result<Self> {
-        let connection = Connection::open("").map_err(failed)?;
-        connection
-            .execute_batch(
-                "CREATE TABLE rows (number INTEGER PRIMARY KEY, tbl INTEGER, key BLOB, cells BLOB);
-                 CREATE TABLE roots (path TEXT, kind INTEGER, home INTEGER, number INTEGER);
-                 CREATE TABLE nested (kind INTEGER, home INTEGER, around BLOB, number INTEGER);
-                 BEGIN",
-            )
-            .map_err(failed)?;
-        Ok(RowStore { layout, connection, homes: homes(layout, weavers), hasher: RowHasher::default(), rows: 0 })
+        Ok(RowStore::of(Waiting::new()?, layout, weavers))
+    }
+
+    /// A store of rows that have waited, none of which has its place yet.
+    pub fn of(waiting: Waiting, layout: &'l Layout, weavers: &[Weaver<'l>]) -> Self {
+        let Waiting { connection, rows } = waiting;
+        RowStore { layout, connection, homes: homes(layout, weavers), hasher: RowHasher::default(), rows }
+    }
+
+    /// Finds the places of all rows that have waited.
+    ///
+    /// # Errors
+    /// When no file can have one of them.
+    pub fn place_all(&mut self, before: &dyn Before, cancel: &Cancel) -> Result<()> {
+        let mut packed = Vec::new();
+        for number in 0..self.rows {
+            if number % 1024 == 0 {
+                cancel.check(OPERATION)?;
+            }
+            let mut one =
+                self.connection.prepare_cached("SELECT tbl, cells FROM rows WHERE number = ?1").map_err(failed)?;
+            let table = one.query_row([number], |row| {
+                packed.clear();
+                packed.extend_from_slice(row.get_ref(1)?.as_blob()?);
+                Ok(row.get::<_, u32>(0)? as usize)
+            });
+            let table = table.map_err(failed)?;
+            drop(one);
+            self.place(number, table, None, &packed, before)?;
+        }
+        Ok(())
     }
 
     /// Takes a row. It belongs to the file in which it stood, and a new one to the first that can have it. A row in parts belongs
@@ -132,19 +203,25 @@ impl<'l> RowStore<'l> {
     /// # Errors
     /// When no file can have the row.
     pub fn add(&mut self, table: usize, only: Option<usize>, packed: &[u8], before: &dyn Before) -> Result<()> {
+        let number = self.rows;
+        insert(&self.connection, number, table, packed)?;
+        self.rows += 1;
+        self.place(number, table, only, packed, before)
+    }
+
+    fn place(
+        &mut self,
+        number: i64,
+        table: usize,
+        only: Option<usize>,
+        packed: &[u8],
+        before: &dyn Before,
+    ) -> Result<()> {
         let layout = self.layout;
         let of = &layout.tables[table];
         let damaged = || Error::could_not(OPERATION, OBJECT, "a row is damaged");
         let cells = unpack(packed).ok_or_else(damaged)?;
-        let key = marks::key(of, &cells, &mut self.hasher);
-        let number = self.rows;
-        self.rows += 1;
-        let mut put = self
-            .connection
-            .prepare_cached("INSERT INTO rows (number, tbl, key, cells) VALUES (?1, ?2, ?3, ?4)")
-            .map_err(failed)?;
-        put.execute(params![number, small(table), key.to_be_bytes(), packed]).map_err(failed)?;
-        drop(put);
+        let key_of_row = marks::key(of, &cells, &mut self.hasher);
         let (mut why, mut roots, mut is_placed) = (None, Vec::new(), false);
         let chosen = |home: &&Home<'_>| only.is_none_or(|kind| home.set().0 == kind);
         for home in self.homes[table].iter().filter(chosen) {
@@ -159,9 +236,10 @@ impl<'l> RowStore<'l> {
                 Home::Inside { kind, set, key, .. } => {
                     key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
                     let around = self.hasher.finish().to_be_bytes();
-                    let sql = "INSERT INTO nested (kind, home, around, number) VALUES (?1, ?2, ?3, ?4)";
+                    let sql = "INSERT INTO nested (kind, home, around, number, key) VALUES (?1, ?2, ?3, ?4, ?5)";
                     let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
-                    put.execute(params![small(*kind), small(*set), around, number]).map_err(failed)?;
+                    let key = key_of_row.to_be_bytes();
+                    put.execute(params![small(*kind), small(*set), around, number, key]).map_err(failed)?;
                     is_placed = true;
                 }
             }
@@ -172,7 +250,7 @@ impl<'l> RowStore<'l> {
         } else if roots.len() > 1 {
             let mut known = None;
             for (place, (path, ..)) in roots.iter().enumerate() {
-                if before.had(path, table, key)? {
+                if before.had(path, table, key_of_row)? {
                     known = Some(place);
                     break;
                 }
@@ -181,9 +259,9 @@ impl<'l> RowStore<'l> {
             roots.truncate(1);
         }
         for (path, kind, set, _) in roots {
-            let sql = "INSERT INTO roots (path, kind, home, number) VALUES (?1, ?2, ?3, ?4)";
+            let sql = "INSERT INTO roots (path, kind, home, number, key) VALUES (?1, ?2, ?3, ?4, ?5)";
             let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
-            put.execute(params![path, small(kind), small(set), number]).map_err(failed)?;
+            put.execute(params![path, small(kind), small(set), number, key_of_row.to_be_bytes()]).map_err(failed)?;
         }
         match is_placed {
             true => Ok(()),
@@ -202,7 +280,7 @@ impl<'l> RowStore<'l> {
     pub fn finish(&mut self) -> Result<()> {
         self.connection
             .execute_batch(
-                "CREATE INDEX roots_of ON roots (path, kind); CREATE INDEX nested_of ON nested (kind, home, around); COMMIT",
+                "CREATE INDEX roots_of ON roots (path, kind, key); CREATE INDEX nested_of ON nested (kind, home, around); COMMIT",
             )
             .map_err(failed)
     }
@@ -218,18 +296,62 @@ impl<'l> RowStore<'l> {
         rows.collect::<rusqlite::Result<_>>().map_err(failed)
     }
 
+    /// How many rows the root of a file has.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read.
+    pub fn count(&self, path: &str, kind: usize) -> Result<i64> {
+        let sql = "SELECT count(*) FROM roots WHERE path = ?1 AND kind = ?2";
+        let mut count = self.connection.prepare_cached(sql).map_err(failed)?;
+        count.query_row(params![path, small(kind)], |row| row.get(0)).map_err(failed)
+    }
+
     /// The rows in the root of a file, each with its set.
     ///
     /// # Errors
     /// When the temporary database cannot be read.
     pub fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>> {
-        let sql = "SELECT roots.home, rows.tbl, rows.key, rows.number, rows.cells FROM roots JOIN rows USING (number)
+        let mut found = Vec::new();
+        self.each_root(path, kind, &mut |set, row| {
+            found.push((set, row));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Gives each row in the root of a file, with its set, in the order in which they came.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read, or `give` fails.
+    pub fn each_root(
+        &self,
+        path: &str,
+        kind: usize,
+        give: &mut dyn FnMut(usize, StoredRow) -> Result<()>,
+    ) -> Result<()> {
+        let sql = "SELECT roots.home, rows.tbl, roots.key, rows.number, rows.cells FROM roots JOIN rows USING (number)
                    WHERE path = ?1 AND kind = ?2 ORDER BY roots.home, number";
         let mut all = self.connection.prepare_cached(sql).map_err(failed)?;
-        let rows = all
-            .query_map(params![path, small(kind)], |row| Ok((row.get::<_, u32>(0)? as usize, stored(row)?)))
-            .map_err(failed)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+        let mut rows = all.query(params![path, small(kind)]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let set = row.get::<_, u32>(0).map_err(failed)? as usize;
+            give(set, stored(row).map_err(failed)?)?;
+        }
+        Ok(())
+    }
+
+    /// The row in the root of a file that has a key, with its set.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be read.
+    pub fn root(&self, path: &str, kind: usize, mark: &Mark) -> Result<Option<(usize, StoredRow)>> {
+        let sql = "SELECT roots.home, rows.tbl, roots.key, rows.number, rows.cells FROM roots JOIN rows USING (number)
+                   WHERE path = ?1 AND kind = ?2 AND roots.key = ?3 AND rows.tbl = ?4";
+        let mut found = self.connection.prepare_cached(sql).map_err(failed)?;
+        let found = found.query_row(params![path, small(kind), mark.key.to_be_bytes(), mark.table], |row| {
+            Ok((row.get::<_, u32>(0)? as usize, stored(row)?))
+        });
+        found.optional().map_err(failed)
     }
 
     /// The rows of a set inside the row with that key.
@@ -237,7 +359,7 @@ impl<'l> RowStore<'l> {
     /// # Errors
     /// When the temporary database cannot be read.
     pub fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>> {
-        let sql = "SELECT 0, rows.tbl, rows.key, rows.number, rows.cells FROM nested JOIN rows USING (number)
+        let sql = "SELECT 0, rows.tbl, nested.key, rows.number, rows.cells FROM nested JOIN rows USING (number)
                    WHERE kind = ?1 AND home = ?2 AND around = ?3 ORDER BY number";
         let mut all = self.connection.prepare_cached(sql).map_err(failed)?;
         let rows = all.query_map(params![small(kind), small(set), around.to_be_bytes()], stored).map_err(failed)?;

@@ -1,40 +1,42 @@
 //! A tree of files as a source of rows.
 //!
-//! Each file is read once, whole, and handed on only when all of it is what its layout says: the rows in it, and what of it they
-//! do not tell. So rows of several tables alternate. A row that several files make is put together in a temporary database.
+//! A file is handed on when all of it is what its layout says: the rows in it, and what of it they do not tell. So rows of several
+//! tables alternate. A large file is handed on piece by piece; where it could be set aside, it is looked through before. A row that
+//! several files make is put together in a temporary database.
 //!
 //! Invariants: the tree is only read; nothing is read through a link; a file that changes meanwhile is read again, or an error.
 
+pub use super::reading::Tally;
+
 use super::asked::{Answers, Asked, Question, not_asked};
-use super::database::live;
-use super::layout::{self, Format, Kind, Layout, Place as Told};
-use super::marks::{self, Mark};
-use super::pack::{pack, unpack};
+use super::layout::{self, Layout, Place as Told};
+use super::parts::Parts;
+use super::reading::{self, READ, Reading, Wanted, chooses, weaver};
 use super::tree::entry::{Entry, EntryKind, Stat};
 use super::tree::journal;
 use super::tree::walk::{Content, Growth, Seen, Tree};
-use super::weave::{FileFacts, Piece, Rows, Weaver};
+use super::weave::{FileFacts, Piece, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::file::{quoted, resolve, shown};
 use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
-use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
+use crate::metadata::tree;
 use crate::plan::choices::Choices;
-use crate::value::calendar::MICROS_1970_TO_2000;
-use crate::value::{Cell, RowHasher};
-use rusqlite::{Connection, OptionalExtension, params};
-use std::borrow::Cow;
+use crate::value::{Cell, RowHasher, TableDigest};
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_128;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
-const READ: &str = "read";
+/// How many threads take digests at most.
+const THREADS_MAX: usize = 4;
 
-/// How many bytes of a file that is carried as bytes stand in one row.
-const PIECE_BYTES: usize = 1 << 20;
+/// How many entries are found before the threads that read them.
+const ENTRIES_BETWEEN: usize = 64;
 
 /// What the files of a tree are, and how somebody has written that.
 #[derive(Debug, Clone)]
@@ -86,23 +88,8 @@ pub struct TreeSource {
     /// What was found of each kind at the last reading, and behind them of what is carried as bytes.
     tally: Vec<Tally>,
     cancel: Cancel,
-}
-
-/// The files of a kind, as they were found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Tally {
-    /// The kind's name in the layout.
-    pub kind: String,
-    /// How many files there are.
-    pub files: u64,
-    /// How many bytes they have.
-    pub bytes: u64,
-    /// How many records are in them.
-    pub records: u64,
-    /// How many of the files have the very bytes that their records alone would give.
-    pub of_records: u64,
-    /// How many bytes are kept of the others besides their records.
-    pub residue_bytes: u64,
+    /// Who reads a large file; one at a time, for the sake of memory.
+    large: Mutex<()>,
 }
 
 /// What a tree is by its layout.
@@ -172,6 +159,7 @@ impl TreeSource {
             set_aside: HashSet::new(),
             tally: Vec::new(),
             cancel: cancel.clone(),
+            large: Mutex::new(()),
         })
     }
 
@@ -205,7 +193,7 @@ impl TreeSource {
                 let bytes = self.whole(path, Growth::Refused)?.0;
                 let names = layout.kinds[kind].path.captures().iter().map(String::as_str);
                 let captures: Vec<(&str, &str)> = names.zip(captures.iter().map(String::as_str)).collect();
-                let facts = FileFacts { path, captures: &captures, modified: None };
+                let facts = FileFacts { path, captures: &captures, ..FileFacts::default() };
                 match weaver.unweave(&facts, &Piece::whole(&bytes)) {
                     Ok(rows) => {
                         rows.iter().for_each(|row| asked.row(weaver.sets()[row.set].records.table, row.cells));
@@ -262,18 +250,13 @@ impl TreeSource {
     }
 
     fn whole(&self, path: &str, growth: Growth) -> Result<(Vec<u8>, Stat)> {
-        let is_database = |kind: &Kind| kind.format == Format::Sqlite && kind.path.matches(path);
-        if self.layout.kinds.iter().any(is_database)
-            && let Some(state) = live::state(&self.tree, path, &self.cancel)?
-        {
-            return Ok(state);
-        }
-        match self.tree.read(path, growth)? {
+        match reading::opened(&self.tree, &self.layout, path, growth, &self.cancel)? {
             Content::Whole(bytes, stat) => Ok((bytes, stat)),
             Content::Large(mut file) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes).could_not(READ, quoted(&self.tree.path().join(path)))?;
-                Ok((bytes, file.finish()?))
+                file.finish()?;
+                Ok((bytes, *file.stat()))
             }
         }
     }
@@ -282,19 +265,6 @@ impl TreeSource {
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
-}
-
-/// Whether a pattern of `--only` chooses a file of that path and kind.
-fn chooses(pattern: &str, path: &str, kind: Option<&str>) -> bool {
-    glob(pattern, path) || kind.is_some_and(|kind| glob(pattern, kind))
-}
-
-/// What weaves the files of a kind.
-///
-/// # Errors
-/// When the kind could not be taken back.
-pub(super) fn weaver<'l>(layout: &'l Layout, kind: &'l Kind) -> Result<Weaver<'l>> {
-    Weaver::new(layout, kind).map_err(|reason| Error::usage("use the layout", format!("files `{}`", kind.name), reason))
 }
 
 /// The schema of a tree: the layout's tables, and what is remembered of the tree itself.
@@ -332,17 +302,10 @@ impl Source for TreeSource {
 
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
         let layout = Arc::clone(&self.layout);
-        let wanted = Wanted::of(&self.catalog, &layout, tables)?;
         (0..tables.len()).try_for_each(|place| sink.begin(place))?;
-        let weavers = layout.kinds.iter().map(|kind| weaver(&layout, kind)).collect::<Result<Vec<_>>>()?;
-        let parts = layout.tables.iter().any(|table| table.in_parts).then(Parts::new).transpose()?;
-        let this = &*self;
-        let names = layout.kinds.iter().map(|kind| kind.name.clone()).chain([String::new()]);
-        let tally = names.map(|kind| Tally { kind, ..Tally::default() }).collect();
-        let hasher = RowHasher::default();
-        let asked = Asked::new(&layout);
-        let mut reading = Reading { source: this, layout: &layout, weavers, wanted, parts, sink, tally, hasher, asked };
-        this.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
+        let weavers = weavers(&layout)?;
+        let mut reading = self.reading(&layout, &weavers, tables, sink)?;
+        self.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
             Seen::Entry(entry) => reading.entry(entry),
             Seen::Ignored(_) => Ok(()),
         })?;
@@ -352,361 +315,119 @@ impl Source for TreeSource {
         self.tally = tally;
         (0..tables.len()).try_for_each(|place| sink.end(place))
     }
-}
 
-/// Where the rows of a table go: the place in the request, and the places of the requested columns.
-type Place = (usize, Vec<usize>);
-
-/// What is requested.
-struct Wanted {
-    /// Of each of the layout's tables.
-    tables: Vec<Option<Place>>,
-    entries: Option<Place>,
-    pieces: Option<Place>,
-}
-
-impl Wanted {
-    fn of(catalog: &Catalog, layout: &Layout, requests: &[ReadTable<'_>]) -> Result<Wanted> {
-        let mut wanted = Wanted { tables: vec![None; layout.tables.len()], entries: None, pieces: None };
-        for (place, request) in requests.iter().enumerate() {
-            let missing = |cause: String| Error::could_not(READ, format!("table `{}`", request.table), cause);
-            let number = catalog.tables.iter().position(|table| table.name == *request.table);
-            let number = number.ok_or_else(|| missing("the layout has no such table".into()))?;
-            let columns = &catalog.tables[number].columns;
-            let column = |name: &str| {
-                let found = columns.iter().position(|column| column.name == name);
-                found.ok_or_else(|| missing(format!("there is no column `{name}`")))
-            };
-            let columns = request.columns.iter().map(|one| column(one.name)).collect::<Result<_>>()?;
-            let target = match request.table.name.as_str() {
-                TREE_TABLE => &mut wanted.entries,
-                PIECES_TABLE => &mut wanted.pieces,
-                _ => &mut wanted.tables[number],
-            };
-            *target = Some((place, columns));
-        }
-        Ok(wanted)
-    }
-}
-
-/// A tree while it is read.
-struct Reading<'r, 'l> {
-    source: &'r TreeSource,
-    layout: &'l Layout,
-    weavers: Vec<Weaver<'l>>,
-    wanted: Wanted,
-    parts: Option<Parts>,
-    sink: &'r mut dyn RowSink,
-    tally: Vec<Tally>,
-    hasher: RowHasher,
-    asked: Asked<'l>,
-}
-
-/// What is remembered of an entry besides what the tree says of it.
-#[derive(Default)]
-struct Remembered<'r> {
-    kind: Option<&'r str>,
-    size_bytes: u64,
-    hash: Option<[u8; 16]>,
-}
-
-impl Reading<'_, '_> {
-    fn entry(&mut self, entry: &Entry) -> Result<()> {
-        self.source.cancel.check(READ)?;
-        match &entry.kind {
-            EntryKind::Directory | EntryKind::Link { .. } => self.remember(entry, Remembered::default()),
-            EntryKind::File => self.file(entry),
-        }
-    }
-
-    fn file(&mut self, entry: &Entry) -> Result<()> {
-        let path = entry.path.as_str();
-        let layout = self.layout;
-        if self.source.set_aside.contains(path) {
-            return Ok(());
-        }
-        match layout.place(path) {
-            Told::Kind(kind, captures) => match self.is_chosen(path, Some(&layout.kinds[kind].name)) {
-                true => self.records(entry, kind, &captures),
-                false => Ok(()),
-            },
-            Told::Kept => match self.is_chosen(path, None) {
-                true => self.kept(entry),
-                false => Ok(()),
-            },
-            Told::Ignored => Ok(()),
-            Told::Unknown => {
-                let cause = "the layout has no kind of file with this path";
-                Err(Error::could_not(READ, self.shown(path), cause)
-                    .hint("tell what it is in `layout.toml`, or name it there under `keep` or `ignore`"))
+    /// By as many threads as there are processors, since a digest has no order.
+    fn digests(&mut self, tables: &[ReadTable<'_>]) -> Result<Vec<TableDigest>> {
+        let layout = Arc::clone(&self.layout);
+        let weavers = weavers(&layout)?;
+        // What several files say of a row, or somebody has told in their place, is put together by one.
+        let together = layout.tables.iter().any(|table| table.in_parts) || !self.answers.is_empty();
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let threads = if together { 1 } else { processors.min(THREADS_MAX) };
+        let this = &*self;
+        let failed = AtomicBool::new(false);
+        let read = |entries: &Mutex<Receiver<(u64, Entry)>>| -> Result<Vec<TableDigest>, (u64, Error)> {
+            let mut found = Digests::of(tables);
+            let mut reading = this.reading(&layout, &weavers, tables, &mut found).map_err(|error| (0, error))?;
+            let next = || entries.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok((number, entry)) = next() {
+                reading.entry(&entry).map_err(|error| (number, error))?;
             }
-        }
-    }
-
-    fn is_chosen(&self, path: &str, kind: Option<&str>) -> bool {
-        let only = &self.source.only;
-        only.is_empty() || only.iter().any(|pattern| chooses(pattern, path, kind))
-    }
-
-    fn shown(&self, path: &str) -> String {
-        quoted(&self.source.tree.path().join(path))
-    }
-
-    /// A file whose records are rows.
-    fn records(&mut self, entry: &Entry, kind: usize, taken: &[String]) -> Result<()> {
-        let layout = self.layout;
-        let of = &layout.kinds[kind];
-        let growth = match of.format {
-            Format::JsonLines | Format::Lines(_) => Growth::Allowed,
-            Format::Json | Format::Yaml | Format::Markdown { .. } | Format::Bytes | Format::Sqlite => Growth::Refused,
+            let handed_over = reading.hand_over_parts().and_then(|()| reading.hand_over_answers());
+            handed_over.map_err(|error| (u64::MAX, error))?;
+            Ok(found.digests)
         };
-        let (bytes, stat) = self.source.whole(&entry.path, growth)?;
-        let names = of.path.captures();
-        let captures: Vec<(&str, &str)> =
-            names.iter().map(String::as_str).zip(taken.iter().map(String::as_str)).collect();
-        let facts = FileFacts {
-            path: &entry.path,
-            captures: &captures,
-            modified: Some(stat.modified_ns.div_euclid(1000) - MICROS_1970_TO_2000),
-        };
-        let piece = Piece::whole(&bytes);
-        let rows = match self.weavers[kind].unweave(&facts, &piece) {
-            Ok(rows) => rows,
-            Err(flaw) => {
-                return self.sink.reject(Rejected {
-                    tree: self.source.label.clone(),
-                    path: entry.path.clone(),
-                    line: flaw.line,
-                    column: flaw.column,
-                    reason: flaw.reason,
-                });
-            }
-        };
-        self.asked.file(kind, taken, &entry.path);
-        let marks = self.rows(kind, &entry.path, &rows)?;
-        let tally = &mut self.tally[kind];
-        tally.files += 1;
-        tally.bytes += bytes.len() as u64;
-        tally.records += rows.len() as u64;
-        if self.wanted.pieces.is_some() {
-            let residue = self.weavers[kind].residue(&facts, &piece, &rows);
-            tally.of_records += u64::from(residue.is_none());
-            tally.residue_bytes += residue.as_ref().map_or(0, |residue| residue.len() as u64);
-            self.piece(&entry.path, 0, Some(&marks::to_bytes(&marks)), residue.as_deref())?;
-        }
-        let hash = Some(xxh3_128(&bytes).to_be_bytes());
-        self.remember(entry, Remembered { kind: Some(&of.name), size_bytes: bytes.len() as u64, hash })
-    }
-
-    /// Hands over the rows of a file.
-    fn rows(&mut self, kind: usize, path: &str, rows: &Rows<'_>) -> Result<Vec<Mark>> {
-        let mut marks = Vec::with_capacity(rows.len());
-        for row in rows.iter() {
-            let number = self.weavers[kind].sets()[row.set].records.table;
-            let table = &self.layout.tables[number];
-            if let Some(place) = table.key.iter().find(|place| row.cells[**place] == Cell::Null) {
-                let cause = format!(
-                    "a record of `{}` has no `{}`, which is of its key",
-                    table.name, table.columns[*place].name
-                );
-                return Err(Error::could_not(READ, self.shown(path), cause));
-            }
-            self.asked.row(number, row.cells);
-            let mark = Mark::of(number, table, row.cells, &mut self.hasher);
-            marks.push(mark);
-            match &mut self.parts {
-                Some(parts) if table.in_parts => parts.add(&mark, row.cells).map_err(|cause| {
-                    let cause = cause.in_words(&table.name, &|column| table.columns[column].name.clone());
-                    Error::could_not(READ, quoted(&self.source.tree.path().join(path)), cause)
-                })?,
-                _ => hand_over(&mut *self.sink, self.wanted.tables[number].as_ref(), row.cells)?,
-            }
-        }
-        Ok(marks)
-    }
-
-    /// A file that is carried as bytes.
-    fn kept(&mut self, entry: &Entry) -> Result<()> {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        let (mut number, mut size_bytes) = (0, 0);
-        let mut give = |reading: &mut Self, bytes: &[u8]| {
-            hash.update(bytes);
-            size_bytes += bytes.len() as u64;
-            number += 1;
-            reading.piece(&entry.path, number - 1, None, Some(bytes))
-        };
-        match self.source.tree.read(&entry.path, Growth::Refused)? {
-            Content::Whole(bytes, _) => bytes.chunks(PIECE_BYTES).try_for_each(|piece| give(self, piece))?,
-            Content::Large(mut file) => {
-                let mut buffer = vec![0; PIECE_BYTES];
-                loop {
-                    let mut filled = 0;
-                    while filled < buffer.len() {
-                        match file.read(&mut buffer[filled..]).could_not(READ, self.shown(&entry.path))? {
-                            0 => break,
-                            read => filled += read,
-                        }
-                    }
-                    if filled == 0 {
-                        break;
-                    }
-                    give(self, &buffer[..filled])?;
-                }
-                file.finish()?;
-            }
-        }
-        let hash = Some(hash.digest128().to_be_bytes());
-        if let Some(kept) = self.tally.last_mut() {
-            kept.files += 1;
-            kept.bytes += size_bytes;
-        }
-        self.remember(entry, Remembered { kind: None, size_bytes, hash })
-    }
-
-    fn piece(&mut self, path: &str, number: i64, records: Option<&[u8]>, bytes: Option<&[u8]>) -> Result<()> {
-        let binary =
-            |bytes: Option<&'_ [u8]>| bytes.map_or(Cell::Null, |bytes| Cell::Bytes(Cow::Owned(bytes.to_vec())));
-        let cells = [Cell::Text(path.into()), Cell::Int(number), binary(records), binary(bytes)];
-        hand_over(&mut *self.sink, self.wanted.pieces.as_ref(), &cells)
-    }
-
-    fn remember(&mut self, entry: &Entry, remembered: Remembered<'_>) -> Result<()> {
-        let (word, link) = match &entry.kind {
-            EntryKind::Directory => ("directory", None),
-            EntryKind::File => ("file", None),
-            EntryKind::Link { leads_to } => ("link", Some(leads_to.as_str())),
-        };
-        let text = |text: Option<&str>| text.map_or(Cell::Null, |text| Cell::Text(Cow::Owned(text.to_owned())));
-        // The permissions of a link mean nothing, and differ from system to system.
-        let mode = if link.is_some() { 0 } else { i64::from(entry.mode) };
-        let is_timed = self.layout.times && link.is_none();
-        let cells = [
-            Cell::Text(entry.path.as_str().into()),
-            Cell::Text(word.into()),
-            text(remembered.kind),
-            Cell::Int(mode),
-            text(link),
-            if is_timed { Cell::Int(entry.stat.modified_ns) } else { Cell::Null },
-            Cell::Int(i64::try_from(remembered.size_bytes).unwrap_or(i64::MAX)),
-            remembered.hash.map_or(Cell::Null, |hash| Cell::Bytes(Cow::Owned(hash.to_vec()))),
-        ];
-        hand_over(&mut *self.sink, self.wanted.entries.as_ref(), &cells)
-    }
-
-    /// Rows that somebody has told, where no file does.
-    fn hand_over_answers(&mut self) -> Result<()> {
-        for (table, question) in self.asked.missing() {
-            // Who looks at files alone does not need the row.
-            let Some(wanted) = self.wanted.tables[table].as_ref() else { continue };
-            let key = &question.key;
-            // Whoever writes has asked before; who compares finds that the row is missing.
-            let Some(answer) = self.source.answers.get(key) else { continue };
-            hand_over(&mut *self.sink, Some(wanted), &self.asked.answered(table, key, answer))?;
-        }
-        Ok(())
-    }
-
-    fn hand_over_parts(&mut self) -> Result<()> {
-        let Some(parts) = self.parts.take() else { return Ok(()) };
-        let (sink, wanted) = (&mut *self.sink, &self.wanted);
-        parts.each(&mut |table, cells| hand_over(sink, wanted.tables.get(table).and_then(Option::as_ref), cells))
-    }
-}
-
-fn hand_over(sink: &mut dyn RowSink, wanted: Option<&Place>, cells: &[Cell<'_>]) -> Result<()> {
-    let Some((place, columns)) = wanted else { return Ok(()) };
-    if columns.iter().copied().eq(0..cells.len()) {
-        return sink.row(*place, cells);
-    }
-    let cells: Vec<Cell<'_>> = columns.iter().map(|column| cells[*column].clone()).collect();
-    sink.row(*place, &cells)
-}
-
-/// Whether a pattern names a text; `*` stands for any characters.
-fn glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, rest)) => {
-            let Some(tail) = text.strip_prefix(head) else { return false };
-            (0..=tail.len()).filter(|at| tail.is_char_boundary(*at)).any(|at| glob(rest, &tail[at..]))
-        }
-    }
-}
-
-/// Rows that several files make, until the last of them was read.
-struct Parts(Connection);
-
-/// Why a part does not go into its row.
-enum PartFault {
-    /// Two files say a column differently.
-    Differs(usize),
-    Storage(String),
-}
-
-impl PartFault {
-    fn in_words(self, table: &str, column: &dyn Fn(usize) -> String) -> String {
-        match self {
-            PartFault::Differs(place) => {
-                format!("another file says `{}` of the same row of `{table}` differently", column(place))
-            }
-            PartFault::Storage(cause) => cause,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for PartFault {
-    fn from(error: rusqlite::Error) -> Self {
-        PartFault::Storage(error.to_string())
-    }
-}
-
-impl Parts {
-    fn new() -> Result<Parts> {
-        let open = || {
-            let connection = Connection::open("")?;
-            connection.execute_batch(
-                "CREATE TABLE parts (tbl INTEGER, key BLOB, cells BLOB, PRIMARY KEY (tbl, key)) WITHOUT ROWID; BEGIN",
-            )?;
-            Ok(connection)
-        };
-        open().map(Parts).map_err(|error: rusqlite::Error| Error::could_not("open", "a temporary database", error))
-    }
-
-    fn add(&self, mark: &Mark, cells: &[Cell<'_>]) -> Result<(), PartFault> {
-        let key = mark.key.to_be_bytes();
-        let mut known = self.0.prepare_cached("SELECT cells FROM parts WHERE tbl = ?1 AND key = ?2")?;
-        let known: Option<Vec<u8>> = known.query_row(params![mark.table, key], |row| row.get(0)).optional()?;
-        let known = known.as_deref().and_then(unpack).unwrap_or_default();
-        let mut merged = Vec::with_capacity(cells.len());
-        for (place, cell) in cells.iter().enumerate() {
-            merged.push(match known.get(place) {
-                None | Some(Cell::Null) => cell.clone(),
-                Some(known) if *cell == Cell::Null || known == cell => known.clone(),
-                Some(_) => return Err(PartFault::Differs(place)),
+        let (read, failed) = (&read, &failed);
+        thread::scope(|scope| {
+            let (to_readers, entries) = sync_channel::<(u64, Entry)>(ENTRIES_BETWEEN);
+            let entries = Arc::new(Mutex::new(entries));
+            let readers = (0..threads).map(|_| {
+                let entries = Arc::clone(&entries);
+                scope.spawn(move || read(&*entries).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
             });
-        }
-        let mut bytes = Vec::new();
-        pack(&merged, &mut bytes)
-            .map_err(|place| PartFault::Storage(format!("column {place} has no form of a file")))?;
-        let mut put = self.0.prepare_cached("REPLACE INTO parts (tbl, key, cells) VALUES (?1, ?2, ?3)")?;
-        put.execute(params![mark.table, key, bytes])?;
-        Ok(())
+            let readers: Vec<_> = readers.collect();
+            drop(entries);
+            let mut number = 0;
+            let walked = this.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
+                Seen::Entry(_) if failed.load(Ordering::Relaxed) => Err(this.gone()),
+                Seen::Entry(entry) => {
+                    number += 1;
+                    to_readers.send((number, entry.clone())).map_err(|_| this.gone())
+                }
+                Seen::Ignored(_) => Ok(()),
+            });
+            drop(to_readers);
+            let (mut digests, mut first) = (Digests::of(tables).digests, None::<(u64, Error)>);
+            for reader in readers {
+                match reader.join().unwrap_or_else(|_| Err((u64::MAX, this.gone()))) {
+                    Ok(found) => digests.iter_mut().zip(found).for_each(|(digest, found)| digest.merge(found)),
+                    Err(error) if first.as_ref().is_none_or(|first| error.0 < first.0) => first = Some(error),
+                    Err(_) => {}
+                }
+            }
+            match first {
+                // As if one had read all of them in their order.
+                Some((_, error)) => Err(error),
+                None => walked.map(|()| digests),
+            }
+        })
+    }
+}
+
+impl TreeSource {
+    fn reading<'r, 'l>(
+        &'r self,
+        layout: &'l Layout,
+        weavers: &'r [Weaver<'l>],
+        tables: &[ReadTable<'_>],
+        sink: &'r mut dyn RowSink,
+    ) -> Result<Reading<'r, 'l>> {
+        let names = layout.kinds.iter().map(|kind| kind.name.clone()).chain([String::new()]);
+        Ok(Reading {
+            tree: &self.tree,
+            label: &self.label,
+            only: &self.only,
+            answers: &self.answers,
+            set_aside: &self.set_aside,
+            asked: Asked::new(layout),
+            cancel: &self.cancel,
+            layout,
+            weavers,
+            wanted: Wanted::of(&self.catalog, layout, tables)?,
+            parts: layout.tables.iter().any(|table| table.in_parts).then(Parts::new).transpose()?,
+            sink,
+            tally: names.map(|kind| Tally { kind, ..Tally::default() }).collect(),
+            hasher: RowHasher::default(),
+            large: &self.large,
+        })
     }
 
-    fn each(self, give: &mut dyn FnMut(usize, &[Cell<'_>]) -> Result<()>) -> Result<()> {
-        const OPERATION: &str = "put rows together in";
-        let failed = |error: rusqlite::Error| Error::could_not(OPERATION, "a temporary database", error);
-        let mut all = self.0.prepare("SELECT tbl, cells FROM parts").map_err(failed)?;
-        let mut rows = all.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let table = row.get::<_, u32>(0).map_err(failed)? as usize;
-            let bytes = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(failed)?;
-            let cells = unpack(bytes);
-            give(
-                table,
-                &cells.ok_or_else(|| Error::could_not(OPERATION, "a temporary database", "a row is damaged"))?,
-            )?;
-        }
+    /// A reader has failed, which is told instead.
+    fn gone(&self) -> Error {
+        Error::could_not(READ, &self.label, "it was not read to its end")
+    }
+}
+
+fn weavers(layout: &Layout) -> Result<Vec<Weaver<'_>>> {
+    layout.kinds.iter().map(|kind| weaver(layout, kind)).collect()
+}
+
+/// Adds rows up.
+struct Digests {
+    digests: Vec<TableDigest>,
+    hasher: RowHasher,
+}
+
+impl Digests {
+    fn of(tables: &[ReadTable<'_>]) -> Digests {
+        Digests { digests: vec![TableDigest::default(); tables.len()], hasher: RowHasher::default() }
+    }
+}
+
+impl RowSink for Digests {
+    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
+        cells.iter().for_each(|cell| self.hasher.cell(cell));
+        self.digests[table].add(self.hasher.finish());
         Ok(())
     }
 }

@@ -44,25 +44,32 @@ pub fn unescape(quoted: &str) -> String {
 /// Writes a text in quotes, as most writers do: what has to be escaped and no more, `ascii` for everything beyond it.
 pub fn quote(text: &str, ascii: bool, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\0'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\' && (byte < 0x80 || !ascii);
+    let mut rest = text;
+    // Nearly everything is as it is: it goes in runs.
+    while let Some(end) = rest.bytes().position(|byte| !is_plain(byte)) {
+        out.push_str(&rest[..end]);
+        let Some(character) = rest[end..].chars().next() else { break };
+        escape(character, out);
+        rest = &rest[end + character.len_utf8()..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+fn escape(character: char, out: &mut String) {
+    match character {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        other => {
+            for unit in other.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
             }
-            _ if ascii && !character.is_ascii() => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            _ => out.push(character),
         }
     }
-    out.push('"');
 }

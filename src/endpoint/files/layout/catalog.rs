@@ -31,7 +31,8 @@ fn table(layout: &TableLayout) -> Table {
     Table::of_columns(QualifiedName::new(SCHEMA, &layout.name), columns, layout.key.iter().map(name_of).collect())
 }
 
-fn data_type(form: &ValueForm) -> DataType {
+/// What the values of a form are.
+pub fn data_type(form: &ValueForm) -> DataType {
     match form {
         ValueForm::Text | ValueForm::Words(_) => DataType::new("text", Shape::Text),
         ValueForm::Integer => DataType::new("bigint", Shape::BigInt),

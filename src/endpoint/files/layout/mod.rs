@@ -14,7 +14,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use catalog::{SCHEMA, catalog};
+pub use catalog::{SCHEMA, catalog, data_type};
 pub use find::Place;
 pub use model::*;
 pub use origin::MORE;

@@ -413,7 +413,7 @@ fn the_examples_of_the_page_go_both_ways() {
         let values = kind.path.read(&path).unwrap();
         let captures: Vec<(&str, &str)> =
             kind.path.captures().iter().map(String::as_str).zip(values.iter().map(String::as_str)).collect();
-        let facts = FileFacts { path: &path, captures: &captures, modified: None };
+        let facts = FileFacts { path: &path, captures: &captures, modified: None, sha256: None };
         // The page's last line end belongs to the block, not to the file.
         let text = if kind.style.final_newline { file.as_str() } else { file.trim_end_matches('\n') };
         let piece = Piece::whole(text.as_bytes());

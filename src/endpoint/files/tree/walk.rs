@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,6 +56,30 @@ pub enum Content {
     Whole(Vec<u8>, Stat),
     /// More than [`WHOLE_BYTES_MAX`] bytes.
     Large(LargeFile),
+}
+
+impl Content {
+    /// What the file was when it was opened.
+    pub fn stat(&self) -> &Stat {
+        match self {
+            Content::Whole(_, stat) => stat,
+            Content::Large(file) => file.stat(),
+        }
+    }
+
+    /// Begins again.
+    ///
+    /// # Errors
+    /// When the file takes no other position.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Content::Whole(..) => Ok(()),
+            Content::Large(file) => {
+                file.left = file.before.size_bytes;
+                file.file.rewind()
+            }
+        }
+    }
 }
 
 /// An open tree.
@@ -401,9 +425,9 @@ impl LargeFile {
     ///
     /// # Errors
     /// When it is not; what was read may be nothing that the file ever was.
-    pub fn finish(self) -> Result<Stat> {
+    pub fn finish(&self) -> Result<()> {
         if self.left == 0 && is_unchanged(&self.file, &self.before, self.growth)? {
-            return Ok(self.before);
+            return Ok(());
         }
         let cause = "it was changed while it was read, and it is too large to be read again";
         Err(Error::could_not(READ, &self.path, cause).hint("run again when nobody writes to it"))

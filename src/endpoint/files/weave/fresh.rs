@@ -97,14 +97,14 @@ impl<'r> Given<'r, '_, '_> {
     pub(super) fn agrees(&self, own: usize, row: usize, position: u64, parent: Option<usize>) -> Result<(), Misfit> {
         let set = &self.sets.list[own];
         let parent = parent.map(|parent| (self.cells(parent), &self.sets.list[self.rows.row(parent).set]));
+        let key = match set.many {
+            Many::Entries => self.entry_name(set, row)?,
+            Many::One | Many::Elements => None,
+        };
         for filled in &set.records.columns {
             let column = &set.table.columns[filled.column];
             let cell = self.cell(row, filled.column);
             let no = |reason: String| self.misfit(row, Some(filled.column), format!("`{}`: {reason}", column.name));
-            let key = match set.many {
-                Many::Entries => self.entry_name(set, row)?,
-                Many::One | Many::Elements => None,
-            };
             let told = Told { facts: self.facts, key: key.as_deref(), position, parent };
             for origin in &filled.from {
                 let expected = match origin {
@@ -118,6 +118,7 @@ impl<'r> Given<'r, '_, '_> {
                         form::read_text(&text, &filled.form).map_err(no)?.into_owned()
                     }
                     Origin::Parent(of) => match parent {
+                        Some((cells, _)) if form::same(&cells[*of], cell) => continue,
                         Some((cells, _)) => cells[*of].clone().into_owned(),
                         None => continue,
                     },
@@ -222,7 +223,7 @@ impl<'r> Given<'r, '_, '_> {
     pub(super) fn members(
         &self,
         own: Option<usize>,
-        fields: &Fields,
+        fields: &'r Fields,
         group: &Group,
         mut rest: Rest<'r>,
     ) -> Result<Rest<'r>, Misfit> {
@@ -245,7 +246,7 @@ impl<'r> Given<'r, '_, '_> {
                 }
             };
             if let Some(value) = value {
-                members.push((Tree::Text(Cow::Owned(field.name.clone())), value));
+                members.push((Tree::Text(Cow::Borrowed(&field.name)), value));
             }
         }
         members.append(&mut rest);

@@ -43,7 +43,7 @@ pub use sets::{Many, Set};
 
 use super::database;
 use super::document::{Flaw, json};
-use super::layout::{Format, Kind, Layout};
+use super::layout::{Format, Kind, Layout, Origin};
 use crate::value::Cell;
 use fresh::Given;
 use sets::Sets;
@@ -75,6 +75,16 @@ impl<'l> Weaver<'l> {
     pub fn has_pieces(&self) -> bool {
         let is_array = matches!(self.sets.kind.format, Format::Json | Format::JsonLines | Format::Lines(_));
         is_array && self.sets.root.own.is_some_and(|set| self.sets.list[set].many == Many::Elements)
+    }
+
+    /// Whether files of the kind stay in the tree: their rows have the SHA-256 of the bytes, and not the bytes.
+    pub fn stays(&self) -> bool {
+        matches!(self.sets.kind.format, Format::Bytes) && !self.sets.fills(&Origin::Content)
+    }
+
+    /// How many of the rows stand in the root of the document.
+    pub fn in_root(&self, rows: &Rows<'_>) -> u64 {
+        rows.iter().filter(|row| self.sets.list[row.set].parent.is_none()).count() as u64
     }
 
     /// Where the first piece of some bytes ends: `bytes` begin where the last piece ended, or, for the `first`, where the file
@@ -149,6 +159,10 @@ impl<'l> Weaver<'l> {
     pub fn residue(&self, facts: &FileFacts<'_>, piece: &Piece<'_>, rows: &Rows<'_>) -> Option<Vec<u8>> {
         if let Format::Sqlite = self.sets.kind.format {
             return Some(piece.text.to_vec());
+        }
+        if matches!(self.sets.kind.format, Format::Bytes) {
+            // A column has them, or they stay where they are.
+            return None;
         }
         if self.fresh(facts, piece.part, rows).is_ok_and(|fresh| fresh == piece.text) {
             return None;

@@ -12,6 +12,8 @@ pub struct FileFacts<'f> {
     pub captures: &'f [(&'f str, &'f str)],
     /// When it was changed last: microseconds since 2000-01-01 00:00:00 UTC, as a cell has it.
     pub modified: Option<i64>,
+    /// The SHA-256 of one whose bytes are not at hand.
+    pub sha256: Option<&'f str>,
 }
 
 /// Which part of a file it is.

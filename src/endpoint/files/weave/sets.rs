@@ -2,7 +2,9 @@
 
 use super::super::database::Wanted;
 use super::super::document::lines::Lines;
-use super::super::layout::{Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm};
+use super::super::layout::{
+    ColumnLayout, Format, Kind, Layout, Origin, RecordSet, Step, TableLayout, TemplatePart, ValueForm, data_type,
+};
 use super::tree::{Tree, rest_text};
 use std::collections::HashMap;
 
@@ -220,7 +222,18 @@ impl<'l> Sets<'l> {
             root.order(&[], kind.style.sorted_keys);
         }
         sets.root = root;
+        if matches!(kind.format, Format::Bytes) && !sets.fills(&Origin::Content) && !sets.fills(&Origin::Sha256) {
+            return Err(
+                "a file of bytes has a column of its `@content`, or one of `@sha256`, and then it stays in the tree"
+                    .into(),
+            );
+        }
         Ok(sets)
+    }
+
+    /// Whether a column is filled from there.
+    pub(super) fn fills(&self, wanted: &Origin) -> bool {
+        self.list.iter().flat_map(|set| &set.records.columns).any(|filled| filled.from.contains(wanted))
     }
 
     fn add_to(
@@ -291,9 +304,12 @@ impl<'l> Sets<'l> {
                     }
                     Origin::EntryName => named = true,
                     Origin::Parent(_) if parent.is_none() => return Err("`@parent` outside of any record".into()),
+                    Origin::Parent(of) => {
+                        let around = parent.and_then(|place| self.list.get(place));
+                        ensure_same_type(around.map(|set| &set.table.columns[*of]), &table.columns[filled.column])?;
+                    }
                     Origin::Template(parts) => ensure_template(parts)?,
                     Origin::Value
-                    | Origin::Parent(_)
                     | Origin::Capture(_)
                     | Origin::Position
                     | Origin::Constant(_)
@@ -356,6 +372,19 @@ impl<'l> Sets<'l> {
         self.list[own].fields = fields;
         self.list[own].end = self.list.len();
         Ok(own)
+    }
+}
+
+/// What the record around says is what its own column holds.
+fn ensure_same_type(around: Option<&ColumnLayout>, own: &ColumnLayout) -> Result<(), String> {
+    let Some(around) = around else { return Ok(()) };
+    let (theirs, ours) = (data_type(&around.form), data_type(&own.form));
+    match theirs.shape == ours.shape {
+        true => Ok(()),
+        false => Err(format!(
+            "`{}` is {}, and `{}` of the record around is {}: say the same `type` for both",
+            own.name, ours.name, around.name, theirs.name
+        )),
     }
 }
 

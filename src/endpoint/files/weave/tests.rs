@@ -34,7 +34,8 @@ impl Choices<'_> {
     }
 }
 
-const FACTS: FileFacts<'static> = FileFacts { path: "things/abc.json", captures: &[("id", "abc")], modified: Some(5) };
+const FACTS: FileFacts<'static> =
+    FileFacts { path: "things/abc.json", captures: &[("id", "abc")], modified: Some(5), sha256: None };
 
 fn forms(choices: &mut Choices<'_>, format: &Format) -> ValueForm {
     let options = [

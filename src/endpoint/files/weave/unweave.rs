@@ -218,7 +218,10 @@ impl<'t> Reading<'_, '_, 't> {
                     Err(_) => Err("the file is no UTF-8; a column of type \"bytes\" takes it".into()),
                 },
             },
-            Origin::Sha256 => Ok(Some(Cell::Text(Cow::Owned(sha256(bytes))))),
+            Origin::Sha256 => {
+                let told = self.facts.sha256.map_or_else(|| sha256(bytes), str::to_owned);
+                Ok(Some(Cell::Text(Cow::Owned(told))))
+            }
             Origin::Modified => Ok(self.facts.modified.map(Cell::TimestampTz)),
             Origin::Constant(text) => form::read_text(text, form).map(|cell| Some(cell.into_owned())),
             Origin::Capture(_) | Origin::EntryName | Origin::Position | Origin::Path | Origin::Template(_) => {
