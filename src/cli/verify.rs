@@ -70,13 +70,13 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         Sides::TwoSources(sides, layout) => return compare(args, &sides, layout.as_deref(), output, cancel),
         Sides::TreeAndFile { project, tree, file } => {
             refuse_choices(args, &file)?;
-            let layout = project.as_ref().and_then(Project::layout);
+            let layout = project.as_deref().and_then(Project::layout);
             let mut made = Side::open_file(&file, cancel)?;
             let mut tree = Side::open_tree(&tree, layout.as_deref(), Some(&mut made), cancel)?;
             drop(made);
             let progress = Arc::new(output.progress());
             let (source, choices) = (tree.source.as_mut(), Choices::default());
-            let against = Against { project: project.as_ref(), source, target: &file, choices, progress: &progress };
+            let against = Against { project: project.as_deref(), source, target: &file, choices, progress: &progress };
             return hold(against, args, output, cancel);
         }
         Sides::SourceAndFile(words) => words,
@@ -173,7 +173,7 @@ enum Sides {
     /// A source and a finished file, in this order, or whatever else a route is.
     SourceAndFile(Vec<OsString>),
     /// A tree of files, and a finished file that was made of such a tree.
-    TreeAndFile { project: Option<Project>, tree: PathBuf, file: PathBuf },
+    TreeAndFile { project: Option<Box<Project>>, tree: PathBuf, file: PathBuf },
     /// Two sources that are compared as they are, and the layout of those that are trees, where a project has one.
     TwoSources([Endpoint; 2], Option<PathBuf>),
 }
@@ -190,7 +190,7 @@ impl Sides {
             (Endpoint::Files(tree), Endpoint::Sqlite(file)) | (Endpoint::Sqlite(file), Endpoint::Files(tree))
                 if is_of_tree(&file)? =>
             {
-                Ok(Sides::TreeAndFile { project, tree, file })
+                Ok(Sides::TreeAndFile { project: project.map(Box::new), tree, file })
             }
             (first @ Endpoint::Files(_), second) | (first, second @ Endpoint::Files(_)) => {
                 Ok(Sides::TwoSources([first, second], project.and_then(|project| project.layout())))
