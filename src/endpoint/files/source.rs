@@ -343,7 +343,7 @@ impl Source for TreeSource {
             let entries = Arc::new(Mutex::new(entries));
             let readers = (0..threads).map(|_| {
                 let entries = Arc::clone(&entries);
-                scope.spawn(move || read(&*entries).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
+                scope.spawn(move || read(&entries).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
             });
             let readers: Vec<_> = readers.collect();
             drop(entries);

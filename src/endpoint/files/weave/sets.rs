@@ -327,20 +327,7 @@ impl<'l> Sets<'l> {
         if many == Many::Entries && !named {
             return Err("the names of entries need a column: `@name`".into());
         }
-        let in_document = |origin: &Origin| matches!(origin, Origin::Member(_) | Origin::Value | Origin::EntryName);
-        let mut identity: Vec<usize> = Vec::new();
-        for (filled, origins) in records.columns.iter().zip(&origins) {
-            let is_name = origins.iter().any(|(origin, _)| matches!(origin, Origin::EntryName));
-            let tells = match many {
-                Many::Entries => is_name,
-                Many::Elements | Many::One => {
-                    table.key.contains(&filled.column) && origins.iter().any(|(origin, _)| in_document(origin))
-                }
-            };
-            if tells {
-                identity.push(filled.column);
-            }
-        }
+        let identity = identity_of(records, table, many, &origins);
         self.list.push(Set {
             records,
             table,
@@ -386,6 +373,19 @@ fn ensure_same_type(around: Option<&ColumnLayout>, own: &ColumnLayout) -> Result
             own.name, ours.name, around.name, theirs.name
         )),
     }
+}
+
+/// The columns that tell one record of a place from the others, as far as the document says them.
+fn identity_of(records: &RecordSet, table: &TableLayout, many: Many, origins: &[Vec<(&Origin, usize)>]) -> Vec<usize> {
+    let in_document = |origin: &Origin| matches!(origin, Origin::Member(_) | Origin::Value | Origin::EntryName);
+    let tells = |column: usize, origins: &[(&Origin, usize)]| match many {
+        Many::Entries => origins.iter().any(|(origin, _)| matches!(origin, Origin::EntryName)),
+        Many::Elements | Many::One => {
+            table.key.contains(&column) && origins.iter().any(|(origin, _)| in_document(origin))
+        }
+    };
+    let columns = records.columns.iter().map(|filled| filled.column).zip(origins);
+    columns.filter(|(column, origins)| tells(*column, origins)).map(|(column, _)| column).collect()
 }
 
 /// A template is made of what is known before a document is read.
