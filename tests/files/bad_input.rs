@@ -454,7 +454,7 @@ fn what_may_not_be_read_is_told_and_so_is_a_target_that_may_not_be_written() {
     for (path, is_folder) in [("json/good.json", false), ("json", true)] {
         let path = bank.tree.join(path);
         let before = fs::metadata(&path).expect("it is there").permissions();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("permissions");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("permissions");
         let output = as_nobody(&bank, &words, || {});
         let said = told(&output);
         assert_eq!(output.status.code(), Some(3), "{said}");
@@ -650,6 +650,7 @@ fn a_writer_beside_the_run_leaves_one_state_or_an_error() {
 }
 
 /// What a run took at most, in bytes.
+#[allow(clippy::zombie_processes, reason = "`wait4` waits for it")]
 fn peak(words: &[&str]) -> (Option<i32>, i64) {
     let child = Command::new(env!("CARGO_BIN_EXE_whimbrel"))
         .args(words)
