@@ -35,6 +35,7 @@
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
 //! | [`to_sqlite`], [`to_files`] | a migration into a SQLite file, or into a tree of files: every option, with its default |
+//! | [`sync`] | a tree of files and a SQLite file, both changed since: merged, or the conflict named |
 //! | [`transfer`] | the run as a whole, whatever source and target are |
 //! | [`verify`] | two sides compared: counts, digests, differing rows, integrity, checks; a finished file on its own |
 //! | [`backup`] | take, list, restore, prune |
@@ -78,6 +79,7 @@ pub mod quote;
 pub mod redact;
 pub mod report;
 pub mod schema;
+pub mod sync;
 pub mod to_files;
 pub mod to_sqlite;
 pub mod toml_text;

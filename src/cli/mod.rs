@@ -22,6 +22,7 @@ mod rollback;
 mod schema;
 mod signals;
 mod stream;
+mod sync;
 mod test;
 mod to_tree;
 mod verify;
@@ -59,6 +60,7 @@ enum Verb {
     Plan(plan::Args),
     Migrate(Box<migrate::Args>),
     Verify(verify::Args),
+    Sync(sync::Args),
     Rollback(rollback::Args),
     Backups(backups::Args),
     Check(check::Args),
@@ -76,6 +78,7 @@ impl Verb {
             Verb::Plan(args) => args.output,
             Verb::Migrate(args) => args.output,
             Verb::Verify(args) => args.output,
+            Verb::Sync(args) => args.output,
             Verb::Rollback(args) => args.output,
             Verb::Backups(args) => args.output(),
             Verb::Check(args) => args.output,
@@ -94,6 +97,7 @@ impl Verb {
                 false
             }
             Verb::Migrate(args) => args.writes(),
+            Verb::Sync(args) => args.writes(),
             Verb::Backups(args) => args.writes(),
             Verb::Schema(args) => args.writes(),
             Verb::Rollback(_) | Verb::Optimize(_) | Verb::Generate(_) => true,
@@ -115,6 +119,7 @@ impl Verb {
             Verb::Plan(args) => plan::run(args, output, cancel),
             Verb::Migrate(args) => migrate::run(args, output, cancel),
             Verb::Verify(args) => verify::run(args, output, cancel),
+            Verb::Sync(args) => sync::run(args, output, cancel),
             Verb::Rollback(args) => rollback::run(args, output, cancel),
             Verb::Backups(args) => backups::run(args, output),
             Verb::Check(args) => check::run(args, output, cancel),

@@ -209,6 +209,11 @@ pub trait Source: Send {
     /// When the rows cannot be read to the last one, a value does not have its type's form, or the sink fails.
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()>;
 
+    /// What a source knows of why its rows were not taken; it may be read once more for that.
+    fn explain(&mut self, error: Error) -> Error {
+        error
+    }
+
     /// The digest of each table's rows. A source that knows a way without handing rows over may take it.
     ///
     /// # Errors

@@ -31,6 +31,15 @@ impl<'c> Writer<'c> {
     }
 }
 
+/// Forgets the entries for one row.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn forget(connection: &Connection, table: &str, row_key: &str) -> rusqlite::Result<()> {
+    let sql = format!("DELETE FROM {LEDGER_TABLE} WHERE table_name = ?1 AND row_key = ?2");
+    connection.prepare_cached(&sql)?.execute([table, row_key]).map(drop)
+}
+
 /// Finds the entries of rows.
 pub struct Reader<'c>(Statement<'c>);
 

@@ -11,6 +11,7 @@
 //! that others have opened, and gives SQLite's own errors: who has opened the file knows what to call it. DESIGN.md
 //! publishes the form.
 
+pub mod base;
 pub mod ledger;
 mod manifest;
 mod record;

@@ -52,6 +52,17 @@ impl Record {
         })
     }
 
+    /// The values of the manifest with what changes while a file is used: its numbers of keys, and the tables that were not copied.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn in_use<'t>(
+        connection: &Connection,
+        copied: impl IntoIterator<Item = &'t str>,
+    ) -> rusqlite::Result<[(&'static str, String); 2]> {
+        Ok([(NUMBERS, json(&numbers(connection)?)), (OTHER_TABLES, json(&other_tables(connection, copied)?))])
+    }
+
     /// The record as values of the manifest.
     pub fn values(&self) -> [(&'static str, String); 4] {
         [

@@ -14,6 +14,7 @@ mod remainder;
 #[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod schema;
+pub mod sync;
 pub mod verification;
 
 mod text;

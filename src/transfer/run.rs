@@ -241,7 +241,8 @@ where
     durations.plan = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Copy });
-    let (mut copied, rejected) = copy::copy(source, &plan, &mut draft, options.quarantine, cancel, listener)?;
+    let copied = copy::copy(source, &plan, &mut draft, options.quarantine, cancel, listener);
+    let (mut copied, rejected) = copied.map_err(|error| source.explain(error))?;
     durations.copy = lap();
 
     listener(Event::PhaseStarted { phase: Phase::Finish });
@@ -251,7 +252,7 @@ where
     let origin = Origin { source: source.label(), catalog: &catalog, choices: &choices, digests: &digests };
     let finished = draft.finish(&origin, listener);
     cancel.check("finish")?;
-    let caveats = finished?;
+    let caveats = finished.map_err(|error| source.explain(error))?;
     durations.finish = lap();
 
     let question = verify::Question {

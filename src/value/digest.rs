@@ -74,6 +74,12 @@ impl TableDigest {
         self.sum = self.sum.wrapping_add(row_hash);
     }
 
+    /// Takes one row out that was added.
+    pub fn remove(&mut self, row_hash: u128) {
+        self.rows = self.rows.saturating_sub(1);
+        self.sum = self.sum.wrapping_sub(row_hash);
+    }
+
     /// Adds the rows of another part of the same table.
     pub fn merge(&mut self, other: TableDigest) {
         self.rows += other.rows;

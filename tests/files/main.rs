@@ -4,11 +4,13 @@ mod applications;
 mod bad_input;
 mod database;
 mod large;
+mod merging;
 mod page;
 mod reports;
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;
+mod sync;
 mod targets;
 mod trees;
 mod workspaces;

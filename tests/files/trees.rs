@@ -106,7 +106,7 @@ impl Made {
     }
 
     /// The tree that the file becomes.
-    fn export(&self) -> PathBuf {
+    pub fn export(&self) -> PathBuf {
         let out = self.folder.path().join("out");
         let _ = fs::remove_dir_all(&out);
         run(&["migrate", text(&self.file), &format!("{}/", text(&out))], 0);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 28] = [
+const LAYERS: [&str; 29] = [
     "cli",
     "pictures",
     "migration",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 28] = [
     "schema",
     "to_files",
     "to_sqlite",
+    "sync",
     "transfer",
     "verify",
     "backup",

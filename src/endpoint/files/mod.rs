@@ -25,4 +25,5 @@ pub mod rows;
 pub mod source;
 pub mod target;
 pub mod tree;
+pub mod twice;
 pub mod weave;

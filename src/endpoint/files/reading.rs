@@ -40,7 +40,7 @@ const VALUE_BYTES_MAX: u64 = 1_000_000_000;
 ///
 /// # Errors
 /// When the kind could not be taken back.
-pub(super) fn weaver<'l>(layout: &'l Layout, kind: &'l Kind) -> Result<Weaver<'l>> {
+pub fn weaver<'l>(layout: &'l Layout, kind: &'l Kind) -> Result<Weaver<'l>> {
     Weaver::new(layout, kind).map_err(|reason| Error::usage("use the layout", format!("files `{}`", kind.name), reason))
 }
 

@@ -6,22 +6,23 @@
 //!
 //! Invariants: the tree is only read; nothing is read through a link; a file that changes meanwhile is read again, or an error.
 
-pub use super::reading::Tally;
+pub use super::reading::{Tally, weaver};
 
 use super::asked::{Answers, Asked, Question, not_asked};
 use super::layout::{self, Layout, Place as Told};
 use super::parts::Parts;
-use super::reading::{self, READ, Reading, Wanted, chooses, weaver};
+use super::reading::{self, READ, Reading, Wanted, chooses};
 use super::tree::entry::{Entry, EntryKind, Stat};
 use super::tree::journal;
 use super::tree::walk::{Content, Growth, Seen, Tree};
+use super::twice::{Finding, Twice};
 use super::weave::{FileFacts, Piece, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::file::{quoted, resolve, shown};
 use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
-use crate::metadata::tree;
+use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
 use crate::plan::choices::Choices;
 use crate::value::{Cell, RowHasher, TableDigest};
 use std::collections::HashSet;
@@ -103,18 +104,10 @@ pub struct TreeCheck {
     pub rejected: Vec<Rejected>,
 }
 
-/// Takes nothing but what is rejected.
-struct Rejections(Vec<Rejected>);
-
-impl RowSink for Rejections {
-    fn row(&mut self, _table: usize, _cells: &[Cell<'_>]) -> Result<()> {
-        Ok(())
-    }
-
-    fn reject(&mut self, rejected: Rejected) -> Result<()> {
-        self.0.push(rejected);
-        Ok(())
-    }
+/// What is wrong with a tree.
+struct Twices {
+    found: Vec<Twice>,
+    rejected: Vec<Rejected>,
 }
 
 impl TreeSource {
@@ -123,13 +116,28 @@ impl TreeSource {
     /// # Errors
     /// When a file cannot be read, or is of no kind. One that is not what its kind says is no error here.
     pub fn check(&mut self) -> Result<TreeCheck> {
-        let tables = tree::tables();
-        let requests: Vec<ReadTable<'_>> = tables.iter().map(ReadTable::whole).collect();
-        let mut found = Rejections(Vec::new());
-        self.read(&requests, &mut found)?;
+        let found = self.find_twice(&[TREE_TABLE, PIECES_TABLE])?;
+        let (tree, mut rejected) = (self.label.clone(), found.rejected);
+        rejected.extend(found.found.into_iter().map(|twice| {
+            let reason = twice.reason();
+            let [_, path] = twice.paths;
+            Rejected { tree: tree.clone(), path, line: 1, column: 1, reason }
+        }));
         let mut kinds = std::mem::take(&mut self.tally);
         let kept = kinds.pop().unwrap_or_default();
-        Ok(TreeCheck { kinds, kept, rejected: found.0 })
+        Ok(TreeCheck { kinds, kept, rejected })
+    }
+
+    /// Reads all rows, and finds records that are in two files.
+    fn find_twice(&mut self, beside: &[&str]) -> Result<Twices> {
+        let (catalog, layout) = (Arc::clone(&self.catalog), Arc::clone(&self.layout));
+        let is_wanted = |name: &str| !tree::is_of_tree(name) || beside.contains(&name);
+        let tables: Vec<_> = catalog.tables.iter().filter(|table| is_wanted(&table.name.name)).collect();
+        let requests: Vec<ReadTable<'_>> = tables.iter().map(|table| ReadTable::whole(table)).collect();
+        let mut finding = Finding::new(&layout, tables.iter().map(|table| table.name.name.as_str()));
+        self.read(&requests, &mut finding)?;
+        let Finding { found, rejected, .. } = finding;
+        Ok(Twices { found, rejected })
     }
 
     /// Opens the tree at `path`, which `layout` tells. With `only`, files whose path or kind is none of these patterns are
@@ -142,7 +150,7 @@ impl TreeSource {
         if journal::is_pending(&tree)? {
             let cause = "a run that was killed has left it between its old content and its new one";
             return Err(Error::could_not(READ, quoted(path), cause)
-                .hint("run that migration or rollback into the tree again: it goes on from there first"));
+                .hint("run that migration, sync or rollback again: it goes on from there first"));
         }
         for kind in &layout.layout.kinds {
             weaver(&layout.layout, kind)?;
@@ -265,6 +273,28 @@ impl TreeSource {
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
+
+    /// Whether the file at a path is read, by what was asked for.
+    pub fn is_chosen(&self, path: &str) -> bool {
+        let kind = match self.layout.place(path) {
+            Told::Kind(kind, _) => Some(self.layout.kinds[kind].name.as_str()),
+            Told::Kept | Told::Ignored | Told::Unknown => None,
+        };
+        !self.set_aside.contains(path)
+            && (self.only.is_empty() || self.only.iter().any(|pattern| chooses(pattern, path, kind)))
+    }
+
+    /// Reads these entries of the tree and no others. A row in parts is handed over as each file has it.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_entries(&mut self, entries: &[Entry], tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
+        let layout = Arc::clone(&self.layout);
+        let weavers = weavers(&layout)?;
+        let mut reading = self.reading(&layout, &weavers, tables, sink)?;
+        reading.parts = None;
+        entries.iter().try_for_each(|entry| reading.entry(entry))
+    }
 }
 
 /// The schema of a tree: the layout's tables, and what is remembered of the tree itself.
@@ -298,6 +328,19 @@ impl Source for TreeSource {
 
     fn catalog(&mut self) -> Result<Arc<Catalog>> {
         Ok(Arc::clone(&self.catalog))
+    }
+
+    fn explain(&mut self, error: Error) -> Error {
+        // What a database says of a row that is there already names no file.
+        let is_twice = ["UNIQUE constraint failed", "rows have the key", "have the same key"];
+        if !is_twice.iter().any(|part| error.cause().contains(part)) {
+            return error;
+        }
+        let root = self.tree.path().to_path_buf();
+        match self.find_twice(&[TREE_TABLE]).map(|found| found.found.into_iter().next()) {
+            Ok(Some(twice)) => twice.error(&|path| quoted(&root.join(path))),
+            Ok(None) | Err(_) => error,
+        }
     }
 
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {

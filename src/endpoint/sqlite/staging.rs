@@ -248,8 +248,13 @@ fn temporary_prefix(name: &OsStr) -> OsString {
 
 /// Where the lock of a target is, by which runs of this program queue (see `target_lock`).
 pub(crate) fn lock_path(target: &Path) -> PathBuf {
+    beside(target, "lock")
+}
+
+/// A file of this program beside a target.
+pub(crate) fn beside(target: &Path, ending: &str) -> PathBuf {
     let mut name = temporary_prefix(target.file_name().unwrap_or_default());
-    name.push("lock");
+    name.push(ending);
     target.with_file_name(name)
 }
 

@@ -9,11 +9,13 @@ use serde_json::Value;
 
 mod convert;
 mod progress;
+mod sync;
 mod test;
 mod tree;
 
 pub use convert::phase_name;
 pub use progress::{Holder, IndexStarted, PhaseStarted, Progress, TableFinished, TableStarted, Waiting};
+pub use sync::{BothValues, Synced, SyncedEntry, SyncedRecord, SyncedTable, UnsaidValue};
 pub use test::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestPassed};
 pub use tree::{FilesOfKind, RejectedFile, TreeCheck, TreeOutcome};
 
@@ -52,6 +54,8 @@ pub enum Message {
     Check(Check),
     /// What a tree of files looks like by its layout.
     TreeCheck(TreeCheck),
+    /// What a sync has found and done.
+    Synced(Box<Synced>),
     /// What an optimization did.
     Optimized(Optimized),
     /// How fast a project's queries are.

@@ -181,6 +181,20 @@ impl World {
             "migrate" | "verify" => vec![project],
             "rollback" | "backups" | "check" | "optimize" => vec![target],
             "backups prune" => vec![target, "--keep".into(), "50".into()],
+            "sync" => {
+                let (project, tree) = (self.fresh("layout"), self.fresh("tree"));
+                self.write(&project.join("project.toml"), "name = \"notes\"\n");
+                let layout = "[[file]]\npath = \"{name}.txt\"\nformat = \"bytes\"\n[[file.records]]\ntable = \"notes\"\nkey = [\"name\"]\n\
+                              columns.name = \"@path.name\"\ncolumns.content = { from = \"@content\", type = \"text\" }\n";
+                self.write(&project.join("layout.toml"), layout);
+                self.write(&tree.join("a.txt"), "a note");
+                let file = self.fresh("tree.db");
+                let words = [&project, &tree, &file].map(|path| self.text(path));
+                let output = self.run(&["migrate", &words[0], &words[1], &words[2]]);
+                assert!(output.status.success(), "{}", told(&output));
+                self.write(&tree.join("a.txt"), "another note");
+                words.to_vec()
+            }
             "latency" => vec![project, "--target".into(), target],
             "generate" => {
                 let table =

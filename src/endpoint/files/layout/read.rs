@@ -100,7 +100,13 @@ pub fn read(shown: &str, text: &str) -> Result<Layout> {
 }
 
 /// What this program itself puts beside a database, which may stand in the tree: none of it is the tree's.
-const OWN: [&str; 3] = ["**/.*.whimbrel-*.tmp*", "**/*.whimbrel-backups/**", "**/*-schema-lock"];
+const OWN: [&str; 5] = [
+    "**/.*.whimbrel-*.tmp*",
+    "**/.*.whimbrel-lock",
+    "**/.*.whimbrel-seen*",
+    "**/*.whimbrel-backups/**",
+    "**/*-schema-lock",
+];
 
 /// A table, as far as it was read.
 pub(super) struct TableDraft {

@@ -494,9 +494,9 @@ fn steps_inside(old: &Tree, made: &Tree, ignored: &dyn Fn(&str) -> bool) -> io::
     let mut steps = Vec::new();
     // What is ignored and not there came after the last look.
     for name in old_names.into_iter().filter(|name| new_names.binary_search(name).is_err() && !ignored(name)) {
-        steps.push(Step::Remove { path: name });
+        steps.push(Step::Remove { path: name, was: None });
     }
-    steps.extend(new_names.into_iter().map(|name| Step::Put { made: name.clone(), path: name }));
+    steps.extend(new_names.into_iter().map(|name| Step::Put { made: name.clone(), path: name, was: None }));
     steps.push(Step::Root { mode: fs::fstat(old.root())?.st_mode & 0o7777 });
     Ok(steps)
 }

@@ -10,6 +10,8 @@
 //! What is to be changed has to be what it was when it was read: that is looked at last before the journal gets its name. The
 //! root is locked from there to the end, so that one run at a time reads, writes or does a journal.
 //!
+//! A journal that is done later finds what it was written for, or leaves it: what another program has put in its place meanwhile stays.
+//!
 //! Invariant: a journal is obeyed only where this user has written it, and every path in it is one of the tree.
 
 use super::change::{self, Written};
@@ -47,9 +49,18 @@ const CHANGE: &str = "change the tree";
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Step {
     /// What was made takes its place, and whatever was there goes.
-    Put { path: String, made: String },
+    Put {
+        path: String,
+        made: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Was>,
+    },
     /// What is there goes.
-    Remove { path: String },
+    Remove {
+        path: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Was>,
+    },
     /// A directory is there, with these permissions.
     Directory { path: String, mode: u32 },
     /// A directory goes if it is empty.
@@ -58,11 +69,44 @@ pub(super) enum Step {
     Root { mode: u32 },
 }
 
+/// What was at a path when the journal was written. Where something else is there when the journal is done, another program has put it
+/// there, and it stays: who reads both later sees that it was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Was {
+    /// Nothing.
+    Nothing,
+    /// Something of this state, in hexadecimal.
+    State(String),
+}
+
+impl Was {
+    fn of(expected: Option<&Stat>) -> Was {
+        expected.map_or(Was::Nothing, |stat| {
+            Was::State(
+                stat.to_bytes().iter().fold(String::with_capacity(80), |text, byte| text + &format!("{byte:02x}")),
+            )
+        })
+    }
+
+    /// Whether the same is at a name now.
+    fn is_still(&self, directory: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+        let now = match fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            // A directory has another state when something in it has changed, as by an earlier step.
+            Ok(status) if FileType::from_raw_mode(status.st_mode) == FileType::Directory => return Ok(true),
+            Ok(status) => Some(Stat::of(&status)),
+            Err(Errno::NOENT) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(*self == Was::of(now.as_ref()))
+    }
+}
+
 impl Step {
     fn path(&self) -> Option<&str> {
         match self {
             Step::Put { path, .. }
-            | Step::Remove { path }
+            | Step::Remove { path, .. }
             | Step::Directory { path, .. }
             | Step::RemoveEmpty { path } => Some(path),
             Step::Root { .. } => None,
@@ -202,7 +246,8 @@ impl Changes {
     fn put(&mut self, path: &str, expected: Option<Stat>) -> Result<String> {
         checked(&self.tree, path)?;
         let made = self.steps.len().to_string();
-        self.steps.push(Step::Put { path: path.to_owned(), made: made.clone() });
+        let was = Some(Was::of(expected.as_ref()));
+        self.steps.push(Step::Put { path: path.to_owned(), made: made.clone(), was });
         self.expected.push((path.to_owned(), expected));
         Ok(made)
     }
@@ -223,7 +268,7 @@ impl Changes {
     /// When the path is none.
     pub fn remove(&mut self, path: &str, expected: Stat) -> Result<()> {
         checked(&self.tree, path)?;
-        self.steps.push(Step::Remove { path: path.to_owned() });
+        self.steps.push(Step::Remove { path: path.to_owned(), was: Some(Was::of(Some(&expected))) });
         self.expected.push((path.to_owned(), Some(expected)));
         Ok(())
     }
@@ -454,9 +499,14 @@ fn obey_step(tree: &Tree, made: BorrowedFd<'_>, old: BorrowedFd<'_>, number: usi
         Ok::<_, io::Error>((as_tree(tree.root(), tree.path())?.directory(directory)?, name.to_owned()))
     };
     match step {
-        Step::Put { path, made: new } => {
+        Step::Put { path, made: new, was } => {
             let Some(new_kind) = kind(made, new)? else { return Ok(()) };
             let (directory, name) = in_place(path)?;
+            if let Some(was) = was
+                && !was.is_still(directory.as_fd(), &name)?
+            {
+                return Ok(());
+            }
             match kind(directory.as_fd(), &name)? {
                 // A directory makes room first; of two files one takes the other's name.
                 Some(old_kind) if new_kind == FileType::Directory || old_kind == FileType::Directory => {
@@ -466,13 +516,18 @@ fn obey_step(tree: &Tree, made: BorrowedFd<'_>, old: BorrowedFd<'_>, number: usi
             }
             change::rename(made, new.as_str(), directory.as_fd(), name.as_str(), RenameFlags::empty())?;
         }
-        Step::Remove { path } => {
+        Step::Remove { path, was } => {
             let (directory, name) = match in_place(path) {
                 Ok(found) => found,
                 // The directory went in a later step.
                 Err(error) if is_gone(&error) => return Ok(()),
                 Err(error) => return Err(error),
             };
+            if let Some(was) = was
+                && !was.is_still(directory.as_fd(), &name)?
+            {
+                return Ok(());
+            }
             match kind(directory.as_fd(), &name)? {
                 Some(FileType::Directory) if kind(old, &aside)?.is_none() => {
                     change::rename(directory.as_fd(), name.as_str(), old, aside.as_str(), RenameFlags::empty())?;

@@ -182,6 +182,34 @@ impl Tree {
         }
     }
 
+    /// The file or the directory at `path` now; `None` where neither is.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn entry(&self, path: &str) -> Result<Option<Entry>> {
+        let (directory, name) = split(path);
+        let found = self.directory(directory).and_then(|directory| Ok(status_of(directory.as_fd(), name)?));
+        let status = match found {
+            Ok(status) => status,
+            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOTDIR)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error).could_not("inspect", self.quoted(path)),
+        };
+        let kind = match FileType::from_raw_mode(status.st_mode) {
+            FileType::Directory => EntryKind::Directory,
+            FileType::RegularFile => EntryKind::File,
+            _ => return Ok(None),
+        };
+        Ok(Some(Entry {
+            path: path.to_owned(),
+            kind,
+            mode: status.st_mode & 0o7777,
+            owner: (status.st_uid, status.st_gid),
+            stat: Stat::of(&status),
+        }))
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

@@ -1,0 +1,134 @@
+//! What both sides had when they were equal last, as the SQLite file remembers it.
+
+use super::record::{Id, WHOLE};
+use crate::endpoint::files::layout::{Layout, Place};
+use crate::endpoint::files::marks;
+use crate::error::{Error, Result};
+use crate::metadata::base::{self, EntryRow};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, HashMap};
+
+/// The hash of a record that has no base, because it was in conflict when it came.
+pub const NO_BASE: u128 = 0;
+
+/// A record of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The hash of its cells; [`NO_BASE`] for one that is in the file and has no base.
+    pub hash: u128,
+    /// The place of its file's path.
+    pub path: u32,
+}
+
+/// Paths, each known by its place.
+#[derive(Debug, Default)]
+pub struct Paths {
+    list: Vec<String>,
+    places: HashMap<String, u32>,
+}
+
+impl Paths {
+    /// The place of a path.
+    pub fn place(&mut self, path: &str) -> u32 {
+        if let Some(place) = self.places.get(path) {
+            return *place;
+        }
+        let place = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(path.to_owned());
+        self.places.insert(path.to_owned(), place);
+        place
+    }
+
+    /// The place of a path that is known.
+    pub fn find(&self, path: &str) -> Option<u32> {
+        self.places.get(path).copied()
+    }
+
+    /// The path at a place.
+    pub fn path(&self, place: u32) -> &str {
+        self.list.get(place as usize).map_or("", String::as_str)
+    }
+}
+
+/// The base.
+#[derive(Debug, Default)]
+pub struct Base {
+    /// The entries of the tree.
+    pub entries: BTreeMap<String, EntryRow>,
+    /// The records.
+    pub records: HashMap<Id, Known>,
+}
+
+/// Which record a mark is of.
+pub fn id_of(layout: &Layout, table: u16, key: u128, kind: Option<usize>) -> Id {
+    let in_parts = layout.tables.get(usize::from(table)).is_some_and(|table| table.in_parts);
+    let kind = kind.filter(|_| in_parts).and_then(|kind| u16::try_from(kind).ok());
+    Id { table, kind: kind.unwrap_or(WHOLE), key }
+}
+
+/// The kind of the file at a path.
+pub fn kind_of(layout: &Layout, path: &str) -> Option<usize> {
+    match layout.place(path) {
+        Place::Kind(kind, _) => Some(kind),
+        Place::Kept | Place::Ignored | Place::Unknown => None,
+    }
+}
+
+impl Base {
+    /// The base in an open file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what was written.
+    pub fn read(connection: &Connection, layout: &Layout, paths: &mut Paths) -> Result<Base> {
+        let failed = |error: rusqlite::Error| Error::could_not("read", "what the file remembers of the tree", error);
+        let entries = base::entries(connection).map_err(failed)?;
+        let mut found = Base {
+            entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(),
+            records: HashMap::new(),
+        };
+        let mut last: Option<(String, u32, Option<usize>)> = None;
+        base::records(connection, |path, records| {
+            let damaged =
+                || Error::differs("read", format!("the records of `{path}`"), "they are not what was written");
+            if last.as_ref().is_none_or(|(known, ..)| known != path) {
+                last = Some((path.to_owned(), paths.place(path), kind_of(layout, path)));
+            }
+            let Some((_, place, kind)) = &last else { return Ok(()) };
+            for mark in marks::of_bytes(records).ok_or_else(damaged)? {
+                if usize::from(mark.table) >= layout.tables.len() {
+                    return Err(damaged().into());
+                }
+                let id = id_of(layout, mark.table, mark.key, *kind);
+                found.records.insert(id, Known { hash: mark.row, path: *place });
+            }
+            Ok::<(), Failure>(())
+        })
+        .map_err(|failure| match failure {
+            Failure::Told(error) => error,
+            Failure::Sqlite(error) => failed(error),
+        })?;
+        Ok(found)
+    }
+
+    /// The hash of a record where it has a base.
+    pub fn hash(&self, id: Id) -> Option<u128> {
+        self.records.get(&id).map(|known| known.hash).filter(|hash| *hash != NO_BASE)
+    }
+}
+
+enum Failure {
+    Told(Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Told(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Failure::Sqlite(error)
+    }
+}

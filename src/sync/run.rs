@@ -1,0 +1,739 @@
+//! The run as a whole.
+
+use super::apply::{Applying, RowChange, grouped};
+use super::base::{Base, NO_BASE, Paths, id_of, kind_of};
+use super::files::Files;
+use super::merge::{Decision, Decisions, Preferences, decide};
+use super::record::{Change, Id, Outcome, SHOWN_MAX, Side, Synced, SyncedEntry, SyncedRecord, TableCounts, Which};
+use super::rows::{Forms, Rows};
+use super::seen::{self, DatabaseState, Seen};
+use super::store::Store;
+use super::values::{differing, key_of_packed};
+use super::writing::{FileChange, Writing};
+use crate::cancel::Cancel;
+use crate::endpoint::files::layout::Layout;
+use crate::endpoint::files::marks::{self, Mark};
+use crate::endpoint::files::pack::unpack;
+use crate::endpoint::files::rows::homes;
+use crate::endpoint::files::source::{LayoutFile, TreeSource, weaver};
+use crate::endpoint::files::tree::draft::DIRECTORY_MODE;
+use crate::endpoint::files::tree::entry::{Entry, Stat};
+use crate::endpoint::files::tree::journal::{self, Changes};
+use crate::endpoint::files::weave::Weaver;
+use crate::endpoint::sqlite::checks::run_folder_on;
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, shown};
+use crate::endpoint::sqlite::pragma;
+use crate::endpoint::sqlite::read::{describe, open, stop_when};
+use crate::endpoint::sqlite::remembered::{plan_of, read_manifest};
+use crate::endpoint::sqlite::target_lock::TargetLock;
+use crate::error::{Error, Result};
+use crate::metadata::base::{Digests, OfPath, PieceRow, renew_digests, renew_path};
+use crate::metadata::tables::read as kept_tables;
+use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
+use crate::plan::TablePlan;
+use crate::plan::choices::Choices;
+use crate::value::{Cell, TableDigest};
+use rusqlite::{Connection, OpenFlags};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const SYNC: &str = "sync";
+
+/// How long other writers are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A side that conflicts are decided for, as it was named: in one table, or in all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preference {
+    /// The side.
+    pub which: Which,
+    /// The table; `None` for all that are not named.
+    pub table: Option<String>,
+}
+
+/// What a sync is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The tree.
+    pub tree: PathBuf,
+    /// The SQLite file that was made of it.
+    pub file: PathBuf,
+    /// The project's layout; it has to be the one that the file was made by.
+    pub layout: Option<PathBuf>,
+    /// A folder of checks that have to hold afterwards.
+    pub checks: Option<PathBuf>,
+    /// For which side conflicts are decided.
+    pub prefer: Vec<Preference>,
+    /// Everything but the changes.
+    pub dry_run: bool,
+    /// Files are read whatever their state says, and so are the rows.
+    pub rehash: bool,
+}
+
+/// Merges, or says what would be merged.
+///
+/// # Errors
+/// When a side cannot be read, or the other one does not take what was changed; then nothing was changed.
+pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
+    let target = TargetFile::inspect(&options.file)?;
+    if target.content == Content::Missing {
+        return Err(Error::usage(SYNC, quoted(&options.file), "there is no such file")
+            .hint("make it first: `whimbrel migrate PROJECT TREE FILE`"));
+    }
+    let held = match options.dry_run {
+        true => None,
+        false => {
+            let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
+            let lock = TargetLock::take_to(SYNC, &options.file, patience, &cancel.flag())?;
+            journal::recover(&options.tree)?;
+            Some(lock)
+        }
+    };
+    let connection = match held {
+        None => open(&options.file, &cancel.flag())?,
+        Some(_) => writable(&target.path, cancel)?,
+    };
+    let made = Made::of(&connection, options)?;
+    let layout = &*made.layout.layout;
+    let weavers = layout.kinds.iter().map(|kind| weaver(layout, kind)).collect::<Result<Vec<Weaver<'_>>>>()?;
+    let forms = Forms { layout, weavers: &weavers, homes: homes(layout, &weavers) };
+    let preferences = preferences(layout, &options.prefer)?;
+    let mut source = TreeSource::open(&options.tree, &made.layout, &made.choices.only, cancel)?.chosen(&made.choices);
+    let side =
+        Sides { options, connection: &connection, forms: &forms, made: &made, preferences: &preferences, cancel };
+    begin(&connection, "BEGIN", options)?;
+    let mut since = seen::now_ns();
+    let mut compared = side.compare(&mut source, &target.path)?;
+    let version = data_version(&connection)?;
+    end(&connection)?;
+    if options.dry_run {
+        return compared.told(&side);
+    }
+    if compared.is_done() {
+        let synced = compared.told(&side)?;
+        side.keep_seen(&target.path, (&compared, &synced), version, since)?;
+        return Ok(synced);
+    }
+    begin(&connection, "BEGIN IMMEDIATE", options)?;
+    let done = (|| {
+        if data_version(&connection)? != version {
+            since = seen::now_ns();
+            compared = side.compare(&mut source, &target.path)?;
+        }
+        Ok((side.make(&mut source, &mut compared)?, data_version(&connection)?))
+    })();
+    match done {
+        Ok((synced, version)) => {
+            connection.execute_batch("COMMIT").map_err(|error| {
+                describe("commit to", quoted(&options.file), &error)
+                    .hint("what rows have changed is in the files already, and nothing is lost; run again")
+            })?;
+            side.keep_seen(&target.path, (&compared, &synced), version, since)?;
+            Ok(synced)
+        }
+        Err(error) => {
+            let _ = end(&connection);
+            Err(error)
+        }
+    }
+}
+
+fn begin(connection: &Connection, sql: &str, options: &Options) -> Result<()> {
+    let begin = || {
+        connection.execute_batch(sql)?;
+        // The state is taken by the first statement that reads.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    };
+    begin().map_err(|error| {
+        let told = describe("lock", quoted(&options.file), &error);
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                told.hint("another program has been writing to it for 30 s; run again when it has ended")
+            }
+            _ => told,
+        }
+    })
+}
+
+fn end(connection: &Connection) -> Result<()> {
+    connection.execute_batch("ROLLBACK").map_err(|error| describe(SYNC, "the file", &error))
+}
+
+fn data_version(connection: &Connection) -> Result<i64> {
+    let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+    version.map_err(|error| describe("read", "the file", &error))
+}
+
+fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
+    let open = || -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        pragma::set(&connection, "cache_size", -65536)?;
+        // No cascade is to remove what files have left; the keys are looked at when all is written.
+        pragma::set(&connection, "foreign_keys", 0)?;
+        pragma::names_only_in_queries(&connection)?;
+        Ok(connection)
+    };
+    let connection = open().map_err(|error| describe("open", quoted(path), &error).because(error))?;
+    stop_when(&connection, &cancel.flag())?;
+    Ok(connection)
+}
+
+fn preferences(layout: &Layout, named: &[Preference]) -> Result<Preferences> {
+    let mut found = Preferences::default();
+    for Preference { which, table } in named {
+        let twice = |what: String| {
+            Error::usage("read the arguments", "`--prefer`", format!("{what} is decided for both sides"))
+        };
+        match table {
+            None if found.all.is_some_and(|known| known != *which) => return Err(twice("everything".to_owned())),
+            None => found.all = Some(*which),
+            Some(name) => {
+                let place = layout.tables.iter().position(|table| table.name == *name).ok_or_else(|| {
+                    let known: Vec<String> = layout.tables.iter().map(|table| format!("`{}`", table.name)).collect();
+                    Error::usage(
+                        "read the arguments",
+                        format!("`--prefer`, table `{name}`"),
+                        "the layout has no such table",
+                    )
+                    .hint(format!("its tables are {}", known.join(", ")))
+                })?;
+                if found.tables.insert(place, *which).is_some_and(|known| known != *which) {
+                    return Err(twice(format!("table `{name}`")));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What the file says of how it was made.
+struct Made {
+    layout: LayoutFile,
+    choices: Choices,
+    /// The plan of each of the layout's tables.
+    plans: Vec<TablePlan>,
+    /// The names of all tables that were copied.
+    copied: Vec<String>,
+    /// The digest of everything that it remembers.
+    digest: Option<String>,
+    /// The digest of each table that was copied, by its name in the file.
+    kept: HashMap<String, TableDigest>,
+}
+
+impl Made {
+    fn of(connection: &Connection, options: &Options) -> Result<Made> {
+        let object = || quoted(&options.file);
+        let no_tree = || {
+            Error::usage(SYNC, object(), "it does not remember a tree that it was made of")
+                .hint("make it anew of the tree: `whimbrel migrate PROJECT TREE FILE`")
+        };
+        let manifest = read_manifest(connection)?.ok_or_else(no_tree)?;
+        let layout = LayoutFile::remembered(&manifest.catalog, &shown(&options.file))?.ok_or_else(no_tree)?;
+        if let Some(file) = &options.layout
+            && LayoutFile::load(Some(file), &options.tree)?.layout != layout.layout
+        {
+            return Err(Error::usage(SYNC, object(), "it was made by another layout than the project has now").hint(
+                "bring both sides in step by the old layout first, leaving the project out; then migrate anew by the new one",
+            ));
+        }
+        let plan = plan_of(&manifest, connection)?;
+        let choices: Choices = manifest.choices()?;
+        let plans = layout.layout.tables.iter().map(|table| {
+            let found = plan.tables.iter().find(|plan| plan.source.name == table.name);
+            let is_whole = |plan: &&TablePlan| {
+                plan.columns.len() == table.columns.len()
+                    && plan.columns.iter().zip(&table.columns).all(|(plan, column)| plan.source == column.name)
+            };
+            found.filter(is_whole).cloned().ok_or_else(|| {
+                Error::could_not(SYNC, object(), format!("it was made without all of table `{}`", table.name))
+                    .hint("tables and columns that were left out cannot be merged; migrate anew with them")
+            })
+        });
+        let plans = plans.collect::<Result<Vec<_>>>()?;
+        let kept = kept_tables(connection).map_err(|error| describe("read", object(), &error))?.unwrap_or_default();
+        let kept = kept.into_values().filter_map(|table| Some((table.target, table.digest?))).collect();
+        let copied = plan.tables.iter().map(|table| table.target.clone()).collect();
+        Ok(Made { layout, choices, plans, copied, digest: manifest.digest, kept })
+    }
+}
+
+/// Both sides.
+struct Sides<'s, 'l> {
+    options: &'s Options,
+    connection: &'s Connection,
+    forms: &'s Forms<'l>,
+    made: &'s Made,
+    preferences: &'s Preferences,
+    cancel: &'s Cancel,
+}
+
+/// What was found.
+struct Compared {
+    paths: Paths,
+    store: Store,
+    base: Base,
+    files: Files,
+    rows: Rows,
+    decisions: Decisions,
+    changes: Vec<FileChange>,
+    row_changes: Vec<RowChange>,
+    /// What is remembered of paths that are in the base no more, or are not as they were.
+    removed: Vec<String>,
+}
+
+impl Compared {
+    /// Whether there is nothing to do: no record, no entry, no spelling is another one.
+    fn is_done(&self) -> bool {
+        let entries_differ = self.files.entries.iter().any(|(path, entry)| self.base.entries.get(path) != Some(entry));
+        let has_work =
+            self.decisions.values().any(|one| !matches!(one.outcome, Outcome::Conflict | Outcome::Unwritable));
+        !has_work && !entries_differ && self.removed.is_empty() && self.row_changes.is_empty()
+    }
+}
+
+impl Sides<'_, '_> {
+    /// Compares, in the state of the SQLite file that the transaction has.
+    fn compare(&self, source: &mut TreeSource, file: &Path) -> Result<Compared> {
+        let layout = self.forms.layout;
+        let seen = match self.options.rehash {
+            true => None,
+            false => Seen::read(file, self.made.digest.as_deref(), seen::root_of(&self.options.tree)?),
+        };
+        let now = DatabaseState::of_open(self.connection, file);
+        let rows_stand = seen.as_ref().is_some_and(|seen| seen.has_database(now.as_ref()));
+        let (mut paths, store) = (Paths::default(), Store::new()?);
+        let base = Base::read(self.connection, layout, &mut paths)?;
+        let trusted = |path: &str, stat: &Stat| seen.as_ref().is_some_and(|seen| seen.has_file(path, stat));
+        let mut files = Files::read(source, layout, &base, &trusted, (&mut paths, &store), self.cancel)?;
+        let of_files = files.candidates(&base, &paths);
+        let plans = &self.made.plans;
+        let wanted = (&base, &of_files);
+        let rows = match rows_stand {
+            true => Rows::unread(self.connection, self.forms, plans, wanted, &store)?,
+            false => Rows::read(self.connection, self.forms, plans, wanted, (&paths, &store), self.cancel)?,
+        };
+        let of_rows = rows.candidates(&base);
+        let writing = Writing { forms: self.forms, base: &base, store: &store };
+        let affected = writing.affected(&of_rows, &files, &paths)?;
+        let entries: Vec<Entry> = affected
+            .iter()
+            .filter(|place| !files.apart.contains(place))
+            .filter_map(|place| files.found.get(paths.path(*place)).cloned())
+            .collect();
+        files.take_apart(source, layout, &entries, (&mut paths, &store))?;
+        let mut decisions = {
+            let candidates: BTreeSet<Id> = of_files.union(&of_rows).copied().collect();
+            let side = |which: Which, id: Id| match which {
+                Which::Files => files.side(id, &base, &paths),
+                Which::Rows => rows.side(id, &base),
+            };
+            decide(&candidates, &side, (&base, self.forms, &store), self.preferences)?
+        };
+        let writing = Writing { forms: self.forms, base: &base, store: &store };
+        let changes = writing.changes(source, &mut files, &mut paths, &mut decisions)?;
+        let chosen = |path: &str| source.is_chosen(path);
+        let removed = files.removed(&base, &chosen).into_iter().map(|entry| entry.path.clone()).collect();
+        let mut compared =
+            Compared { paths, store, base, files, rows, decisions, changes, row_changes: Vec::new(), removed };
+        compared.row_changes = self.row_changes(&compared)?;
+        Ok(compared)
+    }
+
+    /// What becomes of rows.
+    fn row_changes(&self, compared: &Compared) -> Result<Vec<RowChange>> {
+        let Compared { store, rows, decisions, base, .. } = compared;
+        let mut changes = Vec::new();
+        let cells = |which: Which, id: Id| -> Result<Option<Vec<Cell<'static>>>> {
+            let stored = store.get(which, id)?;
+            let cells = stored.as_ref().and_then(|stored| unpack(&stored.packed));
+            Ok(cells.map(|cells| cells.into_iter().map(Cell::into_owned).collect()))
+        };
+        let respelled = rows.respelled.iter().filter(|id| !decisions.contains_key(id));
+        for id in decisions.keys().chain(respelled) {
+            let outcome = decisions.get(id).map(|decision| (decision.outcome, decision.files));
+            let change = match outcome {
+                Some((Outcome::Files, Side::Gone)) => cells(Which::Rows, *id)?.map(|cells| (cells, false)),
+                Some((Outcome::Files, Side::Same | Side::Is(_))) => {
+                    cells(Which::Files, *id)?.map(|cells| (cells, true))
+                }
+                Some((Outcome::Conflict | Outcome::Unwritable, _)) => None,
+                Some((Outcome::Rows | Outcome::Alike, _)) | None if rows.respelled.contains(id) => {
+                    cells(Which::Rows, *id)?.map(|cells| (cells, true))
+                }
+                Some((Outcome::Rows | Outcome::Alike, _)) | None => None,
+            };
+            changes.extend(change.map(|(cells, stays)| (*id, cells, stays)));
+        }
+        let has_part = |id: Id| match decisions.get(&id) {
+            Some(decision) => decision.stays(),
+            None => base.hash(id).is_some(),
+        };
+        Ok(grouped(changes, &has_part, self.forms))
+    }
+
+    /// Makes the changes, in the transaction that has begun.
+    fn make(&self, source: &mut TreeSource, compared: &mut Compared) -> Result<Synced> {
+        let mut synced = compared.told(self)?;
+        let kept = |name: &str| self.made.kept.get(name).copied().unwrap_or_default();
+        let digests = match compared.rows.are_read {
+            true => compared.rows.digests.clone(),
+            false => self.made.plans.iter().map(|plan| kept(&plan.target)).collect(),
+        };
+        let mut applying = Applying::new(self.connection, self.forms, &self.made.plans, digests)?;
+        let before = |id: Id| match compared.rows.side(id, &compared.base) {
+            Side::Same => compared.base.hash(id),
+            Side::Gone => None,
+            Side::Is(hash) => Some(hash),
+        };
+        applying.apply(&compared.row_changes, &before)?;
+        synced.rows_written = applying.written;
+        if applying.written > 0 {
+            self.check()?;
+        }
+        self.cancel.check(SYNC)?;
+        self.write_files(source, compared)?;
+        let row_digests = applying.digests;
+        self.renew_base(compared, &row_digests)?;
+        self.prove(compared, &row_digests, &synced)?;
+        Ok(synced)
+    }
+
+    /// Keeps what was seen, unless another connection has committed since, or something is to be looked at again.
+    fn keep_seen(
+        &self,
+        file: &Path,
+        (compared, synced): (&Compared, &Synced),
+        version: i64,
+        since_ns: i64,
+    ) -> Result<()> {
+        if synced.left() + synced.unsaid_count > 0 {
+            seen::forget(file);
+            return Ok(());
+        }
+        // What is in the log goes to the file now, and not when the connection is closed.
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let state = DatabaseState::of_open(self.connection, file).filter(DatabaseState::settle);
+        begin(self.connection, "BEGIN", self.options)?;
+        let is_alone = data_version(self.connection)? == version;
+        let digest = read_manifest(self.connection)?.and_then(|manifest| manifest.digest);
+        end(self.connection)?;
+        if let (true, Some(state), Some(digest)) = (is_alone, state, digest)
+            && DatabaseState::of_open(self.connection, file).as_ref() == Some(&state)
+        {
+            let root = seen::root_of(&self.options.tree)?;
+            Seen::new(digest, state, root, &compared.files.found, since_ns).keep(file);
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let Some(folder) = &self.options.checks else { return Ok(()) };
+        let outcomes = run_folder_on(self.connection, folder, 1)?;
+        match outcomes.iter().find(|outcome| outcome.violations > 0) {
+            None => Ok(()),
+            Some(outcome) => {
+                let first = outcome.rows.first().map(|row| row.join(", ")).unwrap_or_default();
+                let cause = format!("check `{}` finds {} rows; the first: {first}", outcome.file, outcome.violations);
+                Err(Error::differs(SYNC, quoted(&self.options.file), cause)
+                    .hint("nothing was changed; correct the files or the rows that it names"))
+            }
+        }
+    }
+
+    /// Files take their places, and are read back.
+    fn write_files(&self, source: &mut TreeSource, compared: &mut Compared) -> Result<()> {
+        if compared.changes.is_empty() {
+            return Ok(());
+        }
+        let Compared { paths, store, files, changes, .. } = compared;
+        let mut to_do = Changes::begin(&self.options.tree)?;
+        let mut new_directories = BTreeSet::new();
+        for change in changes.iter() {
+            let FileChange::Write { path, .. } = change else { continue };
+            let ends = path.char_indices().filter(|(_, letter)| *letter == '/').map(|(end, _)| &path[..end]);
+            new_directories.extend(ends.filter(|above| !files.entries.contains_key(*above)).map(str::to_owned));
+        }
+        for directory in &new_directories {
+            to_do.directory(directory, DIRECTORY_MODE)?;
+        }
+        for change in changes.iter() {
+            match change {
+                FileChange::Write { path, bytes, mode, expected } => {
+                    to_do.file(path, *mode, None, *expected)?.fill(bytes)?;
+                }
+                FileChange::Remove { path, expected } => to_do.remove(path, *expected)?,
+            }
+        }
+        to_do.commit().map_err(|stopped| stopped.error)?;
+        let mut written = Vec::new();
+        for change in changes.iter() {
+            let (FileChange::Write { path, .. } | FileChange::Remove { path, .. }) = change;
+            store.forget(path, paths.place(path))?;
+            files.entries.remove(path);
+            files.found.remove(path);
+        }
+        let made = changes.iter().filter_map(|change| match change {
+            FileChange::Write { path, .. } => Some(path.as_str()),
+            FileChange::Remove { .. } => None,
+        });
+        for path in new_directories.iter().map(String::as_str).chain(made) {
+            let entry = source.tree().entry(path)?.ok_or_else(|| meanwhile(path))?;
+            written.push(entry);
+        }
+        files.take_apart(source, self.forms.layout, &written, (paths, store))?;
+        for change in changes.iter() {
+            let FileChange::Write { path, bytes, .. } = change else { continue };
+            let hash = xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes();
+            if files.entries.get(path).and_then(|entry| entry.hash) != Some(hash) {
+                return Err(meanwhile(path));
+            }
+        }
+        for entry in written {
+            files.found.insert(entry.path.clone(), entry);
+        }
+        Ok(())
+    }
+
+    /// What is remembered of the tree is what it is now; a record in conflict keeps its base.
+    fn renew_base(&self, compared: &Compared, row_digests: &[TableDigest]) -> Result<()> {
+        let Compared { paths, store, base, files, decisions, .. } = compared;
+        let failed = |error: rusqlite::Error| describe("write the base to", quoted(&self.options.file), &error);
+        let kept = |name: &str| self.made.kept.get(name).copied().unwrap_or_default();
+        let mut digests = Digests { entries: kept(TREE_TABLE), pieces: kept(PIECES_TABLE) };
+        let mut todo: BTreeSet<String> = compared.removed.iter().cloned().collect();
+        todo.extend(files.apart.iter().map(|place| paths.path(*place).to_owned()));
+        let differs = |path: &&String| base.entries.get(*path) != files.entries.get(*path);
+        todo.extend(files.entries.keys().chain(base.entries.keys()).filter(differs).cloned());
+        // Records that files have no more, and that are in conflict, are remembered where they were.
+        let mut ghosts: BTreeMap<&str, Vec<Mark>> = BTreeMap::new();
+        for (id, decision) in decisions.iter().filter(|(_, decision)| keeps_base(decision)) {
+            if let (Side::Gone, Some(known)) = (decision.files, base.records.get(id))
+                && known.hash != NO_BASE
+            {
+                let mark = Mark { table: id.table, key: id.key, row: known.hash };
+                ghosts.entry(paths.path(known.path)).or_default().push(mark);
+            }
+        }
+        todo.extend(ghosts.keys().map(|path| (*path).to_owned()));
+        for path in todo {
+            let is_apart = paths.find(&path).is_some_and(|place| files.apart.contains(&place));
+            let mut entry = files.entries.get(&path).cloned();
+            let ghosts = ghosts.get(path.as_str()).map_or(&[][..], Vec::as_slice);
+            let keeps = is_apart || entry.as_ref().is_none_or(|entry| !entry.is_file()) || !ghosts.is_empty();
+            let pieces = match keeps {
+                false => None,
+                true => {
+                    let mut pieces = if entry.is_some() { store.pieces(&path)? } else { Vec::new() };
+                    let is_other = with_old_bases(&mut pieces, &path, ghosts, (base, decisions, self.forms.layout));
+                    if let Some(entry) = entry.as_mut().filter(|_| is_other) {
+                        entry.hash = None;
+                    }
+                    Some(pieces)
+                }
+            };
+            renew_path(self.connection, &path, &OfPath { entry, pieces }, &mut digests).map_err(failed)?;
+        }
+        let plans = self.made.plans.iter().map(|plan| plan.target.as_str());
+        let mut renewed: Vec<(&str, TableDigest)> = plans.zip(row_digests.iter().copied()).collect();
+        renewed.extend([(TREE_TABLE, digests.entries), (PIECES_TABLE, digests.pieces)]);
+        renewed.retain(|(name, digest)| kept(name) != *digest);
+        if renewed.is_empty() {
+            return Ok(());
+        }
+        let copied = self.made.copied.iter().map(String::as_str);
+        renew_digests(self.connection, &renewed, copied).map_err(failed)
+    }
+
+    /// Both sides are equal, but for what is in conflict: by the digests of what is remembered of the files, and of the rows.
+    fn prove(&self, compared: &Compared, row_digests: &[TableDigest], synced: &Synced) -> Result<()> {
+        let layout = self.forms.layout;
+        let base = Base::read(self.connection, layout, &mut Paths::default())?;
+        let mut of_files = vec![TableDigest::default(); layout.tables.len()];
+        for (id, known) in &base.records {
+            of_files[usize::from(id.table)].add(known.hash);
+        }
+        for (table, layout) in layout.tables.iter().enumerate() {
+            let counts = synced.tables.iter().find(|counts| counts.table == layout.name);
+            let is_left = counts.is_some_and(|counts| counts.conflicts + counts.unwritable > 0);
+            let is_unsaid = synced.unsaid_count > 0 || compared.base.records.is_empty();
+            if layout.in_parts || is_left || is_unsaid || of_files[table] == row_digests[table] {
+                continue;
+            }
+            let cause = format!(
+                "the files have {} records, digest {}; the rows are {}, digest {}",
+                of_files[table].rows, of_files[table], row_digests[table].rows, row_digests[table]
+            );
+            return Err(Error::differs(SYNC, format!("table `{}`", layout.name), cause)
+                .hint("run `whimbrel verify TREE FILE`, which names what differs"));
+        }
+        Ok(())
+    }
+}
+
+fn meanwhile(path: &str) -> Error {
+    let cause = "another program has changed it while it was written";
+    Error::could_not(SYNC, format!("`{path}`"), cause).hint("the rows are as they were, and nothing is lost; run again")
+}
+
+/// Whether a record is to be compared with its old base the next time.
+fn keeps_base(decision: &Decision) -> bool {
+    match decision.outcome {
+        Outcome::Conflict => true,
+        Outcome::Unwritable => decision.preferred.is_some(),
+        Outcome::Files | Outcome::Rows | Outcome::Alike => false,
+    }
+}
+
+/// Puts the old bases of records in conflict into the pieces of a file; whether any is another one than the file says.
+fn with_old_bases(
+    pieces: &mut Vec<PieceRow>,
+    path: &str,
+    ghosts: &[Mark],
+    (base, decisions, layout): (&Base, &Decisions, &Layout),
+) -> bool {
+    let kind = kind_of(layout, path);
+    let mut is_other = !ghosts.is_empty();
+    for piece in pieces.iter_mut() {
+        let Some(mut marks) = piece.records.as_deref().and_then(marks::of_bytes) else { continue };
+        for mark in &mut marks {
+            let id = id_of(layout, mark.table, mark.key, kind);
+            if decisions.get(&id).is_some_and(keeps_base) {
+                let old = base.hash(id).unwrap_or(NO_BASE);
+                is_other |= old != mark.row;
+                mark.row = old;
+            }
+        }
+        piece.records = Some(marks::to_bytes(&marks));
+    }
+    if !ghosts.is_empty() {
+        match pieces.iter_mut().rev().find(|piece| piece.records.is_some()) {
+            Some(last) => {
+                if let Some(records) = &mut last.records {
+                    records.extend(marks::to_bytes(ghosts));
+                }
+            }
+            None => pieces.push(PieceRow { piece: 0, records: Some(marks::to_bytes(ghosts)), bytes: None }),
+        }
+    }
+    is_other
+}
+
+impl Compared {
+    /// What was found, for people.
+    fn told(&self, sides: &Sides<'_, '_>) -> Result<Synced> {
+        let layout = sides.forms.layout;
+        let mut synced = Synced {
+            dry_run: sides.options.dry_run,
+            unsaid: self.rows.unsaid.clone(),
+            unsaid_count: self.rows.unsaid_count,
+            files_read: self.files.files_read,
+            rows_read: self.rows.are_read,
+            rows_written: self.row_changes.len() as u64,
+            ..Synced::default()
+        };
+        let mut counts: Vec<TableCounts> = layout
+            .tables
+            .iter()
+            .map(|table| TableCounts { table: table.name.clone(), ..TableCounts::default() })
+            .collect();
+        let mut shown: HashMap<Outcome, usize> = HashMap::new();
+        for (id, decision) in &self.decisions {
+            let table = usize::from(id.table);
+            counts[table].count(decision.outcome);
+            let shown = shown.entry(decision.outcome).or_default();
+            if *shown < SHOWN_MAX {
+                *shown += 1;
+                synced.records.push(self.record(*id, decision, layout)?);
+            }
+        }
+        synced.tables = counts
+            .into_iter()
+            .filter(|counts| *counts != TableCounts { table: counts.table.clone(), ..TableCounts::default() })
+            .collect();
+        for change in &self.changes {
+            match change {
+                FileChange::Write { .. } => synced.files_written += 1,
+                FileChange::Remove { .. } => synced.files_removed += 1,
+            }
+        }
+        let is_entry = |path: &str| kind_of(layout, path).is_none();
+        for (path, entry) in &self.files.entries {
+            let known = self.base.entries.get(path);
+            let is_same = known.is_some_and(|known| {
+                known.mode == entry.mode && (!is_entry(path) || known == entry) && known.entry == entry.entry
+            });
+            if !is_same && (is_entry(path) || known.is_some()) {
+                let change = if known.is_some() { Change::Changed } else { Change::Created };
+                synced.entries.push(SyncedEntry { path: path.clone(), change });
+            }
+        }
+        let gone = self.removed.iter().filter(|path| is_entry(path));
+        synced.entries.extend(gone.map(|path| SyncedEntry { path: path.clone(), change: Change::Deleted }));
+        Ok(synced)
+    }
+
+    fn record(&self, id: Id, decision: &Decision, layout: &Layout) -> Result<SyncedRecord> {
+        let [files, rows] = [Which::Files, Which::Rows].map(|which| self.store.get(which, id));
+        let (files, rows) = (files?, rows?);
+        let key = files.as_ref().or(rows.as_ref()).map(|stored| key_of_packed(layout, id, &stored.packed));
+        let has_base = self.base.hash(id).is_some();
+        let values = match decision.outcome {
+            Outcome::Conflict | Outcome::Unwritable => differing(
+                layout,
+                usize::from(id.table),
+                files.as_ref().map(|stored| stored.packed.as_slice()),
+                rows.as_ref().map(|stored| stored.packed.as_slice()),
+            ),
+            Outcome::Files | Outcome::Rows | Outcome::Alike => Vec::new(),
+        };
+        Ok(SyncedRecord {
+            table: layout.tables[usize::from(id.table)].name.clone(),
+            key: key.unwrap_or_else(|| format!("{:032x}", id.key)),
+            path: self.files.path_of(id, &self.base).map(|place| self.paths.path(place).to_owned()),
+            outcome: decision.outcome,
+            files: Change::of(decision.files, has_base),
+            rows: Change::of(decision.rows, has_base),
+            preferred: decision.preferred,
+            reason: decision.reason.clone(),
+            values,
+        })
+    }
+}
+
+impl Synced {
+    /// An error where records were left as they are.
+    ///
+    /// # Errors
+    /// When some were.
+    pub fn ensure_merged(&self, tree: &Path, file: &Path) -> Result<()> {
+        let object = || format!("{} and {}", quoted(tree), quoted(file));
+        let conflicts: u64 = self.tables.iter().map(|table| table.conflicts).sum();
+        let mut causes = Vec::new();
+        if conflicts > 0 {
+            causes.push(format!("{conflicts} record{} in conflict", if conflicts == 1 { " is" } else { "s are" }));
+        }
+        let unwritable: u64 = self.tables.iter().map(|table| table.unwritable).sum();
+        if unwritable > 0 {
+            causes.push(format!("no file can say {unwritable} changed row{}", if unwritable == 1 { "" } else { "s" }));
+        }
+        if self.unsaid_count > 0 {
+            let is_one = self.unsaid_count == 1;
+            causes.push(format!("no file says {} value{}", self.unsaid_count, if is_one { "" } else { "s" }));
+        }
+        match causes.is_empty() {
+            true => Ok(()),
+            false => {
+                let error = Error::differs(SYNC, object(), causes.join(", "));
+                Err(match conflicts {
+                    0 => error,
+                    _ => error.hint(
+                        "make both sides say the same, or decide: `--prefer files:TABLE` or `--prefer rows:TABLE`, which are for conflicts alone",
+                    ),
+                })
+            }
+        }
+    }
+}
