@@ -13,7 +13,8 @@ use std::path::PathBuf;
 
 /// Test a migration on random rows: migrate, verify, ask every property, roll back, many times
 ///
-/// Uses the PostgreSQL server in WHIMBREL_POSTGRES; else a Docker engine; else server binaries of this machine. Each
+/// A project with a `layout.toml` is tested on random trees of files, and needs no server. Any other one
+/// uses the PostgreSQL server in WHIMBREL_POSTGRES; else a Docker engine; else server binaries of this machine. Each
 /// case has a database and a folder of its own, which are removed. A case that fails is made as small as it can be,
 /// printed as SQL, and kept; kept cases run before all others. Ends with 1 where a property does not hold, or a query of
 /// the project misses its latency target in all cases together.
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 Examples:
   whimbrel test migrations/app
   whimbrel test migrations/app --cases 1000 --rows 2000
+  whimbrel test migrations/sessions --rows 500
   whimbrel test migrations/app --seed 42 --cases 1
   whimbrel test schema.sql
   whimbrel test --random-schemas --json")]

@@ -22,6 +22,7 @@ mod seed;
 pub mod shrink;
 #[cfg(feature = "harness")]
 pub mod snapshot;
+pub mod trees;
 
 pub use random_schema::{RandomSchema, SchemaSize, random_schemas};
 pub use scenario::Scenario;

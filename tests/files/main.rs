@@ -3,10 +3,14 @@
 mod applications;
 mod bad_input;
 mod database;
+mod guide;
+mod killed;
 mod large;
+mod laws;
 mod merging;
 mod page;
 mod reports;
+mod scenarios;
 mod sqlite_source;
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,3 +18,4 @@ mod sync;
 mod targets;
 mod trees;
 mod workspaces;
+mod woven;

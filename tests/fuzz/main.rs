@@ -6,6 +6,7 @@
 //! stands for itself, each byte above it for a word of the target's own list, so that sentences are found early.
 
 mod copy;
+mod documents;
 mod expressions;
 #[cfg(feature = "harness")]
 mod harness;
@@ -90,6 +91,36 @@ fn backup_manifests() {
 #[test]
 fn target_manifests() {
     run("target_manifests", manifests::targets);
+}
+
+#[test]
+fn json_documents() {
+    run("json_documents", documents::json);
+}
+
+#[test]
+fn json_lines_documents() {
+    run("json_lines_documents", documents::json_lines);
+}
+
+#[test]
+fn yaml_documents() {
+    run("yaml_documents", documents::yaml);
+}
+
+#[test]
+fn markdown_documents() {
+    run("markdown_documents", documents::markdown);
+}
+
+#[test]
+fn lines_documents() {
+    run("lines_documents", documents::lines);
+}
+
+#[test]
+fn layout_files() {
+    run("layout_files", documents::layouts);
 }
 
 #[cfg(feature = "harness")]

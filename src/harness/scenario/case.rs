@@ -236,13 +236,10 @@ impl<'g> Case<'g> {
 
     /// The digest of each table as the target itself remembers it; `None` where it has no memory.
     pub fn remembered_digests(&self) -> rusqlite::Result<Option<BTreeMap<String, String>>> {
-        if !self.fixture.settings.options.run.metadata {
-            return Ok(None);
+        match self.fixture.settings.options.run.metadata {
+            true => remembered_digests(&self.target).map(Some),
+            false => Ok(None),
         }
-        let connection = Connection::open_with_flags(&self.target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let kept = tables::read(&connection)?.unwrap_or_default();
-        let digest = |table: KeptTable| table.digest.map_or_else(String::new, |digest| digest.to_string());
-        Ok(Some(kept.into_iter().map(|(source, table)| (source, digest(table))).collect()))
     }
 
     /// What the source looks like now.
@@ -262,6 +259,14 @@ impl Drop for Case<'_> {
             let _ = second.join();
         }
     }
+}
+
+/// The digest of each table as a file remembers it.
+pub(super) fn remembered_digests(path: &Path) -> rusqlite::Result<BTreeMap<String, String>> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let kept = tables::read(&connection)?.unwrap_or_default();
+    let digest = |table: KeptTable| table.digest.map_or_else(String::new, |digest| digest.to_string());
+    Ok(kept.into_iter().map(|(source, table)| (source, digest(table))).collect())
 }
 
 /// Opens a file so that nothing of it can change. (A read-only connection would leave the log files of WAL mode.)

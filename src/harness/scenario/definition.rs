@@ -34,6 +34,8 @@ pub struct Scenario {
     /// Whether somebody said where they are.
     pub(super) regressions_chosen: bool,
     pub(super) replay: Option<String>,
+    /// Whether rows in a server are migrated although the project has a layout.
+    pub(super) in_server: bool,
     /// What the program is given for the subject, as a shell takes it.
     pub(super) argument: String,
 }
@@ -47,8 +49,8 @@ pub(super) enum Subject {
 }
 
 impl Scenario {
-    /// The migration that a project's folder describes. Its source is created from `source/` on PostgreSQL. A project
-    /// without `source/` gets a twin: rows are generated into its target schema, under its own checks and triggers,
+    /// The migration that a project's folder describes. Its source is created from `source/` on PostgreSQL; where it has a
+    /// layout instead, each case is a tree of files. A project with neither gets a twin: rows are generated into its target schema, under its own checks and triggers,
     /// and copied into a PostgreSQL database with the same tables, which is then migrated.
     ///
     /// # Errors
@@ -56,7 +58,7 @@ impl Scenario {
     pub fn project(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
         let project = Project::load(folder)?;
-        if project.source_schema.is_none() && project.target_schema.is_none() {
+        if project.source_schema.is_none() && project.target_schema.is_none() && project.layout().is_none() {
             return Err(Error::usage("test the project", format!("`{}`", folder.display()), "it has no schema")
                 .hint("put the source's schema into `source/`, or the target's into `target/`"));
         }
@@ -105,6 +107,7 @@ impl Scenario {
             seed: Seed(0),
             earlier_regressions: None,
             replay: None,
+            in_server: false,
             argument,
         }
     }
@@ -113,6 +116,12 @@ impl Scenario {
     fn of(mut self, path: &Path) -> Self {
         let own = format!("{}-{}", folder_name(&self.name), path_digest(path));
         self.earlier_regressions = Some(std::mem::replace(&mut self.regressions, Path::new(REGRESSIONS).join(own)));
+        self
+    }
+
+    /// Rows in a PostgreSQL server instead of trees of files, for a project with a layout: for what of its target no file fills.
+    pub fn in_server(mut self) -> Self {
+        self.in_server = true;
         self
     }
 
@@ -147,6 +156,16 @@ impl Scenario {
     pub fn replay_with(mut self, command: impl Into<String>) -> Self {
         self.replay = Some(command.into());
         self
+    }
+
+    /// The project whose source is a tree of files, and its layout.
+    pub(super) fn of_files(&self) -> Option<(&Project, PathBuf)> {
+        match &self.subject {
+            Subject::Project(project) if project.source_schema.is_none() && !self.in_server => {
+                Some((project, project.layout()?))
+            }
+            Subject::Project(_) | Subject::Source(_) | Subject::RandomSchemas => None,
+        }
     }
 
     /// The command that runs one case again, or as many as there are from that seed on.

@@ -57,6 +57,7 @@ mod regression;
 mod rows;
 mod run;
 mod steps;
+mod trees;
 
 pub use definition::{CASES_DEFAULT, ROWS_DEFAULT, ROWS_MAX, Scenario};
 pub use filled::FilledSource;
@@ -83,7 +84,10 @@ impl Scenario {
     /// As [`Scenario::run`]; also where it was stopped.
     pub fn run_until(&self, cancel: &crate::cancel::Cancel) -> Result<Passed, Box<Failed>> {
         std::thread::scope(|scope| {
-            let thread = scope.spawn(|| run::run(self, cancel));
+            let thread = scope.spawn(|| match self.of_files() {
+                Some((project, layout)) => trees::run(self, project, &layout, cancel),
+                None => run::run(self, cancel),
+            });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }

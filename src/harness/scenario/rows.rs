@@ -182,6 +182,44 @@ impl Twin {
         Ok(Twin { empty: std::fs::read(&path).could_not(OPERATION, "")?, catalog, brought })
     }
 
+    /// The target's schema as the generator sees it.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The same with the names that its rows have.
+    pub fn catalog_of_rows(&self) -> Catalog {
+        let mut catalog = self.catalog.clone();
+        let named = |name: &mut QualifiedName| name.schema = SCHEMA.to_owned();
+        for table in &mut catalog.tables {
+            named(&mut table.name);
+            table.foreign_keys.iter_mut().for_each(|key| named(&mut key.references));
+        }
+        catalog
+    }
+
+    /// Rows as the target itself names their tables.
+    pub fn own_names(&self, rows: &Dataset) -> Dataset {
+        let mut own = rows.clone();
+        for table in &mut own.tables {
+            if let Some(here) = self.catalog.tables.iter().find(|here| here.name.name == table.table.name) {
+                table.table = here.name.clone();
+            }
+        }
+        own
+    }
+
+    /// The rows that statements bring.
+    ///
+    /// # Errors
+    /// Where the target refuses one.
+    pub fn of_sql(&self, sql: &str) -> Result<Dataset> {
+        self.in_copy(|connection| {
+            connection.execute_batch(sql).could_not("insert", "the kept rows")?;
+            self.read(connection)
+        })
+    }
+
     /// The tables that have a source.
     fn tables(&self) -> impl Iterator<Item = &Table> {
         self.catalog.tables.iter().filter(|table| !self.brought.contains(&table.name))
@@ -250,12 +288,7 @@ impl Twin {
     /// # Errors
     /// Where the target refuses a row.
     pub fn settle(&self, rows: &Dataset) -> Result<Dataset> {
-        let mut here = rows.clone();
-        for table in &mut here.tables {
-            if let Some(own) = self.catalog.tables.iter().find(|own| own.name.name == table.table.name) {
-                table.table = own.name.clone();
-            }
-        }
+        let here = self.own_names(rows);
         self.in_copy(|connection| {
             load_sqlite(connection, &self.catalog, &here)?;
             self.read(connection)

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a failing case is tried again with less, at most: each try is a whole case.
-const SHRINK_TRIES_MAX: usize = 300;
+pub(super) const SHRINK_TRIES_MAX: usize = 300;
 
 /// The cases of a run in which every property holds.
 struct Cases {
@@ -93,11 +93,12 @@ pub(super) fn run(scenario: &Scenario, cancel: &Cancel) -> Result<Passed, Box<Fa
         Err(missed) => return Err(Box::new(too_slow(scenario, missed))),
     };
     let (held, discarded) = (cases.held, cases.discarded);
-    Ok(Passed { latencies, discarded, ..summary(scenario, kept.len() as u32, held, started.elapsed()) })
+    let names = properties::ALL.iter().map(|property| (property.name, property.says));
+    Ok(Passed { latencies, discarded, ..summary(scenario, names, kept.len() as u32, held, started.elapsed()) })
 }
 
 /// The rows of a case are in memory, and each case is made anew.
-fn ensure_bearable(scenario: &Scenario) -> Result<()> {
+pub(super) fn ensure_bearable(scenario: &Scenario) -> Result<()> {
     if scenario.rows > ROWS_MAX {
         let cause = format!("a case of {} rows is too large: at most {ROWS_MAX}", scenario.rows);
         return Err(Error::usage("test", format!("`{}`", scenario.name), cause)
@@ -107,7 +108,7 @@ fn ensure_bearable(scenario: &Scenario) -> Result<()> {
 }
 
 /// The seed of the `place`-th case: the first has the scenario's own, so that one number runs any case again.
-fn case_seed(seed: Seed, place: u32) -> Seed {
+pub(super) fn case_seed(seed: Seed, place: u32) -> Seed {
     if place == 0 { seed } else { seed.nth(u64::from(place)) }
 }
 
@@ -337,10 +338,20 @@ impl Run<'_> {
 }
 
 fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
+    failure_of(scenario, seed, broken.property.map(|property| (property.name, property.says)), broken)
+}
+
+/// A failure, and the name and the words of the property that does not hold.
+pub(super) fn failure_of(
+    scenario: &Scenario,
+    seed: Option<Seed>,
+    property: Option<(&'static str, &'static str)>,
+    broken: &Broken,
+) -> Failed {
     Failed {
         scenario: scenario.name.clone(),
-        property: broken.property.map(|property| property.name),
-        says: broken.property.map(|property| property.says),
+        property: property.map(|(name, _)| name),
+        says: property.map(|(_, says)| says),
         found: broken.found.clone(),
         seed,
         rows: scenario.rows,
@@ -351,12 +362,12 @@ fn failure(scenario: &Scenario, seed: Option<Seed>, broken: &Broken) -> Failed {
         kept: None,
         notes: Vec::new(),
         // A property that does not hold is data that differs, whatever error told of it.
-        kind: if broken.property.is_some() { Kind::Differs } else { broken.kind },
+        kind: if property.is_some() { Kind::Differs } else { broken.kind },
     }
 }
 
 /// The failure of a run whose queries miss their targets. It belongs to no case, so there is none to shrink or to keep.
-fn too_slow(scenario: &Scenario, missed: String) -> Failed {
+pub(super) fn too_slow(scenario: &Scenario, missed: String) -> Failed {
     let broken = Broken { property: None, found: missed, hint: None, kind: Kind::Differs, refused: false };
     Failed {
         property: Some(latencies::NAME),
@@ -371,11 +382,15 @@ fn too_slow(scenario: &Scenario, missed: String) -> Failed {
 }
 
 /// What the cases say that held, without what was collected beside them.
-fn summary(scenario: &Scenario, regressions: u32, cases: Vec<(Held, Duration)>, duration: Duration) -> Passed {
-    let mut properties: Vec<PropertyCount> = properties::ALL
-        .iter()
-        .map(|property| PropertyCount { name: property.name, says: property.says, held: 0, not_asked: BTreeMap::new() })
-        .collect();
+pub(super) fn summary(
+    scenario: &Scenario,
+    names: impl Iterator<Item = (&'static str, &'static str)>,
+    regressions: u32,
+    cases: Vec<(Held, Duration)>,
+    duration: Duration,
+) -> Passed {
+    let mut properties: Vec<PropertyCount> =
+        names.map(|(name, says)| PropertyCount { name, says, held: 0, not_asked: BTreeMap::new() }).collect();
     let mut mutations: BTreeMap<String, MutationCount> = BTreeMap::new();
     for (case, _) in &cases {
         for property in &mut properties {

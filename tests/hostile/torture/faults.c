@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -70,6 +71,14 @@ static const char *path_of(int descriptor, char *buffer) {
     ssize_t length = folder ? syscall(SYS_readlinkat, AT_FDCWD, link, buffer, PATH_MAX - 1) : 0;
     buffer[length > 0 ? length : 0] = 0;
     errno = kept;
+    return buffer;
+}
+
+/* The path of a name below an open directory. */
+static const char *path_at(int directory, const char *name, char *buffer) {
+    if (!name || name[0] == '/' || directory == AT_FDCWD) return name;
+    size_t length = strlen(path_of(directory, buffer));
+    if (name[0]) snprintf(buffer + length, PATH_MAX - length, "/%s", name);
     return buffer;
 }
 
@@ -131,7 +140,7 @@ static void die(enum verdict verdict) {
 }
 
 /* What is not on the disk yet. */
-static struct { dev_t device; ino_t file; int folder, dirty, lost; char path[PATH_MAX]; } known[256];
+static struct { dev_t device; ino_t file; int folder, dirty, lost; char path[PATH_MAX]; } known[1024];
 static int known_count = 0;
 static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -142,7 +151,7 @@ static int remember(const struct stat *status, int what, const char *path) {
     pthread_mutex_lock(&known_lock);
     int place = 0;
     while (place < known_count && (known[place].device != status->st_dev || known[place].file != status->st_ino)) place++;
-    if (place == known_count && what != ASK && known_count < 256) {
+    if (place == known_count && what != ASK && known_count < 1024) {
         known[known_count].device = status->st_dev;
         known[known_count].folder = S_ISDIR(status->st_mode);
         known[known_count++].file = status->st_ino;
@@ -163,6 +172,22 @@ static void remember_open(int descriptor, int what, const char *path) {
     struct stat status;
     int kept = errno;
     if (descriptor >= 0 && !fstat(descriptor, &status)) remember(&status, what, path);
+    errno = kept;
+}
+
+/* Everything of a file system is on the disk, but for what was lost before. */
+static void remember_sync_of(int descriptor) {
+    struct stat status;
+    int kept = errno;
+    if (descriptor >= 0 && !fstat(descriptor, &status)) {
+        pthread_mutex_lock(&known_lock);
+        for (int place = 0; place < known_count; place++)
+            if (known[place].device == status.st_dev) {
+                known[place].dirty = 0;
+                if (known[place].folder) known[place].lost = 0;
+            }
+        pthread_mutex_unlock(&known_lock);
+    }
     errno = kept;
 }
 
@@ -255,6 +280,42 @@ OPEN(open64)
 SYNC(fsync)
 SYNC(fdatasync)
 
+int syncfs(int d) { ON_DESCRIPTOR(SMALLER, syncfs, d, real_syncfs(d), if (!done) remember_sync_of(d)); }
+
+#define OPEN_AT(name) \
+    int name(int directory, const char *path, int flags, ...) { \
+        char buffer[PATH_MAX]; \
+        va_list rest; \
+        va_start(rest, flags); \
+        mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0; \
+        va_end(rest); \
+        REAL(name); \
+        const char *whole = path_at(directory, path, buffer); \
+        enum verdict verdict = meet(flags & O_CREAT ? GROWS : READS, #name, whole, -1, 0); \
+        int descriptor = verdict == FAIL ? -1 : real_##name(directory, path, flags, mode); \
+        if (flags & O_CREAT && flags & O_EXCL && inside(whole)) remember_open(descriptor, WRITTEN, whole); \
+        die(verdict); \
+        return descriptor; \
+    }
+
+OPEN_AT(openat)
+OPEN_AT(openat64)
+
+#define COPY(name, signature, to, call) \
+    ssize_t name signature { \
+        char buffer[PATH_MAX]; \
+        REAL(name); \
+        enum verdict verdict = meet(WRITES, #name, path_of(to, buffer), to, 0); \
+        ssize_t done = verdict == FAIL ? -1 : call; \
+        if (done > 0 && inside(buffer)) remember_open(to, WRITTEN, buffer); \
+        die(verdict); \
+        return done; \
+    }
+
+COPY(copy_file_range, (int a, off64_t *i, int b, off64_t *o, size_t n, unsigned f), b, real_copy_file_range(a, i, b, o, n, f))
+COPY(sendfile, (int b, int a, off_t *i, size_t n), b, real_sendfile(b, a, i, n))
+COPY(sendfile64, (int b, int a, off64_t *i, size_t n), b, real_sendfile64(b, a, i, n))
+
 int ftruncate(int d, off_t n) { ON_DESCRIPTOR(GROWS, ftruncate, d, real_ftruncate(d, n), if (!done && inside(buffer)) remember_open(d, WRITTEN, buffer)); }
 int ftruncate64(int d, off64_t n) { ON_DESCRIPTOR(GROWS, ftruncate64, d, real_ftruncate64(d, n), if (!done && inside(buffer)) remember_open(d, WRITTEN, buffer)); }
 int fallocate(int d, int m, off_t o, off_t n) { ON_DESCRIPTOR(GROWS, fallocate, d, real_fallocate(d, m, o, n), (void)0); }
@@ -270,6 +331,33 @@ int rename(const char *from, const char *to) {
     ON_PATH(SMALLER, rename, to, real_rename(from, to));
 }
 
+
+#define ON_NAME(sort, name, directory, path, call) \
+    char below[PATH_MAX]; \
+    ON_PATH(sort, name, path_at(directory, path, below), call)
+
+int futimens(int d, const struct timespec t[2]) { ON_DESCRIPTOR(SMALLER, futimens, d, real_futimens(d, t), (void)0); }
+int utimensat(int d, const char *path, const struct timespec t[2], int f) {
+    ON_NAME(SMALLER, utimensat, d, path, real_utimensat(d, path, t, f));
+}
+int chmod(const char *path, mode_t m) { ON_PATH(SMALLER, chmod, path, real_chmod(path, m)); }
+int fchmodat(int d, const char *path, mode_t m, int f) { ON_NAME(SMALLER, fchmodat, d, path, real_fchmodat(d, path, m, f)); }
+int unlinkat(int d, const char *path, int f) { ON_NAME(SMALLER, unlinkat, d, path, real_unlinkat(d, path, f)); }
+int mkdirat(int d, const char *path, mode_t m) { ON_NAME(GROWS, mkdirat, d, path, real_mkdirat(d, path, m)); }
+int symlink(const char *to, const char *path) { ON_PATH(GROWS, symlink, path, real_symlink(to, path)); }
+int symlinkat(const char *to, int d, const char *path) { ON_NAME(GROWS, symlinkat, d, path, real_symlinkat(to, d, path)); }
+int linkat(int a, const char *from, int b, const char *to, int f) { ON_NAME(GROWS, linkat, b, to, real_linkat(a, from, b, to, f)); }
+int renameat(int a, const char *from, int b, const char *to) {
+    char old[PATH_MAX], new[PATH_MAX];
+    remember_rename(path_at(a, from, old), path_at(b, to, new));
+    ON_NAME(SMALLER, renameat, b, to, real_renameat(a, from, b, to));
+}
+int renameat2(int a, const char *from, int b, const char *to, unsigned f) {
+    char old[PATH_MAX], new[PATH_MAX];
+    remember_rename(path_at(a, from, old), path_at(b, to, new));
+    ON_NAME(SMALLER, renameat2, b, to, real_renameat2(a, from, b, to, f));
+}
+
 /* The one call without a name of its own in the C library of this program. */
 long syscall(long which, ...) {
     static long (*real)(long, ...) = NULL;
@@ -281,8 +369,9 @@ long syscall(long which, ...) {
     va_end(rest);
     enum verdict verdict = GO;
     if (which == SYS_renameat2) {
-        const char *to = (const char *)argument[3];
-        remember_rename((const char *)argument[1], to);
+        char old[PATH_MAX], new[PATH_MAX];
+        const char *to = path_at((int)argument[2], (const char *)argument[3], new);
+        remember_rename(path_at((int)argument[0], (const char *)argument[1], old), to);
         verdict = meet(SMALLER, "renameat2", to, -1, 0);
     }
     long done = verdict == FAIL ? -1 : real(which, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);

@@ -4,10 +4,7 @@ use super::examples::{Example, examples};
 use super::path::CaptureFault;
 use super::*;
 use crate::catalog::Shape;
-use crate::endpoint::files::document::json;
-use crate::endpoint::files::weave::{FileFacts, Part, Piece, Weaver, spelled};
 use crate::error::Error;
-use crate::value::Cell;
 use std::path::Path;
 
 fn told(error: &Error) -> String {
@@ -394,50 +391,4 @@ fn the_page_has_a_whole_example_of_each_format() {
         Format::Sqlite,
     ];
     assert_eq!(formats, all.iter().map(std::mem::discriminant).collect::<Vec<_>>());
-}
-
-/// The examples of `docs/layouts.md`, of every format that can be read: the file gives the rows of the page, the rows give the
-/// file, and nothing is left over.
-#[test]
-fn the_examples_of_the_page_go_both_ways() {
-    let mut tried = 0;
-    for Example { heading, layout, path, file, rows } in examples() {
-        let layout = of(&layout);
-        let kind = &layout.kinds[0];
-        // A SQLite file is told by the statements that make it.
-        if !matches!(kind.format, Format::Json | Format::JsonLines | Format::Bytes) {
-            continue;
-        }
-        tried += 1;
-        let weaver = Weaver::new(&layout, kind).unwrap();
-        let values = kind.path.read(&path).unwrap();
-        let captures: Vec<(&str, &str)> =
-            kind.path.captures().iter().map(String::as_str).zip(values.iter().map(String::as_str)).collect();
-        let facts = FileFacts { path: &path, captures: &captures, modified: None, sha256: None };
-        // The page's last line end belongs to the block, not to the file.
-        let text = if kind.style.final_newline { file.as_str() } else { file.trim_end_matches('\n') };
-        let piece = Piece::whole(text.as_bytes());
-        let found = weaver.unweave(&facts, &piece).unwrap();
-        let mut told = Vec::new();
-        for row in found.iter() {
-            let set = &weaver.sets()[row.set];
-            let cells = set.table.columns.iter().zip(row.cells).map(|(column, cell)| {
-                let text = match cell {
-                    Cell::Null => "null".to_owned(),
-                    Cell::Json(text) => text.clone().into_owned(),
-                    Cell::Text(text) => serde_json::to_string(text).unwrap(),
-                    other => spelled(other, &column.form).unwrap().into_owned(),
-                };
-                format!("\"{}\":{text}", column.name)
-            });
-            told.push(format!("{{\"{}\":{{{}}}}}", set.table.name, cells.collect::<Vec<_>>().join(",")));
-        }
-        let expected: Vec<String> = rows.lines().map(|row| json::without_blanks(row).into_owned()).collect();
-        assert_eq!(told, expected, "{heading}");
-        assert_eq!(weaver.weave(&facts, &piece, &found).unwrap(), text.as_bytes(), "{heading}");
-        let fresh = weaver.fresh(&facts, Part::WHOLE, &found).unwrap();
-        let again = Piece::whole(&fresh);
-        assert_eq!(weaver.unweave(&facts, &again).unwrap().len(), found.len(), "{heading}");
-    }
-    assert_eq!(tried, 3);
 }

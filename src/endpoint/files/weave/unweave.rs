@@ -235,7 +235,11 @@ impl<'t> Reading<'_, '_, 't> {
                     parent: parent.map(|(row, set)| (self.rows.row(row).cells, set)),
                 };
                 told.write(origin, &mut text)?;
-                form::read_text(&text, form).map(|cell| Some(cell.into_owned()))
+                let cell = form::read_text(&text, form)?;
+                if matches!(origin, Origin::Capture(_)) {
+                    as_spelled(&text, &cell, form)?;
+                }
+                Ok(Some(cell.into_owned()))
             }
             Origin::Member(_) | Origin::Value => Ok(None),
         }
@@ -244,6 +248,16 @@ impl<'t> Reading<'_, '_, 't> {
     fn parent_set(&self, place: Place) -> Option<&Set<'_>> {
         place.parent.map(|row| &self.sets.list[self.rows.row(row).set])
     }
+}
+
+/// Nothing keeps the spelling of a value in a path: one that has another than its own would come back under another name.
+fn as_spelled(text: &str, cell: &Cell<'_>, form: &ValueForm) -> Result<(), String> {
+    let own = form::text(cell, form)?;
+    if own == text {
+        return Ok(());
+    }
+    let (text, own) = (form::shortened(text), form::shortened(&own));
+    Err(format!("`{text}` in the path would come back as `{own}`; a column of type \"text\" keeps it"))
 }
 
 /// What is known of a record besides its members.

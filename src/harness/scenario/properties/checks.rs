@@ -7,20 +7,23 @@
 use super::super::case::Case;
 use super::{Property, Verdict};
 use crate::error::{Context, Result};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
 pub(super) const PROPERTY: Property = Property { name: "checks", says: "the project's checks find nothing", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let Some(folder) = &case.fixture.settings.options.checks else {
-        return Ok(Verdict::NotAsked("the project has no checks"));
-    };
-    let connection = case.open_target()?;
+    of(case.fixture.settings.options.checks.as_deref(), &case.open_target()?)
+}
+
+/// What a folder of checks finds in an open file.
+pub(in super::super) fn of(folder: Option<&Path>, connection: &Connection) -> Result<Verdict> {
+    let Some(folder) = folder else { return Ok(Verdict::NotAsked("the project has no checks")) };
     let mut findings = Vec::new();
     for file in sql_files(folder)? {
         let object = format!("`{}`", file.display());
         let sql = std::fs::read_to_string(&file).could_not("read check", &object)?;
-        let found = first_row(&connection, &sql).could_not("run check", &object)?;
+        let found = first_row(connection, &sql).could_not("run check", &object)?;
         if let Some((first, count)) = found {
             findings.push(format!("{object} found {count} rows, the first: {first}"));
         }
@@ -43,7 +46,7 @@ fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The first row of a query, and how many there are; `None` where there is none.
-fn first_row(connection: &rusqlite::Connection, sql: &str) -> rusqlite::Result<Option<(String, u64)>> {
+fn first_row(connection: &Connection, sql: &str) -> rusqlite::Result<Option<(String, u64)>> {
     let mut statement = connection.prepare(sql)?;
     let columns = statement.column_count();
     let mut rows = statement.query([])?;

@@ -10,17 +10,28 @@ use crate::cancel::Cancel;
 use crate::endpoint::sqlite::digest;
 use crate::error::{Context, Result};
 use crate::event::nobody;
+use crate::to_sqlite::Outcome;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 pub(super) const PROPERTY: Property = Property { name: "digests", says: "every value is the same, by digest", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let outcome = case.outcome()?;
+    let remembered = case.remembered_digests().could_not("read the manifest of", "the target")?;
+    of(case.outcome()?, &case.target, remembered)
+}
+
+/// Compares what a run has copied with what is in its target, and with what that remembers.
+pub(in super::super) fn of(
+    outcome: &Outcome,
+    target: &Path,
+    remembered: Option<BTreeMap<String, String>>,
+) -> Result<Verdict> {
     let mut findings = Vec::new();
     if let Err(error) = outcome.verification.ensure_sound() {
         findings.push(format!("published, although verification found: {}", error.cause()));
     }
-    let read_back = digest::of_tables(&case.target, &outcome.plan.tables, &Cancel::new(), &nobody)?;
-    let remembered = case.remembered_digests().could_not("read the manifest of", "the target")?;
+    let read_back = digest::of_tables(target, &outcome.plan.tables, &Cancel::new(), &nobody)?;
     for ((table, copied), found) in outcome.plan.tables.iter().zip(&outcome.copied).zip(&read_back) {
         let source = &table.source;
         if copied.digest != found.digest {

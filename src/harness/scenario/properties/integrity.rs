@@ -7,13 +7,18 @@
 use super::super::case::Case;
 use super::{Property, Verdict};
 use crate::error::{Context, Result};
+use rusqlite::Connection;
 
 pub(super) const PROPERTY: Property =
     Property { name: "integrity", says: "the file is sound, and every reference leads to a row", ask };
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
+    of(&case.open_target()?)
+}
+
+/// What SQLite says of an open file.
+pub(in super::super) fn of(connection: &Connection) -> Result<Verdict> {
     const OPERATION: &str = "check the integrity of";
-    let connection = case.open_target()?;
     let mut findings = Vec::new();
     let mut look = |sql: &str| -> rusqlite::Result<()> {
         let mut statement = connection.prepare(sql)?;

@@ -3,19 +3,19 @@
 //! Invariant: a property is asked of every case, or says why it was not; nothing is skipped in silence. Where it can, a
 //! property looks at server and file with its own SQL and not through the code that it judges.
 
-mod checks;
+pub(super) mod checks;
 mod counts;
-mod digests;
-mod integrity;
+pub(super) mod digests;
+pub(super) mod integrity;
 mod inventory;
 mod mutations;
-mod published;
-mod queries;
-mod rollback;
+pub(super) mod published;
+pub(super) mod queries;
+pub(super) mod rollback;
 mod schema_round_trip;
 mod second_opinion;
 mod source_untouched;
-mod twice;
+pub(super) mod twice;
 
 use super::property::{Property, Verdict};
 

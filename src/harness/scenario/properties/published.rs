@@ -35,7 +35,7 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
 }
 
 /// What verification found, the first of each kind.
-fn differences(verification: &Verification) -> Vec<String> {
+pub(in super::super) fn differences(verification: &Verification) -> Vec<String> {
     let mut findings = Vec::new();
     for table in verification.tables.iter().filter(|table| !table.is_sound()) {
         let rows = table.differences.as_ref().map_or(&[][..], |differences| &differences.rows);

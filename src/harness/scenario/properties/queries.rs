@@ -8,9 +8,13 @@
 //! `scenario::latencies`.
 
 use super::super::case::Case;
+use super::super::fixture::Settings;
 use super::{Property, Verdict};
+use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::harness::latency::{MeasureOptions, time_each};
+use crate::harness::Seed;
+use crate::harness::latency::{MeasureOptions, Times, time_each};
+use rusqlite::Connection;
 
 pub(super) const PROPERTY: Property = Property { name: "queries", says: "every query of the project runs", ask };
 
@@ -18,27 +22,37 @@ pub(super) const PROPERTY: Property = Property { name: "queries", says: "every q
 const RUNS: u32 = 5;
 
 fn ask(case: &mut Case<'_>) -> Result<Verdict> {
-    let settings = &case.fixture.settings;
-    if settings.queries.is_empty() {
-        return Ok(Verdict::NotAsked("the project has no queries"));
-    }
     // It would be in the times.
     case.wait_for_second();
-    let settings = &case.fixture.settings;
-    let connection = case.open_target()?;
-    settings.connection.apply(&connection)?;
+    let (verdict, times) = of(&case.fixture.settings, &case.open_target()?, case.seed, &case.cancel)?;
+    case.latencies = times;
+    Ok(verdict)
+}
+
+/// Runs the queries on an open file, and times them.
+pub(in super::super) fn of(
+    settings: &Settings,
+    connection: &Connection,
+    seed: Seed,
+    cancel: &Cancel,
+) -> Result<(Verdict, Vec<Times>)> {
+    if settings.queries.is_empty() {
+        return Ok((Verdict::NotAsked("the project has no queries"), Vec::new()));
+    }
+    settings.connection.apply(connection)?;
     let options = MeasureOptions {
         runs: RUNS,
         warm_up: 1,
-        seed: case.seed.of("queries"),
+        seed: seed.of("queries"),
         targets: settings.targets,
         // With so few rows no table is.
         large_table_rows: u64::MAX,
-        cancel: case.cancel.clone(),
+        cancel: cancel.clone(),
     };
-    case.latencies = time_each(&connection, &settings.queries, &options)?;
-    match case.latencies.iter().all(|times| times.runs.is_empty()) {
-        true => Ok(Verdict::NotAsked("no row has values for the parameters of any query")),
-        false => Ok(Verdict::Holds),
-    }
+    let times = time_each(connection, &settings.queries, &options)?;
+    let verdict = match times.iter().all(|times| times.runs.is_empty()) {
+        true => Verdict::NotAsked("no row has values for the parameters of any query"),
+        false => Verdict::Holds,
+    };
+    Ok((verdict, times))
 }

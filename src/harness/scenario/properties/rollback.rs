@@ -8,10 +8,13 @@
 //! database with other bytes: there, every definition and every row is compared.
 
 use super::super::case::Case;
+use super::super::existing_target::ExistingTarget;
 use super::{Property, Verdict};
+use crate::backup::publish::Published;
 use crate::backup::restore::{RestoreOptions, Which, restore};
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
+use std::path::Path;
 
 pub(super) const PROPERTY: Property =
     Property { name: "rollback", says: "rolling back restores the old file byte for byte", ask };
@@ -20,19 +23,24 @@ fn ask(case: &mut Case<'_>) -> Result<Verdict> {
     let Some(published) = &case.outcome()?.published else {
         return Err(Error::could_not("roll back", "", "nothing was published"));
     };
+    of(&case.target, &case.old, published)
+}
+
+/// Rolls a target back to what was there before it, and forth.
+pub(in super::super) fn of(target: &Path, old: &ExistingTarget, published: &Published) -> Result<Verdict> {
     let flag = Cancel::new().flag();
     let options = RestoreOptions { directory: None, wait_ms: 0, cancel: &flag };
-    let new = std::fs::read(&case.target).could_not("read", "the target")?;
+    let new = std::fs::read(target).could_not("read", "the target")?;
     let mut findings = Vec::new();
-    if case.old.is_one_file() && !published.backup.identical {
+    if old.is_one_file() && !published.backup.identical {
         findings.push("the backup says that it is not identical, and nobody had the file open".to_owned());
     }
-    let restored = restore(&case.target, &Which::Id(published.backup.id.clone()), options)?;
-    if !case.target_is_old()? {
-        findings.push(format!("after a rollback to {}, the target is something else", case.old.words()));
+    let restored = restore(target, &Which::Id(published.backup.id.clone()), options)?;
+    if !old.is_at(target)? {
+        findings.push(format!("after a rollback to {}, the target is something else", old.words()));
     }
-    restore(&case.target, &Which::Id(restored.replaced.id), options)?;
-    if std::fs::read(&case.target).could_not("read", "the target")? != new {
+    restore(target, &Which::Id(restored.replaced.id), options)?;
+    if std::fs::read(target).could_not("read", "the target")? != new {
         findings.push("after rolling back the rollback, the target is not the file that was published".to_owned());
     }
     Ok(Verdict::of(findings))
