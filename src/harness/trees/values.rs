@@ -111,7 +111,7 @@ impl Values {
         let mut text = String::new();
         for _ in 0..choices.below(6) {
             text.push_str(&self.text(choices));
-            text.push_str(*choices.of(&["\n", "\n", "\n\n", "\r\n", "  \n"]));
+            text.push_str(choices.of::<&str>(&["\n", "\n", "\n\n", "\r\n", "  \n"]));
         }
         if choices.once_in(3) {
             text.push_str(&self.text(choices));
@@ -183,7 +183,7 @@ impl Values {
             0 => Node::Bool(true),
             1 => Node::Number((*choices.of(&NUMBERS)).to_owned()),
             2 | 3 => Node::Text(self.text(choices)),
-            4 if choices.once_in(8) => Node::Quoted(*choices.of(&["\"\\ud83d\\uDE00\"", "\"\\u0041\\/\""])),
+            4 if choices.once_in(8) => Node::Quoted(choices.of::<&str>(&["\"\\ud83d\\uDE00\"", "\"\\u0041\\/\""])),
             4 => Node::Bool(false),
             5 => Node::Array((0..choices.below(4)).map(|_| self.inner(depth, choices)).collect()),
             _ => Node::Object(self.members(depth, choices)),

@@ -124,7 +124,7 @@ impl Writing<'_, '_> {
     /// A value on one line.
     fn flow(&mut self, node: &Node) {
         match node {
-            Node::Null => self.text.push_str(*self.choices.of(&["null", "~"])),
+            Node::Null => self.text.push_str(self.choices.of::<&str>(&["null", "~"])),
             Node::Bool(value) => self.text.push_str(if *value { "true" } else { "false" }),
             Node::Number(number) => self.text.push_str(number),
             Node::Quoted(_) => self.text.push_str("\"A/\""),
@@ -159,7 +159,7 @@ impl Writing<'_, '_> {
 
     fn scalar(&mut self, text: &str, is_key: bool) {
         let plain = is_plain(text);
-        let single = !text.is_empty() && text.chars().all(|character| is_printed(character));
+        let single = !text.is_empty() && text.chars().all(is_printed);
         match self.choices.below(4) {
             0 | 1 if plain => self.text.push_str(text),
             2 if single && !is_key => {
@@ -194,7 +194,7 @@ impl Writing<'_, '_> {
 /// Whether a character stands for itself between quotes, on every reader.
 fn is_printed(character: char) -> bool {
     matches!(character, ' '..='~' | '\u{a1}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fdcf}')
-        || character >= '\u{1f300}' && character <= '\u{1faff}'
+        || ('\u{1f300}'..='\u{1faff}').contains(&character)
 }
 
 /// Whether a text is the same without quotes, on every reader.
