@@ -58,13 +58,6 @@ pub fn is_own(name: &str) -> bool {
     name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
-/// Whether a table of whimbrel's own is one that it makes, and not somebody else's of such a name.
-pub fn is_known(table: &str) -> bool {
-    let made = OBJECTS.iter().map(|(_, name)| *name);
-    made.chain([OTHER_HISTORY_TABLE, PASSING_TABLE]).any(|name| name.eq_ignore_ascii_case(table))
-        || tree::is_of_tree(table)
-}
-
 /// The SQL condition that `column`, a name of an object, is none of whimbrel's own.
 pub fn is_not_own(column: &str) -> String {
     format!("{column} NOT LIKE '{}%' ESCAPE '\\'", PREFIX.replace('_', "\\_"))

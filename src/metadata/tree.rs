@@ -8,7 +8,7 @@
 //! Unlike the other tables of the metadata they are tables of the source's catalog, so that they are planned, copied, counted
 //! and compared as any other: a tree has them, and a file that was made of it.
 
-use super::is_own;
+use super::{OBJECTS, OTHER_HISTORY_TABLE, PASSING_TABLE, is_own};
 use crate::catalog::{DataType, QualifiedName, Shape, Table};
 
 /// The table of the entries of a tree.
@@ -52,6 +52,12 @@ pub mod piece {
 /// Whether a table is one of these.
 pub fn is_of_tree(name: &str) -> bool {
     is_own(name) && [TREE_TABLE, PIECES_TABLE].iter().any(|table| table.eq_ignore_ascii_case(name))
+}
+
+/// Whether a table with a name of whimbrel's own is one that it makes, these among them, and not somebody else's.
+pub fn is_known(table: &str) -> bool {
+    let made = OBJECTS.iter().map(|(_, name)| *name);
+    made.chain([OTHER_HISTORY_TABLE, PASSING_TABLE]).any(|name| name.eq_ignore_ascii_case(table)) || is_of_tree(table)
 }
 
 /// Both, as a catalog has them.

@@ -12,7 +12,7 @@ use super::pragma;
 use super::read::describe;
 use crate::catalog::{ObjectKind, QualifiedName};
 use crate::error::{Context, Result};
-use crate::metadata::{self, is_own};
+use crate::metadata::{PREFIX, is_own, tree};
 use crate::plan::choices::Choices;
 use crate::plan::given::SchemaOfSource;
 use crate::plan::{Loss, Reason, TablePlan};
@@ -97,10 +97,10 @@ impl Definitions {
         for object in all {
             let Some(sql) = object.sql.as_deref() else { continue };
             let is_own = is_own(&object.name) || is_own(&object.table);
-            if is_own && !metadata::is_known(&object.table) {
+            if is_own && !tree::is_known(&object.table) {
                 self.leave_out(
                     &object,
-                    "names that begin with `_whimbrel_` are this program's own; give it another name",
+                    format!("names that begin with `{PREFIX}` are this program's own; give it another name"),
                 );
                 is_whole = false;
                 continue;
