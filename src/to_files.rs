@@ -6,9 +6,9 @@ use crate::backup::take::TakeOptions;
 use crate::backup::tree::publish;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::endpoint::Source;
 use crate::endpoint::files::source::LayoutFile;
 use crate::endpoint::files::target::{Base, Exchange, TreeTarget};
+use crate::endpoint::{Source, Target};
 use crate::error::Result;
 use crate::event::Listener;
 use crate::plan::Plan;
@@ -48,6 +48,7 @@ impl Job {
 pub fn plan(source: &mut dyn Source, job: &Job) -> Result<(Arc<Catalog>, Plan)> {
     let base = Base::of(source)?;
     let mut target = TreeTarget::<Swapped>::new(job.target.clone(), job.layout.clone(), base, None);
+    target.inspect()?;
     run::plan(source, &mut target, &job.run())
 }
 

@@ -135,7 +135,7 @@ impl<P> Attempt<P> {
 /// When the source's schema, or a table of the plan, may not be read, or the target's schema cannot be read or tried. What
 /// the plan refuses comes first.
 pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOptions) -> Result<(Arc<Catalog>, Plan)> {
-    inspect(source, target)?;
+    ensure_apart(source, target)?;
     let catalog = source.catalog()?;
     ensure_way_back(&catalog, options)?;
     let plan = settled(&catalog, target, options)?;
@@ -145,10 +145,8 @@ pub fn plan(source: &mut dyn Source, target: &mut impl Target, options: &RunOpti
     Ok((catalog, plan))
 }
 
-/// Looks whether the target can be used, by itself and beside that source, before anybody waits for either.
-fn inspect(source: &dyn Source, target: &mut impl Target) -> Result<()> {
-    target.path().map_or(Ok(()), |path| source.ensure_apart(path))?;
-    target.inspect()
+fn ensure_apart(source: &dyn Source, target: &impl Target) -> Result<()> {
+    target.path().map_or(Ok(()), |path| source.ensure_apart(path))
 }
 
 /// What the rows of files do not tell is in the metadata: without it no tree can be made of them again, nor compared with.
@@ -221,7 +219,8 @@ where
     let mut durations = Durations::default();
     let mut clock = Instant::now();
     let mut lap = || std::mem::replace(&mut clock, Instant::now()).elapsed();
-    inspect(source, &mut target)?;
+    ensure_apart(source, &target)?;
+    target.inspect()?;
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     // A plan that is refused is told before a target that cannot be written.
     let catalog = source.catalog()?;

@@ -43,7 +43,8 @@ impl<'t, P> Target for SqliteTarget<'t, P> {
     }
 
     fn path(&self) -> Option<&Path> {
-        Some(&self.path)
+        // A plan alone may be for no file.
+        Some(self.path.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 
     fn inspect(&mut self) -> Result<()> {
