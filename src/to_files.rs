@@ -48,6 +48,7 @@ impl Job {
 pub fn plan(source: &mut dyn Source, job: &Job) -> Result<(Arc<Catalog>, Plan)> {
     let base = Base::of(source)?;
     let mut target = TreeTarget::<Swapped>::new(job.target.clone(), job.layout.clone(), base, None);
+    source.ensure_apart(&job.target)?;
     target.inspect()?;
     run::plan(source, &mut target, &job.run())
 }

@@ -11,6 +11,7 @@ use super::rows::Forms;
 use super::values;
 use crate::endpoint::files::marks;
 use crate::endpoint::sqlite::read::describe;
+use crate::endpoint::sqlite::scan::Scan;
 use crate::error::{Error, Result};
 use crate::metadata::ledger;
 use crate::plan::{ColumnPlan, TablePlan};
@@ -109,7 +110,35 @@ impl<'a, 'l> Applying<'a, 'l> {
         let touched = done?;
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
         self.prove(changes, &touched, &told, before)?;
+        self.ensure_as_counted()?;
         self.keys.verify(self.connection, &touched)
+    }
+
+    /// Reads every row again where something in the file may have changed others than were told: triggers, REPLACE, and tables without
+    /// row numbers, of which SQLite tells nothing.
+    fn ensure_as_counted(&self) -> Result<()> {
+        let failed = |error: rusqlite::Error| Error::could_not(WRITE, "rows", error);
+        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE '%REPLACE%' OR sql LIKE '%WITHOUT%ROWID%'";
+        let doubts: i64 = self.connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+        if doubts == 0 {
+            return Ok(());
+        }
+        let mut hasher = RowHasher::default();
+        for (plan, counted) in self.plans.iter().zip(&self.digests) {
+            let mut found = TableDigest::default();
+            Scan::new(self.connection, plan)?.rows(self.connection, None, &mut |row| {
+                row.cells.iter().for_each(|cell| hasher.cell(cell));
+                found.add(hasher.finish());
+                Ok(())
+            })?;
+            if found != *counted {
+                let cause = "a trigger of the file, or REPLACE, has changed other rows of it than the files say";
+                return Err(Error::could_not(WRITE, format!("table `{}`", plan.target), cause).hint(
+                    "nothing was changed; make the change of the files in the rows as well, or take the trigger away for the sync",
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn write(&mut self, changes: &[RowChange]) -> Result<Vec<Touched>> {

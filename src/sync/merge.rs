@@ -1,10 +1,11 @@
 //! What becomes of each record: both sides held against the base, and nothing else.
 //!
 //! A record inside another one cannot stay in a file without it. So where a record was deleted on one side, and one inside it is to
-//! stay because of the other side, all of it is in conflict: the deleted record, and whatever is inside it.
+//! stay because of the other side, all of it is in conflict: the deleted record, and whatever is inside it. So is whatever is
+//! inside a record that is in conflict and that one side does not have, and every other part of such a row.
 
 use super::base::{Base, id_of};
-use super::record::{Id, Outcome, Side, Which};
+use super::record::{Id, Outcome, Side, WHOLE, Which};
 use super::rows::Forms;
 use super::store::Store;
 use crate::endpoint::files::pack::unpack;
@@ -111,7 +112,7 @@ pub fn decide(
 fn around(decisions: &Decisions, forms: &Forms<'_>, store: &Store) -> Result<HashMap<Id, Id>> {
     let is_deleted_once = |one: &Decision| !one.stays() && one.outcome != Outcome::Alike;
     let mut around = HashMap::new();
-    if !decisions.values().any(is_deleted_once) {
+    if !decisions.values().any(|one| is_deleted_once(one) || is_torn(one)) {
         return Ok(around);
     }
     let mut hasher = RowHasher::default();
@@ -127,7 +128,12 @@ fn around(decisions: &Decisions, forms: &Forms<'_>, store: &Store) -> Result<Has
                     key.iter().for_each(|column| hasher.cell(&cells[*column]));
                     let key = hasher.finish();
                     let table = u16::try_from(*table).unwrap_or(u16::MAX);
-                    around.entry(stored.id).or_insert_with(|| id_of(forms.layout, table, key, Some(*kind)));
+                    let parent = id_of(forms.layout, table, key, Some(*kind));
+                    // Where the rows win it, it is inside of what they say.
+                    match decisions.get(&stored.id).map(|decision| decision.outcome) {
+                        Some(Outcome::Rows) if which == Which::Rows => drop(around.insert(stored.id, parent)),
+                        _ => drop(around.entry(stored.id).or_insert(parent)),
+                    }
                 }
                 Ok(())
             })?;
@@ -136,12 +142,20 @@ fn around(decisions: &Decisions, forms: &Forms<'_>, store: &Store) -> Result<Has
     Ok(around)
 }
 
+/// Whether a record is in conflict, and one side does not have it.
+fn is_torn(decision: &Decision) -> bool {
+    decision.outcome == Outcome::Conflict && (decision.files == Side::Gone || decision.rows == Side::Gone)
+}
+
 /// Each record that is in conflict because of what is inside of what, with the outermost record of those that are.
 fn groups(decisions: &Decisions, around: &HashMap<Id, Id>) -> HashMap<Id, Id> {
     let is_deleted = |id: &Id| decisions.get(id).is_some_and(|one| !one.stays() && one.outcome != Outcome::Alike);
     let stays = |id: &Id| decisions.get(id).is_none_or(Decision::stays);
     let mut roots = HashSet::new();
     for (id, parent) in around {
+        if decisions.get(parent).is_some_and(is_torn) {
+            roots.insert(*parent);
+        }
         if stays(id) && is_deleted(parent) {
             let mut root = *parent;
             while let Some(next) = around.get(&root).filter(|next| is_deleted(next)) {
@@ -150,7 +164,14 @@ fn groups(decisions: &Decisions, around: &HashMap<Id, Id>) -> HashMap<Id, Id> {
             roots.insert(root);
         }
     }
-    let mut groups: HashMap<Id, Id> = roots.iter().map(|root| (*root, *root)).collect();
+    // The parts of a row are there or not there together.
+    let torn_parts: HashMap<(u16, u128), Id> = decisions
+        .iter()
+        .filter(|(id, decision)| id.kind != WHOLE && is_torn(decision))
+        .map(|(id, _)| ((id.table, id.key), *id))
+        .collect();
+    let other_parts = decisions.keys().filter_map(|id| Some((*id, *torn_parts.get(&(id.table, id.key))?)));
+    let mut groups: HashMap<Id, Id> = roots.iter().map(|root| (*root, *root)).chain(other_parts).collect();
     if roots.is_empty() {
         return groups;
     }

@@ -107,6 +107,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
     let mut compared = side.compare(&mut source, &target.path)?;
     let version = data_version(&connection)?;
     end(&connection)?;
+    side.ensure_not_emptied(&compared)?;
     if options.dry_run {
         return compared.told(&side);
     }
@@ -120,6 +121,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
         if data_version(&connection)? != version {
             since = seen::now_ns();
             compared = side.compare(&mut source, &target.path)?;
+            side.ensure_not_emptied(&compared)?;
         }
         Ok((side.make(&mut source, &mut compared)?, data_version(&connection)?))
     })();
@@ -401,6 +403,31 @@ impl Sides<'_, '_> {
         Ok(synced)
     }
 
+    /// Refuses a side that has nothing left of what both had: more likely than that all of it was deleted is a disk that is not mounted.
+    fn ensure_not_emptied(&self, compared: &Compared) -> Result<()> {
+        let Compared { base, decisions, .. } = compared;
+        let has_lost_all = |which: Which| {
+            let gone = decisions.iter().filter(|(id, decision)| {
+                let side = if which == Which::Files { decision.files } else { decision.rows };
+                base.hash(**id).is_some() && side == Side::Gone
+            });
+            base.records.len() > 1 && gone.count() == base.records.len()
+        };
+        let (files, rows) = (has_lost_all(Which::Files), has_lost_all(Which::Rows));
+        let (which, object, word) = match (files, rows) {
+            (true, false) => (Which::Files, quoted(&self.options.tree), "files"),
+            (false, true) => (Which::Rows, quoted(&self.options.file), "rows"),
+            (true, true) | (false, false) => return Ok(()),
+        };
+        match self.preferences.all == Some(which) {
+            true => Ok(()),
+            false => Err(Error::could_not(SYNC, object, "it has nothing left of all that both sides had").hint(format!(
+                "nothing was changed; look whether it is the right one, and its disk is mounted; if all was deleted on purpose, \
+                 say so with `--prefer {word}`"
+            ))),
+        }
+    }
+
     /// Keeps what was seen, unless another connection has committed since, or something is to be looked at again.
     fn keep_seen(
         &self,
@@ -414,7 +441,11 @@ impl Sides<'_, '_> {
             return Ok(());
         }
         // What is in the log goes to the file now, and not when the connection is closed.
+        // Nobody is made to wait for it.
+        let failed = |error: rusqlite::Error| describe(SYNC, quoted(&self.options.file), &error);
+        self.connection.busy_timeout(Duration::ZERO).map_err(failed)?;
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.connection.busy_timeout(PATIENCE).map_err(failed)?;
         let state = DatabaseState::of_open(self.connection, file).filter(DatabaseState::settle);
         begin(self.connection, "BEGIN", self.options)?;
         let is_alone = data_version(self.connection)? == version;

@@ -21,6 +21,7 @@ use crate::endpoint::files::tree::walk::{Content, Growth};
 use crate::endpoint::files::weave::{FileFacts, Part, Piece, Rows as WovenRows, Unwoven};
 use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Context, Error, Result};
+use crate::metadata::base::EntryRow;
 use crate::value::RowHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
@@ -298,6 +299,10 @@ impl Weaving<'_, '_> {
         match (&old, stat) {
             (None, _) if rows.is_empty() => return Ok(()),
             (Some(_), Some(expected)) if rows.is_empty() && had_rows && filling.is_its_records(kind) => {
+                if let Some(reason) = self.keeps(path, kind) {
+                    let told = || Error::could_not("remove", format!("`{path}`"), reason);
+                    return self.leave(path, None, &rows, kind, reason.to_owned(), round).ok_or_else(told);
+                }
                 round.changes.push(FileChange::Remove { path: path.to_owned(), expected });
                 return Ok(());
             }
@@ -351,6 +356,17 @@ impl Weaving<'_, '_> {
     }
 
     /// Leaves a record as it is, or all that rows have changed in a file; `None` where they have changed nothing in it.
+    /// Why a file is not removed with its last row: something of it would be nowhere.
+    fn keeps(&self, path: &str, kind: usize) -> Option<&'static str> {
+        let hash = |entries: &BTreeMap<String, EntryRow>| entries.get(path).map(|entry| entry.hash.clone());
+        if self.writing.forms.weavers[kind].stays() {
+            return Some("its row is gone, and what is in the file is in no row: remove the file by hand");
+        }
+        (hash(&self.files.entries) != hash(&self.writing.base.entries)).then_some(
+            "its row is gone, and the file was changed otherwise since: remove the file by hand, or put the row back",
+        )
+    }
+
     fn leave(
         &self,
         path: &str,

@@ -179,11 +179,17 @@ fn outcomes(base: &Records, files: &Records, rows: &Records) -> BTreeMap<Key, Ou
         Some(Outcome::Alike) => files.contains_key(key),
     };
     let inside = |key: &Key| [files, rows].into_iter().find_map(|side| around(key, side.get(key)?));
+    // Or that is in conflict, and one side does not have it.
+    let is_torn =
+        |key: &Key| found.get(key) == Some(&Outcome::Conflict) && (!files.contains_key(key) || !rows.contains_key(key));
     let troubled: BTreeSet<Key> = keys
         .iter()
-        .filter(|key| stays(key))
-        .filter_map(|key| inside(key))
-        .filter(|parent| matches!(found.get(parent), Some(Outcome::Files | Outcome::Rows)) && !stays(parent))
+        .filter_map(|key| Some((*key, inside(key)?)))
+        .filter(|(key, parent)| {
+            let is_deleted = matches!(found.get(parent), Some(Outcome::Files | Outcome::Rows)) && !stays(parent);
+            is_torn(parent) || stays(key) && is_deleted
+        })
+        .map(|(_, parent)| parent)
         .collect();
     let is_troubled =
         |key: &Key| troubled.contains(key) || inside(key).is_some_and(|parent| troubled.contains(&parent));

@@ -346,3 +346,62 @@ fn what_nobody_has_touched_is_not_read_and_whatever_somebody_has_is_found() {
     fs::remove_file(&seen).expect("what was seen");
     assert!(find().contains("every row"));
 }
+
+/// What the application has put into its file must not change rows that the files know nothing of.
+#[test]
+fn rows_that_a_trigger_changes_beside_those_that_are_written_stop_it() {
+    for trigger in [
+        "CREATE TRIGGER adds AFTER UPDATE ON sessions BEGIN INSERT INTO chat_messages (id, session_id, role, content, timestamp)
+           VALUES ('by trigger', NEW.id, 'user', '', '2025-01-01T00:00:00Z'); END",
+        "CREATE TRIGGER takes AFTER UPDATE ON sessions BEGIN DELETE FROM chat_messages WHERE id = 'm1'; END",
+        "CREATE TRIGGER turns AFTER UPDATE ON sessions BEGIN UPDATE workspaces SET path = 'x'; END",
+    ] {
+        let made = Made::new();
+        sync(&made, &[], 0);
+        made.change(trigger);
+        edit(&made, FIRST, "a \\\"task\\\"", "another task");
+        let (tree, rows) = (content(&made.tree), one(&made.file, "SELECT group_concat(id) FROM chat_messages"));
+        let said = sync(&made, &[], 3);
+        assert!(said.contains("nothing was changed"), "{said}");
+        assert_eq!(content(&made.tree), tree, "{trigger}");
+        assert_eq!(one(&made.file, "SELECT group_concat(id) FROM chat_messages"), rows, "{trigger}");
+        made.change("DROP TRIGGER IF EXISTS adds; DROP TRIGGER IF EXISTS takes; DROP TRIGGER IF EXISTS turns");
+        sync(&made, &[], 0);
+        assert_in_step(&made);
+    }
+}
+
+#[test]
+fn a_side_that_has_lost_everything_is_not_believed() {
+    let made = Made::new();
+    let moved = made.folder.path().join("moved");
+    fs::rename(&made.tree, &moved).expect("a move");
+    fs::create_dir(&made.tree).expect("an empty folder");
+    for options in [&["--dry-run"][..], &[], &["--prefer", "rows"]] {
+        let said = sync(&made, options, 3);
+        assert!(said.contains("nothing left") && said.contains("--prefer files"), "{said}");
+    }
+    fs::remove_dir(&made.tree).expect("the empty folder");
+    fs::rename(&moved, &made.tree).expect("a move");
+    let tree = content(&made.tree);
+    sync(&made, &[], 0);
+    made.change("DELETE FROM chat_messages; DELETE FROM instances; DELETE FROM sessions; DELETE FROM workspaces");
+    let said = sync(&made, &[], 3);
+    assert!(said.contains("nothing left") && said.contains("--prefer rows"), "{said}");
+    assert_eq!(content(&made.tree), tree);
+}
+
+/// A record inside of one that is in conflict, and that one side does not have, has no place there.
+#[test]
+fn what_comes_into_a_record_in_conflict_is_in_conflict_with_it() {
+    let made = Made::new();
+    edit(&made, FIRST, "a \\\"task\\\"", "another task");
+    edit(&made, FIRST, "\"id\": \"m1\"", "\"id\": \"m7\"");
+    made.change("PRAGMA foreign_keys = ON; DELETE FROM sessions WHERE id = 's1'");
+    let tree = content(&made.tree);
+    let said = sync(&made, &[], 1);
+    assert!(said.contains("m7") && said.contains("conflict"), "{said}");
+    assert_eq!(content(&made.tree), tree);
+    sync(&made, &["--prefer", "files"], 0);
+    assert_in_step(&made);
+}
