@@ -358,7 +358,7 @@ impl Weaving<'_, '_> {
     /// Leaves a record as it is, or all that rows have changed in a file; `None` where they have changed nothing in it.
     /// Why a file is not removed with its last row: something of it would be nowhere.
     fn keeps(&self, path: &str, kind: usize) -> Option<&'static str> {
-        let hash = |entries: &BTreeMap<String, EntryRow>| entries.get(path).map(|entry| entry.hash.clone());
+        let hash = |entries: &BTreeMap<String, EntryRow>| entries.get(path).map(|entry| entry.hash);
         if self.writing.forms.weavers[kind].stays() {
             return Some("its row is gone, and what is in the file is in no row: remove the file by hand");
         }
