@@ -5,7 +5,7 @@
 //! table of what came later than [`SqliteVersion::OLDEST`]; `scripts/older-sqlite` asks real versions whether it is right.
 //!
 //! [`constructs`] finds them in a statement by its tokens. What no token tells is not in the table: that `json_valid(NULL)`
-//! was 0 before 3.42 ([`super::bare_json`] looks for it), that `round(x, n)` rounds halves otherwise before 3.43; the plan
+//! was 0 before 3.42 (`bare_json` looks for it), that `round(x, n)` rounds halves otherwise before 3.43; the plan
 //! writes neither.
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! What record sets take of a file's tables is told as JSON: an object with a list for each table, in it an object for each row in
 //! the order of the file. So everything that a layout can say of JSON can be said of tables, and the bytes become rows and rows the
 //! document by the code that does it for JSON. The bytes of such a file cannot be made of rows: they are all kept, and a document that
-//! says something else than theirs becomes UPDATE, DELETE and INSERT in a copy in memory ([`patch`]). A file whose rows are what
+//! says something else than theirs becomes UPDATE, DELETE and INSERT in a copy in memory (`patch`). A file whose rows are what
 //! they were is not touched, and comes back byte for byte.
 //!
 //! Nothing here opens a file but [`live`].
