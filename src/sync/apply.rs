@@ -8,7 +8,7 @@ use super::base::id_of;
 use super::keys::{Keys, Touched};
 use super::record::{Id, WHOLE};
 use super::rows::Forms;
-use super::values;
+use super::values::{self, Bound};
 use crate::endpoint::files::marks;
 use crate::endpoint::sqlite::read::describe;
 use crate::endpoint::sqlite::scan::Scan;
@@ -19,8 +19,7 @@ use crate::quote::quote;
 use crate::types::Codec;
 use crate::value::{Cell, RowHasher, Stored, TableDigest, row_key};
 use rusqlite::hooks::Action;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,21 +36,6 @@ pub struct RowChange {
     pub parts: Vec<(u16, Option<Vec<Cell<'static>>>)>,
     /// Whether a part that is not named here is there.
     pub has_other_parts: bool,
-}
-
-/// A value that is bound.
-struct Bound<'a>(&'a Stored<'a>);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Stored::Null => ValueRef::Null,
-            Stored::Integer(value) => ValueRef::Integer(*value),
-            Stored::Real(value) => ValueRef::Real(*value),
-            Stored::Text(bytes) => ValueRef::Text(bytes),
-            Stored::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
 }
 
 /// Writes rows.

@@ -1,10 +1,10 @@
 //! Foreign keys, of the rows that a sync has touched: each leads to a parent, and nothing leads to one that is gone.
 
+use super::values::Bound;
 use crate::error::{Error, Result};
 use crate::quote::quote;
 use crate::value::{Stored, row_key};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, ToSql, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 const VERIFY: &str = "verify the foreign keys of";
 
@@ -32,20 +32,6 @@ pub struct Touched {
     pub old: Vec<(usize, Vec<Stored<'static>>)>,
     /// Whether it is there still.
     pub stays: bool,
-}
-
-struct Bound<'a>(&'a Stored<'a>);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Stored::Null => ValueRef::Null,
-            Stored::Integer(value) => ValueRef::Integer(*value),
-            Stored::Real(value) => ValueRef::Real(*value),
-            Stored::Text(bytes) => ValueRef::Text(bytes),
-            Stored::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
-    }
 }
 
 fn failed(error: rusqlite::Error) -> Error {

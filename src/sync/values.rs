@@ -1,10 +1,12 @@
-//! Keys and values for people.
+//! Keys and values: for people, and for statements.
 
 use super::record::{Id, Values};
 use crate::endpoint::files::layout::Layout;
 use crate::endpoint::files::pack::unpack;
 use crate::value::calendar::timestamp_text;
 use crate::value::{Cell, Stored, row_key};
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::borrow::Cow;
 
 /// Longer values are cut, in characters.
@@ -69,4 +71,19 @@ pub fn differing(layout: &Layout, table: usize, files: Option<&[u8]>, rows: Opti
             rows: value(&rows, place),
         })
         .collect()
+}
+
+/// A stored value as a parameter of a statement.
+pub struct Bound<'a>(pub &'a Stored<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Stored::Null => ValueRef::Null,
+            Stored::Integer(value) => ValueRef::Integer(*value),
+            Stored::Real(value) => ValueRef::Real(*value),
+            Stored::Text(bytes) => ValueRef::Text(bytes),
+            Stored::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
 }
