@@ -369,7 +369,7 @@ const MESSAGE: Columns = &[
 /// The bare loop, into tables defined as in the file that we have made.
 fn bare(tree: &Path, made: &Path, file: &Path) -> Value {
     let sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT LIKE '\\_whimbrel%' ESCAPE '\\'
-               ORDER BY type = 'index'";
+               AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type = 'index'";
     let made = Connection::open(made).expect("the file");
     let definitions: Vec<String> =
         made.prepare(sql).and_then(|mut all| all.query_map([], |row| row.get(0))?.collect()).expect("its definitions");
