@@ -204,8 +204,8 @@ impl Migration {
         };
         let outcome = self.attempt(cancel, listener)?.outcome()?;
         outcome.ensure_published()?;
-        let how = self.how(&outcome);
-        Ok(Migrated { outcome, how })
+        let context = self.run_context(&outcome);
+        Ok(Migrated { outcome, context })
     }
 
     /// Runs the migration on this thread. Differences that verification finds are in the outcome, and nothing was
@@ -302,8 +302,8 @@ impl Migration {
     }
 
     /// What a report on the outcome needs to know besides it.
-    pub fn how(&self, outcome: &Outcome) -> report::How {
-        report::How {
+    pub fn run_context(&self, outcome: &Outcome) -> report::RunContext {
+        report::RunContext {
             metadata: self.options.run.metadata,
             backups: self.options.backups.clone(),
             target: outcome
@@ -365,7 +365,7 @@ fn refuse_same_file(source: &Path, target: &Path) -> Result<()> {
 #[derive(Debug, Clone)]
 pub struct Migrated {
     outcome: Outcome,
-    how: report::How,
+    context: report::RunContext,
 }
 
 impl Migrated {
@@ -376,7 +376,7 @@ impl Migrated {
 
     /// What was carried, how it was checked, and what was not, as text.
     pub fn report(&self) -> String {
-        report::outcome::text(&self.outcome, &self.how).into()
+        report::outcome::text(&self.outcome, &self.context).into()
     }
 
     /// Puts back what was there before. What is replaced is backed up first.
@@ -403,9 +403,12 @@ impl Migrated {
             None => return Err(Error::could_not("roll back", "", "nothing was published")),
         };
         let cancel = cancel.flag();
-        let options =
-            RestoreOptions { directory: self.how.backups.as_deref(), wait_ms: self.how.wait_ms, cancel: &cancel };
-        restore(&self.how.target, &which, options)
+        let options = RestoreOptions {
+            directory: self.context.backups.as_deref(),
+            wait_ms: self.context.wait_ms,
+            cancel: &cancel,
+        };
+        restore(&self.context.target, &which, options)
     }
 }
 

@@ -47,9 +47,9 @@ pub fn of_migration(group: &str, migration: Migration) -> Result<Vec<Picture>> {
     let plan_message = message::Plan::new(&planned.source, engine, Some("app.db".into()), &planned.plan);
 
     let done = migration.attempt(&cancel, &nobody)?.outcome()?;
-    let how = migration.how(&done);
-    let report_text = outcome::text(&done, &how).into();
-    let report_message = Message::Outcome(Box::new(message::Outcome::new(&done, &how)));
+    let context = migration.run_context(&done);
+    let report_text = outcome::text(&done, &context).into();
+    let report_message = Message::Outcome(Box::new(message::Outcome::new(&done, &context)));
     let verification = Message::Verification(message::Verification::from(&done.verification));
     done.ensure_published()?;
 

@@ -118,14 +118,14 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
         Attempt::Refused(planned) => return Err(plan::list_refusals(*planned, &route, &args.choosing, output)),
     };
     route.in_typed_words(&mut done.plan, &args.choosing);
-    let how = migration.how(&done);
-    let text = outcome::text(&done, &how);
+    let context = migration.run_context(&done);
+    let text = outcome::text(&done, &context);
     let say = |message: &dyn Fn() -> Message| match done.verification.is_sound() {
         true => output.result(&text, message),
         false => output.finding(&text, &verification::differences(&done.verification), message),
     };
     output.message(|| Message::Verification(message::Verification::from(&done.verification)));
-    say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &how))));
+    say(&|| Message::Outcome(Box::new(message::Outcome::new(&done, &context))));
     done.ensure_published()?;
     match &args.quarantine {
         Some(folder) => quarantine::keep(&done.rejected, &route.source, folder, args.dry_run, &target),

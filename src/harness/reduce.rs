@@ -29,7 +29,7 @@ pub(super) trait Reduce: Clone {
 
 /// What is tried next in a pass: first each piece alone, then everything but that piece, then smaller pieces.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Place {
+struct Attempt {
     pass: usize,
     /// Into how many pieces the parts are cut.
     pieces: usize,
@@ -38,9 +38,9 @@ struct Place {
     alone: bool,
 }
 
-impl Place {
-    fn start(pass: usize) -> Place {
-        Place { pass, pieces: 1, piece: 0, alone: true }
+impl Attempt {
+    fn start(pass: usize) -> Attempt {
+        Attempt { pass, pieces: 1, piece: 0, alone: true }
     }
 }
 
@@ -50,8 +50,8 @@ pub(super) struct Reducer<T> {
     best: T,
     candidate: Option<T>,
     /// What made the candidate.
-    tried: Place,
-    next: Place,
+    tried: Attempt,
+    next: Attempt,
     progress: bool,
     steps_left: usize,
     seen: HashSet<u128>,
@@ -60,7 +60,7 @@ pub(super) struct Reducer<T> {
 impl<T: Reduce> Reducer<T> {
     /// Begins with a value that fails; so many smaller ones are tried at most.
     pub(super) fn new(value: T, steps_max: usize) -> Self {
-        let start = Place::start(0);
+        let start = Attempt::start(0);
         let seen = HashSet::from([value.fingerprint()]);
         Reducer {
             best: value,
@@ -100,13 +100,13 @@ impl<T: Reduce> Reducer<T> {
     }
 
     fn after_success(&mut self) {
-        let Place { pass, pieces, piece, alone } = self.tried;
+        let Attempt { pass, pieces, piece, alone } = self.tried;
         let atoms = self.best.atoms(pass);
         self.next = if alone {
-            Place { pass, pieces: 2, piece: 0, alone: true }
+            Attempt { pass, pieces: 2, piece: 0, alone: true }
         } else {
             // The pieces keep their size, and the next one has moved to the place of the one that is gone.
-            Place { pass, pieces: pieces.saturating_sub(1).clamp(1, atoms.max(1)), piece, alone: false }
+            Attempt { pass, pieces: pieces.saturating_sub(1).clamp(1, atoms.max(1)), piece, alone: false }
         };
     }
 
@@ -119,12 +119,12 @@ impl<T: Reduce> Reducer<T> {
                 }
                 // What one pass has taken out may let another one go on.
                 self.progress = false;
-                self.next = Place::start(0);
+                self.next = Attempt::start(0);
                 continue;
             }
             let atoms = self.best.atoms(place.pass);
             let Some(following) = following(place, atoms) else {
-                self.next = Place::start(place.pass + 1);
+                self.next = Attempt::start(place.pass + 1);
                 continue;
             };
             self.next = following;
@@ -152,18 +152,18 @@ impl<T: Reduce> Reducer<T> {
 }
 
 /// The place after this one in a pass over so many parts; `None` at its end.
-fn following(place: Place, atoms: usize) -> Option<Place> {
+fn following(place: Attempt, atoms: usize) -> Option<Attempt> {
     if atoms == 0 || place.pieces > atoms {
         return None;
     }
-    let Place { pass, pieces, piece, alone } = place;
+    let Attempt { pass, pieces, piece, alone } = place;
     Some(if piece + 1 < pieces {
-        Place { pass, pieces, piece: piece + 1, alone }
+        Attempt { pass, pieces, piece: piece + 1, alone }
     } else if alone {
-        Place { pass, pieces, piece: 0, alone: false }
+        Attempt { pass, pieces, piece: 0, alone: false }
     } else if pieces == atoms {
-        Place { pass, pieces: atoms + 1, piece: 0, alone: true }
+        Attempt { pass, pieces: atoms + 1, piece: 0, alone: true }
     } else {
-        Place { pass, pieces: (pieces * 2).min(atoms), piece: 0, alone: true }
+        Attempt { pass, pieces: (pieces * 2).min(atoms), piece: 0, alone: true }
     })
 }

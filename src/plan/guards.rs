@@ -219,7 +219,7 @@ fn bits(column: &str, name: &str) -> Option<String> {
 pub(super) fn unguarded(columns: &[ColumnPlan]) -> Option<String> {
     let mut clauses: Vec<(&str, Vec<String>)> = Vec::new();
     for plan in columns.iter().filter(|plan| !plan.computed) {
-        if let Some(told) = told(plan) {
+        if let Some(told) = describe(plan) {
             let (name, type_name) = (&plan.source, &plan.type_name);
             let shown = if told.names_type { format!("`{name}` ({type_name})") } else { format!("`{name}`") };
             match clauses.iter_mut().find(|(clause, _)| *clause == told.clause) {
@@ -239,7 +239,7 @@ struct Told {
     names_type: bool,
 }
 
-fn told(plan: &ColumnPlan) -> Option<Told> {
+fn describe(plan: &ColumnPlan) -> Option<Told> {
     let base = base(plan);
     let tell = |clause, names_type| Some(Told { clause, names_type });
     match (plan.representation, &base.shape) {

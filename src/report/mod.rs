@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 /// What a report on a run needs to know besides its outcome.
 #[derive(Debug, Clone)]
-pub struct How {
+pub struct RunContext {
     /// The target has the metadata tables.
     pub metadata: bool,
     /// Where backups go, if not beside the target.
@@ -36,7 +36,7 @@ pub struct How {
     pub wait_ms: u32,
 }
 
-impl How {
+impl RunContext {
     /// The command that undoes the run.
     pub fn way_back(&self) -> String {
         let mut command = format!("whimbrel rollback {}", text::shell(&self.target));

@@ -1,7 +1,7 @@
 //! What a run did, as text in three parts: before, per table, after.
 
 use super::text::{Align, bytes, columns, count, duration, number};
-use super::{How, check, plan, verification};
+use super::{RunContext, check, plan, verification};
 use crate::backup::manifest::Kind;
 use crate::endpoint::sqlite::file::shown;
 use crate::endpoint::sqlite::target::JournalMode;
@@ -17,10 +17,10 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The whole report.
-pub fn text(outcome: &Outcome, how: &How) -> Lines {
+pub fn text(outcome: &Outcome, context: &RunContext) -> Lines {
     let mut text = Lines::new();
     text.line(format_args!("source   {} ({})", outcome.source, outcome.engine));
-    text.line(format_args!("target   {}{}", shown(&how.target), published(outcome)));
+    text.line(format_args!("target   {}{}", shown(&context.target), published(outcome)));
     text.line(format_args!("needs    SQLite {} or later", outcome.plan.needs_sqlite()));
     text.line(format_args!("verify   {}", level(outcome.verification.level)));
     text.blank();
@@ -28,7 +28,7 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
     text.blank();
     text.append(&totals(outcome));
     text.append(&verification::findings(&outcome.verification));
-    if how.metadata {
+    if context.metadata {
         let entries = count(
             outcome.ledger_entries(),
             "value that its column cannot hold",
@@ -51,7 +51,7 @@ pub fn text(outcome: &Outcome, how: &How) -> Lines {
     text.append(&plan::losses(&outcome.plan.losses));
     text.append(&plan::caveats(&outcome.plan.caveats));
     text.blank();
-    text.append(&ending(outcome, how));
+    text.append(&ending(outcome, context));
     text
 }
 
@@ -209,7 +209,7 @@ fn objects(outcome: &Outcome) -> String {
     format!("{}, {}", count(indexes, "index", "indexes"), count(views, "view", "views"))
 }
 
-fn ending(outcome: &Outcome, how: &How) -> Lines {
+fn ending(outcome: &Outcome, context: &RunContext) -> Lines {
     let Some(published) = &outcome.published else {
         if outcome.dry_run && outcome.verification.is_sound() {
             return Lines::of(DRY_RUN);
@@ -237,6 +237,6 @@ fn ending(outcome: &Outcome, how: &How) -> Lines {
         Kind::Empty => "the old, empty file".to_owned(),
         Kind::Absent => "that there was no file before".to_owned(),
     };
-    text.line(format_args!("backup {} keeps {before}; to go back: {}", published.backup.id, how.way_back()));
+    text.line(format_args!("backup {} keeps {before}; to go back: {}", published.backup.id, context.way_back()));
     text
 }

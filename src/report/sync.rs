@@ -76,7 +76,7 @@ fn records(synced: &Synced, outcome: Outcome, title: &str) -> Lines {
     }
     text.line(format_args!("{title}:"));
     for record in synced.records.iter().filter(|record| record.outcome == outcome).take(TOLD_MAX) {
-        text.append(&told(record));
+        text.append(&describe(record));
     }
     more(all, &mut text);
     text
@@ -88,7 +88,7 @@ fn more(all: u64, text: &mut Lines) {
     }
 }
 
-fn told(record: &SyncedRecord) -> Lines {
+fn describe(record: &SyncedRecord) -> Lines {
     let what = match record.outcome {
         Outcome::Files => word(record.files).to_owned(),
         Outcome::Rows => word(record.rows).to_owned(),

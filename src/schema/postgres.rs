@@ -23,7 +23,7 @@ use super::database::{Database, Outcome, RunnerOptions};
 use super::drift::{self, Object};
 use super::event::{Observer, StepReport};
 use super::files::Migrations;
-use super::history::postgres::Place;
+use super::history::postgres::HistoryTable;
 use super::history::{self, Change, Entry, EntryState, ForeignEntry, Known, NewEntry, OtherHistory};
 use super::plan::{Facts, Request, Step, To, plan};
 use super::step::row;
@@ -63,7 +63,7 @@ struct Session {
     guard: Arc<Guard>,
     /// Held by its session alone; closing it lets go.
     lock: Option<Client>,
-    place: Option<Place>,
+    place: Option<HistoryTable>,
     /// The search path with which each script begins.
     chosen: ChosenPath,
     /// The role with which each script begins, and the runner's own.
@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// The connection that works, and where the history is.
-    async fn open(&mut self) -> Result<(&mut Client, Place)> {
+    async fn open(&mut self) -> Result<(&mut Client, HistoryTable)> {
         if self.guard.take_broken() {
             self.connection = None;
         }
@@ -152,7 +152,7 @@ impl Session {
                     .could_not("ask", &object)?;
                 connection.leave().await.could_not("ask", &object)?;
                 let schema = schema.unwrap_or_else(|| "public".to_owned());
-                self.place.insert(Place { schema, table: self.options.history_table.clone() }).clone()
+                self.place.insert(HistoryTable { schema, table: self.options.history_table.clone() }).clone()
             }
         };
         Ok((connection, place))

@@ -31,7 +31,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn told(output: &Output) -> String {
+fn describe(output: &Output) -> String {
     format!(
         "exit code: {}\n----- stdout -----\n{}----- stderr -----\n{}",
         code(output),
@@ -42,7 +42,7 @@ fn told(output: &Output) -> String {
 
 /// Compares what the program said with the snapshot of that name; `folder` is shown as `[FOLDER]`.
 fn assert_told(name: &str, output: &Output, folder: Option<&Path>) {
-    let mut text = told(output);
+    let mut text = describe(output);
     if let Some(folder) = folder {
         let real = folder.canonicalize().expect("the folder is there");
         text = text.replace(&*real.to_string_lossy(), "[FOLDER]").replace(&*folder.to_string_lossy(), "[FOLDER]");
@@ -165,7 +165,7 @@ fn errors_that_need_no_server() {
     ];
     for (name, words) in cases {
         let output = run(words);
-        assert!(!told(&output).contains("secret"), "{name}: {}", told(&output));
+        assert!(!describe(&output).contains("secret"), "{name}: {}", describe(&output));
         assert_told(&format!("error_{name}"), &output, Some(folder.path()));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5, "nothing is left behind");
@@ -203,8 +203,8 @@ fn no_usage_error_shows_a_password() {
         ];
         for words in invocations {
             let output = run(words);
-            assert_eq!(code(&output), 2, "{words:?}: {}", told(&output));
-            assert!(!told(&output).contains("secret"), "{words:?}: {}", told(&output));
+            assert_eq!(code(&output), 2, "{words:?}: {}", describe(&output));
+            assert!(!describe(&output).contains("secret"), "{words:?}: {}", describe(&output));
         }
     }
 }
@@ -220,16 +220,20 @@ fn errors_of_a_server() {
     assert_told("error_missing_database", &output, Some(folder.path()));
 
     let output = run(&["migrate", &server.url("postgres"), &folder.path().to_string_lossy()]);
-    assert_eq!(code(&output), 2, "{}", told(&output));
+    assert_eq!(code(&output), 2, "{}", describe(&output));
 
     let url = server.url("postgres");
     if let Some(right) = password(&url) {
         let output = run(&["migrate", &url.replace(&right, "wrong-secret"), &target]);
-        assert!(!told(&output).contains("wrong-secret") && !told(&output).contains(&right), "{}", told(&output));
+        assert!(
+            !describe(&output).contains("wrong-secret") && !describe(&output).contains(&right),
+            "{}",
+            describe(&output)
+        );
         // A server that somebody else runs may let everybody in.
         if server.footing() != Footing::Url {
-            assert_eq!(code(&output), 3, "{}", told(&output));
-            assert!(told(&output).contains("check the user and the password"), "{}", told(&output));
+            assert_eq!(code(&output), 3, "{}", describe(&output));
+            assert!(describe(&output).contains("check the user and the password"), "{}", describe(&output));
         }
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
@@ -242,15 +246,15 @@ fn from_plan_to_rollback() {
     let target = folder.path().join("app.db");
     let (url, path) = (database.url(), target.to_string_lossy().into_owned());
     let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
-    told("run_plan", &run(&["plan", &url]));
+    describe("run_plan", &run(&["plan", &url]));
     let dry = run(&["migrate", &url, &path, "--dry-run"]);
     assert!(code(&dry) == 0 && !target.exists());
 
     Connection::open(&target).unwrap().execute_batch("CREATE TABLE old (x)").unwrap();
     let old = std::fs::read(&target).unwrap();
-    told("run_migrate", &run(&["migrate", &url, &path]));
-    told("run_verify", &run(&["verify", &url, &path]));
-    told("run_check", &run(&["check", &path]));
+    describe("run_migrate", &run(&["migrate", &url, &path]));
+    describe("run_verify", &run(&["verify", &url, &path]));
+    describe("run_check", &run(&["check", &path]));
     assert_eq!(code(&run(&["optimize", &path, "--vacuum"])), 0);
     assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 0);
 
@@ -258,17 +262,17 @@ fn from_plan_to_rollback() {
         .unwrap()
         .execute_batch("UPDATE people SET name = 'Ida' WHERE id = 1; DELETE FROM pets WHERE id = 7")
         .unwrap();
-    told("run_verify_different", &run(&["verify", &url, &path]));
-    told("run_verify_quiet", &run(&["verify", &url, &path, "--quiet"]));
-    told("run_verify_choices", &run(&["verify", &url, &path, "--table", "people"]));
+    describe("run_verify_different", &run(&["verify", &url, &path]));
+    describe("run_verify_quiet", &run(&["verify", &url, &path, "--quiet"]));
+    describe("run_verify_choices", &run(&["verify", &url, &path, "--table", "people"]));
     assert_eq!(code(&run(&["verify", &url, &path, "--verify", "counts"])), 1);
     execute(&url, "CREATE TABLE newer (id integer)");
     let output = run(&["verify", &url, &path]);
     assert!(stdout(&output).contains("newer"), "a table that is new in the source is a finding: {}", stdout(&output));
 
-    told("run_backups", &run(&["backups", &path, "--check"]));
-    told("run_rollback_unknown", &run(&["rollback", &path, "--to", "1999"]));
-    told("run_rollback", &run(&["rollback", &path]));
+    describe("run_backups", &run(&["backups", &path, "--check"]));
+    describe("run_rollback_unknown", &run(&["rollback", &path, "--to", "1999"]));
+    describe("run_rollback", &run(&["rollback", &path]));
     assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
     let output = run(&["backups", "prune", &path, "--keep", "1"]);
     assert!(stdout(&output).starts_with("removed 1 backup"), "{}", stdout(&output));
@@ -291,10 +295,10 @@ fn the_last_copy_of_a_first_target_stays() {
     assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 1, "without its choices, a table is missing");
     let first = std::fs::read(&target).unwrap();
 
-    told("run_rollback_to_nothing", &run(&["rollback", &path]));
+    describe("run_rollback_to_nothing", &run(&["rollback", &path]));
     assert!(!target.exists());
-    told("run_backups_not_read", &run(&["backups", &path]));
-    told("run_prune_last_copy", &run(&["backups", "prune", &path, "--keep", "0"]));
+    describe("run_backups_not_read", &run(&["backups", &path]));
+    describe("run_prune_last_copy", &run(&["backups", "prune", &path, "--keep", "0"]));
     assert_eq!(code(&run(&["rollback", &path])), 0, "a second rollback undoes the first");
     assert_eq!(std::fs::read(&target).unwrap(), first);
 }
@@ -341,7 +345,7 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
     ];
     for (expected, words) in invocations {
         let output = run(words);
-        assert_eq!(code(&output), *expected, "{words:?}: {}", told(&output));
+        assert_eq!(code(&output), *expected, "{words:?}: {}", describe(&output));
         for line in stdout(&output).lines() {
             let message: Message = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -349,7 +353,7 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
             seen.push(value["type"].as_str().unwrap().to_owned());
         }
         if *expected == 0 {
-            all.push_str(&told(&output));
+            all.push_str(&describe(&output));
         }
         if words[0] == "migrate"
             && let Some(password) = password(&url)
@@ -392,9 +396,9 @@ fn a_project_decides_names_rules_and_schema() {
     write("checks/names.sql", "-- Everybody has a name\nSELECT id FROM humans WHERE name IS NULL");
     let (project, url) = (folder.path().to_string_lossy().into_owned(), database.url());
     let output = run(&["migrate", &project, &url]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
-    assert!(stdout(&output).contains("check names.sql (Everybody has a name): passed"), "{}", told(&output));
-    assert!(stdout(&output).contains("nobody owns a pet"), "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
+    assert!(stdout(&output).contains("check names.sql (Everybody has a name): passed"), "{}", describe(&output));
+    assert!(stdout(&output).contains("nobody owns a pet"), "{}", describe(&output));
     let connection = Connection::open(folder.path().join("app.db")).unwrap();
     let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
     let born: i64 = connection.query_row("SELECT born_at FROM humans WHERE id = 1", [], |row| row.get(0)).unwrap();
@@ -403,9 +407,9 @@ fn a_project_decides_names_rules_and_schema() {
     // The file remembers the choices: the project is not needed to verify it.
     let path = folder.path().join("app.db").to_string_lossy().into_owned();
     let output = run(&["verify", &url, &path]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
     let output = run(&["check", &project]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
 }
 
 #[test]
@@ -440,9 +444,9 @@ fn an_interrupted_run_leaves_the_target_as_it_was() {
             assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, signal) }, 0);
         }
         let output = child.wait_with_output().unwrap();
-        assert_eq!(code(&output), 130, "{}", told(&output));
-        assert!(told(&output).contains("the target is what it was before"), "{}", told(&output));
-        assert!(told(&output).contains(": it was interrupted before it was done"), "{}", told(&output));
+        assert_eq!(code(&output), 130, "{}", describe(&output));
+        assert!(describe(&output).contains("the target is what it was before"), "{}", describe(&output));
+        assert!(describe(&output).contains(": it was interrupted before it was done"), "{}", describe(&output));
         assert_eq!(std::fs::read(&target).unwrap(), old);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
     }
@@ -470,26 +474,26 @@ fn the_environment_leads_to_a_server_as_it_leads_psql() {
         command(words).envs(place).env("PGPASSFILE", &*passwords).envs(more.iter().copied()).output().unwrap()
     };
     let output = of_psql(&["migrate", "postgres://", &target], &[]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
-    assert!(stdout(&output).contains("people"), "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
+    assert!(stdout(&output).contains("people"), "{}", describe(&output));
     let output = of_psql(&["verify", "postgresql:///?application_name=x", &target], &[("PGCONNECT_TIMEOUT", "20")]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
     // What psql obeys and nothing here does is refused; so is what is misspelt.
     for (variable, value) in [("PGSSLMODE", "verify_full"), ("PGSERVICE", "hush"), ("PGPORT", "hush")] {
         let output = of_psql(&["plan", "postgres:///"], &[(variable, value)]);
-        let said = told(&output);
+        let said = describe(&output);
         assert!(code(&output) == 2 && said.contains(&format!("the environment's {variable}")), "{said}");
         assert!(!said.contains("hush"), "{said}");
     }
     let output = of_psql(&["plan", "postgres:///"], &[("PGCONNECT_TIMEOUT", "soon")]);
-    assert_eq!(code(&output), 2, "{}", told(&output));
+    assert_eq!(code(&output), 2, "{}", describe(&output));
     // DATABASE_URL is the source where nothing else names one.
     let with = |words: &[&str], value: &str| command(words).env("DATABASE_URL", value).output().unwrap();
     for words in [&["verify", &target][..], &["plan", &target], &["migrate", &target]] {
         let output = with(words, &url);
-        assert_eq!(code(&output), 0, "{}", told(&output));
+        assert_eq!(code(&output), 0, "{}", describe(&output));
         let output = with(words, "mysql://root:hush@host/app");
-        let said = told(&output);
+        let said = describe(&output);
         assert!(code(&output) == 2 && said.contains("DATABASE_URL") && !said.contains("hush"), "{said}");
         // A file alone is a source that can be planned from.
         assert_eq!(code(&with(words, "")), if words[0] == "plan" { 0 } else { 2 });
@@ -498,7 +502,7 @@ fn the_environment_leads_to_a_server_as_it_leads_psql() {
     assert_eq!(code(&with(&["plan"], &url)), 0, "a plan needs no target");
     for words in [&["verify", &target][..], &["plan"], &["migrate"]] {
         let output = command(words).env_remove("DATABASE_URL").output().unwrap();
-        let said = told(&output);
+        let said = describe(&output);
         assert!(code(&output) == 2 && said.contains("DATABASE_URL"), "{said}");
     }
     // Nobody is named: it is the operating system's user, whatever USER says, and not the `anonymous` of a library.
@@ -508,7 +512,7 @@ fn the_environment_leads_to_a_server_as_it_leads_psql() {
     // SAFETY: geteuid cannot fail.
     let id = unsafe { libc::geteuid() }.to_string();
     let own = String::from_utf8(Command::new("id").args(["-un", &id]).output().unwrap().stdout).unwrap();
-    let said = told(&output);
+    let said = describe(&output);
     let is_asked_for = said.contains(&format!("\"{}\"", own.trim()));
     assert!(code(&output) == 0 || is_asked_for && !said.contains("anonymous") && !said.contains("somebody"), "{said}");
     assert_eq!(code(&with(&["verify", &url, &target], "postgres://127.0.0.1:1/none")), 0, "what is typed counts");
@@ -532,7 +536,7 @@ fn the_database_is_the_one_that_psql_reads_whatever_its_name() {
         sqlx::raw_sql(sqlx::AssertSqlSafe(drop)).execute(&mut connection).await.expect("it goes");
     });
     let empty = format!("database `{other}`: there is nothing to carry");
-    assert!(code(&output) == 2 && told(&output).contains(&empty), "{}", told(&output));
+    assert!(code(&output) == 2 && describe(&output).contains(&empty), "{}", describe(&output));
 }
 
 #[test]
@@ -545,7 +549,7 @@ fn a_report_says_no_more_than_what_was_compared() {
     let bare = &["--no-metadata", "--allow-inexact"][..];
     for (words, cause) in [(bare, "more than that"), (&[], whole)] {
         let output = run(&[&["migrate", &url, &target][..], words].concat());
-        assert_eq!(code(&output), 0, "{}", told(&output));
+        assert_eq!(code(&output), 0, "{}", describe(&output));
         let output = run(&[&["verify", &url, &target][..], words.get(1..).unwrap_or_default()].concat());
         let said = stdout(&output);
         assert!(code(&output) == 0 && said.contains(cause) && said.contains(whole) == words.is_empty(), "{said}");
@@ -559,8 +563,8 @@ fn a_report_says_no_more_than_what_was_compared() {
     std::fs::write(project.join("project.toml"), text).unwrap();
     std::fs::write(project.join("checks/one.sql"), "SELECT id FROM a").unwrap();
     let output = run(&["migrate", &project.to_string_lossy()]);
-    assert_eq!(code(&output), 1, "{}", told(&output));
-    assert!(stdout(&output).contains("NOT PUBLISHED: a check of the project found rows;"), "{}", told(&output));
+    assert_eq!(code(&output), 1, "{}", describe(&output));
+    assert!(stdout(&output).contains("NOT PUBLISHED: a check of the project found rows;"), "{}", describe(&output));
 }
 
 #[test]
@@ -586,7 +590,7 @@ fn what_is_misspelt_is_told_by_its_name() {
     ];
     for (expected, words, cause) in cases {
         let output = run(words);
-        let said = told(&output);
+        let said = describe(&output);
         assert_eq!(code(&output), *expected, "{words:?}: {said}");
         assert!(said.contains(cause) && !said.contains("Error code"), "{words:?}: {said}");
     }
@@ -626,9 +630,9 @@ fn an_ipv6_address_is_connected_to() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("app.db").to_string_lossy().into_owned();
     let output = run(&["migrate", &url, &target]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
     let output = run(&["generate", &url, "--rows", "3", "--append"]);
-    assert_eq!(code(&output), 0, "{}", told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
 }
 
 /// The project `vibing2` with the variables of its application, in the forms that it sets; `plan` says what decided.
@@ -646,7 +650,7 @@ fn a_project_takes_url_and_path_from_the_environment() {
         let mut command = command(&[&[words[0], project.to_str().expect("UTF-8")], &words[1..]].concat());
         command.current_dir(folder.path()).env_remove("POSTGRES_URL").env_remove("SQLITE_URL");
         let output = command.envs(variables.iter().copied()).output().expect("the program starts");
-        let told = told(&output);
+        let told = describe(&output);
         assert!(password.is_none_or(|password| !told.contains(password)), "{told}");
         (code(&output), told)
     };

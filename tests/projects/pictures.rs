@@ -27,7 +27,7 @@ fn projects() -> Vec<String> {
 }
 
 /// What the program says, without the places where the files are.
-fn told(words: &[&str], folder: &Path) -> String {
+fn describe(words: &[&str], folder: &Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_whimbrel"));
     let output = command.args(words).current_dir(root()).env("COLUMNS", "100").stdin(Stdio::null()).output().unwrap();
     let text = format!(
@@ -47,7 +47,7 @@ fn the_target_schema_of_every_project() {
         let file = folder.path().join("app.db");
         let (path, migrations) = (file.to_str().unwrap(), format!("migrations/{project}/target"));
         let group = format!("schema_{project}");
-        let say = |part: &str, words: &[&str]| Picture::new(&group, part, told(words, folder.path()));
+        let say = |part: &str, words: &[&str]| Picture::new(&group, part, describe(words, folder.path()));
         let pictures = vec![
             say("up", &["schema", "up", path, &migrations]),
             say("status", &["schema", "status", path, &migrations]),

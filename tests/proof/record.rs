@@ -67,13 +67,13 @@ impl Finished {
     fn verified(&self, path: &Path) -> String {
         let mut source = source(&self.database.url()).expect("a source");
         match verify_file(&mut source, path, FileOptions::default(), &Cancel::new(), &nobody) {
-            Ok(found) => told(&found.verification),
+            Ok(found) => describe(&found.verification),
             Err(error) => error.to_string(),
         }
     }
 }
 
-fn told(found: &Verification) -> String {
+fn describe(found: &Verification) -> String {
     match found.ensure_sound() {
         Ok(()) => String::new(),
         Err(error) => format!("{error}: {}", findings(found)),
@@ -117,7 +117,7 @@ fn every_byte_of_the_header_is_looked_at() {
     let mut source = source(&finished.database.url()).expect("a source");
     let job = Job::new(finished.path());
     let mut verify = |path: &Path| match verify_by(&plan, &mut source, path, &job) {
-        Ok(found) => told(&found),
+        Ok(found) => describe(&found),
         Err(error) => error.to_string(),
     };
     assert_eq!(verify(&finished.path()), "");
@@ -293,7 +293,7 @@ fn a_file_of_the_first_form_is_still_verified_and_says_what_is_not_checked() {
     let copy = finished.changed(downgrade);
     let mut source = source(&finished.database.url()).expect("a source");
     let found = verify_file(&mut source, &copy, FileOptions::default(), &Cancel::new(), &nobody).expect("verified");
-    assert_eq!(told(&found.verification), "");
+    assert_eq!(describe(&found.verification), "");
     assert!(
         found.verification.findings.not_checked.iter().any(|one| one.contains("form 1")),
         "{:?}",
@@ -359,7 +359,7 @@ fn with_a_given_schema_every_object_and_every_row_is_accounted_for() {
         run(&copy, sql);
         let mut source = source(&database.url()).expect("a source");
         let found = verify_file(&mut source, &copy, FileOptions::default(), &Cancel::new(), &nobody);
-        found.map_or_else(|error| error.to_string(), |found| told(&found.verification))
+        found.map_or_else(|error| error.to_string(), |found| describe(&found.verification))
     };
     assert_eq!(verified("SELECT 1"), "");
     let found = checked(&copy);

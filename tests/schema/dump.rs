@@ -109,7 +109,7 @@ GRANT ALL ON DATABASE app TO whimbrel_nobody;
 const NEXT: &str =
     "CREATE TABLE later (id int PRIMARY KEY, people_id int REFERENCES people);\nINSERT INTO later VALUES (1, 1);\n";
 
-fn told(runner: Runner) -> (Runner, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
+fn describe(runner: Runner) -> (Runner, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let keep = std::sync::Arc::clone(&told);
     let runner = runner.on_event(move |event| {
@@ -125,7 +125,7 @@ fn a_dump_is_a_migration() {
     for dump in [DUMP.to_owned(), DUMP.replace('\n', "\r\n")] {
         let project = Project::new(&[("1_dump.up.sql", &dump), ("2_next.up.sql", NEXT)]);
         let postgres = Postgres::new();
-        let (mut runner, left_out) = told(project.runner_for(&postgres.url));
+        let (mut runner, left_out) = describe(project.runner_for(&postgres.url));
         runner.up(To::Newest).unwrap();
         assert_eq!(postgres.number("SELECT count(*) FROM people"), 3);
         assert_eq!(postgres.text("SELECT name FROM people WHERE id = 1"), "a;b -- no comment '");

@@ -39,7 +39,7 @@ pub fn whimbrel(words: &[&str]) -> Output {
 }
 
 /// What a run printed, and how it ended.
-pub fn told(output: &Output) -> String {
+pub fn describe(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("exit {:?}\n{}{}", output.status.code(), text(&output.stdout), text(&output.stderr))
 }

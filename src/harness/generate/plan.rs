@@ -8,7 +8,7 @@ use super::expressions;
 use super::judge::row_conditions;
 use super::order::is_set_later;
 use super::referrers;
-use super::table_plan::{Foreign, JudgedCondition, Stores, TablePlan, UniqueKey, Uniqueness};
+use super::table_plan::{JudgedCondition, ParentReference, Stores, TablePlan, UniqueKey, Uniqueness};
 use super::values::{Bound, Limits, unsolvable};
 use crate::catalog::{Catalog, Column, ForeignKey, IndexKey, IndexPart, Shape, Table, TableKind};
 use crate::error::{Error, Result};
@@ -145,7 +145,7 @@ impl<'p, 'c> Planning<'p, 'c> {
         Ok(left_null)
     }
 
-    fn foreign_key(&self, key: &ForeignKey, store: usize) -> Result<Foreign> {
+    fn foreign_key(&self, key: &ForeignKey, store: usize) -> Result<ParentReference> {
         let Some(columns) = key.columns.iter().map(|name| self.at(name)).collect::<Option<Vec<_>>>() else {
             return Err(Error::could_not(
                 "generate rows of",
@@ -159,7 +159,7 @@ impl<'p, 'c> Planning<'p, 'c> {
             hint.and_then(|hint| hint.null_share)
         };
         let null_share = columns.iter().find_map(hinted).unwrap_or(FOREIGN_NULL_SHARE);
-        Ok(Foreign { null_share, columns, store, own_key: Vec::new(), match_full: key.match_full })
+        Ok(ParentReference { null_share, columns, store, own_key: Vec::new(), match_full: key.match_full })
     }
 
     /// Leaves the columns of broken foreign keys for later, where nothing before needs them.
@@ -323,8 +323,8 @@ fn fewer_limits(limits: &Limits) -> Vec<Limits> {
 }
 
 /// Adds a foreign key to the group that it shares columns with, which may join groups.
-fn join(groups: &mut Vec<Vec<Foreign>>, foreign: Foreign) {
-    let shares = |group: &Vec<Foreign>| {
+fn join(groups: &mut Vec<Vec<ParentReference>>, foreign: ParentReference) {
+    let shares = |group: &Vec<ParentReference>| {
         group.iter().any(|other| other.columns.iter().any(|column| foreign.columns.contains(column)))
     };
     let mut joined = vec![foreign.clone()];

@@ -6,7 +6,7 @@
 use super::dataset::{Cell, Row};
 use super::keys::{KeyStore, hash_of};
 use super::mend::{DrawMode, Mender};
-use super::table_plan::{Foreign, LEAVE_OUT, Slot, TablePlan, Uniqueness};
+use super::table_plan::{LEAVE_OUT, ParentReference, Slot, TablePlan, Uniqueness};
 use crate::catalog::Shape;
 use crate::error::{Error, Result};
 use crate::harness::{Random, Seed};
@@ -368,7 +368,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     /// Gives the columns of a foreign key the values of some row that it can refer to.
     fn refer(
         &mut self,
-        foreign: &Foreign,
+        foreign: &ParentReference,
         forced: Option<usize>,
         stores: &mut [KeyStore],
         row: &mut Row,
@@ -440,16 +440,16 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         }
     }
 
-    fn no_parent(&self, foreign: &Foreign) -> Refused {
+    fn no_parent(&self, foreign: &ParentReference) -> Refused {
         Refused::Foreign(self.nothing_to_refer_to(foreign))
     }
 
-    fn nothing_to_refer_to(&self, foreign: &Foreign) -> String {
+    fn nothing_to_refer_to(&self, foreign: &ParentReference) -> String {
         let columns: Vec<&str> = foreign.columns.iter().map(|column| self.plan.names[*column].as_str()).collect();
         format!("its foreign key ({}) finds no row to refer to", columns.join(", "))
     }
 
-    fn can_be_null(&self, foreign: &Foreign, done: &[bool]) -> bool {
+    fn can_be_null(&self, foreign: &ParentReference, done: &[bool]) -> bool {
         let nullable = |column: &usize| !done[*column] && self.plan.columns[*column].nullable;
         match foreign.match_full {
             true => foreign.columns.iter().all(nullable),
@@ -457,7 +457,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
         }
     }
 
-    fn leave_null(&mut self, foreign: &Foreign, _row: &mut Row, done: &mut [bool]) -> Result<(), Refused> {
+    fn leave_null(&mut self, foreign: &ParentReference, _row: &mut Row, done: &mut [bool]) -> Result<(), Refused> {
         for column in &foreign.columns {
             if !done[*column] && self.plan.columns[*column].nullable {
                 done[*column] = true;
@@ -469,7 +469,7 @@ impl<'p, 'c> RowMaker<'p, 'c> {
     /// Refers to a row before this one, or to none, or where that cannot be to itself.
     fn refer_to_self(
         &mut self,
-        foreign: &Foreign,
+        foreign: &ParentReference,
         stores: &mut [KeyStore],
         row: &mut Row,
         done: &mut [bool],

@@ -17,11 +17,11 @@ pub(super) struct TablePlan<'c> {
     pub(super) names: Vec<String>,
     pub(super) columns: Vec<ColumnPlan>,
     /// Foreign keys to tables before this one; those of one group share columns.
-    pub(super) groups: Vec<Vec<Foreign>>,
+    pub(super) groups: Vec<Vec<ParentReference>>,
     /// Foreign keys to this table itself.
-    pub(super) self_references: Vec<Foreign>,
+    pub(super) self_references: Vec<ParentReference>,
     /// Foreign keys to tables behind this one.
-    pub(super) broken: Vec<Foreign>,
+    pub(super) broken: Vec<ParentReference>,
     /// Columns that get their value with a broken foreign key, and not before.
     pub(super) deferred: Vec<usize>,
     /// Of these, the columns that are inserted as NULL and set by UPDATE.
@@ -70,7 +70,7 @@ pub(super) struct JudgedCondition {
 
 /// A foreign key.
 #[derive(Debug, Clone)]
-pub(super) struct Foreign {
+pub(super) struct ParentReference {
     pub(super) columns: Vec<usize>,
     /// Which store has the keys of the table referred to; their columns are in the order of `columns`.
     pub(super) store: usize,

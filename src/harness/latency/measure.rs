@@ -152,7 +152,7 @@ impl<'c> PreparedQuery<'c> {
         let runner = Runner::prepare(connection, query)?;
         match draw(connection, query, seed, sets_max)? {
             Drawn::Sets(sets) => Ok(PreparedQuery { runner, sets, next: 0 }),
-            Drawn::Nothing(why) => Err(Error::could_not(OPERATION, runner.shown(), why)),
+            Drawn::Nothing(why) => Err(Error::could_not(OPERATION, runner.label(), why)),
         }
     }
 

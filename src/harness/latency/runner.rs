@@ -62,7 +62,7 @@ impl<'c> Runner<'c> {
     }
 
     /// What a failure names.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn label(&self) -> String {
         format!("`{}`", self.query.file.display())
     }
 
@@ -94,7 +94,7 @@ impl<'c> Runner<'c> {
     /// When SQLite cannot run it.
     pub(super) fn run(&mut self, values: &[Value]) -> Result<TimedRun> {
         let (elapsed, rows) =
-            self.timed(values).map_err(|error| describe(OPERATION, self.shown(), &error).because(error))?;
+            self.timed(values).map_err(|error| describe(OPERATION, self.label(), &error).because(error))?;
         Ok(TimedRun { elapsed, rows, scan_steps: self.take_scan_steps() })
     }
 

@@ -45,17 +45,17 @@ pub struct Bench<'b> {
 }
 
 /// A row of a table.
-pub struct Place {
+pub struct FoundRow {
     /// What finds the row again, an expression over its table's columns with parameters from `?1`.
     pub filter: String,
     /// The parameters.
     pub values: Vec<Value>,
 }
 
-impl Place {
+impl FoundRow {
     /// The row for a person.
-    pub fn told(&self) -> String {
-        let told: Vec<_> = self.values.iter().map(told).collect();
+    pub fn describe(&self) -> String {
+        let told: Vec<_> = self.values.iter().map(describe).collect();
         format!("[{}]", told.join(", "))
     }
 }
@@ -126,7 +126,7 @@ impl<'b> Bench<'b> {
     }
 
     /// A random row of a table for which a condition holds, and the values of some expressions over it.
-    pub fn row(&mut self, table: &str, filter: &str, wanted: &str) -> rusqlite::Result<Option<(Place, Vec<Value>)>> {
+    pub fn row(&mut self, table: &str, filter: &str, wanted: &str) -> rusqlite::Result<Option<(FoundRow, Vec<Value>)>> {
         let name = quote(table);
         let locator = self.locator(table)?;
         if locator.is_empty() {
@@ -146,12 +146,12 @@ impl<'b> Bench<'b> {
             let conditions: Vec<_> =
                 locator.iter().enumerate().map(|(place, name)| format!("{name} IS ?{}", place + 1)).collect();
             let (key, wanted) = values.split_at(locator.len());
-            Ok(Some((Place { filter: conditions.join(" AND "), values: key.to_vec() }, wanted.to_vec())))
+            Ok(Some((FoundRow { filter: conditions.join(" AND "), values: key.to_vec() }, wanted.to_vec())))
         })
     }
 
     /// Gives one column of one row another value; false where the file does not take it, or takes it as what was there.
-    pub fn set(&mut self, table: &str, column: &str, place: &Place, value: &Value) -> rusqlite::Result<bool> {
+    pub fn set(&mut self, table: &str, column: &str, place: &FoundRow, value: &Value) -> rusqlite::Result<bool> {
         let (name, column) = (quote(table), quote(column));
         let read = format!("SELECT {column} FROM {name} WHERE {}", place.filter);
         let before: Value = self.connection.query_row(&read, params_from_iter(&place.values), |row| row.get(0))?;
@@ -263,7 +263,7 @@ pub fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// A value for a person, cut where it is long.
-pub fn told(value: &Value) -> String {
+pub fn describe(value: &Value) -> String {
     const CHARS_MAX: usize = 40;
     let text = match value {
         Value::Null => "NULL".into(),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a rewrite gives is not what was there; the file is asked afterwards whether that is so.
 
-use super::bench::{Applied, Bench, changed, told};
+use super::bench::{Applied, Bench, changed, describe};
 use crate::error::{Context, Result};
 use crate::harness::Random;
 use crate::plan::{ColumnPlan, Plan};
@@ -51,8 +51,8 @@ impl Rewrite {
                 let Some(old) = values.first() else { break };
                 let Some(new) = (self.value)(old, column, bench.random) else { continue };
                 if bench.set(&table.target, &column.target, &place, &new)? {
-                    let at = format!("table `{}`, row {}, column `{}`", table.target, place.told(), column.target);
-                    return Ok(changed(at, format!("{} → {}", told(old), told(&new))));
+                    let at = format!("table `{}`, row {}, column `{}`", table.target, place.describe(), column.target);
+                    return Ok(changed(at, format!("{} → {}", describe(old), describe(&new))));
                 }
             }
         }

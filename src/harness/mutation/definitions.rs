@@ -298,7 +298,7 @@ fn orphaned(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
                 _ => continue,
             };
             if bench.set(&table.target, &column, &place, &value)? {
-                let at = format!("table `{}`, row {}, column `{column}`", table.target, place.told());
+                let at = format!("table `{}`, row {}, column `{column}`", table.target, place.describe());
                 return Ok(changed(at, format!("no such row in `{parent}`")));
             }
         }

@@ -225,7 +225,7 @@ fn entry_missing(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
         bench.connection.execute("UPDATE sqlite_schema SET sql = ?2 WHERE name = ?1", [&index, &sql])?;
         bench.reopen()?;
         if built.is_ok() {
-            return Ok(changed(format!("index `{index}`"), format!("the entry of row {} is gone", place.told())));
+            return Ok(changed(format!("index `{index}`"), format!("the entry of row {} is gone", place.describe())));
         }
     }
     Ok(None)

@@ -166,7 +166,7 @@ fn other_row(bench: &mut Bench<'_>, sql: impl Fn(&str, &str) -> String) -> rusql
         let Some((place, _)) = bench.row(&table, "1", "1")? else { continue };
         let sql = format!("{} WHERE {}", sql(&quote(&table), &quote(&column)), place.filter);
         if bench.connection.execute(&sql, params_from_iter(&place.values)).is_ok_and(|rows| rows > 0) {
-            return Ok(changed(format!("table `{table}`, row {}", place.told()), sql));
+            return Ok(changed(format!("table `{table}`, row {}", place.describe()), sql));
         }
     }
     Ok(None)

@@ -1,6 +1,6 @@
 //! Changes of rows, and of several values at once.
 
-use super::bench::{Bench, Place, changed, is_refused, same, told};
+use super::bench::{Bench, FoundRow, changed, describe, is_refused, same};
 use super::{Applied, Change, Mutation};
 use crate::quote::{quote, quote_all};
 use rusqlite::types::Value;
@@ -31,8 +31,8 @@ pub const MUTATIONS: [Mutation; 14] = [
     file("a value as another kind", "a column of a table that is not STRICT, or can be made so", another_kind),
 ];
 
-fn at(table: &str, place: &Place) -> String {
-    format!("table `{table}`, row {}", place.told())
+fn at(table: &str, place: &FoundRow) -> String {
+    format!("table `{table}`, row {}", place.describe())
 }
 
 /// Runs a statement; `None` where the file refuses it.
@@ -172,7 +172,7 @@ fn another_key(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
         let values: Vec<&dyn ToSql> =
             place.values.iter().chain(std::iter::once(&key)).map(|value| value as &dyn ToSql).collect();
         if run(bench, &sql, &values)?.is_some() {
-            return Ok(changed(at(&table.target, &place), format!("again with `{column}` {}", told(&key))));
+            return Ok(changed(at(&table.target, &place), format!("again with `{column}` {}", describe(&key))));
         }
     }
     Ok(None)
@@ -193,7 +193,7 @@ fn key_changed(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
             let Some((place, values)) = bench.row(&table.target, "1", &quote(&column))? else { continue };
             let Some(key) = fresh(bench, &table.target, &column, &values[0])? else { continue };
             if bench.set(&table.target, &column, &place, &key)? {
-                let change = format!("{} → {}", told(&values[0]), told(&key));
+                let change = format!("{} → {}", describe(&values[0]), describe(&key));
                 return Ok(changed(format!("{}, column `{column}`", at(&table.target, &place)), change));
             }
         }
@@ -206,8 +206,8 @@ fn exchange(
     bench: &mut Bench<'_>,
     table: &str,
     column: &str,
-    one: (&Place, &Value),
-    other: (&Place, &Value),
+    one: (&FoundRow, &Value),
+    other: (&FoundRow, &Value),
 ) -> rusqlite::Result<bool> {
     if same(one.1, other.1) || !bench.set(table, column, one.0, other.1)? {
         return Ok(false);
@@ -233,8 +233,8 @@ fn swapped_in_column(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>>
         let done = exchange(bench, &table.target, &column.target, (&one, &a[0]), (&other, &b[0]))?;
         // Two rows that are else alike have only changed their places.
         if done && (!table.key.is_empty() && !is_key(table, &column.target)) && before != bench.contents() {
-            let place = format!("{} and {}, column `{}`", at(&table.target, &one), other.told(), column.target);
-            return Ok(changed(place, format!("{} ↔ {}", told(&a[0]), told(&b[0]))));
+            let place = format!("{} and {}, column `{}`", at(&table.target, &one), other.describe(), column.target);
+            return Ok(changed(place, format!("{} ↔ {}", describe(&a[0]), describe(&b[0]))));
         }
         if done {
             // What may mean nothing is put back.
@@ -270,7 +270,7 @@ fn swapped_whole(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
             any |= exchange(bench, &table.target, &column.target, (&one, &a[place]), (&other, &b[place]))?;
         }
         if any {
-            return Ok(changed(format!("{} and {}", at(&table.target, &one), other.told()), ""));
+            return Ok(changed(format!("{} and {}", at(&table.target, &one), other.describe()), ""));
         }
     }
     Ok(None)
@@ -316,7 +316,7 @@ fn swapped_between_columns(bench: &mut Bench<'_>) -> rusqlite::Result<Option<App
             let parameters: Vec<&dyn ToSql> = place.values.iter().map(|value| value as &dyn ToSql).collect();
             if run(bench, &sql, &parameters)?.is_some_and(|rows| rows > 0) {
                 let place = format!("{}, columns `{}` and `{}`", at(&table.target, &place), a.target, b.target);
-                return Ok(changed(place, format!("{} ↔ {}", told(&values[0]), told(&values[1]))));
+                return Ok(changed(place, format!("{} ↔ {}", describe(&values[0]), describe(&values[1]))));
             }
         }
     }

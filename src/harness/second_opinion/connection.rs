@@ -5,7 +5,7 @@
 
 use super::opinion::{Disagreement, DisagreementKind, Opinion, SHOWN_MAX};
 use super::statement::{self, COLUMNS_MAX, Care};
-use super::stored::{self, Foreign, Ledger, Told};
+use super::stored::{self, Foreign, Ledger, ServerText};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::{Access, Blocking, Connector, explain_statement, fenced_wait};
@@ -231,7 +231,7 @@ fn send_table<'p>(
             bytes.truncate(start);
             return Err(error.into());
         }
-        asked.names.push(name.told());
+        asked.names.push(name.describe());
         if bytes.len() >= SENT_AT_BYTES {
             send(bytes).map_err(SendError::Server)?;
         }
@@ -274,15 +274,15 @@ fn append_row(
         let value = row.get_ref(column)?;
         let is_whole = planned.whole_as_integer && value.data_type() == rusqlite::types::Type::Integer;
         let declared = if is_whole { "INTEGER" } else { planned.representation.declared_type() };
-        let told = stored::told(value, declared).unwrap_or_else(|(what, told)| {
+        let told = stored::server_text(value, declared).unwrap_or_else(|(what, told)| {
             asked.foreign.push(Foreign { row: place, column, what });
             told
         });
         match (entries.iter().find(|(kept, _)| *kept == column), told) {
             (Some((_, exact)), _) => push(bytes, exact.as_bytes()),
-            (None, Told::Null) => push_null(bytes),
-            (None, Told::Text(text)) => push(bytes, text.as_bytes()),
-            (None, Told::Made(text)) => push(bytes, text.as_bytes()),
+            (None, ServerText::Null) => push_null(bytes),
+            (None, ServerText::Text(text)) => push(bytes, text.as_bytes()),
+            (None, ServerText::Made(text)) => push(bytes, text.as_bytes()),
         }
     }
     (asked.table.columns.len()..width).for_each(|_| push_null(bytes));

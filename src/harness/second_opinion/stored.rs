@@ -58,11 +58,11 @@ impl RowName {
     }
 
     /// The name as a person reads it.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             RowName::RowId(rowid) => format!("rowid {rowid}"),
             RowName::Key(parts) => {
-                let told: Vec<_> = parts.iter().map(Part::told).collect();
+                let told: Vec<_> = parts.iter().map(Part::describe).collect();
                 format!("[{}]", told.join(","))
             }
         }
@@ -80,7 +80,7 @@ impl Part {
         }
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Part::Null => "null".into(),
             Part::Integer(value) => value.to_string(),
@@ -112,12 +112,12 @@ fn hexadecimal(prefix: &str, bytes: &[u8]) -> String {
 }
 
 /// A value on its way to the server.
-pub enum Told<'v> {
+pub enum ServerText<'v> {
     /// NULL.
     Null,
     /// The text that says what is stored.
     Text(&'v str),
-    /// As [`Told::Text`], made here.
+    /// As [`ServerText::Text`], made here.
     Made(String),
 }
 
@@ -132,27 +132,27 @@ pub struct Foreign {
 }
 
 /// The text for a stored value; `Err` says what is wrong with it, and what to send in its place.
-pub fn told<'v>(value: ValueRef<'v>, declared: &str) -> Result<Told<'v>, (String, Told<'v>)> {
+pub fn server_text<'v>(value: ValueRef<'v>, declared: &str) -> Result<ServerText<'v>, (String, ServerText<'v>)> {
     let (class, told) = match value {
-        ValueRef::Null => return Ok(Told::Null),
-        ValueRef::Integer(value) => ("INTEGER", Told::Made(value.to_string())),
+        ValueRef::Null => return Ok(ServerText::Null),
+        ValueRef::Integer(value) => ("INTEGER", ServerText::Made(value.to_string())),
         ValueRef::Real(value) if value.is_infinite() => {
-            ("REAL", Told::Made(if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()))
+            ("REAL", ServerText::Made(if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()))
         }
         // A whole number beyond 2^53 is more than its shortest digits say.
-        ValueRef::Real(value) if value.fract() == 0.0 => ("REAL", Told::Made(format!("{value:.0}"))),
-        ValueRef::Real(value) => ("REAL", Told::Made(format!("{value:e}"))),
+        ValueRef::Real(value) if value.fract() == 0.0 => ("REAL", ServerText::Made(format!("{value:.0}"))),
+        ValueRef::Real(value) => ("REAL", ServerText::Made(format!("{value:e}"))),
         ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) if !bytes.contains(&0) => ("TEXT", Told::Text(text)),
+            Ok(text) if !bytes.contains(&0) => ("TEXT", ServerText::Text(text)),
             Ok(text) => {
-                return Err(("a text with U+0000".into(), Told::Made(text.replace('\0', "\u{fffd}"))));
+                return Err(("a text with U+0000".into(), ServerText::Made(text.replace('\0', "\u{fffd}"))));
             }
             Err(_) => {
                 let text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
-                return Err(("a text that is not UTF-8".into(), Told::Made(text)));
+                return Err(("a text that is not UTF-8".into(), ServerText::Made(text)));
             }
         },
-        ValueRef::Blob(bytes) => ("BLOB", Told::Made(hexadecimal("\\x", bytes))),
+        ValueRef::Blob(bytes) => ("BLOB", ServerText::Made(hexadecimal("\\x", bytes))),
     };
     if class == declared {
         return Ok(told);
@@ -214,7 +214,7 @@ impl Ledger {
     pub fn rest(&mut self, table: &TablePlan) -> Vec<(String, String, String)> {
         let unused = self.entries.iter().filter(|(name, _)| !self.used.contains(*name));
         let told = |(name, entries): (&RowName, &Vec<(usize, String)>)| {
-            let name = name.told();
+            let name = name.describe();
             let each =
                 |(place, exact): &(usize, String)| (name.clone(), table.columns[*place].source.clone(), exact.clone());
             entries.iter().map(each).collect::<Vec<_>>()
@@ -276,9 +276,12 @@ mod tests {
 
     #[test]
     fn what_a_rule_cannot_have_stored_is_told() {
-        assert!(matches!(told(ValueRef::Real(0.1), "REAL"), Ok(Told::Made(text)) if text == "1e-1"));
-        assert!(matches!(told(ValueRef::Blob(&[0, 255]), "BLOB"), Ok(Told::Made(text)) if text == "\\x00ff"));
-        let foreign = |value: ValueRef<'_>, declared| told(value, declared).map(|_| ()).map_err(|(what, _)| what);
+        assert!(matches!(server_text(ValueRef::Real(0.1), "REAL"), Ok(ServerText::Made(text)) if text == "1e-1"));
+        assert!(
+            matches!(server_text(ValueRef::Blob(&[0, 255]), "BLOB"), Ok(ServerText::Made(text)) if text == "\\x00ff")
+        );
+        let foreign =
+            |value: ValueRef<'_>, declared| server_text(value, declared).map(|_| ()).map_err(|(what, _)| what);
         assert_eq!(foreign(ValueRef::Text(b"1"), "INTEGER"), Err("TEXT where its rule stores INTEGER".into()));
         assert_eq!(foreign(ValueRef::Text(b"a\0"), "TEXT"), Err("a text with U+0000".into()));
         assert_eq!(foreign(ValueRef::Text(b"\xff"), "TEXT"), Err("a text that is not UTF-8".into()));

@@ -2,7 +2,7 @@
 
 use super::choices::Choices;
 use super::node::Node;
-use super::records::{File, Record, Told, many, name_of};
+use super::records::{Drawn, File, Record, many, name_of};
 use super::spell;
 use super::values::{Value, Values, spell as spelled};
 use crate::endpoint::files::layout::{Format, Kind, Layout, LinePart, Origin, RecordSet, Step};
@@ -111,9 +111,9 @@ fn node_of(set: &RecordSet, record: &Record, choices: &mut Choices<'_>) -> Node 
     let mut node = Node::Object(Vec::new());
     for (filled, told) in set.columns.iter().zip(&record.told) {
         let mut said = |members: &[String], node: &mut Node| match told {
-            Told::Nothing => {}
-            Told::Null => node.put(members, Node::Null),
-            Told::Value(value) => node.put(members, spelled(value, &filled.form, choices)),
+            Drawn::Nothing => {}
+            Drawn::Null => node.put(members, Node::Null),
+            Drawn::Value(value) => node.put(members, spelled(value, &filled.form, choices)),
         };
         for origin in &filled.from {
             match origin {

@@ -4,7 +4,7 @@
 //! taken by then is left out.
 
 use super::choices::Choices;
-use super::records::{Around, Drawing, File, Record, Told, many};
+use super::records::{Around, Drawing, Drawn, File, Record, many};
 use super::tree::RandomTree;
 use super::values::{NAME_CHARACTERS_MAX, Value};
 use crate::catalog::{Catalog, QualifiedName};
@@ -151,7 +151,7 @@ impl Giving<'_> {
             let origin = Origin::Capture(name.clone());
             let filled = records.columns.iter().find(|filled| filled.from.contains(&origin));
             let told = filled.and_then(|filled| match wish(self.layout, records, filled, of, row) {
-                Some(Told::Value(value)) => value.text(&filled.form),
+                Some(Drawn::Value(value)) => value.text(&filled.form),
                 _ => None,
             });
             let text = match told {
@@ -221,7 +221,7 @@ fn is_inside(layout: &Layout, child: &RecordSet, around: Around<'_>, of: &TableR
             let place = parent.columns.iter().position(|filled| filled.column == *column);
             let theirs = place.and_then(|place| record.told[place].value()?.text(&parent.columns[place].form));
             let ours = match wish(layout, child, filled, of, row) {
-                Some(Told::Value(value)) => value.text(&filled.form),
+                Some(Drawn::Value(value)) => value.text(&filled.form),
                 _ => None,
             };
             theirs.is_some() && theirs == ours
@@ -231,15 +231,15 @@ fn is_inside(layout: &Layout, child: &RecordSet, around: Around<'_>, of: &TableR
 }
 
 /// What a row says of a column; `None` where the row has no such column, or nothing that files could say.
-fn wish(layout: &Layout, set: &RecordSet, filled: &Filled, of: &TableRows, row: &Row) -> Option<Told> {
+fn wish(layout: &Layout, set: &RecordSet, filled: &Filled, of: &TableRows, row: &Row) -> Option<Drawn> {
     let name = &layout.tables[set.table].columns[filled.column].name;
     let place = of.columns.iter().position(|column| column == name)?;
     match row.get(place)? {
-        None => Some(Told::Null),
+        None => Some(Drawn::Null),
         Some(text) => match Value::of_text(text, &filled.form) {
             // JSON that only its own spelling says; another value may be none that the column takes.
-            None if filled.form == ValueForm::Json && text.trim() != "null" => Some(Told::Null),
-            value => value.map(Told::Value),
+            None if filled.form == ValueForm::Json && text.trim() != "null" => Some(Drawn::Null),
+            value => value.map(Drawn::Value),
         },
     }
 }

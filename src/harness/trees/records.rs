@@ -27,7 +27,7 @@ pub struct File {
 #[derive(Debug, Clone)]
 pub struct Record {
     /// What each of the set's columns is told to be, in their order.
-    pub told: Vec<Told>,
+    pub told: Vec<Drawn>,
     /// Members that no column takes.
     pub more: Vec<(String, Node)>,
     /// The records inside, of each of the set's children.
@@ -36,7 +36,7 @@ pub struct Record {
 
 /// What a record says of a column.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
+pub enum Drawn {
     /// Nothing: the files do not tell the column, or its member is left out.
     Nothing,
     /// `null`
@@ -45,11 +45,11 @@ pub enum Told {
     Value(Value),
 }
 
-impl Told {
+impl Drawn {
     pub fn value(&self) -> Option<&Value> {
         match self {
-            Told::Value(value) => Some(value),
-            Told::Nothing | Told::Null => None,
+            Drawn::Value(value) => Some(value),
+            Drawn::Nothing | Drawn::Null => None,
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct Around<'a> {
 }
 
 /// What gives the columns of a record values of its own; without it they are drawn.
-pub type Wishes<'w> = &'w dyn Fn(&Filled) -> Option<Told>;
+pub type Wishes<'w> = &'w dyn Fn(&Filled) -> Option<Drawn>;
 
 /// Draws files and records.
 pub struct Drawing<'d> {
@@ -188,7 +188,7 @@ impl<'d> Drawing<'d> {
         for _ in 0..TRIES_MAX {
             let mut told = Vec::new();
             for filled in &set.columns {
-                told.push(self.told(kind, set, filled, around, wishes, choices)?);
+                told.push(self.draw(kind, set, filled, around, wishes, choices)?);
             }
             let mut record = Record { told, more: Vec::new(), children: Vec::new() };
             if !self.take_key(kind, set, &record, around) {
@@ -243,7 +243,7 @@ impl<'d> Drawing<'d> {
         self.rows.iter().map(|(table, keys)| (table.clone(), keys.len() as u64)).collect()
     }
 
-    fn told(
+    fn draw(
         &mut self,
         kind: usize,
         set: &RecordSet,
@@ -251,26 +251,26 @@ impl<'d> Drawing<'d> {
         around: Around<'_>,
         wishes: Wishes<'_>,
         choices: &mut Choices<'_>,
-    ) -> Result<Told> {
+    ) -> Result<Drawn> {
         let form = &filled.form;
         let read = |text: &str| {
-            read_text(text, form).map_or(Told::Nothing, |cell| Told::Value(Value::Cell(cell.into_owned())))
+            read_text(text, form).map_or(Drawn::Nothing, |cell| Drawn::Value(Value::Cell(cell.into_owned())))
         };
         for origin in &filled.from {
             match origin {
                 Origin::Capture(name) => {
                     let capture = around.captures.iter().find(|(other, _)| other == name);
-                    return Ok(capture.map_or(Told::Nothing, |(_, text)| read(text)));
+                    return Ok(capture.map_or(Drawn::Nothing, |(_, text)| read(text)));
                 }
                 Origin::Constant(text) => return Ok(read(text)),
                 Origin::Parent(column) => return Ok(of_parent(around, *column)),
                 Origin::Position | Origin::Template(_) | Origin::Sha256 | Origin::Path | Origin::Modified => {
-                    return Ok(Told::Nothing);
+                    return Ok(Drawn::Nothing);
                 }
                 Origin::Member(_) | Origin::Value | Origin::EntryName | Origin::Body | Origin::Content => {}
             }
         }
-        let Some(origin) = filled.from.first() else { return Ok(Told::Nothing) };
+        let Some(origin) = filled.from.first() else { return Ok(Drawn::Nothing) };
         let wish = wishes(filled);
         if let Format::Lines(pattern) = &self.layout.kinds[kind].format {
             return self.of_line(&pattern.parts, origin, filled, wish, choices);
@@ -280,16 +280,16 @@ impl<'d> Drawing<'d> {
             || filled.from.len() > 1
             || matches!(origin, Origin::EntryName | Origin::Body | Origin::Content | Origin::Value);
         match (wish, &filled.absent) {
-            (Some(Told::Null | Told::Nothing), Absent::Null | Absent::WrittenNull) if !is_needed => {
-                return Ok(if choices.once_in(2) { Told::Null } else { Told::Nothing });
+            (Some(Drawn::Null | Drawn::Nothing), Absent::Null | Absent::WrittenNull) if !is_needed => {
+                return Ok(if choices.once_in(2) { Drawn::Null } else { Drawn::Nothing });
             }
-            (Some(told @ Told::Value(_)), _) => return Ok(told),
+            (Some(told @ Drawn::Value(_)), _) => return Ok(told),
             (None, Absent::Null | Absent::WrittenNull) if !is_needed => match choices.below(6) {
-                4 => return Ok(Told::Null),
-                5 => return Ok(Told::Nothing),
+                4 => return Ok(Drawn::Null),
+                5 => return Ok(Drawn::Nothing),
                 _ => {}
             },
-            (None, Absent::Default(_)) if !is_needed && choices.once_in(4) => return Ok(Told::Nothing),
+            (None, Absent::Default(_)) if !is_needed && choices.once_in(4) => return Ok(Drawn::Nothing),
             _ => {}
         }
         let value = match (origin, form) {
@@ -303,7 +303,7 @@ impl<'d> Drawing<'d> {
             }
             _ => self.values.of_form(form, choices),
         };
-        Ok(Told::Value(value))
+        Ok(Drawn::Value(value))
     }
 
     /// A value in a line: what its capture takes.
@@ -312,10 +312,10 @@ impl<'d> Drawing<'d> {
         parts: &[LinePart],
         origin: &Origin,
         filled: &Filled,
-        wish: Option<Told>,
+        wish: Option<Drawn>,
         choices: &mut Choices<'_>,
-    ) -> Result<Told> {
-        let Origin::Member(names) = origin else { return Ok(Told::Nothing) };
+    ) -> Result<Drawn> {
+        let Origin::Member(names) = origin else { return Ok(Drawn::Nothing) };
         let capture = parts.iter().find_map(|part| match part {
             LinePart::Capture { name, pattern } if names.first() == Some(name) => Some(pattern),
             LinePart::Capture { .. } | LinePart::Literal(_) => None,
@@ -325,26 +325,26 @@ impl<'d> Drawing<'d> {
             let more =
                 if matches!(filled.form, ValueForm::Text) && choices.once_in(4) { "  at x\n\n  at y" } else { "" };
             return Ok(match more {
-                "" => Told::Nothing,
-                more => Told::Value(Value::Cell(crate::value::Cell::Text(more.into()))),
+                "" => Drawn::Nothing,
+                more => Drawn::Value(Value::Cell(crate::value::Cell::Text(more.into()))),
             });
         };
         if let ValueForm::Words(words) = &filled.form {
             let known: Vec<_> =
                 words.iter().filter(|(file, _)| self.values.takes(pattern, file).unwrap_or(false)).collect();
             return Ok(match known.is_empty() {
-                true => Told::Nothing,
-                false => Told::Value(Value::Cell(crate::value::Cell::Text(choices.of(&known).1.clone().into()))),
+                true => Drawn::Nothing,
+                false => Drawn::Value(Value::Cell(crate::value::Cell::Text(choices.of(&known).1.clone().into()))),
             });
         }
-        if let Some(Told::Value(value)) = &wish
+        if let Some(Drawn::Value(value)) = &wish
             && let Some(text) = value.text(&filled.form)
             && self.values.takes(pattern, &text)?
         {
-            return Ok(Told::Value(value.clone()));
+            return Ok(Drawn::Value(value.clone()));
         }
         let drawn = self.values.of_form_like(&filled.form, pattern, choices)?;
-        Ok(drawn.map_or(Told::Nothing, |(value, _)| Told::Value(value)))
+        Ok(drawn.map_or(Drawn::Nothing, |(value, _)| Drawn::Value(value)))
     }
 }
 
@@ -364,10 +364,10 @@ pub fn name_of(set: &RecordSet, record: &Record) -> Option<String> {
 }
 
 /// What the record around says of a column.
-fn of_parent(around: Around<'_>, column: usize) -> Told {
-    let Some((set, record)) = around.parent else { return Told::Nothing };
+fn of_parent(around: Around<'_>, column: usize) -> Drawn {
+    let Some((set, record)) = around.parent else { return Drawn::Nothing };
     let place = set.columns.iter().position(|filled| filled.column == column);
-    place.map_or(Told::Nothing, |place| record.told[place].clone())
+    place.map_or(Drawn::Nothing, |place| record.told[place].clone())
 }
 
 /// Whether there are any number of records.

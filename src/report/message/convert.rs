@@ -12,7 +12,7 @@ use crate::event::{self, Event, Phase};
 use crate::plan;
 use crate::printable;
 use crate::project::{self, Origin};
-use crate::report::{How, remainder};
+use crate::report::{RunContext, remainder};
 use crate::to_files;
 use crate::to_sqlite;
 use crate::verify;
@@ -177,14 +177,14 @@ impl From<&plan::Caveat> for Caveat {
 
 impl Outcome {
     /// The message for an outcome.
-    pub fn new(outcome: &to_sqlite::Outcome, how: &How) -> Self {
+    pub fn new(outcome: &to_sqlite::Outcome, context: &RunContext) -> Self {
         let times = &outcome.durations;
         let tables = outcome.plan.tables.iter().zip(&outcome.copied);
         Outcome {
             source: outcome.source.clone(),
             engine: outcome.engine.clone(),
-            target: shown(&how.target),
-            metadata: how.metadata,
+            target: shown(&context.target),
+            metadata: context.metadata,
             needs_sqlite: outcome.plan.needs_sqlite().to_string(),
             tables: tables
                 .map(|(table, copied)| CopiedTable {
@@ -206,7 +206,7 @@ impl Outcome {
                 size_bytes: published.size_bytes,
                 journal_mode: word(&published.journal_mode),
                 backup: published.backup.id.clone(),
-                way_back: how.way_back(),
+                way_back: context.way_back(),
                 durable: published.durable,
                 notes: published.notes.clone(),
             }),

@@ -1,13 +1,13 @@
 //! The objects of a PostgreSQL schema, in the server's own words.
 
-use super::super::history::postgres::Place;
+use super::super::history::postgres::HistoryTable;
 use super::{OTHER_HISTORIES, Object};
 use crate::Result;
 use crate::endpoint::postgres::{Client, Explained};
 use crate::metadata;
 
 /// Every object but the server's own, those of extensions, and the bookkeeping of this program and of other tools, ordered.
-pub(crate) async fn objects(connection: &mut Client, history: &Place) -> Result<Vec<Object>> {
+pub(crate) async fn objects(connection: &mut Client, history: &HistoryTable) -> Result<Vec<Object>> {
     let rows: Vec<(String, String, String)> = sqlx::query_as(include_str!("postgres/objects.sql"))
         .bind(&history.schema)
         .bind(&history.table)

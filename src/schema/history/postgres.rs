@@ -11,12 +11,12 @@ use crate::{Error, Result};
 
 /// Where the history is: schema and table, named in every query, so that a script may change the search path.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct HistoryTable {
     pub schema: String,
     pub table: String,
 }
 
-impl Place {
+impl HistoryTable {
     /// Both names, quoted.
     pub(crate) fn quoted(&self) -> String {
         format!("{}.{}", quote(&self.schema), quote(&self.table))
@@ -56,7 +56,7 @@ const TYPES: [(&str, u32); 3] = [("version", 20), ("duration_ms", 20), ("applied
 
 /// Looks at the table; nothing where there is none. An error where it is not one that [`create`] makes, or where
 /// something hangs on it.
-pub(crate) async fn look(connection: &mut Client, place: &Place) -> Result<Option<Identity>> {
+pub(crate) async fn look(connection: &mut Client, place: &HistoryTable) -> Result<Option<Identity>> {
     match inspect(connection, place).await? {
         Found::Nothing => Ok(None),
         Found::Own(identity) => Ok(Some(identity)),
@@ -66,7 +66,7 @@ pub(crate) async fn look(connection: &mut Client, place: &Place) -> Result<Optio
 }
 
 /// The same, for who has to tell it in another way.
-pub(crate) async fn inspect(connection: &mut Client, place: &Place) -> Result<Found> {
+pub(crate) async fn inspect(connection: &mut Client, place: &HistoryTable) -> Result<Found> {
     let found: Option<TableRow> = sqlx::query_as(include_str!("postgres/table.sql"))
         .persistent(false)
         .bind(&place.schema)
@@ -119,7 +119,11 @@ fn expected_columns() -> Vec<String> {
 
 /// How many rows there are beside that of `version`, and a sum over the places and writers of their row versions. The
 /// server never changes a row version in place, so the same seal means that nobody wrote any of those rows.
-pub(crate) async fn seal_of_others(connection: &mut Client, place: &Place, version: i64) -> Result<(i64, String)> {
+pub(crate) async fn seal_of_others(
+    connection: &mut Client,
+    place: &HistoryTable,
+    version: i64,
+) -> Result<(i64, String)> {
     let sql = format!(
         "SELECT pg_catalog.count(*), \
          coalesce(pg_catalog.sum(pg_catalog.hashtextextended(pg_catalog.concat(h.ctid, ' ', h.xmin), 0)), 0)::pg_catalog.text \
@@ -135,7 +139,7 @@ pub(crate) async fn seal_of_others(connection: &mut Client, place: &Place, versi
 }
 
 /// Reads the whole history, ascending; nothing where there is no table.
-pub(crate) async fn read(connection: &mut Client, place: &Place) -> Result<Option<Vec<Entry>>> {
+pub(crate) async fn read(connection: &mut Client, place: &HistoryTable) -> Result<Option<Vec<Entry>>> {
     if look(connection, place).await?.is_none() {
         return Ok(None);
     }
@@ -149,7 +153,7 @@ pub(crate) async fn read(connection: &mut Client, place: &Place) -> Result<Optio
 }
 
 /// Reads one row.
-pub(crate) async fn read_one(connection: &mut Client, place: &Place, version: i64) -> Result<Option<Entry>> {
+pub(crate) async fn read_one(connection: &mut Client, place: &HistoryTable, version: i64) -> Result<Option<Entry>> {
     let sql = format!(
         "SELECT {} FROM ONLY {} AS h WHERE h.version OPERATOR(pg_catalog.=) $1",
         columns_as_read(),
@@ -177,7 +181,7 @@ fn columns_as_read() -> String {
     list.join(", ")
 }
 
-fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
+fn entry(row: &sqlx::postgres::PgRow, place: &HistoryTable) -> Result<Entry> {
     let read = || -> sqlx::Result<(Entry, String)> {
         let entry = Entry {
             version: row.try_get(0)?,
@@ -202,7 +206,7 @@ fn entry(row: &sqlx::postgres::PgRow, place: &Place) -> Result<Entry> {
 }
 
 /// Another tool's table of the history's name: it has a column `version`, and not all of ours.
-pub(crate) async fn other(connection: &mut Client, place: &Place) -> Result<Option<OtherHistory>> {
+pub(crate) async fn other(connection: &mut Client, place: &HistoryTable) -> Result<Option<OtherHistory>> {
     if !matches!(inspect(connection, place).await?, Found::Foreign(_)) {
         return Ok(None);
     }
@@ -222,13 +226,13 @@ pub(crate) async fn other(connection: &mut Client, place: &Place) -> Result<Opti
 }
 
 /// Calls another tool's table otherwise.
-pub(crate) async fn put_aside(connection: &mut Client, place: &Place, other: &OtherHistory) -> Result<()> {
+pub(crate) async fn put_aside(connection: &mut Client, place: &HistoryTable, other: &OtherHistory) -> Result<()> {
     let sql = format!("ALTER TABLE {} RENAME TO {}", place.quoted(), quote(&other.kept_as));
     connection.execute(sql).await.could_not("put aside", place.label())
 }
 
 /// Creates the table.
-pub(crate) async fn create(connection: &mut Client, place: &Place) -> Result<()> {
+pub(crate) async fn create(connection: &mut Client, place: &HistoryTable) -> Result<()> {
     let sql = format!(
         "CREATE TABLE {} (\n  version bigint PRIMARY KEY,\n  name text NOT NULL,\n  \
          applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),\n  up_checksum text NOT NULL,\n  \
@@ -248,7 +252,7 @@ pub(crate) async fn create(connection: &mut Client, place: &Place) -> Result<()>
 /// reads back as it was written.
 pub(crate) async fn change(
     connection: &mut Client,
-    place: &Place,
+    place: &HistoryTable,
     version: i64,
     change: &Change<'_>,
     before: Option<Entry>,
@@ -267,7 +271,7 @@ pub(crate) async fn change(
 
 async fn write(
     connection: &mut Client,
-    place: &Place,
+    place: &HistoryTable,
     version: i64,
     change: &Change<'_>,
     written: Option<&Entry>,

@@ -14,7 +14,7 @@ use super::super::tokens::{Dialect, Statement};
 use super::Session;
 use super::kept::Kept;
 use super::leave_out::{self, Tolerance};
-use super::record::{BEGIN_TO_WRITE, Ground};
+use super::record::{BEGIN_TO_WRITE, HistoryBefore};
 use crate::endpoint::postgres::{Client, Explained, explain_statement, server_message};
 use crate::{Error, Result};
 
@@ -137,7 +137,7 @@ impl Session {
     async fn inside(&mut self, step: &Step, observe: &mut Observer<'_>) -> Result<StepReport, Failure> {
         let start = Instant::now();
         started(step, observe);
-        let ground = self.ground(step).await?;
+        let before = self.history_before(step).await?;
         let (connection, _) = self.open().await?;
         let begun = transaction_id(connection).await?;
         let kept = Kept::before(connection, step).await?;
@@ -169,7 +169,7 @@ impl Session {
             Direction::Up => Change::Insert(row(step, EntryState::Applied, duration_ms)),
             Direction::Down => Change::Delete,
         };
-        self.record(step.version, &change, Some(&ground)).await?;
+        self.record(step.version, &change, Some(&before)).await?;
         Ok(step_report(step, duration_ms))
     }
 
@@ -262,8 +262,8 @@ impl Session {
                 progress(running, finished, finished, &StatementSum::of(&step.script.statements[..finished]))
             }
         };
-        let ground = self.ground(step).await?;
-        self.record(step.version, &change, Some(&ground)).await?;
+        let before = self.history_before(step).await?;
+        self.record(step.version, &change, Some(&before)).await?;
         let (connection, _) = self.open().await?;
         Kept::before(connection, step).await
     }
@@ -274,14 +274,14 @@ impl Session {
             let (connection, _) = self.open().await?;
             kept.after(connection, step).await?;
         }
-        let ground = self.ground(step).await?;
+        let before = self.history_before(step).await?;
         if step.direction == Direction::Down {
-            return self.record(step.version, &Change::Delete, Some(&ground)).await;
+            return self.record(step.version, &Change::Delete, Some(&before)).await;
         }
         let settled = Change::Settle(row(step, EntryState::Applied, duration_ms));
-        self.record(step.version, &settled, Some(&ground)).await?;
+        self.record(step.version, &settled, Some(&before)).await?;
         let all = step.script.statements.len();
-        self.record(step.version, &progress(EntryState::Applied, all, all, sum), Some(&ground)).await
+        self.record(step.version, &progress(EntryState::Applied, all, all, sum), Some(&before)).await
     }
 
     /// One statement and the note that it ended: in one transaction where the server lets the statement be in one.
@@ -335,9 +335,9 @@ impl Session {
         finished: &Change<'_>,
         observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
-        let ground = self.ground_by_itself(step).await?;
+        let before = self.history_before_by_itself(step).await?;
         self.simple(BEGIN_TO_WRITE).await?;
-        match self.together(step, index, finished, &ground, observe).await {
+        match self.together(step, index, finished, &before, observe).await {
             Ok(()) => Ok(self.commit().await?),
             Err(failure) => {
                 self.abandon().await;
@@ -351,7 +351,7 @@ impl Session {
         step: &Step,
         index: usize,
         finished: &Change<'_>,
-        ground: &Ground,
+        before: &HistoryBefore,
         observe: &mut Observer<'_>,
     ) -> Result<(), Failure> {
         self.enter().await?;
@@ -359,7 +359,7 @@ impl Session {
         self.run_deferred(step).await?;
         self.as_runner().await?;
         self.leave().await?;
-        Ok(self.record(step.version, finished, Some(ground)).await?)
+        Ok(self.record(step.version, finished, Some(before)).await?)
     }
 
     /// A statement that waits by its nature, such as a concurrent index, is given the time: it blocks nobody, and

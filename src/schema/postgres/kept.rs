@@ -58,7 +58,7 @@ impl Kept {
         let header = &step.script.header;
         let gone =
             self.bound.iter().filter(|object| !object.is_among(&now) && !header.declares(object.lost, &object.name));
-        gone_unsaid(step, gone.map(|object| (object.lost, object.name.clone(), object.told())).collect())
+        gone_unsaid(step, gone.map(|object| (object.lost, object.name.clone(), object.describe())).collect())
     }
 }
 
@@ -93,7 +93,7 @@ impl Object {
         self.definition.starts_with("unique ")
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let words = self.lost.words();
         match self.lost {
             Lost::View => format!("the view `{}`", self.on),

@@ -4,7 +4,7 @@
 //! the role and the settings with which the session began are back; and the row counts only where the table is still the one that was
 //! there before the script, nothing hangs on it, no other row was written, and the row reads back as it was written.
 
-use super::super::history::postgres::{self as history, Found, Identity, Place};
+use super::super::history::postgres::{self as history, Found, HistoryTable, Identity};
 use super::super::history::{Change, KEEPER, taken_name};
 use super::super::plan::Step;
 use super::Session;
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub(super) const BEGIN_TO_WRITE: &str = "BEGIN READ WRITE";
 
 /// What the history was before a script ran.
-pub(super) struct Ground {
+pub(super) struct HistoryBefore {
     /// Whose script it is, for people.
     label: String,
     identity: Option<Identity>,
@@ -45,25 +45,25 @@ impl Session {
     }
 
     /// What has to be the same after the script of a step.
-    pub(super) async fn ground(&mut self, step: &Step) -> Result<Ground> {
+    pub(super) async fn history_before(&mut self, step: &Step) -> Result<HistoryBefore> {
         let (has_history, label) = (self.has_history, step.label());
         let (connection, place) = self.open().await?;
         if !has_history {
-            return Ok(Ground { label, identity: None, others: None });
+            return Ok(HistoryBefore { label, identity: None, others: None });
         }
         let identity = history::look(connection, &place).await?;
         let others = Some(history::seal_of_others(connection, &place, step.version).await?);
-        Ok(Ground { label, identity, others })
+        Ok(HistoryBefore { label, identity, others })
     }
 
     /// The same in a transaction of its own, for a session whose settings are a script's.
-    pub(super) async fn ground_by_itself(&mut self, step: &Step) -> Result<Ground> {
+    pub(super) async fn history_before_by_itself(&mut self, step: &Step) -> Result<HistoryBefore> {
         self.simple(BEGIN_TO_WRITE).await?;
-        let ground = match self.as_runner().await {
-            Ok(()) => self.ground(step).await,
+        let before = match self.as_runner().await {
+            Ok(()) => self.history_before(step).await,
             Err(error) => Err(error),
         };
-        self.end(ground).await
+        self.end(before).await
     }
 
     /// Has the rest of the transaction run as the runner itself.
@@ -83,32 +83,41 @@ impl Session {
         ran.could_not("run deferred triggers of", step.label()).map(|_| ())
     }
 
-    /// Changes the row of `version`, making the table first where there is none. `ground` is what was there before a
+    /// Changes the row of `version`, making the table first where there is none. `history_before` is what was there before a
     /// script ran.
-    pub(super) async fn record(&mut self, version: i64, change: &Change<'_>, ground: Option<&Ground>) -> Result<()> {
+    pub(super) async fn record(
+        &mut self,
+        version: i64,
+        change: &Change<'_>,
+        history_before: Option<&HistoryBefore>,
+    ) -> Result<()> {
         let has_history = self.has_history;
         self.as_runner().await?;
         let (connection, place) = self.open().await?;
-        match (ground, has_history) {
+        match (history_before, has_history) {
             (None, false) => history::create(connection, &place).await?,
             (None, true) => {}
-            (Some(ground), has_history) => match history::inspect(connection, &place).await? {
+            (Some(history_before), has_history) => match history::inspect(connection, &place).await? {
                 Found::Nothing if !has_history => history::create(connection, &place).await?,
-                _ if !has_history => return Err(taken_name(&place.label(), &ground.label)),
-                Found::Own(identity) if ground.identity.as_ref() == Some(&identity) => {}
+                _ if !has_history => return Err(taken_name(&place.label(), &history_before.label)),
+                Found::Own(identity) if history_before.identity.as_ref() == Some(&identity) => {}
                 Found::Nothing | Found::Own(_) => {
-                    return Err(touched(&place, ground, "dropped, rewrote or gave away the table"));
+                    return Err(touched(&place, history_before, "dropped, rewrote or gave away the table"));
                 }
-                Found::Unfit(why) => return Err(touched(&place, ground, &format!("changed the table: {why}"))),
+                Found::Unfit(why) => return Err(touched(&place, history_before, &format!("changed the table: {why}"))),
                 Found::Foreign(column) => {
-                    return Err(touched(&place, ground, &format!("left a table without the column `{column}`")));
+                    return Err(touched(
+                        &place,
+                        history_before,
+                        &format!("left a table without the column `{column}`"),
+                    ));
                 }
             },
         }
         let before = history::read_one(connection, &place, version).await?;
         if !self.known.has(version, before.as_ref()) {
-            return Err(match ground {
-                Some(ground) => touched(&place, ground, "changed its own row"),
+            return Err(match history_before {
+                Some(history_before) => touched(&place, history_before, "changed its own row"),
                 None => {
                     let cause = format!("the row of version {version} is not what this run has left there");
                     Error::differs("keep the history", place.label(), cause).hint(KEEPER)
@@ -120,11 +129,11 @@ impl Session {
         // Once more, and last: what was written now has run nothing of anybody's.
         let identity = history::look(connection, &place).await?;
         let others = history::seal_of_others(connection, &place, version).await?;
-        if let Some(ground) = ground {
-            let same_table = ground.identity.is_none() || ground.identity == identity;
-            let same_rows = ground.others.as_ref().map_or(others.0 == 0, |before| *before == others);
+        if let Some(history_before) = history_before {
+            let same_table = history_before.identity.is_none() || history_before.identity == identity;
+            let same_rows = history_before.others.as_ref().map_or(others.0 == 0, |before| *before == others);
             if !same_table || !same_rows {
-                return Err(touched(&place, ground, "changed rows of other migrations"));
+                return Err(touched(&place, history_before, "changed rows of other migrations"));
             }
         }
         self.has_history = true;
@@ -134,7 +143,7 @@ impl Session {
 }
 
 /// The error of a script that did this to the history, inside a transaction that does not stay.
-fn touched(place: &Place, ground: &Ground, did: &str) -> Error {
-    let cause = format!("migration {} {did}; that was rolled back", ground.label);
+fn touched(place: &HistoryTable, before: &HistoryBefore, did: &str) -> Error {
+    let cause = format!("migration {} {did}; that was rolled back", before.label);
     Error::differs("keep the history", place.label(), cause).hint(KEEPER)
 }

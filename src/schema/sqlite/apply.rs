@@ -133,7 +133,7 @@ impl Sqlite {
         } else {
             error.hint(format!(
                 "some were broken before the migration ({}): repair them in a migration of their own",
-                before.told()
+                before.describe()
             ))
         }
     }

@@ -262,7 +262,7 @@ impl Violations {
         if self.is_empty() {
             return Ok(());
         }
-        let told = self.told();
+        let told = self.describe();
         let cause = match !before.is_empty() && self.are_among(before) {
             true => format!("they were broken before this migration began, and it does not repair them: {told}"),
             false => told,
@@ -302,7 +302,7 @@ impl Violations {
         self.first.push(violation);
     }
 
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let mut told: Vec<String> = self.first.iter().take(TOLD).cloned().collect();
         if self.total > told.len() {
             let more = (self.total - told.len()) as u64;

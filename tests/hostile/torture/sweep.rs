@@ -81,7 +81,7 @@ pub fn run(cases: &[Case], share: Share) -> Outcome {
                         attempt.case,
                         attempt.fault,
                         attempt.at,
-                        told(case, fault, attempt.at, &ended, &why),
+                        describe(case, fault, attempt.at, &ended, &why),
                     ));
                 }
             }
@@ -104,7 +104,7 @@ pub fn repeat(case: &Case, fault: Fault, at: usize) -> Outcome {
     let said = format!("{:?}\n{}\n{}{}", ended.exit, ended.notes.join("\n"), ended.stdout, ended.stderr);
     match judged {
         Ok(found) => Outcome { table: format!("{said}\n{found:?}"), findings: Vec::new() },
-        Err(why) => Outcome { table: said, findings: vec![told(case, fault, at, &ended, &why)] },
+        Err(why) => Outcome { table: said, findings: vec![describe(case, fault, at, &ended, &why)] },
     }
 }
 
@@ -153,7 +153,7 @@ fn try_one(case: &Case, fault: Fault, at: usize) -> (Ended, Result<Found, String
     (ended, judged.map_err(why))
 }
 
-fn told(case: &Case, fault: Fault, at: usize, ended: &Ended, why: &str) -> String {
+fn describe(case: &Case, fault: Fault, at: usize, ended: &Ended, why: &str) -> String {
     let name = format!("{} {} {} {at}", case.verb.name(), case.old.name(), fault.name());
     format!(
         "{name}: {why}\n  {:?} at {}: {}\n  again: WHIMBREL_TORTURE='{name}' cargo test --test hostile torture -- --nocapture",

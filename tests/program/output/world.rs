@@ -45,7 +45,7 @@ impl World {
         world.write(&world.named("app").join("queries").join(format!("q{suffix}.sql")), &world.query());
         world.write(&world.named("generated.toml"), "");
         let migrated = world.run(&["migrate", &world.database.url(), &world.text(&world.target())]);
-        assert!(migrated.status.success(), "{}", told(&migrated));
+        assert!(migrated.status.success(), "{}", describe(&migrated));
         world
     }
 
@@ -160,7 +160,7 @@ impl World {
     pub fn migrated(&self, folder: &Path) -> PathBuf {
         let file = self.fresh("file.db");
         let output = self.run(&["schema", "up", &self.text(&file), &self.text(folder)]);
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", describe(&output));
         file
     }
 
@@ -191,7 +191,7 @@ impl World {
                 let file = self.fresh("tree.db");
                 let words = [&project, &tree, &file].map(|path| self.text(path));
                 let output = self.run(&["migrate", &words[0], &words[1], &words[2]]);
-                assert!(output.status.success(), "{}", told(&output));
+                assert!(output.status.success(), "{}", describe(&output));
                 self.write(&tree.join("a.txt"), "another note");
                 words.to_vec()
             }
@@ -273,7 +273,7 @@ pub fn speaks_json(verb: &str) -> bool {
     String::from_utf8_lossy(&output.stdout).contains("--json")
 }
 
-pub fn told(output: &Output) -> String {
+pub fn describe(output: &Output) -> String {
     format!(
         "exit code {:?}\n{}{}",
         output.status.code(),

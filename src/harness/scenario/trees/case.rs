@@ -2,7 +2,7 @@
 
 use super::super::case::open;
 use super::super::existing_target::ExistingTarget;
-use super::ground::Ground;
+use super::subject::Subject;
 use crate::cancel::Cancel;
 use crate::endpoint::files::source::TreeSource;
 use crate::endpoint::sqlite::SqliteSource;
@@ -24,12 +24,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A case while it runs.
-pub(super) struct Case<'g> {
-    pub ground: &'g Ground,
+pub(super) struct Case<'s> {
+    pub subject: &'s Subject,
     pub seed: Seed,
     pub cancel: Cancel,
     /// What is in the tree.
-    pub made: &'g RandomTree,
+    pub made: &'s RandomTree,
     folder: TempDir,
     /// The tree.
     pub tree: PathBuf,
@@ -49,8 +49,8 @@ pub(super) struct Case<'g> {
 /// last change.
 pub(super) type Picture = BTreeMap<PathBuf, (u32, Vec<u8>, i64)>;
 
-impl<'g> Case<'g> {
-    pub fn open(ground: &'g Ground, seed: Seed, made: &'g RandomTree, cancel: &Cancel) -> Result<Self> {
+impl<'s> Case<'s> {
+    pub fn open(subject: &'s Subject, seed: Seed, made: &'s RandomTree, cancel: &Cancel) -> Result<Self> {
         let folder = scratch_folder()?;
         let place = folder.path().join("target");
         std::fs::create_dir(&place).could_not("create", format!("`{}`", place.display()))?;
@@ -60,7 +60,7 @@ impl<'g> Case<'g> {
         old.put(&target)?;
         let (cancel, before) = (cancel.clone(), picture(&tree)?);
         let (outcome, mutations, latencies) = (None, Vec::new(), Vec::new());
-        Ok(Case { ground, seed, cancel, made, folder, tree, target, old, before, outcome, mutations, latencies })
+        Ok(Case { subject, seed, cancel, made, folder, tree, target, old, before, outcome, mutations, latencies })
     }
 
     /// A path beside the tree.
@@ -70,7 +70,7 @@ impl<'g> Case<'g> {
 
     /// A tree as a source.
     pub fn source(&self, tree: &Path) -> Result<TreeSource> {
-        TreeSource::open(tree, &self.ground.layout, &self.ground.settings.options.run.choices.only, &self.cancel)
+        TreeSource::open(tree, &self.subject.layout, &self.subject.settings.options.run.choices.only, &self.cancel)
     }
 
     /// Migrates the tree to a file. What verification found is returned where that is anything.
@@ -78,7 +78,7 @@ impl<'g> Case<'g> {
     /// # Errors
     /// As [`migrate`].
     pub fn migrate(&self, target: &Path, level: Level) -> Result<Outcome> {
-        let settings = &self.ground.settings;
+        let settings = &self.subject.settings;
         let apply = |path: &Path| settings.apply_schema(path);
         migrate(&mut self.source(&self.tree)?, &settings.job(target, level, &apply), &self.cancel, &nobody)
     }
@@ -90,7 +90,7 @@ impl<'g> Case<'g> {
     pub fn back(&self, tree: &Path) -> Result<to_files::Outcome> {
         let job = to_files::Job {
             target: tree.to_path_buf(),
-            layout: self.ground.layout.clone(),
+            layout: self.subject.layout.clone(),
             level: Level::Full,
             dry_run: false,
             backup_directory: None,
@@ -105,7 +105,7 @@ impl<'g> Case<'g> {
     pub fn verify(&self, tree: &Path) -> Result<Verification> {
         let options = FileOptions {
             choices: Choices::default(),
-            given_schema: self.ground.settings.schema.is_some(),
+            given_schema: self.subject.settings.schema.is_some(),
             allow_inexact: false,
             level: Level::Full,
             checks: None,

@@ -8,8 +8,8 @@
 //! target schema has rows that nothing limits: its cases are told by their seeds alone.
 
 mod case;
-mod ground;
 mod properties;
+mod subject;
 
 use super::attempt::{Broken, Held};
 use super::definition::Scenario;
@@ -27,11 +27,11 @@ use crate::harness::trees::{RandomTree, tree_of_rows};
 use crate::harness::{Seed, scratch};
 use crate::project::Project;
 use case::Case;
-use ground::Ground;
 use properties::TreeProperty;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use subject::Subject;
 
 /// Runs the kept cases, then the others, until one fails.
 pub(super) fn run(
@@ -43,18 +43,18 @@ pub(super) fn run(
     let started = Instant::now();
     let failed = |error: Error| Box::new(failure_of(scenario, None, None, &Broken::by(&error)));
     ensure_bearable(scenario).map_err(failed)?;
-    let ground = Ground::of(project, layout).map_err(failed)?;
+    let subject = Subject::of(project, layout).map_err(failed)?;
     scratch::remove_what_killed_runs_left();
     let mut kept = regression::all(&scenario.regressions).map_err(failed)?;
     if let Some(earlier) = &scenario.earlier_regressions {
         kept.extend(regression::all(earlier).map_err(failed)?);
     }
-    let run = Run { scenario, ground: &ground, cancel };
+    let run = Run { scenario, subject: &subject, cancel };
     for kept in &kept {
         cancel.check("test").map_err(failed)?;
         run.kept(kept)?;
     }
-    let (mut held, mut times) = (Vec::new(), Latencies::new(Some(&ground.settings)).map_err(failed)?);
+    let (mut held, mut times) = (Vec::new(), Latencies::new(Some(&subject.settings)).map_err(failed)?);
     for place in 0..scenario.cases {
         cancel.check("test").map_err(failed)?;
         let (mut case, time) = run.case(case_seed(scenario.seed, place))?;
@@ -71,7 +71,7 @@ type Ended = Result<Held, (Option<&'static TreeProperty>, Broken)>;
 
 struct Run<'r> {
     scenario: &'r Scenario,
-    ground: &'r Ground,
+    subject: &'r Subject,
     cancel: &'r Cancel,
 }
 
@@ -79,7 +79,7 @@ impl Run<'_> {
     fn case(&self, seed: Seed) -> Result<(Held, Duration), Box<Failed>> {
         let start = Instant::now();
         let mut steps = Steps::default();
-        let made = steps.time("generate", || self.ground.tree(self.scenario, seed));
+        let made = steps.time("generate", || self.subject.tree(self.scenario, seed));
         let failed = |error: Error| Box::new(failure_of(self.scenario, Some(seed), None, &Broken::by(&error)));
         let (tree, rows) = made.map_err(failed)?;
         match self.attempt(seed, &tree, steps) {
@@ -91,7 +91,7 @@ impl Run<'_> {
     /// Runs a kept case: its rows, as its seed spells them.
     fn kept(&self, kept: &Kept) -> Result<(), Box<Failed>> {
         let again = || -> Result<Ended> {
-            let twin = self.ground.twin.as_ref().ok_or_else(|| {
+            let twin = self.subject.twin.as_ref().ok_or_else(|| {
                 Error::usage(
                     "run",
                     format!("`{}`", kept.path.display()),
@@ -99,7 +99,7 @@ impl Run<'_> {
                 )
             })?;
             let rows = twin.of_sql(&kept.rows)?;
-            let tree = tree_of_rows(&self.ground.layout.layout, &rows, kept.seed)?;
+            let tree = tree_of_rows(&self.subject.layout.layout, &rows, kept.seed)?;
             Ok(self.attempt(kept.seed, &tree, Steps::default()))
         };
         let (property, broken) = match again() {
@@ -107,7 +107,7 @@ impl Run<'_> {
             Ok(Err(ended)) => ended,
             Err(error) => (None, Broken::by(&error)),
         };
-        let mut failed = failure_of(self.scenario, Some(kept.seed), told(property), &broken);
+        let mut failed = failure_of(self.scenario, Some(kept.seed), describe(property), &broken);
         failed.regression = (broken.kind != Kind::Interrupted).then(|| kept.path.clone());
         Err(Box::new(failed))
     }
@@ -115,7 +115,7 @@ impl Run<'_> {
     /// Asks every property of a tree.
     fn attempt(&self, seed: Seed, tree: &RandomTree, mut steps: Steps) -> Ended {
         let broken = |error: &Error| (None, Broken::by(error));
-        let opened = steps.time("open", || Case::open(self.ground, seed, tree, self.cancel));
+        let opened = steps.time("open", || Case::open(self.subject, seed, tree, self.cancel));
         let mut case = opened.map_err(|error| broken(&error))?;
         let mut not_asked = Vec::new();
         for property in properties::ALL {
@@ -154,9 +154,9 @@ impl Run<'_> {
         property: Option<&'static TreeProperty>,
         broken: Broken,
     ) -> Failed {
-        let mut failed = failure_of(self.scenario, Some(seed), told(property), &broken);
+        let mut failed = failure_of(self.scenario, Some(seed), describe(property), &broken);
         failed.rows = tree.rows.values().sum();
-        let (Some(property), Some(rows), Some(twin)) = (property, rows, &self.ground.twin) else {
+        let (Some(property), Some(rows), Some(twin)) = (property, rows, &self.subject.twin) else {
             failed.notes.push(format!("the case is not shrunk; its tree is\n{}", tree.lines().trim_end()));
             return failed;
         };
@@ -166,7 +166,7 @@ impl Run<'_> {
             self.cancel.check("shrink the case")?;
             // What the target's own schema does not take is no case.
             let Ok(settled) = twin.settle(candidate) else { return Ok(false) };
-            let tree = tree_of_rows(&self.ground.layout.layout, &settled, seed)?;
+            let tree = tree_of_rows(&self.subject.layout.layout, &settled, seed)?;
             match self.attempt(seed, &tree, Steps::default()) {
                 Err((Some(other), broken)) if other.name == property.name => {
                     (found, smallest) = (broken.found, (candidate.clone(), tree));
@@ -191,6 +191,6 @@ impl Run<'_> {
     }
 }
 
-fn told(property: Option<&'static TreeProperty>) -> Option<(&'static str, &'static str)> {
+fn describe(property: Option<&'static TreeProperty>) -> Option<(&'static str, &'static str)> {
     property.map(|property| (property.name, property.says))
 }

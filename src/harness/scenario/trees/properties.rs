@@ -69,7 +69,7 @@ fn counts(case: &mut Case<'_>) -> Result<Verdict> {
         }
         Ok(())
     };
-    for table in &case.ground.layout.layout.tables {
+    for table in &case.subject.layout.layout.tables {
         let expected = case.made.rows.get(&table.name).copied().unwrap_or(0);
         let sql = format!("SELECT count(*) FROM {}", quote(&table.name));
         compare(&format!("records of table `{}`", table.name), &sql, expected)?;
@@ -89,11 +89,11 @@ fn is_sound(case: &mut Case<'_>) -> Result<Verdict> {
 }
 
 fn passes_checks(case: &mut Case<'_>) -> Result<Verdict> {
-    checks::of(case.ground.settings.options.checks.as_deref(), &case.open_target()?)
+    checks::of(case.subject.settings.options.checks.as_deref(), &case.open_target()?)
 }
 
 fn runs_queries(case: &mut Case<'_>) -> Result<Verdict> {
-    let (verdict, times) = queries::of(&case.ground.settings, &case.open_target()?, case.seed, &case.cancel)?;
+    let (verdict, times) = queries::of(&case.subject.settings, &case.open_target()?, case.seed, &case.cancel)?;
     case.latencies = times;
     Ok(verdict)
 }
@@ -124,7 +124,7 @@ fn is_the_same_twice(case: &mut Case<'_>) -> Result<Verdict> {
 fn comes_back(case: &mut Case<'_>) -> Result<Verdict> {
     let out = case.path("out");
     case.back(&out)?.ensure_published()?;
-    Ok(Verdict::of(differences(&case.before, &picture(&out)?, case.ground.layout.layout.times)))
+    Ok(Verdict::of(differences(&case.before, &picture(&out)?, case.subject.layout.layout.times)))
 }
 
 /// How many changes a case makes.

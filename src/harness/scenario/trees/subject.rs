@@ -16,7 +16,7 @@ use std::path::Path;
 const ROWS_PER_FILE: u64 = 12;
 
 /// What the cases of a run share.
-pub(super) struct Ground {
+pub(super) struct Subject {
     pub settings: Settings,
     pub layout: LayoutFile,
     /// What makes valid rows, where there is a target schema.
@@ -26,12 +26,12 @@ pub(super) struct Ground {
     unfilled: Vec<QualifiedName>,
 }
 
-impl Ground {
+impl Subject {
     /// What a project says.
     ///
     /// # Errors
     /// When one of its files cannot be read, or is not as it has to be.
-    pub fn of(project: &Project, layout: &Path) -> Result<Ground> {
+    pub fn of(project: &Project, layout: &Path) -> Result<Subject> {
         let settings = Settings::of(project)?;
         let layout = LayoutFile::load(Some(layout), &project.folder)?;
         let twin = project.target_schema.is_some().then(|| Twin::new(&settings)).transpose()?;
@@ -42,7 +42,7 @@ impl Ground {
             let names = twin.catalog().tables.iter().map(|table| &table.name);
             unfilled.extend(names.filter(|name| !is_filled(&name.name)).cloned());
         }
-        Ok(Ground { settings, layout, twin, hints, unfilled })
+        Ok(Subject { settings, layout, twin, hints, unfilled })
     }
 
     /// The tree of a case, and the rows that it has where they were generated.
