@@ -1,9 +1,9 @@
 //! The base of a sync: what a file remembers of the tree that it was equal to last, read and renewed path by path.
 
 use super::tree::{PIECES_TABLE, TREE_TABLE};
-use super::{DIGEST, MANIFEST_TABLE, Record, TABLES_TABLE, digest};
+use super::{DIGEST, MANIFEST_TABLE, Record, TABLES_TABLE, digest, tables};
 use crate::value::{Cell, RowHasher, TableDigest};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::borrow::Cow;
 
 /// An entry of a tree as its row says it.
@@ -154,14 +154,19 @@ fn of_path(connection: &Connection, path: &str, with_pieces: bool) -> rusqlite::
     );
     let mut one = connection.prepare_cached(&sql)?;
     let entry = one.query_map([path], entry)?.next().transpose()?;
+    let pieces = if with_pieces { Some(pieces(connection, path)?) } else { None };
+    Ok(OfPath { entry, pieces })
+}
+
+/// What is remembered of the pieces of a file, in their order.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn pieces(connection: &Connection, path: &str) -> rusqlite::Result<Vec<PieceRow>> {
     let sql = format!("SELECT piece, records, bytes FROM {PIECES_TABLE} WHERE path = ?1 ORDER BY piece");
     let mut all = connection.prepare_cached(&sql)?;
     let row = |row: &rusqlite::Row<'_>| Ok(PieceRow { piece: row.get(0)?, records: row.get(1)?, bytes: row.get(2)? });
-    let pieces = match with_pieces {
-        true => Some(all.query_map([path], row)?.collect::<rusqlite::Result<_>>()?),
-        false => None,
-    };
-    Ok(OfPath { entry, pieces })
+    all.query_map([path], row)?.collect()
 }
 
 /// The digests of the two tables while they are renewed.
@@ -207,6 +212,40 @@ pub fn renew_path(connection: &Connection, path: &str, now: &OfPath, digests: &m
         digests.pieces.add(hash_of_piece(path, piece, &mut hasher));
     }
     Ok(true)
+}
+
+/// Renews what is remembered of these paths, and everything that follows from it.
+///
+/// # Errors
+/// When the file cannot be written, or remembers no tree.
+pub fn renew<'t>(
+    connection: &Connection,
+    paths: &[(String, OfPath)],
+    copied: impl IntoIterator<Item = &'t str>,
+) -> rusqlite::Result<()> {
+    let kept = tables::read(connection)?.unwrap_or_default();
+    let of = |name: &str| {
+        kept.values().find(|table| table.target == name).and_then(|table| table.digest).unwrap_or_default()
+    };
+    let mut digests = Digests { entries: of(TREE_TABLE), pieces: of(PIECES_TABLE) };
+    let mut is_other = false;
+    for (path, now) in paths {
+        is_other |= renew_path(connection, path, now, &mut digests)?;
+    }
+    match is_other {
+        true => renew_digests(connection, &[(TREE_TABLE, digests.entries), (PIECES_TABLE, digests.pieces)], copied),
+        false => Ok(()),
+    }
+}
+
+/// The hash of the bytes of a file when both sides were equal last; `None` where nothing is remembered of it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn hash_of(connection: &Connection, path: &str) -> rusqlite::Result<Option<[u8; 16]>> {
+    let sql = format!("SELECT hash FROM {TREE_TABLE} WHERE path = ?1");
+    let hash = connection.prepare_cached(&sql)?.query_row([path], |row| row.get(0)).optional()?;
+    Ok(hash.flatten())
 }
 
 /// Keeps new digests of tables, named as the target names them, and what follows from them in the manifest: the numbers of keys and

@@ -51,6 +51,8 @@ pub struct Applying<'a, 'l> {
     pub written: u64,
     /// The tables, by their places, that were written to.
     pub tables: Vec<bool>,
+    /// Whether a row that is there gets the values that no file tells as well: there are no files that it has to agree with.
+    pub writes_untold: bool,
 }
 
 /// What SQLite has told of changed rows: by table and number.
@@ -70,7 +72,7 @@ impl<'a, 'l> Applying<'a, 'l> {
         let codecs = plans.iter().map(|plan| plan.columns.iter().map(ColumnPlan::codec).collect()).collect();
         let keys = Keys::read(connection)?;
         let tables = vec![false; plans.len()];
-        Ok(Applying { connection, forms, plans, codecs, keys, digests, written: 0, tables })
+        Ok(Applying { connection, forms, plans, codecs, keys, digests, written: 0, tables, writes_untold: false })
     }
 
     /// Makes the changes, and proves that the rows are what they were to be.
@@ -96,6 +98,33 @@ impl<'a, 'l> Applying<'a, 'l> {
         self.prove(changes, &touched, &told, before)?;
         self.ensure_as_counted()?;
         self.keys.verify(self.connection, &touched)
+    }
+
+    /// Makes the changes of a few rows, and proves of these rows alone that they are what they were to be. What triggers make of
+    /// others is not looked at: it would take all rows.
+    ///
+    /// # Errors
+    /// When SQLite refuses a row, a foreign key leads nowhere, or a trigger makes something else of one of them.
+    pub fn apply_few(&mut self, changes: &[RowChange]) -> Result<()> {
+        let touched = self.write(changes)?;
+        changes.iter().try_for_each(|change| self.ensure_as_wanted(change))?;
+        self.keys.verify(self.connection, &touched)
+    }
+
+    /// Reads back a row that was written.
+    fn ensure_as_wanted(&self, change: &RowChange) -> Result<()> {
+        let key = self.key(change);
+        let now = self.current(change.table, &key)?;
+        let is_as_wanted = match &now {
+            None => is_removal(change),
+            Some(now) => !is_removal(change) && self.wanted(change, Some(now)) == *now,
+        };
+        if is_as_wanted {
+            return Ok(());
+        }
+        let cause = "a trigger of the file, or its type, has made something else of what files say";
+        Err(Error::could_not(WRITE, self.object(change.table, &key), cause)
+            .hint("nothing was changed; change the file that says it, or the trigger"))
     }
 
     /// Reads every row again where something in the file may have changed others than were told: triggers, REPLACE, and tables without
@@ -242,7 +271,8 @@ impl<'a, 'l> Applying<'a, 'l> {
             match cells {
                 Some(cells) => {
                     // What files do not tell stays what it is, once there is a row.
-                    let untold = if current.is_some() { self.forms.untold(id, cells, kind) } else { Vec::new() };
+                    let keeps = current.is_some() && !self.writes_untold;
+                    let untold = if keeps { self.forms.untold(id, cells, kind) } else { Vec::new() };
                     for column in (0..columns).filter(|column| fills(*column) && !untold.contains(column)) {
                         wanted[column] = cells[column].clone();
                     }
@@ -333,19 +363,7 @@ impl<'a, 'l> Applying<'a, 'l> {
         told: &HashMap<(String, i64), bool>,
         before: &dyn Fn(Id) -> Option<u128>,
     ) -> Result<()> {
-        for change in changes {
-            let key = self.key(change);
-            let now = self.current(change.table, &key)?;
-            let is_as_wanted = match &now {
-                None => is_removal(change),
-                Some(now) => !is_removal(change) && self.wanted(change, Some(now)) == *now,
-            };
-            if !is_as_wanted {
-                let cause = "a trigger of the file, or its type, has made something else of what files say";
-                return Err(Error::could_not(WRITE, self.object(change.table, &key), cause)
-                    .hint("nothing was changed; change the file that says it, or the trigger"));
-            }
-        }
+        changes.iter().try_for_each(|change| self.ensure_as_wanted(change))?;
         let removed = |target: &str| touched.iter().filter(|one| !one.stays && one.table == target).count();
         for (table, plan) in self.plans.iter().enumerate() {
             let of_table = told.iter().filter(|((name, _), _)| name.eq_ignore_ascii_case(&plan.target));

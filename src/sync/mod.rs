@@ -33,6 +33,7 @@ mod apply;
 mod base;
 mod files;
 mod keys;
+mod made;
 mod merge;
 mod record;
 mod rows;
@@ -42,6 +43,10 @@ mod store;
 mod values;
 mod writing;
 
+pub(crate) use apply::{Applying, RowChange};
+pub(crate) use made::Made;
 pub use merge::Preferences;
 pub use record::{Change, Outcome, SHOWN_MAX, Synced, SyncedEntry, SyncedRecord, TableCounts, Unsaid, Values, Which};
+pub(crate) use rows::Forms;
 pub use run::{Options, Preference, sync};
+pub(crate) use values::{Bound, key_of, text_of};

@@ -3,6 +3,7 @@
 use super::apply::{Applying, RowChange, grouped};
 use super::base::{Base, NO_BASE, Paths, id_of, kind_of};
 use super::files::Files;
+use super::made::Made;
 use super::merge::{Decision, Decisions, Preferences, decide};
 use super::record::{Change, Id, Outcome, SHOWN_MAX, Side, Synced, SyncedEntry, SyncedRecord, TableCounts, Which};
 use super::rows::{Forms, Rows};
@@ -15,23 +16,20 @@ use crate::endpoint::files::layout::Layout;
 use crate::endpoint::files::marks::{self, Mark};
 use crate::endpoint::files::pack::unpack;
 use crate::endpoint::files::rows::homes;
-use crate::endpoint::files::source::{LayoutFile, TreeSource, weaver};
+use crate::endpoint::files::source::{TreeSource, weaver};
 use crate::endpoint::files::tree::draft::DIRECTORY_MODE;
 use crate::endpoint::files::tree::entry::{Entry, Stat};
 use crate::endpoint::files::tree::journal::{self, Changes};
 use crate::endpoint::files::weave::Weaver;
 use crate::endpoint::sqlite::checks::run_folder_on;
-use crate::endpoint::sqlite::file::{Content, TargetFile, quoted, shown};
+use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::{describe, open, stop_when};
-use crate::endpoint::sqlite::remembered::{plan_of, read_manifest};
+use crate::endpoint::sqlite::remembered::read_manifest;
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Error, Result};
 use crate::metadata::base::{Digests, OfPath, PieceRow, renew_digests, renew_path};
-use crate::metadata::tables::read as kept_tables;
 use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
-use crate::plan::TablePlan;
-use crate::plan::choices::Choices;
 use crate::value::{Cell, TableDigest};
 use rusqlite::{Connection, OpenFlags};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -94,7 +92,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
         None => open(&options.file, &cancel.flag())?,
         Some(_) => writable(&target.path, cancel)?,
     };
-    let made = Made::of(&connection, options)?;
+    let made = Made::of(&connection, &options.file, options.layout.as_deref())?;
     let layout = &*made.layout.layout;
     let weavers = layout.kinds.iter().map(|kind| weaver(layout, kind)).collect::<Result<Vec<Weaver<'_>>>>()?;
     let forms = Forms { layout, weavers: &weavers, homes: homes(layout, &weavers) };
@@ -209,57 +207,6 @@ fn preferences(layout: &Layout, named: &[Preference]) -> Result<Preferences> {
         }
     }
     Ok(found)
-}
-
-/// What the file says of how it was made.
-struct Made {
-    layout: LayoutFile,
-    choices: Choices,
-    /// The plan of each of the layout's tables.
-    plans: Vec<TablePlan>,
-    /// The names of all tables that were copied.
-    copied: Vec<String>,
-    /// The digest of everything that it remembers.
-    digest: Option<String>,
-    /// The digest of each table that was copied, by its name in the file.
-    kept: HashMap<String, TableDigest>,
-}
-
-impl Made {
-    fn of(connection: &Connection, options: &Options) -> Result<Made> {
-        let object = || quoted(&options.file);
-        let no_tree = || {
-            Error::usage(SYNC, object(), "it does not remember a tree that it was made of")
-                .hint("make it anew of the tree: `whimbrel migrate PROJECT TREE FILE`")
-        };
-        let manifest = read_manifest(connection)?.ok_or_else(no_tree)?;
-        let layout = LayoutFile::remembered(&manifest.catalog, &shown(&options.file))?.ok_or_else(no_tree)?;
-        if let Some(file) = &options.layout
-            && LayoutFile::load(Some(file), &options.tree)?.layout != layout.layout
-        {
-            return Err(Error::usage(SYNC, object(), "it was made by another layout than the project has now").hint(
-                "bring both sides in step by the old layout first, leaving the project out; then migrate anew by the new one",
-            ));
-        }
-        let plan = plan_of(&manifest, connection)?;
-        let choices: Choices = manifest.choices()?;
-        let plans = layout.layout.tables.iter().map(|table| {
-            let found = plan.tables.iter().find(|plan| plan.source.name == table.name);
-            let is_whole = |plan: &&TablePlan| {
-                plan.columns.len() == table.columns.len()
-                    && plan.columns.iter().zip(&table.columns).all(|(plan, column)| plan.source == column.name)
-            };
-            found.filter(is_whole).cloned().ok_or_else(|| {
-                Error::could_not(SYNC, object(), format!("it was made without all of table `{}`", table.name))
-                    .hint("tables and columns that were left out cannot be merged; migrate anew with them")
-            })
-        });
-        let plans = plans.collect::<Result<Vec<_>>>()?;
-        let kept = kept_tables(connection).map_err(|error| describe("read", object(), &error))?.unwrap_or_default();
-        let kept = kept.into_values().filter_map(|table| Some((table.target, table.digest?))).collect();
-        let copied = plan.tables.iter().map(|table| table.target.clone()).collect();
-        Ok(Made { layout, choices, plans, copied, digest: manifest.digest, kept })
-    }
 }
 
 /// Both sides.

@@ -18,7 +18,6 @@
 //! milliseconds since 1970-01-01 00:00:00 UTC. Every call blocks; [`UsageStore::run`] is for async code.
 
 mod config;
-mod pool;
 mod snapshot;
 mod word;
 
@@ -30,9 +29,9 @@ pub use config::{UsageConfig, UsageConfigUpdate};
 pub use snapshot::{NewSnapshot, SnapshotFilter, UsageSnapshot};
 pub use word::{Plan, SnapshotType, Theme, TimeFormat, View};
 
+use crate::endpoint::sqlite::pool::{Pool, Settings};
 use crate::schema::{self, Findings, Migrations, Runner, Status, To};
 use crate::{Error, Result};
-use pool::Pool;
 
 /// The first time in milliseconds that the schema takes: a smaller number is a time in seconds.
 pub const EARLIEST_MS: i64 = 100_000_000_000;
@@ -90,7 +89,9 @@ impl UsageStore {
         if path.exists() {
             expect_known(&path)?;
         }
-        let pool = Pool::open(&path, options.busy_timeout)?;
+        let settings =
+            Settings { busy_timeout: options.busy_timeout, foreign_keys: true, is_durable: false, may_write: true };
+        let pool = Pool::open(&path, settings)?;
         let store = UsageStore { inner: Arc::new(Inner { path, options, pool }) };
         store.runner()?.up(To::Newest)?;
         Ok(store)

@@ -12,6 +12,7 @@ pub mod asked;
 mod base;
 pub mod database;
 pub mod document;
+pub mod editing;
 pub mod filling;
 mod finished;
 pub mod layout;

@@ -59,7 +59,7 @@ pub(super) fn opened(tree: &Tree, layout: &Layout, path: &str, growth: Growth, c
 }
 
 /// Whether a pattern of `--only` chooses a file of that path and kind.
-pub(super) fn chooses(pattern: &str, path: &str, kind: Option<&str>) -> bool {
+pub fn chooses(pattern: &str, path: &str, kind: Option<&str>) -> bool {
     glob(pattern, path) || kind.is_some_and(|kind| glob(pattern, kind))
 }
 

@@ -6,12 +6,12 @@
 //!
 //! Invariants: the tree is only read; nothing is read through a link; a file that changes meanwhile is read again, or an error.
 
-pub use super::reading::{Tally, weaver};
+pub use super::reading::{Tally, chooses, weaver};
 
 use super::asked::{Answers, Asked, Question, not_asked};
 use super::layout::{self, Layout, Place as Told};
 use super::parts::Parts;
-use super::reading::{self, READ, Reading, Wanted, chooses};
+use super::reading::{self, READ, Reading, Wanted};
 use super::tree::entry::{Entry, EntryKind, Stat};
 use super::tree::journal;
 use super::tree::walk::{Content, Growth, Seen, Tree};

@@ -19,6 +19,7 @@ pub mod objects;
 pub mod optimize;
 pub mod parallel;
 mod path;
+pub mod pool;
 pub mod pragma;
 pub mod proof;
 pub mod read;

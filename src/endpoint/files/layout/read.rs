@@ -100,10 +100,11 @@ pub fn read(shown: &str, text: &str) -> Result<Layout> {
 }
 
 /// What this program itself puts beside a database, which may stand in the tree: none of it is the tree's.
-const OWN: [&str; 5] = [
+const OWN: [&str; 6] = [
     "**/.*.whimbrel-*.tmp*",
     "**/.*.whimbrel-lock",
     "**/.*.whimbrel-seen*",
+    "**/.*.whimbrel-store*",
     "**/*.whimbrel-backups/**",
     "**/*-schema-lock",
 ];

@@ -154,11 +154,25 @@ impl NewFile {
         self.finish()
     }
 
+    /// Writes all of it; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn fill_synced(mut self, bytes: &[u8]) -> Result<()> {
+        self.write_all(bytes).map_err(|error| cannot_write(&self.shown, error))?;
+        self.give_attributes()?;
+        change::sync(self.file.as_fd()).map_err(|error| cannot_write(&self.shown, error.into()))
+    }
+
     /// The last byte was written: gives it permissions and time.
     ///
     /// # Errors
     /// When they cannot be set.
     pub fn finish(self) -> Result<()> {
+        self.give_attributes()
+    }
+
+    fn give_attributes(&self) -> Result<()> {
         let file = self.file.as_fd();
         let mut done = self.owner.map_or(Ok(()), |owner| change::set_owner(file, owner));
         done = done.and_then(|()| change::set_mode(file, self.mode));

@@ -15,6 +15,7 @@ mod change;
 pub mod draft;
 pub mod entry;
 pub mod journal;
+pub mod replace;
 mod secret;
 pub mod walk;
 
