@@ -33,6 +33,7 @@
 //! | [`harness`] | feature `harness`: provision, generate, scenario, properties, latency, snapshots |
 //! | [`project`] | a folder that describes one migration |
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
+//! | [`store`] | the records of an application in files, in SQLite or in both, while it moves |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
 //! | [`to_sqlite`], [`to_files`] | a migration into a SQLite file, or into a tree of files: every option, with its default |
 //! | [`sync`] | a tree of files and a SQLite file, both changed since: merged, or the conflict named |
@@ -79,6 +80,7 @@ pub mod quote;
 pub mod redact;
 pub mod report;
 pub mod schema;
+pub mod store;
 pub mod sync;
 pub mod to_files;
 pub mod to_sqlite;

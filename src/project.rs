@@ -27,6 +27,7 @@ use crate::error::{Context, Error, Result};
 use crate::plan::choices::{Choices, Rules, Tables};
 use crate::plan::version::SqliteVersion;
 use crate::schema::{Migrations, Runner, RunnerOptions, To};
+use crate::store::Gates;
 use crate::to_sqlite::MigrationOptions;
 use crate::toml_text;
 use crate::verify::Level;
@@ -71,6 +72,17 @@ pub struct Project {
     pub queries: Option<PathBuf>,
     /// How the queries are measured, and how fast they have to be.
     pub latency: LatencyOptions,
+    /// The store of its records, while an application moves.
+    pub store: StoreOptions,
+}
+
+/// The store of a project's records: `[store]` in its file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoreOptions {
+    /// The tree of files.
+    pub tree: Option<PathBuf>,
+    /// When somebody has to step back.
+    pub gates: Gates,
 }
 
 /// How a project's queries are measured, and how fast they have to be: `[latency]` in its file.
@@ -230,6 +242,14 @@ struct File {
     verify: VerifySection,
     latency: LatencyOptions,
     generate: Hints,
+    store: StoreSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct StoreSection {
+    tree: Option<Setting>,
+    gates: Gates,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -358,6 +378,10 @@ impl Project {
         if let Some((key, cause)) = file.latency.refusal() {
             return Err(refused(key, cause.to_owned()));
         }
+        if let Some((key, cause)) = file.store.gates.refusal() {
+            return Err(refused(key, cause.to_owned()));
+        }
+        let tree = settings.new_folder("store.tree", file.store.tree)?;
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
         options.checks = by_convention("checks");
         options.derived = Some(folder.join("derived.sql")).filter(|path| path.is_file());
@@ -373,6 +397,7 @@ impl Project {
             generate,
             queries: by_convention("queries"),
             latency: file.latency,
+            store: StoreOptions { tree, gates: file.store.gates },
             folder: folder.to_owned(),
         })
     }

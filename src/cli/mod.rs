@@ -21,6 +21,7 @@ mod quarantine;
 mod rollback;
 mod schema;
 mod signals;
+mod store;
 mod stream;
 mod sync;
 mod test;
@@ -61,6 +62,7 @@ enum Verb {
     Migrate(Box<migrate::Args>),
     Verify(verify::Args),
     Sync(sync::Args),
+    Store(store::Args),
     Rollback(rollback::Args),
     Backups(backups::Args),
     Check(check::Args),
@@ -79,6 +81,7 @@ impl Verb {
             Verb::Migrate(args) => args.output,
             Verb::Verify(args) => args.output,
             Verb::Sync(args) => args.output,
+            Verb::Store(args) => args.output(),
             Verb::Rollback(args) => args.output,
             Verb::Backups(args) => args.output(),
             Verb::Check(args) => args.output,
@@ -98,6 +101,7 @@ impl Verb {
             }
             Verb::Migrate(args) => args.writes(),
             Verb::Sync(args) => args.writes(),
+            Verb::Store(args) => args.writes(),
             Verb::Backups(args) => args.writes(),
             Verb::Schema(args) => args.writes(),
             Verb::Rollback(_) | Verb::Optimize(_) | Verb::Generate(_) => true,
@@ -120,6 +124,7 @@ impl Verb {
             Verb::Migrate(args) => migrate::run(args, output, cancel),
             Verb::Verify(args) => verify::run(args, output, cancel),
             Verb::Sync(args) => sync::run(args, output, cancel),
+            Verb::Store(args) => store::run(args, output, cancel),
             Verb::Rollback(args) => rollback::run(args, output, cancel),
             Verb::Backups(args) => backups::run(args, output),
             Verb::Check(args) => check::run(args, output, cancel),

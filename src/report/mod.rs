@@ -14,6 +14,7 @@ mod remainder;
 #[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod schema;
+pub mod store;
 pub mod sync;
 pub mod verification;
 

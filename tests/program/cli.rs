@@ -85,7 +85,7 @@ fn password(url: &str) -> Option<String> {
 #[test]
 fn help_of_every_verb() {
     for verb in [
-        "", "plan", "migrate", "verify", "sync", "rollback", "backups", "check", "optimize", "latency", "schema",
+        "", "plan", "migrate", "verify", "sync", "store", "rollback", "backups", "check", "optimize", "latency", "schema",
         "generate", "test", "demo",
     ] {
         let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
@@ -94,6 +94,9 @@ fn help_of_every_verb() {
         assert_told(&format!("help_{}", if verb.is_empty() { "whimbrel" } else { verb }), &output, None);
     }
     assert_told("help_backups_prune", &run(&["backups", "prune", "--help"]), None);
+    for action in ["health", "repair", "mode"] {
+        assert_told(&format!("help_store_{action}"), &run(&["store", action, "--help"]), None);
+    }
     for action in ["up", "down", "redo", "status", "validate", "repair", "adopt", "new"] {
         let output = run(&["schema", action, "--help"]);
         assert!(stdout(&output).contains("Examples:"), "{action}");

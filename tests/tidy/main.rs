@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 29] = [
+const LAYERS: [&str; 30] = [
     "cli",
     "pictures",
     "migration",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 29] = [
     "harness",
     "project",
     "apps",
+    "store",
     "schema",
     "to_files",
     "to_sqlite",

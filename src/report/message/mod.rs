@@ -4,6 +4,9 @@
 //! end in `_bytes`, times in `_ms`. Within one minor version of the program, messages and fields are only added.
 
 use crate::backup::manifest::Manifest;
+use crate::store::Health;
+use crate::store::modes::ModeChange;
+use crate::store::repair::Repair;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +59,12 @@ pub enum Message {
     TreeCheck(TreeCheck),
     /// What a sync has found and done.
     Synced(Box<Synced>),
+    /// How a store is.
+    StoreHealth(Box<Health>),
+    /// What a repair of a store has found and done.
+    StoreRepair(Box<Repair>),
+    /// What a change of a store's mode has found and done.
+    StoreMode(Box<ModeChange>),
     /// What an optimization did.
     Optimized(Optimized),
     /// How fast a project's queries are.

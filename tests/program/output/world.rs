@@ -181,7 +181,7 @@ impl World {
             "migrate" | "verify" => vec![project],
             "rollback" | "backups" | "check" | "optimize" => vec![target],
             "backups prune" => vec![target, "--keep".into(), "50".into()],
-            "sync" => {
+            "sync" | "store health" | "store repair" | "store mode" => {
                 let (project, tree) = (self.fresh("layout"), self.fresh("tree"));
                 self.write(&project.join("project.toml"), "name = \"notes\"\n");
                 let layout = "[[file]]\npath = \"{name}.txt\"\nformat = \"bytes\"\n[[file.records]]\ntable = \"notes\"\nkey = [\"name\"]\n\
@@ -193,7 +193,8 @@ impl World {
                 let output = self.run(&["migrate", &words[0], &words[1], &words[2]]);
                 assert!(output.status.success(), "{}", describe(&output));
                 self.write(&tree.join("a.txt"), "another note");
-                words.to_vec()
+                let mode = (verb == "store mode").then(|| "files".to_owned());
+                words.into_iter().chain(mode).collect()
             }
             "latency" => vec![project, "--target".into(), target],
             "generate" => {
