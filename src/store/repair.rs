@@ -174,6 +174,7 @@ fn refuse_emptied(store: &OpenStore, compared: &Compared, take: Option<Side>) ->
     let files: u64 = compared.tables.iter().map(|table| table.files.rows).sum();
     let rows: u64 = compared.tables.iter().map(|table| table.rows.rows).sum();
     let (empty, word) = match (files, rows) {
+        _ if compared.base < 2 => return Ok(()),
         (0, rows) if rows > 1 && take != Some(Side::Files) => (&store.place().tree, "files"),
         (files, 0) if files > 1 && take != Some(Side::Rows) => (&store.place().file, "rows"),
         _ => return Ok(()),

@@ -85,8 +85,8 @@ fn password(url: &str) -> Option<String> {
 #[test]
 fn help_of_every_verb() {
     for verb in [
-        "", "plan", "migrate", "verify", "sync", "store", "rollback", "backups", "check", "optimize", "latency", "schema",
-        "generate", "test", "demo",
+        "", "plan", "migrate", "verify", "sync", "store", "rollback", "backups", "check", "optimize", "latency",
+        "schema", "generate", "test", "demo",
     ] {
         let words: Vec<&str> = [verb, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let output = run(&words);
