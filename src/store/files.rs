@@ -69,10 +69,12 @@ pub struct FilesStore {
     cache: Mutex<Cache>,
 }
 
+/// What is to be done to one file: its path, its kind, what it is to hold, and what was read.
+type FileEdit = (String, usize, Option<Vec<u8>>, Option<Arc<Parsed>>);
+
 /// What is to be done to files.
 pub struct Plan {
-    /// Each path with its kind, what it is to hold, and what was read.
-    changes: Vec<(String, usize, Option<Vec<u8>>, Option<Arc<Parsed>>)>,
+    changes: Vec<FileEdit>,
 }
 
 impl Plan {

@@ -401,8 +401,9 @@ impl Unit {
 pub fn versions_of_marks(known: &Known, marks: &[Mark]) -> Vec<((usize, u128), u128)> {
     let is_root =
         |table: u16| known.forms.homes[usize::from(table)].iter().any(|home| matches!(home, Home::Root { .. }));
-    let (mut found, mut open): (Vec<((usize, u128), u128)>, Option<(Mark, Vec<(u16, u128)>)>) = (Vec::new(), None);
-    let close = |open: Option<(Mark, Vec<(u16, u128)>)>, found: &mut Vec<((usize, u128), u128)>| {
+    let mut found = Vec::new();
+    let mut open: Option<(Mark, Vec<(u16, u128)>)> = None;
+    let close = |open: Option<(Mark, Vec<(u16, u128)>)>, found: &mut Vec<_>| {
         if let Some((mark, below)) = open {
             found.push(((usize::from(mark.table), mark.key), flat(mark.row, below).0));
         }

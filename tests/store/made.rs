@@ -1,6 +1,6 @@
 //! A small application: notes with tags, a file each, and boards of cards, a file for each board.
 
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe, whimbrel};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ impl Made {
         let (project, tree, file) = (made.project(), made.tree(), made.file());
         let words = ["migrate", text(&project), text(&tree), text(&file)];
         let output = whimbrel(&words);
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", describe(&output));
         made
     }
 

@@ -1,7 +1,7 @@
 //! `whimbrel store`, by the program.
 
 use crate::made::{Made, note, text};
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe, whimbrel};
 use std::fs;
 use whimbrel::report::message::Message;
 use whimbrel::store::{Expected, OpenStore, Store};
@@ -11,7 +11,7 @@ fn run(made: &Made, words: &[&str], code: i32) -> String {
     let (action, rest) = words.split_first().expect("an action");
     let all = [&["store", action, text(&project), text(&tree), text(&file)], rest].concat();
     let output = whimbrel(&all);
-    let said = told(&output);
+    let said = describe(&output);
     assert_eq!(output.status.code(), Some(code), "{all:?}\n{said}");
     said
 }
@@ -108,8 +108,8 @@ fn a_project_names_its_tree_and_file() {
     fs::write(made.project().join("project.toml"), project).expect("a file");
     let folder = made.project();
     let output = whimbrel(&["store", "mode", text(&folder), "dual"]);
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", describe(&output));
     let output = whimbrel(&["store", "health", text(&folder)]);
-    assert!(output.status.success() && told(&output).contains("dual for all"), "{}", told(&output));
-    assert!(told(&whimbrel(&["store", "health", "migrations/usage"])).contains("has no `layout.toml`"));
+    assert!(output.status.success() && describe(&output).contains("dual for all"), "{}", describe(&output));
+    assert!(describe(&whimbrel(&["store", "health", "migrations/usage"])).contains("has no `layout.toml`"));
 }
