@@ -1,7 +1,7 @@
 //! Input that is not what it says it is: each kind of fault in each format that can have it. The run stops, names the place and
 //! what to do, and writes nothing; with `--quarantine` the rest is published and the file is set aside; `check` tells all of them.
 
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe as told, whimbrel};
 use crate::trees::{content, run, text};
 use rusqlite::Connection;
 use std::fs;

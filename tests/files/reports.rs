@@ -183,7 +183,7 @@ fn what_was_typed_wrongly_is_told_without_words_of_rust() {
         ] {
             fs::write(project.join("project.toml"), format!("{key} = {wrong}\n")).expect("a project");
             let output = crate::support::program::whimbrel(&["plan", &project_path, &db]);
-            let said = crate::support::program::told(&output).replace(&project_path, "PROJECT");
+            let said = crate::support::program::describe(&output).replace(&project_path, "PROJECT");
             let found: Vec<_> = OF_RUST.iter().filter(|word| said.contains(**word)).collect();
             assert!(found.is_empty(), "{key} = {wrong}: {found:?} in {said}");
         }
@@ -203,7 +203,7 @@ fn what_was_typed_wrongly_is_told_without_words_of_rust() {
     }
     for url in ["postgres://a:b/c@h/d", "postgres://a:12x/c@h/d", "postgres://a@h:99999/d"] {
         let output = crate::support::program::whimbrel(&["plan", url]);
-        let said = crate::support::program::told(&output);
+        let said = crate::support::program::describe(&output);
         assert!(!output.status.success() && !OF_RUST.iter().any(|word| said.contains(word)), "{url}: {said}");
     }
 }

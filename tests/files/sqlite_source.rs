@@ -1,6 +1,6 @@
 //! A SQLite file as the source of a migration: definitions as they stand, every value, what cannot go is listed.
 
-use crate::support::program::{ask, database, told, whimbrel};
+use crate::support::program::{ask, database, describe as told, whimbrel};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::process::Output;

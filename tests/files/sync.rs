@@ -1,6 +1,6 @@
 //! `whimbrel sync`: a tree and the file that was made of it, both changed since, by the program.
 
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe as told, whimbrel};
 use crate::trees::{Made, content, run, text};
 use rusqlite::Connection;
 use std::fs;

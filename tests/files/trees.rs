@@ -1,6 +1,6 @@
 //! Trees of files that become rows, and rows that become the same trees: by the program, from end to end.
 
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe as told, whimbrel};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;

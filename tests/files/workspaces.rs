@@ -1,6 +1,6 @@
 //! Sessions of a workspace that the mapping file does not have: whoever migrates says where it is, and the mapping gets it.
 
-use crate::support::program::told;
+use crate::support::program::describe as told;
 use crate::trees::{OTHER, SESSIONS, content, run, sessions, text};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
