@@ -4,20 +4,20 @@
 //! end in `_bytes`, times in `_ms`. Within one minor version of the program, messages and fields are only added.
 
 use crate::backup::manifest::Manifest;
-use crate::store::Health;
-use crate::store::modes::ModeChange;
-use crate::store::repair::Repair;
+use crate::store::{Health, modes::ModeChange, repair::Repair};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 mod convert;
 mod progress;
+mod setting;
 mod sync;
 mod test;
 mod tree;
 
 pub use convert::phase_name;
 pub use progress::{Holder, IndexStarted, PhaseStarted, Progress, TableFinished, TableStarted, Waiting};
+pub use setting::SettingFrom;
 pub use sync::{BothValues, Synced, SyncedEntry, SyncedRecord, SyncedTable, UnsaidValue};
 pub use test::{KillRate, Property, QueryLatency, Spread, Step, TestFailed, TestPassed};
 pub use tree::{FilesOfKind, RejectedFile, TreeCheck, TreeOutcome};
@@ -106,18 +106,6 @@ pub struct Plan {
     /// Settings of the project that name a variable of the environment; absent where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub settings: Vec<SettingFrom>,
-}
-
-/// A setting of the project that names a variable of the environment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SettingFrom {
-    /// The key in `project.toml`, as in `target.path`.
-    pub key: String,
-    /// The variable's name.
-    pub variable: String,
-    /// What the value is from: `environment`, `default` or `nothing`.
-    pub from: String,
 }
 
 /// One table of a plan.
