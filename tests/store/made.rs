@@ -73,7 +73,7 @@ impl Made {
     /// A copy of one that was made once.
     pub fn new() -> Made {
         static MODEL: OnceLock<Made> = OnceLock::new();
-        let model = MODEL.get_or_init(Made::made);
+        let model = MODEL.get_or_init(Made::first);
         let made = Made { folder: folder() };
         fs::create_dir(made.tree()).expect("a folder");
         for name in ["layout.toml", "project.toml", "app.db"] {
@@ -82,7 +82,7 @@ impl Made {
         made
     }
 
-    fn made() -> Made {
+    fn first() -> Made {
         let made = Made { folder: folder() };
         fs::create_dir(made.tree()).expect("a folder");
         fs::write(made.project().join("layout.toml"), LAYOUT).expect("a file");
