@@ -13,12 +13,14 @@
 //! variable of the environment (`url = { env = "POSTGRES_URL" }`). A key that is not known is an
 //! error that names the file, the line and the known keys: a typing error must not decide over data in silence.
 
+mod backups;
 mod hints;
 mod setting;
 
 pub use hints::{ColumnHint, Form, Hints, TableHint};
 pub use setting::{From, Origin};
 
+use crate::backup::prune::Rotation;
 use crate::endpoint::Endpoint;
 use crate::endpoint::files::layout;
 use crate::endpoint::sqlite::pragma;
@@ -31,6 +33,7 @@ use crate::store::Gates;
 use crate::to_sqlite::MigrationOptions;
 use crate::toml_text;
 use crate::verify::Level;
+use backups::BackupsSection;
 use rusqlite::Connection;
 use serde::Deserialize;
 use setting::{OPERATION, Setting, Settings};
@@ -74,6 +77,8 @@ pub struct Project {
     pub latency: LatencyOptions,
     /// The store of its records, while an application moves.
     pub store: StoreOptions,
+    /// What stays of the backups, where the project says it.
+    pub rotation: Option<Rotation>,
 }
 
 /// The store of a project's records: `[store]` in its file.
@@ -243,6 +248,7 @@ struct File {
     latency: LatencyOptions,
     generate: Hints,
     store: StoreSection,
+    backups: Option<BackupsSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -382,6 +388,8 @@ impl Project {
             return Err(refused(key, cause.to_owned()));
         }
         let tree = settings.new_folder("store.tree", file.store.tree)?;
+        let rotation = file.backups.map(|section| section.rotation()).transpose();
+        let rotation = rotation.map_err(|(key, cause)| refused(key, cause.to_owned()))?;
         let by_convention = |name: &str| Some(folder.join(name)).filter(|path| path.is_dir());
         options.checks = by_convention("checks");
         options.derived = Some(folder.join("derived.sql")).filter(|path| path.is_file());
@@ -398,6 +406,7 @@ impl Project {
             queries: by_convention("queries"),
             latency: file.latency,
             store: StoreOptions { tree, gates: file.store.gates },
+            rotation,
             folder: folder.to_owned(),
         })
     }

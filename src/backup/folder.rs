@@ -15,6 +15,8 @@
 //! removed, its manifest is called `<id>.pending`, and neither a list nor a rollback sees it. Whoever makes it holds a lock
 //! on that file; a pending manifest without one was left by a killed run, and the next run that changes anything in the
 //! folder removes it together with its `<id>.db` or `<id>.tar`. So neither is ever there without one of the two manifests.
+//!
+//! The file of an old backup may be compressed, `<id>.db.zst` or `<id>.tar.zst`: the manifest says so (see `compress`).
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -24,13 +26,16 @@ use std::path::{Component, Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::backup::manifest::{Kind, Provenance};
+use crate::backup::manifest::{Kind, Manifest, Provenance};
 use crate::endpoint::sqlite::file::{quoted, resolve};
 use crate::endpoint::sqlite::staging::abandoned;
 use crate::error::{Context, Error, Result};
 
 /// What the name of a target's own folder ends in.
 const OWN_SUFFIX: &str = ".whimbrel-backups";
+
+/// What the name of a compressed file ends in.
+const COMPRESSED_SUFFIX: &str = ".zst";
 
 /// How long a run waits for another one to publish or to remove backups, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -75,7 +80,22 @@ impl Folder {
         Ok(Folder { path, target })
     }
 
-    /// The file of a backup: a database, or the archive of a tree.
+    /// The file of a backup, in the form that its manifest says.
+    pub fn file(&self, manifest: &Manifest) -> PathBuf {
+        match manifest.compressed_bytes {
+            Some(_) => self.compressed(&manifest.id, manifest.kind),
+            None => self.data(&manifest.id, manifest.kind),
+        }
+    }
+
+    /// The file of a backup, compressed.
+    pub fn compressed(&self, id: &str, kind: Kind) -> PathBuf {
+        let mut name = self.data(id, kind).into_os_string();
+        name.push(COMPRESSED_SUFFIX);
+        PathBuf::from(name)
+    }
+
+    /// The file of a backup as it was taken: a database, or the archive of a tree.
     pub fn data(&self, id: &str, kind: Kind) -> PathBuf {
         let ending = match kind {
             Kind::Tree => "tar",
@@ -84,16 +104,21 @@ impl Folder {
         self.path.join(format!("{id}.{ending}"))
     }
 
+    /// Every file that a backup may have.
+    fn all_data(&self, id: &str) -> [PathBuf; 4] {
+        let [file, tree] = [Kind::Database, Kind::Tree];
+        [self.data(id, file), self.data(id, tree), self.compressed(id, file), self.compressed(id, tree)]
+    }
+
     /// The file of a backup that nothing is known of.
     pub fn any_data(&self, id: &str) -> PathBuf {
-        let archive = self.data(id, Kind::Tree);
-        if is_there(&archive) { archive } else { self.data(id, Kind::Database) }
+        let [first, rest @ ..] = self.all_data(id);
+        if is_there(&first) { first } else { rest.into_iter().find(|path| is_there(path)).unwrap_or(first) }
     }
 
     /// Removes the file of a backup, whatever it is.
     fn remove_data(&self, id: &str) -> Result<()> {
-        remove_if_there(&self.data(id, Kind::Database))?;
-        remove_if_there(&self.data(id, Kind::Tree))
+        self.all_data(id).iter().try_for_each(|path| remove_if_there(path))
     }
 
     pub fn manifest(&self, id: &str) -> PathBuf {
@@ -154,10 +179,10 @@ impl Folder {
         };
         for entry in entries {
             let name = entry.could_not("list backups in", quoted(&self.path))?.file_name();
-            let Some((id, suffix)) = name.to_str().and_then(|name| name.rsplit_once('.')) else { continue };
+            let Some((id, suffix)) = name.to_str().and_then(id_and_suffix) else { continue };
             match suffix {
-                "db" | "tar" | "json" if is_id(id) => ids.insert(id.to_owned()),
-                "pending" if is_id(id) => pending.insert(id.to_owned()),
+                "db" | "tar" | "db.zst" | "tar.zst" | "json" => ids.insert(id.to_owned()),
+                "pending" => pending.insert(id.to_owned()),
                 _ => continue,
             };
         }
@@ -257,16 +282,24 @@ fn own_folder(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
-fn remove_if_there(path: &Path) -> Result<()> {
+pub(super) fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).could_not("remove backup", quoted(path)),
         _ => Ok(()),
     }
 }
 
+const ID_PATTERN: &str = "00000000T000000.000Z-xxxxxx";
+
+/// The id of a backup and what comes behind it in the name of a file.
+fn id_and_suffix(name: &str) -> Option<(&str, &str)> {
+    let (id, suffix) = name.split_at_checked(ID_PATTERN.len())?;
+    Some((id, suffix.strip_prefix('.')?)).filter(|(id, _)| is_id(id))
+}
+
 /// `20261120T184333.120Z-1a2b3c`: other files in the directory are not ours.
 fn is_id(text: &str) -> bool {
-    let pattern = "00000000T000000.000Z-xxxxxx";
+    let pattern = ID_PATTERN;
     text.len() == pattern.len()
         && text.bytes().zip(pattern.bytes()).all(|(byte, wanted)| match wanted {
             b'0' => byte.is_ascii_digit(),

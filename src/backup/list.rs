@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::backup::content;
 use crate::backup::folder::{Folder, Owner, is_there};
-use crate::backup::manifest::{Manifest, Provenance, digest_of_file};
-use crate::endpoint::sqlite::file::serialize_shown;
-use crate::error::Result;
+use crate::backup::manifest::{Manifest, Provenance, digest};
+use crate::endpoint::sqlite::file::{quoted, serialize_shown};
+use crate::error::{Context, Result};
 
 /// How closely a backup is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +121,23 @@ pub(crate) fn is_of_another(folder: &Folder, id: &str) -> bool {
 
 /// Looks at one backup that is not another target's.
 pub(crate) fn look_at(folder: &Folder, id: String, check: Check) -> Entry {
+    let entry = look_once(folder, id, check);
+    // Another run may have put its compressed form in its place meanwhile.
+    let is_changed = |entry: &Entry| Manifest::read(&folder.manifest(&entry.id)).ok() != entry.manifest;
+    match entry.state {
+        State::FileMissing if is_changed(&entry) => look_once(folder, entry.id, check),
+        _ => entry,
+    }
+}
+
+fn look_once(folder: &Folder, id: String, check: Check) -> Entry {
     let (mut file, manifest_path) = (folder.any_data(&id), folder.manifest(&id));
     let target_known = owner_of(folder, &id) == Owner::Asked;
     let manifest = Manifest::read(&manifest_path);
-    if let Ok(manifest) = &manifest {
-        file = folder.data(&id, manifest.kind);
+    if let Ok(manifest) = &manifest
+        && manifest.id == id
+    {
+        file = folder.file(manifest);
     }
     let entry = |state, file, manifest| Entry { id: id.clone(), state, file, manifest, target_known };
     if !is_there(&manifest_path) {
@@ -149,18 +162,20 @@ fn state(manifest: &Manifest, file: &Path, check: Check) -> State {
         Err(error) if error.kind() == ErrorKind::NotFound => return State::FileMissing,
         Err(error) => return State::Damaged { why: error.to_string() },
     };
-    if size_bytes != manifest.size_bytes {
-        return State::Damaged { why: format!("it has {size_bytes} bytes, {} were written", manifest.size_bytes) };
+    let written_bytes = manifest.stored_bytes();
+    if size_bytes != written_bytes {
+        return State::Damaged { why: format!("it has {size_bytes} bytes, {written_bytes} were written") };
     }
     if check == Check::Size {
         return State::NotRead;
     }
-    match digest_of_file(file) {
+    match content::open(file, manifest).and_then(|content| digest(content).could_not("read", quoted(file))) {
         Ok((digest, _)) if Some(&digest) == manifest.digest.as_ref() => State::Intact,
         Ok((digest, _)) => {
             let written = manifest.digest.as_deref().unwrap_or("not recorded");
             State::Damaged { why: format!("its digest is `{digest}`, the manifest says `{written}`") }
         }
-        Err(error) => State::Damaged { why: error.to_string() },
+        Err(_) if !is_there(file) => State::FileMissing,
+        Err(error) => State::Damaged { why: error.cause().to_owned() },
     }
 }

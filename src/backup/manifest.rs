@@ -13,9 +13,13 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::endpoint::sqlite::staging::random;
 use crate::error::{Context, Error, Result};
+use crate::value::calendar;
 
-/// The version of the manifest's form that this program writes and reads.
+/// The version of the manifest's form that this program writes for a backup whose file is as it was.
 pub const FORMAT: u32 = 1;
+
+/// The version for a backup whose file is compressed: a program that knows the first form alone would look for another file.
+pub const FORMAT_COMPRESSED: u32 = 2;
 
 /// The name of the digest: XXH3 with 128 bits, seed 0, in 32 lower-case hexadecimal digits
 /// (<https://github.com/Cyan4973/xxHash>).
@@ -57,6 +61,8 @@ pub enum Reason {
     BeforeRollback,
     /// The target stays, and its readers and writers are about to leave it for another store.
     BeforeCutover,
+    /// Somebody asked for one; the target stays in use.
+    OnRequest,
 }
 
 /// What is known about a backup; stored as JSON beside it.
@@ -70,18 +76,22 @@ pub struct Manifest {
     pub kind: Kind,
     /// The name of the digest's algorithm.
     pub algorithm: String,
-    /// The digest of the backup's file; none where there is no file.
+    /// The digest of the backup's file, before it is compressed; none where there is no file.
     pub digest: Option<String>,
-    /// The size of the backup's file in bytes.
+    /// The size of the backup's file in bytes, before it is compressed.
     pub size_bytes: u64,
+    /// Where the file is compressed with Zstandard (RFC 8878): its size in bytes as it lies there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compressed_bytes: Option<u64>,
     /// The file that was backed up had the same bytes. False where it kept content in a write-ahead log, or spare
-    /// room behind its last page; the content is the same in any case.
+    /// room behind its last page, or where others went on using it, so that it could not be compared; the content is the
+    /// same in any case.
     pub identical: bool,
     /// UTC, RFC 3339 with milliseconds.
     pub taken_at: String,
     /// The program and its version.
     pub tool: String,
-    /// Where the rows that replaced the target came from, without a password.
+    /// Where the rows that replaced the target came from, without a password; empty where nothing replaced it.
     pub source: String,
     /// The digest of everything that the file which replaced the target remembers; a copy of it for later, apart from
     /// that file. None where it remembers nothing; manifests of earlier versions do not have it.
@@ -182,8 +192,9 @@ impl Manifest {
     /// As [`Manifest::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Manifest> {
         let manifest: Manifest = serde_json::from_str(text).could_not("read manifest", quoted(path))?;
-        if manifest.format != FORMAT {
-            let cause = format!("it has form {}, this program reads form {FORMAT}", manifest.format);
+        if !(FORMAT..=FORMAT_COMPRESSED).contains(&manifest.format) {
+            let cause =
+                format!("it has form {}, this program reads forms {FORMAT} and {FORMAT_COMPRESSED}", manifest.format);
             return Err(Error::could_not("read manifest", quoted(path), cause).hint("use a later whimbrel"));
         }
         if manifest.algorithm != ALGORITHM {
@@ -191,6 +202,28 @@ impl Manifest {
             return Err(Error::could_not("read manifest", quoted(path), cause));
         }
         Ok(manifest)
+    }
+
+    /// How old it is by its own record, in milliseconds; negative where the clock has been set back since. None where its
+    /// record tells no time.
+    pub(crate) fn age_ms(&self) -> Option<i64> {
+        let since_2000 = calendar::parse_timestamp(&self.taken_at, 'T', "Z")?;
+        let taken_ms = since_2000.checked_add(calendar::MICROS_1970_TO_2000)?.div_euclid(1_000);
+        Some(now_ms().saturating_sub(taken_ms))
+    }
+
+    /// The size of the file as it lies there, in bytes.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.compressed_bytes.unwrap_or(self.size_bytes)
+    }
+
+    /// The manifest as text, as it is written beside the file.
+    ///
+    /// # Errors
+    ///
+    /// Never for one that this program has made.
+    pub(super) fn text(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").could_not("write manifest", &self.id)
     }
 }
 
@@ -244,7 +277,7 @@ pub fn digest_of_file(path: &Path) -> Result<(String, u64)> {
 
 /// A new id, and its time as RFC 3339. It sorts behind `newest`, even where the clock was set back.
 pub(crate) fn new_id(newest: Option<&str>) -> (String, String) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+    let now = now_ms();
     let mut millis = now;
     let mut id = id_time(millis);
     while newest.is_some_and(|newest| newest.get(..id.len()).is_some_and(|time| time >= id.as_str())) {
@@ -253,6 +286,11 @@ pub(crate) fn new_id(newest: Option<&str>) -> (String, String) {
         id = id_time(millis);
     }
     (format!("{id}-{:06x}", random() & 0xff_ffff), rfc3339(now))
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn id_time(millis: i64) -> String {
@@ -291,6 +329,8 @@ mod tests {
                 })
                 .unwrap();
             assert_eq!(rfc3339(millis), expected);
+            let read = calendar::parse_timestamp(&expected, 'T', "Z");
+            assert_eq!(read, Some(millis * 1_000 - calendar::MICROS_1970_TO_2000));
         }
     }
 

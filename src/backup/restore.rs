@@ -5,13 +5,13 @@
 //! byte, and it is published as carefully as a migration (see `swap`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use crate::backup::content::{self, Stoppable, copy_all};
 use crate::backup::folder::{Folder, Owner};
 use crate::backup::list::{Check, Entry, State, is_of_another, look_at, owner_of};
 use crate::backup::manifest::{Kind, Manifest, Reason, digest, digest_of_file};
@@ -109,7 +109,7 @@ pub fn restore(target: &Path, which: &Which, options: RestoreOptions<'_>) -> Res
         Kind::Empty => Replacement::File(Staging::create(&facts.path)?, manifest.mode),
         Kind::Database | Kind::Tree => {
             let staging = Staging::create(&facts.path)?;
-            copy(&folder.data(&manifest.id, manifest.kind), &manifest, &staging, options.cancel)?;
+            copy(&folder.file(&manifest), &manifest, &staging, options.cancel)?;
             Replacement::File(staging, manifest.mode)
         }
     };
@@ -150,7 +150,7 @@ fn restore_tree(folder: &Folder, target: &Path, manifest: Manifest, options: Res
         replacement_digest: None,
         cancel: options.cancel,
     };
-    let file = folder.data(&manifest.id, manifest.kind);
+    let file = folder.file(&manifest);
     let (swapped, is_backup) = tree::restore(target, &file, &manifest, take)?;
     if !is_backup {
         return Err(Error::differs("roll back", quoted(&swapped.target), "the restored tree is not the backup")
@@ -265,13 +265,14 @@ fn usable(folder: &Folder, entry: Entry) -> Result<Manifest> {
 
 /// Copies the backup's file and proves the bytes that were written.
 fn copy(from: &Path, manifest: &Manifest, staging: &Staging, cancel: &AtomicBool) -> Result<()> {
-    let source = File::open(from).could_not("read backup", quoted(from))?;
+    let source = content::open(from, manifest)?;
     let options = |file: &mut OpenOptions| file.write(true).custom_flags(libc::O_NOFOLLOW).open(staging.path());
     let mut target = options(&mut OpenOptions::new()).could_not("write", quoted(staging.path()))?;
-    let mut source = Stoppable { source, cancel };
-    io::copy(&mut source, &mut target).map_err(|error| match cancel.load(Ordering::Relaxed) {
-        true => Error::interrupted("roll back"),
-        false => cannot_write(staging.path().parent().unwrap_or(staging.path()), &error).because(error),
+    copy_all(Stoppable { inner: source, cancel }, &mut target).map_err(|error| {
+        match cancel.load(Ordering::Relaxed) {
+            true => Error::interrupted("roll back"),
+            false => cannot_write(staging.path().parent().unwrap_or(staging.path()), &error).because(error),
+        }
     })?;
     target.sync_all().could_not("sync", quoted(staging.path()))?;
     let written = File::open(staging.path()).and_then(digest).could_not("read", quoted(staging.path()))?;
@@ -284,18 +285,4 @@ fn copy(from: &Path, manifest: &Manifest, staging: &Staging, cancel: &AtomicBool
         .hint("the target was not touched; check the disk"));
     }
     Ok(())
-}
-
-struct Stoppable<'a> {
-    source: File,
-    cancel: &'a AtomicBool,
-}
-
-impl Read for Stoppable<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cancel.load(Ordering::Relaxed) {
-            return Err(io::Error::other("stopped"));
-        }
-        self.source.read(buffer)
-    }
 }

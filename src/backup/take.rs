@@ -27,7 +27,7 @@ use crate::backup::folder::{Folder, FolderLock};
 use crate::backup::manifest::{ALGORITHM, FORMAT, Kind, Manifest, Reason, digest, digest_of_file, new_id};
 use crate::endpoint::sqlite::access::{Access, PAGES_PER_STEP};
 use crate::endpoint::sqlite::file::{Attributes, Content, TargetFile, quoted};
-use crate::endpoint::sqlite::header::{OpenFile, REWRITTEN};
+use crate::endpoint::sqlite::header::{HEADER_BYTES, OpenFile, REWRITTEN};
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::describe;
 use crate::endpoint::sqlite::staging::{Staging, cannot_write, remove_left_overs, sync_directory};
@@ -52,11 +52,11 @@ pub struct TakeOptions<'a> {
 /// A finished backup that does not count yet, and is removed unless it is published and kept.
 #[derive(Debug)]
 pub struct PendingBackup {
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
     folder: Folder,
     folder_created: bool,
     /// Whose permissions and owner the backup has.
-    like: Option<Attributes>,
+    pub(super) like: Option<Attributes>,
     /// The manifest's file, locked by this process; none before it is written.
     file: Option<Staging>,
     kept: bool,
@@ -156,7 +156,8 @@ pub fn take(target: &TargetFile, access: Option<&Access>, options: TakeOptions<'
             return Err(Error::could_not("back up", quoted(&target.path), "the database is not held"));
         };
         let staging = pending.staging()?;
-        copy(access, staging.path(), options.cancel)?;
+        let header = OpenFile::of(access.connection())?.header(access.path())?;
+        copy(access.connection(), access.path(), &header, staging.path(), options.cancel)?;
         let found = digest_of_file(staging.path())?;
         pending.manifest.identical = source_digest(access)?.is_some_and(|source| source == found);
         copied = Some((staging, found));
@@ -190,6 +191,7 @@ pub(super) fn begin(
         algorithm: ALGORITHM.into(),
         digest: None,
         size_bytes: 0,
+        compressed_bytes: None,
         identical: true,
         taken_at,
         tool: concat!("whimbrel ", env!("CARGO_PKG_VERSION")).into(),
@@ -223,8 +225,7 @@ pub(super) fn seal(pending: &mut PendingBackup, content: Option<Staging>, found:
         content.finish(pending.like.as_ref(), private)?;
     }
     let mut file = pending.staging()?;
-    let text = serde_json::to_string_pretty(&pending.manifest).could_not("write manifest", &pending.manifest.id)?;
-    file.write((text + "\n").as_bytes()).map_err(|error| cannot_write(&place, &error).because(error))?;
+    file.write(pending.manifest.text()?.as_bytes()).map_err(|error| cannot_write(&place, &error).because(error))?;
     file.finish(pending.like.as_ref(), private)?;
     file.move_to_new(&pending.folder.pending(&pending.manifest.id))?;
     pending.file = Some(file);
@@ -235,11 +236,22 @@ pub(super) fn seal(pending: &mut PendingBackup, content: Option<Staging>, found:
     Ok(())
 }
 
-/// Copies the committed content of the held database to `path`, page by page, and puts the header back.
-fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
-    let object = quoted(access.path());
+/// Copies the committed content of the database at `source` to `path`, page by page, and puts its header back. `connection`
+/// holds the state that is copied, and `header` is of it.
+///
+/// # Errors
+///
+/// When it cannot be read, the disk does not take it, or somebody asks to stop.
+pub(super) fn copy(
+    connection: &Connection,
+    source: &Path,
+    header: &[u8; HEADER_BYTES],
+    path: &Path,
+    cancel: &AtomicBool,
+) -> Result<()> {
+    let object = quoted(source);
     if fault::active(Fault::BackupAsFileCopy) {
-        return fs::copy(access.path(), path).could_not("back up", &object).map(drop);
+        return fs::copy(source, path).could_not("back up", &object).map(drop);
     }
     let failed = |error: rusqlite::Error| describe("back up", &object, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -248,7 +260,7 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     for (name, value) in [("journal_mode", "off"), ("synchronous", "0"), ("locking_mode", "exclusive")] {
         pragma::set(&copy, name, value).map_err(failed)?;
     }
-    let backup = Backup::new(access.connection(), &mut copy).map_err(failed)?;
+    let backup = Backup::new(connection, &mut copy).map_err(failed)?;
     loop {
         if cancel.load(Ordering::Relaxed) {
             return Err(Error::interrupted("back up"));
@@ -261,7 +273,6 @@ fn copy(access: &Access, path: &Path, cancel: &AtomicBool) -> Result<()> {
     }
     drop(backup);
     copy.close().map_err(|(_, error)| failed(error))?;
-    let header = OpenFile::of(access.connection())?.header(access.path())?;
     let file =
         OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).could_not("back up", &object)?;
     for range in REWRITTEN {

@@ -6,13 +6,14 @@
 //!
 //! What is ignored is in no archive and stays where it is, also when an archive is restored: the manifest has its patterns.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::backup::content::{self, Stoppable};
 use crate::backup::manifest::{Hashing, Kind, Manifest};
 use crate::backup::swap::Swapped;
 use crate::backup::take::{PendingBackup, TakeOptions, begin, seal};
@@ -100,7 +101,7 @@ pub(super) fn restore(
     let ignored = ignored(&manifest.ignored)?;
     let mut draft = Draft::begin(target, Arc::clone(&ignored))?;
     let object = format!("`{}`", manifest.id);
-    let source = Stoppable { inner: File::open(file).could_not("read backup", quoted(file))?, cancel: options.cancel };
+    let source = Stoppable { inner: content::open(file, manifest)?, cancel: options.cancel };
     let archived = archive::unpack(BufReader::with_capacity(1 << 18, source), &object, &mut draft)
         .map_err(|error| stopped(options.cancel, "roll back", error))?;
     draft.finish()?;
@@ -160,39 +161,6 @@ fn stopped(cancel: &AtomicBool, operation: &str, error: Error) -> Error {
     match cancel.load(Ordering::Relaxed) {
         true => Error::interrupted(operation),
         false => error,
-    }
-}
-
-/// Ends where somebody asks to stop.
-struct Stoppable<'a, T> {
-    inner: T,
-    cancel: &'a AtomicBool,
-}
-
-impl<T> Stoppable<'_, T> {
-    fn check(&self) -> io::Result<()> {
-        match self.cancel.load(Ordering::Relaxed) {
-            true => Err(io::Error::other("stopped")),
-            false => Ok(()),
-        }
-    }
-}
-
-impl<T: Read> Read for Stoppable<'_, T> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.check()?;
-        self.inner.read(buffer)
-    }
-}
-
-impl<T: Write> Write for Stoppable<'_, T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
-        self.inner.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }
 

@@ -126,7 +126,7 @@ impl Verb {
             Verb::Sync(args) => sync::run(args, output, cancel),
             Verb::Store(args) => store::run(args, output, cancel),
             Verb::Rollback(args) => rollback::run(args, output, cancel),
-            Verb::Backups(args) => backups::run(args, output),
+            Verb::Backups(args) => backups::run(args, output, cancel),
             Verb::Check(args) => check::run(args, output, cancel),
             Verb::Optimize(args) => optimize::run(args, output, cancel),
             Verb::Latency(args) => latency::run(args, output, cancel),

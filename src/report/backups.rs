@@ -61,7 +61,10 @@ fn place(directory: Option<&Path>) -> String {
 
 fn size(manifest: &Manifest) -> String {
     match manifest.kind {
-        Kind::Database | Kind::Tree => bytes(manifest.size_bytes),
+        Kind::Database | Kind::Tree => match manifest.compressed_bytes {
+            Some(compressed_bytes) => format!("{}, compressed {}", bytes(manifest.size_bytes), bytes(compressed_bytes)),
+            None => bytes(manifest.size_bytes),
+        },
         Kind::Empty => "empty file".to_owned(),
         Kind::Absent => "no file".to_owned(),
     }
@@ -72,6 +75,7 @@ fn before(manifest: &Manifest) -> String {
         Reason::BeforeMigrate => "migrate from",
         Reason::BeforeRollback => "rollback to",
         Reason::BeforeCutover => "cutover to",
+        Reason::OnRequest => return "-".to_owned(),
     };
     format!("{what} {}", manifest.source)
 }
@@ -129,6 +133,20 @@ pub fn restored(restored: &Restored, directory: Option<&Path>) -> Lines {
     text
 }
 
+/// A backup that was asked for; `directory` is where the backups are, if not in the usual place.
+pub fn taken(target: &Path, directory: Option<&Path>, backup: &Manifest, took: Duration) -> Lines {
+    let id = &backup.id;
+    let digest = backup.digest.as_ref().map_or_else(String::new, |digest| format!(", digest {digest}"));
+    let mut text = Lines::of(format_args!(
+        "{} is backed up as {id}: {}{digest}, in {}",
+        shown(target),
+        size(backup),
+        duration(took)
+    ));
+    text.line(format_args!("to go back to it: whimbrel rollback {} --to {id}{}", shell(target), place(directory)));
+    text
+}
+
 /// What a clean-up of backups did.
 pub fn pruned(pruned: &Pruned) -> Lines {
     let mut text = Lines::of(format_args!(
@@ -139,6 +157,16 @@ pub fn pruned(pruned: &Pruned) -> Lines {
     ));
     for id in &pruned.removed {
         text.line(format_args!("  removed {id}"));
+    }
+    if !pruned.compressed.is_empty() {
+        let number = count(pruned.compressed.len() as u64, "backup", "backups");
+        text.line(format_args!("compressed {number} ({} less)", bytes(pruned.compressed_saved_bytes)));
+    }
+    for id in &pruned.compressed {
+        text.line(format_args!("  compressed {id}"));
+    }
+    for failed in &pruned.not_compressed {
+        text.line(format_args!("  not compressed: {}: {}", failed.id, failed.why));
     }
     for id in &pruned.broken {
         text.line(format_args!("  left alone: {id} is broken"));

@@ -179,9 +179,9 @@ fn damaged_and_incomplete_backups_are_marked_and_refused() {
     refused("manifest-missing", "manifest is missing");
     fs::write(&manifest, &manifest_bytes[..manifest_bytes.len() / 2]).unwrap();
     refused("manifest-unreadable", "manifest cannot be read");
-    let later = String::from_utf8(manifest_bytes.clone()).unwrap().replace("\"format\": 1", "\"format\": 2");
+    let later = String::from_utf8(manifest_bytes.clone()).unwrap().replace("\"format\": 1", "\"format\": 3");
     fs::write(&manifest, later).unwrap();
-    refused("manifest-unreadable", "form 2");
+    refused("manifest-unreadable", "form 3");
     let of_another = String::from_utf8(manifest_bytes.clone()).unwrap().replace(&second, &first);
     fs::write(&manifest, of_another).unwrap();
     refused("manifest-unreadable", "belongs to");

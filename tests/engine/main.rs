@@ -16,6 +16,7 @@ mod library;
 mod promises;
 mod publish;
 mod random_schema;
+mod rotation;
 mod schema_fidelity;
 mod session;
 mod shared_backups;

@@ -93,9 +93,11 @@ fn help_of_every_verb() {
         assert!(stdout(&output).contains("Examples:"), "{verb}");
         assert_told(&format!("help_{}", if verb.is_empty() { "whimbrel" } else { verb }), &output, None);
     }
-    assert_told("help_backups_prune", &run(&["backups", "prune", "--help"]), None);
     for action in ["health", "repair", "mode"] {
         assert_told(&format!("help_store_{action}"), &run(&["store", action, "--help"]), None);
+    }
+    for action in ["take", "prune"] {
+        assert_told(&format!("help_backups_{action}"), &run(&["backups", action, "--help"]), None);
     }
     for action in ["up", "down", "redo", "status", "validate", "repair", "adopt", "new"] {
         let output = run(&["schema", action, "--help"]);
@@ -142,6 +144,8 @@ fn errors_that_need_no_server() {
         ("verify_not_sqlite", &["verify", nobody, &text]),
         ("rollback_without_backup", &["rollback", &path("app.db")]),
         ("backups_without_any", &["backups", &path("app.db")]),
+        ("backups_take_missing", &["backups", "take", &path("app.db")]),
+        ("backups_prune_without_rotation", &["backups", "prune", &sound]),
         ("mistyped_url", &["migrate", "postgres//ann:secret@host/app", &path("app.db")]),
         ("mistyped_url_schema", &["schema", "up", "postgres:/ann:secret@host/app", &schema]),
         ("port", &["plan", "postgres://ann:secret@host:port/app"]),
@@ -279,6 +283,16 @@ fn from_plan_to_rollback() {
     assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
     let output = run(&["backups", "prune", &path, "--keep", "1"]);
     assert!(stdout(&output).starts_with("removed 1 backup"), "{}", stdout(&output));
+
+    told("run_backups_take", &run(&["backups", "take", &path]));
+    let project = folder.path().join("rotating");
+    std::fs::create_dir(&project).unwrap();
+    let text = "[target]\npath = '../app.db'\n[backups]\nkeep = 1\ncompress_after_days = 0\n";
+    std::fs::write(project.join("project.toml"), text).unwrap();
+    told("run_backups_rotated", &run(&["backups", "prune", &project.to_string_lossy()]));
+    told("run_backups_compressed", &run(&["backups", &path, "--check"]));
+    assert_eq!(code(&run(&["rollback", &path])), 0);
+    assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
 }
 
 #[test]
@@ -340,6 +354,7 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
         (0, &["check", &path, "--json"]),
         (0, &["optimize", &path, "--json"]),
         (0, &["backups", &path, "--json"]),
+        (0, &["backups", "take", &path, "--json"]),
         (0, &["backups", "prune", &path, "--keep", "0", "--json"]),
         (0, &["generate", &empty.url(), "--rows", "30", "--json"]),
         (2, &["generate", &empty.url(), "--json"]),
@@ -369,7 +384,7 @@ fn every_line_of_json_is_a_message_and_no_password_is_anywhere() {
     for kind in ["plan", "phase", "table_started", "table_finished", "verification", "outcome", "restored", "check"] {
         assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
     }
-    for kind in ["optimized", "backups", "pruned", "generated", "error"] {
+    for kind in ["optimized", "backups", "taken", "pruned", "generated", "error"] {
         assert!(seen.iter().any(|one| one == kind), "{kind} is missing in {seen:?}");
     }
     if let Some(password) = password(&url) {

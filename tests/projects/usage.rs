@@ -590,3 +590,58 @@ fn a_file_with_the_schema_of_the_store_and_no_history_is_taken_over() {
         Connection::open(&path).unwrap().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap();
     assert_eq!(events, 1);
 }
+
+#[test]
+fn many_snapshots_are_one_transaction() {
+    let now_ms = Arc::new(AtomicI64::new(1_800_000_000_000));
+    let place = Place::at(&now_ms);
+    let new: Vec<_> = (0..2_500).map(|n| NewSnapshot::stats(format!("s{}", n % 3), json!({ "n": n }))).collect();
+    let inserted = place.store.insert_snapshots(new.clone()).unwrap();
+    assert_eq!(inserted.len(), 2_500);
+    assert!(inserted.iter().all(|one| one.timestamp_ms == 1_800_000_000_000));
+    assert!(inserted.windows(2).all(|pair| pair[0].id < pair[1].id), "in their order");
+    assert_eq!(inserted[7].data, json!({"n": 7}));
+    assert_eq!(place.store.insert_snapshots(Vec::new()).unwrap(), []);
+    // One that is wrong, and none of them is there.
+    let mut wrong = new;
+    wrong[1_234].session_id.clear();
+    let error = place.store.insert_snapshots(wrong).unwrap_err();
+    assert_eq!((error.kind(), error.object()), (Kind::Usage, "field `session_id`, snapshot 1235"));
+    let mut refused = vec![NewSnapshot::stats("s", json!(1)); 3];
+    refused[2].timestamp_ms = Some(7);
+    assert!(place.store.insert_snapshots(refused).unwrap_err().way_out().unwrap().contains("1000"));
+    let count: i64 = place.stranger().query_row("SELECT count(*) FROM usage_snapshots", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 2_500);
+}
+
+#[test]
+fn retention_runs_by_itself_and_ends_with_its_guard() {
+    let now_ms = Arc::new(AtomicI64::new(1_800_000_000_000));
+    let place = Place::at(&now_ms);
+    let day_ms = 24 * HOUR_MS;
+    let at = |days: i64| snapshot("s", now_ms.load(Ordering::SeqCst) - days * day_ms);
+    place.store.insert_snapshots((0..2_300).map(|n| at(31 + n % 9)).chain([at(30), at(1)]).collect()).unwrap();
+    let retention = place.store.retain(30, Duration::from_millis(5)).unwrap();
+    let until = |done: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", retention.retained());
+            sleep(Duration::from_millis(2));
+        }
+    };
+    until(&|| retention.retained().deleted == 2_300 && retention.retained().runs > 1);
+    assert_eq!(retention.retained().failure, None);
+    // Time goes on, and so does it.
+    now_ms.fetch_add(day_ms, Ordering::SeqCst);
+    until(&|| retention.retained().deleted == 2_301);
+    // What fails is told and tried again.
+    let stranger = place.stranger();
+    stranger.execute_batch("ALTER TABLE usage_snapshots RENAME TO away").unwrap();
+    until(&|| retention.retained().failure.is_some());
+    stranger.execute_batch("ALTER TABLE away RENAME TO usage_snapshots").unwrap();
+    until(&|| retention.retained().failure.is_none());
+    drop(retention);
+    now_ms.fetch_add(100 * day_ms, Ordering::SeqCst);
+    sleep(Duration::from_millis(30));
+    assert_eq!(place.store.snapshots_by_session("s").unwrap().len(), 1);
+}

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::UsageStore;
 use super::word::{Plan, Theme, TimeFormat, View};
-use super::{UsageStore, refused};
+use crate::apps::field::refused;
 use crate::error::Context;
 use crate::{Error, Result};
 

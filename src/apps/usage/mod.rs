@@ -18,17 +18,20 @@
 //! milliseconds since 1970-01-01 00:00:00 UTC. Every call blocks; [`UsageStore::run`] is for async code.
 
 mod config;
+mod retention;
 mod snapshot;
 mod word;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 pub use config::{UsageConfig, UsageConfigUpdate};
+pub use retention::{Retained, Retention};
 pub use snapshot::{NewSnapshot, SnapshotFilter, UsageSnapshot};
 pub use word::{Plan, SnapshotType, Theme, TimeFormat, View};
 
+use crate::apps::field::now_ms;
 use crate::endpoint::sqlite::pool::{Pool, Settings};
 use crate::schema::{self, Findings, Migrations, Runner, Status, To};
 use crate::{Error, Result};
@@ -168,16 +171,6 @@ fn expect_known(path: &Path) -> Result<()> {
         schema::TAKE_OVER,
         path.display()
     )))
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The error for a value that a field cannot have.
-fn refused(operation: &str, field: &str, value: impl std::fmt::Display, takes: &str) -> Error {
-    Error::usage(operation, format!("field `{field}`"), format!("`{value}` is not {takes}"))
 }
 
 #[cfg(test)]

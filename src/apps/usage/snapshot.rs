@@ -4,19 +4,22 @@
 //! time includes its boundary; the snapshots of a session go with its last event, by a trigger.
 
 use rusqlite::types::Type;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::word::SnapshotType;
-use super::{EARLIEST_MS, UsageStore, refused};
+use super::{EARLIEST_MS, UsageStore};
+use crate::apps::field::refused;
 use crate::error::Context;
 use crate::{Error, Result};
 
 const INSERTING: &str = "insert usage snapshot";
 const LISTING: &str = "list usage snapshots of";
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
+/// How many snapshots are deleted in one transaction: some milliseconds.
+pub(super) const DELETED_AT_ONCE: u32 = 1_000;
 const COLUMNS: &str = "id, session_id, snapshot_data, snapshot_type, timestamp";
 
 /// What usage was at a time.
@@ -74,6 +77,25 @@ impl NewSnapshot {
             _ => Ok(()),
         }
     }
+
+    /// Its data as it is stored, after a look at every value.
+    fn text(&self) -> Result<String> {
+        self.validate()?;
+        let text = self.data.to_string();
+        match serde_json::from_str::<Value>(&text) {
+            Ok(_) => Ok(text),
+            // One row that cannot be read would fail every list it is in.
+            Err(error) => {
+                let cause = format!("it could not be read back: {error}");
+                Err(Error::usage(INSERTING, "field `snapshot_data`", cause).hint("nest it less than 128 levels deep"))
+            }
+        }
+    }
+
+    fn inserted(self, id: i64, timestamp_ms: i64) -> UsageSnapshot {
+        let NewSnapshot { session_id, data, snapshot_type, .. } = self;
+        UsageSnapshot { id, session_id, data, snapshot_type, timestamp_ms }
+    }
 }
 
 /// Which snapshots are listed.
@@ -100,29 +122,44 @@ impl UsageStore {
     /// # Errors
     /// One that names the field that is wrong, or when the file cannot be written.
     pub fn insert_snapshot(&self, new: NewSnapshot) -> Result<UsageSnapshot> {
-        new.validate()?;
+        let text = new.text()?;
         let timestamp_ms = new.timestamp_ms.unwrap_or_else(|| self.now_ms());
-        let text = new.data.to_string();
-        if let Err(error) = serde_json::from_str::<Value>(&text) {
-            // One row that cannot be read would fail every list it is in.
-            return Err(Error::usage(
-                INSERTING,
-                "field `snapshot_data`",
-                format!("it could not be read back: {error}"),
-            )
-            .hint("nest it less than 128 levels deep"));
-        }
         let id = self.pool().write(INSERTING, |transaction| {
-            let insert = || {
-                let sql = "INSERT INTO usage_snapshots (session_id, snapshot_data, snapshot_type, timestamp) \
-                           VALUES (?1, ?2, ?3, ?4)";
-                let mut statement = transaction.prepare_cached(sql)?;
-                statement.insert(params![new.session_id, text, new.snapshot_type, timestamp_ms])
-            };
-            insert().could_not(INSERTING, self.pool().object())
+            insert(transaction, &new, &text, timestamp_ms).could_not(INSERTING, self.pool().object())
         })?;
-        let NewSnapshot { session_id, data, snapshot_type, .. } = new;
-        Ok(UsageSnapshot { id, session_id, data, snapshot_type, timestamp_ms })
+        Ok(new.inserted(id, timestamp_ms))
+    }
+
+    /// Inserts many snapshots in one transaction, all or none, and gives them with their rows and times. Those without a time
+    /// have the same one: now.
+    ///
+    /// # Errors
+    /// One that names the field that is wrong, with the number of its snapshot from 1; or when the file cannot be written.
+    pub fn insert_snapshots(&self, new: Vec<NewSnapshot>) -> Result<Vec<UsageSnapshot>> {
+        let now_ms = self.now_ms();
+        // Nothing that takes time is done while others wait for the turn to write.
+        let texts = new.iter().enumerate().map(|(place, new)| {
+            new.text().map_err(|error| {
+                let told =
+                    Error::usage(INSERTING, format!("{}, snapshot {}", error.object(), place + 1), error.cause());
+                match error.way_out() {
+                    Some(hint) => told.hint(hint),
+                    None => told,
+                }
+            })
+        });
+        let texts = texts.collect::<Result<Vec<_>>>()?;
+        let ids = self.pool().write(INSERTING, |transaction| {
+            let pairs = new.iter().zip(&texts);
+            let ids = pairs.map(|(new, text)| insert(transaction, new, text, new.timestamp_ms.unwrap_or(now_ms)));
+            ids.collect::<rusqlite::Result<Vec<i64>>>().could_not(INSERTING, self.pool().object())
+        })?;
+        let inserted = new.into_iter().zip(ids);
+        let finished = inserted.map(|(new, id)| {
+            let timestamp_ms = new.timestamp_ms.unwrap_or(now_ms);
+            new.inserted(id, timestamp_ms)
+        });
+        Ok(finished.collect())
     }
 
     /// The snapshots that the filter asks for, newest first.
@@ -157,23 +194,44 @@ impl UsageStore {
             .read(LISTING, |connection| connection.prepare_cached(&sql)?.query_map([session_id], snapshot)?.collect())
     }
 
-    /// Deletes the snapshots that are more than `days_old` days old and tells how many there were.
+    /// Deletes the snapshots that are more than `days_old` days old and tells how many there were. In several transactions where
+    /// there are many, so that nobody waits long for a turn to write.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn delete_old_snapshots(&self, days_old: u32) -> Result<usize> {
-        const DELETING: &str = "delete usage snapshots of";
         let before_ms = self.ago(i64::from(days_old), DAY_MS);
+        let mut deleted = 0;
+        loop {
+            let now = self.delete_some_before(before_ms)?;
+            deleted += now;
+            if now < DELETED_AT_ONCE as usize {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Deletes the oldest snapshots before that time, at most [`DELETED_AT_ONCE`] of them.
+    pub(super) fn delete_some_before(&self, before_ms: i64) -> Result<usize> {
+        const DELETING: &str = "delete usage snapshots of";
         self.pool().write(DELETING, |transaction| {
-            let deleted = transaction.execute("DELETE FROM usage_snapshots WHERE timestamp < ?1", [before_ms]);
-            deleted.could_not(DELETING, self.pool().object())
+            let sql = "DELETE FROM usage_snapshots WHERE id IN \
+                       (SELECT id FROM usage_snapshots WHERE timestamp < ?1 ORDER BY timestamp LIMIT ?2)";
+            let mut statement = transaction.prepare_cached(sql).could_not(DELETING, self.pool().object())?;
+            statement.execute(params![before_ms, DELETED_AT_ONCE]).could_not(DELETING, self.pool().object())
         })
     }
 
     /// The time `count` units ago, in milliseconds since 1970.
-    fn ago(&self, count: i64, unit_ms: i64) -> i64 {
+    pub(super) fn ago(&self, count: i64, unit_ms: i64) -> i64 {
         self.now_ms().saturating_sub(count.saturating_mul(unit_ms))
     }
+}
+
+fn insert(connection: &Connection, new: &NewSnapshot, text: &str, timestamp_ms: i64) -> rusqlite::Result<i64> {
+    let sql =
+        "INSERT INTO usage_snapshots (session_id, snapshot_data, snapshot_type, timestamp) VALUES (?1, ?2, ?3, ?4)";
+    connection.prepare_cached(sql)?.insert(params![new.session_id, text, new.snapshot_type, timestamp_ms])
 }
 
 fn snapshot(row: &Row<'_>) -> rusqlite::Result<UsageSnapshot> {

@@ -2,64 +2,7 @@
 //!
 //! Invariant: each type has exactly the words of its column's CHECK (held by a test).
 
-use std::fmt;
-use std::str::FromStr;
-
-use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use serde::{Deserialize, Serialize};
-
-use super::refused;
-use crate::{Error, Result};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $field:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[$name] = &[$($name::$variant),+];
-
-            /// The word in the database and in JSON.
-            pub const fn word(self) -> &'static str {
-                match self { $($name::$variant => $word,)+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(word: &str) -> Result<$name> {
-                $name::ALL.iter().copied().find(|known| known.word() == word).ok_or_else(|| {
-                    let known = concat!("one of", $(" `", $word, "`",)+);
-                    refused("read", $field, word, known)
-                })
-            }
-        }
-
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.word().into())
-            }
-        }
-
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
-                value.as_str()?.parse().map_err(|error: Error| FromSqlError::Other(Box::new(error)))
-            }
-        }
-    };
-}
+use crate::apps::field::words;
 
 words!(
     /// The subscription whose limits apply.

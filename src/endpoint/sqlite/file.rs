@@ -60,6 +60,19 @@ pub struct Attributes {
     pub identity: (u64, u64),
 }
 
+impl Attributes {
+    /// Those of a file.
+    pub fn of(metadata: &fs::Metadata) -> Attributes {
+        Attributes {
+            mode: metadata.mode() & 0o7777,
+            user_id: metadata.uid(),
+            group_id: metadata.gid(),
+            links: metadata.nlink(),
+            identity: (metadata.dev(), metadata.ino()),
+        }
+    }
+}
+
 /// Sizes in bytes of the files that SQLite keeps beside a database; `None` where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SideFiles {
@@ -122,13 +135,7 @@ impl TargetFile {
             return Err(Error::usage("use target", quoted(&path), format!("it is {}", kind_of(&metadata)))
                 .hint("name a file, as in `app.db`"));
         }
-        let attributes = Attributes {
-            mode: metadata.mode() & 0o7777,
-            user_id: metadata.uid(),
-            group_id: metadata.gid(),
-            links: metadata.nlink(),
-            identity: (metadata.dev(), metadata.ino()),
-        };
+        let attributes = Attributes::of(&metadata);
         let content = content(&path)?;
         Ok(TargetFile { named, path, content, side_files, attributes: Some(attributes) })
     }

@@ -435,8 +435,19 @@ impl From<&Entry> for Backup {
 
 impl From<prune::Pruned> for Pruned {
     fn from(pruned: prune::Pruned) -> Self {
-        let prune::Pruned { removed, removed_bytes, kept, broken, of_other_targets } = pruned;
-        Pruned { removed, removed_bytes, kept, broken, of_other_targets }
+        let prune::Pruned { removed, removed_bytes, kept, broken, of_other_targets, .. } = pruned;
+        let prune::Pruned { compressed, compressed_saved_bytes, not_compressed, .. } = pruned;
+        let not_compressed = not_compressed.into_iter().map(|one| NotCompressed { id: one.id, why: one.why }).collect();
+        Pruned {
+            removed,
+            removed_bytes,
+            kept,
+            compressed,
+            compressed_saved_bytes,
+            not_compressed,
+            broken,
+            of_other_targets,
+        }
     }
 }
 

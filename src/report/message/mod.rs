@@ -49,6 +49,8 @@ pub enum Message {
     Verification(Verification),
     /// The backups of a target.
     Backups(Backups),
+    /// A backup that was asked for.
+    Taken(Box<Taken>),
     /// What a clean-up of backups did.
     Pruned(Pruned),
     /// What a rollback did.
@@ -244,6 +246,10 @@ pub struct CopiedTable {
     pub inexact_values: u64,
     /// The digest of the source's rows, 32 hexadecimal digits.
     pub digest: String,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn is_false(value: &bool) -> bool {
@@ -510,20 +516,51 @@ pub struct Backup {
     pub target_known: bool,
 }
 
+/// A backup that was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taken {
+    /// The target's path.
+    pub target: String,
+    /// What the backup says about itself.
+    pub backup: Manifest,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
 /// What a clean-up of backups did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pruned {
     /// Ids of the removed backups, newest first.
     pub removed: Vec<String>,
-    /// Bytes given back.
+    /// Bytes given back by removing.
     pub removed_bytes: u64,
     /// Ids of the kept ones, newest first.
     pub kept: Vec<String>,
+    /// Ids of those of the kept ones that this run has compressed; not there where it has compressed none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compressed: Vec<String>,
+    /// Bytes given back by compressing; not there where that is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compressed_saved_bytes: u64,
+    /// Those that could not be compressed; not there where there is none, else an `error` comes after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compressed: Vec<NotCompressed>,
     /// Ids of broken ones, which are left for people to look at.
     pub broken: Vec<String>,
     /// How many backups of other targets are in the folder; nothing was done to them.
     pub of_other_targets: usize,
+}
+
+/// A backup that could not be compressed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotCompressed {
+    /// Its id.
+    pub id: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// What a rollback did.

@@ -1,4 +1,5 @@
-//! A fault at every call with which `migrate`, `rollback`, `backups prune` and `schema up` change files, or read them: an
+//! A fault at every call with which `migrate`, `rollback`, `backups take`, `backups prune` (by number and by age, where it
+//! compresses) and `schema up` change files, or read them: an
 //! I/O error, a full disk, a short write, a disk that stays full or is gone, SIGKILL before the call and after it; over a
 //! database in rollback-journal mode, one in WAL mode, and one whose last commit is only in its `-wal`.
 //!

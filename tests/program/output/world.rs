@@ -180,6 +180,7 @@ impl World {
             "plan" => vec![url, target],
             "migrate" | "verify" => vec![project],
             "rollback" | "backups" | "check" | "optimize" => vec![target],
+            "backups take" => vec![target],
             "backups prune" => vec![target, "--keep".into(), "50".into()],
             "sync" | "store health" | "store repair" | "store mode" => {
                 let (project, tree) = (self.fresh("layout"), self.fresh("tree"));
