@@ -330,7 +330,7 @@ fn a_backup_whose_target_cannot_be_told_is_nobodys() {
     roll_back(&one, Some(&folder), Some(&intact)).unwrap();
     assert_eq!(dump(&one), shared.row(&one, 1));
     // A manifest of a later form that names its target is that target's, though no more of it is understood.
-    fs::write(&manifest, text.replace("\"format\": 1", "\"format\": 2")).unwrap();
+    fs::write(&manifest, text.replace("\"format\": 1", "\"format\": 3")).unwrap();
     assert_eq!(ids(&one, Some(&folder)).len(), 3);
     roll_back(&one, Some(&folder), None).unwrap();
     let error = roll_back(&two, Some(&folder), None).unwrap_err();
