@@ -334,7 +334,7 @@ fn a_backup_whose_target_cannot_be_told_is_nobodys() {
     assert_eq!(ids(&one, Some(&folder)).len(), 3);
     roll_back(&one, Some(&folder), None).unwrap();
     let error = roll_back(&two, Some(&folder), None).unwrap_err();
-    assert!(error.cause().contains("form 2") && !error.cause().contains("cannot be told"), "{error}");
+    assert!(error.cause().contains("form 3") && !error.cause().contains("cannot be told"), "{error}");
 }
 
 #[test]

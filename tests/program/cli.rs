@@ -253,15 +253,15 @@ fn from_plan_to_rollback() {
     let target = folder.path().join("app.db");
     let (url, path) = (database.url(), target.to_string_lossy().into_owned());
     let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
-    describe("run_plan", &run(&["plan", &url]));
+    told("run_plan", &run(&["plan", &url]));
     let dry = run(&["migrate", &url, &path, "--dry-run"]);
     assert!(code(&dry) == 0 && !target.exists());
 
     Connection::open(&target).unwrap().execute_batch("CREATE TABLE old (x)").unwrap();
     let old = std::fs::read(&target).unwrap();
-    describe("run_migrate", &run(&["migrate", &url, &path]));
-    describe("run_verify", &run(&["verify", &url, &path]));
-    describe("run_check", &run(&["check", &path]));
+    told("run_migrate", &run(&["migrate", &url, &path]));
+    told("run_verify", &run(&["verify", &url, &path]));
+    told("run_check", &run(&["check", &path]));
     assert_eq!(code(&run(&["optimize", &path, "--vacuum"])), 0);
     assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 0);
 
@@ -269,17 +269,17 @@ fn from_plan_to_rollback() {
         .unwrap()
         .execute_batch("UPDATE people SET name = 'Ida' WHERE id = 1; DELETE FROM pets WHERE id = 7")
         .unwrap();
-    describe("run_verify_different", &run(&["verify", &url, &path]));
-    describe("run_verify_quiet", &run(&["verify", &url, &path, "--quiet"]));
-    describe("run_verify_choices", &run(&["verify", &url, &path, "--table", "people"]));
+    told("run_verify_different", &run(&["verify", &url, &path]));
+    told("run_verify_quiet", &run(&["verify", &url, &path, "--quiet"]));
+    told("run_verify_choices", &run(&["verify", &url, &path, "--table", "people"]));
     assert_eq!(code(&run(&["verify", &url, &path, "--verify", "counts"])), 1);
     execute(&url, "CREATE TABLE newer (id integer)");
     let output = run(&["verify", &url, &path]);
     assert!(stdout(&output).contains("newer"), "a table that is new in the source is a finding: {}", stdout(&output));
 
-    describe("run_backups", &run(&["backups", &path, "--check"]));
-    describe("run_rollback_unknown", &run(&["rollback", &path, "--to", "1999"]));
-    describe("run_rollback", &run(&["rollback", &path]));
+    told("run_backups", &run(&["backups", &path, "--check"]));
+    told("run_rollback_unknown", &run(&["rollback", &path, "--to", "1999"]));
+    told("run_rollback", &run(&["rollback", &path]));
     assert_eq!(std::fs::read(&target).unwrap(), old, "the old file, byte for byte");
     let output = run(&["backups", "prune", &path, "--keep", "1"]);
     assert!(stdout(&output).starts_with("removed 1 backup"), "{}", stdout(&output));
@@ -303,7 +303,7 @@ fn the_last_copy_of_a_first_target_stays() {
     let (url, path) = (database.url(), target.to_string_lossy().into_owned());
     let told = |name: &str, output: &Output| assert_told(name, output, Some(folder.path()));
     let output = run(&["migrate", &url, &path, "--no-metadata", "--table", "pets"]);
-    assert_eq!(code(&output), 0, "{}", self::told(&output));
+    assert_eq!(code(&output), 0, "{}", describe(&output));
     for object in ["table public.people", "view public.owners"] {
         let told = format!("{object}: not chosen by `--table`");
         assert!(stdout(&output).contains(&told), "{}", stdout(&output));
@@ -312,10 +312,10 @@ fn the_last_copy_of_a_first_target_stays() {
     assert_eq!(code(&run(&["verify", &url, &path, "--quiet"])), 1, "without its choices, a table is missing");
     let first = std::fs::read(&target).unwrap();
 
-    describe("run_rollback_to_nothing", &run(&["rollback", &path]));
+    told("run_rollback_to_nothing", &run(&["rollback", &path]));
     assert!(!target.exists());
-    describe("run_backups_not_read", &run(&["backups", &path]));
-    describe("run_prune_last_copy", &run(&["backups", "prune", &path, "--keep", "0"]));
+    told("run_backups_not_read", &run(&["backups", &path]));
+    told("run_prune_last_copy", &run(&["backups", "prune", &path, "--keep", "0"]));
     assert_eq!(code(&run(&["rollback", &path])), 0, "a second rollback undoes the first");
     assert_eq!(std::fs::read(&target).unwrap(), first);
 }
