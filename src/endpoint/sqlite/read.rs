@@ -46,12 +46,13 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         true => OpenFlags::SQLITE_OPEN_READ_ONLY,
         false => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
-    let connection = match prepared(&target.path, access) {
+    let has_log = target.side_files.wal_bytes.is_some();
+    let connection = match prepared(&target.path, access, has_log) {
         Err(error) if is_unwritable(&error) && alone => {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            prepared(Path::new(&immutable_uri(&target.path)), flags)
+            prepared(Path::new(&immutable_uri(&target.path)), flags, has_log)
         }
-        Err(error) if is_unwritable(&error) => prepared(&target.path, OpenFlags::SQLITE_OPEN_READ_ONLY),
+        Err(error) if is_unwritable(&error) => prepared(&target.path, OpenFlags::SQLITE_OPEN_READ_ONLY, has_log),
         outcome => outcome,
     }
     .map_err(|error| {
@@ -61,18 +62,16 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
             false => describe("open", quoted(path), &error).because(error),
         }
     })?;
-    if target.side_files.wal_bytes.is_some() {
-        connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .map_err(|error| describe("open", quoted(path), &error).because(error))?;
-    }
     stop_when(&connection, cancel)?;
     Ok(connection)
 }
 
-/// Setting the cache size reads the schema, so a database that cannot be read fails here.
-fn prepared(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+/// Setting the cache size reads the schema, so a database that cannot be read fails here. Its log stays as it is then, too.
+fn prepared(path: &Path, flags: OpenFlags, has_log: bool) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    if has_log {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    }
     connection.busy_timeout(Duration::from_secs(5))?;
     pragma::set(&connection, "cache_size", -16384)?;
     pragma::set(&connection, "query_only", 1)?;
