@@ -1,7 +1,7 @@
 //! No query of the program runs what a database's owner has put in the server's place: whatever the search path is that
 //! `ALTER DATABASE … SET` chooses, each verb does its work, and no shadow of an operator or a function is called.
 
-use crate::support::program::{ask, database, execute, told, try_ask, whimbrel, with};
+use crate::support::program::{ask, database, describe as told, execute, try_ask, whimbrel, with};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::path::Path;
 use whimbrel::provision::Database;

@@ -295,7 +295,7 @@ fn rows_of_ordinary_tables_depend_on_none_of_their_functions() {
     let target = folder.path().join("app.db").to_string_lossy().into_owned();
     for words in [&["migrate", &url, &target][..], &["verify", &url, &target]] {
         let output = program::whimbrel(words);
-        assert_eq!(output.status.code(), Some(0), "{}", program::told(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", program::describe(&output));
     }
     let file = rusqlite::Connection::open(&target).unwrap();
     let digest = |table: &str| -> String {
@@ -307,12 +307,12 @@ fn rows_of_ordinary_tables_depend_on_none_of_their_functions() {
     assert_eq!((rows.as_str(), digest("computed").starts_with("1 ")), ("2 days", true));
     // What has to be planned says which function it is, and what there is to do.
     let output = program::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
-    let said = program::told(&output);
+    let said = program::describe(&output);
     assert!(output.status.code() == Some(3) && said.contains("SQL function \"f2\""), "{said}");
     assert!(said.contains("ALTER FUNCTION … SET search_path"), "{said}");
     execute(&url, "ALTER FUNCTION f2(bigint) SET search_path = public");
     let output = program::whimbrel(&["verify", &url, &target, "--verify", "paranoid"]);
-    assert_eq!(output.status.code(), Some(0), "{}", program::told(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", program::describe(&output));
 }
 
 /// Runs statements by the server itself again and again, each a transaction, until the database goes or the test ends

@@ -1,7 +1,7 @@
 //! A server that is silent: for a lock, who holds it is told after two seconds, by every verb; at work, it has all its
 //! time; and where it is neither, the run ends.
 
-use crate::support::program::{database, told, whimbrel};
+use crate::support::program::{database, describe as told, whimbrel};
 use crate::wire::{Harm, Proxy, by_way_of};
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _, PgConnection};

@@ -2,7 +2,7 @@
 //!
 //! Without TLS a changed byte of a value may be a value, too; what is asked here is that none ends the program.
 
-use crate::support::program::{database, told, whimbrel};
+use crate::support::program::{database, describe as told, whimbrel};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! The schemas of the projects hold rows in every version of SQLite that they are said to be for.
 
 use crate::support::older_sqlite::leave;
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe as told, whimbrel};
 use rusqlite::Connection;
 use std::path::Path;
 

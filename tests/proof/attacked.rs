@@ -1,6 +1,6 @@
 //! What a reader with bad intentions has tried: files that say what is not so, and rows that look like one another.
 
-use crate::support::program::{database, told, whimbrel};
+use crate::support::program::{database, describe as told, whimbrel};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Any two sources compared: whatever is changed in one of them is found and named, for each pair of kinds of sources;
 //! and a file that nobody can trust is told by name.
 
-use crate::support::program::{told, whimbrel};
+use crate::support::program::{describe as told, whimbrel};
 use crate::support::whole_run::{Server, findings, migrate, source};
 use rusqlite::Connection;
 use std::fs;

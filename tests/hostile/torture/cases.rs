@@ -359,8 +359,9 @@ impl Case {
         }
     }
 
+    /// The target has the same content; where the index of its log could not be written, SQLite may have moved the log.
     fn judge_take(&self, folder: &Path, backups: &[Entry]) -> Found {
-        self.assert_target_as_it_was(folder);
+        assert_eq!(self.content_of(&folder.join("app.db")), self.contents[0], "the target was changed");
         match backups {
             [] => Found::Old,
             backups => {

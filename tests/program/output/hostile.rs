@@ -1,7 +1,7 @@
 //! Names, values, files and messages full of what terminals obey: none of it comes out as it is, and none of it makes a
 //! line of its own.
 
-use super::world::{HOSTILE, World, speaks_json, told, verbs};
+use super::world::{HOSTILE, World, describe as told, speaks_json, verbs};
 use rusqlite::Connection;
 use std::process::Output;
 use whimbrel::printable::is_hidden;

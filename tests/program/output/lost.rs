@@ -1,7 +1,7 @@
 //! A report that is lost is no success: exit code 4, on a full device, behind a reader that has gone, without a
 //! descriptor; a failure keeps its code.
 
-use super::world::{World, program, speaks_json, told, verbs};
+use super::world::{World, describe as told, program, speaks_json, verbs};
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};

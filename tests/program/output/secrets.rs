@@ -1,6 +1,6 @@
 //! Secrets in every place in which somebody may have put one: no output, no file and no backup repeats them.
 
-use super::world::{World, program, told};
+use super::world::{World, describe as told, program};
 use std::path::Path;
 use std::process::Output;
 
