@@ -30,14 +30,32 @@ pub struct Holders {
     pub hidden: bool,
 }
 
+/// Which of those who have a file open are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    /// All of them.
+    All,
+    /// Those that may write to it.
+    Writers,
+}
+
 impl Holders {
     /// Looks for processes that have the file with this device and inode open. The file itself is not opened.
     pub fn of(identity: (u64, u64)) -> Holders {
-        match lease(identity) {
+        Holders::looked_for(identity, Who::All)
+    }
+
+    /// Looks for processes that have it open for writing. The caller has it open for reading, once.
+    pub fn writing(identity: (u64, u64)) -> Holders {
+        Holders::looked_for(identity, Who::Writers)
+    }
+
+    fn looked_for(identity: (u64, u64), who: Who) -> Holders {
+        match lease(identity, who) {
             Lease::Granted => Holders { own_descriptors: 1, ..Holders::default() },
-            Lease::Unknown => find(identity),
+            Lease::Unknown => find(identity, who),
             Lease::Refused => {
-                let found = find(identity);
+                let found = find(identity, who);
                 Holders { hidden: found.known.is_empty(), ..found }
             }
         }
@@ -85,11 +103,16 @@ enum Lease {
     Unknown,
 }
 
-/// Asks for a write lease and gives it back at once.
+/// Asks for a lease and gives it back at once: one for writing is granted where nobody else has the file open, one for reading where
+/// nobody has it open for writing.
 #[cfg(target_os = "linux")]
-fn lease(identity: (u64, u64)) -> Lease {
+fn lease(identity: (u64, u64), who: Who) -> Lease {
     let own = descriptors_of(Path::new("/proc/self/fd"), identity).unwrap_or_default();
     let [descriptor] = own[..] else { return Lease::Unknown };
+    let kind = match who {
+        Who::All => libc::F_WRLCK,
+        Who::Writers => libc::F_RDLCK,
+    };
     // SAFETY: fcntl with these commands touches no memory, and the descriptor is one of this process. If somebody opens
     // the file in the moment of the lease, the kernel lets them wait for its end and sends a signal: SIGIO would end this
     // process, SIGURG is ignored where nobody asks for it.
@@ -97,7 +120,7 @@ fn lease(identity: (u64, u64)) -> Lease {
         if libc::fcntl(descriptor, F_SETSIG, libc::SIGURG) != 0 {
             return Lease::Unknown;
         }
-        let answer = match libc::fcntl(descriptor, libc::F_SETLEASE, libc::F_WRLCK) {
+        let answer = match libc::fcntl(descriptor, libc::F_SETLEASE, kind) {
             0 => {
                 libc::fcntl(descriptor, libc::F_SETLEASE, libc::F_UNLCK);
                 Lease::Granted
@@ -134,7 +157,7 @@ fn is_local(descriptor: i32) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn lease(_identity: (u64, u64)) -> Lease {
+fn lease(_identity: (u64, u64), _who: Who) -> Lease {
     Lease::Unknown
 }
 
@@ -149,8 +172,16 @@ fn descriptors_of(folder: &Path, identity: (u64, u64)) -> std::io::Result<Vec<i3
     Ok(found.filter_map(|descriptor| descriptor.file_name().to_str()?.parse().ok()).collect())
 }
 
+/// Whether a descriptor of a process may write, by its flags.
 #[cfg(target_os = "linux")]
-fn find(identity: (u64, u64)) -> Holders {
+fn may_write(process: &Path, descriptor: i32) -> bool {
+    let facts = fs::read_to_string(process.join(format!("fdinfo/{descriptor}"))).unwrap_or_default();
+    let flags = facts.lines().find_map(|line| i32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    flags.is_none_or(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
+}
+
+#[cfg(target_os = "linux")]
+fn find(identity: (u64, u64), who: Who) -> Holders {
     let Ok(processes) = fs::read_dir("/proc") else {
         return Holders { incomplete: true, ..Holders::default() };
     };
@@ -158,7 +189,10 @@ fn find(identity: (u64, u64)) -> Holders {
     for process in processes.flatten() {
         let Some(process_id) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let held = match descriptors_of(&process.path().join("fd"), identity) {
-            Ok(descriptors) => descriptors.len(),
+            Ok(mut descriptors) => {
+                descriptors.retain(|one| who == Who::All || may_write(&process.path(), *one));
+                descriptors.len()
+            }
             Err(error) => {
                 // A process that has ended meanwhile holds nothing.
                 holders.incomplete |= error.kind() == std::io::ErrorKind::PermissionDenied;
@@ -177,7 +211,7 @@ fn find(identity: (u64, u64)) -> Holders {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn find(_identity: (u64, u64)) -> Holders {
+fn find(_identity: (u64, u64), _who: Who) -> Holders {
     Holders { incomplete: true, ..Holders::default() }
 }
 
@@ -210,15 +244,37 @@ mod tests {
         let identity = (metadata.dev(), metadata.ino());
         let mut child = std::process::Command::new("sleep").arg("60").stdin(theirs).spawn().unwrap();
         let ours = fs::File::options().read(true).write(true).open(&path).unwrap();
-        let with_them = lease(identity);
+        let with_them = lease(identity, Who::All);
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(with_them, Lease::Refused);
         // Asked twice: the first one was given back.
-        assert_eq!((lease(identity), lease(identity)), (Lease::Granted, Lease::Granted));
+        assert_eq!((lease(identity, Who::All), lease(identity, Who::All)), (Lease::Granted, Lease::Granted));
         let second = fs::File::open(&path).unwrap();
-        assert_eq!(lease(identity), Lease::Unknown);
+        assert_eq!(lease(identity, Who::All), Lease::Unknown);
         drop((ours, second));
-        assert_eq!(lease(identity), Lease::Unknown);
+        assert_eq!(lease(identity, Who::All), Lease::Unknown);
+    }
+
+    #[test]
+    fn who_only_reads_is_no_writer() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("held");
+        fs::write(&path, "a line\n").unwrap();
+        let ours = fs::File::open(&path).unwrap();
+        let metadata = ours.metadata().unwrap();
+        let identity = (metadata.dev(), metadata.ino());
+        let with = |theirs: fs::File| {
+            let mut child = std::process::Command::new("sleep").arg("60").stdin(theirs).spawn().unwrap();
+            let found = (Holders::of(identity), Holders::writing(identity), find(identity, Who::Writers));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            found
+        };
+        let (all, writing, found) = with(fs::File::open(&path).unwrap());
+        assert!(all.any() && !writing.any() && !found.any());
+        let (all, writing, found) = with(fs::File::options().append(true).open(&path).unwrap());
+        assert!(all.any() && writing.any() && found.any());
+        assert!(!Holders::writing(identity).any());
     }
 }

@@ -14,6 +14,7 @@
 //!
 //! Invariant: a journal is obeyed only where this user has written it, and every path in it is one of the tree.
 
+use super::append::{End, append};
 use super::change::{self, Written};
 use super::entry::{self, OWN_PREFIX, Stat, split};
 use super::secret::{Secret, as_tree, is_secret, names, remove_left_overs, remove_tree};
@@ -55,6 +56,8 @@ pub(super) enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<Was>,
     },
+    /// What was made comes to the end of a file, which stays the same one.
+    Append { path: String, made: String, end: End },
     /// What is there goes.
     Remove {
         path: String,
@@ -106,6 +109,7 @@ impl Step {
     fn path(&self) -> Option<&str> {
         match self {
             Step::Put { path, .. }
+            | Step::Append { path, .. }
             | Step::Remove { path, .. }
             | Step::Directory { path, .. }
             | Step::RemoveEmpty { path } => Some(path),
@@ -245,6 +249,25 @@ impl Changes {
     pub fn file(&mut self, path: &str, mode: u32, modified_ns: Option<i64>, expected: Option<Stat>) -> Result<NewFile> {
         let made = self.put(path, expected)?;
         NewFile::create(self.made.as_fd(), &made, self.tree.quoted(path), mode, modified_ns, self.owner)
+    }
+
+    /// Bytes that are to come to the end of the file at `path`, which stays the same one; `expected` is what it is now.
+    ///
+    /// # Errors
+    /// When they cannot be made, or the file cannot be written to.
+    pub fn append(&mut self, path: &str, bytes: &[u8], expected: Stat) -> Result<()> {
+        checked(&self.tree, path)?;
+        let (above, name) = split(path);
+        // Once the journal has its name, it has to be possible.
+        let may = self.tree.directory(above).and_then(|directory| {
+            Ok(fs::accessat(&directory, name, Access::WRITE_OK, AtFlags::EACCESS | AtFlags::SYMLINK_NOFOLLOW)?)
+        });
+        may.map_err(|error| cannot_write(&self.tree.quoted(path), error))?;
+        let made = self.steps.len().to_string();
+        let end = (expected.device, expected.inode, expected.size_bytes);
+        self.steps.push(Step::Append { path: path.to_owned(), made: made.clone(), end });
+        self.expected.push((path.to_owned(), Some(expected)));
+        NewFile::create(self.made.as_fd(), &made, self.tree.quoted(path), 0o600, None, None)?.fill(bytes)
     }
 
     /// A link that is to be at `path`.
@@ -473,7 +496,7 @@ fn read(tree: &Tree) -> Result<Journal> {
     let is_name = |name: &str| entry::check(name).is_ok() && !name.contains('/');
     let sound = |step: &Step| {
         step.path().is_none_or(|path| entry::check(path).is_ok())
-            && !matches!(step, Step::Put { made, .. } if !is_name(made))
+            && !matches!(step, Step::Put { made, .. } | Step::Append { made, .. } if !is_name(made))
     };
     if journal.format != FORMAT {
         return Err(refused(&format!("it has form {}, this program knows form {FORMAT}", journal.format)));
@@ -529,6 +552,13 @@ fn obey_step(tree: &Tree, made: BorrowedFd<'_>, old: BorrowedFd<'_>, number: usi
                 _ => {}
             }
             change::rename(made, new.as_str(), directory.as_fd(), name.as_str(), RenameFlags::empty())?;
+        }
+        Step::Append { path, made: new, end } => {
+            if kind(made, new)?.is_some() {
+                let (directory, name) = in_place(path)?;
+                append(directory.as_fd(), &name, (made, new), *end)?;
+                change::remove(made, new.as_str())?;
+            }
         }
         Step::Remove { path, was } => {
             let (directory, name) = match in_place(path) {

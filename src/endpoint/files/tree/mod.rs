@@ -10,6 +10,7 @@
 //!   before anything is done, and is done to its end by the next run.
 //! - An [`archive`] is a tree in one file that any `tar` can read, with the SHA-256 of each file.
 
+mod append;
 pub mod archive;
 mod change;
 pub mod draft;

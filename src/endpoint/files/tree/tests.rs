@@ -511,6 +511,7 @@ fn change(root: &Path) -> Result<()> {
         changes.remove("d/gone.json", gone)?;
     }
     changes.remove_if_empty("d")?;
+    changes.append("var/state", b", and more", now("var/state").unwrap())?;
     changes.commit().map_err(|failure| failure.error)
 }
 
@@ -522,7 +523,7 @@ const CHANGED: [&str; 9] = [
     "n/m/b.json 644 new b",
     "same.json 644 same",
     "var/ 755",
-    "var/state 644 state",
+    "var/state 644 state, and more",
     "x.lock 644 locked",
 ];
 
@@ -531,7 +532,10 @@ fn some_files_are_changed_and_the_rest_is_left_alone() {
     let (_folder, root) = scratch();
     old_tree(&root);
     let same = Tree::open(&root).unwrap().stat("same.json").unwrap();
+    let state = Tree::open(&root).unwrap().stat("var/state").unwrap();
     change(&root).unwrap();
+    let inode = |stat: Option<Stat>| stat.map(|stat| stat.inode);
+    assert_eq!(inode(Tree::open(&root).unwrap().stat("var/state").unwrap()), inode(state), "the same file");
     assert_eq!(picture(&root), CHANGED);
     assert_eq!(Tree::open(&root).unwrap().stat("same.json").unwrap(), same);
     assert_eq!(left_overs(&root), Vec::<String>::new());

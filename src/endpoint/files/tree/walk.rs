@@ -240,7 +240,11 @@ impl Tree {
         }))
     }
 
-    fn open_file(&self, path: &str) -> Result<(File, Stat)> {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no file.
+    pub fn open_file(&self, path: &str) -> Result<(File, Stat)> {
         let (directory, name) = split(path);
         // NONBLOCK: a FIFO that took the file's place would wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
