@@ -4,6 +4,7 @@ use super::tree::{PIECES_TABLE, TREE_TABLE};
 use super::{DIGEST, MANIFEST_TABLE, Record, TABLES_TABLE, digest, tables};
 use crate::value::{Cell, RowHasher, TableDigest};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 use std::borrow::Cow;
 
 /// An entry of a tree as its row says it.
@@ -31,6 +32,11 @@ impl EntryRow {
     /// Whether it is a file.
     pub fn is_file(&self) -> bool {
         self.entry == "file"
+    }
+
+    /// Whether it is a link.
+    pub fn is_link(&self) -> bool {
+        self.entry == "link"
     }
 
     /// The row that these cells are; `None` where they are none.
@@ -246,6 +252,16 @@ pub fn hash_of(connection: &Connection, path: &str) -> rusqlite::Result<Option<[
     let sql = format!("SELECT hash FROM {TREE_TABLE} WHERE path = ?1");
     let hash = connection.prepare_cached(&sql)?.query_row([path], |row| row.get(0)).optional()?;
     Ok(hash.flatten())
+}
+
+/// Keeps other choices in the manifest; its digest is renewed with [`renew_digests`].
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn renew_choices(connection: &Connection, choices: &impl Serialize) -> rusqlite::Result<()> {
+    let json = serde_json::to_string(choices).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let sql = format!("UPDATE {MANIFEST_TABLE} SET value = ?1 WHERE name = 'choices'");
+    connection.execute(&sql, [json]).map(drop)
 }
 
 /// Keeps new digests of tables, named as the target names them, and what follows from them in the manifest: the numbers of keys and

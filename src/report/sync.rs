@@ -1,6 +1,7 @@
 //! What a sync has found and done, as text.
 
 use super::text::{Align, columns, count, number};
+use crate::endpoint::Rejected;
 use crate::printable::Lines;
 use crate::sync::{Change, Outcome, Synced, SyncedRecord, Which};
 
@@ -24,6 +25,7 @@ pub fn text(synced: &Synced) -> Lines {
     }
     text.append(&left(synced));
     entries(synced, &mut text);
+    set_aside(synced, &mut text);
     let read = count(synced.files_read, "file was read", "files were read");
     let rows = if synced.rows_read { "and every row" } else { "and no row: nobody has written to the file since" };
     text.line(format_args!("{read} to find changes, {rows}"));
@@ -43,7 +45,8 @@ pub fn left(synced: &Synced) -> Lines {
         text.line(format_args!("{} that no file says:", count(synced.unsaid_count, "value", "values")));
         for unsaid in synced.unsaid.iter().take(TOLD_MAX) {
             let (table, key, column, value) = (&unsaid.table, &unsaid.key, &unsaid.column, &unsaid.value);
-            text.line(format_args!("  {table} {key}: column `{column}` is `{value}` in rows"));
+            let goes = if unsaid.goes { ", and goes with its row" } else { "" };
+            text.line(format_args!("  {table} {key}: column `{column}` is `{value}` in rows{goes}"));
         }
         more(synced.unsaid_count, &mut text);
     }
@@ -134,6 +137,17 @@ fn entries(synced: &Synced, text: &mut Lines) {
         text.line(format_args!("  `{}`: {}", entry.path, word(entry.change)));
     }
     more(synced.entries.len() as u64, text);
+}
+
+fn set_aside(synced: &Synced, text: &mut Lines) {
+    if synced.set_aside.is_empty() {
+        return;
+    }
+    text.line(format_args!("set aside still, and in no row ({}):", number(synced.set_aside.len() as u64)));
+    for Rejected { path, line, column, reason, .. } in synced.set_aside.iter().take(TOLD_MAX) {
+        text.line(format_args!("  `{path}`, line {line}, column {column}: {reason}"));
+    }
+    more(synced.set_aside.len() as u64, text);
 }
 
 fn conclusion(synced: &Synced) -> String {

@@ -6,7 +6,7 @@ use crate::endpoint::files::marks;
 use crate::error::{Error, Result};
 use crate::metadata::base::{self, EntryRow};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The hash of a record that has no base, because it was in conflict when it came.
 pub const NO_BASE: u128 = 0;
@@ -57,6 +57,8 @@ pub struct Base {
     pub entries: BTreeMap<String, EntryRow>,
     /// The records.
     pub records: HashMap<Id, Known>,
+    /// The paths at which records are remembered and no file was: what is in conflict, and files had no more.
+    pub ghosts: BTreeSet<String>,
 }
 
 /// Which record a mark is of.
@@ -82,16 +84,17 @@ impl Base {
     pub fn read(connection: &Connection, layout: &Layout, paths: &mut Paths) -> Result<Base> {
         let failed = |error: rusqlite::Error| Error::could_not("read", "what the file remembers of the tree", error);
         let entries = base::entries(connection).map_err(failed)?;
-        let mut found = Base {
-            entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(),
-            records: HashMap::new(),
-        };
+        let mut found =
+            Base { entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(), ..Base::default() };
         let mut last: Option<(String, u32, Option<usize>)> = None;
         base::records(connection, |path, records| {
             let damaged =
                 || Error::differs("read", format!("the records of `{path}`"), "they are not what was written");
             if last.as_ref().is_none_or(|(known, ..)| known != path) {
                 last = Some((path.to_owned(), paths.place(path), kind_of(layout, path)));
+                if !found.entries.get(path).is_some_and(EntryRow::is_file) {
+                    found.ghosts.insert(path.to_owned());
+                }
             }
             let Some((_, place, kind)) = &last else { return Ok(()) };
             for mark in marks::of_bytes(records).ok_or_else(damaged)? {

@@ -15,7 +15,7 @@ use crate::endpoint::files::source::TreeSource;
 use crate::endpoint::files::tree::entry::{Entry, EntryKind, Stat};
 use crate::endpoint::files::tree::walk::{Content, Growth, Seen};
 use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::{ReadTable, RowSink, Source};
+use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Result};
 use crate::metadata::base::{EntryRow, PieceRow};
 use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE, piece};
@@ -38,6 +38,10 @@ pub struct Files {
     pub apart: HashSet<u32>,
     /// How many files were read to find changes.
     pub files_read: u64,
+    /// The paths of files that a run has set aside.
+    aside: HashSet<String>,
+    /// Those of them that are not what their kind says still.
+    pub set_aside: Vec<Rejected>,
 }
 
 /// Whether what is at a path is known to be what the base says of it, by its state alone.
@@ -52,7 +56,7 @@ impl Files {
         source: &mut TreeSource,
         layout: &Layout,
         base: &Base,
-        trusted: &Trusted<'_>,
+        (trusted, aside): (&Trusted<'_>, &[String]),
         (paths, store): (&mut Paths, &Store),
         cancel: &Cancel,
     ) -> Result<Files> {
@@ -62,6 +66,8 @@ impl Files {
             records: HashMap::new(),
             apart: HashSet::new(),
             files_read: 0,
+            aside: aside.iter().cloned().collect(),
+            set_aside: Vec::new(),
         };
         let mut all = Vec::new();
         source.tree().walk(&|path| layout.is_ignored(path), &mut |seen| {
@@ -90,6 +96,9 @@ impl Files {
             }
         }
         files.take_apart(source, layout, &changed, (paths, store))?;
+        for rejected in &files.set_aside {
+            files.found.remove(&rejected.path);
+        }
         files.refuse_twice(source, layout, base, (paths, store))?;
         Ok(files)
     }
@@ -124,8 +133,7 @@ impl Files {
             return Ok(false);
         }
         self.files_read += 1;
-        let grows = kind.is_some_and(|kind| matches!(layout.kinds[kind].format, Format::JsonLines | Format::Lines(_)));
-        let growth = if grows { Growth::Allowed } else { Growth::Refused };
+        let growth = if kind.is_some_and(|kind| grows(layout, kind)) { Growth::Allowed } else { Growth::Refused };
         let now = match source.tree().read(&entry.path, growth)? {
             Content::Whole(bytes, _) => xxh3_128(&bytes),
             Content::Large(mut file) => {
@@ -175,9 +183,12 @@ impl Files {
             hasher: RowHasher::default(),
             done: Vec::new(),
             twice: None,
+            aside: &self.aside,
+            rejected: Vec::new(),
         };
         let read = source.read_entries(entries, &requests, &mut gathering);
-        let Gathering { done, twice, .. } = gathering;
+        let Gathering { done, twice, rejected, .. } = gathering;
+        self.set_aside.extend(rejected);
         if let Some((id, key, places)) = twice {
             let of = |place: u32| quoted(&tree.join(paths.path(place)));
             return Err(told_twice(layout, id, &key, &of(places[0]), &of(places[1])));
@@ -252,6 +263,11 @@ impl Files {
     }
 }
 
+/// Whether files of a kind are written to at their ends, by programs that have them open.
+pub fn grows(layout: &Layout, kind: usize) -> bool {
+    matches!(layout.kinds[kind].format, Format::JsonLines | Format::Lines(_))
+}
+
 /// Whether a record says when its file was changed.
 fn tells_time(records: &RecordSet) -> bool {
     records.columns.iter().any(|filled| filled.from.contains(&Origin::Modified))
@@ -282,9 +298,26 @@ struct Gathering<'g> {
     hasher: RowHasher,
     done: Vec<(EntryRow, Vec<(Id, u128)>)>,
     twice: Option<(Id, String, [u32; 2])>,
+    /// What a run has set aside may be so still.
+    aside: &'g HashSet<String>,
+    rejected: Vec<Rejected>,
 }
 
 impl RowSink for Gathering<'_> {
+    fn sets_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
+    fn reject(&mut self, rejected: Rejected) -> Result<()> {
+        match self.aside.contains(&rejected.path) {
+            true => {
+                self.rejected.push(rejected);
+                Ok(())
+            }
+            false => Err(rejected.error()),
+        }
+    }
+
     fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
         match self.places[table] {
             Of::Table(number) => {

@@ -10,11 +10,13 @@ const VERIFY: &str = "verify the foreign keys of";
 
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
-    child: String,
-    parent: String,
+pub struct Key {
+    /// The table whose rows lead somewhere.
+    pub child: String,
+    /// The table that they lead to.
+    pub parent: String,
     /// The columns of the child, each with that of the parent.
-    columns: Vec<(String, String)>,
+    pub columns: Vec<(String, String)>,
 }
 
 /// The foreign keys of a file.
@@ -68,6 +70,11 @@ impl Keys {
             Ok(keys.into_iter().map(|(_, key)| key).collect())
         };
         read().map(Keys).map_err(failed)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[Key] {
+        &self.0
     }
 
     /// What a row is known by, before it is changed.

@@ -32,6 +32,16 @@ pub struct Made {
 }
 
 impl Made {
+    /// The digest of everything that it remembers; empty where there is none.
+    pub fn digest(&self) -> &str {
+        self.digest.as_deref().unwrap_or_default()
+    }
+
+    /// The choices, with other files set aside.
+    pub fn with_aside(&self, set_aside: Vec<String>) -> Choices {
+        Choices { set_aside, ..self.choices.clone() }
+    }
+
     /// Reads it; `project` is the layout of a project, which has to be the same one.
     ///
     /// # Errors

@@ -1,17 +1,14 @@
 //! What becomes of each record: both sides held against the base, and nothing else.
 //!
-//! A record inside another one cannot stay in a file without it. So where a record was deleted on one side, and one inside it is to
-//! stay because of the other side, all of it is in conflict: the deleted record, and whatever is inside it. So is whatever is
-//! inside a record that is in conflict and that one side does not have, and every other part of such a row.
+//! A record inside another one cannot stay in a file without it, nor one that leads to another one by a foreign key in rows. So where
+//! a record was deleted on one side, and one inside it, or one that leads to it, is to stay because of the other side, all of it is in
+//! conflict: the deleted record, and what has changed of those. So is every change inside a record that is in conflict and that one
+//! side does not have, of what leads to it, and of every other part of such a row: a cascade of one side is no change by itself.
 
-use super::base::{Base, id_of};
+use super::base::Base;
+use super::links::{Link, Linking, RowId};
 use super::record::{Id, Outcome, Side, WHOLE, Which};
-use super::rows::Forms;
-use super::store::Store;
-use crate::endpoint::files::pack::unpack;
-use crate::endpoint::files::rows::Home;
 use crate::error::Result;
-use crate::value::RowHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Which side conflicts are decided for.
@@ -75,11 +72,11 @@ fn alone(files: Side, rows: Side, has_base: bool) -> Option<Outcome> {
 /// Decides.
 ///
 /// # Errors
-/// When the temporary database cannot be read.
+/// When the temporary database or the SQLite file cannot be read.
 pub fn decide(
     candidates: &BTreeSet<Id>,
     side: &dyn Fn(Which, Id) -> Side,
-    (base, forms, store): (&Base, &Forms<'_>, &Store),
+    (base, linking): (&Base, &Linking<'_, '_>),
     preferences: &Preferences,
 ) -> Result<Decisions> {
     let mut decisions = Decisions::new();
@@ -90,56 +87,33 @@ pub fn decide(
             decisions.insert(*id, Decision { files, rows, outcome, preferred: None, reason: None });
         }
     }
-    let around = around(&decisions, forms, store)?;
-    let groups = groups(&decisions, &around);
     let in_conflict: HashSet<Id> =
         decisions.iter().filter(|(_, one)| one.outcome == Outcome::Conflict).map(|(id, _)| *id).collect();
-    for (id, root) in &groups {
-        let Some(decision) = decisions.get_mut(id) else { continue };
-        decision.outcome = Outcome::Conflict;
-        if !in_conflict.contains(id) {
-            decision.reason = Some(match id == root {
-                true => "it was deleted on one side, and something inside it stays because of the other one".to_owned(),
-                false => "what it is inside of is in conflict".to_owned(),
-            });
+    let missing_once = |one: &Decision| one.files == Side::Gone || one.rows == Side::Gone;
+    let groups = match decisions.values().any(missing_once) {
+        true => {
+            let links =
+                linking.links(&rows_in_question(&decisions), &|id| decisions.get(&id).map(|one| one.outcome))?;
+            Entangling { decisions: &mut decisions, base, linking, groups: Groups::default() }.all(&links)
         }
-    }
+        false => Groups::default(),
+    };
     prefer(&mut decisions, &groups, &in_conflict, preferences);
     Ok(decisions)
 }
 
-/// The record around each record that is inside another one, as far as records were looked at.
-fn around(decisions: &Decisions, forms: &Forms<'_>, store: &Store) -> Result<HashMap<Id, Id>> {
-    let is_deleted_once = |one: &Decision| !one.stays() && one.outcome != Outcome::Alike;
-    let mut around = HashMap::new();
-    if !decisions.values().any(|one| is_deleted_once(one) || is_torn(one)) {
-        return Ok(around);
+/// The rows that a side does not have, and whether a side is to lose them.
+fn rows_in_question(decisions: &Decisions) -> HashMap<RowId, bool> {
+    let mut rows = HashMap::new();
+    for (id, one) in decisions.iter().filter(|(_, one)| one.files == Side::Gone || one.rows == Side::Gone) {
+        *rows.entry((id.table, id.key)).or_default() |= goes(one);
     }
-    let mut hasher = RowHasher::default();
-    for table in 0..forms.homes.len() {
-        if !forms.homes[table].iter().any(|home| matches!(home, Home::Inside { .. })) {
-            continue;
-        }
-        for which in [Which::Files, Which::Rows] {
-            store.of_table(which, u16::try_from(table).unwrap_or(u16::MAX), &mut |stored| {
-                let cells = unpack(&stored.packed).unwrap_or_default();
-                let kind = Some(usize::from(stored.id.kind));
-                if let Some(Home::Inside { kind, around: table, key, .. }) = forms.home(table, &cells, kind) {
-                    key.iter().for_each(|column| hasher.cell(&cells[*column]));
-                    let key = hasher.finish();
-                    let table = u16::try_from(*table).unwrap_or(u16::MAX);
-                    let parent = id_of(forms.layout, table, key, Some(*kind));
-                    // Where the rows win it, it is inside of what they say.
-                    match decisions.get(&stored.id).map(|decision| decision.outcome) {
-                        Some(Outcome::Rows) if which == Which::Rows => drop(around.insert(stored.id, parent)),
-                        _ => drop(around.entry(stored.id).or_insert(parent)),
-                    }
-                }
-                Ok(())
-            })?;
-        }
-    }
-    Ok(around)
+    rows
+}
+
+/// Whether a record is to go from the side that has it.
+fn goes(decision: &Decision) -> bool {
+    !decision.stays() && decision.outcome != Outcome::Alike
 }
 
 /// Whether a record is in conflict, and one side does not have it.
@@ -147,55 +121,162 @@ fn is_torn(decision: &Decision) -> bool {
     decision.outcome == Outcome::Conflict && (decision.files == Side::Gone || decision.rows == Side::Gone)
 }
 
-/// Each record that is in conflict because of what is inside of what, with the outermost record of those that are.
-fn groups(decisions: &Decisions, around: &HashMap<Id, Id>) -> HashMap<Id, Id> {
-    let is_deleted = |id: &Id| decisions.get(id).is_some_and(|one| !one.stays() && one.outcome != Outcome::Alike);
-    let stays = |id: &Id| decisions.get(id).is_none_or(Decision::stays);
-    let mut roots = HashSet::new();
-    for (id, parent) in around {
-        if decisions.get(parent).is_some_and(is_torn) {
-            roots.insert(*parent);
+/// Records that are in conflict together.
+#[derive(Debug, Default)]
+struct Groups {
+    /// To another one of the same group; none has what stands for the group.
+    above: HashMap<Id, Id>,
+    /// Those that are in conflict because of what would be left without them.
+    heads: HashSet<Id>,
+}
+
+impl Groups {
+    fn root(&self, mut id: Id) -> Id {
+        while let Some(above) = self.above.get(&id) {
+            id = *above;
         }
-        if stays(id) && is_deleted(parent) {
-            let mut root = *parent;
-            while let Some(next) = around.get(&root).filter(|next| is_deleted(next)) {
-                root = *next;
+        id
+    }
+
+    fn join(&mut self, one: Id, other: Id) -> bool {
+        let (one, other) = (self.root(one), self.root(other));
+        if one == other {
+            return false;
+        }
+        self.above.insert(one, other);
+        true
+    }
+}
+
+/// Makes conflicts of what cannot be done on one side without breaking the other, until there is no more of it.
+struct Entangling<'e, 'l> {
+    decisions: &'e mut Decisions,
+    base: &'e Base,
+    linking: &'e Linking<'e, 'l>,
+    groups: Groups,
+}
+
+impl Entangling<'_, '_> {
+    fn all(mut self, links: &[Link]) -> Groups {
+        let mut parts: BTreeMap<RowId, Vec<Id>> = BTreeMap::new();
+        for id in self.decisions.keys().filter(|id| id.kind != WHOLE) {
+            parts.entry((id.table, id.key)).or_default().push(*id);
+        }
+        parts.retain(|_, parts| parts.len() > 1);
+        loop {
+            let mut has_changed = false;
+            for link in links {
+                has_changed |= match link {
+                    Link::Inside { child, parent } => self.inside(*child, *parent),
+                    Link::Leads { child, parent, is_kept } => self.leads(*child, *parent, *is_kept),
+                };
             }
-            roots.insert(root);
-        }
-    }
-    // The parts of a row are there or not there together.
-    let torn_parts: HashMap<(u16, u128), Id> = decisions
-        .iter()
-        .filter(|(id, decision)| id.kind != WHOLE && is_torn(decision))
-        .map(|(id, _)| ((id.table, id.key), *id))
-        .collect();
-    let other_parts = decisions.keys().filter_map(|id| Some((*id, *torn_parts.get(&(id.table, id.key))?)));
-    let mut groups: HashMap<Id, Id> = roots.iter().map(|root| (*root, *root)).chain(other_parts).collect();
-    if roots.is_empty() {
-        return groups;
-    }
-    for id in around.keys() {
-        let mut above = around.get(id);
-        while let Some(parent) = above {
-            if roots.contains(parent) {
-                groups.insert(*id, *parent);
-                break;
+            for parts in parts.values() {
+                has_changed |= self.parts(parts);
             }
-            above = around.get(parent);
+            if !has_changed {
+                return self.groups;
+            }
         }
     }
-    groups
+
+    fn inside(&mut self, child: Id, parent: Id) -> bool {
+        let Some(around) = self.decisions.get(&parent) else { return false };
+        if is_torn(around) || self.groups.above.contains_key(&parent) {
+            return self.join(child, parent, "what it is inside of is in conflict");
+        }
+        match goes(around) && self.stays(child) {
+            true => {
+                self.head(parent, "it was deleted on one side, and something inside it stays because of the other one")
+            }
+            false => false,
+        }
+    }
+
+    fn leads(&mut self, child: Option<Id>, parent: RowId, is_kept: bool) -> bool {
+        let kinds = self.linking.ids(parent);
+        let known: Vec<Id> = kinds.iter().copied().filter(|id| self.decisions.contains_key(id)).collect();
+        let in_conflict = known.iter().find(|id| self.decisions[*id].outcome == Outcome::Conflict).copied();
+        if let Some(torn) = in_conflict {
+            let lacks = |which: Which| !kinds.iter().any(|id| self.has(which, *id));
+            return match child {
+                Some(child) if lacks(Which::Files) || lacks(Which::Rows) => {
+                    self.join(child, torn, "what it leads to is in conflict")
+                }
+                Some(_) | None => false,
+            };
+        }
+        let is_left = kinds.iter().any(|id| self.decisions.get(id).map_or(self.has_base(*id), Decision::stays));
+        let goes = !is_left && known.iter().any(|id| goes(&self.decisions[id]));
+        if !(goes && is_kept && child.is_none_or(|child| self.stays(child))) {
+            return false;
+        }
+        let mut has_changed = false;
+        for id in known {
+            has_changed |=
+                self.head(id, "it was deleted on one side, and something that leads to it stays on the other one");
+        }
+        has_changed
+    }
+
+    /// The parts of a row are there or not there together.
+    fn parts(&mut self, parts: &[Id]) -> bool {
+        let Some(torn) = parts.iter().find(|id| is_torn(&self.decisions[*id])).copied() else { return false };
+        let mut has_changed = false;
+        for id in parts.iter().filter(|id| **id != torn) {
+            has_changed |= self.join(*id, torn, "another part of its row is in conflict");
+        }
+        has_changed
+    }
+
+    fn stays(&self, id: Id) -> bool {
+        self.decisions.get(&id).is_none_or(Decision::stays)
+    }
+
+    fn has_base(&self, id: Id) -> bool {
+        self.base.hash(id).is_some()
+    }
+
+    fn has(&self, which: Which, id: Id) -> bool {
+        let side = self.decisions.get(&id).map(|one| if which == Which::Files { one.files } else { one.rows });
+        match side {
+            Some(Side::Gone) => false,
+            Some(Side::Is(_)) => true,
+            Some(Side::Same) | None => self.has_base(id),
+        }
+    }
+
+    /// Makes a conflict of a record that would go.
+    fn head(&mut self, id: Id, reason: &str) -> bool {
+        let Some(decision) = self.decisions.get_mut(&id).filter(|one| goes(one)) else { return false };
+        decision.outcome = Outcome::Conflict;
+        decision.reason = Some(reason.to_owned());
+        self.groups.heads.insert(id)
+    }
+
+    /// Makes a conflict of what has to do with one.
+    fn join(&mut self, id: Id, with: Id, reason: &str) -> bool {
+        let Some(decision) = self.decisions.get_mut(&id) else { return false };
+        match decision.outcome {
+            // There is nothing to do to it.
+            Outcome::Alike => return false,
+            Outcome::Files | Outcome::Rows => {
+                decision.outcome = Outcome::Conflict;
+                decision.reason = Some(reason.to_owned());
+            }
+            Outcome::Conflict | Outcome::Unwritable => {}
+        }
+        self.groups.join(id, with)
+    }
 }
 
 /// Decides conflicts for a side that somebody has named. What is in conflict together is decided together, or not at all.
-fn prefer(decisions: &mut Decisions, groups: &HashMap<Id, Id>, in_conflict: &HashSet<Id>, preferences: &Preferences) {
+fn prefer(decisions: &mut Decisions, groups: &Groups, in_conflict: &HashSet<Id>, preferences: &Preferences) {
     let mut of_groups: HashMap<Id, Option<Which>> = HashMap::new();
-    let root = |id: &Id| groups.get(id).copied().unwrap_or(*id);
-    for id in in_conflict.iter().chain(groups.values()) {
+    for id in in_conflict.iter().chain(&groups.heads) {
         let preferred = preferences.of(id.table);
         of_groups
-            .entry(root(id))
+            .entry(groups.root(*id))
             .and_modify(|known| *known = known.filter(|one| Some(*one) == preferred))
             .or_insert(preferred);
     }
@@ -203,7 +284,7 @@ fn prefer(decisions: &mut Decisions, groups: &HashMap<Id, Id>, in_conflict: &Has
         if decision.outcome != Outcome::Conflict {
             continue;
         }
-        let Some(Some(which)) = of_groups.get(&root(id)) else { continue };
+        let Some(Some(which)) = of_groups.get(&groups.root(*id)) else { continue };
         decision.preferred = Some(*which);
         decision.reason = None;
         decision.outcome = match which {

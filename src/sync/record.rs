@@ -1,5 +1,6 @@
 //! What a sync says of records: which they are, and what has become of each since both sides were equal.
 
+use crate::endpoint::Rejected;
 use serde::Serialize;
 
 /// Stands for the kind of file of a record that is in one file as a whole.
@@ -127,6 +128,8 @@ pub struct Unsaid {
     pub column: String,
     /// What the row has.
     pub value: String,
+    /// Whether files have its record no more, so that it goes with its row.
+    pub goes: bool,
 }
 
 /// How many records of a table have which outcome.
@@ -183,6 +186,8 @@ pub struct Synced {
     pub unsaid_count: u64,
     /// What else has changed in the tree.
     pub entries: Vec<SyncedEntry>,
+    /// Files that a run has set aside, and that are not what their kind says still.
+    pub set_aside: Vec<Rejected>,
     /// Files that were written, or would be.
     pub files_written: u64,
     /// Files that were removed, or would be.

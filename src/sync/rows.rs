@@ -115,7 +115,7 @@ pub struct Rows {
     /// Rows that say what files say in another spelling.
     pub respelled: BTreeSet<Id>,
     /// Values that no file says, and how many there are.
-    pub unsaid: Vec<Unsaid>,
+    pub unsaid: Vec<(Id, Unsaid)>,
     /// How many there are.
     pub unsaid_count: u64,
     /// The digest of each table's rows as they stand there.
@@ -125,7 +125,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads all rows. Those of `wanted` are kept in any case.
+    /// Reads all rows of some tables. Those of `wanted` are kept in any case.
     ///
     /// # Errors
     /// When they cannot be read, or one has a value that no file can have.
@@ -135,11 +135,12 @@ impl Rows {
         plans: &[TablePlan],
         (base, wanted): (&Base, &BTreeSet<Id>),
         (paths, store): (&Paths, &Store),
+        is_read: &dyn Fn(usize) -> bool,
         cancel: &Cancel,
     ) -> Result<Rows> {
         let mut rows = Rows { are_read: true, digests: vec![TableDigest::default(); plans.len()], ..Rows::default() };
         let mut hasher = RowHasher::default();
-        for (table, plan) in plans.iter().enumerate() {
+        for (table, plan) in plans.iter().enumerate().filter(|(table, _)| is_read(*table)) {
             let of = &forms.layout.tables[table];
             let kinds = if of.in_parts { forms.kinds_of_parts(table) } else { Vec::new() };
             let number = u16::try_from(table).unwrap_or(u16::MAX);
@@ -206,12 +207,14 @@ impl Rows {
                     self.unsaid_count += 1;
                     if self.unsaid.len() < SHOWN_MAX {
                         let of = &forms.layout.tables[*table];
-                        self.unsaid.push(Unsaid {
+                        let unsaid = Unsaid {
                             table: of.name.clone(),
                             key: key(),
                             column: of.columns[*column].name.clone(),
                             value: text_of(&cells[*column]),
-                        });
+                            goes: false,
+                        };
+                        self.unsaid.push((id, unsaid));
                     }
                 }
                 let spelled = |column: &usize| !said.unsaid.contains(column) && said.cells[*column] != cells[*column];

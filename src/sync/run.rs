@@ -2,14 +2,17 @@
 
 use super::apply::{Applying, RowChange, grouped};
 use super::base::{Base, NO_BASE, Paths, id_of, kind_of};
-use super::files::Files;
+use super::compared::Compared;
+use super::files::{Files, grows};
+use super::links::Linking;
 use super::made::Made;
 use super::merge::{Decision, Decisions, Preferences, decide};
-use super::record::{Change, Id, Outcome, SHOWN_MAX, Side, Synced, SyncedEntry, SyncedRecord, TableCounts, Which};
+use super::pending::{self, Pending};
+use super::record::{Id, Outcome, Side, Synced, Which};
 use super::rows::{Forms, Rows};
 use super::seen::{self, DatabaseState, Seen};
 use super::store::Store;
-use super::values::{differing, key_of_packed};
+use super::values::key_of_packed;
 use super::writing::{FileChange, Writing};
 use crate::cancel::Cancel;
 use crate::endpoint::files::layout::Layout;
@@ -23,16 +26,19 @@ use crate::endpoint::files::tree::journal::{self, Changes};
 use crate::endpoint::files::weave::Weaver;
 use crate::endpoint::sqlite::checks::run_folder_on;
 use crate::endpoint::sqlite::file::{Content, TargetFile, quoted};
+use crate::endpoint::sqlite::holders::Holders;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::{describe, open, stop_when};
 use crate::endpoint::sqlite::remembered::read_manifest;
 use crate::endpoint::sqlite::target_lock::TargetLock;
-use crate::error::{Error, Result};
-use crate::metadata::base::{Digests, OfPath, PieceRow, renew_digests, renew_path};
+use crate::error::{Context, Error, Result};
+use crate::metadata::base::{Digests, EntryRow, OfPath, PieceRow, renew_choices, renew_digests, renew_path};
 use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
 use crate::value::{Cell, TableDigest};
 use rusqlite::{Connection, OpenFlags};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,9 +103,18 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
     let weavers = layout.kinds.iter().map(|kind| weaver(layout, kind)).collect::<Result<Vec<Weaver<'_>>>>()?;
     let forms = Forms { layout, weavers: &weavers, homes: homes(layout, &weavers) };
     let preferences = preferences(layout, &options.prefer)?;
-    let mut source = TreeSource::open(&options.tree, &made.layout, &made.choices.only, cancel)?.chosen(&made.choices);
-    let side =
-        Sides { options, connection: &connection, forms: &forms, made: &made, preferences: &preferences, cancel };
+    let mut source =
+        TreeSource::open(&options.tree, &made.layout, &made.choices.only, cancel)?.chosen(&made.with_aside(Vec::new()));
+    let pending = Pending::read(&target.path, made.digest())?;
+    let side = Sides {
+        options,
+        connection: &connection,
+        forms: &forms,
+        made: &made,
+        preferences: &preferences,
+        pending: &pending,
+        cancel,
+    };
     begin(&connection, "BEGIN", options)?;
     let mut since = seen::now_ns();
     let mut compared = side.compare(&mut source, &target.path)?;
@@ -107,10 +122,12 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
     end(&connection)?;
     side.ensure_not_emptied(&compared)?;
     if options.dry_run {
-        return compared.told(&side);
+        return compared.told(layout, options.dry_run);
     }
     if compared.is_done() {
-        let synced = compared.told(&side)?;
+        let synced = compared.told(layout, options.dry_run)?;
+        // What it says of files has not come true, or is the base by now.
+        pending::forget(&target.path);
         side.keep_seen(&target.path, (&compared, &synced), version, since)?;
         return Ok(synced);
     }
@@ -121,7 +138,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
             compared = side.compare(&mut source, &target.path)?;
             side.ensure_not_emptied(&compared)?;
         }
-        Ok((side.make(&mut source, &mut compared)?, data_version(&connection)?))
+        Ok((side.make(&mut source, &mut compared, &target.path)?, data_version(&connection)?))
     })();
     match done {
         Ok((synced, version)) => {
@@ -129,6 +146,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
                 describe("commit to", quoted(&options.file), &error)
                     .hint("what rows have changed is in the files already, and nothing is lost; run again")
             })?;
+            pending::forget(&target.path);
             side.keep_seen(&target.path, (&compared, &synced), version, since)?;
             Ok(synced)
         }
@@ -216,31 +234,9 @@ struct Sides<'s, 'l> {
     forms: &'s Forms<'l>,
     made: &'s Made,
     preferences: &'s Preferences,
+    /// What ended runs have left.
+    pending: &'s Pending,
     cancel: &'s Cancel,
-}
-
-/// What was found.
-struct Compared {
-    paths: Paths,
-    store: Store,
-    base: Base,
-    files: Files,
-    rows: Rows,
-    decisions: Decisions,
-    changes: Vec<FileChange>,
-    row_changes: Vec<RowChange>,
-    /// What is remembered of paths that are in the base no more, or are not as they were.
-    removed: Vec<String>,
-}
-
-impl Compared {
-    /// Whether there is nothing to do: no record, no entry, no spelling is another one.
-    fn is_done(&self) -> bool {
-        let entries_differ = self.files.entries.iter().any(|(path, entry)| self.base.entries.get(path) != Some(entry));
-        let has_work =
-            self.decisions.values().any(|one| !matches!(one.outcome, Outcome::Conflict | Outcome::Unwritable));
-        !has_work && !entries_differ && self.removed.is_empty() && self.row_changes.is_empty()
-    }
 }
 
 impl Sides<'_, '_> {
@@ -252,17 +248,23 @@ impl Sides<'_, '_> {
             false => Seen::read(file, self.made.digest.as_deref(), seen::root_of(&self.options.tree)?),
         };
         let now = DatabaseState::of_open(self.connection, file);
-        let rows_stand = seen.as_ref().is_some_and(|seen| seen.has_database(now.as_ref()));
+        let rows_stand = self.pending.is_empty() && seen.as_ref().is_some_and(|seen| seen.has_database(now.as_ref()));
         let (mut paths, store) = (Paths::default(), Store::new()?);
-        let base = Base::read(self.connection, layout, &mut paths)?;
+        let mut base = Base::read(self.connection, layout, &mut paths)?;
         let trusted = |path: &str, stat: &Stat| seen.as_ref().is_some_and(|seen| seen.has_file(path, stat));
-        let mut files = Files::read(source, layout, &base, &trusted, (&mut paths, &store), self.cancel)?;
+        let aside = &self.made.choices.set_aside;
+        let mut files = Files::read(source, layout, &base, (&trusted, aside), (&mut paths, &store), self.cancel)?;
+        refuse_links(&files, &base, &paths)?;
+        self.pending.settle(&mut base, &files, &paths);
         let of_files = files.candidates(&base, &paths);
         let plans = &self.made.plans;
         let wanted = (&base, &of_files);
         let rows = match rows_stand {
             true => Rows::unread(self.connection, self.forms, plans, wanted, &store)?,
-            false => Rows::read(self.connection, self.forms, plans, wanted, (&paths, &store), self.cancel)?,
+            false => {
+                let all = |_: usize| true;
+                Rows::read(self.connection, self.forms, plans, wanted, (&paths, &store), &all, self.cancel)?
+            }
         };
         let of_rows = rows.candidates(&base);
         let writing = Writing { forms: self.forms, base: &base, store: &store };
@@ -279,14 +281,17 @@ impl Sides<'_, '_> {
                 Which::Files => files.side(id, &base, &paths),
                 Which::Rows => rows.side(id, &base),
             };
-            decide(&candidates, &side, (&base, self.forms, &store), self.preferences)?
+            let linking = Linking { connection: self.connection, forms: self.forms, plans, store: &store };
+            decide(&candidates, &side, (&base, &linking), self.preferences)?
         };
         let writing = Writing { forms: self.forms, base: &base, store: &store };
         let changes = writing.changes(source, &mut files, &mut paths, &mut decisions)?;
         let chosen = |path: &str| source.is_chosen(path);
         let removed = files.removed(&base, &chosen).into_iter().map(|entry| entry.path.clone()).collect();
+        let has_fewer_aside = files.set_aside.len() < aside.iter().collect::<HashSet<_>>().len();
+        let row_changes = Vec::new();
         let mut compared =
-            Compared { paths, store, base, files, rows, decisions, changes, row_changes: Vec::new(), removed };
+            Compared { paths, store, base, files, rows, decisions, changes, row_changes, removed, has_fewer_aside };
         compared.row_changes = self.row_changes(&compared)?;
         Ok(compared)
     }
@@ -324,8 +329,8 @@ impl Sides<'_, '_> {
     }
 
     /// Makes the changes, in the transaction that has begun.
-    fn make(&self, source: &mut TreeSource, compared: &mut Compared) -> Result<Synced> {
-        let mut synced = compared.told(self)?;
+    fn make(&self, source: &mut TreeSource, compared: &mut Compared, file: &Path) -> Result<Synced> {
+        let mut synced = compared.told(self.forms.layout, false)?;
         let kept = |name: &str| self.made.kept.get(name).copied().unwrap_or_default();
         let digests = match compared.rows.are_read {
             true => compared.rows.digests.clone(),
@@ -343,10 +348,15 @@ impl Sides<'_, '_> {
             self.check()?;
         }
         self.cancel.check(SYNC)?;
+        if !compared.changes.is_empty() {
+            let written = compared.decisions.iter().filter(|(_, one)| one.outcome == Outcome::Rows);
+            let written = written.map(|(id, one)| (*id, if one.stays() { before(*id) } else { None }));
+            self.pending.clone().with(written).keep(file, self.made.digest())?;
+        }
         self.write_files(source, compared)?;
         let row_digests = applying.digests;
         self.renew_base(compared, &row_digests)?;
-        self.prove(compared, &row_digests, &synced)?;
+        self.prove(compared, &row_digests)?;
         Ok(synced)
     }
 
@@ -439,13 +449,30 @@ impl Sides<'_, '_> {
         }
         for change in changes.iter() {
             match change {
-                FileChange::Write { path, bytes, mode, expected } => {
+                FileChange::Write { path, bytes, expected: Some(expected), end: Some(end), .. } => {
+                    to_do.append(path, bytes.get(*end..).unwrap_or_default(), *expected)?;
+                }
+                FileChange::Write { path, bytes, mode, expected, .. } => {
                     to_do.file(path, *mode, None, *expected)?.fill(bytes)?;
                 }
                 FileChange::Remove { path, expected } => to_do.remove(path, *expected)?,
             }
         }
+        let mut logs = Vec::new();
+        for change in changes.iter() {
+            let (FileChange::Write { path, expected: Some(stat), end: None, .. }
+            | FileChange::Remove { path, expected: stat }) = change
+            else {
+                continue;
+            };
+            if kind_of(self.forms.layout, path).is_some_and(|kind| grows(self.forms.layout, kind)) {
+                logs.push((path, stat.size_bytes, source.tree().open_file(path)?.0));
+            }
+        }
         to_do.commit().map_err(|stopped| stopped.error)?;
+        for (path, size_bytes, old) in logs {
+            ensure_nobody_goes_on(path, size_bytes, &old)?;
+        }
         let mut written = Vec::new();
         for change in changes.iter() {
             let (FileChange::Write { path, .. } | FileChange::Remove { path, .. }) = change;
@@ -496,6 +523,11 @@ impl Sides<'_, '_> {
             }
         }
         todo.extend(ghosts.keys().map(|path| (*path).to_owned()));
+        // Where nothing is in conflict any more, they are forgotten.
+        todo.extend(base.ghosts.iter().cloned());
+        // Why a file stays whose rows are gone, is to be found again.
+        let stays = decisions.iter().filter(|(_, one)| one.outcome == Outcome::Unwritable && one.rows == Side::Gone);
+        let stays: HashSet<u32> = stays.filter_map(|(id, _)| files.path_of(*id, base)).collect();
         for path in todo {
             let is_apart = paths.find(&path).is_some_and(|place| files.apart.contains(&place));
             let mut entry = files.entries.get(&path).cloned();
@@ -506,7 +538,8 @@ impl Sides<'_, '_> {
                 true => {
                     let mut pieces = if entry.is_some() { store.pieces(&path)? } else { Vec::new() };
                     let is_other = with_old_bases(&mut pieces, &path, ghosts, (base, decisions, self.forms.layout));
-                    if let Some(entry) = entry.as_mut().filter(|_| is_other) {
+                    let stays = paths.find(&path).is_some_and(|place| stays.contains(&place));
+                    if let Some(entry) = entry.as_mut().filter(|_| is_other || stays) {
                         entry.hash = None;
                     }
                     Some(pieces)
@@ -518,37 +551,87 @@ impl Sides<'_, '_> {
         let mut renewed: Vec<(&str, TableDigest)> = plans.zip(row_digests.iter().copied()).collect();
         renewed.extend([(TREE_TABLE, digests.entries), (PIECES_TABLE, digests.pieces)]);
         renewed.retain(|(name, digest)| kept(name) != *digest);
-        if renewed.is_empty() {
+        if compared.has_fewer_aside {
+            let left = files.set_aside.iter().map(|rejected| rejected.path.clone()).collect();
+            renew_choices(self.connection, &self.made.with_aside(left)).map_err(failed)?;
+        }
+        if renewed.is_empty() && !compared.has_fewer_aside {
             return Ok(());
         }
         let copied = self.made.copied.iter().map(String::as_str);
         renew_digests(self.connection, &renewed, copied).map_err(failed)
     }
 
-    /// Both sides are equal, but for what is in conflict: by the digests of what is remembered of the files, and of the rows.
-    fn prove(&self, compared: &Compared, row_digests: &[TableDigest], synced: &Synced) -> Result<()> {
+    /// Proves that both sides are equal, but for what is left, by the digests of what is remembered of the files, which were read
+    /// back, and of the rows. Where those cannot be the same, because something is left, is in parts, or is said by no file, the
+    /// rows are read again, and each of them is held against its file.
+    fn prove(&self, compared: &Compared, row_digests: &[TableDigest]) -> Result<()> {
         let layout = self.forms.layout;
-        let base = Base::read(self.connection, layout, &mut Paths::default())?;
+        let mut paths = Paths::default();
+        let base = Base::read(self.connection, layout, &mut paths)?;
         let mut of_files = vec![TableDigest::default(); layout.tables.len()];
         for (id, known) in &base.records {
             of_files[usize::from(id.table)].add(known.hash);
         }
-        for (table, layout) in layout.tables.iter().enumerate() {
-            let counts = synced.tables.iter().find(|counts| counts.table == layout.name);
-            let is_left = counts.is_some_and(|counts| counts.conflicts + counts.unwritable > 0);
-            let is_unsaid = synced.unsaid_count > 0 || compared.base.records.is_empty();
-            if layout.in_parts || is_left || is_unsaid || of_files[table] == row_digests[table] {
-                continue;
-            }
-            let cause = format!(
-                "the files have {} records, digest {}; the rows are {}, digest {}",
-                of_files[table].rows, of_files[table], row_digests[table].rows, row_digests[table]
-            );
-            return Err(Error::differs(SYNC, format!("table `{}`", layout.name), cause)
-                .hint("run `whimbrel verify TREE FILE`, which names what differs"));
+        let differs = |table: usize| of_files[table] != row_digests[table];
+        if !(0..layout.tables.len()).any(differs) {
+            return Ok(());
         }
-        Ok(())
+        let (store, nothing) = (Store::new()?, BTreeSet::new());
+        let of = (&base, &nothing);
+        let rows =
+            Rows::read(self.connection, self.forms, &self.made.plans, of, (&paths, &store), &differs, self.cancel)?;
+        let is_left = |id: &Id| {
+            let decision = compared.decisions.get(id);
+            decision.is_some_and(|one| matches!(one.outcome, Outcome::Conflict | Outcome::Unwritable))
+        };
+        let found = rows.candidates(&base);
+        let Some(id) = found.iter().find(|id| differs(usize::from(id.table)) && !is_left(id)) else { return Ok(()) };
+        let key = match store.get(Which::Rows, *id)? {
+            Some(row) => key_of_packed(layout, *id, &row.packed),
+            None => format!("{:032x}", id.key),
+        };
+        let object = format!("table `{}`, record {key}", layout.tables[usize::from(id.table)].name);
+        Err(Error::differs(SYNC, object, "files and rows are not the same after what was done").hint(
+            "the rows are as they were, and nothing is lost; run `whimbrel verify TREE FILE`, which names what differs",
+        ))
     }
+}
+
+/// Refuses links that have taken the place of what has records: those are not deleted, only out of sight.
+fn refuse_links(files: &Files, base: &Base, paths: &Paths) -> Result<()> {
+    let is_link = |entries: &BTreeMap<String, EntryRow>, path: &str| entries.get(path).is_some_and(EntryRow::is_link);
+    let new = files.entries.keys().filter(|path| is_link(&files.entries, path) && !is_link(&base.entries, path));
+    for link in new {
+        let is_behind =
+            |path: &str| path.strip_prefix(link.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let gone = base
+            .records
+            .iter()
+            .filter(|(id, known)| is_behind(paths.path(known.path)) && files.side(**id, base, paths) == Side::Gone);
+        let count = gone.count();
+        if count > 0 {
+            let records = if count == 1 { "record is" } else { "records are" };
+            let cause =
+                format!("a link has taken its place, and {count} {records} behind it, or gone: no link is followed");
+            return Err(Error::could_not(SYNC, format!("`{link}`"), cause)
+                .hint("nothing was changed; put what was there back in the place of the link; if all of it was deleted on purpose, remove the link first"));
+        }
+    }
+    Ok(())
+}
+
+/// A log may have been opened between the last look at it and its replacement.
+fn ensure_nobody_goes_on(path: &str, size_bytes: u64, old: &File) -> Result<()> {
+    let object = || format!("`{path}`");
+    let metadata = old.metadata().could_not("inspect", object())?;
+    let holders = Holders::writing((metadata.dev(), metadata.ino()));
+    if metadata.len() == size_bytes && !holders.any() {
+        return Ok(());
+    }
+    let who = if holders.any() { holders.sentence() } else { "another program".to_owned() };
+    Err(Error::could_not(SYNC, object(), format!("{who} has opened it while it was replaced, and writes to the old file"))
+        .hint("the rows are as they were; what that program has written since is in no file: end it, write that again, and run again"))
 }
 
 fn meanwhile(path: &str) -> Error {
@@ -597,121 +680,4 @@ fn with_old_bases(
         }
     }
     is_other
-}
-
-impl Compared {
-    /// What was found, for people.
-    fn told(&self, sides: &Sides<'_, '_>) -> Result<Synced> {
-        let layout = sides.forms.layout;
-        let mut synced = Synced {
-            dry_run: sides.options.dry_run,
-            unsaid: self.rows.unsaid.clone(),
-            unsaid_count: self.rows.unsaid_count,
-            files_read: self.files.files_read,
-            rows_read: self.rows.are_read,
-            rows_written: self.row_changes.len() as u64,
-            ..Synced::default()
-        };
-        let mut counts: Vec<TableCounts> = layout
-            .tables
-            .iter()
-            .map(|table| TableCounts { table: table.name.clone(), ..TableCounts::default() })
-            .collect();
-        let mut shown: HashMap<Outcome, usize> = HashMap::new();
-        for (id, decision) in &self.decisions {
-            let table = usize::from(id.table);
-            counts[table].count(decision.outcome);
-            let shown = shown.entry(decision.outcome).or_default();
-            if *shown < SHOWN_MAX {
-                *shown += 1;
-                synced.records.push(self.record(*id, decision, layout)?);
-            }
-        }
-        synced.tables = counts
-            .into_iter()
-            .filter(|counts| *counts != TableCounts { table: counts.table.clone(), ..TableCounts::default() })
-            .collect();
-        for change in &self.changes {
-            match change {
-                FileChange::Write { .. } => synced.files_written += 1,
-                FileChange::Remove { .. } => synced.files_removed += 1,
-            }
-        }
-        let is_entry = |path: &str| kind_of(layout, path).is_none();
-        for (path, entry) in &self.files.entries {
-            let known = self.base.entries.get(path);
-            let is_same = known.is_some_and(|known| {
-                known.mode == entry.mode && (!is_entry(path) || known == entry) && known.entry == entry.entry
-            });
-            if !is_same && (is_entry(path) || known.is_some()) {
-                let change = if known.is_some() { Change::Changed } else { Change::Created };
-                synced.entries.push(SyncedEntry { path: path.clone(), change });
-            }
-        }
-        let gone = self.removed.iter().filter(|path| is_entry(path));
-        synced.entries.extend(gone.map(|path| SyncedEntry { path: path.clone(), change: Change::Deleted }));
-        Ok(synced)
-    }
-
-    fn record(&self, id: Id, decision: &Decision, layout: &Layout) -> Result<SyncedRecord> {
-        let [files, rows] = [Which::Files, Which::Rows].map(|which| self.store.get(which, id));
-        let (files, rows) = (files?, rows?);
-        let key = files.as_ref().or(rows.as_ref()).map(|stored| key_of_packed(layout, id, &stored.packed));
-        let has_base = self.base.hash(id).is_some();
-        let values = match decision.outcome {
-            Outcome::Conflict | Outcome::Unwritable => differing(
-                layout,
-                usize::from(id.table),
-                files.as_ref().map(|stored| stored.packed.as_slice()),
-                rows.as_ref().map(|stored| stored.packed.as_slice()),
-            ),
-            Outcome::Files | Outcome::Rows | Outcome::Alike => Vec::new(),
-        };
-        Ok(SyncedRecord {
-            table: layout.tables[usize::from(id.table)].name.clone(),
-            key: key.unwrap_or_else(|| format!("{:032x}", id.key)),
-            path: self.files.path_of(id, &self.base).map(|place| self.paths.path(place).to_owned()),
-            outcome: decision.outcome,
-            files: Change::of(decision.files, has_base),
-            rows: Change::of(decision.rows, has_base),
-            preferred: decision.preferred,
-            reason: decision.reason.clone(),
-            values,
-        })
-    }
-}
-
-impl Synced {
-    /// An error where records were left as they are.
-    ///
-    /// # Errors
-    /// When some were.
-    pub fn ensure_merged(&self, tree: &Path, file: &Path) -> Result<()> {
-        let object = || format!("{} and {}", quoted(tree), quoted(file));
-        let conflicts: u64 = self.tables.iter().map(|table| table.conflicts).sum();
-        let mut causes = Vec::new();
-        if conflicts > 0 {
-            causes.push(format!("{conflicts} record{} in conflict", if conflicts == 1 { " is" } else { "s are" }));
-        }
-        let unwritable: u64 = self.tables.iter().map(|table| table.unwritable).sum();
-        if unwritable > 0 {
-            causes.push(format!("no file can say {unwritable} changed row{}", if unwritable == 1 { "" } else { "s" }));
-        }
-        if self.unsaid_count > 0 {
-            let is_one = self.unsaid_count == 1;
-            causes.push(format!("no file says {} value{}", self.unsaid_count, if is_one { "" } else { "s" }));
-        }
-        match causes.is_empty() {
-            true => Ok(()),
-            false => {
-                let error = Error::differs(SYNC, object(), causes.join(", "));
-                Err(match conflicts {
-                    0 => error,
-                    _ => error.hint(
-                        "make both sides say the same, or decide: `--prefer files:TABLE` or `--prefer rows:TABLE`, which are for conflicts alone",
-                    ),
-                })
-            }
-        }
-    }
 }

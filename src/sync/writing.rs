@@ -5,7 +5,7 @@
 //! woven until nothing is left that does not fit; whatever is woven is read again, and has to say what it was to say.
 
 use super::base::{Base, Paths, id_of};
-use super::files::Files;
+use super::files::{Files, grows};
 use super::merge::Decisions;
 use super::record::{Id, Outcome, Side, Which};
 use super::rows::Forms;
@@ -20,6 +20,7 @@ use crate::endpoint::files::tree::entry::Stat;
 use crate::endpoint::files::tree::walk::{Content, Growth};
 use crate::endpoint::files::weave::{FileFacts, Part, Piece, Rows as WovenRows, Unwoven};
 use crate::endpoint::sqlite::file::quoted;
+use crate::endpoint::sqlite::holders::Holders;
 use crate::error::{Context, Error, Result};
 use crate::metadata::base::EntryRow;
 use crate::value::RowHasher;
@@ -42,6 +43,8 @@ pub enum FileChange {
         mode: u32,
         /// What is there now.
         expected: Option<Stat>,
+        /// Where the file stays the same one, and something only comes to its end: where that is, in bytes.
+        end: Option<usize>,
     },
     /// It goes.
     Remove {
@@ -197,7 +200,8 @@ impl<'l> Writing<'_, 'l> {
                 round.missing.insert(path);
                 continue;
             }
-            let mut weaving = Weaving { writing: self, filling, source, files, paths, of_rows: &of_rows, is_last };
+            let mut weaving =
+                Weaving { writing: self, filling, source, files, paths, decisions, of_rows: &of_rows, is_last };
             weaving.file(&path, kind, &mut round, &mut placed)?;
         }
         if round.missing.is_empty() && round.unfit.is_empty() {
@@ -272,6 +276,7 @@ struct Weaving<'w, 'l> {
     source: &'w TreeSource,
     files: &'w Files,
     paths: &'w Paths,
+    decisions: &'w Decisions,
     of_rows: &'w BTreeSet<Id>,
     is_last: bool,
 }
@@ -299,9 +304,13 @@ impl Weaving<'_, '_> {
         match (&old, stat) {
             (None, _) if rows.is_empty() => return Ok(()),
             (Some(_), Some(expected)) if rows.is_empty() && had_rows && filling.is_its_records(kind) => {
-                if let Some(reason) = self.keeps(path, kind) {
+                if let Some(reason) = self.keeps(path, kind)? {
                     let told = || Error::could_not("remove", format!("`{path}`"), reason);
                     return self.leave(path, None, &rows, kind, reason.to_owned(), round).ok_or_else(told);
+                }
+                if let Some(reason) = self.held(path)? {
+                    let told = || Error::could_not("remove", format!("`{path}`"), &reason);
+                    return self.leave(path, None, &rows, kind, reason.clone(), round).ok_or_else(told);
                 }
                 round.changes.push(FileChange::Remove { path: path.to_owned(), expected });
                 return Ok(());
@@ -347,26 +356,56 @@ impl Weaving<'_, '_> {
             let told = || Error::could_not("write", format!("`{path}`"), "it would not say what its records say");
             return self.leave(path, wrong.map(|(id, _)| *id), &rows, kind, reason, round).ok_or_else(told);
         }
+        // A log that lines only come to stays where it is, whoever has it open.
+        let grows =
+            grows(forms.layout, kind) && self.files.found.get(path).is_some_and(|entry| entry.mode & 0o222 != 0);
+        let end = old.as_ref().filter(|(text, _)| grows && bytes.starts_with(text)).map(|(text, _)| text.len());
+        if end.is_none()
+            && old.as_ref().is_some_and(|(text, _)| *text != bytes)
+            && let Some(reason) = self.held(path)?
+        {
+            let told = || Error::could_not("write", format!("`{path}`"), &reason);
+            return self.leave(path, None, &rows, kind, reason.clone(), round).ok_or_else(told);
+        }
         placed.extend(found.into_keys());
         if old.as_ref().is_none_or(|(text, _)| *text != bytes) {
             let mode = self.files.found.get(path).map_or(forms.layout.kinds[kind].style.mode, |entry| entry.mode);
-            round.changes.push(FileChange::Write { path: path.to_owned(), bytes, mode, expected: stat });
+            round.changes.push(FileChange::Write { path: path.to_owned(), bytes, mode, expected: stat, end });
         }
         Ok(())
     }
 
-    /// Leaves a record as it is, or all that rows have changed in a file; `None` where they have changed nothing in it.
-    /// Why a file is not removed with its last row: something of it would be nowhere.
-    fn keeps(&self, path: &str, kind: usize) -> Option<&'static str> {
-        let hash = |entries: &BTreeMap<String, EntryRow>| entries.get(path).map(|entry| entry.hash);
-        if self.writing.forms.weavers[kind].stays() {
-            return Some("its row is gone, and what is in the file is in no row: remove the file by hand");
-        }
-        (hash(&self.files.entries) != hash(&self.writing.base.entries)).then_some(
-            "its row is gone, and the file was changed otherwise since: remove the file by hand, or put the row back",
-        )
+    /// Why a file is not replaced: who has it open, as a log is for as long as its program runs, would go on in the old one, and what it
+    /// writes would be nowhere.
+    fn held(&self, path: &str) -> Result<Option<String>> {
+        let (_open, stat) = self.source.tree().open_file(path)?;
+        let holders = Holders::writing((stat.device, stat.inode));
+        Ok(holders.any().then(|| {
+            format!(
+                "{} has its file open for writing, and would go on in the old one: end it, and run again",
+                holders.sentence()
+            )
+        }))
     }
 
+    /// Why a file is not removed with its last row: something of it would be nowhere.
+    fn keeps(&self, path: &str, kind: usize) -> Result<Option<&'static str>> {
+        let hash = |entries: &BTreeMap<String, EntryRow>| entries.get(path).map(|entry| entry.hash);
+        if self.writing.forms.weavers[kind].stays() {
+            return Ok(Some("its row is gone, and what is in the file is in no row: remove the file by hand"));
+        }
+        // Somebody has decided against all that was changed in it.
+        let records = self.paths.find(path).map_or(Ok(Vec::new()), |place| self.writing.store.of_path(place))?;
+        let is_decided = |id: &Id| self.decisions.get(id).is_some_and(|one| one.preferred == Some(Which::Rows));
+        if records.iter().any(|stored| is_decided(&stored.id)) {
+            return Ok(None);
+        }
+        Ok((hash(&self.files.entries) != hash(&self.writing.base.entries)).then_some(
+            "its row is gone, and the file was changed otherwise since: remove the file by hand, or put the row back",
+        ))
+    }
+
+    /// Leaves a record as it is, or all that rows have changed in a file; `None` where they have changed nothing in it.
     fn leave(
         &self,
         path: &str,

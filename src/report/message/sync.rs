@@ -1,5 +1,6 @@
 //! What is said of a sync.
 
+use super::RejectedFile;
 use crate::sync;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,6 +25,8 @@ pub struct Synced {
     pub unsaid_count: u64,
     /// What else has changed in the tree: directories, links, permissions, files that are carried as bytes.
     pub entries: Vec<SyncedEntry>,
+    /// Files that a run has set aside, and that are not what their kind says still.
+    pub set_aside: Vec<RejectedFile>,
     /// Files that were written, or would be.
     pub files_written: u64,
     /// Files that were removed, or would be.
@@ -102,6 +105,8 @@ pub struct UnsaidValue {
     pub column: String,
     /// What the row has.
     pub value: String,
+    /// Whether files have its record no more, so that it goes with its row.
+    pub goes: bool,
 }
 
 /// An entry of the tree that is no record.
@@ -134,6 +139,7 @@ impl Synced {
             key: unsaid.key.clone(),
             column: unsaid.column.clone(),
             value: unsaid.value.clone(),
+            goes: unsaid.goes,
         });
         let entries =
             synced.entries.iter().map(|entry| SyncedEntry { path: entry.path.clone(), change: word(&entry.change) });
@@ -146,6 +152,7 @@ impl Synced {
             unsaid: unsaid.collect(),
             unsaid_count: synced.unsaid_count,
             entries: entries.collect(),
+            set_aside: synced.set_aside.iter().map(RejectedFile::from).collect(),
             files_written: synced.files_written,
             files_removed: synced.files_removed,
             rows_written: synced.rows_written,
