@@ -1,5 +1,5 @@
 //! The trees of `fixtures/trees`, and what `docs/moving-files.md` shows of one: migrated, verified, edited on both sides, exported, rolled
-//! back. `WHIMBREL_RECORD=1` writes the transcript.
+//! back, merged. `WHIMBREL_RECORD=1` writes the transcript.
 
 use crate::trees::{content, run, text};
 use rusqlite::Connection;
@@ -145,6 +145,25 @@ fn the_guide_shows_what_happens() {
     assert_eq!(before.iter().filter(|(path, what)| after.get(*path) != Some(what)).count(), 2, "one file each");
     transcript.run("rollback sessions");
     assert!(content(&sessions) == before);
+
+    transcript.tell("both have changed since the file was made: what would a sync do?");
+    transcript.run("sync migrations/sessions sessions sessions.db --dry-run");
+    assert!(content(&sessions) == before);
+    transcript.tell("meanwhile somebody changes the paused session in the database as well, and not alike");
+    Connection::open(&database)
+        .and_then(|file| {
+            let paused: serde_json::Value = serde_json::from_slice(&fs::read(edited).expect("a file")).expect("JSON");
+            let paused = paused.as_array().expect("sessions").iter().find(|one| one["status"] == "paused");
+            let id = paused.and_then(|one| one["id"].as_str());
+            file.execute("UPDATE sessions SET status = 'running' WHERE id = ?1", [id])
+        })
+        .expect("an edit");
+    transcript.run("sync migrations/sessions sessions sessions.db");
+    transcript.tell("the file is right about its session");
+    transcript.run("sync migrations/sessions sessions sessions.db --prefer files:sessions");
+    transcript.run("verify sessions sessions.db");
+    transcript.run("migrate sessions.db exported/");
+    assert!(content(&home.join("exported")) == content(&sessions), "both sides are one");
 
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/moving-files.md");
     let told = fs::read_to_string(&page).expect("the page");
