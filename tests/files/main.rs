@@ -17,5 +17,6 @@ mod support;
 mod sync;
 mod targets;
 mod trees;
+mod unattended;
 mod workspaces;
 mod woven;

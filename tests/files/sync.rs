@@ -8,29 +8,29 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 const SESSIONS: &str = "migrations/sessions";
-const FIRST: &str = "sessions/0123456789abcdef.json";
-const SECOND: &str = "sessions/fedcba9876543210.json";
+pub const FIRST: &str = "sessions/0123456789abcdef.json";
+pub const SECOND: &str = "sessions/fedcba9876543210.json";
 
 /// Replaces a text in a file of the tree.
-fn edit(made: &Made, path: &str, from: &str, to: &str) {
+pub fn edit(made: &Made, path: &str, from: &str, to: &str) {
     let path = made.tree.join(path);
     let old = fs::read_to_string(&path).expect("a file");
     assert!(old.contains(from), "{from} is not in {old}");
     fs::write(&path, old.replacen(from, to, 1)).expect("a file");
 }
 
-fn one(file: &Path, sql: &str) -> String {
+pub fn one(file: &Path, sql: &str) -> String {
     let connection = Connection::open(file).expect("the file");
     connection.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-fn sync(made: &Made, options: &[&str], code: i32) -> String {
+pub fn sync(made: &Made, options: &[&str], code: i32) -> String {
     let words = ["sync", SESSIONS, text(&made.tree), text(&made.file)];
     run(&[&words[..], options].concat(), code)
 }
 
 /// Both sides are one: by `verify`, by an export, and by another sync.
-fn assert_in_step(made: &Made) {
+pub fn assert_in_step(made: &Made) {
     run(&["verify", text(&made.tree), text(&made.file)], 0);
     run(&["check", text(&made.file), "--checks", "migrations/sessions/checks"], 0);
     assert_eq!(content(&made.export()), content(&made.tree));
@@ -208,11 +208,12 @@ fn what_one_side_does_not_take_leaves_both_as_they_were() {
     edit(&made, FIRST, "\"completed\"", "\"unheard of\"");
     assert_refused(3, &["sessions", "s1", "CHECK"]);
     fs::write(made.tree.join(FIRST), &whole).expect("a file");
-    // A foreign key: the workspace of a session goes.
-    let mapping = fs::read_to_string(made.tree.join("workspace_mapping.json")).expect("a file");
-    edit(&made, "workspace_mapping.json", "\"0123456789abcdef\": \"/srv/ann/näïve\",\n", "");
-    assert_refused(3, &["sessions", "workspace_hash", "0123456789abcdef"]);
-    fs::write(made.tree.join("workspace_mapping.json"), &mapping).expect("a file");
+    // A foreign key: a session of a workspace that nobody knows.
+    let stray = made.tree.join("sessions/00000000000000aa.json");
+    fs::write(&stray, whole.replace("\"s1\"", "\"s5\"").replace("\"m1\"", "\"m5\"").replace("\"m2\"", "\"m6\""))
+        .expect("a file");
+    assert_refused(3, &["sessions", "workspace_hash", "[\"s5\"]"]);
+    fs::remove_file(&stray).expect("a file");
     // A check of the project.
     edit(&made, FIRST, "\"completedAt\": null", "\"completedAt\": \"yesterday\"");
     assert_refused(1, &["check", "yesterday"]);

@@ -51,8 +51,10 @@ pub fn sessions(root: &Path) {
 }
 
 /// Everything in a tree: kind, permissions and content of each entry.
-pub fn content(root: &Path) -> BTreeMap<PathBuf, (String, u32, Vec<u8>)> {
-    fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, (String, u32, Vec<u8>)>) {
+pub type Content = BTreeMap<PathBuf, (String, u32, Vec<u8>)>;
+
+pub fn content(root: &Path) -> Content {
+    fn walk(root: &Path, folder: &Path, found: &mut Content) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
             let metadata = fs::symlink_metadata(&path).expect("an entry");

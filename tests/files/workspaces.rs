@@ -106,6 +106,28 @@ fn the_answer_is_a_row_is_remembered_and_extends_the_mapping_on_the_way_back() {
 }
 
 #[test]
+fn a_sync_writes_the_answer_into_the_mapping() {
+    let lost = Lost::new();
+    let (tree, file) = (text(&lost.tree), text(&lost.file));
+    run(&["migrate", SESSIONS, tree, file, "--workspace", &lost.answer()], 0);
+    let said = run(&["sync", SESSIONS, tree, file], 0);
+    assert!(said.contains(&format!("workspaces [\"{}\"]: created", lost.hash)), "{said}");
+    let mapping = || fs::read_to_string(lost.tree.join("workspace_mapping.json")).expect("the mapping");
+    assert!(mapping().contains(&format!("\"{}\": \"{}\"", lost.hash, lost.path)), "{}", mapping());
+    assert!(run(&["sync", SESSIONS, tree, file], 0).contains("both sides are equal\n"));
+    run(&["verify", tree, file], 0);
+    run(&["verify", file, tree], 0);
+    // From here on it is a record as any other.
+    fs::write(lost.tree.join("workspace_mapping.json"), mapping().replace(&lost.path, "/moved")).expect("an edit");
+    run(&["sync", SESSIONS, tree, file], 0);
+    assert_eq!(paths(&lost.file, &lost.hash), ["/moved"]);
+    run(&["verify", tree, file], 0);
+    let out = format!("{}/", text(&lost.folder.path().join("out")));
+    run(&["migrate", file, &out], 0);
+    assert_eq!(content(Path::new(&out)), content(&lost.tree));
+}
+
+#[test]
 fn a_tree_becomes_a_tree_with_its_mapping_extended_and_else_the_same() {
     let lost = Lost::new();
     let out = format!("{}/", text(&lost.folder.path().join("out")));
