@@ -167,7 +167,7 @@ impl Linking<'_, '_> {
             self.store.of_table(which, number(*child), &mut |Record { id, packed, .. }| {
                 let cells = unpack(&packed).unwrap_or_default();
                 let values = self.values(*child, columns, &cells);
-                let parent = values.and_then(|values| parents.get(&row_key(values.into_iter())));
+                let parent = values.and_then(|values| parents.get(&row_key(values)));
                 if let (Some(parent), Some(outcome)) = (parent, outcome(id)) {
                     let is_kept = match outcome {
                         Outcome::Files | Outcome::Alike => which == Which::Files,
