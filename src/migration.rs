@@ -5,6 +5,7 @@
 
 use crate::backup::restore::{RestoreOptions, Restored, Which, restore};
 use crate::cancel::Cancel;
+use crate::endpoint::dump::DumpSource;
 use crate::endpoint::files::source::{LayoutFile, TreeSource};
 use crate::endpoint::postgres::{Patience, PostgresSource};
 use crate::endpoint::sqlite::file::quoted;
@@ -262,10 +263,12 @@ impl Migration {
                 source.ensure_answered()?;
                 work(&mut source, job)
             }),
-            Endpoint::Sqlite(_) | Endpoint::Postgres(_) => self.with_job(&self.options.run.choices, None, |job| {
-                let mut source = open_source(&endpoint, self.patience.clone(), cancel)?;
-                work(source.as_mut(), job)
-            }),
+            Endpoint::Sqlite(_) | Endpoint::Postgres(_) | Endpoint::Dump(_) => {
+                self.with_job(&self.options.run.choices, None, |job| {
+                    let mut source = open_source(&endpoint, self.patience.clone(), cancel)?;
+                    work(source.as_mut(), job)
+                })
+            }
         }
     }
 
@@ -340,6 +343,7 @@ pub fn open_source(endpoint: &Endpoint, patience: Patience, cancel: &Cancel) -> 
         Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(url, patience, cancel)?.snapshot()?)),
         Endpoint::Sqlite(path) => Ok(Box::new(open_file(path, cancel)?)),
         Endpoint::Files(path) => Err(LayoutFile::missing(path)),
+        Endpoint::Dump(place) => Ok(Box::new(DumpSource::open(place, cancel)?)),
     }
 }
 

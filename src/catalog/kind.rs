@@ -145,6 +145,8 @@ kinds! {
     LargeObjects "large objects",
     /// A virtual table of SQLite.
     VirtualTable "virtual table",
+    /// A statement of a dump that was not understood.
+    Statement "statement that was not understood",
     /// A kind that a later version knows.
     Unknown "object of an unknown kind",
 }

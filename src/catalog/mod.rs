@@ -234,6 +234,9 @@ pub struct Generated {
     pub expression: String,
     /// Whether its value is stored; a virtual one (PostgreSQL 18) is computed on read.
     pub stored: bool,
+    /// Whether the source does not tell its values: a dump.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untold: bool,
 }
 
 /// A primary key or a unique constraint.

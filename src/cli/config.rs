@@ -2,6 +2,7 @@
 
 use super::options::{Choosing, Writing};
 use crate::catalog::{ObjectKind, QualifiedName};
+use crate::endpoint::dump::DumpPlace;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Error, Result};
@@ -59,12 +60,14 @@ impl Route {
             Some(Endpoint::Sqlite(path)) if !path.exists() => return Err(no_source(path)),
             Some(Endpoint::Sqlite(path)) => refuse_project_file(path)?,
             Some(Endpoint::Files(path)) if project.is_none() => return Err(no_tree(path)),
+            Some(Endpoint::Dump(place)) => ensure_there(place)?,
             Some(Endpoint::Postgres(_) | Endpoint::Files(_)) | None => {}
         }
         let (target, tree) = match target {
             None => (None, None),
             Some(Endpoint::Sqlite(path)) => (Some(path), None),
             Some(Endpoint::Files(path)) => (None, Some(path)),
+            Some(Endpoint::Dump(place)) => return Err(no_target(&place)),
             Some(Endpoint::Postgres(url)) => {
                 return Err(Error::usage(
                     "use target",
@@ -224,8 +227,22 @@ fn no_source(path: &Path) -> Error {
         return error;
     }
     Error::usage("use source", quoted(path), "it is no PostgreSQL database, and there is no such file or folder").hint(
-        "the source is `postgres://user@host/database` or a SQLite file; a folder with a `project.toml` comes first",
+        "the source is `postgres://user@host/database`, a SQLite file or a dump; a folder with a `project.toml` comes first",
     )
+}
+
+/// Looks whether a dump is there, before anything else is.
+fn ensure_there(place: &DumpPlace) -> Result<()> {
+    match [&place.path, &place.schema].into_iter().flatten().find(|path| !path.exists()) {
+        Some(path) => Err(Error::usage("use source", quoted(path), "there is no such file or folder")),
+        None => Ok(()),
+    }
+}
+
+/// Why a dump is no target.
+fn no_target(place: &DumpPlace) -> Error {
+    Error::usage("use target", format!("`{place}`"), "it is a dump, and no dump is written")
+        .hint("the target is a SQLite file or a tree; another name makes a new file, as in `app.db`")
 }
 
 /// Why a tree cannot be a source without a project.
@@ -280,6 +297,11 @@ impl Place {
                 Err(Error::usage("use target", format!("`{url}`"), "this verb works on a SQLite file"))
             }
             Endpoint::Files(target) => Ok(Place { project: None, target, is_tree: true }),
+            Endpoint::Dump(place) => Err(Error::usage(
+                "use target",
+                format!("`{place}`"),
+                "it is a dump, and this verb works on a SQLite file",
+            )),
         }
     }
 
@@ -300,6 +322,7 @@ impl Place {
             Endpoint::Files(path) | Endpoint::Sqlite(path) => {
                 Err(Error::usage("use target", quoted(&path), "there is no such file or folder"))
             }
+            Endpoint::Dump(place) => Err(no_target(&place)),
             Endpoint::Postgres(url) => Err(Error::usage(
                 "use target",
                 format!("`{url}`"),

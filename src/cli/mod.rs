@@ -133,7 +133,7 @@ impl Verb {
             Verb::Schema(args) => schema::run(args, output, cancel),
             Verb::Generate(args) => generate::run(args, output, cancel),
             Verb::Test(args) => test::run(args, output, cancel),
-            Verb::Demo(_) => demo::run(cancel, &run_as_typed),
+            Verb::Demo(args) => demo::run(args, cancel, &run_as_typed),
         }
     }
 }

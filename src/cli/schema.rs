@@ -502,8 +502,8 @@ impl Found {
         let runner = match &self.database {
             Endpoint::Postgres(url) => Runner::open_with(url.secret(), migrations, options)?,
             Endpoint::Sqlite(path) => Runner::open_file(path, migrations, options)?,
-            Endpoint::Files(_) => {
-                let cause = "a tree of files has no schema that is migrated";
+            Endpoint::Files(_) | Endpoint::Dump(_) => {
+                let cause = "only a database has a schema that is migrated";
                 return Err(Error::usage("open", format!("`{}`", self.database), cause));
             }
         };

@@ -122,7 +122,9 @@ fn prepared(choosing: &Choosing, route: &Route, tree: &Path, cancel: &Cancel) ->
             source.ensure_answered()?;
             Box::new(source)
         }
-        endpoint @ (Endpoint::Sqlite(_) | Endpoint::Postgres(_)) => open_source(endpoint, Default::default(), cancel)?,
+        endpoint @ (Endpoint::Sqlite(_) | Endpoint::Postgres(_) | Endpoint::Dump(_)) => {
+            open_source(endpoint, Default::default(), cancel)?
+        }
     };
     let layout = match &file {
         Some(file) => LayoutFile::load(Some(file), tree)?,

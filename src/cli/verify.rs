@@ -196,11 +196,13 @@ impl Sides {
                 Ok(Sides::TwoSources([first, second], project.and_then(|project| project.layout())))
             }
             _ if project.is_some() => as_route(),
-            (Endpoint::Postgres(_), Endpoint::Sqlite(_)) => as_route(),
+            (Endpoint::Postgres(_) | Endpoint::Dump(_), Endpoint::Sqlite(_)) => as_route(),
             // That there is no such file is told as of any source.
             (Endpoint::Sqlite(path), _) if !path.exists() => as_route(),
             // A file that knows its source is held against it, whichever is named first.
-            (Endpoint::Sqlite(path), Endpoint::Postgres(_)) if verify::remembers_choices(&path)? => {
+            (Endpoint::Sqlite(path), Endpoint::Postgres(_) | Endpoint::Dump(_))
+                if verify::remembers_choices(&path)? =>
+            {
                 Ok(Sides::SourceAndFile(vec![second.clone(), first.clone()]))
             }
             (first, second) => Ok(Sides::TwoSources([first, second], None)),
@@ -227,7 +229,7 @@ impl Side {
     fn open(endpoint: &Endpoint, args: &Args, progress: &Arc<Progress>, cancel: &Cancel) -> Result<Option<Side>> {
         match endpoint {
             Endpoint::Files(_) => Ok(None),
-            Endpoint::Postgres(_) => {
+            Endpoint::Postgres(_) | Endpoint::Dump(_) => {
                 let source = open_source(endpoint, args.server.patience(progress.listener()), cancel)?;
                 Ok(Some(Side { source, known: None, made_by: Choices::default() }))
             }

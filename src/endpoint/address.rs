@@ -3,6 +3,7 @@
 //! Invariant: no `Display`, no `Debug` and no error of this module shows a password, wherever in the URL it stands:
 //! `redact` decides what of a URL is harmless.
 
+use super::dump::{DumpPlace, is_dump};
 use super::sqlite;
 use crate::error::{Error, Result};
 use crate::redact::{
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const KNOWN_FORMS: &str = "known forms: `postgres://user@host:port/database`, the path of a SQLite file (`app.db`, \
-                           `sqlite:app.db`), or that of a tree of files (`out/`, `files:out`)";
+                           `sqlite:app.db`), that of a tree of files (`out/`, `files:out`), or a dump (`app.sql`, \
+                           `dump:app.dump`, `-` for standard input)";
 
 /// One side of a migration.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,17 +29,19 @@ pub enum Endpoint {
     Sqlite(PathBuf),
     /// A tree of files.
     Files(PathBuf),
+    /// A dump of a PostgreSQL database.
+    Dump(DumpPlace),
 }
 
 impl Endpoint {
     /// Recognises an endpoint: `postgres://…` and `postgresql://…` are PostgreSQL, `files:…` and what ends in `/` is a tree
-    /// of files, `sqlite:…` and everything else that is no URL is the path of a SQLite file. Looks at nothing.
+    /// of files, `dump:…` and `-` are a dump, `sqlite:…` and everything else that is no URL is the path of a SQLite file. Looks at
+    /// nothing.
     ///
     /// # Errors
     /// A usage error that lists the known forms, for an empty text, another URL scheme, a connection string of
     /// `key=value` words, an in-memory SQLite database, a URL whose `://` was mistyped (it may hold a password), a
-    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself. Also for a dump
-    /// (`-`, `dump:…`), which cannot be read yet.
+    /// port that is none, a parameter that nothing obeys, or a file name that SQLite keeps for itself.
     pub fn parse(text: &str) -> Result<Self> {
         let refuse = |shown: &str, cause: &str| {
             let object = if shown.is_empty() { String::new() } else { format!("`{shown}`") };
@@ -70,8 +74,15 @@ impl Endpoint {
                 path => Ok(Endpoint::Files(PathBuf::from(path))),
             };
         }
-        if text == "-" || strip_prefix_ignoring_case(text, "dump:").is_some() {
-            return refuse(text, "it is a dump, and dumps cannot be read yet");
+        if text == "-" {
+            return Ok(Endpoint::Dump(DumpPlace::standard_input()));
+        }
+        if let Some(rest) = strip_prefix_ignoring_case(text, "dump:") {
+            return match DumpPlace::parse(OsStr::new(rest)) {
+                Some(place) => Ok(Endpoint::Dump(place)),
+                None if rest.is_empty() => refuse(text, "it names no file"),
+                None => refuse(text, "behind the file only `?database=NAME&schema=FILE` may follow"),
+            };
         }
         if text == ":memory:" {
             return refuse(text, "a database in memory is gone when the run ends");
@@ -94,13 +105,17 @@ impl Endpoint {
         }
     }
 
-    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be a path, and a plain path
-    /// at which there is a folder is a tree of files.
+    /// As [`Endpoint::parse`], from a word of the command line: one that is not UTF-8 can only be a path; a plain path
+    /// at which there is a dump is that, and one at which there is another folder is a tree of files.
     ///
     /// # Errors
     /// As [`Endpoint::parse`], and where what looks like a URL is not UTF-8.
     pub fn parse_word(word: &OsStr) -> Result<Self> {
-        if Path::new(word).is_dir() && !word.to_string_lossy().contains("://") {
+        let is_path = !word.to_string_lossy().contains("://");
+        if is_path && is_dump(Path::new(word)) {
+            return Ok(Endpoint::Dump(DumpPlace::at(word)));
+        }
+        if is_path && Path::new(word).is_dir() {
             return Ok(Endpoint::Files(PathBuf::from(word)));
         }
         let text = word.to_string_lossy();
@@ -116,6 +131,10 @@ impl Endpoint {
             }
             Endpoint::Sqlite(path) => Ok(Endpoint::Sqlite(as_typed(&path))),
             Endpoint::Files(path) => Ok(Endpoint::Files(as_typed(&path))),
+            Endpoint::Dump(place) => {
+                let typed = OsStr::from_bytes(&word.as_bytes()["dump:".len()..]);
+                Ok(Endpoint::Dump(DumpPlace::parse(typed).unwrap_or(place)))
+            }
         }
     }
 
@@ -123,14 +142,14 @@ impl Endpoint {
     pub fn as_postgres(&self) -> Option<&PostgresUrl> {
         match self {
             Endpoint::Postgres(url) => Some(url),
-            Endpoint::Sqlite(_) | Endpoint::Files(_) => None,
+            Endpoint::Sqlite(_) | Endpoint::Files(_) | Endpoint::Dump(_) => None,
         }
     }
 
     /// The SQLite file's path, where it is one.
     pub fn as_sqlite(&self) -> Option<&Path> {
         match self {
-            Endpoint::Postgres(_) | Endpoint::Files(_) => None,
+            Endpoint::Postgres(_) | Endpoint::Files(_) | Endpoint::Dump(_) => None,
             Endpoint::Sqlite(path) => Some(path),
         }
     }
@@ -170,6 +189,7 @@ impl fmt::Display for Endpoint {
         match self {
             Endpoint::Postgres(url) => url.fmt(f),
             Endpoint::Sqlite(path) | Endpoint::Files(path) => sqlite::file::shown(path).fmt(f),
+            Endpoint::Dump(place) => place.fmt(f),
         }
     }
 }
@@ -296,7 +316,7 @@ mod tests {
         let plain = folder.path().join("a tree");
         let found = |word: &OsStr| match Endpoint::parse_word(word).unwrap() {
             Endpoint::Files(path) => Some(path),
-            Endpoint::Sqlite(_) | Endpoint::Postgres(_) => None,
+            Endpoint::Sqlite(_) | Endpoint::Postgres(_) | Endpoint::Dump(_) => None,
         };
         assert_eq!(found(plain.as_os_str()), None, "what is not there is a SQLite file");
         std::fs::create_dir(&plain).unwrap();
@@ -310,9 +330,38 @@ mod tests {
         assert_eq!(found(odd).unwrap().as_os_str().as_bytes(), b"na\xffme");
         let named = format!("sqlite:{}", plain.display());
         assert_eq!(found(OsStr::new(&named)), None, "the prefix overrules");
-        for word in ["-", "dump:app.sql"] {
-            let error = Endpoint::parse_word(OsStr::new(word)).unwrap_err();
-            assert!(error.kind() == Kind::Usage && error.to_string().contains("dumps cannot be read yet"), "{error}");
+    }
+
+    #[test]
+    fn a_dump_is_recognised_by_its_form_and_by_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = |word: &OsStr| match Endpoint::parse_word(word).unwrap() {
+            Endpoint::Dump(place) => Some(place),
+            Endpoint::Sqlite(_) | Endpoint::Postgres(_) | Endpoint::Files(_) => None,
+        };
+        assert_eq!(found(OsStr::new("-")), Some(DumpPlace::standard_input()));
+        assert_eq!(found(OsStr::new("dump:app.db")), Some(DumpPlace::at("app.db")));
+        let odd = OsStr::from_bytes(b"dump:na\xffme");
+        assert_eq!(found(odd), Some(DumpPlace::at(OsStr::from_bytes(b"na\xffme"))));
+        for (name, bytes, is_dump) in [
+            ("a.dump", &b"PGDMP\x01\x0e\x00"[..], true),
+            ("a.gz", b"\x1f\x8b\x08\x00", true),
+            ("a.txt", b"--\n-- PostgreSQL database dump\n--\n", true),
+            ("b.sql", b"CREATE TABLE t (a integer);", true),
+            ("b.txt", b"CREATE TABLE t (a integer);", false),
+            ("c.sql", b"SQLite format 3\0", false),
+            ("d.sql", b"", false),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(found(path.as_os_str()).is_some(), is_dump, "{name}");
+            let named = format!("sqlite:{}", path.display());
+            assert_eq!(found(OsStr::new(&named)), None, "the prefix overrules");
+        }
+        std::fs::write(folder.path().join("toc.dat"), b"PGDMP").unwrap();
+        assert!(found(folder.path().as_os_str()).is_some());
+        for word in ["dump:", "dump:a?database=b&c=d"] {
+            assert_eq!(Endpoint::parse(word).unwrap_err().kind(), Kind::Usage, "{word}");
         }
     }
 

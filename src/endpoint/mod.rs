@@ -24,6 +24,7 @@
 //! **Cost.** The source is called dynamically once per row, the target statically per cell: one decode, one digest, one encode.
 
 mod address;
+pub mod dump;
 pub mod files;
 pub mod findings;
 mod finished;

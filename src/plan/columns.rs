@@ -25,6 +25,10 @@ impl Builder<'_> {
                 self.lose(ObjectKind::Column, &object, Reason::Dropped(reason));
                 continue;
             }
+            if column.generated.as_ref().is_some_and(|generated| generated.untold) {
+                self.lose(ObjectKind::Column, &object, Reason::Untold);
+                continue;
+            }
             let chosen = self.chosen_column_name(&table.name, &column.name);
             let is_chosen = chosen.is_some();
             let wanted = chosen.unwrap_or_else(|| column.name.clone());

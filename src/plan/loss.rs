@@ -35,6 +35,8 @@ pub enum Reason {
     NoPlaceInLayout,
     /// Of a SQLite source's own definitions: why it does not go as it stands.
     NotAsItStands(String),
+    /// A generated column whose values the source does not tell.
+    Untold,
     /// A materialized view that was never filled.
     NeverFilled,
     /// It is of a materialized view that is not carried.
@@ -227,6 +229,7 @@ impl fmt::Display for Reason {
             Reason::NoPlace(kind) => why_there_is_no_place(*kind),
             Reason::NoPlaceInLayout => "the layout has no place for it",
             Reason::NotAsItStands(why) => why,
+            Reason::Untold => "it is generated, and a dump does not have what was stored in it",
             Reason::NeverFilled => "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
             Reason::OfViewNotCarried => "its materialized view is not carried",
             Reason::ColumnNotCarried => "one of its columns is not carried",
@@ -391,6 +394,7 @@ fn why_there_is_no_place(kind: ObjectKind) -> &'static str {
         ObjectKind::ConstraintOfPartitions | ObjectKind::IndexOfPartitions => {
             "not every partition has it, and the target has one table for all"
         }
+        ObjectKind::Statement => "nothing is known of what it defines",
         ObjectKind::Partitioning => "the target has one table with the rows of all partitions",
         ObjectKind::EnumType
         | ObjectKind::Domain

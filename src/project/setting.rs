@@ -11,6 +11,7 @@
 //! program that is started there: a relative path is one from the working directory; a default is written in the project,
 //! and is relative to its folder. Invariant: no error of this module repeats what a variable holds.
 
+use crate::endpoint::dump::DumpPlace;
 use crate::endpoint::{Endpoint, file_name};
 use crate::error::{Error, Result};
 use crate::quote::shell;
@@ -201,6 +202,11 @@ impl Settings<'_> {
             Endpoint::Postgres(url) => Endpoint::Postgres(url),
             Endpoint::Sqlite(path) => Endpoint::Sqlite(here(path)),
             Endpoint::Files(path) => Endpoint::Files(here(path)),
+            Endpoint::Dump(place) => Endpoint::Dump(DumpPlace {
+                path: place.path.map(here),
+                schema: place.schema.map(here),
+                database: place.database,
+            }),
         }))
     }
 
@@ -240,6 +246,7 @@ fn sqlite_path(text: &OsStr) -> Result<PathBuf> {
             Endpoint::Sqlite(path) => Ok(path),
             Endpoint::Postgres(_) => refuse("it is the URL of a PostgreSQL database, and the target is a SQLite file"),
             Endpoint::Files(_) => refuse("it is a folder, and the target is a SQLite file"),
+            Endpoint::Dump(_) => refuse("it is a dump, and the target is a SQLite file"),
         };
     };
     let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));

@@ -77,6 +77,16 @@ impl Server {
         Self::start_with(&ServerOptions::from_environment()?)
     }
 
+    /// As [`Server::start`]; `None` where there is no server to be had, and none is asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::start`], but for a machine with none of the three footings.
+    pub fn find() -> Result<Option<Self>> {
+        let found = ServerOptions::from_environment()?.find()?;
+        Ok(found.map(|running| Server(Arc::new(running))))
+    }
+
     /// As [`Server::start`], on one footing only.
     ///
     /// # Errors

@@ -129,12 +129,25 @@ impl ServerOptions {
     /// Tries the footings in their order. A URL is somebody's explicit wish, so its failure is final; an engine
     /// that cannot run the image is told in the description, and the local binaries are used instead.
     fn start_any(&self) -> Result<Running> {
+        self.search()?.map_err(|no_container| nothing_found(&no_container))
+    }
+
+    /// As [`ServerOptions::start`]; `None` where there is none of the three footings, and none is asked for by name.
+    pub(super) fn find(&self) -> Result<Option<Running>> {
+        match self.footing {
+            None => self.search().map(std::result::Result::ok),
+            Some(_) => self.start().map(Some),
+        }
+    }
+
+    /// A server on the first footing that is there; else why there is no container.
+    fn search(&self) -> Result<std::result::Result<Running, String>> {
         if self.url.is_some() {
-            return self.start_url();
+            return self.start_url().map(Ok);
         }
         let (no_container, note) = match engine::version() {
             Ok(_) => match Running::in_container(&self.image, Storage::container_bytes(self.storage)?) {
-                Ok(running) => return Ok(running),
+                Ok(running) => return Ok(Ok(running)),
                 Err(error) => (
                     format!("a Docker engine answers but could not {error}"),
                     format!(" (a Docker engine answers but could not {} {})", error.operation(), error.object()),
@@ -143,11 +156,11 @@ impl ServerOptions {
             Err(cause) => (format!("no Docker engine answers ({cause})"), String::new()),
         };
         let Some(binaries) = discovery::server_binaries(self.path.as_deref()) else {
-            return Err(nothing_found(&no_container));
+            return Ok(Err(no_container));
         };
         let mut running = Running::from_binaries(&binaries, &Storage::local_folder(self.storage)?)?;
         running.place.description.push_str(&note);
-        Ok(running)
+        Ok(Ok(running))
     }
 }
 

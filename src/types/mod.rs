@@ -4,11 +4,12 @@
 //! for each type whether it may be kept so and what of it is left over, a [`Remainder`]. A [`Codec`] is a representation
 //! applied to one column: it says what the target stores for a [`Cell`](crate::value::Cell) and whether that holds the
 //! whole value, and reads a stored value back into the cell that it stands for. What a stored value cannot hold is kept
-//! in the ledger as the source's exact text, which [`text`] reads and writes.
+//! in the ledger as the source's exact text, which [`text`] reads and writes; [`input`] reads the other spellings that a dump may have.
 
 mod affinity;
 mod codec;
 mod float_text;
+pub mod input;
 mod remainder;
 mod representation;
 mod structured;

@@ -39,7 +39,7 @@ pub fn compare_sources(
 ) -> Result<ComparedSources> {
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalogs = [source.catalog()?, target.catalog()?];
-    let Matched { pairs, differences, beside, unfilled } = Matched::of(&catalogs[0], &catalogs[1]);
+    let Matched { pairs, differences, beside, unfilled, untold } = Matched::of(&catalogs[0], &catalogs[1]);
     source.ensure_readable(&pairs.iter().map(|pair| &pair.tables[0].name).collect::<Vec<_>>())?;
     target.ensure_readable(&pairs.iter().map(|pair| &pair.tables[1].name).collect::<Vec<_>>())?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
@@ -61,7 +61,7 @@ pub fn compare_sources(
         tables,
         findings: Findings {
             objects: differences.iter().map(ToString::to_string).collect(),
-            not_checked: not_checked(level, &beside, &unfilled),
+            not_checked: not_checked(level, &beside, &unfilled, &untold),
             ..Findings::default()
         },
         inexact: Vec::new(),
@@ -102,10 +102,13 @@ fn checked(pair: &Pair<'_>, source: TableDigest, target: TableDigest, level: Lev
     }
 }
 
-fn not_checked(level: Level, beside: &[String], unfilled: &[QualifiedName]) -> Vec<String> {
+fn not_checked(level: Level, beside: &[String], unfilled: &[QualifiedName], untold: &[String]) -> Vec<String> {
     let mut list = Vec::new();
     let unfilled = unfilled.iter().map(|name| format!("materialized view `{name}`: one side has never filled it"));
     list.extend(unfilled);
+    if !untold.is_empty() {
+        list.push(format!("generated columns, whose values a dump does not have: {}", untold.join(", ")));
+    }
     if !beside.is_empty() {
         list.push(format!("columns that the layout does not fill: {}", beside.join(", ")));
     }

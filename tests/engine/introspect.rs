@@ -197,7 +197,7 @@ fn columns_keep_defaults_identity_sequences_and_comments() {
     assert_eq!(word.comment.as_deref(), Some("a \"word\""));
     assert_eq!(column(table, "at").default.as_deref(), Some("now()"));
     let twice = column(table, "twice");
-    assert_eq!(twice.generated, Some(Generated { expression: "(serial * 2)".into(), stored: true }));
+    assert_eq!(twice.generated, Some(Generated { expression: "(serial * 2)".into(), stored: true, untold: false }));
     assert_eq!(twice.default, None);
     assert_eq!(column(table, "c_collated").collation.as_deref(), Some("pg_catalog.C"));
     assert_eq!(column(table, "plain").collation, None);

@@ -234,14 +234,14 @@ fn a_file_that_was_made_keeps_the_types_of_its_first_source() {
 fn what_cannot_be_an_endpoint_says_what_can() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = file(folder.path().join("a.db"), "", "CREATE TABLE t (x)");
-    let dump = folder.path().join("dump.sql");
-    std::fs::write(&dump, "CREATE TABLE t (x);\n".repeat(50)).expect("a dump");
+    let notes = folder.path().join("notes.txt");
+    std::fs::write(&notes, "CREATE TABLE t (x);\n".repeat(50)).expect("a text");
     let (a, b) = (text(&source), folder.path().join("b.db"));
     for (words, code, part) in [
         (&["migrate", a, a][..], 2, "it is the source itself"),
-        (&["migrate", "-", text(&b)], 2, "dumps cannot be read yet"),
-        (&["plan", &format!("dump:{}", text(&dump))], 2, "dumps cannot be read yet"),
-        (&["migrate", text(&dump), text(&b)], 3, "it is not a SQLite database"),
+        (&["plan", "dump:nowhere.sql"], 2, "there is no such file or folder"),
+        (&["migrate", a, "dump:app.sql"], 2, "no dump is written"),
+        (&["migrate", text(&notes), text(&b)], 3, "it is not a SQLite database"),
         (&["migrate", text(folder.path()), text(&b)], 2, "no project says what they mean"),
         (&["migrate", "nowhere.db", text(&b)], 2, "there is no such file or folder"),
         (&["migrate", a], 2, "no target is given"),

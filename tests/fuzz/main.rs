@@ -7,6 +7,7 @@
 
 mod copy;
 mod documents;
+mod dumps;
 mod expressions;
 #[cfg(feature = "harness")]
 mod harness;
@@ -91,6 +92,26 @@ fn backup_manifests() {
 #[test]
 fn target_manifests() {
     run("target_manifests", manifests::targets);
+}
+
+#[test]
+fn dump_scripts() {
+    run("dump_scripts", dumps::scripts);
+}
+
+#[test]
+fn dump_rows() {
+    run("dump_rows", dumps::rows);
+}
+
+#[test]
+fn dump_inserts() {
+    run("dump_inserts", dumps::inserts);
+}
+
+#[test]
+fn dump_archives() {
+    run("dump_archives", dumps::archives);
 }
 
 #[test]

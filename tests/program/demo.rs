@@ -163,3 +163,29 @@ fn an_interrupted_demo_cleans_up() {
         demo.left_nothing(server.as_deref());
     }
 }
+
+#[test]
+fn without_a_server_the_demo_reads_the_dump_that_it_carries() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let output = Command::new(env!("CARGO_BIN_EXE_whimbrel"))
+        .args(["demo", "--no-server"])
+        .env("TMPDIR", folder.path())
+        // Nothing of this machine may be found.
+        .env("PATH", folder.path())
+        .env_remove("WHIMBREL_POSTGRES")
+        .output()
+        .expect("the program starts");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}{}", String::from_utf8_lossy(&output.stderr));
+    for words in [
+        "no server, as you wish",
+        "6,530 rows in 6 tables",
+        "the target holds what its source holds",
+        "column `content`: source",
+        "row [1234]:",
+        "byte for byte",
+    ] {
+        assert!(out.contains(words), "`{words}` is missing in\n{out}");
+    }
+    assert_eq!(listing(folder.path()), Vec::<PathBuf>::new());
+}

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::stream::print;
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
-use crate::provision::Server;
+use crate::provision::{Database, Server};
 use crate::redact;
 use crate::report::{bytes, count, duration};
 use clap::Args as ClapArgs;
@@ -20,14 +20,20 @@ use std::time::Instant;
 /// Show the main job on data that the program carries: migrate, verify, catch a corruption, roll back
 ///
 /// Uses the PostgreSQL server in WHIMBREL_POSTGRES; else a Docker engine; else server binaries of this machine, for a
-/// private server that is gone afterwards. Everything happens in a temporary directory, which is removed.
+/// private server that is gone afterwards; else a dump that the program carries. Everything happens in a temporary directory,
+/// which is removed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   whimbrel demo
+  whimbrel demo --no-server
   WHIMBREL_POSTGRES=postgres://ann@localhost/postgres whimbrel demo
   WHIMBREL_PROVISION=local whimbrel demo")]
-pub struct Args {}
+pub struct Args {
+    /// Use the dump that the program carries, and no server
+    #[arg(long)]
+    no_server: bool,
+}
 
 /// What runs a command line, its words without the program's name.
 type Run<'r> = dyn Fn(&[&str], &Cancel) -> Result<Exit> + 'r;
@@ -37,19 +43,25 @@ const OLDER_TARGET: &str = include_str!("../../../fixtures/demo/older_target.sql
 /// Runs the verb; `run_verb` runs those that it shows.
 ///
 /// # Errors
-/// When there is no PostgreSQL to be had, or a step does not do what it should.
-pub fn run(cancel: &Cancel, run_verb: &Run<'_>) -> Result<Exit> {
+/// When a server is wanted that is not to be had, or a step does not do what it should.
+pub fn run(args: &Args, cancel: &Cancel, run_verb: &Run<'_>) -> Result<Exit> {
     let start = Instant::now();
     title("1. A PostgreSQL server, and a database of a small web application in it");
-    let server = Server::start()?;
+    let server = if args.no_server { None } else { Server::find()? };
     cancel.check("demo")?;
-    say(&format!("using {}", server.describe()));
-    let database = server.create_database("demo")?;
-    let rows = source::fill(&database.url(), cancel)?;
-    say(&format!("filled `{}` with {}", database.name(), count(rows, "row", "rows")));
-
+    let database = server.as_ref().map(|server| filled(server, cancel)).transpose()?;
     let folder =
         tempfile::Builder::new().prefix("whimbrel-demo-").tempdir().could_not("create", "a temporary directory")?;
+    let url = match &database {
+        Some(database) => database.url(),
+        None => {
+            let why = if args.no_server { "as you wish" } else { "there is none here" };
+            say(&format!("no server, {why}: the source is a dump of that database, which this program carries"));
+            let dump = folder.path().join("dump.sql.gz");
+            std::fs::write(&dump, source::DUMP).could_not("write", format!("`{}`", dump.display()))?;
+            dump.to_string_lossy().into_owned()
+        }
+    };
     let target = folder.path().join("app.db");
     let old = older_target(&target)?;
     say(&format!(
@@ -57,7 +69,7 @@ pub fn run(cancel: &Cancel, run_verb: &Run<'_>) -> Result<Exit> {
         target.display(),
         bytes(old.len() as u64)
     ));
-    let (url, path) = (database.url(), target.to_string_lossy().into_owned());
+    let path = target.to_string_lossy().into_owned();
 
     title("2. Migrate: copy, build, verify, back up the old file, and only then take its place");
     command(run_verb, &["migrate", &url, &path], Exit::Success, cancel)?;
@@ -82,11 +94,22 @@ pub fn run(cancel: &Cancel, run_verb: &Run<'_>) -> Result<Exit> {
 
     let place = folder.path().display().to_string();
     folder.close().could_not("remove", format!("`{place}`"))?;
+    let removed =
+        if database.is_some() { format!("the server's database and {place} are") } else { format!("{place} is") };
     drop(database);
     drop(server);
     title("Done");
-    say(&format!("the server's database and {place} are removed; it took {}", duration(start.elapsed())));
+    say(&format!("{removed} removed; it took {}", duration(start.elapsed())));
     Ok(Exit::Success)
+}
+
+/// The demo's database on a server.
+fn filled(server: &Server, cancel: &Cancel) -> Result<Database> {
+    say(&format!("using {}", server.describe()));
+    let database = server.create_database("demo")?;
+    let rows = source::fill(&database.url(), cancel)?;
+    say(&format!("filled `{}` with {}", database.name(), count(rows, "row", "rows")));
+    Ok(database)
 }
 
 fn title(text: &str) {

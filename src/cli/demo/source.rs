@@ -4,6 +4,9 @@ use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
 use sqlx::{Connection, PgConnection};
 
+/// The same database as pg_dump has written it, for machines without a server.
+pub(super) const DUMP: &[u8] = include_bytes!("../../../fixtures/demo/dump.sql.gz");
+
 const SCHEMA: &str = include_str!("../../../fixtures/demo/schema.sql");
 const ROWS: &str = include_str!("../../../fixtures/demo/rows.sql");
 const AWKWARD: &str = include_str!("../../../fixtures/demo/awkward.sql");

@@ -35,6 +35,7 @@ pub use fence::silence_caught_panics;
 #[doc(hidden)] // for tests/fuzz
 pub use field::FieldDecoder;
 pub use introspect::introspect;
+pub(in crate::endpoint) use introspect::{assemble, rows};
 pub(crate) use lookout::Lookout;
 pub use lookout::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 pub use session::Session;

@@ -120,6 +120,7 @@ fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<T
         let generated = (hidden > 1).then(|| Generated {
             expression: parsed.as_ref().and_then(|parsed| generation(parsed, &column)).unwrap_or_default(),
             stored: hidden == 3,
+            untold: false,
         });
         table.columns.push(Column {
             data_type: DataType::new(&declared, read_as(&declared).shape()),

@@ -62,7 +62,7 @@ pub fn fill(endpoint: &Endpoint, filling: &Filling, cancel: &Cancel, listener: &
     let filled = match endpoint {
         Endpoint::Postgres(url) => fill_postgres(url, filling, watch),
         Endpoint::Sqlite(path) => fill_sqlite(path, filling, watch),
-        Endpoint::Files(_) => {
+        Endpoint::Files(_) | Endpoint::Dump(_) => {
             Err(Error::usage("fill", format!("`{endpoint}`"), "rows are generated into databases only"))
         }
     };

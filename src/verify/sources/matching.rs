@@ -93,13 +93,20 @@ pub(super) struct Matched<'c> {
     pub beside: Vec<String>,
     /// Materialized views that one side has never filled: they have no rows to compare.
     pub unfilled: Vec<QualifiedName>,
+    /// Generated columns whose values one side does not tell.
+    pub untold: Vec<String>,
 }
 
 impl<'c> Matched<'c> {
     pub fn of(source: &'c Catalog, target: &'c Catalog) -> Self {
         let names = Names { dialects: [source.dialect, target.dialect], of_tree: source.layout.is_some() };
-        let mut found =
-            Matched { pairs: Vec::new(), differences: Vec::new(), beside: Vec::new(), unfilled: Vec::new() };
+        let mut found = Matched {
+            pairs: Vec::new(),
+            differences: Vec::new(),
+            beside: Vec::new(),
+            unfilled: Vec::new(),
+            untold: Vec::new(),
+        };
         let mut rest: Vec<&Table> = target.tables.iter().collect();
         for table in &source.tables {
             let own = names.of_table(0, &table.name);
@@ -121,7 +128,15 @@ impl<'c> Matched<'c> {
         let mut columns = Vec::new();
         let mut rest: Vec<&Column> = target.columns.iter().collect();
         for column in &source.columns {
-            let Some(place) = names.place(&column.name, rest.iter().map(|other| other.name.clone())) else {
+            let found = names.place(&column.name, rest.iter().map(|other| other.name.clone()));
+            if is_untold(column) || found.is_some_and(|place| is_untold(rest[place])) {
+                self.untold.push(format!("{}.{}", source.name, column.name));
+                if let Some(place) = found {
+                    rest.remove(place);
+                }
+                continue;
+            }
+            let Some(place) = found else {
                 let missing = SchemaDifference::ColumnMissing(source.name.clone(), column.name.clone());
                 self.differences.push(missing);
                 continue;
@@ -141,6 +156,8 @@ impl<'c> Matched<'c> {
                 columns.push([column, other]);
             }
         }
+        let (untold, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|column| is_untold(column));
+        self.untold.extend(untold.iter().map(|column| format!("{}.{}", target.name, column.name)));
         let surplus =
             rest.iter().map(|column| SchemaDifference::ColumnSurplus(target.name.clone(), column.name.clone()));
         match names.of_tree {
@@ -151,6 +168,11 @@ impl<'c> Matched<'c> {
         let key = common_key(source, target, &columns);
         self.pairs.push(Pair { tables: [source, target], columns, key });
     }
+}
+
+/// Whether a side does not tell the values of a column.
+fn is_untold(column: &Column) -> bool {
+    column.generated.as_ref().is_some_and(|generated| generated.untold)
 }
 
 /// Whether nobody may read a table, because it has never had rows.

@@ -3,23 +3,24 @@
 //! Every query reads the catalogs only, needs no privilege beyond a connection, and is a file in `sql/`. What is
 //! found there is either a part of the catalog or named among its `others`.
 
+mod assemble;
 mod collations;
 mod partitions;
 mod relations;
-mod rows;
+pub(in crate::endpoint) mod rows;
 mod tables;
 mod types;
 mod views;
 
+pub(in crate::endpoint) use assemble::assemble;
+
 use super::session::Session;
-use crate::catalog::{Catalog, Dialect, ObjectKind, OtherObject, QualifiedName, Sequence};
+use crate::catalog::{Catalog, ObjectKind, OtherObject, QualifiedName};
 use crate::error::{Error, Result};
 use crate::quote::quote;
-use relations::Relations;
-use rows::{CollationRow, ColumnRow, ConstraintRow, DatabaseRow, IndexRow, RelationRow, SequenceRow, TypeRow};
+use rows::{DatabaseRow, Position, Rows, SequenceRow};
 use serde::Deserialize;
 use std::collections::HashMap;
-use types::Types;
 
 const OPERATION: &str = "read the catalog of";
 
@@ -52,48 +53,28 @@ fn read(session: &mut Session) -> Result<Catalog> {
     let Some(database) = database.into_iter().next() else {
         return Err(Error::could_not(OPERATION, session.label(), "the server does not tell its database"));
     };
-    let collations: Vec<CollationRow> = session.query_json(OPERATION, include_str!("../sql/collations.sql"))?;
-    let types: Vec<TypeRow> = session.query_json(OPERATION, include_str!("../sql/types.sql"))?;
-    let relations: Vec<RelationRow> = session.query_json(OPERATION, include_str!("../sql/relations.sql"))?;
-    let columns: Vec<ColumnRow> = session.query_json(OPERATION, include_str!("../sql/columns.sql"))?;
-    let constraints: Vec<ConstraintRow> = session.query_json(OPERATION, include_str!("../sql/constraints.sql"))?;
-    let indexes: Vec<IndexRow> = session.query_json(OPERATION, include_str!("../sql/indexes.sql"))?;
+    let collations = session.query_json(OPERATION, include_str!("../sql/collations.sql"))?;
+    let types = session.query_json(OPERATION, include_str!("../sql/types.sql"))?;
+    let relations = session.query_json(OPERATION, include_str!("../sql/relations.sql"))?;
+    let columns = session.query_json(OPERATION, include_str!("../sql/columns.sql"))?;
+    let constraints = session.query_json(OPERATION, include_str!("../sql/constraints.sql"))?;
+    let indexes = session.query_json(OPERATION, include_str!("../sql/indexes.sql"))?;
     let sequences: Vec<SequenceRow> = session.query_json(OPERATION, include_str!("../sql/sequences.sql"))?;
     let others: Vec<OtherRow> = session.query_json(OPERATION, include_str!("../sql/others.sql"))?;
-
-    let mut others: Vec<OtherObject> = others.into_iter().map(OtherObject::from).collect();
-    if database.large_objects > 0 {
-        let name = format!("{} in this database", database.large_objects);
-        others.push(OtherObject::new(ObjectKind::LargeObjects, name, None));
-    }
-    let relations = Relations::new(relations);
-    let mut types = Types::new(types);
-    let mut columns_of = tables::columns(columns, &mut types);
-    let view_columns: HashMap<_, Vec<String>> = (relations.views())
-        .map(|view| {
-            let columns = columns_of.remove(&view.oid).unwrap_or_default();
-            (view.oid, columns.into_iter().map(|column| column.name).collect())
-        })
-        .collect();
-    let tables = tables::assemble(&relations, columns_of, constraints, indexes, &mut others);
-    let views = views::assemble(&relations, view_columns);
+    let others = others.into_iter().map(OtherObject::from).collect();
     let positions = positions(session, &sequences)?;
-    let sequences = assemble_sequences(sequences, &positions);
-    others.extend(types.unused());
-
-    let version = database.server_version.split_whitespace().next().unwrap_or_default();
-    Ok(Catalog {
-        dialect: Dialect::Postgres,
-        engine: format!("PostgreSQL {version}"),
-        database: database.name,
-        collations: collations::assemble(collations, &database.encoding),
-        encoding: database.encoding,
-        tables,
-        views,
+    Ok(assemble(Rows {
+        database,
+        collations,
+        types,
+        relations,
+        columns,
+        constraints,
+        indexes,
         sequences,
+        positions,
         others,
-        layout: None,
-    })
+    }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,14 +88,6 @@ impl From<OtherRow> for OtherObject {
     fn from(row: OtherRow) -> Self {
         OtherObject { kind: row.kind, name: row.name, definition: row.definition }
     }
-}
-
-/// Where a sequence stands that has handed out nothing so far.
-#[derive(Debug, Deserialize)]
-struct Position {
-    place: usize,
-    last_value: i64,
-    is_called: bool,
 }
 
 /// The positions of the sequences that have handed out nothing, by their place: only a sequence itself says what RESTART or
@@ -140,33 +113,4 @@ fn positions(session: &mut Session, sequences: &[SequenceRow]) -> Result<HashMap
         positions.extend(found.into_iter().map(|position| (position.place, position)));
     }
     Ok(positions)
-}
-
-fn assemble_sequences(rows: Vec<SequenceRow>, positions: &HashMap<usize, Position>) -> Vec<Sequence> {
-    let mut sequences = Vec::with_capacity(rows.len());
-    for (place, row) in rows.into_iter().enumerate() {
-        let name = QualifiedName::new(row.schema, row.name);
-        // Used in the meantime, its value is the last one.
-        let position = positions.get(&place);
-        let first_value = position.filter(|position| !position.is_called).map(|position| position.last_value);
-        let used_since = position.filter(|position| position.is_called).map(|position| position.last_value);
-        let owned_by = match (row.owner_schema, row.owner_name, row.owner_column) {
-            (Some(schema), Some(table), Some(column)) => Some((QualifiedName::new(schema, table), column)),
-            _ => None,
-        };
-        sequences.push(Sequence {
-            name,
-            data_type: row.data_type,
-            last_value: row.last_value.or(used_since),
-            first_value,
-            start: row.start,
-            increment: row.increment,
-            min_value: row.min_value,
-            max_value: row.max_value,
-            cache: row.cache,
-            cycle: row.cycle,
-            owned_by,
-        });
-    }
-    sequences
 }

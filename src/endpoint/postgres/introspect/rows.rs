@@ -1,174 +1,206 @@
 //! The rows of the catalog queries, one struct for each `.sql` file, field by field as the query names them.
 
+use crate::catalog::OtherObject;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 /// An object's number in the server's catalog; 0 where there is none.
-pub(super) type Oid = i64;
+pub(in crate::endpoint) type Oid = i64;
 
-#[derive(Debug, Deserialize)]
-pub(super) struct DatabaseRow {
-    pub(super) server_version: String,
-    pub(super) name: String,
-    pub(super) encoding: String,
-    pub(super) large_objects: i64,
+/// What the queries answer, or what the statements of a dump say in the same words.
+#[derive(Debug, Default)]
+pub(in crate::endpoint) struct Rows {
+    pub(in crate::endpoint) database: DatabaseRow,
+    pub(in crate::endpoint) collations: Vec<CollationRow>,
+    pub(in crate::endpoint) types: Vec<TypeRow>,
+    /// In the order of schemas and names.
+    pub(in crate::endpoint) relations: Vec<RelationRow>,
+    /// Those of one relation in their order.
+    pub(in crate::endpoint) columns: Vec<ColumnRow>,
+    /// Those of one relation in the order of kinds and names.
+    pub(in crate::endpoint) constraints: Vec<ConstraintRow>,
+    /// Those of one relation in the order of names.
+    pub(in crate::endpoint) indexes: Vec<IndexRow>,
+    /// In the order of schemas and names.
+    pub(in crate::endpoint) sequences: Vec<SequenceRow>,
+    /// By the place of a sequence.
+    pub(in crate::endpoint) positions: HashMap<usize, Position>,
+    /// In the order of kinds and names.
+    pub(in crate::endpoint) others: Vec<OtherObject>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct CollationRow {
-    pub(super) schema: Option<String>,
-    pub(super) name: String,
-    pub(super) provider: char,
-    pub(super) collate: Option<String>,
-    pub(super) ctype: Option<String>,
-    pub(super) locale: Option<String>,
-    pub(super) deterministic: bool,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct DatabaseRow {
+    pub(in crate::endpoint) server_version: String,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) encoding: String,
+    pub(in crate::endpoint) large_objects: i64,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct TypeRow {
-    pub(super) oid: Oid,
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) kind: char,
-    pub(super) spelling: String,
-    pub(super) element: Option<Oid>,
-    pub(super) delimiter: Option<char>,
-    pub(super) labels: Option<Vec<String>>,
-    pub(super) base: Option<Oid>,
-    pub(super) base_modifier: Option<i32>,
-    pub(super) base_spelling: Option<String>,
-    pub(super) not_null: bool,
-    pub(super) collation: Option<String>,
-    pub(super) checks: Option<Vec<DomainCheckRow>>,
-    pub(super) fields: Option<Vec<FieldRow>>,
-    pub(super) extension: Option<String>,
-    pub(super) of_user: bool,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct CollationRow {
+    pub(in crate::endpoint) schema: Option<String>,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) provider: char,
+    pub(in crate::endpoint) collate: Option<String>,
+    pub(in crate::endpoint) ctype: Option<String>,
+    pub(in crate::endpoint) locale: Option<String>,
+    pub(in crate::endpoint) deterministic: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct DomainCheckRow {
-    pub(super) name: String,
-    pub(super) expression: String,
-    pub(super) validated: bool,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct TypeRow {
+    pub(in crate::endpoint) oid: Oid,
+    pub(in crate::endpoint) schema: String,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) kind: char,
+    pub(in crate::endpoint) spelling: String,
+    pub(in crate::endpoint) element: Option<Oid>,
+    pub(in crate::endpoint) delimiter: Option<char>,
+    pub(in crate::endpoint) labels: Option<Vec<String>>,
+    pub(in crate::endpoint) base: Option<Oid>,
+    pub(in crate::endpoint) base_modifier: Option<i32>,
+    pub(in crate::endpoint) base_spelling: Option<String>,
+    pub(in crate::endpoint) not_null: bool,
+    pub(in crate::endpoint) collation: Option<String>,
+    pub(in crate::endpoint) checks: Option<Vec<DomainCheckRow>>,
+    pub(in crate::endpoint) fields: Option<Vec<FieldRow>>,
+    pub(in crate::endpoint) extension: Option<String>,
+    pub(in crate::endpoint) of_user: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct FieldRow {
-    pub(super) name: String,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct DomainCheckRow {
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) expression: String,
+    pub(in crate::endpoint) validated: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct FieldRow {
+    pub(in crate::endpoint) name: String,
     #[serde(rename = "type")]
-    pub(super) type_oid: Oid,
-    pub(super) modifier: i32,
-    pub(super) spelling: String,
+    pub(in crate::endpoint) type_oid: Oid,
+    pub(in crate::endpoint) modifier: i32,
+    pub(in crate::endpoint) spelling: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct RelationRow {
-    pub(super) oid: Oid,
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) kind: char,
-    pub(super) is_partition: bool,
-    pub(super) populated: bool,
-    pub(super) comment: Option<String>,
-    pub(super) row_estimate: i64,
-    pub(super) size_bytes: i64,
-    pub(super) partition_key: Option<String>,
-    pub(super) partition_columns: Option<Vec<String>>,
-    pub(super) partition_bound: Option<String>,
-    pub(super) partition_condition: Option<String>,
-    pub(super) definition: Option<String>,
-    pub(super) parents: Option<Vec<Oid>>,
-    pub(super) reads: Option<Vec<Oid>>,
-    pub(super) takes_writes: bool,
-    pub(super) checks_writes: bool,
-    pub(super) secured: Option<Vec<String>>,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct RelationRow {
+    pub(in crate::endpoint) oid: Oid,
+    pub(in crate::endpoint) schema: String,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) kind: char,
+    pub(in crate::endpoint) is_partition: bool,
+    pub(in crate::endpoint) populated: bool,
+    pub(in crate::endpoint) comment: Option<String>,
+    pub(in crate::endpoint) row_estimate: i64,
+    pub(in crate::endpoint) size_bytes: i64,
+    pub(in crate::endpoint) partition_key: Option<String>,
+    pub(in crate::endpoint) partition_columns: Option<Vec<String>>,
+    pub(in crate::endpoint) partition_bound: Option<String>,
+    pub(in crate::endpoint) partition_condition: Option<String>,
+    pub(in crate::endpoint) definition: Option<String>,
+    pub(in crate::endpoint) parents: Option<Vec<Oid>>,
+    pub(in crate::endpoint) reads: Option<Vec<Oid>>,
+    pub(in crate::endpoint) takes_writes: bool,
+    pub(in crate::endpoint) checks_writes: bool,
+    pub(in crate::endpoint) secured: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct ColumnRow {
-    pub(super) relation: Oid,
-    pub(super) name: String,
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::endpoint) struct ColumnRow {
+    pub(in crate::endpoint) relation: Oid,
+    pub(in crate::endpoint) name: String,
     #[serde(rename = "type")]
-    pub(super) type_oid: Oid,
-    pub(super) modifier: i32,
-    pub(super) spelling: String,
-    pub(super) not_null: bool,
-    pub(super) expression: Option<String>,
-    pub(super) identity: String,
-    pub(super) generated: String,
-    pub(super) collation: Option<String>,
-    pub(super) comment: Option<String>,
-    pub(super) sequence_schema: Option<String>,
-    pub(super) sequence_name: Option<String>,
+    pub(in crate::endpoint) type_oid: Oid,
+    pub(in crate::endpoint) modifier: i32,
+    pub(in crate::endpoint) spelling: String,
+    pub(in crate::endpoint) not_null: bool,
+    pub(in crate::endpoint) expression: Option<String>,
+    pub(in crate::endpoint) identity: String,
+    pub(in crate::endpoint) generated: String,
+    pub(in crate::endpoint) collation: Option<String>,
+    pub(in crate::endpoint) comment: Option<String>,
+    pub(in crate::endpoint) sequence_schema: Option<String>,
+    pub(in crate::endpoint) sequence_name: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct ConstraintRow {
-    pub(super) oid: Oid,
-    pub(super) relation: Oid,
-    pub(super) name: String,
-    pub(super) kind: char,
-    pub(super) parent: Oid,
-    pub(super) deferrable: bool,
-    pub(super) deferred: bool,
-    pub(super) validated: bool,
-    pub(super) columns: Option<Vec<String>>,
-    pub(super) referenced: Oid,
-    pub(super) referenced_schema: Option<String>,
-    pub(super) referenced_name: Option<String>,
-    pub(super) referenced_columns: Option<Vec<String>>,
-    pub(super) on_delete: String,
-    pub(super) on_update: String,
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(in crate::endpoint) struct ConstraintRow {
+    pub(in crate::endpoint) oid: Oid,
+    pub(in crate::endpoint) relation: Oid,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) kind: char,
+    pub(in crate::endpoint) parent: Oid,
+    pub(in crate::endpoint) deferrable: bool,
+    pub(in crate::endpoint) deferred: bool,
+    pub(in crate::endpoint) validated: bool,
+    pub(in crate::endpoint) columns: Option<Vec<String>>,
+    pub(in crate::endpoint) referenced: Oid,
+    pub(in crate::endpoint) referenced_schema: Option<String>,
+    pub(in crate::endpoint) referenced_name: Option<String>,
+    pub(in crate::endpoint) referenced_columns: Option<Vec<String>>,
+    pub(in crate::endpoint) on_delete: String,
+    pub(in crate::endpoint) on_update: String,
     #[serde(rename = "match")]
-    pub(super) match_type: String,
-    pub(super) on_delete_columns: Option<Vec<String>>,
-    pub(super) expression: Option<String>,
-    pub(super) definition: String,
-    pub(super) nulls_not_distinct: bool,
-    pub(super) include: Option<Vec<String>>,
-    pub(super) period: bool,
+    pub(in crate::endpoint) match_type: String,
+    pub(in crate::endpoint) on_delete_columns: Option<Vec<String>>,
+    pub(in crate::endpoint) expression: Option<String>,
+    pub(in crate::endpoint) definition: String,
+    pub(in crate::endpoint) nulls_not_distinct: bool,
+    pub(in crate::endpoint) include: Option<Vec<String>>,
+    pub(in crate::endpoint) period: bool,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct IndexRow {
-    pub(super) oid: Oid,
-    pub(super) relation: Oid,
-    pub(super) name: String,
-    pub(super) method: String,
-    pub(super) is_unique: bool,
-    pub(super) nulls_not_distinct: bool,
-    pub(super) valid: bool,
-    pub(super) parent: Option<Oid>,
-    pub(super) predicate: Option<String>,
-    pub(super) definition: String,
-    pub(super) parts: Vec<IndexPartRow>,
-    pub(super) include: Option<Vec<String>>,
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(in crate::endpoint) struct IndexRow {
+    pub(in crate::endpoint) oid: Oid,
+    pub(in crate::endpoint) relation: Oid,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) method: String,
+    pub(in crate::endpoint) is_unique: bool,
+    pub(in crate::endpoint) nulls_not_distinct: bool,
+    pub(in crate::endpoint) valid: bool,
+    pub(in crate::endpoint) parent: Option<Oid>,
+    pub(in crate::endpoint) predicate: Option<String>,
+    pub(in crate::endpoint) definition: String,
+    pub(in crate::endpoint) parts: Vec<IndexPartRow>,
+    pub(in crate::endpoint) include: Option<Vec<String>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-pub(super) struct IndexPartRow {
-    pub(super) column: Option<String>,
-    pub(super) expression: Option<String>,
-    pub(super) descending: bool,
-    pub(super) nulls_first: bool,
-    pub(super) collation: Option<String>,
-    pub(super) operator_class: Option<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Deserialize)]
+pub(in crate::endpoint) struct IndexPartRow {
+    pub(in crate::endpoint) column: Option<String>,
+    pub(in crate::endpoint) expression: Option<String>,
+    pub(in crate::endpoint) descending: bool,
+    pub(in crate::endpoint) nulls_first: bool,
+    pub(in crate::endpoint) collation: Option<String>,
+    pub(in crate::endpoint) operator_class: Option<String>,
 }
 
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(in crate::endpoint) struct SequenceRow {
+    pub(in crate::endpoint) schema: String,
+    pub(in crate::endpoint) name: String,
+    pub(in crate::endpoint) data_type: String,
+    pub(in crate::endpoint) start: i64,
+    pub(in crate::endpoint) increment: i64,
+    pub(in crate::endpoint) min_value: i64,
+    pub(in crate::endpoint) max_value: i64,
+    pub(in crate::endpoint) cache: i64,
+    pub(in crate::endpoint) cycle: bool,
+    pub(in crate::endpoint) selectable: bool,
+    pub(in crate::endpoint) last_value: Option<i64>,
+    pub(in crate::endpoint) owner_schema: Option<String>,
+    pub(in crate::endpoint) owner_name: Option<String>,
+    pub(in crate::endpoint) owner_column: Option<String>,
+}
+
+/// Where a sequence stands that has handed out nothing so far, as the catalog says.
 #[derive(Debug, Deserialize)]
-pub(super) struct SequenceRow {
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) data_type: String,
-    pub(super) start: i64,
-    pub(super) increment: i64,
-    pub(super) min_value: i64,
-    pub(super) max_value: i64,
-    pub(super) cache: i64,
-    pub(super) cycle: bool,
-    pub(super) selectable: bool,
-    pub(super) last_value: Option<i64>,
-    pub(super) owner_schema: Option<String>,
-    pub(super) owner_name: Option<String>,
-    pub(super) owner_column: Option<String>,
+pub(in crate::endpoint) struct Position {
+    pub(in crate::endpoint) place: usize,
+    pub(in crate::endpoint) last_value: i64,
+    pub(in crate::endpoint) is_called: bool,
 }

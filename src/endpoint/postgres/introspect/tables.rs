@@ -29,7 +29,7 @@ fn column(row: ColumnRow, types: &mut Types) -> Column {
     };
     let (default, generated) = match row.generated.as_str() {
         "" => (row.expression, None),
-        kind => (None, row.expression.map(|expression| Generated { expression, stored: kind == "s" })),
+        kind => (None, row.expression.map(|expression| Generated { expression, stored: kind == "s", untold: false })),
     };
     let sequence = match (row.sequence_schema, row.sequence_name) {
         (Some(schema), Some(name)) => Some(QualifiedName::new(schema, name)),
@@ -100,7 +100,11 @@ pub(super) fn assemble(
                 let partitions = tree.leaves.iter().map(|leaf| leaf.qualified_name()).collect();
                 let foreign_keys =
                     of_some.into_iter().filter(|row| row.kind == 'f' && !row.period).map(foreign_key).collect();
-                let conditions = tree.leaves.iter().map(|leaf| leaf.partition_condition()).collect();
+                let mut conditions: Vec<_> = tree.leaves.iter().map(|leaf| leaf.partition_condition()).collect();
+                // What is not known of one is told of none.
+                if conditions.iter().any(String::is_empty) {
+                    conditions.clear();
+                }
                 table.kind = TableKind::Partitioned { partitions, conditions, foreign_keys };
             }
             'm' => {

@@ -38,7 +38,10 @@ fn in_creation_order(relations: &Relations) -> Vec<&RelationRow> {
             } else if done.insert(row.oid) {
                 open.push((row, true));
                 let reads = row.reads.iter().flatten().filter_map(|oid| relations.get(*oid));
-                open.extend(reads.filter(|read| matches!(read.kind, 'v' | 'm')).map(|read| (read, false)));
+                let mut reads: Vec<_> = reads.filter(|read| matches!(read.kind, 'v' | 'm')).collect();
+                // Numbers tell which was made first, which differs between a database and its copy.
+                reads.sort_by(|one, other| (&other.schema, &other.name).cmp(&(&one.schema, &one.name)));
+                open.extend(reads.into_iter().map(|read| (read, false)));
             }
         }
     }

@@ -130,5 +130,5 @@ SELECT row_to_json(x)::text FROM (
     SELECT o.kind, o.name, o.definition
     FROM object o
     WHERE NOT EXISTS (SELECT FROM member e WHERE e.classid = o.classid AND e.objid = o.oid)
-    ORDER BY o.kind, o.name
+    ORDER BY o.kind COLLATE "C", o.name COLLATE "C"
 ) x
