@@ -21,10 +21,12 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 use support::{Limits, line, measure, median, number};
 use whimbrel::cancel::Cancel;
-use whimbrel::endpoint::files::source::LayoutFile;
+use whimbrel::endpoint::files::source::{LayoutFile, TreeSource};
 use whimbrel::endpoint::sqlite::SqliteSource;
+use whimbrel::endpoint::{ReadTable, Source};
 use whimbrel::event;
 use whimbrel::migration::Migration;
+use whimbrel::sync;
 use whimbrel::to_files;
 use whimbrel::verify::Level;
 
@@ -34,6 +36,10 @@ const COPY_RATIO_MAX: f64 = 1.5;
 const WHOLE_RATIO_MAX: f64 = 2.5;
 /// The way back, verified, to `cp -r` and `sync -f`.
 const EXPORT_RATIO_MAX: f64 = 3.0;
+/// A sync of a tree with ten changed files, where nobody has written to the SQLite file, in seconds.
+const SYNC_MAX_S: f64 = 2.0;
+/// The same where somebody has, to one full read of both sides.
+const SYNC_RATIO_MAX: f64 = 1.3;
 /// Peak memory in megabytes of 1,000,000 bytes.
 const MEMORY_MAX_MB: f64 = 200.0;
 
@@ -82,6 +88,8 @@ fn main() -> ExitCode {
             ["import", tree, layout, file] => import(tree, Path::new(layout), Path::new(file)),
             ["export", file, tree] => export(Path::new(file), Path::new(tree)),
             ["copy", tree, to] => copied(Path::new(tree), Path::new(to)),
+            ["sync", tree, file] => synced(Path::new(tree), Path::new(file)),
+            ["read", tree, file] => read_in_full(Path::new(tree), Path::new(file)),
             _ => return ExitCode::FAILURE,
         };
         println!("{figures}");
@@ -134,10 +142,77 @@ fn sessions(folder: &Path, limits: &mut Limits) {
         exports.push(back("whole") / copy("whole"));
         memory = memory.max(ours("memory")).max(back("memory"));
     }
+    let _ = fs::remove_file(&other);
+    syncs(&tree, &made, limits);
     limits.judge("the copy, to a bare loop", median(copies), COPY_RATIO_MAX);
     limits.judge("a whole run with full proof, to a bare loop", median(wholes), WHOLE_RATIO_MAX);
     limits.judge("the way back, to `cp -r` and `sync -f`", median(exports), EXPORT_RATIO_MAX);
     limits.judge("highest peak memory in MB", memory, MEMORY_MAX_MB);
+}
+
+/// Ten files have changed, and then as many and a row.
+fn syncs(tree: &Path, made: &Path, limits: &mut Limits) {
+    let sync = || measured("sync", &["sync", text(tree), text(made)])("whole");
+    sync();
+    change_ten(tree, "completed", "failed");
+    let quiet = sync();
+    change_ten(tree, "failed", "completed");
+    let sql = "UPDATE sessions SET task = 'another' WHERE rowid = (SELECT max(rowid) FROM sessions)";
+    Connection::open(made).and_then(|file| file.execute(sql, [])).expect("a change");
+    let read = measured("one full read", &["read", text(tree), text(made)])("whole");
+    let moved = sync();
+    limits.judge("a sync of ten changed files, in seconds", quiet, SYNC_MAX_S);
+    limits.judge("a sync of ten changed files and a row, to one full read", moved / read, SYNC_RATIO_MAX);
+}
+
+fn change_ten(tree: &Path, from: &str, to: &str) {
+    let mut left = 10;
+    for entry in fs::read_dir(tree.join("sessions")).expect("the sessions") {
+        let path = entry.expect("a file").path();
+        let text = fs::read_to_string(&path).expect("a file");
+        let changed = text.replacen(&format!("\"status\": \"{from}\""), &format!("\"status\": \"{to}\""), 1);
+        if changed != text && left > 0 {
+            fs::write(&path, changed).expect("a file");
+            left -= 1;
+        }
+        if left == 0 {
+            return;
+        }
+    }
+    panic!("no ten files have a session that is {from}");
+}
+
+fn synced(tree: &Path, file: &Path) -> Value {
+    let start = Instant::now();
+    let options = sync::Options {
+        tree: tree.to_path_buf(),
+        file: file.to_path_buf(),
+        layout: None,
+        checks: None,
+        prefer: Vec::new(),
+        dry_run: false,
+        rehash: false,
+    };
+    let done = sync::sync(&options, &Cancel::new()).expect("a sync");
+    done.ensure_merged(tree, file).expect("nothing in conflict");
+    json!({ "whole": start.elapsed().as_secs_f64(), "memory": support::usage().peak_memory_mb })
+}
+
+/// Every row of the file, and every file of the tree: what a sync has to read where it knows nothing.
+fn read_in_full(tree: &Path, file: &Path) -> Value {
+    let start = Instant::now();
+    let cancel = Cancel::new();
+    let mut source = SqliteSource::open(file, &cancel).expect("the file");
+    let catalog = Source::catalog(&mut source).expect("its catalog");
+    let requests: Vec<ReadTable<'_>> = catalog.tables.iter().map(ReadTable::whole).collect();
+    source.digests(&requests).expect("its rows");
+    let layout = LayoutFile::remembered(&catalog, text(file)).expect("a layout").expect("a layout");
+    let read = TreeSource::open(tree, &layout, &[], &cancel).and_then(|mut tree| {
+        let catalog = tree.catalog()?;
+        tree.digests(&catalog.tables.iter().map(ReadTable::whole).collect::<Vec<_>>())
+    });
+    read.expect("its files");
+    json!({ "whole": start.elapsed().as_secs_f64(), "memory": support::usage().peak_memory_mb })
 }
 
 fn large(folder: &Path, megabytes: u64, limits: &mut Limits) {

@@ -93,6 +93,15 @@ impl<'p> ReadTable<'p> {
     }
 }
 
+/// Rows that are wanted next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// Of which table, by its place in the request.
+    pub table: usize,
+    /// How many.
+    pub rows: u64,
+}
+
 /// A part of a source that is not what its form says, and so no rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
@@ -209,6 +218,16 @@ pub trait Source: Send {
     /// # Errors
     /// When the rows cannot be read to the last one, a value does not have its type's form, or the sink fails.
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()>;
+
+    /// As [`Source::read`]; a source that can read several tables at once lets them take turns, and hands over what no turn
+    /// asks for behind them. No more than a wish: whoever has it takes any other order as well.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    fn read_in_turns(&mut self, tables: &[ReadTable<'_>], turns: &[Turn], sink: &mut dyn RowSink) -> Result<()> {
+        let _ = turns;
+        self.read(tables, sink)
+    }
 
     /// What a source knows of why its rows were not taken; it may be read once more for that.
     fn explain(&mut self, error: Error) -> Error {
@@ -388,6 +407,11 @@ pub trait Draft: Send {
 
     /// The encoder of one of the plan's tables.
     fn encoder(&self, table: usize) -> Self::Encoder;
+
+    /// In which order rows suit it best; none where any other is as good.
+    fn turns(&self) -> Vec<Turn> {
+        Vec::new()
+    }
 
     /// Writes the rows of a table and leaves the batch empty, with its memory.
     ///

@@ -20,6 +20,9 @@ use std::thread;
 const BATCHES_BETWEEN: usize = 3;
 /// Batches that are being filled at most, where rows of several tables interleave.
 const BATCHES_OPEN: usize = 8;
+/// How many bytes of rows are read at most while a row waits in a batch that is being filled: rows of several tables come
+/// to the writer nearly in the order in which they were read.
+const WAITING_BYTES_MAX: u64 = 4 << 20;
 
 /// What was read of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,12 +60,13 @@ pub fn copy<D: Draft>(
     let (to_reader, from_writer) = channel();
     let encoders = (0..plan.tables.len()).map(|table| draft.encoder(table));
     let tables = plan.tables.iter().zip(encoders).map(|(plan, encoder)| Reading::<D>::new(plan, encoder));
-    let tables = tables.collect();
+    let (tables, turns) = (tables.collect(), draft.turns());
     thread::scope(|scope| {
         let writer = scope.spawn(move || write(draft, &from_reader, &to_reader));
         let mut reader = Reader {
             tables,
             open: VecDeque::new(),
+            read_bytes: 0,
             to_writer,
             from_writer,
             under_way: 0,
@@ -73,7 +77,10 @@ pub fn copy<D: Draft>(
             listener,
         };
         let requests: Vec<_> = plan.tables.iter().map(ReadTable::of).collect();
-        let read = source.read(&requests, &mut reader);
+        let read = match turns.is_empty() {
+            true => source.read(&requests, &mut reader),
+            false => source.read_in_turns(&requests, &turns, &mut reader),
+        };
         let copied = reader.close();
         let written =
             writer.join().unwrap_or_else(|_| Err(Error::could_not("write the target", "", "the writer panicked")));
@@ -87,11 +94,20 @@ pub fn copy<D: Draft>(
     })
 }
 
+/// A table with rows that are not handed over yet.
+struct Open {
+    table: usize,
+    /// What had been read when the first of them came.
+    since_bytes: u64,
+}
+
 /// Takes the rows of the source, in whatever order they come.
 struct Reader<'r, D: Draft> {
     tables: Vec<Reading<'r, D>>,
     /// The tables with rows that are not handed over yet, that of the oldest ones first.
-    open: VecDeque<usize>,
+    open: VecDeque<Open>,
+    /// Bytes of the rows that were read so far.
+    read_bytes: u64,
     to_writer: SyncSender<Message<D::Batch>>,
     from_writer: Receiver<D::Batch>,
     /// How many batches the writer has.
@@ -122,8 +138,16 @@ impl<D: Draft> RowSink for Reader<'_, D> {
             self.open(table)?;
         }
         let reading = &mut self.tables[table];
+        let before = reading.batch.bytes();
         reading.row(cells, &mut self.hasher)?;
-        if reading.batch.is_full() { self.flush(table) } else { Ok(()) }
+        self.read_bytes += reading.batch.bytes() - before;
+        if reading.batch.is_full() {
+            self.flush(table)?;
+        }
+        match self.open.front() {
+            Some(oldest) if self.read_bytes - oldest.since_bytes > WAITING_BYTES_MAX => self.flush(oldest.table),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn sets_aside(&self) -> bool {
@@ -157,13 +181,13 @@ impl<D: Draft> Reader<'_, D> {
         if self.open.len() >= BATCHES_OPEN
             && let Some(oldest) = self.open.front()
         {
-            self.flush(*oldest)?;
+            self.flush(oldest.table)?;
         }
         if let Ok(batch) = self.from_writer.try_recv() {
             self.under_way -= 1;
             self.tables[table].batch = batch;
         }
-        self.open.push_back(table);
+        self.open.push_back(Open { table, since_bytes: self.read_bytes });
         Ok(())
     }
 
@@ -181,7 +205,7 @@ impl<D: Draft> Reader<'_, D> {
 
     /// Hands the rows of a table over to the writer.
     fn flush(&mut self, table: usize) -> Result<()> {
-        self.open.retain(|open| *open != table);
+        self.open.retain(|open| open.table != table);
         let reading = &mut self.tables[table];
         let batch = std::mem::take(&mut reading.batch);
         let (rows, bytes) = (batch.rows(), batch.bytes());

@@ -36,6 +36,16 @@ pub struct Base {
     pieces: Connection,
     /// The places in the layout of tables that stand in the root of several kinds of files.
     in_several: HashSet<u16>,
+    /// How many records of which table there are, piece by piece; tables are told by their places in the layout.
+    turns: Vec<(u16, u32)>,
+}
+
+/// A file of one piece, in the order in which pieces were read.
+pub(super) struct OnePiece {
+    /// Its number in that order.
+    pub(super) number: i64,
+    pub(super) path: String,
+    pub(super) marks: Vec<Mark>,
 }
 
 /// A piece of a file.
@@ -64,7 +74,8 @@ impl Base {
                  CREATE TABLE marks (tbl INTEGER, key BLOB, path TEXT, PRIMARY KEY (tbl, key, path)) WITHOUT ROWID; BEGIN",
             )
             .map_err(failed)?;
-        let mut base = Base { entries: Vec::new(), paths: HashSet::new(), pieces, in_several: HashSet::new() };
+        let mut base =
+            Base { entries: Vec::new(), paths: HashSet::new(), pieces, in_several: HashSet::new(), turns: Vec::new() };
         let catalog = source.catalog()?;
         let Some(layout) = LayoutFile::remembered(&catalog, source.label())? else { return Ok(base) };
         base.in_several = in_several(&layout.layout);
@@ -123,10 +134,43 @@ impl Base {
         let sql = "INSERT OR IGNORE INTO marks (tbl, key, path) VALUES (?1, ?2, ?3)";
         let mut put = self.pieces.prepare_cached(sql).map_err(failed)?;
         let marks = marks::of_bytes(bytes(piece::RECORDS).unwrap_or_default()).unwrap_or_default();
+        let before = self.turns.len();
+        for mark in &marks {
+            match self.turns[before..].iter_mut().find(|(table, _)| *table == mark.table) {
+                Some((_, rows)) => *rows += 1,
+                None => self.turns.push((mark.table, 1)),
+            }
+        }
         for mark in marks.iter().filter(|mark| self.in_several.contains(&mark.table)) {
             put.execute(params![mark.table, mark.key.to_be_bytes(), path]).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// How many records of which table there are, piece by piece, in the order in which those were read; tables are told by
+    /// their places in the layout.
+    pub(super) fn turns(&self) -> &[(u16, u32)] {
+        &self.turns
+    }
+
+    /// The first file of one piece behind a number in the order in which they were read.
+    pub(super) fn one_piece_behind(&self, number: i64) -> Result<Option<OnePiece>> {
+        let sql = "SELECT rowid, path, records FROM pieces AS one WHERE rowid > ?1 AND piece = 0
+                   AND NOT EXISTS (SELECT 1 FROM pieces AS other WHERE other.path = one.path AND other.piece = 1)
+                   ORDER BY rowid LIMIT 1";
+        let mut found = self.pieces.prepare_cached(sql).map_err(failed)?;
+        let found = found.query_row([number], |row| {
+            let records: Option<Vec<u8>> = row.get(2)?;
+            let marks = marks::of_bytes(records.as_deref().unwrap_or_default()).unwrap_or_default();
+            Ok(OnePiece { number: row.get(0)?, path: row.get(1)?, marks })
+        });
+        found.optional().map_err(failed)
+    }
+
+    /// The entry at a path.
+    pub(super) fn entry_at(&self, path: &str) -> Option<&BaseEntry> {
+        let place = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
+        self.entries.get(place)
     }
 
     /// How many pieces a file has.

@@ -41,12 +41,7 @@ impl Filling<'_, '_> {
     /// # Errors
     /// When files of the kind have no such path.
     pub fn captures(&self, kind: usize, path: &str) -> Result<Vec<(String, String)>> {
-        let pattern = &self.layout.kinds[kind].path;
-        let read = pattern.read(path).ok_or_else(|| {
-            let cause = format!("the layout has no such path for files `{}`", self.layout.kinds[kind].name);
-            Error::could_not("write", format!("`{path}`"), cause)
-        })?;
-        Ok(pattern.captures().iter().cloned().zip(read).collect())
+        captures(self.layout, kind, path)
     }
 
     /// Says for people why rows do not go into a file.
@@ -148,6 +143,19 @@ impl Filling<'_, '_> {
         }
         Ok(all)
     }
+}
+
+/// What the captures of a file's path are.
+///
+/// # Errors
+/// When files of the kind have no such path.
+pub(super) fn captures(layout: &Layout, kind: usize, path: &str) -> Result<Vec<(String, String)>> {
+    let pattern = &layout.kinds[kind].path;
+    let read = pattern.read(path).ok_or_else(|| {
+        let cause = format!("the layout has no such path for files `{}`", layout.kinds[kind].name);
+        Error::could_not("write", format!("`{path}`"), cause)
+    })?;
+    Ok(pattern.captures().iter().cloned().zip(read).collect())
 }
 
 /// Says for people why rows do not go into a file.

@@ -36,6 +36,6 @@ impl<P> Finished for FilesDraft<P> {
 
 impl<P> FilesDraft<P> {
     fn as_source(&self, cancel: &Cancel) -> Result<TreeSource> {
-        TreeSource::open(self.path(), self.layout(), &[], cancel)
+        TreeSource::open(self.made()?.made().path(), self.layout(), &[], cancel)
     }
 }

@@ -1,114 +1,78 @@
-//! The files of a tree while they are made of rows, and of what is remembered of them.
+//! The files of a tree while they are made of rows, and of what is remembered of them: first those whose rows come together, then,
+//! when all rows are there, the others.
 
 use super::base::{Base, BaseEntry, Is};
-use super::filling::{Filling, Placed, place, places, unwoven};
-use super::rows::{Before, StoredRow};
+use super::filling::{Filling, Placed, place, places};
+use super::gathering::{Coming, Gathering, Made};
+use super::layout::Layout;
+use super::reading::weaver;
+use super::ready::{PART_BYTES, Ready, WRITE, gone, refuse_log, woven};
+use super::rows::{Before, RowStore, StoredRow};
 use super::tree::draft::Draft as TreeDraft;
 use super::tree::journal::NewFile;
 use super::tree::walk::{Content, Growth};
-use super::weave::{FileFacts, Part, Piece, Rows, Unwoven, Weaver};
+use super::weave::{FileFacts, Part, Piece, Rows, Weaver};
 use crate::cancel::Cancel;
-use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Context, Error, Result};
 use crate::types::text::hex;
-use crate::value::Cell;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-
-const WRITE: &str = "write";
-
-/// How many bytes the rows of a part of a new file have.
-const PART_BYTES: usize = 4 << 20;
 
 /// How many files have their rows and are not woven yet.
 const READY_MAX: usize = 8;
 
-/// Makes all files of a tree: one thread finds their rows, another one weaves and writes those that are small.
+/// Makes all files of a tree as their rows come: one thread finds the file of each row, another one weaves and writes the files
+/// that are small.
 ///
 /// # Errors
-/// When a row has no place in its file, or the disk does not take it.
-pub(super) fn make(filling: Filling<'_, '_>, base: &Base, draft: &mut TreeDraft, cancel: &Cancel) -> Result<()> {
-    let (to_writer, ready) = sync_channel(READY_MAX);
-    let (draft, weavers) = (Mutex::new(draft), filling.weavers);
-    thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let ready: Receiver<Ready> = ready;
-            ready.into_iter().try_for_each(|ready| ready.write(weavers, &draft))
-        });
-        let found = Making { filling, base, draft: &draft, cancel, to_writer }.all();
-        // The writer's failure is the cause; the other thread then only saw that nobody takes its files.
-        writer.join().unwrap_or_else(|_| Err(gone()))?;
-        found
-    })
+/// When a row has no place in its file, the disk does not take it, or not all rows come.
+pub(super) fn make(
+    layout: &Layout,
+    base: &Base,
+    draft: &mut TreeDraft,
+    rows: &Receiver<Coming>,
+    cancel: &Cancel,
+) -> Result<()> {
+    let weavers = layout.kinds.iter().map(|kind| weaver(layout, kind)).collect::<Result<Vec<_>>>()?;
+    let mut store = RowStore::new(layout, &weavers)?;
+    let draft = RefCell::new(draft);
+    let mut made = writing(&weavers, |to_writer| {
+        Gathering::new(layout, &weavers, base, &draft, to_writer, cancel).all(rows, &mut store)
+    })?;
+    made.take_back(layout, &weavers, base, &draft, &mut store)?;
+    store.finish()?;
+    let filling = Filling { layout, weavers: &weavers, store: &store };
+    writing(&weavers, |to_writer| Making { filling, base, draft: &draft, cancel, to_writer, made: &made }.all())
 }
 
-fn gone() -> Error {
-    Error::could_not(WRITE, "the tree", "nobody takes its files any more")
+/// Does something while a second thread weaves and writes what it is sent.
+fn writing<T>(weavers: &[Weaver<'_>], work: impl FnOnce(SyncSender<Ready>) -> Result<T>) -> Result<T> {
+    let (to_writer, ready) = sync_channel(READY_MAX);
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            let ready: Receiver<Ready> = ready;
+            ready.into_iter().try_for_each(|ready| ready.write(weavers))
+        });
+        let done = work(to_writer);
+        // The writer's failure is the cause; the other thread then only saw that nobody takes its files.
+        writer.join().unwrap_or_else(|_| Err(gone()))?;
+        done
+    })
 }
 
 /// The files while they are made.
 struct Making<'m, 'd, 'l> {
     filling: Filling<'m, 'l>,
     base: &'m Base,
-    draft: &'m Mutex<&'d mut TreeDraft>,
+    draft: &'m RefCell<&'d mut TreeDraft>,
     cancel: &'m Cancel,
     to_writer: SyncSender<Ready>,
-}
-
-/// A file that has all of its rows.
-struct Ready {
-    path: String,
-    kind: usize,
-    captures: Vec<(String, String)>,
-    mode: u32,
-    modified_ns: Option<i64>,
-    /// The text that is remembered.
-    text: Option<Vec<u8>>,
-    rows: Rows<'static>,
-}
-
-impl Ready {
-    fn write(self, weavers: &[Weaver<'_>], draft: &Mutex<&mut TreeDraft>) -> Result<()> {
-        let Ready { path, kind, captures, mode, modified_ns, text, rows } = self;
-        let captures: Vec<_> = captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let facts = FileFacts { path: &path, captures: &captures, ..FileFacts::default() };
-        let bytes = woven(&weavers[kind], &facts, text.as_deref(), Part::WHOLE, &rows)?;
-        let file = locked(draft).file(&path, mode, modified_ns)?;
-        file.fill(&bytes)
-    }
-
-    fn bytes(&self) -> usize {
-        let cells = self.rows.iter().flat_map(|row| row.cells);
-        let lengths = cells.map(|cell| match cell {
-            Cell::Text(text) | Cell::Json(text) => text.len(),
-            Cell::Bytes(bytes) => bytes.len(),
-            _ => 8,
-        });
-        self.text.as_ref().map_or(0, Vec::len) + lengths.sum::<usize>()
-    }
-}
-
-fn locked<'m, 'd>(draft: &'m Mutex<&'d mut TreeDraft>) -> MutexGuard<'m, &'d mut TreeDraft> {
-    draft.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The bytes of rows, in the text that is remembered, or as the application would write them.
-fn woven(
-    weaver: &Weaver<'_>,
-    facts: &FileFacts<'_>,
-    text: Option<&[u8]>,
-    part: Part,
-    rows: &Rows<'_>,
-) -> Result<Vec<u8>> {
-    let bytes = match text {
-        None => weaver.fresh(facts, part, rows).map_err(Unwoven::from),
-        Some(text) => weaver.weave(facts, &Piece { text, part, line: 1 }, rows),
-    };
-    bytes.map_err(|why| unwoven(weaver, facts.path, rows, why))
+    /// The files that are there already.
+    made: &'m Made,
 }
 
 /// What a file is woven by.
@@ -123,7 +87,9 @@ impl Making<'_, '_, '_> {
         let base = self.base;
         for entry in base.entries() {
             self.cancel.check(WRITE)?;
-            self.entry(entry)?;
+            if !self.made.has(&entry.path) {
+                self.entry(entry)?;
+            }
         }
         for (path, kind) in self.filling.store.paths()? {
             self.cancel.check(WRITE)?;
@@ -134,33 +100,15 @@ impl Making<'_, '_, '_> {
         Ok(())
     }
 
-    /// A file whose log stays beside it would be read with that log, which belongs to what was there before.
-    fn refuse_log(&self, path: &str) -> Result<()> {
-        let log = format!("{path}-wal");
-        if !self.filling.layout.is_ignored(&log) {
-            return Ok(());
-        }
-        let log = locked(self.draft).target().join(log);
-        match std::fs::symlink_metadata(&log).is_ok_and(|log| log.len() > 0) {
-            false => Ok(()),
-            true => Err(Error::could_not(
-                "write",
-                format!("`{path}`"),
-                format!("{} stays beside it and belongs to the old file", quoted(&log)),
-            )
-            .hint("close the application that has the file open: what is in the log is then moved into the file")),
-        }
-    }
-
     fn entry(&self, entry: &BaseEntry) -> Result<()> {
         if let Is::File(_) = entry.is {
-            self.refuse_log(&entry.path)?;
+            refuse_log(self.filling.layout, self.draft, &entry.path)?;
         }
         match &entry.is {
-            Is::Directory => locked(self.draft).directory(&entry.path, entry.mode, entry.modified_ns),
-            Is::Link(leads_to) => locked(self.draft).link(&entry.path, leads_to),
+            Is::Directory => self.draft.borrow_mut().directory(&entry.path, entry.mode, entry.modified_ns),
+            Is::Link(leads_to) => self.draft.borrow_mut().link(&entry.path, leads_to),
             Is::File(None) => {
-                let mut file = locked(self.draft).file(&entry.path, entry.mode, entry.modified_ns)?;
+                let mut file = self.draft.borrow_mut().file(&entry.path, entry.mode, entry.modified_ns)?;
                 for number in 0..self.base.pieces_of(&entry.path)? {
                     put(&mut file, &entry.path, &self.base.piece_at(&entry.path, number)?.bytes.unwrap_or_default())?;
                 }
@@ -183,20 +131,16 @@ impl Making<'_, '_, '_> {
         let said: Vec<_> = captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let weaving = Weaving { path, kind, facts: FileFacts { path, captures: &said, ..FileFacts::default() } };
         let hand_over = |text, rows| {
-            let (path, captures) = (path.to_owned(), captures.clone());
-            let ready = Ready { path, kind, captures, mode, modified_ns, text, rows };
-            match ready.bytes() > PART_BYTES {
-                // One of these at a time.
-                true => ready.write(self.filling.weavers, self.draft),
-                false => self.to_writer.send(ready).map_err(|_| gone()),
-            }
+            let file = self.draft.borrow_mut().file(path, mode, modified_ns)?;
+            let ready = Ready { path: path.to_owned(), kind, captures: captures.clone(), text, rows, file };
+            ready.hand_over(self.filling.weavers, &self.to_writer)
         };
         match self.base.pieces_of(path)? {
             _ if self.filling.weavers[kind].stays() => self.staying(&weaving, mode, modified_ns),
             0 if self.filling.weavers[kind].has_pieces()
                 && self.filling.layout.kinds[kind].records.iter().all(|set| set.order.is_none()) =>
             {
-                let mut file = locked(self.draft).file(path, mode, modified_ns)?;
+                let mut file = self.draft.borrow_mut().file(path, mode, modified_ns)?;
                 self.parts(&weaving, &mut file)?;
                 file.finish()
             }
@@ -213,7 +157,7 @@ impl Making<'_, '_, '_> {
                 hand_over(piece.bytes, rows)
             }
             count => {
-                let mut file = locked(self.draft).file(path, mode, modified_ns)?;
+                let mut file = self.draft.borrow_mut().file(path, mode, modified_ns)?;
                 self.pieces(&weaving, count, &mut file)?;
                 file.finish()
             }
@@ -291,7 +235,7 @@ impl Making<'_, '_, '_> {
         let rows = self.filling.rows_of(weaving.path, weaving.kind, &[])?;
         let Some(row) = rows.iter().next() else { return Ok(()) };
         let object = format!("`{}`", weaving.path);
-        let mut draft = locked(self.draft);
+        let mut draft = self.draft.borrow_mut();
         let old = draft.old().filter(|old| old.stat(weaving.path).is_ok_and(|stat| stat.is_some()));
         let Some(old) = old else {
             let cause =

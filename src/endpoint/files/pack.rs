@@ -1,5 +1,6 @@
 //! Rows on their way through a temporary database: the cells that files can have, as bytes and back.
 
+use crate::endpoint::RowBatch;
 use crate::value::Cell;
 use std::borrow::Cow;
 
@@ -70,6 +71,42 @@ pub fn unpack(mut bytes: &[u8]) -> Option<Vec<Cell<'_>>> {
         });
     }
     Some(cells)
+}
+
+/// Rows under way to a tree: their cells as bytes.
+#[derive(Default)]
+pub struct Packed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) ends: Vec<usize>,
+}
+
+const BATCH_ROWS_MAX: usize = 1000;
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+impl Packed {
+    /// The cells of each row.
+    pub(super) fn packed(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+}
+
+impl RowBatch for Packed {
+    fn rows(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn is_full(&self) -> bool {
+        self.ends.len() >= BATCH_ROWS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
+    }
+
+    fn is_oversized(&self) -> bool {
+        self.bytes.len() >= 32 * BATCH_BYTES_MAX
+    }
 }
 
 #[cfg(test)]

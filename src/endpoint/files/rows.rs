@@ -1,4 +1,4 @@
-//! The rows of a tree that is being made, in a temporary database until all of them are there: which file each belongs to, and
+//! Rows of a tree that is being made, in a temporary database until all of them are there: which file each belongs to, and
 //! which row it is inside of.
 //!
 //! A row of a set that stands in the root of a document has its file's path in its columns; one inside another row has that
@@ -8,7 +8,6 @@ use super::layout::{Filled, Layout, Origin, RecordSet};
 use super::marks::{self, Mark};
 use super::pack::unpack;
 use super::weave::{Weaver, spelled};
-use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::value::{Cell, RowHasher};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -112,42 +111,6 @@ impl StoredRow {
     }
 }
 
-/// Rows that wait until all are there, in a temporary database.
-pub struct Waiting {
-    connection: Connection,
-    rows: i64,
-}
-
-impl Waiting {
-    /// None so far.
-    ///
-    /// # Errors
-    /// When there is no room for a temporary database.
-    pub fn new() -> Result<Waiting> {
-        let connection = Connection::open("").map_err(failed)?;
-        connection
-            .execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;
-                 CREATE TABLE rows (number INTEGER PRIMARY KEY, tbl INTEGER, cells BLOB);
-                 CREATE TABLE roots (path TEXT, kind INTEGER, home INTEGER, number INTEGER, key BLOB);
-                 CREATE TABLE nested (kind INTEGER, home INTEGER, around BLOB, number INTEGER, key BLOB);
-                 BEGIN",
-            )
-            .map_err(failed)?;
-        Ok(Waiting { connection, rows: 0 })
-    }
-
-    /// Takes a row of a table.
-    ///
-    /// # Errors
-    /// When the temporary database cannot be written.
-    pub fn add(&mut self, table: usize, packed: &[u8]) -> Result<()> {
-        insert(&self.connection, self.rows, table, packed)?;
-        self.rows += 1;
-        Ok(())
-    }
-}
-
 fn insert(connection: &Connection, number: i64, table: usize, packed: &[u8]) -> Result<()> {
     let sql = "INSERT INTO rows (number, tbl, cells) VALUES (?1, ?2, ?3)";
     let mut put = connection.prepare_cached(sql).map_err(failed)?;
@@ -164,37 +127,17 @@ impl<'l> RowStore<'l> {
     /// # Errors
     /// When the layout cannot be taken back, or there is no room for a temporary database.
     pub fn new(layout: &'l Layout, weavers: &[Weaver<'l>]) -> Result<Self> {
-        Ok(RowStore::of(Waiting::new()?, layout, weavers))
-    }
-
-    /// A store of rows that have waited, none of which has its place yet.
-    pub fn of(waiting: Waiting, layout: &'l Layout, weavers: &[Weaver<'l>]) -> Self {
-        let Waiting { connection, rows } = waiting;
-        RowStore { layout, connection, homes: homes(layout, weavers), hasher: RowHasher::default(), rows }
-    }
-
-    /// Finds the places of all rows that have waited.
-    ///
-    /// # Errors
-    /// When no file can have one of them.
-    pub fn place_all(&mut self, before: &dyn Before, cancel: &Cancel) -> Result<()> {
-        let mut packed = Vec::new();
-        for number in 0..self.rows {
-            if number % 1024 == 0 {
-                cancel.check(OPERATION)?;
-            }
-            let mut one =
-                self.connection.prepare_cached("SELECT tbl, cells FROM rows WHERE number = ?1").map_err(failed)?;
-            let table = one.query_row([number], |row| {
-                packed.clear();
-                packed.extend_from_slice(row.get_ref(1)?.as_blob()?);
-                Ok(row.get::<_, u32>(0)? as usize)
-            });
-            let table = table.map_err(failed)?;
-            drop(one);
-            self.place(number, table, None, &packed, before)?;
-        }
-        Ok(())
+        let connection = Connection::open("").map_err(failed)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;
+                 CREATE TABLE rows (number INTEGER PRIMARY KEY, tbl INTEGER, cells BLOB);
+                 CREATE TABLE roots (path TEXT, kind INTEGER, home INTEGER, number INTEGER, key BLOB);
+                 CREATE TABLE nested (kind INTEGER, home INTEGER, around BLOB, number INTEGER, key BLOB);
+                 BEGIN",
+            )
+            .map_err(failed)?;
+        Ok(RowStore { layout, connection, homes: homes(layout, weavers), hasher: RowHasher::default(), rows: 0 })
     }
 
     /// Takes a row. It belongs to the file in which it stood, and a new one to the first that can have it. A row in parts belongs
@@ -271,6 +214,29 @@ impl<'l> RowStore<'l> {
                 Err(Error::could_not("find the file of", format!("table `{}`, row [{key}]", of.name), cause))
             }
         }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Tells which rows may be around one of these: those with the hashes of keys for which the returned function says so.
+    ///
+    /// # Errors
+    /// When the temporary database cannot be written.
+    pub fn rows_around(&self) -> Result<impl Fn(u128) -> Result<bool>> {
+        self.connection
+            .execute_batch(
+                "CREATE TABLE arounds (key BLOB PRIMARY KEY) WITHOUT ROWID;
+                 INSERT INTO arounds SELECT DISTINCT around FROM nested",
+            )
+            .map_err(failed)?;
+        Ok(move |key: u128| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM arounds WHERE key = ?1)";
+            let mut found = self.connection.prepare_cached(sql).map_err(failed)?;
+            found.query_row([key.to_be_bytes()], |row| row.get(0)).map_err(failed)
+        })
     }
 
     /// All rows are there.

@@ -5,12 +5,10 @@
 
 pub use super::base::Base;
 
-use super::filling::Filling;
+use super::gathering::Coming;
 use super::layout::{self, Layout};
 use super::making::make;
-use super::pack::pack;
-use super::reading::weaver;
-use super::rows::{RowStore, Waiting};
+use super::pack::{Packed, pack};
 use super::source::LayoutFile;
 use super::tree::draft::Draft as TreeDraft;
 use super::tree::entry::{Entry, EntryKind};
@@ -18,7 +16,7 @@ use super::tree::walk::{Seen, Tree};
 use crate::cancel::Cancel;
 use crate::catalog::Dialect;
 use crate::endpoint::sqlite::file::quoted;
-use crate::endpoint::{Draft, Encode, Held, Origin, RowBatch, Target};
+use crate::endpoint::{Draft, Encode, Held, Origin, Target, Turn};
 use crate::error::{Error, Result};
 use crate::event::Listener;
 use crate::plan::as_is::WantedTable;
@@ -26,6 +24,8 @@ use crate::plan::{Caveat, Plan};
 use crate::value::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 /// A tree that is to be.
 pub struct TreeTarget<P> {
@@ -110,14 +110,12 @@ impl<P> Target for TreeTarget<P> {
         let (layout, ignored) = (Arc::clone(&self.layout.layout), Arc::clone(&self.layout.layout));
         let draft = TreeDraft::begin(&self.path, Arc::new(move |path| ignored.is_ignored(path)))?;
         Ok(FilesDraft {
-            draft,
-            waiting: Some(Waiting::new()?),
             places: plan.tables.iter().map(|table| place_of(&layout, &table.target)).collect::<Result<_>>()?,
+            turns: self.base.turns().to_vec(),
+            state: State::Filled(Maker::start(layout, self.base, draft, cancel)),
             layout: self.layout,
             plan: Arc::clone(plan),
-            base: self.base,
             exchange: self.exchange,
-            cancel: cancel.clone(),
             source: String::new(),
         })
     }
@@ -128,25 +126,80 @@ fn place_of(layout: &Layout, table: &str) -> Result<usize> {
     found.ok_or_else(|| Error::could_not("write", format!("table `{table}`"), "the layout has no such table"))
 }
 
+/// Batches that wait for whoever makes the files.
+const BATCHES_BETWEEN: usize = 2;
+
 /// A tree in the making.
 pub struct FilesDraft<P> {
-    draft: TreeDraft,
-    /// The rows as they come.
-    waiting: Option<Waiting>,
+    state: State,
     /// The place in the layout of each of the plan's tables.
     places: Vec<usize>,
+    /// What the base wants of which table, by its place in the layout.
+    turns: Vec<(u16, u32)>,
     layout: LayoutFile,
     plan: Arc<Plan>,
-    base: Base,
     exchange: Option<Exchange<P>>,
-    cancel: Cancel,
     source: String,
 }
 
+enum State {
+    /// Rows come.
+    Filled(Maker),
+    /// All files are there.
+    Made(TreeDraft),
+    /// It could not be made.
+    Failed,
+}
+
+/// Who makes the files while rows come.
+struct Maker {
+    rows: Option<SyncSender<Coming>>,
+    thread: Option<JoinHandle<Result<TreeDraft>>>,
+}
+
+impl Maker {
+    fn start(layout: Arc<Layout>, base: Base, mut draft: TreeDraft, cancel: &Cancel) -> Maker {
+        let (to_maker, rows) = sync_channel(BATCHES_BETWEEN);
+        let cancel = cancel.clone();
+        let make = move || make(&layout, &base, &mut draft, &rows, &cancel).map(|()| draft);
+        Maker { rows: Some(to_maker), thread: Some(thread::spawn(make)) }
+    }
+
+    fn send(&mut self, coming: Coming) -> Result<()> {
+        match self.rows.as_ref().is_some_and(|rows| rows.send(coming).is_ok()) {
+            true => Ok(()),
+            // Why it has failed is told.
+            false => self.end().and(Err(finished())),
+        }
+    }
+
+    fn end(&mut self) -> Result<TreeDraft> {
+        self.rows = None;
+        let panicked = || Error::could_not("write", "the tree", "who makes its files panicked");
+        match self.thread.take() {
+            Some(thread) => thread.join().unwrap_or_else(|_| Err(panicked())),
+            None => Err(finished()),
+        }
+    }
+}
+
+/// What was begun is away when nobody wants it any more.
+impl Drop for Maker {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
 impl<P> FilesDraft<P> {
-    /// Where the tree is made.
-    pub fn path(&self) -> &Path {
-        self.draft.made().path()
+    /// What was made.
+    ///
+    /// # Errors
+    /// When it is not made yet.
+    pub fn made(&self) -> Result<&TreeDraft> {
+        match &self.state {
+            State::Made(draft) => Ok(draft),
+            State::Filled(_) | State::Failed => Err(Error::could_not("read", "the tree", "it is not made yet")),
+        }
     }
 
     /// The plan that it is made by.
@@ -157,34 +210,6 @@ impl<P> FilesDraft<P> {
     /// The layout that it is made by.
     pub fn layout(&self) -> &LayoutFile {
         &self.layout
-    }
-}
-
-/// Rows under way to a tree: their cells as bytes.
-#[derive(Default)]
-pub struct Packed {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-const BATCH_ROWS_MAX: usize = 1000;
-const BATCH_BYTES_MAX: usize = 1 << 20;
-
-impl RowBatch for Packed {
-    fn rows(&self) -> u64 {
-        self.ends.len() as u64
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    fn is_full(&self) -> bool {
-        self.ends.len() >= BATCH_ROWS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
-    }
-
-    fn is_oversized(&self) -> bool {
-        self.bytes.len() >= 32 * BATCH_BYTES_MAX
     }
 }
 
@@ -215,34 +240,36 @@ impl<P> Draft for FilesDraft<P> {
         Packer { plan: Arc::clone(&self.plan), table }
     }
 
+    fn turns(&self) -> Vec<Turn> {
+        let turn = |(table, rows): &(u16, u32)| {
+            let table = self.places.iter().position(|place| *place == usize::from(*table))?;
+            Some(Turn { table, rows: u64::from(*rows) })
+        };
+        self.turns.iter().filter_map(turn).collect()
+    }
+
     fn write(&mut self, table: usize, batch: &mut Packed) -> Result<()> {
-        let Some(waiting) = &mut self.waiting else { return Err(finished()) };
-        let mut start = 0;
-        for end in batch.ends.drain(..) {
-            waiting.add(self.places[table], &batch.bytes[start..end])?;
-            start = end;
-        }
-        batch.bytes.clear();
-        Ok(())
+        let State::Filled(maker) = &mut self.state else { return Err(finished()) };
+        maker.send(Coming::Rows(self.places[table], std::mem::take(batch)))
     }
 
     fn finish(&mut self, origin: &Origin<'_>, _listener: &Listener<'_>) -> Result<Vec<Caveat>> {
         self.source = origin.source.to_owned();
-        let layout = Arc::clone(&self.layout.layout);
-        let weavers = layout.kinds.iter().map(|kind| weaver(&layout, kind)).collect::<Result<Vec<_>>>()?;
-        let mut store = RowStore::of(self.waiting.take().ok_or_else(finished)?, &layout, &weavers);
-        store.place_all(&self.base, &self.cancel)?;
-        store.finish()?;
-        let filling = Filling { layout: &layout, weavers: &weavers, store: &store };
-        make(filling, &self.base, &mut self.draft, &self.cancel)?;
-        self.draft.finish()?;
+        let State::Filled(mut maker) = std::mem::replace(&mut self.state, State::Failed) else {
+            return Err(finished());
+        };
+        maker.send(Coming::All)?;
+        let mut draft = maker.end()?;
+        draft.finish()?;
+        self.state = State::Made(draft);
         Ok(Vec::new())
     }
 
     fn publish(self, _digest: Option<&str>) -> Result<P> {
+        let State::Made(draft) = self.state else { return Err(finished()) };
         match self.exchange {
-            Some(exchange) => exchange(self.draft, &self.source),
-            None => Err(Error::could_not("publish", quoted(self.draft.target()), "it was only planned")),
+            Some(exchange) => exchange(draft, &self.source),
+            None => Err(Error::could_not("publish", quoted(draft.target()), "it was only planned")),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::quote::quote;
 use crate::types::Codec;
 use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A row that was read back.
@@ -141,51 +141,88 @@ impl<'p> Scan<'p> {
         visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>,
     ) -> Result<()> {
         let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", self.table.target), &error);
+        let mut statement = self.statement(connection, range.is_some())?;
+        let rows = match range {
+            Some((low, high)) if self.rowid.is_some() => statement.query(params![low, high]),
+            Some(_) | None => statement.query([]),
+        };
+        let mut cursor = self.cursor(connection, rows.map_err(failed)?)?;
+        while cursor.next(visit)? {}
+        Ok(())
+    }
+
+    /// The statement that reads every row, or those of a range.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn statement<'c>(&self, connection: &'c Connection, in_range: bool) -> Result<Statement<'c>> {
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
         // Behind the columns stands what a row without a key is named by.
         columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
         columns.extend(self.also.iter().cloned());
-        let filter = match (self.rowid, range) {
-            (Some(rowid), Some(_)) => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
-            _ => String::new(),
+        let filter = match self.rowid {
+            Some(rowid) if in_range => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
+            Some(_) | None => String::new(),
         };
         // Without a name for the rowid a row is known by its place in the table itself, which an index does not give.
         let table = quote(&self.table.target);
         let sql = format!("SELECT {} FROM {table} {}{filter}", columns.join(", "), self.way);
-        let mut statement = connection.prepare(&sql).map_err(failed)?;
-        let mut ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose().map_err(failed)?;
-        let mut rows = match range {
-            Some((low, high)) => statement.query(params![low, high]),
-            None => statement.query([]),
-        }
-        .map_err(failed)?;
-        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(self.codecs.len());
-        let mut place = 0;
-        while let Some(row) = rows.next().map_err(failed)? {
-            place += 1;
-            let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
-            let entries = match &mut ledger {
-                Some(ledger) => ledger.entries(&self.table.target, &key_of(self.table, row, place)).map_err(failed)?,
-                None => Vec::new(),
-            };
-            for (index, codec) in self.codecs.iter().enumerate() {
-                let stored = Stored::from(row.get_ref(index).map_err(failed)?);
-                if entries.is_empty() {
-                    cells.push(codec.load(stored));
-                    continue;
-                }
-                let column = &self.table.columns[index].target;
-                let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
-                let cell = codec.load_with_ledger(stored, exact);
-                if exact.is_some() && codec.text(&cell).as_deref() == exact {
-                    self.ledger_used.fetch_add(1, Ordering::Relaxed);
-                }
-                cells.push(cell);
+        connection.prepare(&sql).map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))
+    }
+
+    /// Reads the rows of its [`Scan::statement`] one by one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn cursor<'c>(&'c self, connection: &'c Connection, rows: Rows<'c>) -> Result<Cursor<'c>> {
+        let ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose();
+        let ledger = ledger.map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))?;
+        Ok(Cursor { scan: self, rows, ledger, spare: Vec::with_capacity(self.codecs.len()), place: 0 })
+    }
+}
+
+/// The rows of a table while they are read.
+pub struct Cursor<'c> {
+    scan: &'c Scan<'c>,
+    rows: Rows<'c>,
+    ledger: Option<ledger::Reader<'c>>,
+    spare: Vec<Cell<'static>>,
+    place: i64,
+}
+
+impl Cursor<'_> {
+    /// Hands over the next row; whether there was one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or `visit` fails.
+    pub fn next(&mut self, visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>) -> Result<bool> {
+        let Cursor { scan, rows, ledger, spare, place } = self;
+        let table = scan.table;
+        let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", table.target), &error);
+        let Some(row) = rows.next().map_err(failed)? else { return Ok(false) };
+        *place += 1;
+        let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(spare));
+        let entries = match ledger {
+            Some(ledger) => ledger.entries(&table.target, &key_of(table, row, *place)).map_err(failed)?,
+            None => Vec::new(),
+        };
+        for (index, codec) in scan.codecs.iter().enumerate() {
+            let stored = Stored::from(row.get_ref(index).map_err(failed)?);
+            if entries.is_empty() {
+                cells.push(codec.load(stored));
+                continue;
             }
-            visit(&ScannedRow { cells: &cells, table: self.table, row, place, selected: &self.selected })?;
-            spare = recycle(cells);
+            let column = &table.columns[index].target;
+            let exact = entries.iter().find(|(name, _)| name == column).map(|(_, exact)| exact.as_str());
+            let cell = codec.load_with_ledger(stored, exact);
+            if exact.is_some() && codec.text(&cell).as_deref() == exact {
+                scan.ledger_used.fetch_add(1, Ordering::Relaxed);
+            }
+            cells.push(cell);
         }
-        Ok(())
+        visit(&ScannedRow { cells: &cells, table, row, place: *place, selected: &scan.selected })?;
+        *spare = recycle(cells);
+        Ok(true)
     }
 }
 

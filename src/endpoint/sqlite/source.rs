@@ -16,7 +16,7 @@ use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Column, Known, QualifiedName, Table, TableKind};
-use crate::endpoint::{ReadTable, RowSink, Source};
+use crate::endpoint::{ReadTable, RowSink, Source, Turn};
 use crate::error::{Error, Result};
 use crate::metadata::is_own;
 use crate::metadata::tree::is_of_tree;
@@ -155,7 +155,9 @@ impl SqliteSource {
         &self.choices
     }
 
-    fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
+    /// How the requested table stands in the file, and the places of the requested columns; none where they are all, in
+    /// their order.
+    fn requested(&self, request: &ReadTable<'_>) -> Result<(&TablePlan, Option<Vec<usize>>)> {
         let object = || format!("table `{}` of {}", request.table, self.label);
         let table = self.tables.iter().find(|table| table.source == *request.table);
         let table = table.ok_or_else(|| Error::could_not("read", object(), "there is no such table"))?;
@@ -166,14 +168,20 @@ impl SqliteSource {
         });
         let places = places.collect::<Result<Vec<_>>>()?;
         let as_they_are = places.iter().copied().eq(0..table.columns.len());
-        Scan::new(&self.connection, table)?.rows(&self.connection, None, &mut |row| {
-            if as_they_are {
-                return sink.row(place, row.cells);
-            }
-            let cells: Vec<Cell<'_>> = places.iter().map(|place| row.cells[*place].clone()).collect();
-            sink.row(place, &cells)
-        })
+        Ok((table, (!as_they_are).then_some(places)))
     }
+
+    fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        let (table, places) = self.requested(request)?;
+        Scan::new(&self.connection, table)?
+            .rows(&self.connection, None, &mut |row| hand_over(place, places.as_deref(), row.cells, sink))
+    }
+}
+
+fn hand_over(place: usize, places: Option<&[usize]>, cells: &[Cell<'_>], sink: &mut dyn RowSink) -> Result<()> {
+    let Some(places) = places else { return sink.row(place, cells) };
+    let cells: Vec<Cell<'_>> = places.iter().map(|place| cells[*place].clone()).collect();
+    sink.row(place, &cells)
 }
 
 /// Refuses a file whose metadata is not what it was: values would be turned back by rules that nobody chose, without their ledger.
@@ -222,6 +230,37 @@ impl Source for SqliteSource {
             self.read_table(place, request, sink)?;
             sink.end(place)
         })
+    }
+
+    /// A statement per table, all of them in the one state.
+    fn read_in_turns(&mut self, tables: &[ReadTable<'_>], turns: &[Turn], sink: &mut dyn RowSink) -> Result<()> {
+        let requested = tables.iter().map(|request| self.requested(request)).collect::<Result<Vec<_>>>()?;
+        let scans = requested.iter().map(|(table, _)| Scan::new(&self.connection, table));
+        let scans = scans.collect::<Result<Vec<_>>>()?;
+        let statements = scans.iter().map(|scan| scan.statement(&self.connection, false));
+        let mut statements = statements.collect::<Result<Vec<_>>>()?;
+        let failed = |error: rusqlite::Error| describe("read", &self.label, &error);
+        let mut cursors = Vec::with_capacity(tables.len());
+        for (scan, statement) in scans.iter().zip(&mut statements) {
+            cursors.push(scan.cursor(&self.connection, statement.query([]).map_err(failed)?)?);
+        }
+        (0..tables.len()).try_for_each(|place| sink.begin(place))?;
+        let mut next = |place: usize| {
+            let places = requested[place].1.as_deref();
+            cursors[place].next(&mut |row| hand_over(place, places, row.cells, sink))
+        };
+        for turn in turns {
+            for _ in 0..turn.rows {
+                if !next(turn.table)? {
+                    break;
+                }
+            }
+        }
+        (0..tables.len()).try_for_each(|place| {
+            while next(place)? {}
+            Ok::<_, Error>(())
+        })?;
+        (0..tables.len()).try_for_each(|place| sink.end(place))
     }
 }
 

@@ -233,6 +233,15 @@ impl Draft {
         NewFile::create(directory.as_fd(), split(path).1, self.quoted(path), mode, modified_ns, self.owner)
     }
 
+    /// A file that was made is none.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&mut self, path: &str) -> Result<()> {
+        let directory = self.parent(path)?;
+        change::remove(directory.as_fd(), split(path).1).map_err(|error| cannot_write(&self.quoted(path), error.into()))
+    }
+
     /// A link.
     ///
     /// # Errors

@@ -1,0 +1,182 @@
+//! Rows while they come: those of a file that is waited for make it at once, all others wait until every row is there.
+//!
+//! A file that is made early has all rows that it had. One that comes later and belongs into it as well takes it back: its rows are read
+//! from it again, and it is made with all others.
+
+use super::base::Base;
+use super::filling::captures;
+use super::layout::Layout;
+use super::pack::{Packed, pack};
+use super::ready::{Ready, WRITE, gone, refuse_log};
+use super::rows::RowStore;
+use super::tree::draft::Draft as TreeDraft;
+use super::tree::walk::{Content, Growth};
+use super::weave::{FileFacts, Piece, Weaver};
+use super::window::{Gathered, Taken, Window};
+use crate::cancel::Cancel;
+use crate::error::{Context, Error, Result};
+use crate::value::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// What comes.
+pub(super) enum Coming {
+    /// Rows of a table, by its place in the layout.
+    Rows(usize, Packed),
+    /// These were all.
+    All,
+}
+
+/// Rows while they come.
+pub(super) struct Gathering<'m, 'd, 'l> {
+    layout: &'l Layout,
+    weavers: &'m [Weaver<'l>],
+    base: &'m Base,
+    draft: &'m RefCell<&'d mut TreeDraft>,
+    to_writer: SyncSender<Ready>,
+    cancel: &'m Cancel,
+    made: Made,
+}
+
+/// The files that are made, each with its kind.
+#[derive(Default)]
+pub(super) struct Made(HashMap<String, usize>);
+
+impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
+    /// No row has come yet.
+    pub(super) fn new(
+        layout: &'l Layout,
+        weavers: &'m [Weaver<'l>],
+        base: &'m Base,
+        draft: &'m RefCell<&'d mut TreeDraft>,
+        to_writer: SyncSender<Ready>,
+        cancel: &'m Cancel,
+    ) -> Self {
+        Gathering { layout, weavers, base, draft, to_writer, cancel, made: Made::default() }
+    }
+
+    /// Takes all rows; those that make no file at once go to the store.
+    ///
+    /// # Errors
+    /// When not all of them come, one belongs to no file, or the disk does not take them.
+    pub(super) fn all(mut self, rows: &Receiver<Coming>, store: &mut RowStore<'l>) -> Result<Made> {
+        let mut window = Window::new(self.layout, self.weavers, self.base);
+        for coming in rows {
+            self.cancel.check(WRITE)?;
+            match coming {
+                Coming::Rows(table, batch) => {
+                    batch.packed().try_for_each(|packed| self.row(table, packed, &mut window, store))?;
+                }
+                Coming::All => {
+                    while let Some(file) = window.left() {
+                        self.store(file, store)?;
+                    }
+                    return Ok(self.made);
+                }
+            }
+        }
+        Err(Error::could_not(WRITE, "the tree", "not all of its rows came"))
+    }
+
+    fn row(
+        &mut self,
+        table: usize,
+        packed: &[u8],
+        window: &mut Window<'m, 'l>,
+        store: &mut RowStore<'l>,
+    ) -> Result<()> {
+        match window.take(table, packed)? {
+            Taken::Held => {}
+            Taken::Last(file) => self.make(file, window)?,
+            Taken::No => store.add(table, None, packed, self.base)?,
+        }
+        while let Some(file) = window.late() {
+            self.store(file, store)?;
+        }
+        Ok(())
+    }
+
+    fn store(&self, file: Gathered, store: &mut RowStore<'l>) -> Result<()> {
+        file.came().try_for_each(|(table, cells)| store.add(table, None, &packed(&cells)?, self.base))
+    }
+
+    fn make(&mut self, file: Gathered, window: &Window<'m, 'l>) -> Result<()> {
+        let (path, kind) = (file.path.clone(), file.kind);
+        refuse_log(self.layout, self.draft, &path)?;
+        let entry = self.base.entry_at(&path).ok_or_else(gone)?;
+        let text = self.base.piece_at(&path, 0)?.bytes;
+        let captures = captures(self.layout, kind, &path)?;
+        let rows = file.rows(&|table| window.set_of(table));
+        let file = self.draft.borrow_mut().file(&path, entry.mode, entry.modified_ns)?;
+        self.made.0.insert(path.clone(), kind);
+        Ready { path, kind, captures, text, rows, file }.hand_over(self.weavers, &self.to_writer)
+    }
+}
+
+impl Made {
+    /// Whether there is such a file.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    /// Takes those back into which a row of the store belongs.
+    ///
+    /// # Errors
+    /// When a file cannot be read or removed, or the store not be written.
+    pub(super) fn take_back<'l>(
+        &mut self,
+        layout: &'l Layout,
+        weavers: &[Weaver<'l>],
+        base: &Base,
+        draft: &RefCell<&mut TreeDraft>,
+        store: &mut RowStore<'l>,
+    ) -> Result<()> {
+        if self.0.is_empty() || store.is_empty() {
+            return Ok(());
+        }
+        let mut wanted: Vec<String> = store.paths()?.into_iter().map(|(path, _)| path).collect();
+        wanted.retain(|path| self.has(path));
+        let is_around = store.rows_around()?;
+        for path in self.0.keys() {
+            let marks = base.piece_at(path, 0)?.marks;
+            for mark in marks {
+                if is_around(mark.key)? {
+                    wanted.push(path.clone());
+                    break;
+                }
+            }
+        }
+        drop(is_around);
+        for path in wanted {
+            let Some(kind) = self.0.remove(&path) else { continue };
+            let bytes = match draft.borrow().made().read(&path, Growth::Refused)? {
+                Content::Whole(bytes, _) => bytes,
+                Content::Large(mut file) => {
+                    let mut bytes = Vec::new();
+                    file.read_to_end(&mut bytes).could_not("read", format!("`{path}`"))?;
+                    bytes
+                }
+            };
+            let captures = captures(layout, kind, &path)?;
+            let captures: Vec<_> = captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let facts = FileFacts { path: &path, captures: &captures, ..FileFacts::default() };
+            let rows = weavers[kind].unweave(&facts, &Piece::whole(&bytes));
+            let rows = rows.map_err(|flaw| Error::could_not("read", format!("`{path}`"), flaw))?;
+            for row in rows.iter() {
+                let table = weavers[kind].sets()[row.set].records.table;
+                store.add(table, None, &packed(row.cells)?, base)?;
+            }
+            draft.borrow_mut().remove(&path)?;
+        }
+        Ok(())
+    }
+}
+
+fn packed(cells: &[Cell<'_>]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let packed = pack(cells, &mut bytes);
+    packed.map_err(|_| Error::could_not(WRITE, "the tree", "a value is of no type that a file has"))?;
+    Ok(bytes)
+}
