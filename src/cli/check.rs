@@ -3,19 +3,21 @@
 use super::ask;
 use super::config::{Place, Route};
 use super::exit::Exit;
-use super::options::{Answering, Choosing};
+use super::options::{Answering, Choosing, Writing};
 use super::output::{Output, OutputOptions};
 use crate::cancel::Cancel;
 use crate::endpoint::Endpoint;
 use crate::endpoint::files::source::{LayoutFile, TreeSource};
 use crate::endpoint::sqlite::file::{quoted, shown};
-use crate::error::{Error, Result};
-use crate::report::check;
+use crate::error::{Context, Error, Kind, Result};
+use crate::printable::Lines;
 use crate::report::message::{Check, Message, TreeCheck};
+use crate::report::{check, verification};
+use crate::to_sqlite::Attempt;
 use crate::verify::file;
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Check a finished file on its own: structure, foreign keys, JSON, the project's checks, what has changed
 ///
@@ -29,8 +31,9 @@ use std::path::PathBuf;
 /// with 3 where the file cannot tell.
 ///
 /// Of a tree of files each file is read and written again: per kind it tells files, records, how many have the very bytes that
-/// their records alone would give, and how many bytes are kept of the others besides. A file that is not what the layout says is
-/// named with line and column, and ends it with 1.
+/// their records alone would give, and how many bytes are kept of the others besides. Every file that cannot be read, is of no kind, or
+/// is not what the layout says is named with line and column, and ends it with 1. Where there is none, the rows are tried on the
+/// target's schema, foreign keys and checks, as `migrate --dry-run` does.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -114,15 +117,48 @@ fn of_tree(args: &Args, words: &[OsString], output: &Output, cancel: &Cancel) ->
     ask::complete(&route, &choosing, output, cancel)?;
     let layout = LayoutFile::load(project.layout().as_deref(), path)?;
     let found = TreeSource::open(path, &layout, &[], cancel)?.check()?;
-    let text = check::tree(&found);
+    let mut text = check::tree(&found);
     let message = || Message::TreeCheck(TreeCheck::new(shown(path), &found));
-    match found.rejected.len() {
-        0 => output.result(&text, message),
-        _ => output.finding(&text, &check::rejected(&found.rejected), message),
-    }
-    match found.rejected.len() {
-        0 => Ok(Exit::Success),
-        1 => Err(Error::differs("check", quoted(path), "1 file is not what the layout says")),
-        more => Err(Error::differs("check", quoted(path), format!("{more} files are not what the layout says"))),
+    let more = match found.rejected.len() {
+        0 => {
+            let refused = rows_refused(&route, &choosing, path, cancel)?;
+            let Some((error, differences)) = refused else {
+                text.line("rows: the target takes every one, and each has its parent");
+                output.result(&text, message);
+                return Ok(Exit::Success);
+            };
+            text.append(&differences);
+            output.finding(&text, &differences, message);
+            return Err(error);
+        }
+        1 => "1 file is not what the layout says".to_owned(),
+        more => format!("{more} files are not what the layout says"),
+    };
+    output.finding(&text, &check::rejected(&found.rejected), message);
+    Err(Error::differs("check", quoted(path), more))
+}
+
+/// Tries the rows of a tree on what they would be migrated into, and throws that away. What is wrong with them, if anything is.
+fn rows_refused(route: &Route, choosing: &Choosing, tree: &Path, cancel: &Cancel) -> Result<Option<(Error, Lines)>> {
+    let folder = tempfile::tempdir().could_not("try the rows in", "a temporary directory")?;
+    let migration = route.migration(choosing, &Writing::default())?.to(folder.path().join("trial.db"));
+    let differs = |object: String, error: &Error| {
+        let differs = Error::differs("check", object, error.cause());
+        match error.way_out() {
+            Some(hint) => differs.hint(hint),
+            None => differs,
+        }
+    };
+    match migration.dry_run().attempt(cancel, &|_| {}) {
+        Ok(Attempt::Refused(planned)) => Err(planned.plan.refused()),
+        Ok(Attempt::Done(done)) => Ok(done.verification.ensure_sound().err().map(|error| {
+            let error = Error::differs("check", quoted(tree), error.cause());
+            (error, verification::differences(&done.verification))
+        })),
+        // A row that is refused is named; all else is no fault of the rows.
+        Err(error) if error.kind() != Kind::Interrupted && error.object().contains("row [") => {
+            Ok(Some((differs(format!("{}, {}", quoted(tree), error.object()), &error), Lines::new())))
+        }
+        Err(error) => Err(error),
     }
 }

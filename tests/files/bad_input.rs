@@ -109,7 +109,7 @@ const TABLES: [&str; 7] = ["in_json", "in_json_lines", "in_yaml", "in_markdown",
 
 /// A database in bytes, made by these statements.
 fn database(sql: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let path = folder.path().join("x.db");
     Connection::open(&path).expect("a database").execute_batch(sql).expect("statements");
     fs::read(path).expect("its bytes")
@@ -141,7 +141,7 @@ struct Bank {
 
 impl Bank {
     fn new() -> Bank {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let [project, tree, file, aside] = ["project", "tree", "app.db", "aside"].map(|name| folder.path().join(name));
         fs::create_dir(&project).expect("a project");
         fs::write(project.join("project.toml"), "name = 'bank'\n").expect("a project");
@@ -508,14 +508,30 @@ fn a_target_without_room_is_told_and_nothing_of_it_stays() {
 }
 
 #[test]
+fn a_check_names_every_file_that_is_none_of_the_layout_in_one_run() {
+    let bank = Bank::new();
+    bank.put("strange.txt", b"x");
+    bank.put("json/deep/er/strange.json", b"[]");
+    bank.put("json/broken.json", b"[{");
+    let fifo = bank.tree.join("json/pipe.json");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("mkfifo").success());
+    symlink("/etc", bank.tree.join("away")).expect("a link");
+    let said = run(&["check", text(&bank.project), text(&bank.tree)], 1);
+    for path in ["strange.txt", "json/deep/er/strange.json", "json/broken.json", "json/pipe.json", "away"] {
+        assert!(said.contains(path), "`{path}` is not in {said}");
+    }
+    assert!(said.contains("5 files are not what the layout says"), "{said}");
+}
+
+#[test]
 fn names_links_and_files_that_no_tree_can_have_are_refused_by_name() {
     let bank = Bank::new();
     let refused = |make: &dyn Fn(&Path), parts: &[&str]| {
         make(&bank.tree);
-        for words in [&bank.words()[..], &["check", text(&bank.project), text(&bank.tree)]] {
-            let said = run(words, 3);
+        for (words, code) in [(&bank.words()[..], 3), (&["check", text(&bank.project), text(&bank.tree)], 1)] {
+            let said = run(words, code);
             parts.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in {said}"));
-            assert!(said.contains("hint: "), "{said}");
+            assert!(code == 1 || said.contains("hint: "), "{said}");
         }
         // To set a file aside does not help against what is no file of a tree.
         let said = run(&[&bank.words()[..], &["--quarantine", text(&bank.aside)]].concat(), 3);

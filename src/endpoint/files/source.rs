@@ -21,7 +21,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::file::{quoted, resolve, shown};
 use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
 use crate::plan::choices::Choices;
 use crate::value::{Cell, RowHasher, TableDigest};
@@ -104,6 +104,9 @@ pub struct TreeCheck {
     pub rejected: Vec<Rejected>,
 }
 
+/// Told of a file that cannot be read: its path, and why.
+type Unreadable<'u> = dyn FnMut(&str, Error) -> Result<()> + 'u;
+
 /// What is wrong with a tree.
 struct Twices {
     found: Vec<Twice>,
@@ -114,10 +117,20 @@ impl TreeSource {
     /// Reads every file, takes its records out of it and puts them into it again.
     ///
     /// # Errors
-    /// When a file cannot be read, or is of no kind. One that is not what its kind says is no error here.
+    /// When the root cannot be read. A file that is of no kind, cannot be read, or is not what its kind says is no error here.
     pub fn check(&mut self) -> Result<TreeCheck> {
-        let found = self.find_twice(&[TREE_TABLE, PIECES_TABLE])?;
-        let (tree, mut rejected) = (self.label.clone(), found.rejected);
+        let (tree, mut unreadable) = (self.label.clone(), Vec::new());
+        let found = self.find_twice(&[TREE_TABLE, PIECES_TABLE], &mut |path, error| {
+            if error.kind() == Kind::Interrupted {
+                return Err(error);
+            }
+            let reason =
+                error.way_out().map_or_else(|| error.cause().to_owned(), |hint| format!("{}; {hint}", error.cause()));
+            unreadable.push(Rejected { tree: tree.clone(), path: path.to_owned(), line: 1, column: 1, reason });
+            Ok(())
+        })?;
+        let mut rejected = found.rejected;
+        rejected.append(&mut unreadable);
         rejected.extend(found.found.into_iter().map(|twice| {
             let reason = twice.reason();
             let [_, path] = twice.paths;
@@ -129,13 +142,13 @@ impl TreeSource {
     }
 
     /// Reads all rows, and finds records that are in two files.
-    fn find_twice(&mut self, beside: &[&str]) -> Result<Twices> {
+    fn find_twice(&mut self, beside: &[&str], unreadable: &mut Unreadable<'_>) -> Result<Twices> {
         let (catalog, layout) = (Arc::clone(&self.catalog), Arc::clone(&self.layout));
         let is_wanted = |name: &str| !tree::is_of_tree(name) || beside.contains(&name);
         let tables: Vec<_> = catalog.tables.iter().filter(|table| is_wanted(&table.name.name)).collect();
         let requests: Vec<ReadTable<'_>> = tables.iter().map(|table| ReadTable::whole(table)).collect();
         let mut finding = Finding::new(&layout, tables.iter().map(|table| table.name.name.as_str()));
-        self.read(&requests, &mut finding)?;
+        self.read_or(&requests, &mut finding, unreadable)?;
         let Finding { found, rejected, .. } = finding;
         Ok(Twices { found, rejected })
     }
@@ -337,26 +350,14 @@ impl Source for TreeSource {
             return error;
         }
         let root = self.tree.path().to_path_buf();
-        match self.find_twice(&[TREE_TABLE]).map(|found| found.found.into_iter().next()) {
+        match self.find_twice(&[TREE_TABLE], &mut |_, error| Err(error)).map(|found| found.found.into_iter().next()) {
             Ok(Some(twice)) => twice.error(&|path| quoted(&root.join(path))),
             Ok(None) | Err(_) => error,
         }
     }
 
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
-        let layout = Arc::clone(&self.layout);
-        (0..tables.len()).try_for_each(|place| sink.begin(place))?;
-        let weavers = weavers(&layout)?;
-        let mut reading = self.reading(&layout, &weavers, tables, sink)?;
-        self.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
-            Seen::Entry(entry) => reading.entry(entry),
-            Seen::Ignored(_) => Ok(()),
-        })?;
-        reading.hand_over_parts()?;
-        reading.hand_over_answers()?;
-        let tally = reading.tally;
-        self.tally = tally;
-        (0..tables.len()).try_for_each(|place| sink.end(place))
+        self.read_or(tables, sink, &mut |_, error| Err(error))
     }
 
     /// By as many threads as there are processors, since a digest has no order.
@@ -418,6 +419,31 @@ impl Source for TreeSource {
 }
 
 impl TreeSource {
+    /// As [`Source::read`]; `unreadable` says what becomes of a file that cannot be read.
+    fn read_or(
+        &mut self,
+        tables: &[ReadTable<'_>],
+        sink: &mut dyn RowSink,
+        unreadable: &mut Unreadable<'_>,
+    ) -> Result<()> {
+        let layout = Arc::clone(&self.layout);
+        (0..tables.len()).try_for_each(|place| sink.begin(place))?;
+        let weavers = weavers(&layout)?;
+        let mut reading = self.reading(&layout, &weavers, tables, sink)?;
+        self.tree.walk_all(&|path| layout.is_ignored(path), &mut |path, found| {
+            let read = found.and_then(|seen| match seen {
+                Seen::Entry(entry) => reading.entry(entry),
+                Seen::Ignored(_) => Ok(()),
+            });
+            read.or_else(|error| unreadable(path, error))
+        })?;
+        reading.hand_over_parts()?;
+        reading.hand_over_answers()?;
+        let tally = reading.tally;
+        self.tally = tally;
+        (0..tables.len()).try_for_each(|place| sink.end(place))
+    }
+
     fn reading<'r, 'l>(
         &'r self,
         layout: &'l Layout,

@@ -132,6 +132,18 @@ impl Tree {
     /// # Errors
     /// When something is in the tree that cannot be carried, cannot be read, goes on changing, or `seen` fails.
     pub fn walk(&self, ignored: &dyn Fn(&str) -> bool, seen: &mut dyn FnMut(Seen<'_>) -> Result<()>) -> Result<()> {
+        self.walk_all(ignored, &mut |_, found| seen(found?))
+    }
+
+    /// As [`Tree::walk`], with a word on what cannot be carried or read: its path, and why. The walk goes on behind it.
+    ///
+    /// # Errors
+    /// When `seen` fails.
+    pub fn walk_all(
+        &self,
+        ignored: &dyn Fn(&str) -> bool,
+        seen: &mut dyn FnMut(&str, Result<Seen<'_>>) -> Result<()>,
+    ) -> Result<()> {
         Walk { tree: self, ignored, seen }.directory(&self.root, "", 1)
     }
 
@@ -302,69 +314,95 @@ impl Tree {
 struct Walk<'w, 's> {
     tree: &'w Tree,
     ignored: &'w dyn Fn(&str) -> bool,
-    seen: &'w mut (dyn FnMut(Seen<'_>) -> Result<()> + 's),
+    seen: &'w mut (dyn FnMut(&str, Result<Seen<'_>>) -> Result<()> + 's),
 }
 
 impl Walk<'_, '_> {
     fn directory(&mut self, directory: &Arc<OwnedFd>, path: &str, depth: usize) -> Result<()> {
-        if depth > DEPTH_MAX {
-            let cause = format!("directories are nested more than {DEPTH_MAX} deep");
-            return Err(Error::could_not(READ, self.tree.quoted(path), cause));
-        }
-        let names = self.names(directory, path)?;
+        let names = match self.names(directory, path, depth) {
+            Ok(names) => names,
+            Err((at, error)) => return (self.seen)(&at, Err(error)),
+        };
         let mut folded_names: HashMap<String, usize> = HashMap::new();
         for (place, name) in names.iter().enumerate() {
             let at = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
             if (self.ignored)(&at) {
-                (self.seen)(Seen::Ignored(&at))?;
+                (self.seen)(&at, Ok(Seen::Ignored(&at)))?;
                 continue;
             }
-            if let Some(other) = folded_names.insert(folded(name), place) {
-                let cause = format!(
-                    "`{}` beside it is the same name where case is folded or names are normalised",
-                    names[other]
-                );
-                return Err(Error::could_not(READ, self.tree.quoted(&at), cause)
-                    .hint("rename one of the two, or name one under `ignore`"));
-            }
-            let status = status_of(directory.as_fd(), name).map_err(|error| match error {
-                Errno::NOENT => changing(&self.tree.quoted(&at)),
-                other => self.tree.unreadable(&at, other.into()),
-            })?;
-            let kind = match FileType::from_raw_mode(status.st_mode) {
-                FileType::Directory => EntryKind::Directory,
-                FileType::RegularFile => EntryKind::File,
-                FileType::Symlink => EntryKind::Link { leads_to: self.link(directory, name, &at)? },
-                other => {
-                    return Err(Error::could_not(READ, self.tree.quoted(&at), foreign(other))
-                        .hint("a tree has files, directories and links; name it under `ignore`, or remove it"));
+            let other = folded_names.insert(folded(name), place).map(|other| names[other].as_str());
+            let entry = match self.entry(directory, name, &at, other) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    (self.seen)(&at, Err(error))?;
+                    continue;
                 }
-            };
-            let entry = Entry {
-                path: at,
-                kind,
-                mode: status.st_mode & 0o7777,
-                owner: (status.st_uid, status.st_gid),
-                stat: Stat::of(&status),
             };
             self.tree.remember(path, directory);
-            (self.seen)(Seen::Entry(&entry))?;
+            (self.seen)(&at, Ok(Seen::Entry(&entry)))?;
             if entry.kind == EntryKind::Directory {
-                let opened = fs::openat(directory, name, DIRECTORY, Mode::empty())
-                    .map_err(|error| self.tree.unreadable(&entry.path, error.into()))?;
-                let now = fs::fstat(&opened).map_err(io::Error::from).could_not(READ, self.tree.quoted(&entry.path))?;
-                if (now.st_dev, now.st_ino) != (status.st_dev, status.st_ino) {
-                    return Err(changing(&self.tree.quoted(&entry.path)));
+                match self.open(directory, name, &entry) {
+                    Ok(opened) => self.directory(&Arc::new(opened), &at, depth + 1)?,
+                    Err(error) => (self.seen)(&at, Err(error))?,
                 }
-                self.directory(&Arc::new(opened), &entry.path, depth + 1)?;
             }
         }
         Ok(())
     }
 
+    /// What is at a name; `other` is one beside it that some file systems take for the same.
+    fn entry(&self, directory: &OwnedFd, name: &str, at: &str, other: Option<&str>) -> Result<Entry> {
+        if let Some(other) = other {
+            let cause = format!("`{other}` beside it is the same name where case is folded or names are normalised");
+            return Err(Error::could_not(READ, self.tree.quoted(at), cause)
+                .hint("rename one of the two, or name one under `ignore`"));
+        }
+        let status = status_of(directory.as_fd(), name).map_err(|error| match error {
+            Errno::NOENT => changing(&self.tree.quoted(at)),
+            other => self.tree.unreadable(at, other.into()),
+        })?;
+        let kind = match FileType::from_raw_mode(status.st_mode) {
+            FileType::Directory => EntryKind::Directory,
+            FileType::RegularFile => EntryKind::File,
+            FileType::Symlink => EntryKind::Link { leads_to: self.link(directory, name, at)? },
+            other => {
+                return Err(Error::could_not(READ, self.tree.quoted(at), foreign(other))
+                    .hint("a tree has files, directories and links; name it under `ignore`, or remove it"));
+            }
+        };
+        Ok(Entry {
+            path: at.to_owned(),
+            kind,
+            mode: status.st_mode & 0o7777,
+            owner: (status.st_uid, status.st_gid),
+            stat: Stat::of(&status),
+        })
+    }
+
+    /// A directory that was found, and no other one.
+    fn open(&self, directory: &OwnedFd, name: &str, entry: &Entry) -> Result<OwnedFd> {
+        let opened = fs::openat(directory, name, DIRECTORY, Mode::empty())
+            .map_err(|error| self.tree.unreadable(&entry.path, error.into()))?;
+        let now = fs::fstat(&opened).map_err(io::Error::from).could_not(READ, self.tree.quoted(&entry.path))?;
+        match (now.st_dev, now.st_ino) == (entry.stat.device, entry.stat.inode) {
+            true => Ok(opened),
+            false => Err(changing(&self.tree.quoted(&entry.path))),
+        }
+    }
+
     /// The names in a directory, in order; listed again where the directory changed meanwhile.
-    fn names(&self, directory: &OwnedFd, path: &str) -> Result<Vec<String>> {
-        let told = |error: Errno| self.tree.unreadable(path, error.into());
+    fn names(
+        &self,
+        directory: &OwnedFd,
+        path: &str,
+        depth: usize,
+    ) -> std::result::Result<Vec<String>, (String, Error)> {
+        let failed = |error: Error| (path.to_owned(), error);
+        if depth > DEPTH_MAX {
+            let cause = format!("directories are nested more than {DEPTH_MAX} deep");
+            return Err(failed(Error::could_not(READ, self.tree.quoted(path), cause)));
+        }
+        let told = |error: Errno| failed(self.tree.unreadable(path, error.into()));
         for _ in 0..ATTEMPTS_MAX {
             let before = Stat::of(&fs::fstat(directory).map_err(told)?);
             let mut names = Vec::new();
@@ -377,8 +415,9 @@ impl Walk<'_, '_> {
                 let Ok(text) = std::str::from_utf8(name) else {
                     let at = Path::new(path).join(OsStr::from_bytes(name));
                     let cause = "its name is not UTF-8, and no row could hold it";
-                    return Err(Error::could_not(READ, format!("`{}`", shown(&self.tree.path.join(at))), cause)
-                        .hint("rename it, or move it out of the tree"));
+                    let error = Error::could_not(READ, format!("`{}`", shown(&self.tree.path.join(&at))), cause)
+                        .hint("rename it, or move it out of the tree");
+                    return Err((shown(&at), error));
                 };
                 names.push(text.to_owned());
             }
@@ -387,7 +426,7 @@ impl Walk<'_, '_> {
                 return Ok(names);
             }
         }
-        Err(changing(&self.tree.quoted(path)))
+        Err(failed(changing(&self.tree.quoted(path))))
     }
 
     fn link(&self, directory: &OwnedFd, name: &str, path: &str) -> Result<String> {
