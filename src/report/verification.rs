@@ -3,6 +3,7 @@
 use super::text::{Align, columns, count, number};
 use crate::endpoint::findings::{CheckOutcome, ForeignKeys, Integrity, Keeper, OrphanCause};
 use crate::endpoint::inexact;
+use crate::metadata::tree::is_of_tree;
 use crate::printable::Lines;
 use crate::verify::diff::{Differences, RowDifferenceKind};
 use crate::verify::{Level, SHOWN_MAX, TableCheck, Verification};
@@ -146,7 +147,7 @@ fn table_findings(table: &TableCheck) -> Lines {
                     "  reading the source again gives what the target has: the program or the wire misreads it each time",
                 );
             }
-            text.append(&differing_rows(differences));
+            text.append(&differing_rows(differences, is_of_tree(&table.source.name)));
         }
         None if table.same_values == Some(false) => text.line("  its digests differ"),
         None => {}
@@ -158,7 +159,19 @@ fn table_findings(table: &TableCheck) -> Lines {
     text
 }
 
-fn differing_rows(differences: &Differences) -> Lines {
+/// What it means where a hash, or bytes that only this program reads, differ in what is remembered of a tree.
+fn in_words(column: &str) -> Option<&'static str> {
+    match column {
+        "hash" => Some("the bytes of the file are others"),
+        "records" => Some("its records are others, or in another order"),
+        "bytes" => {
+            Some("what its records do not tell is other: spacing, the order of keys, comments, the spelling of values")
+        }
+        _ => None,
+    }
+}
+
+fn differing_rows(differences: &Differences, of_tree: bool) -> Lines {
     let Differences { missing, surplus, changed, rows, misread: _ } = differences;
     let mut text = Lines::of(format_args!(
         "  {} changed, {} missing from the target, {} in the target only",
@@ -176,6 +189,10 @@ fn differing_rows(differences: &Differences) -> Lines {
             }
         }
         for column in &row.columns {
+            if let Some(words) = of_tree.then(|| in_words(&column.column)).flatten() {
+                text.line(format_args!("    {words}"));
+                continue;
+            }
             let value =
                 |side: &Option<String>| side.as_deref().map_or_else(|| "NULL".to_owned(), |value| format!("`{value}`"));
             text.line(format_args!(
