@@ -151,7 +151,7 @@ CREATE TABLE configurations (
     agent_id   TEXT REFERENCES agents (agent_id), -- NULL: for all agents
     category   TEXT NOT NULL CHECK (category IN ('system', 'agent', 'project', 'quality_gates')),
     key        TEXT NOT NULL,
-    value      TEXT NOT NULL CHECK (json_valid(value)),
+    value      TEXT CHECK (value IS NULL OR json_valid(value)), -- NULL: the setting is there, and empty
     updated_at TEXT DEFAULT CURRENT_TIMESTAMP,
     updated_by TEXT,
     UNIQUE (agent_id, category, key)

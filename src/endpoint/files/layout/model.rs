@@ -229,8 +229,9 @@ pub enum Step {
 pub struct Filled {
     /// The place of the column in its table.
     pub column: usize,
-    /// Where the value stands. Where there are several, all have to agree, and all are written. Where there is none, the files
-    /// do not tell it: it is read as [`Absent::Default`] says, and whatever a row says of it is not written.
+    /// Where the value stands. Where there are several, all that are there have to agree, and a new record has the first of
+    /// the members. Where there is none, the files do not tell it: it is read as [`Absent::Default`] says, and whatever a row says of it is
+    /// not written.
     pub from: Vec<Origin>,
     /// What its values are, and how these files spell them; another kind that fills the column may spell them otherwise.
     pub form: ValueForm,

@@ -234,7 +234,7 @@ impl<'r> Given<'r, '_, '_> {
             let left = left.map(|place| rest.remove(place));
             let value = match (&field.is, left) {
                 (Is::Column(..) | Is::Records(_), Some(_)) => return Err(self.taken(set, group.row, &field.name)),
-                (Is::Column(column, _), None) => match set {
+                (Is::Column(column, slot), None) => match set.filter(|set| set.is_written(*column, *slot)) {
                     Some(set) => self.value(set, &set.records.columns[*column], group.row)?,
                     None => None,
                 },

@@ -454,10 +454,10 @@ impl<'p> Putting<'p, '_, '_, '_, '_, '_> {
         left: Option<Tree<'p>>,
     ) -> Outcome<Option<Tree<'p>>> {
         match &field.is {
-            Is::Column(column, _) => match own {
+            Is::Column(column, slot) => match own {
                 Some(own) => {
                     let set = self.set(own);
-                    match self.is_said(set, *column, group.row, found)? {
+                    match !set.is_written(*column, *slot) || self.is_said(set, *column, group.row, found)? {
                         true => Ok(None),
                         false => Ok(self.given.value(set, &set.records.columns[*column], group.row)?),
                     }

@@ -57,6 +57,11 @@ impl<'l> Set<'l> {
         !self.fields.list.is_empty() || self.records.rest.is_some()
     }
 
+    /// Whether a new record has this member of a column: of several names of one value it has the first.
+    pub(super) fn is_written(&self, column: usize, slot: usize) -> bool {
+        self.origins[column].iter().map(|(_, slot)| *slot).find(|slot| *slot != NO_SLOT) == Some(slot)
+    }
+
     /// Whether a set is inside this one.
     pub(super) fn holds(&self, own: usize, other: usize) -> bool {
         (own + 1..self.end).contains(&other)
