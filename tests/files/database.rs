@@ -85,7 +85,7 @@ fn rows(file: &Path, sql: &str) -> Vec<Vec<Value>> {
 
 #[test]
 fn edited_rows_are_the_rows_of_the_file() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let [project, tree, made] = ["project", "tree", "made.db"].map(|name| folder.path().join(name));
     fs::create_dir(&project).expect("a project");
     fs::create_dir(&tree).expect("a tree");
@@ -149,7 +149,7 @@ fn edited_rows_are_the_rows_of_the_file() {
 
 #[test]
 fn rows_that_the_file_refuses_are_named() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let [project, tree, made] = ["project", "tree", "made.db"].map(|name| folder.path().join(name));
     fs::create_dir(&project).expect("a project");
     fs::create_dir(&tree).expect("a tree");

@@ -35,7 +35,7 @@ fn each_tree_goes_there_and_back() {
         ("agents", "agents"),
     ];
     for (name, project) in projects {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(project);
         let tree = tree(folder.path(), name);
         let (file, out) = (folder.path().join("app.db"), folder.path().join("out"));
@@ -102,7 +102,7 @@ fn settled(said: &str) -> String {
 
 #[test]
 fn the_guide_shows_what_happens() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let home = folder.path().canonicalize().expect("a folder");
     let sessions = tree(&home, "sessions");
     let mut transcript = Transcript { folder: home.clone(), text: String::new() };

@@ -64,7 +64,7 @@ struct Models {
 
 impl Models {
     fn new() -> Models {
-        let models = Models { folder: tempfile::tempdir().expect("a folder") };
+        let models = Models { folder: crate::support::memory::tempdir().expect("a folder") };
         sessions(&models.path("tree"));
         let edited = models.path("edited.db");
         run(&["migrate", SESSIONS, text(&models.path("tree")), text(&edited)], 0);
@@ -179,7 +179,7 @@ fn chosen(calls: usize) -> Vec<usize> {
 }
 
 fn one(models: &Models, verb: Verb, fault: Fault, at: usize) -> Result<bool, String> {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let path = folder.path().canonicalize().expect("a folder");
     models.prepare(verb, &path);
     let ended = preload::run_with(&mut command(verb, &path), &path, fault, at);
@@ -234,7 +234,7 @@ fn left_over(folder: &Path) -> Vec<String> {
 
 fn sweep(verb: Verb) {
     let models = Models::new();
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let path = folder.path().canonicalize().expect("a folder");
     models.prepare(verb, &path);
     let counted = preload::count(&mut command(verb, &path), &path, Calls::Changes);

@@ -87,7 +87,7 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let of = |name: &str| folder.path().join(name);
         let (project, tree, file) = (of("project"), of("tree"), of("made.db"));
         fs::create_dir_all(&project).expect("a folder");
@@ -125,16 +125,23 @@ impl Place {
     }
 }
 
+/// Records of each kind, so many that they are several pieces.
+const RECORDS: usize = 12_000;
+
+fn task() -> String {
+    "a task ".repeat(70)
+}
+
 /// Several pieces of each kind: as the application writes them, and in the middle as somebody else left them.
 fn large(place: &Place) {
     let (mut array, mut lines, mut log) = (String::from("["), String::new(), String::new());
-    for id in 0..40_000 {
+    for id in 0..RECORDS {
         let comma = if id == 0 { "" } else { "," };
         let (blank, steps) = match id % 5_000 {
             4_711 => ("\t", "[ {\"number\": 1, \"at\": \"10\" } ]"),
             _ => ("\n  ", "[]"),
         };
-        let task = "a task ".repeat(20);
+        let task = task();
         write!(
             array,
             "{comma}{blank}{{\n    \"id\": \"s{id}\",\n    \"task\": \"{task}\",\n    \"steps\": {steps}\n  }}"
@@ -174,24 +181,24 @@ fn files_in_pieces_come_back_and_change_in_one_place() {
 
     // Beyond the first piece, and in the last one.
     place.change(
-        "UPDATE sessions SET task = 'another' WHERE id = 's30000';
-         DELETE FROM sessions WHERE id = 's0'; DELETE FROM sessions WHERE id = 's39999';
+        "UPDATE sessions SET task = 'another' WHERE id = 's9000';
+         DELETE FROM sessions WHERE id = 's0'; DELETE FROM sessions WHERE id = 's11999';
          INSERT INTO sessions (id, task) VALUES ('new', 'n');
          INSERT INTO steps (session_id, number, at) VALUES ('s4711', 0, '05'), ('s4711', 2, '11');
-         UPDATE events SET what = 'changed' WHERE id = 20000; DELETE FROM events WHERE id = 30001;
+         UPDATE events SET what = 'changed' WHERE id = 9000; DELETE FROM events WHERE id = 9001;
          INSERT INTO events (id, what) VALUES (50000, 'the last');
-         UPDATE lines SET message = 'other' WHERE id = 25000;",
+         UPDATE lines SET message = 'other' WHERE id = 8500;",
     );
     let out = content(&place.export());
-    let task = "a task ".repeat(20);
+    let task = task();
     let was = |path: &str| String::from_utf8(before[Path::new(path)].2.clone()).expect("UTF-8");
     let is = |path: &str| String::from_utf8(out[Path::new(path)].2.clone()).expect("UTF-8");
     let first = format!("\n  {{\n    \"id\": \"s0\",\n    \"task\": \"{task}\",\n    \"steps\": []\n  }},");
-    let last = format!("{{\n    \"id\": \"s39999\",\n    \"task\": \"{task}\",\n    \"steps\": []\n  }}");
+    let last = format!("{{\n    \"id\": \"s11999\",\n    \"task\": \"{task}\",\n    \"steps\": []\n  }}");
     let expected = was("all.json")
         .replacen(&first, "", 1)
         .replacen(&last, "{\n    \"id\": \"new\",\n    \"task\": \"n\",\n    \"steps\": []\n  }", 1)
-        .replacen(&format!("\"s30000\",\n    \"task\": \"{task}\""), "\"s30000\",\n    \"task\": \"another\"", 1)
+        .replacen(&format!("\"s9000\",\n    \"task\": \"{task}\""), "\"s9000\",\n    \"task\": \"another\"", 1)
         .replacen(
             "[ {\"number\": 1, \"at\": \"10\" } ]",
             "[ {\"number\": 0, \"at\": \"05\"}, {\"number\": 1, \"at\": \"10\" }, {\"number\": 2, \"at\": \"11\"} ]",
@@ -199,9 +206,9 @@ fn files_in_pieces_come_back_and_change_in_one_place() {
         );
     assert!(is("all.json") == expected, "the array: {}", difference(&is("all.json"), &expected));
     let expected = was("events.jsonl")
-        .replacen(&format!("{{\"id\":20000,\"what\":\"{task}\""), "{\"id\":20000,\"what\":\"changed\"", 1)
+        .replacen(&format!("{{\"id\":9000,\"what\":\"{task}\""), "{\"id\":9000,\"what\":\"changed\"", 1)
         .lines()
-        .filter(|line| !line.starts_with("{\"id\":30001,"))
+        .filter(|line| !line.starts_with("{\"id\":9001,"))
         .chain(["{\"id\":50000,\"what\":\"the last\"}"])
         .fold(String::new(), |all, line| all + line + "\n");
     assert!(is("events.jsonl") == expected, "the lines: {}", difference(&is("events.jsonl"), &expected));
@@ -240,17 +247,17 @@ fn a_large_file_is_set_aside_as_a_whole() {
     let place = Place::new();
     large(&place);
     let lines = fs::read_to_string(place.tree.join("events.jsonl")).expect("lines");
-    let broken = lines.replace("{\"id\":35000,", "{\"id\":x,");
+    let broken = lines.replace("{\"id\":11000,", "{\"id\":x,");
     place.write("events.jsonl", &broken);
     let said = place.migrate(&[], 3);
-    assert!(said.contains("events.jsonl`, line 35001, column 7") && !place.file.exists(), "{said}");
+    assert!(said.contains("events.jsonl`, line 11001, column 7") && !place.file.exists(), "{said}");
     let said = run(&["check", text(&place.project), text(&place.tree)], 1);
-    assert!(said.contains("line 35001"), "{said}");
+    assert!(said.contains("line 11001"), "{said}");
     let aside = place.folder.path().join("aside");
     let said = place.migrate(&["--quarantine", text(&aside)], 1);
     assert!(said.contains("1 file was set aside"), "{said}");
     assert!(fs::read_to_string(aside.join("events.jsonl")).expect("it is kept") == broken);
-    assert_eq!(place.one("SELECT count(*) || ' ' || (SELECT count(*) FROM events) FROM lines"), "40000 0");
+    assert_eq!(place.one("SELECT count(*) || ' ' || (SELECT count(*) FROM events) FROM lines"), "12000 0");
 }
 
 #[test]

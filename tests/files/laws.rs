@@ -1,5 +1,6 @@
 //! The laws of trees, under random layouts, random trees and random edits, from end to end.
 
+use crate::support::memory;
 use crate::trees::content;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -55,14 +56,10 @@ pub struct World {
     pub layout: Arc<Layout>,
 }
 
-fn folder() -> TempDir {
-    // Each run syncs its file systems several times.
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
-}
-
 impl World {
     pub fn new(text: String) -> Result<World, String> {
-        let folder = folder();
+        // Each run syncs its file systems several times.
+        let folder = memory::tempdir().expect("a folder");
         let layout = layout::read("a random layout", &text).map_err(|error| format!("{error}\n{text}"))?;
         fs::write(folder.path().join("layout.toml"), &text).expect("a layout");
         Ok(World { folder, text, layout: Arc::new(layout) })

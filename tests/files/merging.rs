@@ -81,7 +81,7 @@ struct World {
 
 impl World {
     fn new(app: App) -> World {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
         fs::create_dir(&tree).expect("a folder");
         app.make(&tree);

@@ -47,7 +47,7 @@ fn the_examples_of_the_page_are_migrated_as_it_says() {
     let (_, examples) = page.split_once("## One example per format").expect("examples");
     let mut headings = Vec::new();
     for Example { heading, layout, path, file, rows } in examples.split("\n### ").skip(1).map(example) {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let [project, tree, target, out] = ["project", "tree", "app.db", "out"].map(|name| folder.path().join(name));
         fs::create_dir(&project).expect("a project");
         fs::write(project.join("project.toml"), "name = 'page'\n").expect("a project");

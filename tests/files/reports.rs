@@ -99,7 +99,7 @@ fn a_parent_that_was_left_out_is_no_fault_of_the_source() {
 
 #[test]
 fn the_reasons_of_a_file_are_those_of_sqlite() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(
         folder.path().join("own.db"),
         "PRAGMA foreign_keys = OFF; CREATE TABLE p (id INTEGER PRIMARY KEY); CREATE TABLE c (p INTEGER REFERENCES p);
@@ -112,7 +112,7 @@ fn the_reasons_of_a_file_are_those_of_sqlite() {
 
 #[test]
 fn options_of_trees_are_refused_elsewhere() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(folder.path().join("own.db"), "CREATE TABLE t (x)");
     let copy = folder.path().join("copy.db");
     for option in ["--quarantine", "--only"] {
@@ -152,7 +152,7 @@ const OF_RUST: [&str; 10] =
 
 #[test]
 fn what_was_typed_wrongly_is_told_without_words_of_rust() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (project, db) = (folder.path().join("project"), folder.path().join("app.db"));
     fs::create_dir(&project).expect("a folder");
     let (project_path, db) = (text(&project).to_owned(), text(&db).to_owned());
@@ -210,7 +210,7 @@ fn what_was_typed_wrongly_is_told_without_words_of_rust() {
 
 #[test]
 fn rows_are_generated_for_a_reference_without_a_type() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(
         folder.path().join("own.db"),
         "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE s (name TEXT PRIMARY KEY);
@@ -246,7 +246,7 @@ fn a_moment_that_is_none_says_what_is_one() {
 
 #[test]
 fn the_values_of_a_file_go_as_they_stand() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(folder.path().join("own.db"), "CREATE TABLE t (a datetime, b numeric(10, 2), c boolean)");
     let said = run(&["plan", text(&own), text(&folder.path().join("copy.db"))], 0);
     assert_eq!(said.matches("as it stands").count(), 3, "{said}");
@@ -255,7 +255,7 @@ fn the_values_of_a_file_go_as_they_stand() {
 
 #[test]
 fn a_file_in_the_place_of_a_script_is_told_as_one() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(folder.path().join("own.db"), "CREATE TABLE t (a)");
     let said = run(&["test", text(&own)], 2);
     assert_parts(&said, &["it is a SQLite file"]);
@@ -272,7 +272,7 @@ fn a_file_in_the_place_of_a_script_is_told_as_one() {
 
 #[test]
 fn who_holds_a_file_is_named() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let own = file(folder.path().join("own.db"), "CREATE TABLE t (id INTEGER PRIMARY KEY)");
     let held = Connection::open(&own).expect("the file");
     held.execute_batch("BEGIN EXCLUSIVE").expect("a lock");

@@ -14,7 +14,7 @@ fn folder(project: &str) -> PathBuf {
 }
 
 fn holds(project: &str) {
-    let kept = tempfile::tempdir().expect("a folder");
+    let kept = crate::support::memory::tempdir().expect("a folder");
     let scenario = Scenario::project(folder(project)).expect("a project").cases(CASES).seed(Seed(1));
     let passed = scenario.regressions(kept.path()).run().unwrap_or_else(|failed| panic!("{failed}"));
     println!("{}", report::text(&passed));
@@ -66,7 +66,7 @@ fn with_check(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_tree_that_fails_is_made_smaller_and_kept_and_runs_first_from_then_on() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (project, kept) = (with_check(folder.path()), folder.path().join("kept"));
     let words = ["test", text(&project), "--seed", "3", "--cases", "5", "--regressions", text(&kept)];
     let said = run(&words, 1);
@@ -94,7 +94,7 @@ fn a_tree_that_fails_is_made_smaller_and_kept_and_runs_first_from_then_on() {
 
 #[test]
 fn a_project_without_a_schema_is_tested_by_its_layout_alone() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let project = with_check(folder.path());
     for gone in ["target", "checks"] {
         fs::remove_dir_all(project.join(gone)).expect("a folder less");

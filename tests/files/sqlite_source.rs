@@ -100,7 +100,7 @@ fn values(path: &Path) -> Vec<String> {
 #[test]
 fn a_file_becomes_the_same_file_with_proof_and_can_be_taken_back() {
     for pragmas in ["", "PRAGMA encoding = 'UTF-16le'; PRAGMA auto_vacuum = FULL"] {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let source = file(folder.path().join("a.db"), pragmas, AWKWARD);
         let target = file(folder.path().join("b.db"), "", "CREATE TABLE old (x)");
         let (a, b) = (text(&source), text(&target));
@@ -152,7 +152,7 @@ fn a_file_becomes_the_same_file_with_proof_and_can_be_taken_back() {
 
 #[test]
 fn what_is_left_out_takes_along_what_needs_it_and_is_told() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let source = file(folder.path().join("a.db"), "", AWKWARD);
     let (a, target) = (text(&source), folder.path().join("b.db"));
     let b = text(&target);
@@ -206,7 +206,7 @@ fn a_file_that_was_made_keeps_the_types_of_its_first_source() {
          INSERT INTO other.stays VALUES (1, 'a'), (2, NULL)",
     );
     let url = database.url();
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let [first, second, third] = ["a.db", "b.db", "c.db"].map(|name| folder.path().join(name));
     let rules = ["--rule", "numeric=decimal-text", "--rule", "Kept.at=epoch-micros", "--exclude-table", "other.gone"];
     run(&[&["migrate", &url, text(&first)], &rules[..]].concat(), 0);
@@ -232,7 +232,7 @@ fn a_file_that_was_made_keeps_the_types_of_its_first_source() {
 
 #[test]
 fn what_cannot_be_an_endpoint_says_what_can() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let source = file(folder.path().join("a.db"), "", "CREATE TABLE t (x)");
     let notes = folder.path().join("notes.txt");
     std::fs::write(&notes, "CREATE TABLE t (x);\n".repeat(50)).expect("a text");

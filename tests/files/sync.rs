@@ -247,7 +247,7 @@ fn a_row_that_no_file_can_have_is_told_and_the_rest_goes_on() {
 
 #[test]
 fn a_value_that_files_do_not_tell_stays_in_its_row_and_is_told() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
     let task = tree.join("specs/sbi/SBI-1");
     fs::create_dir_all(&task).expect("a folder");

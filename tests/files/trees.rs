@@ -96,7 +96,7 @@ pub struct Made {
 
 impl Made {
     pub fn new() -> Made {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let (tree, file) = (folder.path().join("tree"), folder.path().join("sessions.db"));
         sessions(&tree);
         run(&["migrate", SESSIONS, text(&tree), text(&file)], 0);
@@ -127,6 +127,7 @@ fn a_tree_becomes_a_file_and_the_file_the_same_tree() {
     run(&["check", file, "--unchanged"], 0);
     let said = run(&["check", SESSIONS, tree], 0);
     assert!(said.contains("sessions") && said.contains("kept as bytes: 1 file"), "{said}");
+    assert!(said.contains("rows: the target takes every one"), "{said}");
     let out = made.export();
     assert_eq!(content(&out), before);
     run(&["verify", text(&out), file], 0);
@@ -144,7 +145,7 @@ fn every_changed_byte_of_a_file_is_noticed() {
     for path in ["workspace_mapping.json", &format!("sessions/{OTHER}.json"), "sessions_archive/old.json"] {
         let path = made.tree.join(path);
         let whole = fs::read(&path).expect("a file");
-        let step = whole.len() / 23 + 1;
+        let step = whole.len() / 9 + 1;
         for at in (0..whole.len()).step_by(step) {
             let mut changed = whole.clone();
             changed[at] ^= 1;
@@ -165,6 +166,37 @@ fn a_row_that_differs_is_told_with_both_values() {
     for part in ["sessions", "\"s2\"", "column `task`", "`odd`", "`another`"] {
         assert!(said.contains(part), "`{part}` is not in {said}");
     }
+}
+
+#[test]
+fn a_check_of_a_tree_tries_its_rows_on_the_target() {
+    let made = Made::new();
+    let path = made.tree.join(format!("sessions/{HASH}.json"));
+    let before = fs::read_to_string(&path).expect("a file");
+    let refused = |from: &str, to: &str, parts: &[&str]| {
+        fs::write(&path, before.replacen(from, to, 1)).expect("a file");
+        let said = run(&["check", SESSIONS, text(&made.tree)], 1);
+        parts.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in {said}"));
+    };
+    refused("\"status\": \"completed\"", "\"status\": \"strange\"", &["\"s1\"", "CHECK constraint failed"]);
+    refused("\"task\": \"a \\\"task\\\"\",", "", &["\"s1\"", "NOT NULL constraint failed"]);
+    // A message from an instance that is none of its session.
+    refused(
+        "\"instanceId\": 0\n      }\n    ],\n    \"runtimeMix\"",
+        "\"instanceId\": 7\n      }\n    ],\n    \"runtimeMix\"",
+        &["\"m2\"", "has no parent"],
+    );
+    fs::write(&path, &before).expect("a file");
+    run(&["check", SESSIONS, text(&made.tree)], 0);
+
+    // What differs besides is told in words, and not in bytes that only this program reads.
+    fs::write(&path, before.clone() + "\n").expect("a file");
+    let said = run(&["verify", text(&made.tree), text(&made.file)], 1);
+    assert!(
+        said.contains("the bytes of the file are others") && said.contains("what its records do not tell"),
+        "{said}"
+    );
+    assert!(!said.contains("column `hash`") && !said.contains("column `bytes`"), "{said}");
 }
 
 #[test]
@@ -242,7 +274,7 @@ fn a_tree_that_is_replaced_is_archived_and_comes_back() {
 
 #[test]
 fn plan_and_dry_run_write_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
     sessions(&tree);
     let said = run(&["plan", SESSIONS, text(&tree), text(&file)], 0);
@@ -254,7 +286,7 @@ fn plan_and_dry_run_write_nothing() {
 
 #[test]
 fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (tree, file, aside) = (folder.path().join("tree"), folder.path().join("app.db"), folder.path().join("aside"));
     sessions(&tree);
     let bad = "sessions/0000000000000000.json";
@@ -293,7 +325,7 @@ fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
 
 #[test]
 fn hostile_trees_are_refused_by_name() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let file = folder.path().join("app.db");
     let with = |make: &dyn Fn(&Path), part: &str| {
         let tree = folder.path().join("tree");
@@ -351,7 +383,7 @@ fn a_captured_value_leads_nowhere_else() {
 
 #[test]
 fn some_files_go_first_and_are_verified_alone() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let (tree, file) = (folder.path().join("tree"), folder.path().join("app.db"));
     sessions(&tree);
     let (tree, file) = (text(&tree), text(&file));
@@ -374,7 +406,7 @@ fn some_files_go_first_and_are_verified_alone() {
 
 #[test]
 fn a_file_in_the_tree_that_it_is_made_of_is_none_of_its_files() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = crate::support::memory::tempdir().expect("a folder");
     let tree = folder.path().join("tree");
     sessions(&tree);
     let file = tree.join("sessions.db");
@@ -398,4 +430,45 @@ fn a_tree_that_a_killed_run_has_left_half_done_is_no_source() {
         assert!(said.contains("between its old content and its new one") && said.contains("again"), "{said}");
     }
     assert!(!other.exists());
+}
+
+#[test]
+fn a_number_in_a_path_stands_there_as_it_would_be_written() {
+    let folder = crate::support::memory::tempdir().expect("a folder");
+    let [project, tree, file, out] = ["project", "tree", "app.db", "out"].map(|name| folder.path().join(name));
+    let write = |path: PathBuf, text: &str| {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("a file");
+    };
+    let kind = |name: &str, column: &str| {
+        format!(
+            "[[file]]\npath = \"{name}/{{n}}.md\"\ncaptures.n = '\\d+'\nformat = \"markdown\"\n[[file.records]]\ntable = \"{name}\"\n\
+             key = [\"n\"]\ncolumns.n = {column}\ncolumns.body = \"@body\"\n"
+        )
+    };
+    write(project.join("project.toml"), "name = 'zeros'\n");
+    let layout = kind("runs", "{ from = \"@path.n\", type = \"integer\" }") + &kind("notes", "\"@path.n\"");
+    write(project.join("layout.toml"), &layout);
+    write(tree.join("runs/3.md"), "three\n");
+    write(tree.join("notes/007.md"), "seven\n");
+    let words = ["migrate", text(&project), text(&tree), text(&file)];
+    run(&words, 0);
+    let back = format!("{}/", text(&out));
+    run(&["migrate", text(&file), &back], 0);
+    assert_eq!(content(&out), content(&tree));
+    let sql = "UPDATE notes SET n = '0008'; UPDATE runs SET n = 12";
+    Connection::open(&file).expect("the file").execute_batch(sql).expect("a change");
+    run(&["migrate", text(&file), &back], 0);
+    let paths: Vec<_> = content(&out).into_keys().filter(|path| path.extension().is_some()).collect();
+    assert_eq!(paths, [Path::new("notes/0008.md"), Path::new("runs/12.md")]);
+
+    // Two files would be one row, and one of them come back under the name of the other.
+    write(tree.join("runs/003.md"), "three as well\n");
+    let said = run(&words, 3);
+    for part in ["runs/003.md", "`003` in the path would come back as `3`", "type \"text\""] {
+        assert!(said.contains(part), "`{part}` is not in {said}");
+    }
+    let aside = folder.path().join("aside");
+    run(&[&words[..], &["--quarantine", text(&aside)]].concat(), 1);
+    assert!(aside.join("runs/003.md").is_file());
 }

@@ -28,7 +28,7 @@ struct Lost {
 
 impl Lost {
     fn new() -> Lost {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = crate::support::memory::tempdir().expect("a folder");
         let (tree, file) = (folder.path().join("tree"), folder.path().join("sessions.db"));
         sessions(&tree);
         let path = text(&folder.path().canonicalize().expect("a path")).to_owned();

@@ -4,6 +4,7 @@
 pub mod older_sqlite;
 
 pub mod files;
+pub mod memory;
 pub mod program;
 pub mod runner;
 pub mod scratch;
