@@ -8,6 +8,7 @@
 //! catalog's other objects, with its place, and those before and after it stand.
 
 mod changes;
+mod collated;
 mod constraints;
 mod database;
 mod definition;

@@ -350,7 +350,8 @@ pub(super) fn without_needless_quotes(text: &str) -> Option<String> {
             b'\'' => {
                 let escapes = matches!(before, Some('E' | 'e'));
                 let end = if escapes { end_of_escaped(rest)? } else { end_of_plain(rest)? };
-                let names_class = rest[end..].starts_with("::\"regclass\"") || rest[end..].starts_with("::regclass");
+                // A class, a configuration of text search and the like.
+                let names_class = rest[end..].starts_with("::\"reg") || rest[end..].starts_with("::reg");
                 if names_class && rest.starts_with("'\"") {
                     written.push_str(&format!("'{}'", without_needless_quotes(&rest[1..end - 1])?));
                     rest = &rest[end..];
@@ -365,6 +366,17 @@ pub(super) fn without_needless_quotes(text: &str) -> Option<String> {
     }
     written.push_str(rest);
     Some(written)
+}
+
+/// How far the constant, the comment or else the single sign goes that a text begins with; `None` where it has no end.
+pub(super) fn token_length(rest: &str, before: Option<char>) -> Option<usize> {
+    match rest.as_bytes().first()? {
+        b'\'' if matches!(before, Some('E' | 'e')) => end_of_escaped(rest),
+        b'\'' => end_of_plain(rest),
+        b'"' => Some(rest[1..].find('"')? + 2),
+        b'$' | b'-' | b'/' => length_of_other(rest, before),
+        _ => rest.chars().next().map(char::len_utf8),
+    }
 }
 
 /// How far a comment, a constant between dollars, or else a single sign goes.

@@ -1,5 +1,6 @@
 //! Which rows a partition takes, as `pg_get_partition_constraintdef` says it: that is not in a dump, the bounds are.
 
+use super::collated::is_text_call;
 use super::database::{Database, Relation};
 use super::name::spelled;
 use super::types::Spelled;
@@ -126,8 +127,16 @@ impl Database {
 
     fn key_parts(&self, whole: &Relation) -> Option<Vec<KeyPart>> {
         let part = |part: &Result<String, String>| {
-            // Of an expression the type is not known.
-            let column = whole.column(part.as_ref().ok()?)?;
+            let column = match part {
+                Ok(column) => whole.column(column)?,
+                Err(expression) if is_text_call(expression) => {
+                    let of = Spelled::read("text")?;
+                    let (text, spelling) = (expression.clone(), "text".to_owned());
+                    return Some(KeyPart { operand: text.clone(), text, spelling, of });
+                }
+                // Its type is not known.
+                Err(_) => return None,
+            };
             let of = Spelled::read(&column.new.spelling)?;
             if !of.is_built_in() || of.is_array {
                 return None;

@@ -1,6 +1,7 @@
 //! The described database in the rows that the queries of a live source answer.
 
 use super::Described;
+use super::collated::collations_in;
 use super::database::{Column, Database, Path, Relation, UserType};
 use super::definition::{CollationOptions, Name, NewType};
 use super::name::{self, spelled};
@@ -222,7 +223,7 @@ impl Database {
     }
 
     /// A column's collation, where it is not that of its base type.
-    fn column_collation(&self, column: &Column) -> Option<String> {
+    pub(super) fn column_collation(&self, column: &Column) -> Option<String> {
         const DEFAULT: &str = "pg_catalog.default";
         let new = &column.new;
         let of_type = self.collation_of_type(&new.spelling, &column.path);
@@ -365,6 +366,20 @@ impl Database {
             .filter_map(|row| Some((row.relation, row.columns.clone()?)))
             .collect();
         let mut rows = std::mem::take(&mut self.constraints);
+        // What a partitioned table refers to, its partitions do; that is not written for them.
+        let mut at = 0;
+        while let Some(row) = rows.get(at).cloned() {
+            at += 1;
+            let whole =
+                self.relations.iter().find(|(_, relation)| relation.oid == row.relation && relation.kind == 'p');
+            let (Some((whole, _)), 'f') = (whole, row.kind) else { continue };
+            let parts = self.relations.values().filter(|part| part.bound.is_some() && part.parents.contains(whole));
+            let parts: Vec<Oid> = parts.map(|part| part.oid).collect();
+            for relation in parts {
+                let oid = self.next();
+                rows.push(ConstraintRow { oid, relation, parent: row.oid, ..row.clone() });
+            }
+        }
         for row in rows.iter_mut().filter(|row| row.kind == 'f' && row.referenced_columns.is_none()) {
             row.referenced_columns = keys.get(&row.referenced).cloned();
         }
@@ -375,6 +390,16 @@ impl Database {
     fn index_rows(&mut self) -> Vec<IndexRow> {
         let mut rows: Vec<IndexRow> = std::mem::take(&mut self.indexes).into_values().collect();
         rows.sort_by(|one, other| (one.relation, &one.name).cmp(&(other.relation, &other.name)));
+        let by_oid: HashMap<Oid, &Relation> =
+            self.relations.values().map(|relation| (relation.oid, relation)).collect();
+        for row in &mut rows {
+            let Some(relation) = by_oid.get(&row.relation) else { continue };
+            for part in &mut row.parts {
+                let Some(expression) = &part.expression else { continue };
+                let collation = part.collation.take().or_else(|| self.expression_collation(relation, expression));
+                part.collation = collation.filter(|name| name != "pg_catalog.default");
+            }
+        }
         // One of a partitioned table is whole as soon as each partition has a part of it.
         let partitioned: HashMap<Oid, usize> = (self.relations.iter())
             .filter(|(_, relation)| relation.kind == 'p')
@@ -430,10 +455,9 @@ impl Database {
         let mut named: BTreeSet<(String, String)> = BTreeSet::new();
         let version = about.engine.trim_start_matches(|sign: char| !sign.is_ascii_digit()).split('.').next();
         let version: u32 = version.and_then(|number| number.parse().ok()).unwrap_or(0);
-        let of_server = [("C", 0), ("POSIX", 0), ("ucs_basic", 0), ("unicode", 16), ("pg_c_utf8", 17)];
+        let of_server = [("C", 0), ("POSIX", 0), ("ucs_basic", 16), ("unicode", 16), ("pg_c_utf8", 17)];
         let of_server = of_server.into_iter().filter(|(_, since)| *since <= version);
         named.extend(of_server.map(|(name, _)| ("pg_catalog".to_owned(), name.to_owned())));
-        named.extend(self.collations.keys().map(|name| (name.schema.clone(), name.name.clone())));
         let mut add = |name: Option<String>| {
             let name = name.unwrap_or_default();
             named.extend(name.split_once('.').map(|(schema, name)| (schema.to_owned(), name.to_owned())));
@@ -445,9 +469,24 @@ impl Database {
             add(part.collation.clone());
         }
         for of in self.types.values() {
-            if let NewType::Domain(domain) = &of.kind {
-                add(domain.collation.as_ref().map(|name| self.collation_name(name, &of.path)));
+            let named = match &of.kind {
+                NewType::Domain(domain) => vec![domain.collation.as_ref()],
+                NewType::Composite(fields) => fields.iter().map(|field| field.collation.as_ref()).collect(),
+                _ => Vec::new(),
+            };
+            named.into_iter().flatten().for_each(|name| add(Some(self.collation_name(name, &of.path))));
+        }
+        for relation in self.relations.values() {
+            let columns = relation.columns.iter().map(|column| &column.new);
+            let texts = columns.flat_map(|new| new.default.iter().chain(new.generated.as_ref().map(|(text, _)| text)));
+            for text in texts.chain(relation.query.as_ref().map(|query| &query.text)) {
+                collations_in(text).iter().for_each(|name| add(Some(self.collation_name(name, &relation.path))));
             }
+        }
+        let path = Path::from([]);
+        let constraints = self.constraints.iter().map(|row| &row.definition);
+        for text in constraints.chain(self.indexes.values().map(|row| &row.definition)) {
+            collations_in(text).iter().for_each(|name| add(Some(self.collation_name(name, &path))));
         }
         named.remove(&("pg_catalog".to_owned(), "default".to_owned()));
         rows.extend(named.into_iter().map(|(schema, name)| {

@@ -47,7 +47,7 @@ fn what_is_not_understood_is_named_and_nothing_around_it_is_lost() {
     assert_eq!(table(&given, "a").primary_key.as_ref().unwrap().columns, ["i"]);
     let expected = [
         "line 2: CREATE WONDER public.w AS…",
-        "line 3: ALTER TABLE ONLY public.nowhere ADD CONSTRAINT p PRIMARY KE…",
+        "line 3: ALTER TABLE ONLY public.nowhere ADD CONSTRAINT p PRIMARY KEY…",
         "line 5: CREATE TABLE public.b (i integer DEFAULT )",
         "line 7: CREATE TABLE public.a (twice integer)",
     ];

@@ -16,7 +16,9 @@ SELECT row_to_json(x)::text FROM (
                        'expression', CASE WHEN a.attname IS NULL THEN pg_get_indexdef(i.indexrelid, p.place, false) END,
                        'descending', i.indoption[p.place - 1] & 1 <> 0,
                        'nulls_first', i.indoption[p.place - 1] & 2 <> 0,
-                       'collation', CASE WHEN i.indcollation[p.place - 1] NOT IN (0, coalesce(a.attcollation, y.typcollation))
+                       -- What some methods keep of a text is no text.
+                       'collation', CASE WHEN i.indcollation[p.place - 1]
+                                              NOT IN (0, coalesce(a.attcollation, nullif(y.typcollation, 0), 100))
                                          THEN cn.nspname || '.' || c.collname END,
                        'operator_class', CASE WHEN o.opcdefault THEN NULL
                                               WHEN onn.nspname = 'pg_catalog' THEN o.opcname

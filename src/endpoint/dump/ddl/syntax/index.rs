@@ -5,6 +5,10 @@ use crate::endpoint::dump::ddl::definition::{Definition, Name, NewIndex};
 use crate::endpoint::postgres::rows::{IndexPartRow, IndexRow};
 use squawk_syntax::ast::{self, AstNode};
 
+/// Operator classes with parameters that are their types' own.
+const DEFAULT_CLASSES: &[&str] =
+    &["gist__int_ops", "gist__ltree_ops", "gist_hstore_ops", "gist_ltree_ops", "tsvector_ops"];
+
 impl Reader<'_> {
     pub(super) fn create_index(self, create: &ast::CreateIndex) -> Option<Definition> {
         let table = create.table_relation_name()?;
@@ -65,10 +69,14 @@ impl Reader<'_> {
             ast::Expr::NameRef(name) => part.column = Some(self.word(Some(name.clone()))?),
             other => part.expression = Some(self.piece(other.syntax()).to_owned()),
         }
-        let class = match item.op_class_ref() {
+        let mut class = match item.op_class_ref() {
             Some(class) => Some(self.name(Some(class))?),
             None => None,
         };
+        // With parameters the type's own class is written as well.
+        if item.attribute_list().is_some() {
+            class = class.filter(|class| !DEFAULT_CLASSES.contains(&class.name.as_str()));
+        }
         Some((part, collation, class))
     }
 

@@ -22,7 +22,9 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, SyntaxToken};
 const DEPTH_MAX: usize = 1_000;
 /// Longer chains of operators than this are no statement of a dump either: their tree is as deep as they are long.
 const TOKENS_MAX: usize = 400_000;
-/// Enough for both in a debug build.
+/// Prefix operators and casts in a row, for which the parser takes time by the square of their number.
+const IN_A_ROW_MAX: usize = 200;
+/// Enough for all of them in a debug build.
 const STACK_BYTES: usize = 256 << 20;
 
 /// What a statement defines; `None` where it is not understood.
@@ -51,26 +53,37 @@ pub(super) fn read(text: &str) -> Option<Definition> {
     })
 }
 
-/// Whether the parser would have to go deeper than is safe. Brackets in constants count as well: dumps have no so many.
+/// Whether the parser would have to go deeper, or longer, than is safe; and whether a constant or comment is open at the end.
 fn too_deep(text: &str) -> bool {
     let (mut depth, mut words) = (0_usize, 0_usize);
-    let mut in_word = false;
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' => depth += 1,
-            b')' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
+    // Signs without a word between them, and casts of casts.
+    let (mut signs, mut casts) = (0_usize, 0_usize);
+    let (mut rest, mut before) = (text, None);
+    while let Some(sign) = rest.chars().next() {
+        let Some(length) = name::token_length(rest, before) else { return true };
+        let is_blank = sign.is_whitespace() || rest.starts_with("--") || rest.starts_with("/*");
+        match sign {
+            _ if is_blank => {}
+            '(' | '[' => (depth, casts) = (depth + 1, 0),
+            ')' | ']' => (depth, casts) = (depth.saturating_sub(1), 0),
+            '+' | '-' | '~' | '!' | '@' | '#' => (signs, casts) = (signs + 1, 0),
+            ':' => casts += 1,
+            '.' | '"' => {}
+            sign if is_word(sign) => signs = 0,
+            _ => casts = 0,
         }
-        let is_word = byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii();
-        if !is_word && !byte.is_ascii_whitespace() || is_word && !in_word {
-            words += 1;
-        }
-        in_word = is_word;
-        if depth > DEPTH_MAX || words > TOKENS_MAX {
+        words += usize::from(!is_blank && !(is_word(sign) && before.is_some_and(is_word)));
+        if depth > DEPTH_MAX || words > TOKENS_MAX || signs > IN_A_ROW_MAX || casts > 2 * IN_A_ROW_MAX {
             return true;
         }
+        before = rest[..length].chars().next_back();
+        rest = &rest[length..];
     }
     false
+}
+
+fn is_word(sign: char) -> bool {
+    sign.is_alphanumeric() || sign == '_'
 }
 
 /// The statement that is read.

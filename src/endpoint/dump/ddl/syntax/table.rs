@@ -99,7 +99,13 @@ impl<'t> Reader<'t> {
                 ast::Constraint::NotNullConstraint(_) => new.not_null = true,
                 ast::Constraint::NullConstraint(_) => {}
                 ast::Constraint::DefaultConstraint(default) => {
-                    new.default = Some(self.piece(default.expr()?.syntax()).to_owned());
+                    let mut expression = default.expr()?;
+                    // Behind a default stands the column's collation; one of the default itself has parentheses around it.
+                    if let ast::Expr::Collate(collate) = &expression {
+                        new.collation = Some(self.name(collate.collation_ref())?);
+                        expression = collate.expr()?;
+                    }
+                    new.default = Some(self.piece(expression.syntax()).to_owned());
                 }
                 ast::Constraint::GeneratedConstraint(generated) => match generated.generated_as()? {
                     ast::GeneratedAs::GeneratedStored(stored) => {
