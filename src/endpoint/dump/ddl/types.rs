@@ -186,7 +186,7 @@ impl Spelled {
             None | Some(_) if words.len() == parts.len() + 1 + usize::from(schema.is_some()) => (last, false),
             None | Some(_) => return None,
         };
-        if is_sql && words == ["character"] || is_sql && words == ["char"] {
+        if is_sql && (words == ["character"] || words == ["char"]) {
             if arguments.is_empty() {
                 arguments.push("1".to_owned());
             }

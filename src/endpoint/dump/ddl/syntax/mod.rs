@@ -72,7 +72,7 @@ fn too_deep(text: &str) -> bool {
             sign if is_word(sign) => signs = 0,
             _ => casts = 0,
         }
-        words += usize::from(!is_blank && !(is_word(sign) && before.is_some_and(is_word)));
+        words += usize::from(!(is_blank || is_word(sign) && before.is_some_and(is_word)));
         if depth > DEPTH_MAX || words > TOKENS_MAX || signs > IN_A_ROW_MAX || casts > 2 * IN_A_ROW_MAX {
             return true;
         }
