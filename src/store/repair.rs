@@ -169,19 +169,46 @@ fn bring(store: &OpenStore, open: &Open, gets: Side) -> Result<()> {
     store.both(open.told.mode, &files, &rows).remember(&paths)
 }
 
-/// A side that has nothing left of all that both had: more likely than that all of it was deleted is a disk that is not mounted.
+/// A side that has nothing left of what both had, or of one table of it: more likely than that all of it was deleted is a disk that
+/// is not mounted, or a folder that was moved.
 fn refuse_emptied(store: &OpenStore, compared: &Compared, take: Option<Side>) -> Result<()> {
     let files: u64 = compared.tables.iter().map(|table| table.files.rows).sum();
     let rows: u64 = compared.tables.iter().map(|table| table.rows.rows).sum();
-    let (empty, word) = match (files, rows) {
-        _ if compared.base < 2 => return Ok(()),
-        (0, rows) if rows > 1 && take != Some(Side::Files) => (&store.place().tree, "files"),
-        (files, 0) if files > 1 && take != Some(Side::Rows) => (&store.place().file, "rows"),
-        _ => return Ok(()),
+    if let Some(side) = emptied(files, rows, compared.base).filter(|side| take != Some(*side)) {
+        return Err(refused(store, side, "it has nothing left of all that the other side has".to_owned()));
+    }
+    for table in &compared.tables {
+        let side_now = if table.files.rows == 0 { Found::Files } else { Found::Rows };
+        let gone = compared.open.iter().filter(|open| open.told.table == table.table && open.told.found == side_now);
+        let side = emptied(table.files.rows, table.rows.rows, gone.count() as u64);
+        if let Some(side) = side.filter(|side| take != Some(*side)) {
+            let has = table.files.rows.max(table.rows.rows);
+            let cause =
+                format!("it has nothing left of the {has} records of `{}` that the other side has", table.table);
+            return Err(refused(store, side, cause));
+        }
+    }
+    Ok(())
+}
+
+/// The side that has none of what both had.
+fn emptied(files: u64, rows: u64, had: u64) -> Option<Side> {
+    match (files, rows) {
+        _ if had < 2 => None,
+        (0, rows) if rows > 1 => Some(Side::Files),
+        (files, 0) if files > 1 => Some(Side::Rows),
+        _ => None,
+    }
+}
+
+fn refused(store: &OpenStore, side: Side, cause: String) -> Error {
+    let emptied = match side {
+        Side::Files => &store.place().tree,
+        Side::Rows => &store.place().file,
     };
-    let object = crate::endpoint::sqlite::file::quoted(empty);
-    Err(Error::could_not(REPAIR, object, "it has nothing left of all that the other side has").hint(format!(
+    Error::could_not(REPAIR, crate::endpoint::sqlite::file::quoted(emptied), cause).hint(format!(
         "nothing was changed; look whether it is the right one, and its disk is mounted; if all was deleted on purpose, say so with \
-         `--take {word}`"
-    )))
+         `--take {}`",
+        side.word()
+    ))
 }

@@ -1,7 +1,8 @@
 //! `whimbrel store`, by the program.
 
-use crate::made::{Made, note, text};
+use crate::made::{Made, note, object, text};
 use crate::support::program::{describe, whimbrel};
+use serde_json::json;
 use std::fs;
 use whimbrel::report::message::Message;
 use whimbrel::store::{Expected, OpenStore, Store};
@@ -52,6 +53,37 @@ fn a_mode_is_shown_changed_and_taken_back_and_refuses_sides_that_differ() {
     }
     assert!(run(&made, &["mode", "both"], 2).contains("the modes are"));
     assert!(run(&made, &["mode", "dual", "--percent", "0"], 2).contains("percent"));
+}
+
+#[test]
+fn a_folder_that_is_gone_takes_no_rows_along_until_somebody_says_so() {
+    let made = Made::new();
+    run(&made, &["mode", "dual"], 0);
+    let store = OpenStore::open(&made.place()).expect("a store");
+    let put = |table: &str, value: serde_json::Value| {
+        store.put(table, &object(value), Expected::Anything).expect("a write").written().expect("done")
+    };
+    for number in 0..3 {
+        put("notes", json!({ "id": format!("n{number}"), "text": "x" }));
+        put("cards", json!({ "board": "b", "id": format!("c{number}"), "title": "x" }));
+    }
+    drop(store);
+    let count = |table: &str| -> u64 {
+        let rows = rusqlite::Connection::open(made.file()).expect("the file");
+        rows.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a number")
+    };
+    let elsewhere = made.project().join("elsewhere");
+    fs::rename(made.tree().join("notes"), &elsewhere).expect("a folder that is moved");
+    for words in [&["repair"][..], &["repair", "--dry-run"], &["repair", "--take", "rows"]] {
+        let said = run(&made, words, 3);
+        assert!(said.contains("3 records of `notes`") && said.contains("--take files"), "{said}");
+        assert_eq!((count("notes"), count("cards")), (3, 3));
+    }
+    fs::rename(&elsewhere, made.tree().join("notes")).expect("a folder that is back");
+    assert!(run(&made, &["repair"], 0).contains("both sides are equal"));
+    fs::remove_dir_all(made.tree().join("notes")).expect("all of it deleted on purpose");
+    run(&made, &["repair", "--take", "files"], 0);
+    assert_eq!((count("notes"), count("cards")), (0, 3));
 }
 
 #[test]
