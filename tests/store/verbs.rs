@@ -68,7 +68,7 @@ fn a_folder_that_is_gone_takes_no_rows_along_until_somebody_says_so() {
         put("cards", json!({ "board": "b", "id": format!("c{number}"), "title": "x" }));
     }
     drop(store);
-    let count = |table: &str| -> u64 {
+    let count = |table: &str| -> i64 {
         let rows = rusqlite::Connection::open(made.file()).expect("the file");
         rows.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("a number")
     };

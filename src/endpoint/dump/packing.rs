@@ -125,7 +125,7 @@ impl<R: BufRead> ZstdFrames<R> {
 
     fn failure(&mut self, error: FrameDecoderError) -> io::Error {
         match self.packed.fill_buf() {
-            Ok(rest) if rest.is_empty() => ErrorKind::UnexpectedEof.into(),
+            Ok([]) => ErrorKind::UnexpectedEof.into(),
             _ => io::Error::new(ErrorKind::InvalidData, error.to_string()),
         }
     }

@@ -153,7 +153,7 @@ impl<'r, 'p> Router<'r, 'p> {
                 Told::Field(field) => match self.fields.get(line, *field) {
                     None => Cell::Null,
                     Some(bytes) => {
-                        let text = super::script::str_of(bytes, &"").map_err(|error| {
+                        let text = super::script::str_of(bytes, "").map_err(|error| {
                             let told = Error::could_not("read", object(Some(place)), error.cause());
                             told.hint(error.way_out().unwrap_or_default())
                         })?;

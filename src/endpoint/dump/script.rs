@@ -278,7 +278,7 @@ impl<R: Read> Script<R> {
                 // What some editors put in front of a text.
                 Some(0xef) if self.text.line() == 1 && self.text.at(1)? == Some(0xbb) => self.text.advance(3),
                 Some(b'-') if self.text.at(1)? == Some(b'-') => {
-                    let length = self.to_line_end(2)?;
+                    let length = self.line_end(2)?;
                     self.mark(length)?;
                     self.text.advance(length);
                 }
@@ -342,7 +342,7 @@ impl<R: Read> Script<R> {
 
     /// One of psql's own commands; the database that it turns to, if it does.
     fn command(&mut self) -> Result<Option<String>> {
-        let length = self.to_line_end(1)?;
+        let length = self.line_end(1)?;
         let object = self.object();
         let text = str_of(&self.text.rest()[..length], &object)?.trim_end();
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -368,7 +368,7 @@ impl<R: Read> Script<R> {
     }
 
     /// How far it is to the end of the line, from so many bytes on.
-    fn to_line_end(&mut self, from: usize) -> Result<usize> {
+    fn line_end(&mut self, from: usize) -> Result<usize> {
         let mut place = from;
         loop {
             let rest = self.text.rest();
@@ -404,7 +404,7 @@ impl<R: Read> Script<R> {
                 b'\'' => self.quoted(place, b'\'', self.settings.backslash_escapes)?,
                 b'"' => self.quoted(place, b'"', false)?,
                 b'$' => self.dollar(place)?,
-                b'-' if self.text.at(place + 1)? == Some(b'-') => self.to_line_end(place)?,
+                b'-' if self.text.at(place + 1)? == Some(b'-') => self.line_end(place)?,
                 b'/' if self.text.at(place + 1)? == Some(b'*') => self.comment(place)?,
                 b'(' => {
                     depth += 1;

@@ -146,7 +146,7 @@ enum State {
     /// Rows come.
     Filled(Maker),
     /// All files are there.
-    Made(TreeDraft),
+    Made(Box<TreeDraft>),
     /// It could not be made.
     Failed,
 }
@@ -261,14 +261,14 @@ impl<P> Draft for FilesDraft<P> {
         maker.send(Coming::All)?;
         let mut draft = maker.end()?;
         draft.finish()?;
-        self.state = State::Made(draft);
+        self.state = State::Made(Box::new(draft));
         Ok(Vec::new())
     }
 
     fn publish(self, _digest: Option<&str>) -> Result<P> {
         let State::Made(draft) = self.state else { return Err(finished()) };
         match self.exchange {
-            Some(exchange) => exchange(draft, &self.source),
+            Some(exchange) => exchange(*draft, &self.source),
             None => Err(Error::could_not("publish", quoted(draft.target()), "it was only planned")),
         }
     }
