@@ -176,7 +176,8 @@ mod tests {
             packer.finish().unwrap()
         };
         let zstd = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
-        let packers: [(Packing, &dyn Fn(&[u8]) -> Vec<u8>); 3] =
+        type Packer<'p> = &'p dyn Fn(&[u8]) -> Vec<u8>;
+        let packers: [(Packing, Packer<'_>); 3] =
             [(Packing::Gzip, &gzip), (Packing::Lz4, &lz4), (Packing::Zstd, &zstd)];
         for (packing, pack) in packers {
             let packed = pack(&text);
