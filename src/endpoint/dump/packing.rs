@@ -1,6 +1,7 @@
 //! Compressed bytes: told by their first ones, and unpacked as they are read, so that memory does not grow with what they hold.
 
 use crate::error::{Error, Result};
+use lz4_flex::frame::FrameDecoder as FrameOfLz4;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -63,23 +64,26 @@ impl Packing {
                 decoder.set_max_window_size(ZSTD_WINDOW_BYTES_MAX);
                 Box::new(ZstdFrames { packed, decoder, in_frame: false })
             }
-            Packing::Lz4 => Box::new(Lz4Frames { frames: lz4_flex::frame::FrameDecoder::new(packed) }),
+            Packing::Lz4 => Box::new(Lz4Frames { frame: Some(FrameOfLz4::new(packed)) }),
         })
     }
 }
 
-/// Frames of LZ4, one behind the other; the library ends quietly behind each.
+/// Frames of LZ4, one behind the other. Each has a decoder of its own: one that goes on with the next frame takes it to have blocks of
+/// the same size as the first.
 struct Lz4Frames<R: Read> {
-    frames: lz4_flex::frame::FrameDecoder<R>,
+    frame: Option<FrameOfLz4<R>>,
 }
 
 impl<R: BufRead> Read for Lz4Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let count = self.frames.read(buffer)?;
-            if count > 0 || buffer.is_empty() || self.frames.get_mut().fill_buf()?.is_empty() {
+            let Some(frame) = &mut self.frame else { return Ok(0) };
+            let count = frame.read(buffer)?;
+            if count > 0 || buffer.is_empty() || frame.get_mut().fill_buf()?.is_empty() {
                 return Ok(count);
             }
+            self.frame = self.frame.take().map(|frame| FrameOfLz4::new(frame.into_inner()));
         }
     }
 }
