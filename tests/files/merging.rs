@@ -2,12 +2,12 @@
 //!
 //! Trees of three applications, and edits of both sides, drawn at random: tree by tree, several rounds of edits and a sync
 //! each. What is drawn is seeds, so that a case is made smaller by leaving rounds and edits away. `ROUNDS` times `TREES` are the
-//! cases of one run; `WHIMBREL_CASES` says how many trees.
+//! cases of one run; `WHIMBREL_CASES` says how many trees, `WHIMBREL_SEED` (a number, or `random`) which; without it each run has the same.
 
 use crate::trees::{run, text};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rusqlite::Connection;
 use std::cell::Cell as Counter;
 use std::collections::{BTreeMap, BTreeSet};
@@ -408,7 +408,12 @@ fn what_becomes_of_each_record_is_what_a_simple_model_says() {
     let edits = vec((any::<bool>(), any::<u32>()), 0..8);
     let cases = (prop_oneof![Just(App::Sessions), Just(App::Deespec), Just(App::Agents)], vec(edits, ROUNDS));
     let trees = std::env::var("WHIMBREL_CASES").map_or(TREES, |cases| cases.parse().expect("a number"));
-    let config = Config { cases: trees, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
+    let seed = std::env::var("WHIMBREL_SEED").map_or(RngSeed::Fixed(1), |seed| match seed.as_str() {
+        "random" => RngSeed::Random,
+        seed => RngSeed::Fixed(seed.parse().expect("a number, or `random`")),
+    });
+    let config =
+        Config { cases: trees, failure_persistence: None, max_shrink_iters: 40, rng_seed: seed, ..Config::default() };
     let changed = Counter::new(0);
     TestRunner::new(config)
         .run(&cases, |(app, rounds)| {
