@@ -7,7 +7,7 @@
 
 use super::{MANIFEST_TABLE, digest_of_rows};
 use crate::value::TableDigest;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 
@@ -61,6 +61,17 @@ impl Record {
         copied: impl IntoIterator<Item = &'t str>,
     ) -> rusqlite::Result<[(&'static str, String); 2]> {
         Ok([(NUMBERS, json(&numbers(connection)?)), (OTHER_TABLES, json(&other_tables(connection, copied)?))])
+    }
+
+    /// Whether keys count on from other numbers than the manifest says.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn has_other_numbers(connection: &Connection) -> rusqlite::Result<bool> {
+        let sql = format!("SELECT value FROM {MANIFEST_TABLE} WHERE name = ?1");
+        let then: Option<String> = connection.query_row(&sql, [NUMBERS], |row| row.get(0)).optional()?;
+        let now = json(&numbers(connection)?);
+        Ok(then.is_some_and(|then| then != now))
     }
 
     /// The record as values of the manifest.

@@ -39,6 +39,8 @@ pub struct Compared {
     pub removed: Vec<String>,
     /// Whether files that a run has set aside are what their kinds say by now, or are gone.
     pub has_fewer_aside: bool,
+    /// Whether keys of rows count on from other numbers than is remembered: rows that came and went have moved them.
+    pub has_other_numbers: bool,
 }
 
 impl Compared {
@@ -47,7 +49,12 @@ impl Compared {
         let entries_differ = self.files.entries.iter().any(|(path, entry)| self.base.entries.get(path) != Some(entry));
         let has_work =
             self.decisions.values().any(|one| !matches!(one.outcome, Outcome::Conflict | Outcome::Unwritable));
-        !has_work && !entries_differ && !self.has_fewer_aside && self.removed.is_empty() && self.row_changes.is_empty()
+        !has_work
+            && !entries_differ
+            && !self.has_fewer_aside
+            && !self.has_other_numbers
+            && self.removed.is_empty()
+            && self.row_changes.is_empty()
     }
 
     /// What was found, for people.

@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 pub type RowId = (u16, u128);
 
 /// What a record has to do with another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Link {
     /// It is inside of the other one, and in its file only with it.
     Inside {
@@ -91,6 +91,8 @@ impl Linking<'_, '_> {
                 self.leads(key, &between, (rows, outcome), &mut links)?;
             }
         }
+        // What is told of a record does not hang on chance.
+        links.sort_unstable();
         Ok(links)
     }
 

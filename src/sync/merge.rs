@@ -166,10 +166,18 @@ impl Entangling<'_, '_> {
         loop {
             let mut has_changed = false;
             for link in links {
-                has_changed |= match link {
-                    Link::Inside { child, parent } => self.inside(*child, *parent),
-                    Link::Leads { child, parent, is_kept } => self.leads(*child, *parent, *is_kept),
-                };
+                if let Link::Inside { child, parent } = link {
+                    has_changed |= self.inside(*child, *parent);
+                }
+            }
+            // What a record is inside of is told before what it leads to.
+            if has_changed {
+                continue;
+            }
+            for link in links {
+                if let Link::Leads { child, parent, is_kept } = link {
+                    has_changed |= self.leads(*child, *parent, *is_kept);
+                }
             }
             for parts in parts.values() {
                 has_changed |= self.parts(parts);

@@ -32,6 +32,7 @@ use crate::endpoint::sqlite::read::{describe, open, stop_when};
 use crate::endpoint::sqlite::remembered::read_manifest;
 use crate::endpoint::sqlite::target_lock::TargetLock;
 use crate::error::{Context, Error, Result};
+use crate::metadata::Record;
 use crate::metadata::base::{Digests, EntryRow, OfPath, PieceRow, renew_choices, renew_digests, renew_path};
 use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
 use crate::value::{Cell, TableDigest};
@@ -289,9 +290,21 @@ impl Sides<'_, '_> {
         let chosen = |path: &str| source.is_chosen(path);
         let removed = files.removed(&base, &chosen).into_iter().map(|entry| entry.path.clone()).collect();
         let has_fewer_aside = files.set_aside.len() < aside.iter().collect::<HashSet<_>>().len();
-        let row_changes = Vec::new();
-        let mut compared =
-            Compared { paths, store, base, files, rows, decisions, changes, row_changes, removed, has_fewer_aside };
+        let has_other_numbers = Record::has_other_numbers(self.connection)
+            .map_err(|error| describe("read", quoted(&self.options.file), &error))?;
+        let mut compared = Compared {
+            paths,
+            store,
+            base,
+            files,
+            rows,
+            decisions,
+            changes,
+            row_changes: Vec::new(),
+            removed,
+            has_fewer_aside,
+            has_other_numbers,
+        };
         compared.row_changes = self.row_changes(&compared)?;
         Ok(compared)
     }
@@ -555,7 +568,7 @@ impl Sides<'_, '_> {
             let left = files.set_aside.iter().map(|rejected| rejected.path.clone()).collect();
             renew_choices(self.connection, &self.made.with_aside(left)).map_err(failed)?;
         }
-        if renewed.is_empty() && !compared.has_fewer_aside {
+        if renewed.is_empty() && !compared.has_fewer_aside && !compared.has_other_numbers {
             return Ok(());
         }
         let copied = self.made.copied.iter().map(String::as_str);

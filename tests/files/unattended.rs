@@ -340,6 +340,19 @@ fn a_row_that_a_table_of_no_file_leads_to_is_not_deleted_alone() {
     run(&["verify", text(&made.tree), text(&made.file)], 0);
 }
 
+/// Rows that came and went leave the numbers of keys behind them, of which `verify` asks.
+#[test]
+fn numbers_of_keys_that_have_moved_are_remembered() {
+    let made = task();
+    made.change(
+        "INSERT INTO execution SELECT 99, sbi_id, 9, step, status, decision, attempt, started_at, completed_at,
+        lease_expires_at, content FROM execution; DELETE FROM execution WHERE id = 99",
+    );
+    assert!(run(&["verify", text(&made.tree), text(&made.file)], 1).contains("counts on from 99"));
+    assert!(merge(DEESPEC, &made, &[], 0).contains("both sides are equal"));
+    run(&["verify", text(&made.tree), text(&made.file)], 0);
+}
+
 #[test]
 fn nothing_of_a_sync_is_left_beside_the_file() {
     let made = Made::new();
