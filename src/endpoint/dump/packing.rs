@@ -64,27 +64,46 @@ impl Packing {
                 decoder.set_max_window_size(ZSTD_WINDOW_BYTES_MAX);
                 Box::new(ZstdFrames { packed, decoder, in_frame: false })
             }
-            Packing::Lz4 => Box::new(Lz4Frames { frame: Some(FrameOfLz4::new(packed)) }),
+            Packing::Lz4 => Box::new(Lz4Frames { frame: Some(FrameOfLz4::new(Watched { packed, is_over: false })) }),
         })
     }
 }
 
 /// Frames of LZ4, one behind the other. Each has a decoder of its own: one that goes on with the next frame takes it to have blocks of
 /// the same size as the first.
-struct Lz4Frames<R: Read> {
-    frame: Option<FrameOfLz4<R>>,
+struct Lz4Frames<R> {
+    frame: Option<FrameOfLz4<Watched<R>>>,
+}
+
+/// Packed bytes of which it is known whether somebody wanted more of them: the decoder takes a frame that is cut off between two of its
+/// blocks for one that has ended.
+struct Watched<R> {
+    packed: R,
+    is_over: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.packed.read(buffer)?;
+        self.is_over |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
 }
 
 impl<R: BufRead> Read for Lz4Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let Some(frame) = &mut self.frame else { return Ok(0) };
+        while let Some(frame) = &mut self.frame {
             let count = frame.read(buffer)?;
-            if count > 0 || buffer.is_empty() || frame.get_mut().fill_buf()?.is_empty() {
+            if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            self.frame = self.frame.take().map(|frame| FrameOfLz4::new(frame.into_inner()));
+            if frame.get_mut().is_over {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let has_more = !frame.get_mut().packed.fill_buf()?.is_empty();
+            self.frame = self.frame.take().filter(|_| has_more).map(|frame| FrameOfLz4::new(frame.into_inner()));
         }
+        Ok(0)
     }
 }
 
