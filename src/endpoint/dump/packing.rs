@@ -71,7 +71,7 @@ impl Packing {
 
 /// Frames of LZ4, one behind the other. Each has a decoder of its own: one that goes on with the next frame takes it to have blocks of
 /// the same size as the first.
-struct Lz4Frames<R> {
+struct Lz4Frames<R: Read> {
     frame: Option<FrameOfLz4<Watched<R>>>,
 }
 
