@@ -10,7 +10,7 @@
 //! | `sqlite-primary` | rows | files |
 //! | `sqlite` | rows | none |
 //!
-//! **The unit** is a record with everything inside it ([`unit`]): what stands in the root of a file. Its version follows from its content, alike in
+//! **The unit** is a record with everything inside it (`unit`): what stands in the root of a file. Its version follows from its content, alike in
 //! files and in rows, and a write may name the version that it was made from: so no update is lost.
 //!
 //! **Guarantees.** A write that has returned is on the disk of the side that decides. One that the copy does not have is written down beside
