@@ -31,7 +31,10 @@ pub fn take_live(target: &Path, wait_ms: u32, options: TakeOptions<'_>) -> Resul
     let file = TargetFile::inspect(lock.target())?;
     let refused = |cause: &str| Err(Error::could_not(BACK_UP, quoted(&file.path), cause));
     let kind = match file.content {
-        Content::Missing => return refused("there is no such file"),
+        Content::Missing => {
+            return refused("there is no such file")
+                .map_err(|error| error.hint("name the SQLite file, or the tree of files, that is to be backed up"));
+        }
         Content::Foreign => return refused("it is not a SQLite database, or it is encrypted"),
         Content::Empty => Kind::Empty,
         Content::Database { .. } => Kind::Database,

@@ -144,8 +144,15 @@ impl OpenStore {
     /// # Errors
     /// When the layout is refused, or the folder of the SQLite file cannot be written.
     pub fn to_look(place: &Place) -> Result<OpenStore> {
+        let known = Known::load(&place.layout)?;
+        // A slip in a name leaves nothing behind.
+        if !place.tree.exists() && !place.file.exists() {
+            let cause = format!("there is neither this tree nor the file {}", quoted(&place.file));
+            return Err(Error::could_not("open the store of", quoted(&place.tree), cause)
+                .hint("name the tree and the SQLite file in this order; `whimbrel migrate PROJECT TREE FILE` makes the file of a tree"));
+        }
         Ok(OpenStore {
-            known: Known::load(&place.layout)?,
+            known,
             place: place.clone(),
             control: Control::open(&place.file)?,
             files: Mutex::new(None),

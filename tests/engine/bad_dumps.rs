@@ -129,6 +129,7 @@ fn what_no_dump_has_is_refused_with_its_line() {
         ),
         ("bytes of a database", "SQLite format 3\0and so on".to_owned(), "it is a SQLite file"),
         ("bytes", "\u{1}\0\u{2}".to_owned(), "it is no dump"),
+        ("a note", "hello\n".to_owned(), "line 1: it is no dump, or cut off"),
         ("nothing", String::new(), "it is empty"),
     ] {
         match of_text(&text) {

@@ -87,6 +87,22 @@ fn a_folder_that_is_gone_takes_no_rows_along_until_somebody_says_so() {
 }
 
 #[test]
+fn a_slip_in_the_names_leaves_nothing_behind() {
+    let made = Made::new();
+    let folder = made.project().join("empty");
+    fs::create_dir(&folder).expect("a folder");
+    for verb in [&["mode", "dual"][..], &["health"], &["repair"]] {
+        let (action, rest) = verb.split_first().expect("an action");
+        let (project, tree, file) = (made.project(), folder.join("tree"), folder.join("app.db"));
+        let output = whimbrel(&[&["store", action, text(&project), text(&tree), text(&file)], rest].concat());
+        let said = describe(&output);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("there is neither this tree nor the file") && said.contains("in this order"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
+}
+
+#[test]
 fn health_tells_both_sides_and_a_broken_gate_ends_with_1() {
     let made = Made::new();
     run(&made, &["mode", "dual"], 0);

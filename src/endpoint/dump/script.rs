@@ -449,6 +449,10 @@ impl<R: Read> Script<R> {
     fn end_without_semicolon(&self, place: usize) -> Result<usize> {
         match self.fixed {
             Some(_) => Ok(place),
+            None if self.marks.open.is_none() && self.marks.cluster_open.is_none() => {
+                Err(Error::could_not("read", self.object(), "it is no dump, or cut off: this statement does not end")
+                    .hint("a whole dump has the line `-- PostgreSQL database dump` before its first statement, and ends every statement with `;`"))
+            }
             None => {
                 Err(Error::could_not("read", self.object(), "it is cut off: it ends in the middle of this statement")
                     .hint("the dump is not whole; copy it again from where it was made, or make it again"))

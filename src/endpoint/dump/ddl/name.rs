@@ -130,28 +130,30 @@ pub(super) fn escaped(inside: &str) -> Option<String> {
 
 /// A statement in which backslashes escape (`standard_conforming_strings` was off), as it is written where they do not.
 pub(super) fn without_backslash_escapes(text: &str) -> Option<String> {
+    rewritten(text, &|rest, before| {
+        if !rest.starts_with('\'') {
+            return Some((token_length(rest, before)?, None));
+        }
+        let end = end_of_escaped(rest)?;
+        let inside = &rest[1..end - 1];
+        let stays = matches!(before, Some('E' | 'e' | 'X' | 'x' | 'B' | 'b')) || !inside.contains('\\');
+        let plain = if stays { None } else { Some(format!("'{}'", escaped(inside)?.replace('\'', "''"))) };
+        Some((end, plain))
+    })
+}
+
+/// Looks at what may begin a constant, a name or a comment, and at the sign before it: how far it goes, and what is written in its place.
+type Rewrite<'r> = &'r dyn Fn(&str, Option<char>) -> Option<(usize, Option<String>)>;
+
+/// A text with some of its constants and names written otherwise; `None` where one has no end.
+fn rewritten(text: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['\'', '"', '$', '-', '/']) {
         written.push_str(&rest[..at]);
-        let before = written.chars().next_back();
         rest = &rest[at..];
-        let length = match rest.as_bytes()[0] {
-            b'\'' => {
-                let end = end_of_escaped(rest)?;
-                let inside = &rest[1..end - 1];
-                if matches!(before, Some('E' | 'e' | 'X' | 'x' | 'B' | 'b')) || !inside.contains('\\') {
-                    written.push_str(&rest[..end]);
-                } else {
-                    written.push_str(&format!("'{}'", escaped(inside)?.replace('\'', "''")));
-                }
-                rest = &rest[end..];
-                continue;
-            }
-            b'"' => rest[1..].find('"')? + 2,
-            _ => length_of_other(rest, before)?,
-        };
-        written.push_str(&rest[..length]);
+        let (length, other) = rewrite(rest, written.chars().next_back())?;
+        written.push_str(other.as_deref().unwrap_or(&rest[..length]));
         rest = &rest[length..];
     }
     written.push_str(rest);
@@ -330,42 +332,21 @@ const QUOTED_WORDS: &[&str] = &[
 /// A statement of a dump that quotes every name (`--quote-all-identifiers`), as one is written that does not. Any other comes
 /// back as it is: it has no quotes around a name that needs none.
 pub(super) fn without_needless_quotes(text: &str) -> Option<String> {
-    let mut written = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['\'', '"', '$', '-', '/']) {
-        written.push_str(&rest[..at]);
-        let before = written.chars().next_back();
-        rest = &rest[at..];
-        let length = match rest.as_bytes()[0] {
-            b'"' => {
-                let (name, behind) = identifier(rest)?;
-                let length = rest.len() - behind.len();
-                if spelled(&name) == name && !QUOTED_WORDS.contains(&name.as_str()) {
-                    written.push_str(&name);
-                    rest = behind;
-                    continue;
-                }
-                length
-            }
-            b'\'' => {
-                let escapes = matches!(before, Some('E' | 'e'));
-                let end = if escapes { end_of_escaped(rest)? } else { end_of_plain(rest)? };
-                // A class, a configuration of text search and the like.
-                let names_class = rest[end..].starts_with("::\"reg") || rest[end..].starts_with("::reg");
-                if names_class && rest.starts_with("'\"") {
-                    written.push_str(&format!("'{}'", without_needless_quotes(&rest[1..end - 1])?));
-                    rest = &rest[end..];
-                    continue;
-                }
-                end
-            }
-            _ => length_of_other(rest, before)?,
-        };
-        written.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    written.push_str(rest);
-    Some(written)
+    rewritten(text, &|rest, before| {
+        let length = token_length(rest, before)?;
+        if rest.starts_with('"') {
+            let (name, behind) = identifier(rest)?;
+            let is_needless = spelled(&name) == name && !QUOTED_WORDS.contains(&name.as_str());
+            return Some((rest.len() - behind.len(), is_needless.then_some(name)));
+        }
+        // A class, a configuration of text search and the like.
+        let names_class = rest[length..].starts_with("::\"reg") || rest[length..].starts_with("::reg");
+        if names_class && rest.starts_with("'\"") {
+            let name = without_needless_quotes(&rest[1..length - 1])?;
+            return Some((length, Some(format!("'{name}'"))));
+        }
+        Some((length, None))
+    })
 }
 
 /// How far the constant, the comment or else the single sign goes that a text begins with; `None` where it has no end.
