@@ -111,6 +111,7 @@ pub(crate) fn hash_texts<'c>(
     for (cell, codec) in cells.into_iter().zip(codecs) {
         match cell {
             Cell::Bytes(bytes) => hasher.bytes(bytes),
+            Cell::Large(bytes) => hasher.bytes(&bytes.in_memory()),
             // The blanks that pad a `char(n)` are counted in bytes where a database has no encoding.
             Cell::Text(text) => hasher.text(Some(text)),
             Cell::Foreign(_) => hasher.foreign(),

@@ -143,6 +143,12 @@ pub trait RowSink {
     /// When the row cannot be taken; reading ends with this error.
     fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()>;
 
+    /// Whether it takes large values of a table as [`Cell::Large`]. All others get them in memory.
+    fn takes_large(&self, table: usize) -> bool {
+        let _ = table;
+        false
+    }
+
     /// Whether it sets aside what is rejected: then none of its rows may have been handed over.
     fn sets_aside(&self) -> bool {
         false
@@ -239,13 +245,9 @@ pub trait Source: Send {
     /// # Errors
     /// As [`Source::read`].
     fn digests(&mut self, tables: &[ReadTable<'_>]) -> Result<Vec<TableDigest>> {
-        let (mut digests, mut hasher) = (vec![TableDigest::default(); tables.len()], RowHasher::default());
-        self.read(tables, &mut |table: usize, cells: &[Cell<'_>]| {
-            cells.iter().for_each(|cell| hasher.cell(cell));
-            digests[table].add(hasher.finish());
-            Ok(())
-        })?;
-        Ok(digests)
+        let mut digests = Digests::of(tables.len());
+        self.read(tables, &mut digests)?;
+        Ok(digests.digests)
     }
 
     /// The digest of the requested columns' texts, computed where the rows are: no value comes here. `None` for a
@@ -266,6 +268,33 @@ pub trait Source: Send {
     fn own_hashes(&mut self, table: &ReadTable<'_>, hash: &mut TakeHash<'_>) -> Result<bool> {
         let _ = (table, hash);
         Ok(false)
+    }
+}
+
+/// Adds rows up.
+pub struct Digests {
+    /// The digest of each table.
+    pub digests: Vec<TableDigest>,
+    hasher: RowHasher,
+}
+
+impl Digests {
+    /// Those of so many tables without rows.
+    pub fn of(tables: usize) -> Digests {
+        Digests { digests: vec![TableDigest::default(); tables], hasher: RowHasher::default() }
+    }
+}
+
+impl RowSink for Digests {
+    #[inline]
+    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
+        cells.iter().for_each(|cell| self.hasher.cell(cell));
+        self.digests[table].add(self.hasher.finish());
+        Ok(())
+    }
+
+    fn takes_large(&self, _table: usize) -> bool {
+        true
     }
 }
 
@@ -311,6 +340,11 @@ pub trait Encode<B>: Send {
     /// # Errors
     /// When the target has no room for a value; the row is named with its key.
     fn row(&mut self, cells: &[Cell<'_>], batch: &mut B) -> Result<Held>;
+
+    /// Whether it takes large values as [`Cell::Large`].
+    fn takes_large(&self) -> bool {
+        false
+    }
 
     /// The cell that the target will give back where it holds a row in part.
     fn held<'c>(&self, column: usize, cell: &'c Cell<'c>) -> Cow<'c, Cell<'c>> {

@@ -7,7 +7,7 @@ use super::contract::Version;
 use crate::endpoint::files::layout::{self, Absent, Filled, Format, Kind, Layout, Origin, RecordSet};
 use crate::endpoint::files::marks::{self, Mark};
 use crate::endpoint::files::pack::{pack, unpack};
-use crate::endpoint::files::rows::{Home, agrees, homes, path_of, says_anything};
+use crate::endpoint::files::rows::{Home, agrees, disagreement, homes, path_of, place_of_new, says_anything};
 use crate::endpoint::files::source::{LayoutFile, weaver};
 use crate::endpoint::files::weave::{Rows, Weaver, read_text};
 use crate::error::{Error, Result};
@@ -233,20 +233,28 @@ impl Unit {
         };
         let place = |unit: &Unit, only: Option<usize>| -> Result<Vec<(usize, String, Rows<'static>)>> {
             let (mut found, mut why) = (Vec::new(), None);
-            for home in &known.forms.homes[self.table] {
+            let homes = &known.forms.homes[self.table];
+            for home in homes {
                 let Home::Root { kind, set, records } = home else { continue };
-                if only.is_some_and(|only| only != *kind) || !agrees(records, &unit.cells) {
+                if only.is_some_and(|only| only != *kind) {
+                    continue;
+                }
+                if let Some(disagreement) = disagreement(known.layout, home, &unit.cells) {
+                    why.get_or_insert(disagreement);
                     continue;
                 }
                 match path_of(known.layout, *kind, records, &unit.cells) {
-                    Ok(path) => found.push((*kind, path, *set)),
+                    Ok(path) => found.push((*kind, path, *set, *records)),
                     Err(fault) => why = Some(fault),
                 }
             }
-            let stays = found.iter().position(|(kind, path, _)| there.iter().any(|one| one == &(*kind, path.clone())));
-            match found.into_iter().nth(stays.unwrap_or(0)) {
+            let stays = found.iter().position(|(kind, path, ..)| there.iter().any(|one| one == &(*kind, path.clone())));
+            let of: Vec<_> = found.iter().map(|(kind, _, _, records)| (*kind, *records)).collect();
+            let place =
+                stays.map_or_else(|| place_of_new(known.layout, homes, &of), Ok).map_err(|why| refused(Some(why)))?;
+            match found.into_iter().nth(place) {
                 None => Err(refused(why)),
-                Some((kind, path, set)) => {
+                Some((kind, path, set, _)) => {
                     let mut rows = Rows::new();
                     unit.add_to(known, kind, set, &mut rows)?;
                     Ok(vec![(kind, path, rows)])

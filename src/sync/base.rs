@@ -2,11 +2,15 @@
 
 use super::record::{Id, WHOLE};
 use crate::endpoint::files::layout::{Layout, Place};
-use crate::endpoint::files::marks;
+use crate::endpoint::files::marks::{self, Mark};
 use crate::error::{Error, Result};
 use crate::metadata::base::{self, EntryRow};
+use crate::value::TableDigest;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// For no more records room is made at once: a number in a file is no reason to take all memory.
+const RECORDS_FORESEEN_MAX: usize = 1 << 22;
 
 /// The hash of a record that has no base, because it was in conflict when it came.
 pub const NO_BASE: u128 = 0;
@@ -77,19 +81,19 @@ pub fn kind_of(layout: &Layout, path: &str) -> Option<usize> {
 }
 
 impl Base {
-    /// The base in an open file.
+    /// The base in an open file, which has about so many records.
     ///
     /// # Errors
     /// When it cannot be read, or is not what was written.
-    pub fn read(connection: &Connection, layout: &Layout, paths: &mut Paths) -> Result<Base> {
-        let failed = |error: rusqlite::Error| Error::could_not("read", "what the file remembers of the tree", error);
+    pub fn read(connection: &Connection, layout: &Layout, paths: &mut Paths, records: usize) -> Result<Base> {
         let entries = base::entries(connection).map_err(failed)?;
-        let mut found =
-            Base { entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(), ..Base::default() };
+        let mut found = Base {
+            entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(),
+            records: HashMap::with_capacity(records.min(RECORDS_FORESEEN_MAX)),
+            ..Base::default()
+        };
         let mut last: Option<(String, u32, Option<usize>)> = None;
-        base::records(connection, |path, records| {
-            let damaged =
-                || Error::differs("read", format!("the records of `{path}`"), "they are not what was written");
+        each_piece(connection, layout, |path, marks| {
             if last.as_ref().is_none_or(|(known, ..)| known != path) {
                 last = Some((path.to_owned(), paths.place(path), kind_of(layout, path)));
                 if !found.entries.get(path).is_some_and(EntryRow::is_file) {
@@ -97,26 +101,58 @@ impl Base {
                 }
             }
             let Some((_, place, kind)) = &last else { return Ok(()) };
-            for mark in marks::of_bytes(records).ok_or_else(damaged)? {
-                if usize::from(mark.table) >= layout.tables.len() {
-                    return Err(damaged().into());
-                }
+            for mark in marks {
                 let id = id_of(layout, mark.table, mark.key, *kind);
                 found.records.insert(id, Known { hash: mark.row, path: *place });
             }
-            Ok::<(), Failure>(())
-        })
-        .map_err(|failure| match failure {
-            Failure::Told(error) => error,
-            Failure::Sqlite(error) => failed(error),
+            Ok(())
         })?;
         Ok(found)
+    }
+
+    /// The digest of what each table has of records, taken without keeping one. A record that is remembered at two paths counts twice.
+    ///
+    /// # Errors
+    /// As [`Base::read`].
+    pub fn digests(connection: &Connection, layout: &Layout) -> Result<Vec<TableDigest>> {
+        let mut digests = vec![TableDigest::default(); layout.tables.len()];
+        each_piece(connection, layout, |_, marks| {
+            marks.iter().for_each(|mark| digests[usize::from(mark.table)].add(mark.row));
+            Ok(())
+        })?;
+        Ok(digests)
     }
 
     /// The hash of a record where it has a base.
     pub fn hash(&self, id: Id) -> Option<u128> {
         self.records.get(&id).map(|known| known.hash).filter(|hash| *hash != NO_BASE)
     }
+}
+
+fn failed(error: rusqlite::Error) -> Error {
+    Error::could_not("read", "what the file remembers of the tree", error)
+}
+
+/// Hands over the path and the records of each piece.
+fn each_piece(
+    connection: &Connection,
+    layout: &Layout,
+    mut give: impl FnMut(&str, &[Mark]) -> Result<()>,
+) -> Result<()> {
+    base::records(connection, |path, records| {
+        let is_known = |mark: &Mark| usize::from(mark.table) < layout.tables.len();
+        match marks::of_bytes(records).filter(|marks| marks.iter().all(is_known)) {
+            Some(marks) => Ok(give(path, &marks)?),
+            None => {
+                let object = format!("the records of `{path}`");
+                Err(Failure::Told(Error::differs("read", object, "they are not what was written")))
+            }
+        }
+    })
+    .map_err(|failure| match failure {
+        Failure::Told(error) => error,
+        Failure::Sqlite(error) => failed(error),
+    })
 }
 
 enum Failure {

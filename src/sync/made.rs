@@ -37,6 +37,12 @@ impl Made {
         self.digest.as_deref().unwrap_or_default()
     }
 
+    /// About how many records both sides had when they were equal last.
+    pub fn record_count(&self) -> usize {
+        let rows: u64 = self.plans.iter().filter_map(|plan| self.kept.get(&plan.target)).map(|one| one.rows).sum();
+        usize::try_from(rows).unwrap_or(usize::MAX)
+    }
+
     /// The choices, with other files set aside.
     pub fn with_aside(&self, set_aside: Vec<String>) -> Choices {
         Choices { set_aside, ..self.choices.clone() }

@@ -8,9 +8,9 @@ use super::record::{Id, SHOWN_MAX, Side, Unsaid, WHOLE, Which};
 use super::store::{Store, Stored};
 use super::values::{key_of, text_of};
 use crate::cancel::Cancel;
-use crate::endpoint::files::layout::{Absent, Layout};
+use crate::endpoint::files::layout::{Absent, Layout, TableLayout};
 use crate::endpoint::files::marks;
-use crate::endpoint::files::pack::pack;
+use crate::endpoint::files::pack::{pack, unpack};
 use crate::endpoint::files::rows::{Home, agrees, says_anything};
 use crate::endpoint::files::weave::{Rows as WovenRows, Weaver, read_text};
 use crate::endpoint::sqlite::read::describe;
@@ -20,7 +20,7 @@ use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::value::{Cell, RowHasher, TableDigest};
 use rusqlite::Connection;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How rows and files say one another.
 pub struct Forms<'l> {
@@ -242,7 +242,8 @@ impl Rows {
         Ok(())
     }
 
-    /// Rows that nobody has written to: those of the base. Of `wanted` the keys are looked up.
+    /// Rows that nobody has written to: those of the base. Of `wanted` the keys are told, by the files where those have the records
+    /// still; only for others the keys of the table are read.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -253,18 +254,22 @@ impl Rows {
         (base, wanted): (&Base, &BTreeSet<Id>),
         store: &Store,
     ) -> Result<Rows> {
-        let mut hasher = RowHasher::default();
-        for (table, plan) in plans.iter().enumerate() {
-            let of = &forms.layout.tables[table];
-            let number = u16::try_from(table).unwrap_or(u16::MAX);
-            let mut wanted: HashMap<u128, Vec<Id>> =
-                wanted.iter().filter(|id| id.table == number).fold(HashMap::new(), |mut ids, id| {
-                    ids.entry(id.key).or_default().push(*id);
-                    ids
-                });
-            if wanted.is_empty() {
-                continue;
+        let mut gone: BTreeMap<usize, HashMap<u128, Vec<Id>>> = BTreeMap::new();
+        for id in wanted {
+            let table = usize::from(id.table);
+            match (base.hash(*id), store.get(Which::Files, *id)?) {
+                (Some(hash), Some(stored)) => {
+                    let cells = unpack(&stored.packed).unwrap_or_default();
+                    put_key(store, *id, hash, &forms.layout.tables[table], &cells)?;
+                }
+                // It has come in files.
+                (None, Some(_)) if !base.records.contains_key(id) => {}
+                (_, None) | (None, Some(_)) => gone.entry(table).or_default().entry(id.key).or_default().push(*id),
             }
+        }
+        let mut hasher = RowHasher::default();
+        for (table, mut wanted) in gone {
+            let (of, plan) = (&forms.layout.tables[table], &plans[table]);
             let failed = |error: rusqlite::Error| describe("read", format!("table `{}`", plan.target), &error);
             let codecs: Vec<_> = of.key.iter().map(|place| plan.columns[*place].codec()).collect();
             let names: Vec<String> = of.key.iter().map(|place| quote(&plan.columns[*place].target)).collect();
@@ -273,16 +278,15 @@ impl Rows {
             let mut all = connection.prepare(&sql).map_err(failed)?;
             let mut rows = all.query([]).map_err(failed)?;
             let mut cells = vec![Cell::Null; of.columns.len()];
-            while let Some(row) = rows.next().map_err(failed)? {
+            while !wanted.is_empty()
+                && let Some(row) = rows.next().map_err(failed)?
+            {
                 for (number, (place, codec)) in of.key.iter().zip(&codecs).enumerate() {
                     let stored = crate::value::Stored::from(row.get_ref(number).map_err(failed)?);
                     cells[*place] = codec.load(stored).into_owned();
                 }
                 for id in wanted.remove(&marks::key(of, &cells, &mut hasher)).unwrap_or_default() {
-                    let mut packed = Vec::new();
-                    let _ = pack(&cells, &mut packed);
-                    let hash = base.hash(id).unwrap_or(NO_BASE);
-                    store.put(Which::Rows, &Stored { id, path: 0, hash, packed })?;
+                    put_key(store, id, base.hash(id).unwrap_or(NO_BASE), of, &cells)?;
                 }
             }
         }
@@ -308,6 +312,16 @@ impl Rows {
         let gone = base.records.keys().filter(|id| self.are_read && !self.seen.contains(id));
         self.records.keys().chain(gone).copied().collect()
     }
+}
+
+/// Keeps of a row what it is known by.
+fn put_key(store: &Store, id: Id, hash: u128, of: &TableLayout, cells: &[Cell<'_>]) -> Result<()> {
+    let is_key = |place: &usize| of.key.contains(place);
+    let key: Vec<Cell<'_>> =
+        (0..of.columns.len()).map(|place| if is_key(&place) { cells[place].clone() } else { Cell::Null }).collect();
+    let mut packed = Vec::new();
+    let _ = pack(&key, &mut packed);
+    store.put(Which::Rows, &Stored { id, path: 0, hash, packed }).map(drop)
 }
 
 /// What a row is looked at by.

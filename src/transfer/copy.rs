@@ -150,6 +150,10 @@ impl<D: Draft> RowSink for Reader<'_, D> {
         }
     }
 
+    fn takes_large(&self, table: usize) -> bool {
+        self.tables[table].encoder.takes_large()
+    }
+
     fn sets_aside(&self) -> bool {
         self.rejected.is_some()
     }

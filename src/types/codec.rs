@@ -60,6 +60,11 @@ impl Codec {
         self
     }
 
+    /// Whether the column has the very bytes of its values.
+    pub fn is_blob(&self) -> bool {
+        self.representation == Representation::Blob && self.shape == Shape::Bytea
+    }
+
     /// The column's type below all domains.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -81,6 +86,7 @@ impl Codec {
                 self.as_kept(Placed { stored, exact })
             }
             (Representation::Blob, Cell::Bytes(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
+            (Representation::Blob, Cell::Large(value)) => Placed::exactly(Stored::Blob(Cow::Owned(value.in_memory()))),
             (Representation::UuidBlob, Cell::Uuid(value)) => Placed::exactly(Stored::Blob(Cow::Borrowed(value))),
             (Representation::Epoch(unit), Cell::Timestamp(micros) | Cell::TimestampTz(micros)) => match *micros {
                 infinite @ (i64::MIN | i64::MAX) => Placed::exactly(Stored::Integer(infinite)),
@@ -136,6 +142,7 @@ impl Codec {
                 | Cell::Decimal(_)
                 | Cell::Text(_)
                 | Cell::Bytes(_)
+                | Cell::Large(_)
                 | Cell::Uuid(_)
                 | Cell::Date(_)
                 | Cell::Timestamp(_)

@@ -27,6 +27,7 @@ pub fn write<'c>(shape: &Shape, cell: &'c Cell<'_>) -> Option<Cow<'c, str>> {
         },
         Cell::Json(value) | Cell::Native(value) => return Some(Cow::Borrowed(value)),
         Cell::Bytes(value) => format!("\\x{}", hex(value)),
+        Cell::Large(value) => format!("\\x{}", hex(&value.in_memory())),
         Cell::Uuid(value) => uuid(value),
         Cell::Date(value) => calendar::date_text(*value),
         Cell::Timestamp(value) => calendar::timestamp_text(*value, ' ', ""),

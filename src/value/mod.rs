@@ -7,6 +7,7 @@
 pub mod calendar;
 mod decimal;
 mod digest;
+pub mod large;
 mod row_key;
 mod text_digest;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod vectors;
 
 pub use decimal::{Decimal, Sign};
 pub use digest::{RowHasher, TableDigest};
+pub use large::Large;
 pub use row_key::{row_key, rowid_key};
 pub use text_digest::{TextDigest, TextHasher};
 
@@ -36,6 +38,8 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// Bytes.
     Bytes(Cow<'a, [u8]>),
+    /// Bytes that are too many to be in memory. Only who asks for them so gets them so.
+    Large(Large<'a>),
     /// A UUID.
     Uuid([u8; 16]),
     /// Days since 2000-01-01; the extreme integers are the infinities.
@@ -151,6 +155,7 @@ impl Cell<'_> {
             Cell::Decimal(value) => Cell::Decimal(value),
             Cell::Text(value) => Cell::Text(Cow::Owned(value.into_owned())),
             Cell::Bytes(value) => Cell::Bytes(Cow::Owned(value.into_owned())),
+            Cell::Large(value) => Cell::Bytes(Cow::Owned(value.in_memory())),
             Cell::Uuid(value) => Cell::Uuid(value),
             Cell::Date(value) => Cell::Date(value),
             Cell::Timestamp(value) => Cell::Timestamp(value),
@@ -175,6 +180,10 @@ impl Cell<'_> {
             }
             Cell::Text(value) => sized(sink, tag::TEXT, value.as_bytes()),
             Cell::Bytes(value) => sized(sink, tag::BYTES, value),
+            Cell::Large(value) => {
+                head(sink, tag::BYTES, value.length());
+                value.each(|bytes| sink.put(bytes));
+            }
             Cell::Uuid(value) => {
                 sink.put(&[tag::UUID]);
                 sink.put(value);
@@ -202,11 +211,16 @@ fn fixed(sink: &mut impl Sink, tag: u8, payload: [u8; 8]) {
 
 #[inline]
 fn sized(sink: &mut impl Sink, tag: u8, payload: &[u8]) {
+    head(sink, tag, payload.len() as u64);
+    sink.put(payload);
+}
+
+#[inline]
+fn head(sink: &mut impl Sink, tag: u8, length: u64) {
     let mut head = [0; 9];
     head[0] = tag;
-    head[1..].copy_from_slice(&(payload.len() as u64).to_be_bytes());
+    head[1..].copy_from_slice(&length.to_be_bytes());
     sink.put(&head);
-    sink.put(payload);
 }
 
 fn encode_foreign(value: &Stored<'_>, sink: &mut impl Sink) {

@@ -78,46 +78,50 @@ columns.hash = "@sha256"
 "#;
 
 /// A tree, the project that tells what it is, and the file that is made of it.
-struct Place {
-    folder: tempfile::TempDir,
-    project: PathBuf,
-    tree: PathBuf,
-    file: PathBuf,
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub project: PathBuf,
+    pub tree: PathBuf,
+    pub file: PathBuf,
 }
 
 impl Place {
     fn new() -> Place {
+        Place::of(LAYOUT)
+    }
+
+    pub fn of(layout: &str) -> Place {
         let folder = crate::support::memory::tempdir().expect("a folder");
         let of = |name: &str| folder.path().join(name);
         let (project, tree, file) = (of("project"), of("tree"), of("made.db"));
         fs::create_dir_all(&project).expect("a folder");
         fs::create_dir_all(&tree).expect("a folder");
         fs::write(project.join("project.toml"), "name = \"large\"\n").expect("a project");
-        fs::write(project.join("layout.toml"), LAYOUT).expect("a layout");
+        fs::write(project.join("layout.toml"), layout).expect("a layout");
         Place { folder, project, tree, file }
     }
 
-    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.tree.join(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, bytes).expect("a file");
     }
 
-    fn migrate(&self, more: &[&str], code: i32) -> String {
+    pub fn migrate(&self, more: &[&str], code: i32) -> String {
         let words = ["migrate", text(&self.project), text(&self.tree), text(&self.file)];
         run(&[&words[..], more].concat(), code)
     }
 
-    fn change(&self, sql: &str) {
+    pub fn change(&self, sql: &str) {
         Connection::open(&self.file).expect("the file").execute_batch(sql).expect("a change");
     }
 
-    fn one(&self, sql: &str) -> String {
+    pub fn one(&self, sql: &str) -> String {
         let file = Connection::open(&self.file).expect("the file");
         file.query_row(sql, [], |row| row.get(0)).expect("a row")
     }
 
-    fn export(&self) -> PathBuf {
+    pub fn export(&self) -> PathBuf {
         let out = self.folder.path().join("out");
         let _ = fs::remove_dir_all(&out);
         run(&["migrate", text(&self.file), &format!("{}/", text(&out))], 0);

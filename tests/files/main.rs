@@ -1,6 +1,7 @@
 //! Files as endpoints: SQLite files as sources, and trees of files.
 
 mod applications;
+mod attachments;
 mod bad_input;
 mod database;
 mod guide;
@@ -9,6 +10,7 @@ mod large;
 mod laws;
 mod merging;
 mod page;
+mod placing;
 mod reports;
 mod scenarios;
 mod sqlite_source;

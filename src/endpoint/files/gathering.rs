@@ -4,21 +4,26 @@
 //! from it again, and it is made with all others.
 
 use super::base::Base;
-use super::filling::captures;
+use super::filling::{captures, unwoven};
 use super::layout::Layout;
-use super::pack::{Packed, pack};
+use super::marks;
+use super::pack::{Packed, pack, unpack};
 use super::ready::{Ready, WRITE, gone, refuse_log};
-use super::rows::RowStore;
+use super::rows::{Before, RowStore, homes, no_file, place_of};
 use super::tree::draft::Draft as TreeDraft;
+use super::tree::journal::cannot_write;
 use super::tree::walk::{Content, Growth};
-use super::weave::{FileFacts, Piece, Weaver};
+use super::weave::{FileFacts, Piece, Rows, Weaver};
 use super::window::{Gathered, Taken, Window};
 use crate::cancel::Cancel;
 use crate::error::{Context, Error, Result};
-use crate::value::Cell;
+use crate::types::text::hex;
+use crate::value::large::KeptBytes;
+use crate::value::{Cell, RowHasher};
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 /// What comes.
@@ -67,7 +72,12 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
             self.cancel.check(WRITE)?;
             match coming {
                 Coming::Rows(table, batch) => {
-                    batch.packed().try_for_each(|packed| self.row(table, packed, &mut window, store))?;
+                    for (place, packed) in batch.packed().enumerate() {
+                        match batch.large.iter().find(|(row, ..)| *row == place) {
+                            Some((_, column, bytes)) => self.blob(table, packed, *column, bytes)?,
+                            None => self.row(table, packed, &mut window, store)?,
+                        }
+                    }
                 }
                 Coming::All => {
                     while let Some(file) = window.left() {
@@ -96,6 +106,41 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
             self.store(file, store)?;
         }
         Ok(())
+    }
+
+    /// A row that is a whole file as it is, whose bytes are not in memory.
+    fn blob(&mut self, table: usize, packed: &[u8], column: usize, bytes: &KeptBytes) -> Result<()> {
+        let cells = unpack(packed).ok_or_else(gone)?;
+        let of = &self.layout.tables[table];
+        let places = homes(self.layout, self.weavers).swap_remove(table);
+        let key = marks::key(of, &cells, &mut RowHasher::default());
+        let found = place_of(self.layout, &places, &cells, &|path| self.base.had(path, table, key));
+        let (path, place) = found.map_err(|cause| no_file(of, &cells, cause))??;
+        let (kind, set, _) = places[place].set();
+        if self.made.has(&path) {
+            return Err(no_file(of, &cells, format!("`{path}` is the file of another row")));
+        }
+        let (mode, modified_ns) = match self.base.entry_at(&path) {
+            Some(entry) => (entry.mode, entry.modified_ns),
+            None => (self.layout.kinds[kind].style.mode, None),
+        };
+        let mut file = self.draft.borrow_mut().file(&path, mode, modified_ns)?;
+        self.made.0.insert(path.clone(), kind);
+        let mut sha256 = Sha256::new();
+        let written = bytes.read(&mut |piece| {
+            sha256.update(piece);
+            file.write_all(piece)
+        });
+        written.map_err(|error| cannot_write(&format!("`{path}`"), error))?;
+        let (captures, sha256) = (captures(self.layout, kind, &path)?, hex(&sha256.finalize()));
+        let captures: Vec<_> = captures.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let facts = FileFacts { path: &path, captures: &captures, sha256: Some(&sha256), ..FileFacts::default() };
+        let mut rows = Rows::new();
+        let content = |(place, cell): (usize, Cell<'static>)| if place == column { Cell::Null } else { cell };
+        rows.push(set, cells.into_iter().map(Cell::into_owned).enumerate().map(content));
+        let weaver = &self.weavers[kind];
+        weaver.fits_content(&facts, &rows).map_err(|misfit| unwoven(weaver, &path, &rows, misfit.into()))?;
+        file.finish()
     }
 
     fn store(&self, file: Gathered, store: &mut RowStore<'l>) -> Result<()> {
@@ -140,6 +185,10 @@ impl Made {
         wanted.retain(|path| self.has(path));
         let is_around = store.rows_around()?;
         for path in self.0.keys() {
+            // Nothing is remembered of the file of a new row.
+            if base.pieces_of(path)? == 0 {
+                continue;
+            }
             let marks = base.piece_at(path, 0)?.marks;
             for mark in marks {
                 if is_around(mark.key)? {

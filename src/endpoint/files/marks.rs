@@ -45,13 +45,14 @@ pub fn to_bytes(marks: &[Mark]) -> Vec<u8> {
 
 /// The marks that [`to_bytes`] wrote; `None` for anything else.
 pub fn of_bytes(bytes: &[u8]) -> Option<Vec<Mark>> {
-    let number = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    let mark = |bytes: &[u8]| Mark {
-        table: u16::from_be_bytes([bytes[0], bytes[1]]),
-        key: number(&bytes[2..18]),
-        row: number(&bytes[18..34]),
+    let mark = |bytes: &[u8; MARK_BYTES]| {
+        let (table, hashes) = bytes.split_first_chunk()?;
+        let (key, row) = hashes.split_first_chunk()?;
+        let row = row.first_chunk()?;
+        Some(Mark { table: u16::from_be_bytes(*table), key: u128::from_be_bytes(*key), row: u128::from_be_bytes(*row) })
     };
-    bytes.len().is_multiple_of(MARK_BYTES).then(|| bytes.chunks_exact(MARK_BYTES).map(mark).collect())
+    let (marks, rest) = bytes.as_chunks();
+    if rest.is_empty() { marks.iter().map(mark).collect() } else { None }
 }
 
 #[cfg(test)]

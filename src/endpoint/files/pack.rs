@@ -2,6 +2,7 @@
 
 use crate::endpoint::RowBatch;
 use crate::value::Cell;
+use crate::value::large::KeptBytes;
 use std::borrow::Cow;
 
 /// Adds cells to the bytes. A cell that no file has is told by its place.
@@ -19,7 +20,8 @@ pub fn pack(cells: &[Cell<'_>], bytes: &mut Vec<u8>) -> Result<(), usize> {
             Cell::Bytes(value) => sized(5, value, bytes),
             Cell::Json(text) => sized(6, text.as_bytes(), bytes),
             Cell::TimestampTz(micros) => fixed(7, micros.to_be_bytes(), bytes),
-            Cell::Decimal(_)
+            Cell::Large(_)
+            | Cell::Decimal(_)
             | Cell::Uuid(_)
             | Cell::Date(_)
             | Cell::Timestamp(_)
@@ -78,6 +80,8 @@ pub fn unpack(mut bytes: &[u8]) -> Option<Vec<Cell<'_>>> {
 pub struct Packed {
     pub(super) bytes: Vec<u8>,
     pub(super) ends: Vec<usize>,
+    /// The value that is not in memory of a row, by the row's place, and the place of its column; NULL is packed for it.
+    pub(super) large: Vec<(usize, usize, KeptBytes)>,
 }
 
 const BATCH_ROWS_MAX: usize = 1000;
@@ -97,15 +101,15 @@ impl RowBatch for Packed {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        self.bytes.len() as u64 + self.large.iter().map(|(.., bytes)| bytes.length()).sum::<u64>()
     }
 
     fn is_full(&self) -> bool {
-        self.ends.len() >= BATCH_ROWS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
+        !self.large.is_empty() || self.ends.len() >= BATCH_ROWS_MAX || self.bytes.len() >= BATCH_BYTES_MAX
     }
 
     fn is_oversized(&self) -> bool {
-        self.bytes.len() >= 32 * BATCH_BYTES_MAX
+        !self.large.is_empty() || self.bytes.len() >= 32 * BATCH_BYTES_MAX
     }
 }
 

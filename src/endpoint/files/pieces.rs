@@ -96,7 +96,7 @@ impl<'c, 'l, R: Read> Cutting<'c, 'l, R> {
             };
             let last = self.is_at_end && end == self.buffer.len();
             let text = &self.buffer[..end];
-            match give(&Piece { text, part: Part { first, last, position }, line })? {
+            match give(&Piece { text, large: None, part: Part { first, last, position }, line })? {
                 Then::Next(records) if !last => position += records,
                 Then::Next(_) | Then::Stop => return Ok(()),
             }

@@ -17,7 +17,8 @@ use crate::error::{Context, Error, Result};
 use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
 use crate::types::text::hex;
 use crate::value::calendar::MICROS_1970_TO_2000;
-use crate::value::{Cell, RowHasher};
+use crate::value::large::{FileBytes, LARGE_FROM_BYTES};
+use crate::value::{Cell, Large, RowHasher};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -209,8 +210,25 @@ impl<'r, 'l> Reading<'r, 'l> {
         };
         let lock = self.large;
         let large = (entry.stat.size_bytes > LARGE_BYTES).then(|| lock.lock());
-        let mut content = opened(tree, self.layout, &entry.path, growth, self.cancel)?;
-        let stays = if weaver.stays() { Some(self.digest(&entry.path, &mut content)?) } else { None };
+        let table = weaver.sets().first().and_then(|set| self.wanted.tables[set.records.table].as_ref());
+        let in_parts = weaver.sets().iter().any(|set| set.table.in_parts);
+        let takes_large = weaver.is_blob() && !in_parts && table.is_none_or(|(place, _)| self.sink.takes_large(*place));
+        let mut content = match takes_large {
+            true => tree.read_whole_to(&entry.path, growth, LARGE_FROM_BYTES)?,
+            false => opened(tree, self.layout, &entry.path, growth, self.cancel)?,
+        };
+        let bytes = match &content {
+            Content::Large(file) if takes_large => {
+                self.ensure_value(&entry.path, file.stat().size_bytes)?;
+                Some(file.bytes().could_not(READ, self.shown(&entry.path))?)
+            }
+            Content::Large(_) | Content::Whole(..) => None,
+        };
+        let large_value = bytes.as_ref().map(|bytes| Large::new(bytes));
+        let stays = match weaver.stays() || large_value.is_some() {
+            true => Some(self.digest(&entry.path, &mut content)?),
+            false => None,
+        };
         if let (Format::Bytes | Format::Sqlite, None, Content::Large(file)) = (&of.format, &stays, &mut content) {
             content = self.attachment(&entry.path, file)?;
         }
@@ -223,10 +241,14 @@ impl<'r, 'l> Reading<'r, 'l> {
         let is_taken = match &stays {
             Some((_, hash)) => {
                 found = Found { hash: hash.clone(), bytes: content.stat().size_bytes, ..found };
-                self.rows_of(entry, kind, &facts, &mut Content::Whole(Vec::new(), *content.stat()), &mut found)?
+                let mut empty = Content::Whole(Vec::new(), *content.stat());
+                self.rows_of(entry, kind, &facts, (&mut empty, large_value), &mut found)?
             }
-            None => self.rows_of(entry, kind, &facts, &mut content, &mut found)?,
+            None => self.rows_of(entry, kind, &facts, (&mut content, None), &mut found)?,
         };
+        if let Some(error) = bytes.as_ref().and_then(FileBytes::failure) {
+            return Err(error).could_not(READ, self.shown(&entry.path));
+        }
         if !is_taken {
             return Ok(());
         }
@@ -251,7 +273,7 @@ impl<'r, 'l> Reading<'r, 'l> {
         entry: &Entry,
         kind: usize,
         facts: &FileFacts<'_>,
-        content: &mut Content,
+        (content, large): (&mut Content, Option<Large<'_>>),
         found: &mut Found,
     ) -> Result<bool> {
         let (weaver, tree) = (&self.weavers[kind], self.tree);
@@ -274,6 +296,7 @@ impl<'r, 'l> Reading<'r, 'l> {
         if flaw.is_none() {
             pieces::each(weaver, content, &object, &mut |piece| {
                 self.cancel.check(READ)?;
+                let piece = &Piece { large, ..*piece };
                 match weaver.unweave(facts, piece) {
                     Ok(rows) => self.piece_of(entry, kind, (facts, piece), &rows, found),
                     Err(found) => {
@@ -317,16 +340,22 @@ impl<'r, 'l> Reading<'r, 'l> {
         Ok(Then::Next(weaver.in_root(rows)))
     }
 
+    /// Looks whether a file is not too large for a value.
+    fn ensure_value(&self, path: &str, size_bytes: u64) -> Result<()> {
+        if size_bytes <= VALUE_BYTES_MAX {
+            return Ok(());
+        }
+        let cause = format!("it has {size_bytes} bytes, and a value of SQLite has at most {VALUE_BYTES_MAX}");
+        Err(Error::could_not(READ, self.shown(path), cause).hint(
+            "leave `@content` away and say `@sha256` in `layout.toml`: such a file stays in the tree, and its row has its \
+             SHA-256; or name it under `keep`, which carries it in pieces",
+        ))
+    }
+
     /// All of a large file that is one value.
     fn attachment(&self, path: &str, file: &mut LargeFile) -> Result<Content> {
         let size_bytes = file.stat().size_bytes;
-        if size_bytes > VALUE_BYTES_MAX {
-            let cause = format!("it has {size_bytes} bytes, and a value of SQLite has at most {VALUE_BYTES_MAX}");
-            return Err(Error::could_not(READ, self.shown(path), cause).hint(
-                "leave `@content` away and say `@sha256` in `layout.toml`: such a file stays in the tree, and its row has its \
-                 SHA-256; or name it under `keep`, which carries it in pieces",
-            ));
-        }
+        self.ensure_value(path, size_bytes)?;
         let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or(0));
         file.read_to_end(&mut bytes).could_not(READ, self.shown(path))?;
         file.finish()?;

@@ -73,7 +73,7 @@ pub(super) fn woven(
 ) -> Result<Vec<u8>> {
     let bytes = match text {
         None => weaver.fresh(facts, part, rows).map_err(Unwoven::from),
-        Some(text) => weaver.weave(facts, &Piece { text, part, line: 1 }, rows),
+        Some(text) => weaver.weave(facts, &Piece { text, large: None, part, line: 1 }, rows),
     };
     bytes.map_err(|why| unwoven(weaver, facts.path, rows, why))
 }

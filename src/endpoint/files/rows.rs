@@ -4,16 +4,22 @@
 //! A row of a set that stands in the root of a document has its file's path in its columns; one inside another row has that
 //! row's key. What a layout says else could not be taken back.
 
-use super::layout::{Filled, Layout, Origin, RecordSet};
+use super::layout::{Filled, Layout, Origin, RecordSet, TableLayout, TemplatePart};
 use super::marks::{self, Mark};
 use super::pack::unpack;
 use super::weave::{Weaver, spelled};
 use crate::error::{Error, Result};
 use crate::value::{Cell, RowHasher};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
 
 const OPERATION: &str = "keep rows in";
 const OBJECT: &str = "a temporary database";
+
+const NO_KIND: &str = "no kind of file in the layout takes it";
+
+/// Of the greatest position.
+const POSITION_DIGITS_MAX: usize = 20;
 
 /// Where the rows of a table stand.
 #[derive(Debug, Clone)]
@@ -168,14 +174,15 @@ impl<'l> RowStore<'l> {
         let (mut why, mut roots, mut is_placed) = (None, Vec::new(), false);
         let chosen = |home: &&Home<'_>| only.is_none_or(|kind| home.set().0 == kind);
         for home in self.homes[table].iter().filter(chosen) {
+            if let Some(disagreement) = disagreement(layout, home, &cells) {
+                why.get_or_insert(disagreement);
+                continue;
+            }
             match home {
-                Home::Root { kind, set, records } if agrees(records, &cells) => {
-                    match path_of(layout, *kind, records, &cells) {
-                        Err(fault) => why = Some(fault),
-                        Ok(path) => roots.push((path, *kind, *set, *records)),
-                    }
-                }
-                Home::Root { .. } => {}
+                Home::Root { kind, set, records } => match path_of(layout, *kind, records, &cells) {
+                    Err(fault) => why = Some(fault),
+                    Ok(path) => roots.push((path, *kind, *set, *records)),
+                },
                 Home::Inside { kind, set, key, .. } => {
                     key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
                     let around = self.hasher.finish().to_be_bytes();
@@ -198,7 +205,11 @@ impl<'l> RowStore<'l> {
                     break;
                 }
             }
-            roots.swap(0, known.unwrap_or(0));
+            let homes = &self.homes[table];
+            let places: Vec<_> = roots.iter().map(|(_, kind, _, records)| (*kind, *records)).collect();
+            let place = known.map_or_else(|| place_of_new(layout, homes, &places), Ok);
+            let place = place.map_err(|cause| no_file(of, &cells, cause))?;
+            roots.swap(0, place);
             roots.truncate(1);
         }
         for (path, kind, set, _) in roots {
@@ -208,11 +219,7 @@ impl<'l> RowStore<'l> {
         }
         match is_placed {
             true => Ok(()),
-            false => {
-                let key = of.key.iter().map(|place| shown(&cells[*place])).collect::<Vec<_>>().join(", ");
-                let cause = why.unwrap_or_else(|| "no kind of file in the layout takes it".to_owned());
-                Err(Error::could_not("find the file of", format!("table `{}`, row [{key}]", of.name), cause))
-            }
+            false => Err(no_file(of, &cells, why.unwrap_or_else(|| NO_KIND.to_owned()))),
         }
     }
 
@@ -375,16 +382,131 @@ pub fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<
     layout.path_of(kind, &told).map_err(|fault| fault.to_string())
 }
 
-/// Whether a row says what every row of the set says.
+/// That a row has no file, and why.
+pub(super) fn no_file(of: &TableLayout, cells: &[Cell<'_>], cause: String) -> Error {
+    let key = of.key.iter().map(|place| shown(&cells[*place])).collect::<Vec<_>>().join(", ");
+    Error::could_not("find the file of", format!("table `{}`, row [{key}]", of.name), cause)
+}
+
+/// The path of the file of a row in the root of one, and the place of its home. `had` says whether the file at a path had the row.
+///
+/// # Errors
+/// Why there is none; an error where what is remembered cannot be read.
+pub(super) fn place_of(
+    layout: &Layout,
+    homes: &[Home<'_>],
+    cells: &[Cell<'_>],
+    had: &dyn Fn(&str) -> Result<bool>,
+) -> Result<Result<(String, usize)>, String> {
+    let (mut why, mut roots) = (NO_KIND.to_owned(), Vec::new());
+    for (place, home) in homes.iter().enumerate() {
+        let (kind, _, records) = home.set();
+        let found = match disagreement(layout, home, cells) {
+            Some(disagreement) => Err(disagreement),
+            None => path_of(layout, kind, records, cells),
+        };
+        match found {
+            Ok(path) => roots.push((path, place)),
+            Err(fault) => why = fault,
+        }
+    }
+    for root in &roots {
+        match had(&root.0) {
+            Ok(true) => return Ok(Ok(root.clone())),
+            Ok(false) => {}
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    let places: Vec<_> = roots.iter().map(|(_, place)| (homes[*place].set().0, homes[*place].set().2)).collect();
+    let place = place_of_new(layout, homes, &places)?;
+    roots.into_iter().nth(place).map(Ok).ok_or(why)
+}
+
+/// Whether a row says what every row of the set says: its constants, and what its templates have around their values.
 pub fn agrees(records: &RecordSet, cells: &[Cell<'_>]) -> bool {
-    records.columns.iter().all(|filled| {
-        filled.from.iter().all(|origin| match origin {
-            Origin::Constant(constant) => {
-                spelled(&cells[filled.column], &filled.form).is_ok_and(|value| value == constant.as_str())
+    disagreeing(records, cells).is_none()
+}
+
+fn disagreeing<'l>(records: &'l RecordSet, cells: &[Cell<'_>]) -> Option<(&'l Filled, &'l Origin)> {
+    let disagrees = |filled: &Filled, origin: &Origin| match origin {
+        Origin::Constant(constant) => {
+            !spelled(&cells[filled.column], &filled.form).is_ok_and(|value| value == constant.as_str())
+        }
+        Origin::Template(parts) => {
+            !spelled(&cells[filled.column], &filled.form).is_ok_and(|value| fits(parts, value.as_ref()))
+        }
+        _ => false,
+    };
+    let mut origins = records.columns.iter().flat_map(|filled| filled.from.iter().map(move |origin| (filled, origin)));
+    origins.find(|(filled, origin)| disagrees(filled, origin))
+}
+
+/// Why a row is none of a place, for people.
+pub fn disagreement(layout: &Layout, home: &Home<'_>, cells: &[Cell<'_>]) -> Option<String> {
+    let (kind, _, records) = home.set();
+    let (filled, origin) = disagreeing(records, cells)?;
+    let column = &layout.tables[records.table].columns[filled.column].name;
+    let wanted = match origin {
+        Origin::Template(parts) => parts.iter().map(part_shown).collect(),
+        Origin::Constant(constant) => constant.clone(),
+        _ => String::new(),
+    };
+    let kind = &layout.kinds[kind].name;
+    Some(format!("its `{column}` is {}, and rows of `{kind}` have `{wanted}`", shown(&cells[filled.column])))
+}
+
+fn part_shown(part: &TemplatePart) -> String {
+    match part {
+        TemplatePart::Literal(text) => text.clone(),
+        TemplatePart::Value(Origin::Capture(name)) => format!("{{@path.{name}}}"),
+        TemplatePart::Value(Origin::Position) => "{@position}".to_owned(),
+        TemplatePart::Value(Origin::EntryName) => "{@name}".to_owned(),
+        TemplatePart::Value(_) => "{@parent}".to_owned(),
+    }
+}
+
+/// Whether a text is what a template may make. What its values are is looked at where it is written.
+fn fits(parts: &[TemplatePart], text: &str) -> bool {
+    let mut ends = BTreeSet::from([0]);
+    for part in parts {
+        ends = match part {
+            TemplatePart::Literal(literal) => {
+                let behind = ends.into_iter().filter(|end| text[*end..].starts_with(literal.as_str()));
+                behind.map(|end| end + literal.len()).collect()
             }
-            _ => true,
-        })
-    })
+            TemplatePart::Value(Origin::Position) => {
+                let behind = |end: usize| {
+                    let digits = text[end..].bytes().take(POSITION_DIGITS_MAX).take_while(u8::is_ascii_digit).count();
+                    let is_zero = text[end..].starts_with('0');
+                    (1..=if is_zero { 1 } else { digits }).map(move |length| end + length)
+                };
+                ends.into_iter().flat_map(behind).collect()
+            }
+            TemplatePart::Value(_) => match ends.first() {
+                Some(first) => (*first..=text.len()).filter(|end| text.is_char_boundary(*end)).collect(),
+                None => return false,
+            },
+        };
+    }
+    ends.contains(&text.len())
+}
+
+/// Which of the places that can have a new row gets it: the one whose constants or templates the row has; else the last of all `homes`
+/// of its table, which takes all others.
+///
+/// # Errors
+/// Where more than one has them: nobody has said which.
+pub fn place_of_new(layout: &Layout, homes: &[Home<'_>], places: &[(usize, &RecordSet)]) -> Result<usize, String> {
+    let takes_others = |records: &RecordSet| homes.last().is_some_and(|last| std::ptr::eq(last.set().2, records));
+    let mut particular = places.iter().enumerate().filter(|(_, (_, records))| !takes_others(records));
+    match (particular.next(), particular.next()) {
+        (Some((_, (one, _))), Some((_, (other, _)))) => {
+            let [one, other] = [one, other].map(|kind| &layout.kinds[*kind].name);
+            Err(format!("it has the constants and templates of rows of `{one}`, and those of rows of `{other}`"))
+        }
+        (Some((place, _)), None) => Ok(place),
+        (None, _) => Ok(places.len().saturating_sub(1)),
+    }
 }
 
 /// Whether a row has a value in a column that only this file says.
@@ -400,5 +522,35 @@ pub(super) fn shown(cell: &Cell<'_>) -> String {
         Cell::Text(text) => format!("\"{text}\""),
         Cell::Int(number) => number.to_string(),
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_that_a_template_may_make() {
+        let literal = |text: &str| TemplatePart::Literal(text.to_owned());
+        let value = |origin: Origin| TemplatePart::Value(origin);
+        let log = [literal("log-"), value(Origin::Position)];
+        let pair = [value(Origin::EntryName), literal("-"), value(Origin::Capture("x".to_owned())), literal("!")];
+        for (parts, text, expected) in [
+            (&log[..], "log-0", true),
+            (&log, "log-10", true),
+            (&log, "log-01", false),
+            (&log, "log-", false),
+            (&log, "log-1x", false),
+            (&log, "cli-1", false),
+            (&pair, "a-b-c!", true),
+            (&pair, "-!", true),
+            (&pair, "é-ü!", true),
+            (&pair, "a-b", false),
+            (&pair, "ab!", false),
+            (&[], "", true),
+            (&[], "a", false),
+        ] {
+            assert_eq!(fits(parts, text), expected, "{text}");
+        }
     }
 }

@@ -20,11 +20,11 @@ use super::weave::{FileFacts, Piece, Weaver};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::sqlite::file::{quoted, resolve, shown};
-use crate::endpoint::{ReadTable, Rejected, RowSink, Source};
+use crate::endpoint::{Digests, ReadTable, Rejected, RowSink, Source};
 use crate::error::{Context, Error, Kind, Result};
 use crate::metadata::tree::{self, PIECES_TABLE, TREE_TABLE};
 use crate::plan::choices::Choices;
-use crate::value::{Cell, RowHasher, TableDigest};
+use crate::value::{RowHasher, TableDigest};
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
@@ -371,7 +371,7 @@ impl Source for TreeSource {
         let this = &*self;
         let failed = AtomicBool::new(false);
         let read = |entries: &Mutex<Receiver<(u64, Entry)>>| -> Result<Vec<TableDigest>, (u64, Error)> {
-            let mut found = Digests::of(tables);
+            let mut found = Digests::of(tables.len());
             let mut reading = this.reading(&layout, &weavers, tables, &mut found).map_err(|error| (0, error))?;
             let next = || entries.lock().unwrap_or_else(PoisonError::into_inner).recv();
             while let Ok((number, entry)) = next() {
@@ -401,7 +401,7 @@ impl Source for TreeSource {
                 Seen::Ignored(_) => Ok(()),
             });
             drop(to_readers);
-            let (mut digests, mut first) = (Digests::of(tables).digests, None::<(u64, Error)>);
+            let (mut digests, mut first) = (Digests::of(tables.len()).digests, None::<(u64, Error)>);
             for reader in readers {
                 match reader.join().unwrap_or_else(|_| Err((u64::MAX, this.gone()))) {
                     Ok(found) => digests.iter_mut().zip(found).for_each(|(digest, found)| digest.merge(found)),
@@ -479,24 +479,4 @@ impl TreeSource {
 
 fn weavers(layout: &Layout) -> Result<Vec<Weaver<'_>>> {
     layout.kinds.iter().map(|kind| weaver(layout, kind)).collect()
-}
-
-/// Adds rows up.
-struct Digests {
-    digests: Vec<TableDigest>,
-    hasher: RowHasher,
-}
-
-impl Digests {
-    fn of(tables: &[ReadTable<'_>]) -> Digests {
-        Digests { digests: vec![TableDigest::default(); tables.len()], hasher: RowHasher::default() }
-    }
-}
-
-impl RowSink for Digests {
-    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
-        cells.iter().for_each(|cell| self.hasher.cell(cell));
-        self.digests[table].add(self.hasher.finish());
-        Ok(())
-    }
 }

@@ -217,10 +217,42 @@ impl<P> FilesDraft<P> {
 pub struct Packer {
     plan: Arc<Plan>,
     table: usize,
+    /// The column whose values need not be in memory.
+    content: Option<usize>,
+}
+
+impl Packer {
+    /// A row with values that are not in memory.
+    #[cold]
+    fn large(&mut self, cells: &[Cell<'_>], batch: &mut Packed) -> Result<Held> {
+        let mut packed = cells.to_vec();
+        for (place, cell) in cells.iter().enumerate() {
+            let Cell::Large(value) = cell else { continue };
+            if self.content == Some(place) {
+                let kept = value.keep().map_err(|error| {
+                    let table = &self.plan.tables[self.table];
+                    let object = format!("table `{}`, column `{}`", table.source, table.columns[place].source);
+                    Error::could_not("write", object, error)
+                })?;
+                batch.large.push((batch.ends.len(), place, kept));
+                packed[place] = Cell::Null;
+            } else {
+                packed[place] = cell.clone().into_owned();
+            }
+        }
+        self.row(&packed, batch)
+    }
 }
 
 impl Encode<Packed> for Packer {
+    fn takes_large(&self) -> bool {
+        self.content.is_some()
+    }
+
     fn row(&mut self, cells: &[Cell<'_>], batch: &mut Packed) -> Result<Held> {
+        if self.content.is_some() && cells.iter().any(|cell| matches!(cell, Cell::Large(_))) {
+            return self.large(cells, batch);
+        }
         pack(cells, &mut batch.bytes).map_err(|place| {
             let table = &self.plan.tables[self.table];
             let object = format!("table `{}`, column `{}`", table.source, table.columns[place].source);
@@ -237,7 +269,8 @@ impl<P> Draft for FilesDraft<P> {
     type Published = P;
 
     fn encoder(&self, table: usize) -> Packer {
-        Packer { plan: Arc::clone(&self.plan), table }
+        let content = self.layout.layout.content_column(self.places[table]);
+        Packer { plan: Arc::clone(&self.plan), table, content }
     }
 
     fn turns(&self) -> Vec<Turn> {

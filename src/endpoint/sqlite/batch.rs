@@ -4,6 +4,7 @@
 
 use crate::endpoint::RowBatch;
 use crate::value::Stored;
+use crate::value::large::KeptBytes;
 use std::borrow::Cow;
 
 /// A batch is handed over when its bytes reach this size.
@@ -19,8 +20,16 @@ pub(super) enum Packed {
     Null,
     Integer(i64),
     Real(f64),
-    Text { start: u32, length: u32 },
-    Blob { start: u32, length: u32 },
+    Text {
+        start: u32,
+        length: u32,
+    },
+    Blob {
+        start: u32,
+        length: u32,
+    },
+    /// A blob that is not in memory, by its number.
+    Large(u32),
 }
 
 /// Values of whole rows, one after the other.
@@ -30,6 +39,8 @@ pub struct Batch {
     pub(super) bytes: Vec<u8>,
     /// How many rows the values make; kept apart because a row may have no values.
     pub(super) rows: usize,
+    /// The blobs that are not in memory.
+    pub(super) large: Vec<KeptBytes>,
     /// What the ledger keeps of these rows.
     pub ledger: Vec<LedgerEntry>,
 }
@@ -65,6 +76,13 @@ impl Batch {
         self.values.push(packed);
     }
 
+    /// Adds a value that is not in memory.
+    pub fn push_large(&mut self, value: KeptBytes) {
+        // A batch is handed over behind the row that has one, and a row has far fewer columns.
+        self.values.push(Packed::Large(u32::try_from(self.large.len()).unwrap_or(u32::MAX)));
+        self.large.push(value);
+    }
+
     fn append(&mut self, bytes: &[u8]) -> (u32, u32) {
         // A row of PostgreSQL is below 1 GiB and a batch is handed over after the row that fills it.
         let start = u32::try_from(self.bytes.len()).expect("a batch starts below its limit");
@@ -93,6 +111,8 @@ impl Batch {
             Packed::Real(value) => Stored::Real(value),
             Packed::Text { start, length } => Stored::Text(bytes(start, length)),
             Packed::Blob { start, length } => Stored::Blob(bytes(start, length)),
+            // Not to be told to people.
+            Packed::Large(_) => Stored::Blob(Cow::Borrowed(&[])),
         }
     }
 
@@ -100,6 +120,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.values.clear();
         self.ledger.clear();
+        self.large.clear();
         self.rows = 0;
         self.bytes.clear();
         if self.bytes.capacity() > KEPT_BYTES_MAX {
@@ -115,15 +136,18 @@ impl RowBatch for Batch {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        self.bytes.len() as u64 + self.large.iter().map(KeptBytes::length).sum::<u64>()
     }
 
     #[inline]
     fn is_full(&self) -> bool {
-        self.bytes.len() >= FULL_AT_BYTES || self.values.len() >= FULL_AT_VALUES || self.rows >= FULL_AT_VALUES
+        !self.large.is_empty()
+            || self.bytes.len() >= FULL_AT_BYTES
+            || self.values.len() >= FULL_AT_VALUES
+            || self.rows >= FULL_AT_VALUES
     }
 
     fn is_oversized(&self) -> bool {
-        self.bytes.len() > KEPT_BYTES_MAX
+        !self.large.is_empty() || self.bytes.len() > KEPT_BYTES_MAX
     }
 }

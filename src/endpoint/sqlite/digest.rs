@@ -65,7 +65,7 @@ pub fn of_tables_on(
     listener: &Listener<'_>,
 ) -> Result<Vec<ReadBack>> {
     let selected = |table: &TablePlan| also.proof.and_then(|proof| proof.selected(&table.target)).unwrap_or_default();
-    let scans = tables.iter().map(|table| Ok(Scan::new(connection, table)?.with(selected(table))));
+    let scans = tables.iter().map(|table| Ok(Scan::new(connection, table)?.with(selected(table)).with_large()));
     let scans = scans.collect::<Result<Vec<_>>>()?;
     let mut pieces: Vec<Piece> = Vec::new();
     if let Some(proof) = also.proof {

@@ -4,7 +4,8 @@
 //! one transaction for all rows. Foreign keys are off; they are checked as a whole when the rows are there. The
 //! caller makes the file durable before anybody else sees it.
 
-use super::batch::Batch;
+use super::batch::{Batch, Packed};
+use super::blob;
 use super::object_list::ObjectList;
 use super::pragma;
 use super::statement::{Inserting, StepError};
@@ -29,8 +30,9 @@ pub const NO_ROOM_HINT: &str = "make room for the target, or choose another plac
 /// A new SQLite file that is being filled.
 pub struct Loader {
     inserting: Inserting,
-    /// How many values the rows have that it takes now.
-    width: usize,
+    /// The table whose rows it takes now, and their columns.
+    table: String,
+    columns: Vec<String>,
     /// The file's path in backticks.
     label: String,
 }
@@ -80,7 +82,7 @@ impl Loader {
             words.into_iter().try_for_each(|(name, word)| pragma::set(&connection, name, word))
         };
         set().could_not("prepare the target", &label)?;
-        Ok(Loader { inserting: Inserting::on(connection), width: 0, label })
+        Ok(Loader { inserting: Inserting::on(connection), table: String::new(), columns: Vec::new(), label })
     }
 
     /// The file's path in backticks, for messages.
@@ -165,7 +167,8 @@ impl Loader {
             let places = vec!["?"; columns.len()].join(", ");
             format!("INSERT INTO {} ({}) VALUES ({places})", quote(table), names.join(", "))
         };
-        self.width = columns.len();
+        self.table = table.to_owned();
+        self.columns = columns.iter().map(|column| (*column).to_owned()).collect();
         self.inserting
             .prepare(&sql)
             .map_err(|error| Error::could_not("prepare the target table", format!("`{table}`"), error.message))
@@ -178,13 +181,49 @@ impl Loader {
     pub fn take(&mut self, batch: &Batch) -> Result<(), RowRefused> {
         let rows = if fault::active(Fault::LastRowLost) { batch.rows.saturating_sub(1) } else { batch.rows };
         let times = if fault::active(Fault::BatchWrittenTwice) { 2 } else { 1 };
-        let Some(insert) = self.inserting.insert() else { return Ok(()) };
+        let width = self.columns.len();
         for row in (0..times).flat_map(|_| 0..rows) {
-            let values = &batch.values[row * self.width..(row + 1) * self.width];
+            let values = &batch.values[row * width..(row + 1) * width];
+            let Some(insert) = self.inserting.insert() else { return Ok(()) };
             insert.execute(batch, values).map_err(|error| refused(row, error))?;
+            if !batch.large.is_empty() {
+                self.write_large(batch, values).map_err(|error| RowRefused {
+                    row,
+                    message: error.to_string(),
+                    reason: Refusal::Unwritten,
+                })?;
+            }
         }
-        insert.clear();
+        if let Some(insert) = self.inserting.insert() {
+            insert.clear();
+        }
         Ok(())
+    }
+
+    /// Writes the large values of the row that was inserted last.
+    fn write_large(&self, batch: &Batch, values: &[Packed]) -> std::io::Result<()> {
+        let rowid = self.connection().last_insert_rowid();
+        for (value, column) in values.iter().zip(&self.columns) {
+            if let Packed::Large(number) = value
+                && let Some(bytes) = batch.large.get(*number as usize)
+            {
+                blob::write(self.connection(), &self.table, column, rowid, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a table whose values need not be in memory: what else is made of a row (keys, what is checked or computed) needs
+    /// its values at once.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    pub fn large_columns(&self, table: &str) -> Result<Vec<String>> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let mut all = self.connection().prepare(include_str!("sql/columns_without_more.sql"))?;
+            all.query_map([table], |row| row.get(0))?.collect()
+        };
+        read().could_not("look at", format!("table `{table}`"))
     }
 
     /// Files what the ledger keeps of one batch of a table.

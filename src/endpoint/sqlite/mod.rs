@@ -2,6 +2,7 @@
 
 pub mod access;
 mod batch;
+mod blob;
 pub mod catalog;
 pub mod checks;
 pub mod definitions;

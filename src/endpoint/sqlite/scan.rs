@@ -1,12 +1,14 @@
 //! Reading a target's rows back: records through their rules, and the ledger's entries with them.
 
+use crate::endpoint::sqlite::blob::BlobBytes;
 use crate::endpoint::sqlite::read::describe;
 use crate::error::{Error, Result};
 use crate::metadata::ledger;
 use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::types::Codec;
-use crate::value::{Cell, Stored, recycle, row_key, rowid_key};
+use crate::value::large::LARGE_FROM_BYTES;
+use crate::value::{Cell, Large, Stored, recycle, row_key, rowid_key};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +52,8 @@ pub struct Scan<'p> {
     also: Vec<String>,
     /// Where the values of what somebody else selects stand in the row.
     selected: Vec<usize>,
+    /// The places of the columns whose large values are not read into memory.
+    large: Vec<usize>,
     /// Entries of the ledger that said what a value is.
     ledger_used: AtomicU64,
 }
@@ -76,7 +80,8 @@ impl<'p> Scan<'p> {
         let rowid = rowid_name(connection, &table.target, &columns).map_err(failed)?;
         let way = way_to_rows(connection, &table.target, rowid).map_err(failed)?;
         let (also, selected) = (Vec::new(), Vec::new());
-        Ok(Scan { table, codecs, rowid, has_ledger, way, also, selected, ledger_used: AtomicU64::new(0) })
+        let (large, ledger_used) = (Vec::new(), AtomicU64::new(0));
+        Ok(Scan { table, codecs, rowid, has_ledger, way, also, selected, large, ledger_used })
     }
 
     /// Selects other expressions of the rows as well; one that is a column of the plan is not read twice.
@@ -88,6 +93,16 @@ impl<'p> Scan<'p> {
                 self.also.push(expression.clone());
                 columns.len() + self.also.len()
             }));
+        }
+        self
+    }
+
+    /// Hands over large values as [`Cell::Large`], where a row can be found again and nobody selects the column besides.
+    pub fn with_large(mut self) -> Self {
+        let is_blob = |place: &usize| self.codecs[*place].is_blob() && !self.table.key.contains(place);
+        let is_alone = |place: &usize| !self.selected.contains(place);
+        if self.rowid.is_some() {
+            self.large = (0..self.codecs.len()).filter(|place| is_blob(place) && is_alone(place)).collect();
         }
         self
     }
@@ -157,9 +172,20 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn statement<'c>(&self, connection: &'c Connection, in_range: bool) -> Result<Statement<'c>> {
         let mut columns: Vec<_> = self.table.columns.iter().map(|column| quote(&column.target)).collect();
+        // Neither the type nor the length makes SQLite read the bytes.
+        let large =
+            |column: &String| format!("(typeof({column}) = 'blob' AND octet_length({column}) >= {LARGE_FROM_BYTES})");
+        let are_large: Vec<String> = self.large.iter().map(|place| large(&columns[*place])).collect();
+        for (place, is_large) in self.large.iter().zip(&are_large) {
+            columns[*place] = format!("CASE WHEN {is_large} THEN NULL ELSE {} END", columns[*place]);
+        }
         // Behind the columns stands what a row without a key is named by.
         columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
         columns.extend(self.also.iter().cloned());
+        if let Some(rowid) = self.rowid.filter(|_| !self.large.is_empty()) {
+            columns.extend(are_large);
+            columns.push(rowid.to_owned());
+        }
         let filter = match self.rowid {
             Some(rowid) if in_range => format!(" WHERE {rowid} BETWEEN ?1 AND ?2"),
             Some(_) | None => String::new(),
@@ -177,13 +203,30 @@ impl<'p> Scan<'p> {
     pub fn cursor<'c>(&'c self, connection: &'c Connection, rows: Rows<'c>) -> Result<Cursor<'c>> {
         let ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose();
         let ledger = ledger.map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))?;
-        Ok(Cursor { scan: self, rows, ledger, spare: Vec::with_capacity(self.codecs.len()), place: 0 })
+        Ok(Cursor { scan: self, connection, rows, ledger, spare: Vec::with_capacity(self.codecs.len()), place: 0 })
+    }
+}
+
+impl Scan<'_> {
+    /// The large values of a row, each with the place of its column.
+    fn blobs<'c>(&self, connection: &'c Connection, row: &Row<'_>) -> rusqlite::Result<Vec<(usize, BlobBytes<'c>)>> {
+        let first = self.table.columns.len() + 1 + self.also.len();
+        let mut blobs = Vec::new();
+        for (number, place) in self.large.iter().enumerate() {
+            if row.get::<_, Option<bool>>(first + number)? == Some(true) {
+                let rowid = row.get(first + self.large.len())?;
+                let column = &self.table.columns[*place].target;
+                blobs.push((*place, BlobBytes::open(connection, &self.table.target, column, rowid)?));
+            }
+        }
+        Ok(blobs)
     }
 }
 
 /// The rows of a table while they are read.
 pub struct Cursor<'c> {
     scan: &'c Scan<'c>,
+    connection: &'c Connection,
     rows: Rows<'c>,
     ledger: Option<ledger::Reader<'c>>,
     spare: Vec<Cell<'static>>,
@@ -196,17 +239,25 @@ impl Cursor<'_> {
     /// # Errors
     /// When the file cannot be read or `visit` fails.
     pub fn next(&mut self, visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>) -> Result<bool> {
-        let Cursor { scan, rows, ledger, spare, place } = self;
+        let Cursor { scan, connection, rows, ledger, spare, place } = self;
         let table = scan.table;
         let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", table.target), &error);
         let Some(row) = rows.next().map_err(failed)? else { return Ok(false) };
         *place += 1;
+        let blobs = match scan.large.is_empty() {
+            true => Vec::new(),
+            false => scan.blobs(connection, row).map_err(failed)?,
+        };
         let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(spare));
         let entries = match ledger {
             Some(ledger) => ledger.entries(&table.target, &key_of(table, row, *place)).map_err(failed)?,
             None => Vec::new(),
         };
         for (index, codec) in scan.codecs.iter().enumerate() {
+            if let Some((_, blob)) = blobs.iter().find(|(place, _)| *place == index) {
+                cells.push(Cell::Large(Large::new(blob)));
+                continue;
+            }
             let stored = Stored::from(row.get_ref(index).map_err(failed)?);
             if entries.is_empty() {
                 cells.push(codec.load(stored));
@@ -220,8 +271,13 @@ impl Cursor<'_> {
             }
             cells.push(cell);
         }
-        visit(&ScannedRow { cells: &cells, table, row, place: *place, selected: &scan.selected })?;
+        let visited = visit(&ScannedRow { cells: &cells, table, row, place: *place, selected: &scan.selected });
         *spare = recycle(cells);
+        if let Some(error) = blobs.iter().find_map(|(_, blob)| blob.failure()) {
+            let object = format!("`{}`, row {}", table.target, key_of(table, row, *place));
+            return Err(Error::could_not("read back", object, error));
+        }
+        visited?;
         Ok(true)
     }
 }

@@ -171,9 +171,14 @@ impl SqliteSource {
         Ok((table, (!as_they_are).then_some(places)))
     }
 
+    fn scan<'t>(&self, place: usize, table: &'t TablePlan, sink: &dyn RowSink) -> Result<Scan<'t>> {
+        let scan = Scan::new(&self.connection, table)?;
+        Ok(if sink.takes_large(place) { scan.with_large() } else { scan })
+    }
+
     fn read_table(&self, place: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
         let (table, places) = self.requested(request)?;
-        Scan::new(&self.connection, table)?
+        self.scan(place, table, sink)?
             .rows(&self.connection, None, &mut |row| hand_over(place, places.as_deref(), row.cells, sink))
     }
 }
@@ -235,7 +240,7 @@ impl Source for SqliteSource {
     /// A statement per table, all of them in the one state.
     fn read_in_turns(&mut self, tables: &[ReadTable<'_>], turns: &[Turn], sink: &mut dyn RowSink) -> Result<()> {
         let requested = tables.iter().map(|request| self.requested(request)).collect::<Result<Vec<_>>>()?;
-        let scans = requested.iter().map(|(table, _)| Scan::new(&self.connection, table));
+        let scans = requested.iter().enumerate().map(|(place, (table, _))| self.scan(place, table, sink));
         let scans = scans.collect::<Result<Vec<_>>>()?;
         let statements = scans.iter().map(|scan| scan.statement(&self.connection, false));
         let mut statements = statements.collect::<Result<Vec<_>>>()?;

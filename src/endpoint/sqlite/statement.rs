@@ -5,6 +5,7 @@
 //! bound as static for the length of one step, and the bindings are cleared before the batch can change.
 
 use super::batch::{Batch, Packed};
+use crate::value::large::KeptBytes;
 use rusqlite::{Connection, ffi};
 use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
@@ -116,6 +117,10 @@ impl Insert {
                         u64::from(length),
                         ffi::SQLITE_STATIC(),
                     ),
+                    Packed::Large(number) => {
+                        let length = batch.large.get(number as usize).map_or(0, KeptBytes::length);
+                        ffi::sqlite3_bind_zeroblob64(statement, place, length)
+                    }
                 }
             };
             if code != ffi::SQLITE_OK {

@@ -1,6 +1,6 @@
 //! What a layout says of a path, and which path it gives to a row.
 
-use super::model::{Absent, Layout, Origin, RecordSet, TemplatePart};
+use super::model::{Absent, Format, Kind, Layout, Origin, RecordSet, TemplatePart, ValueForm};
 use super::path::{CaptureFault, CapturePattern};
 use std::collections::BTreeMap;
 
@@ -81,6 +81,20 @@ impl Layout {
         let Some(of) = self.tables.iter().position(|one| one.name == table) else { return false };
         let place = self.tables[of].columns.iter().position(|one| one.name == column);
         self.sets_of(of).iter().any(|set| set.rest.is_some() && set.rest == place)
+    }
+
+    /// The column of a table whose values are whole files as they are, where all of its rows are such files.
+    pub fn content_column(&self, table: usize) -> Option<usize> {
+        let mut columns = self.kinds.iter().flat_map(|kind| kind.records.iter().map(move |set| (kind, set)));
+        let of_table = columns.by_ref().filter(|(_, set)| set.table == table);
+        let content = |(kind, set): (&Kind, &RecordSet)| {
+            let filled = set.columns.iter().find(|filled| filled.from.contains(&Origin::Content))?;
+            (matches!(kind.format, Format::Bytes) && filled.form == ValueForm::Bytes).then_some(filled.column)
+        };
+        let found: Vec<Option<usize>> = of_table.map(content).collect();
+        let first = *found.first()?;
+        let is_alone = found.len() == self.sets_of(table).len() && !self.tables[table].in_parts;
+        if is_alone && found.iter().all(|column| *column == first) { first } else { None }
     }
 
     /// The record sets that fill a table.

@@ -252,6 +252,8 @@ impl Reader<'_> {
 
     fn finish_tables(&mut self) -> Result<()> {
         for place in 0..self.tables.len() {
+            // SQLite need not have a large value in memory while it makes its row, where nothing stands behind it.
+            self.tables[place].columns.sort_by_key(|column| column.form == Some(ValueForm::Bytes));
             let table = &self.tables[place];
             let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
             let span = table.sets.first().map_or(0..0, |set| set.span.clone());

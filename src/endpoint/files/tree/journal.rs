@@ -196,7 +196,7 @@ impl Write for NewFile {
 }
 
 /// Says for people why something cannot be written.
-pub(super) fn cannot_write(object: &str, error: io::Error) -> Error {
+pub(in super::super) fn cannot_write(object: &str, error: io::Error) -> Error {
     let told = Error::could_not("write", object, &error);
     match Errno::from_io_error(&error) {
         Some(Errno::NOSPC | Errno::DQUOT) => told.hint("free space on that disk; the tree is what it was"),

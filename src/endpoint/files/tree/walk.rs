@@ -11,6 +11,7 @@
 use super::entry::{DEPTH_MAX, Entry, EntryKind, OWN_PREFIX, Stat, folded, foreign, leads_inside, split};
 use crate::endpoint::sqlite::file::{quoted, shown};
 use crate::error::{Context, Error, Result};
+use crate::value::large::FileBytes;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -54,7 +55,7 @@ pub enum Seen<'w> {
 pub enum Content {
     /// All of it.
     Whole(Vec<u8>, Stat),
-    /// More than [`WHOLE_BYTES_MAX`] bytes.
+    /// More than [`WHOLE_BYTES_MAX`] bytes, or than whoever reads it wants in memory.
     Large(LargeFile),
 }
 
@@ -227,9 +228,17 @@ impl Tree {
     /// # Errors
     /// When it cannot be read, is no file any more, or goes on changing.
     pub fn read(&self, path: &str, growth: Growth) -> Result<Content> {
+        self.read_whole_to(path, growth, WHOLE_BYTES_MAX)
+    }
+
+    /// As [`Tree::read`], but a file of more than so many bytes is not read whole.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn read_whole_to(&self, path: &str, growth: Growth, bytes_max: u64) -> Result<Content> {
         for _ in 0..ATTEMPTS_MAX {
             let (mut file, before) = self.open_file(path)?;
-            if before.size_bytes > WHOLE_BYTES_MAX {
+            if before.size_bytes > bytes_max {
                 let left = before.size_bytes;
                 return Ok(Content::Large(LargeFile { file, path: self.quoted(path), before, growth, left }));
             }
@@ -490,6 +499,14 @@ impl LargeFile {
     /// What it was when it was opened.
     pub fn stat(&self) -> &Stat {
         &self.before
+    }
+
+    /// The same bytes for others, whatever of them was read here.
+    ///
+    /// # Errors
+    /// When there are too many open files.
+    pub fn bytes(&self) -> io::Result<FileBytes> {
+        Ok(FileBytes::new(self.file.try_clone()?, self.before.size_bytes))
     }
 
     /// Everything was read: whether it is what it was when it was opened.

@@ -11,6 +11,8 @@ use crate::value::Cell;
 use std::borrow::Cow;
 use std::ops::Range;
 
+const OTHER_DIGEST: &str = "the SHA-256 that the row says is not that of the content";
+
 /// A row and those inside it.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
@@ -379,11 +381,22 @@ impl<'r> Given<'r, '_, '_> {
         Ok(bytes)
     }
 
+    /// The one row is that of a file whose bytes are not at hand.
+    pub(super) fn fits_content(&self) -> Result<(), Misfit> {
+        let group = self.whole()?;
+        self.agrees(0, group.row, 0, None)?;
+        match (self.of_origin(&Origin::Sha256)?, self.facts.sha256) {
+            (Some((Cell::Text(said), _)), Some(sha256)) if said == sha256 => Ok(()),
+            (Some(_), _) => Err(self.misfit(group.row, None, OTHER_DIGEST)),
+            (None, _) => Ok(()),
+        }
+    }
+
     /// The row's digest is that of the bytes.
     pub(super) fn has_digest(&self, group: &Group, bytes: &[u8]) -> Result<(), Misfit> {
         match self.of_origin(&Origin::Sha256)? {
             Some((Cell::Text(said), _)) if *said == sha256(bytes) => Ok(()),
-            Some(_) => Err(self.misfit(group.row, None, "the SHA-256 that the row says is not that of the content")),
+            Some(_) => Err(self.misfit(group.row, None, OTHER_DIGEST)),
             None => Ok(()),
         }
     }

@@ -43,7 +43,7 @@ pub use sets::{Many, Set};
 
 use super::database;
 use super::document::{Flaw, json};
-use super::layout::{Format, Kind, Layout, Origin};
+use super::layout::{Filled, Format, Kind, Layout, Origin, ValueForm};
 use crate::value::Cell;
 use fresh::Given;
 use sets::Sets;
@@ -80,6 +80,30 @@ impl<'l> Weaver<'l> {
     /// Whether files of the kind stay in the tree: their rows have the SHA-256 of the bytes, and not the bytes.
     pub fn stays(&self) -> bool {
         matches!(self.sets.kind.format, Format::Bytes) && !self.sets.fills(&Origin::Content)
+    }
+
+    /// Whether a file of the kind is one value of its row as it is, which need not be in memory.
+    pub fn is_blob(&self) -> bool {
+        let mut filled = self.sets.list.iter().flat_map(|set| &set.records.columns);
+        let is_text = |filled: &Filled| filled.from.contains(&Origin::Content) && filled.form != ValueForm::Bytes;
+        matches!(self.sets.kind.format, Format::Bytes) && self.sets.fills(&Origin::Content) && !filled.any(is_text)
+    }
+
+    /// The column that has such a value.
+    pub fn content_column(&self) -> Option<usize> {
+        let mut filled = self.sets.list.iter().flat_map(|set| &set.records.columns);
+        filled.find(|filled| filled.from.contains(&Origin::Content)).map(|filled| filled.column)
+    }
+
+    /// Whether the one row of a file whose bytes are not at hand agrees with what is known of the file.
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub fn fits_content(&self, facts: &FileFacts<'_>, rows: &Rows<'_>) -> Result<(), Misfit> {
+        let given = Given { sets: &self.sets, facts, rows, part: Part::WHOLE };
+        given.nested()?;
+        given.fits_content()
     }
 
     /// How many of the rows stand in the root of the document.

@@ -1,6 +1,7 @@
 //! What is known of a file and of the rows that do not go into one.
 
 use super::super::document::Flaw;
+use crate::value::Large;
 use std::fmt;
 
 /// What is known of a file besides its bytes.
@@ -33,10 +34,12 @@ impl Part {
 }
 
 /// A part of a file that holds whole records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Piece<'t> {
     /// Its bytes.
     pub text: &'t [u8],
+    /// Those of a file that is one value, where they are too many for `text`, which is empty then.
+    pub large: Option<Large<'t>>,
     /// Which part it is.
     pub part: Part,
     /// The number of its first line in the file, from 1.
@@ -46,7 +49,7 @@ pub struct Piece<'t> {
 impl<'t> Piece<'t> {
     /// A file in one piece.
     pub fn whole(text: &'t [u8]) -> Self {
-        Piece { text, part: Part::WHOLE, line: 1 }
+        Piece { text, large: None, part: Part::WHOLE, line: 1 }
     }
 }
 

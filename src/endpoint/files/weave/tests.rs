@@ -452,7 +452,7 @@ fn in_pieces(choices: &mut Choices<'_>, weaver: &Weaver<'_>, text: &str, rows: &
         // What is left may be no more than the end of the array.
         let last = to == text.len() || cut.is_none();
         let part = Part { first, last, position };
-        let piece = Piece { text: &text.as_bytes()[from..to], part, line };
+        let piece = Piece { text: &text.as_bytes()[from..to], large: None, part, line };
         let rows =
             weaver.unweave(&FACTS, &piece).unwrap_or_else(|flaw| panic!("{flaw}: {:?} of {text:?}", &text[from..to]));
         match weaver.residue(&FACTS, &piece, &rows) {

@@ -4,7 +4,7 @@ use super::super::document::{Document, Flaw, NodeId, NodeKind};
 use super::super::layout::{Absent, Filled, Origin, TemplatePart, ValueForm};
 use super::sets::{Fields, Is, Many, Set, Sets};
 use super::tree::rest_text;
-use super::{FileFacts, Part, Piece, Rows, form};
+use super::{FileFacts, Piece, Rows, form};
 use crate::value::Cell;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -212,7 +212,7 @@ impl<'t> Reading<'_, '_, 't> {
                 body.map(|body| form::read_text(&self.document.text[body], form)).transpose()
             }
             Origin::Content => match form {
-                ValueForm::Bytes => Ok(Some(Cell::Bytes(Cow::Borrowed(bytes)))),
+                ValueForm::Bytes => Ok(Some(self.piece.large.map_or(Cell::Bytes(Cow::Borrowed(bytes)), Cell::Large))),
                 _ => match std::str::from_utf8(bytes) {
                     Ok(text) => form::read_text(text, form).map(Some),
                     Err(_) => Err("the file is no UTF-8; a column of type \"bytes\" takes it".into()),
@@ -386,7 +386,7 @@ pub(super) fn rows_of_record<'t>(
     own: usize,
     node: NodeId,
 ) -> Result<Rows<'t>, Flaw> {
-    let piece = Piece { text: document.text.as_bytes(), part: Part::WHOLE, line: 1 };
+    let piece = Piece::whole(document.text.as_bytes());
     let mut reading = Reading { sets, document, facts, piece: &piece, rows: Rows::new(), spare: Vec::new() };
     reading.record(own, Place { node, key: None, position: 0, parent: None })?;
     Ok(reading.rows)

@@ -113,7 +113,10 @@ impl<P> Draft for SqliteDraft<'_, P> {
     type Published = P;
 
     fn encoder(&self, table: usize) -> Encoder {
-        Encoder::new(&self.plan, table, self.metadata, self.row_bytes_max)
+        let loading = self.loading.as_ref();
+        // Where that cannot be told, all values are in memory.
+        let large = loading.and_then(|loading| loading.loader.large_columns(&self.plan.tables[table].target).ok());
+        Encoder::new(&self.plan, table, self.metadata, self.row_bytes_max, &large.unwrap_or_default())
     }
 
     fn write(&mut self, table: usize, batch: &mut Batch) -> Result<()> {

@@ -4,10 +4,10 @@ use super::refused::{key_of_large, no_room_for, too_large};
 use crate::endpoint::inexact::{self, key_of};
 use crate::endpoint::sqlite::{Batch, LedgerEntry};
 use crate::endpoint::{Encode, Held, Inexact};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{ColumnPlan, Plan};
 use crate::types::Codec;
-use crate::value::{Cell, Stored};
+use crate::value::{Cell, Large, Stored};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -22,16 +22,35 @@ pub struct Encoder {
     metadata: bool,
     /// More than this SQLite does not take for one row.
     row_bytes_max: usize,
+    /// The columns whose values need not be in memory.
+    large: Vec<bool>,
     /// How many rows it has encoded.
     rows: u64,
     inexact: Inexact,
 }
 
 impl Encoder {
-    pub(super) fn new(plan: &Arc<Plan>, table: usize, metadata: bool, row_bytes_max: usize) -> Self {
-        let codecs = plan.tables[table].columns.iter().map(ColumnPlan::codec).collect();
+    /// `large` are the names of the columns whose values need not be in memory.
+    pub(super) fn new(plan: &Arc<Plan>, table: usize, metadata: bool, row_bytes_max: usize, large: &[String]) -> Self {
+        let columns = &plan.tables[table].columns;
+        let codecs: Vec<Codec> = columns.iter().map(ColumnPlan::codec).collect();
+        let is_large = |(column, codec): (&ColumnPlan, &Codec)| codec.is_blob() && large.contains(&column.target);
+        let large = columns.iter().zip(&codecs).map(is_large).collect();
         let (plan, inexact) = (Arc::clone(plan), Inexact::default());
-        Encoder { plan, table, codecs, metadata, row_bytes_max, rows: 0, inexact }
+        Encoder { plan, table, codecs, metadata, row_bytes_max, large, rows: 0, inexact }
+    }
+
+    /// A large value where it need not be in memory.
+    #[cold]
+    fn keep(&self, column: usize, cells: &[Cell<'_>], value: &Large<'_>, batch: &mut Batch) -> Result<()> {
+        let kept = value.keep().map_err(|error| {
+            let table = &self.plan.tables[self.table];
+            let key = key_of_large(table, &self.codecs, cells, self.rows);
+            let object = format!("table `{}`, row {key}, column `{}`", table.source, table.columns[column].source);
+            Error::could_not("copy", object, error)
+        })?;
+        batch.push_large(kept);
+        Ok(())
     }
 
     /// Files what the columns do not hold of a row.
@@ -68,7 +87,15 @@ impl Encode<Batch> for Encoder {
         let table = &self.plan.tables[self.table];
         let mut is_exact = true;
         let mut bytes_left = self.row_bytes_max;
-        for ((cell, codec), column) in cells.iter().zip(&self.codecs).zip(&table.columns) {
+        for (place, ((cell, codec), column)) in cells.iter().zip(&self.codecs).zip(&table.columns).enumerate() {
+            if let Cell::Large(value) = cell
+                && self.large[place]
+                && value.length() <= bytes_left as u64
+            {
+                bytes_left -= value.length() as usize;
+                self.keep(place, cells, value, batch)?;
+                continue;
+            }
             let placed = codec.place(cell);
             is_exact &= placed.exact;
             if column.computed {
@@ -90,6 +117,10 @@ impl Encode<Batch> for Encoder {
         batch.end_row();
         self.rows += 1;
         Ok(held)
+    }
+
+    fn takes_large(&self) -> bool {
+        self.large.contains(&true)
     }
 
     fn held<'c>(&self, column: usize, cell: &'c Cell<'c>) -> Cow<'c, Cell<'c>> {
