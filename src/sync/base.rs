@@ -1,6 +1,7 @@
 //! What both sides had when they were equal last, as the SQLite file remembers it.
 
 use super::record::{Id, WHOLE};
+use super::records::Records;
 use crate::endpoint::files::layout::{Layout, Place};
 use crate::endpoint::files::marks::{self, Mark};
 use crate::error::{Error, Result};
@@ -14,15 +15,6 @@ const RECORDS_FORESEEN_MAX: usize = 1 << 22;
 
 /// The hash of a record that has no base, because it was in conflict when it came.
 pub const NO_BASE: u128 = 0;
-
-/// A record of the base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// The hash of its cells; [`NO_BASE`] for one that is in the file and has no base.
-    pub hash: u128,
-    /// The place of its file's path.
-    pub path: u32,
-}
 
 /// Paths, each known by its place.
 #[derive(Debug, Default)]
@@ -48,6 +40,11 @@ impl Paths {
         self.places.get(path).copied()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The path at a place.
     pub fn path(&self, place: u32) -> &str {
         self.list.get(place as usize).map_or("", String::as_str)
@@ -60,7 +57,7 @@ pub struct Base {
     /// The entries of the tree.
     pub entries: BTreeMap<String, EntryRow>,
     /// The records.
-    pub records: HashMap<Id, Known>,
+    pub records: Records,
     /// The paths at which records are remembered and no file was: what is in conflict, and files had no more.
     pub ghosts: BTreeSet<String>,
 }
@@ -89,7 +86,7 @@ impl Base {
         let entries = base::entries(connection).map_err(failed)?;
         let mut found = Base {
             entries: entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect(),
-            records: HashMap::with_capacity(records.min(RECORDS_FORESEEN_MAX)),
+            records: Records::with_capacity(records.min(RECORDS_FORESEEN_MAX)),
             ..Base::default()
         };
         let mut last: Option<(String, u32, Option<usize>)> = None;
@@ -103,7 +100,7 @@ impl Base {
             let Some((_, place, kind)) = &last else { return Ok(()) };
             for mark in marks {
                 let id = id_of(layout, mark.table, mark.key, *kind);
-                found.records.insert(id, Known { hash: mark.row, path: *place });
+                found.records.insert(id, mark.row, *place);
             }
             Ok(())
         })?;

@@ -250,8 +250,14 @@ impl Files {
 
     /// The records that are not known to be those of the base: of the files that were taken apart, or are gone.
     pub fn candidates(&self, base: &Base, paths: &Paths) -> BTreeSet<Id> {
-        let gone = base.records.iter().filter(|(_, known)| self.is_gone(known.path, paths));
-        self.records.keys().copied().chain(gone.map(|(id, _)| *id)).collect()
+        // There may be many records in each of the paths.
+        let are_gone: Vec<bool> = (0_u32..).take(paths.len()).map(|path| self.is_gone(path, paths)).collect();
+        let mut candidates: BTreeSet<Id> = self.records.keys().copied().collect();
+        if are_gone.contains(&true) {
+            let is_gone = |path: u32| are_gone.get(path as usize).is_none_or(|is_gone| *is_gone);
+            candidates.extend(base.records.iter().filter(|(_, known)| is_gone(known.path)).map(|(id, _)| id));
+        }
+        candidates
     }
 
     /// Paths that the base has and the tree has no more.

@@ -40,6 +40,7 @@ mod made;
 mod merge;
 mod pending;
 mod record;
+mod records;
 mod rows;
 mod run;
 mod seen;

@@ -7,7 +7,7 @@
 //! Where files have neither that nor what the base says, somebody has changed them since, and nobody knows from which of the
 //! two: such a record gets a base that neither side has, so that it is the same on both sides or in conflict, and never undone.
 
-use super::base::{Base, Known, Paths};
+use super::base::{Base, Paths};
 use super::files::Files;
 use super::record::{Id, Side};
 use crate::endpoint::sqlite::file::quoted;
@@ -151,8 +151,8 @@ impl Pending {
                 _ => Some(UNKNOWN),
             };
             match hash.zip(files.path_of(*id, base)) {
-                Some((hash, path)) => drop(base.records.insert(*id, Known { hash, path })),
-                None => drop(base.records.remove(id)),
+                Some((hash, path)) => base.records.insert(*id, hash, path),
+                None => base.records.remove(id),
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use super::base::{Base, NO_BASE, Paths, id_of, kind_of};
 use super::record::{Id, SHOWN_MAX, Side, Unsaid, WHOLE, Which};
+use super::records::Numbers;
 use super::store::{Store, Stored};
 use super::values::{key_of, text_of};
 use crate::cancel::Cancel;
@@ -20,7 +21,7 @@ use crate::plan::TablePlan;
 use crate::quote::quote;
 use crate::value::{Cell, RowHasher, TableDigest};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How rows and files say one another.
 pub struct Forms<'l> {
@@ -111,7 +112,7 @@ pub struct Rows {
     /// The rows that are not those of the base, or are looked at for another reason, by their hashes.
     records: HashMap<Id, u128>,
     /// The records of the base that were seen.
-    seen: HashSet<Id>,
+    seen: Numbers,
     /// Rows that say what files say in another spelling.
     pub respelled: BTreeSet<Id>,
     /// Values that no file says, and how many there are.
@@ -138,7 +139,12 @@ impl Rows {
         is_read: &dyn Fn(usize) -> bool,
         cancel: &Cancel,
     ) -> Result<Rows> {
-        let mut rows = Rows { are_read: true, digests: vec![TableDigest::default(); plans.len()], ..Rows::default() };
+        let mut rows = Rows {
+            are_read: true,
+            seen: Numbers::of(base.records.numbers()),
+            digests: vec![TableDigest::default(); plans.len()],
+            ..Rows::default()
+        };
         let mut hasher = RowHasher::default();
         for (table, plan) in plans.iter().enumerate().filter(|(table, _)| is_read(*table)) {
             let of = &forms.layout.tables[table];
@@ -165,7 +171,7 @@ impl Rows {
                         .collect();
                     let home = forms.home(table, &part, Some(*kind));
                     let says = home.is_some_and(|home| says_anything(home.set().2, &part, &of.key));
-                    if says || base.records.contains_key(&id) {
+                    if says || base.records.contains(&id) {
                         part.iter().for_each(|cell| hasher.cell(cell));
                         let hash = hasher.finish();
                         rows.take(&looking, id, Some(*kind), &part, hash, &mut hasher)?;
@@ -188,8 +194,8 @@ impl Rows {
     ) -> Result<()> {
         let Looking { forms, base, wanted, paths, store, table } = looking;
         let known = base.records.get(&id);
-        if known.is_some() {
-            self.seen.insert(id);
+        if let Some(known) = &known {
+            self.seen.insert(known.number);
         }
         let is_known = known.is_some_and(|known| known.hash == hash);
         if is_known && !wanted.contains(&id) {
@@ -263,7 +269,7 @@ impl Rows {
                     put_key(store, *id, hash, &forms.layout.tables[table], &cells)?;
                 }
                 // It has come in files.
-                (None, Some(_)) if !base.records.contains_key(id) => {}
+                (None, Some(_)) if !base.records.contains(id) => {}
                 (_, None) | (None, Some(_)) => gone.entry(table).or_default().entry(id.key).or_default().push(*id),
             }
         }
@@ -302,15 +308,16 @@ impl Rows {
         match (self.records.get(&id), known) {
             (Some(hash), Some(known)) if *hash == known.hash => Side::Same,
             (Some(hash), _) => Side::Is(*hash),
-            (None, Some(known)) if self.seen.contains(&id) && known.hash != NO_BASE => Side::Same,
+            (None, Some(known)) if self.seen.contains(known.number) && known.hash != NO_BASE => Side::Same,
             (None, _) => Side::Gone,
         }
     }
 
     /// The records that are not known to be those of the base.
     pub fn candidates(&self, base: &Base) -> BTreeSet<Id> {
-        let gone = base.records.keys().filter(|id| self.are_read && !self.seen.contains(id));
-        self.records.keys().chain(gone).copied().collect()
+        let gone = base.records.iter().filter(|(_, known)| !self.seen.contains(known.number)).map(|(id, _)| id);
+        let gone = self.are_read.then_some(gone).into_iter().flatten();
+        self.records.keys().copied().chain(gone).collect()
     }
 }
 

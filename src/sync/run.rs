@@ -48,6 +48,9 @@ const SYNC: &str = "sync";
 /// How long other writers are waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Memory for pages in KiB: what is read is read once.
+const CACHE_KIB: i64 = 16 * 1024;
+
 /// A side that conflicts are decided for, as it was named: in one table, or in all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
@@ -189,7 +192,7 @@ fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
-        pragma::set(&connection, "cache_size", -65536)?;
+        pragma::set(&connection, "cache_size", -CACHE_KIB)?;
         // No cascade is to remove what files have left; the keys are looked at when all is written.
         pragma::set(&connection, "foreign_keys", 0)?;
         pragma::names_only_in_queries(&connection)?;
@@ -586,7 +589,7 @@ impl Sides<'_, '_> {
         let mut paths = Paths::default();
         let base = Base::read(self.connection, layout, &mut paths, self.made.record_count())?;
         let mut of_files = vec![TableDigest::default(); layout.tables.len()];
-        for (id, known) in &base.records {
+        for (id, known) in base.records.iter() {
             of_files[usize::from(id.table)].add(known.hash);
         }
         let differs = |table: usize| of_files[table] != row_digests[table];
@@ -621,7 +624,7 @@ fn refuse_links(files: &Files, base: &Base, paths: &Paths) -> Result<()> {
         let gone = base
             .records
             .iter()
-            .filter(|(id, known)| is_behind(paths.path(known.path)) && files.side(**id, base, paths) == Side::Gone);
+            .filter(|(id, known)| is_behind(paths.path(known.path)) && files.side(*id, base, paths) == Side::Gone);
         let count = gone.count();
         if count > 0 {
             let records = if count == 1 { "record is" } else { "records are" };

@@ -3,7 +3,7 @@
 use super::choices::Choices;
 use super::node::Node;
 use super::records::{Drawn, File, Record, many, name_of};
-use super::spell;
+use super::spell::{self, Column, Table};
 use super::values::{Value, Values, spell as spelled};
 use crate::endpoint::files::layout::{Format, Kind, Layout, LinePart, Origin, RecordSet, Step};
 use crate::error::Result;
@@ -42,7 +42,8 @@ pub fn bytes(layout: &Layout, file: &File, values: &mut Values, choices: &mut Ch
             text + &body(kind, &file.sets)
         }
         Format::Lines(pattern) => lines(&pattern.parts, kind, &file.sets, values, choices)?,
-        Format::Bytes | Format::Sqlite => return Ok(content(kind, &file.sets, values, choices)),
+        Format::Sqlite => return spell::database(&tables(layout, kind, &file.sets, choices), choices),
+        Format::Bytes => return Ok(content(kind, &file.sets, values, choices)),
     };
     // No file begins with a byte order mark, which no layout takes.
     let text = text.trim_start_matches('\u{feff}').to_owned();
@@ -51,6 +52,28 @@ pub fn bytes(layout: &Layout, file: &File, values: &mut Values, choices: &mut Ch
         Format::JsonLines | Format::Lines(_) if newline == 1 => text.trim_end_matches('\n').into(),
         _ => text.into_bytes(),
     })
+}
+
+/// The tables of a SQLite file: their columns, and a value or none for each of every row.
+fn tables(layout: &Layout, kind: &Kind, sets: &[Vec<Record>], choices: &mut Choices<'_>) -> Vec<Table> {
+    let table = |(set, records): (&RecordSet, &Vec<Record>)| {
+        let name = set.at.iter().find_map(|step| match step {
+            Step::Member(name) => Some(name.clone()),
+            Step::Elements | Step::Entries => None,
+        });
+        let members = set.columns.iter().flat_map(|filled| filled.from.iter().map(move |origin| (filled, origin)));
+        let columns = members.filter_map(|(filled, origin)| match origin {
+            Origin::Member(names) => {
+                let is_key = layout.tables[set.table].key.contains(&filled.column);
+                Some(Column { name: names.first()?.clone(), form: filled.form.clone(), is_key })
+            }
+            _ => None,
+        });
+        let rows = records.iter().map(|record| node_of(set, record, choices)).collect();
+        let (name, takes_rest) = (name.unwrap_or_default(), set.rest.is_some());
+        Table { name, columns: columns.collect(), rows, takes_rest }
+    };
+    kind.records.iter().zip(sets).map(table).collect()
 }
 
 fn document(kind: &Kind, sets: &[Vec<Record>], values: &mut Values, choices: &mut Choices<'_>) -> Node {

@@ -8,7 +8,7 @@ use super::records::{Around, Drawing, Drawn, File, Record, many};
 use super::tree::RandomTree;
 use super::values::{NAME_CHARACTERS_MAX, Value};
 use crate::catalog::{Catalog, QualifiedName};
-use crate::endpoint::files::layout::{Filled, Format, Layout, Origin, RecordSet, ValueForm};
+use crate::endpoint::files::layout::{Filled, Layout, Origin, RecordSet, ValueForm};
 use crate::error::Result;
 use crate::harness::Seed;
 use crate::harness::generate::{Dataset, Hints, Row, TableRows};
@@ -129,7 +129,7 @@ impl Giving<'_> {
     fn row(&mut self, table: usize, of: &TableRows, row: &Row, choices: &mut Choices<'_>) -> Result<()> {
         let layout = self.layout;
         let mut homes = Vec::new();
-        for (kind, one) in layout.kinds.iter().enumerate().filter(|(_, kind)| kind.format != Format::Sqlite) {
+        for (kind, one) in layout.kinds.iter().enumerate() {
             homes.extend(
                 one.records.iter().enumerate().filter(|(_, set)| set.table == table).map(|(set, _)| (kind, set)),
             );

@@ -37,7 +37,7 @@ fn is_integer(name: &str) -> bool {
     matches!(name.trim_start_matches("up_"), "place" | "number" | "entry" | "c_n")
 }
 
-const FORMATS: [&str; 7] = ["json", "json-lines", "yaml", "markdown", "front matter", "lines", "bytes"];
+const FORMATS: [&str; 8] = ["json", "json-lines", "yaml", "markdown", "front matter", "lines", "bytes", "sqlite"];
 
 impl Writing<'_, '_> {
     fn kind(&mut self, number: usize) {
@@ -83,6 +83,7 @@ impl Writing<'_, '_> {
             "json-lines" => self.set("file.records", None, "[]", &around),
             "lines" => self.of_lines(&around),
             "bytes" => self.of_bytes(&around),
+            "sqlite" => self.of_tables(&around),
             _ => self.of_text(&around, format == "front matter"),
         }
     }
@@ -245,6 +246,30 @@ impl Writing<'_, '_> {
             columns.push("more = \"@more\"".to_owned());
         }
         self.finish(&table, &key, &columns);
+    }
+
+    /// Tables of a SQLite file; one that has a column that nobody takes keeps it.
+    fn of_tables(&mut self, around: &Around) {
+        const TYPES: [&str; 6] = [
+            "",
+            ", type = \"integer\"",
+            ", type = \"real\"",
+            ", type = \"json\"",
+            ", type = \"boolean\", spelled = \"digits\"",
+            ", type = \"moment\", spelled = \"%Y-%m-%d %H:%M:%S\"",
+        ];
+        for number in 0..=self.choices.below(2) {
+            let table = self.table();
+            let (mut key, mut columns) = self.around_columns(around);
+            key.push("id".to_owned());
+            columns.push("id = { from = \"id\", type = \"integer\" }".to_owned());
+            for place in 0..=self.choices.below(3) {
+                columns.push(format!("col{place} = {{ from = \"m{place}\"{} }}", self.choices.of(&TYPES)));
+            }
+            let _ = writeln!(self.text, "\n[[file.records]]\nat = \"t{number}[]\"\ntable = \"{table}\"\nkey = {key:?}");
+            let _ = writeln!(self.text, "\n[file.records.columns]");
+            columns.iter().for_each(|column| self.text.push_str(&format!("{column}\n")));
+        }
     }
 
     fn of_bytes(&mut self, around: &Around) {

@@ -102,9 +102,6 @@ impl<'d> Drawing<'d> {
         let layout = self.layout;
         let kind = choices.below(layout.kinds.len());
         let of = &layout.kinds[kind];
-        if of.format == Format::Sqlite {
-            return Ok(None);
-        }
         let Some(captures) = self.captures(of, choices)? else { return Ok(None) };
         let Some(path) = self.path(kind, &captures) else { return Ok(None) };
         let mut sets = Vec::new();
