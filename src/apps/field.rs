@@ -1,7 +1,9 @@
 //! What the fields of every application share: words that are types, and how a value is refused.
 
 use crate::Error;
-use std::time::{SystemTime, UNIX_EPOCH};
+use crate::schema::clock;
+use crate::value::calendar;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The error for a value that a field cannot have.
 pub(crate) fn refused(operation: &str, field: &str, value: impl std::fmt::Display, takes: &str) -> Error {
@@ -12,6 +14,36 @@ pub(crate) fn refused(operation: &str, field: &str, value: impl std::fmt::Displa
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// That time as RFC 3339, in UTC with milliseconds: the same number of digits each time, so that texts sort as times do.
+pub(crate) fn rfc_3339(ms: i64) -> String {
+    clock::rfc_3339(UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+}
+
+/// The time that an RFC 3339 text says, in milliseconds since 1970, its smaller digits cut off; none where it is none.
+pub(crate) fn parse_rfc_3339(text: &str) -> Option<i64> {
+    let (text, offset_minutes) = match text.strip_suffix(['Z', 'z']) {
+        Some(text) => (text, 0),
+        None => {
+            let (text, zone) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
+            let sign = match zone.as_bytes()[0] {
+                b'+' => 1,
+                b'-' => -1,
+                _ => return None,
+            };
+            let (hours, minutes) = zone[1..].split_once(':')?;
+            (text, sign * (hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?))
+        }
+    };
+    // Some write nanoseconds.
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let text = format!("{seconds}.{}", fraction.get(..6).unwrap_or(fraction));
+    let micros = calendar::parse_timestamp(&text, 'T', "")?.checked_add(calendar::MICROS_1970_TO_2000)?;
+    Some(micros.div_euclid(1_000) - offset_minutes * 60_000)
 }
 
 /// A type for a column that takes only some words: text in JSON and in the database, and back.
@@ -68,3 +100,27 @@ macro_rules! words {
 }
 
 pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        assert_eq!(parse_rfc_3339(&rfc_3339(1_800_000_000_123)), Some(1_800_000_000_123));
+        for (text, ms) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("1970-01-01T01:00:00.5+01:00", Some(500)),
+            ("1970-01-01T00:00:00.123456789Z", Some(123)),
+            ("1969-12-31T23:00:00-01:00", Some(0)),
+            ("1970-01-01 00:00:00", None),
+            ("1970-01-01T00:00:00", None),
+            ("1970-01-01T00:00:00.x5Z", None),
+            ("é+00:00", None),
+            ("Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_rfc_3339(text), ms, "{text}");
+        }
+    }
+}

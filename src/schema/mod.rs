@@ -55,7 +55,7 @@
 mod adopt;
 mod advice;
 mod checksum;
-mod clock;
+pub(crate) mod clock;
 mod database;
 mod drift;
 mod embed;

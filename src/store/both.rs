@@ -14,19 +14,16 @@
 
 use super::contract::{Expected, Mode, Side, Version};
 use super::control::{Control, Intent};
-use super::files::{FilesStore, Parsed};
+use super::files::{FilesStore, Like, Parsed, Planned};
 use super::keeper::{Change, Exchanged, Keeper};
 use super::rows::RowsStore;
 use super::unit::{Known, Unit, versions_of_marks};
 use super::value;
-use crate::cancel::Cancel;
 use crate::endpoint::files::pack::{pack, unpack};
-use crate::endpoint::files::source::TreeSource;
+use crate::endpoint::files::remembered::remembered;
 use crate::endpoint::files::tree::walk::Tree;
-use crate::endpoint::{ReadTable, RowSink, Source};
 use crate::error::{Error, Result};
-use crate::metadata::base::{EntryRow, OfPath, PieceRow};
-use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE, piece};
+use crate::metadata::base::OfPath;
 use crate::value::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,23 +103,30 @@ impl BothStore<'_> {
     }
 
     /// Does on one side what is to be done, and says how long it took and which files it has changed.
-    fn on(&self, side: Side, change: &Change) -> Result<(Exchanged, u64, Vec<String>)> {
+    fn on(&self, side: Side, change: &Change, planned: Option<&Planned>) -> Result<(Exchanged, u64, Vec<String>)> {
         let start = Instant::now();
-        let (done, paths) = match side {
-            Side::Files => self.files.exchange_in(change)?,
-            Side::Rows => (self.rows.exchange_beside_files(change)?, Vec::new()),
+        let (done, paths) = match (side, planned) {
+            (Side::Files, Some(planned)) => self.files.exchange_planned(change, planned)?,
+            (Side::Files, None) => self.files.exchange_in(change)?,
+            (Side::Rows, _) => (self.rows.exchange_beside_files(change)?, Vec::new()),
         };
         Ok((done, u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX), paths))
     }
 
     /// The write is with the side that decides: the copy gets it, and it is crossed out.
-    fn complete(&self, id: i64, change: &Change, before: Option<u128>, took: (u64, Vec<String>)) -> Result<Exchanged> {
+    fn complete(
+        &self,
+        (id, before): (i64, Option<u128>),
+        change: &Change,
+        planned: Option<&Planned>,
+        took: (u64, Vec<String>),
+    ) -> Result<Exchanged> {
         let version = change.new.as_ref().map(|new| new.version(self.files.known()));
         let (truth, copy) = self.sides();
         self.step(Step::Copy)?;
         let copied = self.copy(change, before).and_then(|()| {
             let any = Change { expected: Expected::Anything, ..change.clone() };
-            self.on(copy, &any)
+            self.on(copy, &any, planned)
         });
         let (mut paths, took_us) = (took.1, took.0);
         let late = |error: &Error| {
@@ -205,7 +209,7 @@ impl BothStore<'_> {
                     self.control.set_aside((&intent.table, &shown), "write", &record, reason)?;
                     return self.control.withdraw(intent.id);
                 }
-                let (done, took_us, paths) = self.on(truth, &change)?;
+                let (done, took_us, paths) = self.on(truth, &change, None)?;
                 if let Exchanged::Other(_) = done {
                     return Err(Error::could_not("go on with a write", "", "another program has changed the record"));
                 }
@@ -213,7 +217,7 @@ impl BothStore<'_> {
             } else if let Some(located) = self.files.locate(&self.files.tree()?, table, &key)? {
                 took.1 = located.places.into_iter().map(|(_, path)| path).collect();
             }
-            self.complete(intent.id, &change, intent.before, took)?;
+            self.complete((intent.id, intent.before), &change, None, took)?;
             // Where it was before is not written down.
             self.refresh()
         };
@@ -294,8 +298,10 @@ impl BothStore<'_> {
     pub fn refresh(&self) -> Result<()> {
         let tree = self.files.tree()?;
         let known = self.files.known();
-        let kinds = known.roots().flat_map(|table| self.files.kinds_of(table)).collect();
-        let mut paths: BTreeSet<String> = self.files.paths(&tree, &kinds)?.into_iter().map(|(_, path)| path).collect();
+        let homes = known.roots().flat_map(|table| &known.forms.homes[table]);
+        let kinds: BTreeSet<usize> = homes.map(|home| home.set().0).collect();
+        let likes: Vec<Like> = kinds.iter().map(|kind| Like::any(known.layout, *kind)).collect();
+        let mut paths: BTreeSet<String> = self.files.paths(&tree, &likes)?.into_iter().map(|(_, path)| path).collect();
         paths.extend(self.rows.remembered_paths()?.into_iter().filter(|path| kinds.contains(&known.group_of(path).0)));
         let mut others = Vec::new();
         for path in paths {
@@ -388,26 +394,12 @@ impl BothStore<'_> {
     /// What is to be remembered of a file, and of the directories that it is in.
     fn remembered_now(&self, tree: &Tree, path: &str) -> Result<Vec<(String, OfPath)>> {
         let known = self.files.known();
-        let mut source = TreeSource::open(self.files.root(), &known.file, &[], &Cancel::new())?;
         let ends = path.char_indices().filter(|(_, letter)| *letter == '/').map(|(end, _)| &path[..end]);
         let mut entries = Vec::new();
         for above in ends.chain([path]) {
             entries.extend(tree.entry(above)?);
         }
-        let catalog = source.catalog()?;
-        let of_tree: Vec<_> = [TREE_TABLE, PIECES_TABLE]
-            .iter()
-            .filter_map(|name| catalog.tables.iter().find(|table| table.name.name == **name))
-            .collect();
-        let requests: Vec<ReadTable<'_>> = of_tree.iter().map(|table| ReadTable::whole(table)).collect();
-        let mut gathering = Gathering::default();
-        source.read_entries(&entries, &requests, &mut gathering)?;
-        let Gathering { entries, mut pieces } = gathering;
-        let of_entry = |entry: EntryRow| {
-            let pieces = entry.is_file().then(|| std::mem::take(&mut pieces));
-            (entry.path.clone(), OfPath { entry: Some(entry), pieces })
-        };
-        Ok(entries.into_iter().map(of_entry).collect())
+        remembered(tree, (known.layout, known.forms.weavers), &entries)
     }
 }
 
@@ -457,7 +449,7 @@ impl Keeper for BothStore<'_> {
 
     fn exchange(&self, change: &Change) -> Result<Exchanged> {
         let known = self.known();
-        let (truth, copy) = self.sides();
+        let truth = self.mode.truth();
         let old = self.side(truth).find(change.table, &change.key)?;
         let found = old.as_ref().map(|old| old.version(known));
         if !change.expected.is_met(found) {
@@ -470,8 +462,17 @@ impl Keeper for BothStore<'_> {
         }
         let expected = found.map_or(Expected::Absent, Expected::Version);
         let change = Change { new, expected, as_spelled: true, ..change.clone() };
-        self.side(truth).rehearse(&change)?;
-        self.side(copy).rehearse(&change)?;
+        let planned = match truth {
+            Side::Files => {
+                let planned = self.files.planned(&change)?;
+                self.rows.rehearse(&change)?;
+                planned
+            }
+            Side::Rows => {
+                self.rows.rehearse(&change)?;
+                self.files.planned(&change)?
+            }
+        };
         self.step(Step::Intent)?;
         let mut key = Vec::new();
         let _ = pack(&change.key, &mut key);
@@ -480,17 +481,17 @@ impl Keeper for BothStore<'_> {
         let before = found.map(|found| found.0);
         let id = self.control.begin(self.mode, (table, &key), record.as_deref(), before)?;
         self.step(Step::Truth)?;
-        match self.on(truth, &change) {
+        match self.on(truth, &change, Some(&planned)) {
             Ok((Exchanged::Other(found), ..)) => {
                 self.control.withdraw(id)?;
                 Ok(Exchanged::Other(found))
             }
-            Ok((_, took_us, paths)) => self.complete(id, &change, before, (took_us, paths)),
+            Ok((_, took_us, paths)) => self.complete((id, before), &change, Some(&planned), (took_us, paths)),
             Err(error) => {
                 let there =
                     self.side(truth).find(change.table, &change.key).map(|unit| unit.map(|unit| unit.version(known)));
                 match there {
-                    Ok(there) if there == version => self.complete(id, &change, before, (0, Vec::new())),
+                    Ok(there) if there == version => self.complete((id, before), &change, None, (0, Vec::new())),
                     Ok(there) if there == found && self.control.withdraw(id).is_ok() => Err(error),
                     _ => {
                         let hint = "the write is written down, and the next one that opens the store does it";
@@ -504,30 +505,5 @@ impl Keeper for BothStore<'_> {
     fn rehearse(&self, change: &Change) -> Result<()> {
         self.files.rehearse(change)?;
         self.rows.rehearse(change)
-    }
-}
-
-/// Takes what is remembered of a tree, entry by entry.
-#[derive(Default)]
-struct Gathering {
-    entries: Vec<EntryRow>,
-    pieces: Vec<PieceRow>,
-}
-
-impl RowSink for Gathering {
-    fn row(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<()> {
-        if table == 0 {
-            self.entries.extend(EntryRow::of(cells));
-            return Ok(());
-        }
-        let bytes = |place: usize| match &cells[place] {
-            Cell::Bytes(bytes) => Some(bytes.to_vec()),
-            _ => None,
-        };
-        if let Cell::Int(number) = &cells[piece::PIECE] {
-            let row = PieceRow { piece: *number, records: bytes(piece::RECORDS), bytes: bytes(piece::BYTES) };
-            self.pieces.push(row);
-        }
-        Ok(())
     }
 }

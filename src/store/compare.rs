@@ -118,7 +118,7 @@ pub fn compare(
     let mut compared = Compared::default();
     for table in known.roots() {
         let mut of_files: BTreeMap<u128, Side> = BTreeMap::new();
-        for located in files.located(table)? {
+        for located in files.located(table, &[])? {
             let path = located.places.first().map(|(_, path)| path.clone());
             let side = Side { version: located.unit.version(known), path, unit: located.unit };
             of_files.insert(side.unit.key(known), side);

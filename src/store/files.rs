@@ -3,10 +3,11 @@
 //! A record is read from its file each time, unless the file's state shows that it is the one that was read last. A change of one file is one
 //! rename; a change of several is a journal of the tree. Both are on the disk when they return.
 
+use super::contract::Version;
 use super::keeper::{Change, Exchanged, Keeper};
 use super::unit::{Known, Unit};
 use crate::endpoint::files::editing::Editor;
-use crate::endpoint::files::layout::{Place, RecordSet};
+use crate::endpoint::files::layout::{Layout, Place, RecordSet};
 use crate::endpoint::files::rows::Home;
 use crate::endpoint::files::tree::draft::DIRECTORY_MODE;
 use crate::endpoint::files::tree::entry::{EntryKind, Stat};
@@ -69,6 +70,47 @@ pub struct FilesStore {
     cache: Mutex<Cache>,
 }
 
+/// Files of a kind by what is told of their paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Like {
+    /// The kind.
+    pub kind: usize,
+    /// The captures of their paths; `None` for one that may be anything.
+    captures: Vec<Option<String>>,
+}
+
+impl Like {
+    /// Any file of a kind.
+    pub fn any(layout: &Layout, kind: usize) -> Like {
+        Like { kind, captures: vec![None; layout.kinds[kind].path.captures().len()] }
+    }
+
+    /// The path, where all of it is told; the inner one is none where no file can have it.
+    pub fn path(&self, layout: &Layout) -> Option<Option<String>> {
+        let captures: Vec<&str> = self.captures.iter().map(Option::as_deref).collect::<Option<_>>()?;
+        Some(layout.path_of(self.kind, &captures).ok())
+    }
+
+    /// Whether a path with these captures is one of them.
+    pub fn takes(&self, captures: &[String]) -> bool {
+        let told = self.captures.iter().zip(captures);
+        told.into_iter().all(|(told, found)| told.as_ref().is_none_or(|told| told == found))
+    }
+
+    /// The directory that all of them are in, with the `/` behind it.
+    fn directory(&self, layout: &Layout) -> String {
+        let pattern = &layout.kinds[self.kind].path;
+        let mut text = pattern.text().to_owned();
+        for (name, told) in pattern.captures().iter().zip(&self.captures) {
+            if let Some(told) = told {
+                text = text.replace(&format!("{{{name}}}"), told);
+            }
+        }
+        let literal = text.split(['{', '}']).next().unwrap_or_default();
+        literal.rfind('/').map_or_else(String::new, |end| literal[..=end].to_owned())
+    }
+}
+
 /// What is to be done to one file: its path, its kind, what it is to hold, and what was read.
 type FileEdit = (String, usize, Option<Vec<u8>>, Option<Arc<Parsed>>);
 
@@ -82,6 +124,13 @@ impl Plan {
     pub fn paths(&self) -> Vec<String> {
         self.changes.iter().map(|(path, ..)| path.clone()).collect()
     }
+}
+
+/// An exchange of which nothing is done yet.
+pub struct Planned {
+    /// What is there.
+    found: Option<Version>,
+    plan: Plan,
 }
 
 impl FilesStore {
@@ -108,7 +157,7 @@ impl FilesStore {
     }
 
     fn editor(&self) -> Editor<'static, 'static> {
-        Editor { layout: self.known.layout, weavers: self.known.forms.weavers }
+        Editor { layout: self.known.layout, weavers: self.known.forms.weavers, homes: &self.known.forms.homes }
     }
 
     /// A file, taken apart; `None` where there is none.
@@ -179,37 +228,38 @@ impl FilesStore {
         }
     }
 
-    /// The files of these kinds.
+    /// The files that are like any of these.
     ///
     /// # Errors
     /// When the tree cannot be walked.
-    pub fn paths(&self, tree: &Tree, kinds: &BTreeSet<usize>) -> Result<Vec<(usize, String)>> {
+    pub fn paths(&self, tree: &Tree, likes: &[Like]) -> Result<Vec<(usize, String)>> {
         let layout = self.known.layout;
         let mut found = Vec::new();
-        let (alone, many): (Vec<usize>, Vec<usize>) =
-            kinds.iter().partition(|kind| layout.kinds[**kind].path.captures().is_empty());
-        for kind in alone {
-            let path = layout.path_of(kind, &[]).ok();
-            let is_there =
-                |path: &String| Ok::<_, Error>(tree.entry(path)?.is_some_and(|one| one.kind == EntryKind::File));
-            if let Some(path) = path
-                && is_there(&path)?
-            {
-                found.push((kind, path));
+        let mut many = Vec::new();
+        for like in likes {
+            match like.path(layout) {
+                None => many.push(like),
+                Some(None) => {}
+                Some(Some(path)) => {
+                    let is_there = tree.entry(&path)?.is_some_and(|one| one.kind == EntryKind::File);
+                    if is_there && !found.contains(&(like.kind, path.clone())) {
+                        found.push((like.kind, path));
+                    }
+                }
             }
         }
         if many.is_empty() {
             return Ok(found);
         }
-        let prefixes: Vec<&str> = many.iter().map(|kind| directory_of(layout.kinds[*kind].path.text())).collect();
+        let prefixes: Vec<String> = many.iter().map(|like| like.directory(layout)).collect();
         let is_on_the_way = |path: &str| {
             prefixes.iter().any(|prefix| prefix.starts_with(&format!("{path}/")) || path.starts_with(prefix))
         };
         tree.walk(&|path| layout.is_ignored(path) || !is_on_the_way(path), &mut |seen| {
             if let Seen::Entry(entry) = seen
                 && entry.kind == EntryKind::File
-                && let Place::Kind(kind, _) = layout.place(&entry.path)
-                && many.contains(&kind)
+                && let Place::Kind(kind, captures) = layout.place(&entry.path)
+                && many.iter().any(|like| like.kind == kind && like.takes(&captures))
             {
                 found.push((kind, entry.path.clone()));
             }
@@ -218,28 +268,27 @@ impl FilesStore {
         Ok(found)
     }
 
-    /// The kinds of files that have records of a table.
-    pub fn kinds_of(&self, table: usize) -> BTreeSet<usize> {
-        self.known.forms.homes[table].iter().map(|home| home.set().0).collect()
-    }
-
-    /// The paths that the key alone tells, and the kinds whose paths it does not tell.
-    fn told(&self, table: usize, key: &[Cell<'_>]) -> (Vec<(usize, String)>, BTreeSet<usize>) {
-        let (mut paths, mut others) = (Vec::new(), BTreeSet::new());
+    /// The files that may have records of a table with these cells; a cell that is NULL says nothing.
+    pub fn likes(&self, table: usize, cells: &[Cell<'_>]) -> Vec<Like> {
+        let mut likes = Vec::new();
         for home in &self.known.forms.homes[table] {
-            let Home::Root { kind, records, .. } = home else { continue };
-            let captures = captures(self.known, *kind, records, key);
-            match captures.iter().cloned().collect::<Option<Vec<String>>>() {
-                None => drop(others.insert(*kind)),
-                Some(captures) => {
-                    let captures: Vec<&str> = captures.iter().map(String::as_str).collect();
-                    // A key that no path can have is in no file.
-                    let path = self.known.layout.path_of(*kind, &captures).ok();
-                    paths.extend(path.map(|path| (*kind, path)));
+            if let Home::Root { kind, records, .. } = home {
+                let like = Like { kind: *kind, captures: captures(self.known, *kind, records, cells) };
+                if !likes.contains(&like) {
+                    likes.push(like);
                 }
             }
         }
-        (paths, others)
+        likes
+    }
+
+    /// The files that may have records of a table whose columns have these values.
+    pub fn likes_of(&self, table: usize, matching: &[(usize, Cell<'static>)]) -> Vec<Like> {
+        let mut cells = vec![Cell::Null; self.known.layout.tables[table].columns.len()];
+        for (place, cell) in matching {
+            cells[*place].clone_from(cell);
+        }
+        self.likes(table, &cells)
     }
 
     /// A record with the files that it stands in.
@@ -250,9 +299,14 @@ impl FilesStore {
         let of = &self.known.layout.tables[table];
         let hash = crate::endpoint::files::marks::key(of, key, &mut RowHasher::default());
         let mut found: Option<Located> = None;
-        let (told, others) = self.told(table, key);
-        for (kind, path) in told {
-            self.look(tree, (kind, path), (table, hash), &mut found)?;
+        let mut others = Vec::new();
+        for like in self.likes(table, key) {
+            match like.path(self.known.layout) {
+                None => others.push(like),
+                // A key that no path can have is in no file.
+                Some(None) => {}
+                Some(Some(path)) => self.look(tree, (like.kind, path), (table, hash), &mut found)?,
+            }
         }
         if found.is_some() && !of.in_parts || others.is_empty() {
             return Ok(found);
@@ -297,17 +351,22 @@ impl FilesStore {
         Ok(())
     }
 
-    /// All records of a table with their files.
+    /// All records of a table whose columns have these values, with their files. Files whose path says that they have none are not read.
     ///
     /// # Errors
     /// When a file cannot be read, or two have the same record.
-    pub fn located(&self, table: usize) -> Result<Vec<Located>> {
+    pub fn located(&self, table: usize, matching: &[(usize, Cell<'static>)]) -> Result<Vec<Located>> {
+        let likes = self.likes_of(table, matching);
         let mut attempt = 0;
         loop {
             attempt += 1;
             let tree = self.tree()?;
-            match self.located_once(&tree, table)? {
-                Ok(found) => return Ok(found),
+            match self.located_once(&tree, table, &likes)? {
+                Ok(mut found) => {
+                    let is_wanted = |unit: &Unit| matching.iter().all(|(place, cell)| unit.cells[*place] == *cell);
+                    found.retain(|located| is_wanted(&located.unit));
+                    return Ok(found);
+                }
                 // One that is on its way from one file to another is seen in both for a moment.
                 Err(_) if attempt < 3 => {}
                 Err(told) => return Err(told),
@@ -315,11 +374,16 @@ impl FilesStore {
         }
     }
 
-    fn located_once(&self, tree: &Tree, table: usize) -> Result<std::result::Result<Vec<Located>, Error>> {
+    fn located_once(
+        &self,
+        tree: &Tree,
+        table: usize,
+        likes: &[Like],
+    ) -> Result<std::result::Result<Vec<Located>, Error>> {
         let of = &self.known.layout.tables[table];
         let mut places: HashMap<u128, usize> = HashMap::new();
         let mut all: Vec<Located> = Vec::new();
-        for (kind, path) in self.paths(tree, &self.kinds_of(table))? {
+        for (kind, path) in self.paths(tree, likes)? {
             let Some(parsed) = self.read(tree, &path)? else { continue };
             for unit in parsed.units.iter().filter(|unit| unit.table == table) {
                 let key = unit.key(self.known);
@@ -436,6 +500,36 @@ impl FilesStore {
         self.carry_out(&tree, &plan)?;
         Ok((Exchanged::Done(new.map(|new| new.version(self.known))), plan.paths()))
     }
+
+    /// What an exchange is to do, whatever is expected; the new record is taken as it is spelled.
+    ///
+    /// # Errors
+    /// When no file can have the new record.
+    pub fn planned(&self, change: &Change) -> Result<Planned> {
+        let tree = self.tree()?;
+        let old = self.locate(&tree, change.table, &change.key)?;
+        let found = old.as_ref().map(|old| old.unit.version(self.known));
+        Ok(Planned { found, plan: self.plan(&tree, old.as_ref(), change, change.new.as_ref())? })
+    }
+
+    /// Exchanges a record as it was planned, and as [`FilesStore::exchange_in`] where its files are not any more what they were.
+    ///
+    /// # Errors
+    /// As [`Keeper::exchange`].
+    pub fn exchange_planned(&self, change: &Change, planned: &Planned) -> Result<(Exchanged, Vec<String>)> {
+        let tree = self.tree()?;
+        for (path, _, _, old) in &planned.plan.changes {
+            if tree.stat(path)? != old.as_ref().map(|old| old.stat) {
+                return self.exchange_in(change);
+            }
+        }
+        if !change.expected.is_met(planned.found) {
+            return Ok((Exchanged::Other(planned.found), Vec::new()));
+        }
+        self.carry_out(&tree, &planned.plan)?;
+        let version = change.new.as_ref().map(|new| new.version(self.known));
+        Ok((Exchanged::Done(version), planned.plan.paths()))
+    }
 }
 
 impl Keeper for FilesStore {
@@ -448,8 +542,7 @@ impl Keeper for FilesStore {
     }
 
     fn all(&self, table: usize, matching: &[(usize, Cell<'static>)]) -> Result<Vec<Unit>> {
-        let units = self.located(table)?.into_iter().map(|located| located.unit);
-        Ok(units.filter(|unit| matching.iter().all(|(place, cell)| unit.cells[*place] == *cell)).collect())
+        Ok(self.located(table, matching)?.into_iter().map(|located| located.unit).collect())
     }
 
     fn exchange(&self, change: &Change) -> Result<Exchanged> {
@@ -457,9 +550,7 @@ impl Keeper for FilesStore {
     }
 
     fn rehearse(&self, change: &Change) -> Result<()> {
-        let tree = self.tree()?;
-        let old = self.locate(&tree, change.table, &change.key)?;
-        self.plan(&tree, old.as_ref(), change, change.new.as_ref()).map(drop)
+        self.planned(change).map(drop)
     }
 }
 
@@ -471,12 +562,6 @@ fn captures(known: &Known, kind: usize, records: &RecordSet, cells: &[Cell<'_>])
         spelled(&cells[column], form).ok().map(|text| text.into_owned())
     };
     records.captures(known.layout, kind, &text)
-}
-
-/// The directory that all paths of a pattern are in, with the `/` behind it.
-fn directory_of(pattern: &str) -> &str {
-    let literal = pattern.split(['{', '}']).next().unwrap_or_default();
-    literal.rfind('/').map_or("", |end| &literal[..=end])
 }
 
 fn now_ns() -> i64 {

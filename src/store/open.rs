@@ -7,10 +7,11 @@
 use super::both::{BothStore, Noticed, Watch};
 use super::contract::{Expected, Mode, Outcome, Record, Side, Store};
 use super::control::{Control, Selection};
-use super::files::{FilesStore, Located};
+use super::files::{FilesStore, Like, Located};
 use super::keeper::{Change, Exchanged, Keeper};
 use super::rows::RowsStore;
 use super::unit::{Known, Unit};
+use crate::endpoint::files::layout::Place as FilePlace;
 use crate::endpoint::files::source::chooses;
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::sqlite::lock_file::LockFile;
@@ -289,6 +290,9 @@ impl OpenStore {
 
     /// What programs without the store have made of files is taken in. The right to write is not held.
     fn notice(&self, files: &FilesStore, paths: &[String]) -> Result<()> {
+        if paths.is_empty() {
+            return Ok(());
+        }
         let rows = self.rows()?;
         let tree = files.tree()?;
         for path in paths {
@@ -354,34 +358,52 @@ impl OpenStore {
         if modes.all().iter().any(|mode| mode.truth() == Side::Files) {
             let files = self.files()?;
             let mut dual = BTreeSet::new();
-            for Located { unit, places } in files.located(table)? {
+            for Located { unit, places } in files.located(table, matching)? {
                 let mode = places.first().map_or(modes.otherwise, |(_, path)| modes.of(self.known, path));
-                if mode == Mode::Dual {
-                    dual.extend(places.into_iter().map(|(_, path)| path));
-                }
-                let is_wanted = matching.iter().all(|(place, cell)| unit.cells[*place] == *cell);
-                if mode.truth() == Side::Files && is_wanted {
+                if mode.truth() == Side::Files {
                     all.push(unit);
                 }
             }
             if modes.all().contains(&Mode::Dual) {
-                dual.extend(self.gone(modes, table)?);
+                // A file may have what it had not before, so all of those that may have such records are looked at.
+                let likes = files.likes_of(table, matching);
+                let there = files.paths(&files.tree()?, &likes)?.into_iter().map(|(_, path)| path).collect();
+                dual.extend(self.gone(modes, &likes, &there)?);
+                dual.extend(there.into_iter().filter(|path| modes.of(self.known, path) == Mode::Dual));
             }
             self.notice(&files, &dual.into_iter().collect::<Vec<_>>())?;
         }
         Ok(all)
     }
 
-    /// Files that are remembered, may have records of a table, and are not there any more. Where nothing is there any more, somebody has to look.
-    fn gone(&self, modes: &Modes, table: usize) -> Result<Vec<String>> {
-        let files = self.files()?;
-        let kinds: BTreeSet<usize> = self.known.forms.homes[table].iter().map(|home| home.set().0).collect();
-        let there: BTreeSet<String> = files.paths(&files.tree()?, &kinds)?.into_iter().map(|(_, path)| path).collect();
+    /// Files that are remembered, are like these, and are not there any more. Where nothing is there any more, somebody has to look.
+    fn gone(&self, modes: &Modes, likes: &[Like], there: &BTreeSet<String>) -> Result<Vec<String>> {
+        let layout = self.known.layout;
+        let rows = self.rows()?;
         let mut gone = Vec::new();
-        for path in self.rows()?.remembered_paths()? {
-            let is_of_table = kinds.contains(&self.known.group_of(&path).0);
-            if is_of_table && !there.contains(&path) && modes.of(self.known, &path) == Mode::Dual {
+        let mut add = |path: String| {
+            if !there.contains(&path) && modes.of(self.known, &path) == Mode::Dual {
                 gone.push(path);
+            }
+        };
+        let told: Option<Vec<Option<String>>> = likes.iter().map(|like| like.path(layout)).collect();
+        match told {
+            // One file is asked for by its path.
+            Some(told) => {
+                for path in told.into_iter().flatten() {
+                    if !there.contains(&path) && rows.remembered_hash(&path)?.is_some() {
+                        add(path);
+                    }
+                }
+            }
+            None => {
+                for path in rows.remembered_paths()? {
+                    if let FilePlace::Kind(kind, captures) = layout.place(&path)
+                        && likes.iter().any(|like| like.kind == kind && like.takes(&captures))
+                    {
+                        add(path);
+                    }
+                }
             }
         }
         // A disk that is not mounted has no files either.

@@ -296,7 +296,7 @@ fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
         ("[]{}", "line 1, column 3"),
         ("\u{feff}[]", "byte order mark"),
         ("[\n  {\"id\": 7}\n]", "line 2, column"),
-        ("", "line 1, column 1"),
+        ("[", "line 1, column"),
     ] {
         fs::write(tree.join(bad), text_of).expect("a file");
         let said = run(&["migrate", SESSIONS, text(&tree), text(&file)], 3);
@@ -304,6 +304,15 @@ fn what_is_not_what_the_layout_says_stops_the_run_or_is_set_aside() {
         assert!(!file.exists());
         let said = run(&["check", SESSIONS, text(&tree)], 1);
         assert!(said.contains(bad), "{said}");
+    }
+    // As the editor has it: a file without anything in it is an empty list. It comes back as it is.
+    for blank in ["", " \n"] {
+        let (blank_file, back) = (folder.path().join("blank.db"), folder.path().join("back"));
+        fs::write(tree.join(bad), blank).expect("a file");
+        run(&["migrate", SESSIONS, text(&tree), text(&blank_file)], 0);
+        run(&["migrate", text(&blank_file), &format!("{}/", text(&back))], 0);
+        assert_eq!(fs::read_to_string(back.join(bad)).expect("it is there"), blank);
+        fs::remove_file(&blank_file).expect("it is there");
     }
     let deep = format!("[{{\"id\": \"x\", \"extra\": {}{}}}]", "[".repeat(100_000), "]".repeat(100_000));
     for bytes in [deep.as_bytes(), b"[\xff]", b"\xff\xfe[\0]\0"] {

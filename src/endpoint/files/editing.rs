@@ -7,7 +7,7 @@ use super::filling::Filling;
 use super::layout::Layout;
 use super::marks::Mark;
 use super::pack::pack;
-use super::rows::{Before, RowStore};
+use super::rows::{Before, Home, RowsInMemory};
 use super::weave::{FileFacts, Part, Piece, Rows, Unwoven, Weaver};
 use crate::error::{Error, Result};
 use crate::value::{Cell, RowHasher};
@@ -21,6 +21,8 @@ pub struct Editor<'e, 'l> {
     pub layout: &'l Layout,
     /// The weaver of each kind.
     pub weavers: &'e [Weaver<'l>],
+    /// Where the rows of each table stand.
+    pub homes: &'e [Vec<Home<'l>>],
 }
 
 /// Every file is there, and has its rows: what is edited was read from there.
@@ -67,7 +69,7 @@ impl<'l> Editor<'_, 'l> {
     ) -> Result<Option<Vec<u8>>> {
         let weaver = &self.weavers[kind];
         let (mut marks, mut wanted, mut hasher) = (Vec::new(), Vec::new(), RowHasher::default());
-        let mut store = RowStore::new(self.layout, self.weavers)?;
+        let mut store = RowsInMemory::new(self.layout, self.homes);
         let mut packed = Vec::new();
         let mut add = |table: usize, cells: &[Cell<'_>], wanted: &mut Vec<Mark>, mark: Mark| {
             packed.clear();
@@ -77,7 +79,7 @@ impl<'l> Editor<'_, 'l> {
                 Error::could_not(WRITE, object, "its value is of no type that a file has")
             })?;
             wanted.push(mark);
-            store.add(table, Some(kind), &packed, &There)
+            store.add((table, Some(kind)), cells, &packed, &There)
         };
         let mut mark_of = |set: usize, cells: &[Cell<'_>]| {
             let table = weaver.sets()[set].records.table;
@@ -101,7 +103,6 @@ impl<'l> Editor<'_, 'l> {
             let (table, mark) = mark_of(row.set, row.cells);
             add(table, row.cells, &mut wanted, mark)?;
         }
-        store.finish()?;
         let filling = Filling { layout: self.layout, weavers: self.weavers, store: &store };
         if wanted.is_empty() && (old.is_none() || (!marks.is_empty() && filling.is_its_records(kind))) {
             return Ok(None);

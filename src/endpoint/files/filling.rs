@@ -3,7 +3,7 @@
 use super::layout::{Layout, RecordSet, Step};
 use super::marks::Mark;
 use super::pack::unpack;
-use super::rows::{RowStore, StoredRow, shown};
+use super::rows::{PlacedRows, RowStore, StoredRow, shown};
 use super::weave::{Rows, Unwoven, Weaver};
 use crate::error::{Error, Result};
 use crate::value::Cell;
@@ -19,17 +19,24 @@ pub(super) struct Placed {
 }
 
 /// Fills files with rows.
-#[derive(Clone, Copy)]
-pub struct Filling<'m, 'l> {
+pub struct Filling<'m, 'l, S = RowStore<'l>> {
     /// What the files are.
     pub layout: &'l Layout,
     /// The weaver of each kind.
     pub weavers: &'m [Weaver<'l>],
     /// All rows, each with its file.
-    pub store: &'m RowStore<'l>,
+    pub store: &'m S,
 }
 
-impl Filling<'_, '_> {
+impl<S> Clone for Filling<'_, '_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Filling<'_, '_, S> {}
+
+impl<S: PlacedRows> Filling<'_, '_, S> {
     /// Whether a file of the kind is nothing but the one record in it.
     pub fn is_its_records(&self, kind: usize) -> bool {
         let whole = |records: &RecordSet| records.at.iter().all(|step| matches!(step, Step::Member(_)));

@@ -24,6 +24,7 @@ mod parts;
 mod pieces;
 mod reading;
 mod ready;
+pub mod remembered;
 pub mod rows;
 pub mod source;
 pub mod target;

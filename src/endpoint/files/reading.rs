@@ -10,11 +10,11 @@ use super::tree::entry::{Entry, EntryKind};
 use super::tree::walk::{Content, Growth, LargeFile, Tree};
 use super::weave::{FileFacts, Piece, Rows, Weaver};
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Table};
 use crate::endpoint::sqlite::file::quoted;
 use crate::endpoint::{ReadTable, Rejected, RowSink};
 use crate::error::{Context, Error, Result};
-use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE};
+use crate::metadata::tree::{PIECES_TABLE, TREE_TABLE, tables};
 use crate::types::text::hex;
 use crate::value::calendar::MICROS_1970_TO_2000;
 use crate::value::large::{FileBytes, LARGE_FROM_BYTES};
@@ -93,6 +93,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// What is remembered of the tree, and no rows.
+    pub(super) fn of_tree(layout: &Layout, entries: usize, pieces: usize) -> Wanted {
+        let whole = |place: usize, table: &Table| Some((place, (0..table.columns.len()).collect()));
+        let [of_entries, of_pieces] = tables();
+        let tables = vec![None; layout.tables.len()];
+        Wanted { tables, entries: whole(entries, &of_entries), pieces: whole(pieces, &of_pieces) }
+    }
+
     pub(super) fn of(catalog: &Catalog, layout: &Layout, requests: &[ReadTable<'_>]) -> Result<Wanted> {
         let mut wanted = Wanted { tables: vec![None; layout.tables.len()], entries: None, pieces: None };
         for (place, request) in requests.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Rows of a tree that is being made, in a temporary database until all of them are there: which file each belongs to, and
-//! which row it is inside of.
+//! Rows of a tree that is being made, in a temporary database until all of them are there, or in memory where they are those of one
+//! file: which file each belongs to, and which row it is inside of.
 //!
 //! A row of a set that stands in the root of a document has its file's path in its columns; one inside another row has that
 //! row's key. What a layout says else could not be taken back.
@@ -11,7 +11,7 @@ use super::weave::{Weaver, spelled};
 use crate::error::{Error, Result};
 use crate::value::{Cell, RowHasher};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 const OPERATION: &str = "keep rows in";
 const OBJECT: &str = "a temporary database";
@@ -87,6 +87,138 @@ pub trait Before {
     fn had(&self, path: &str, table: usize, key: u128) -> Result<bool>;
 }
 
+/// Rows, each with its place in files.
+pub trait PlacedRows {
+    /// The rows in the root of a file, each with its set, in the order of sets and in which they came.
+    ///
+    /// # Errors
+    /// When what keeps them cannot be read.
+    fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>>;
+
+    /// The rows of a set inside the row with that key, in the order in which they came.
+    ///
+    /// # Errors
+    /// When what keeps them cannot be read.
+    fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>>;
+}
+
+/// Where a row belongs: to the root of files, or inside of other rows.
+struct Belonging {
+    key: u128,
+    /// Path, kind and set.
+    roots: Vec<(String, usize, usize)>,
+    /// Kind, set, and the hash of the key of the row around.
+    nested: Vec<(usize, usize, u128)>,
+}
+
+/// Where a row belongs. It belongs to the file in which it stood, and a new one to the first that can have it. A row in parts belongs
+/// to all of those that are there, and to others where it has anything to say. With `only`, it belongs to a file of that kind.
+///
+/// # Errors
+/// When no file can have the row.
+fn belonging(
+    (layout, homes): (&Layout, &[Home<'_>]),
+    (table, only): (usize, Option<usize>),
+    cells: &[Cell<'_>],
+    before: &dyn Before,
+    hasher: &mut RowHasher,
+) -> Result<Belonging> {
+    let of = &layout.tables[table];
+    let key = marks::key(of, cells, hasher);
+    let (mut why, mut roots, mut nested) = (None, Vec::new(), Vec::new());
+    let chosen = |home: &&Home<'_>| only.is_none_or(|kind| home.set().0 == kind);
+    for home in homes.iter().filter(chosen) {
+        if let Some(disagreement) = disagreement(layout, home, cells) {
+            why.get_or_insert(disagreement);
+            continue;
+        }
+        match home {
+            Home::Root { kind, set, records } => match path_of(layout, *kind, records, cells) {
+                Err(fault) => why = Some(fault),
+                Ok(path) => roots.push((path, *kind, *set, *records)),
+            },
+            Home::Inside { kind, set, key, .. } => {
+                key.iter().for_each(|column| hasher.cell(&cells[*column]));
+                nested.push((*kind, *set, hasher.finish()));
+            }
+        }
+    }
+    if roots.is_empty() && nested.is_empty() {
+        return Err(no_file(of, cells, why.unwrap_or_else(|| NO_KIND.to_owned())));
+    }
+    if of.in_parts {
+        roots.retain(|(path, _, _, records)| before.has_file(path) || says_anything(records, cells, &of.key));
+    } else if roots.len() > 1 {
+        let mut known = None;
+        for (place, (path, ..)) in roots.iter().enumerate() {
+            if before.had(path, table, key)? {
+                known = Some(place);
+                break;
+            }
+        }
+        let places: Vec<_> = roots.iter().map(|(_, kind, _, records)| (*kind, *records)).collect();
+        let place = known.map_or_else(|| place_of_new(layout, homes, &places), Ok);
+        roots.swap(0, place.map_err(|cause| no_file(of, cells, cause))?);
+        roots.truncate(1);
+    }
+    let roots = roots.into_iter().map(|(path, kind, set, _)| (path, kind, set)).collect();
+    Ok(Belonging { key, roots, nested })
+}
+
+/// The few rows of one file, in memory.
+pub struct RowsInMemory<'l> {
+    layout: &'l Layout,
+    homes: &'l [Vec<Home<'l>>],
+    hasher: RowHasher,
+    rows: i64,
+    roots: HashMap<(String, usize), Vec<(usize, StoredRow)>>,
+    nested: HashMap<(usize, usize, u128), Vec<StoredRow>>,
+}
+
+impl<'l> RowsInMemory<'l> {
+    /// No rows yet.
+    pub fn new(layout: &'l Layout, homes: &'l [Vec<Home<'l>>]) -> Self {
+        let (roots, nested) = (HashMap::new(), HashMap::new());
+        RowsInMemory { layout, homes, hasher: RowHasher::default(), rows: 0, roots, nested }
+    }
+
+    /// As [`RowStore::add`].
+    ///
+    /// # Errors
+    /// As [`RowStore::add`].
+    pub fn add(
+        &mut self,
+        (table, only): (usize, Option<usize>),
+        cells: &[Cell<'_>],
+        packed: &[u8],
+        before: &dyn Before,
+    ) -> Result<()> {
+        let homes = (self.layout, self.homes[table].as_slice());
+        let Belonging { key, roots, nested } = belonging(homes, (table, only), cells, before, &mut self.hasher)?;
+        let row = StoredRow { table, key, number: self.rows, packed: packed.to_vec() };
+        self.rows += 1;
+        for (path, kind, set) in roots {
+            self.roots.entry((path, kind)).or_default().push((set, row.clone()));
+        }
+        for place in nested {
+            self.nested.entry(place).or_default().push(row.clone());
+        }
+        Ok(())
+    }
+}
+
+impl PlacedRows for RowsInMemory<'_> {
+    fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>> {
+        let mut roots = self.roots.get(&(path.to_owned(), kind)).cloned().unwrap_or_default();
+        roots.sort_by_key(|(set, _)| *set);
+        Ok(roots)
+    }
+
+    fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>> {
+        Ok(self.nested.get(&(kind, set, around)).cloned().unwrap_or_default())
+    }
+}
+
 /// Rows, and where each belongs.
 pub struct RowStore<'l> {
     layout: &'l Layout,
@@ -99,6 +231,7 @@ pub struct RowStore<'l> {
 }
 
 /// A row as it is kept.
+#[derive(Debug, Clone)]
 pub struct StoredRow {
     /// The place of its table in the layout.
     pub table: usize,
@@ -155,72 +288,22 @@ impl<'l> RowStore<'l> {
         let number = self.rows;
         insert(&self.connection, number, table, packed)?;
         self.rows += 1;
-        self.place(number, table, only, packed, before)
-    }
-
-    fn place(
-        &mut self,
-        number: i64,
-        table: usize,
-        only: Option<usize>,
-        packed: &[u8],
-        before: &dyn Before,
-    ) -> Result<()> {
-        let layout = self.layout;
-        let of = &layout.tables[table];
         let damaged = || Error::could_not(OPERATION, OBJECT, "a row is damaged");
         let cells = unpack(packed).ok_or_else(damaged)?;
-        let key_of_row = marks::key(of, &cells, &mut self.hasher);
-        let (mut why, mut roots, mut is_placed) = (None, Vec::new(), false);
-        let chosen = |home: &&Home<'_>| only.is_none_or(|kind| home.set().0 == kind);
-        for home in self.homes[table].iter().filter(chosen) {
-            if let Some(disagreement) = disagreement(layout, home, &cells) {
-                why.get_or_insert(disagreement);
-                continue;
-            }
-            match home {
-                Home::Root { kind, set, records } => match path_of(layout, *kind, records, &cells) {
-                    Err(fault) => why = Some(fault),
-                    Ok(path) => roots.push((path, *kind, *set, *records)),
-                },
-                Home::Inside { kind, set, key, .. } => {
-                    key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
-                    let around = self.hasher.finish().to_be_bytes();
-                    let sql = "INSERT INTO nested (kind, home, around, number, key) VALUES (?1, ?2, ?3, ?4, ?5)";
-                    let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
-                    let key = key_of_row.to_be_bytes();
-                    put.execute(params![small(*kind), small(*set), around, number, key]).map_err(failed)?;
-                    is_placed = true;
-                }
-            }
-        }
-        is_placed |= !roots.is_empty();
-        if of.in_parts {
-            roots.retain(|(path, _, _, records)| before.has_file(path) || says_anything(records, &cells, &of.key));
-        } else if roots.len() > 1 {
-            let mut known = None;
-            for (place, (path, ..)) in roots.iter().enumerate() {
-                if before.had(path, table, key_of_row)? {
-                    known = Some(place);
-                    break;
-                }
-            }
-            let homes = &self.homes[table];
-            let places: Vec<_> = roots.iter().map(|(_, kind, _, records)| (*kind, *records)).collect();
-            let place = known.map_or_else(|| place_of_new(layout, homes, &places), Ok);
-            let place = place.map_err(|cause| no_file(of, &cells, cause))?;
-            roots.swap(0, place);
-            roots.truncate(1);
-        }
-        for (path, kind, set, _) in roots {
+        let homes = (self.layout, self.homes[table].as_slice());
+        let Belonging { key, roots, nested } = belonging(homes, (table, only), &cells, before, &mut self.hasher)?;
+        let key = key.to_be_bytes();
+        for (path, kind, set) in roots {
             let sql = "INSERT INTO roots (path, kind, home, number, key) VALUES (?1, ?2, ?3, ?4, ?5)";
             let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
-            put.execute(params![path, small(kind), small(set), number, key_of_row.to_be_bytes()]).map_err(failed)?;
+            put.execute(params![path, small(kind), small(set), number, key]).map_err(failed)?;
         }
-        match is_placed {
-            true => Ok(()),
-            false => Err(no_file(of, &cells, why.unwrap_or_else(|| NO_KIND.to_owned()))),
+        for (kind, set, around) in nested {
+            let sql = "INSERT INTO nested (kind, home, around, number, key) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let mut put = self.connection.prepare_cached(sql).map_err(failed)?;
+            put.execute(params![small(kind), small(set), around.to_be_bytes(), number, key]).map_err(failed)?;
         }
+        Ok(())
     }
 
     /// Whether there is no row.
@@ -279,19 +362,6 @@ impl<'l> RowStore<'l> {
         count.query_row(params![path, small(kind)], |row| row.get(0)).map_err(failed)
     }
 
-    /// The rows in the root of a file, each with its set.
-    ///
-    /// # Errors
-    /// When the temporary database cannot be read.
-    pub fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>> {
-        let mut found = Vec::new();
-        self.each_root(path, kind, &mut |set, row| {
-            found.push((set, row));
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
     /// Gives each row in the root of a file, with its set, in the order in which they came.
     ///
     /// # Errors
@@ -326,12 +396,19 @@ impl<'l> RowStore<'l> {
         });
         found.optional().map_err(failed)
     }
+}
 
-    /// The rows of a set inside the row with that key.
-    ///
-    /// # Errors
-    /// When the temporary database cannot be read.
-    pub fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>> {
+impl PlacedRows for RowStore<'_> {
+    fn roots(&self, path: &str, kind: usize) -> Result<Vec<(usize, StoredRow)>> {
+        let mut found = Vec::new();
+        self.each_root(path, kind, &mut |set, row| {
+            found.push((set, row));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn inside(&self, kind: usize, set: usize, around: u128) -> Result<Vec<StoredRow>> {
         let sql = "SELECT 0, rows.tbl, nested.key, rows.number, rows.cells FROM nested JOIN rows USING (number)
                    WHERE kind = ?1 AND home = ?2 AND around = ?3 ORDER BY number";
         let mut all = self.connection.prepare_cached(sql).map_err(failed)?;

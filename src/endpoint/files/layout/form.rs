@@ -29,6 +29,7 @@ pub struct KindEntry {
     pub front_matter: Option<Spanned<bool>>,
     pub line: Option<Spanned<String>>,
     pub continued: Option<Spanned<bool>>,
+    pub blank: Option<Spanned<bool>>,
     #[serde(default)]
     pub style: StyleEntry,
     #[serde(default)]

@@ -131,6 +131,8 @@ pub struct Kind {
     pub path: PathPattern,
     /// How they are read and written.
     pub format: Format,
+    /// Whether a file without anything in it is an empty list.
+    pub blank: bool,
     /// The rows in them.
     pub records: Vec<RecordSet>,
     /// How the application itself writes them, for what is new.

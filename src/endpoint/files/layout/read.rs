@@ -430,6 +430,12 @@ impl Reader<'_> {
             }
             places.push(&set.at);
         }
+        let is_list = format == Format::Json && matches!(places.as_slice(), [[Step::Elements]]);
+        if let Some(blank) = said.blank.as_ref().filter(|_| !is_list) {
+            let hint = "leave it out, or take the records of a list: `at = \"[]\"` in the format `json`";
+            return Err(self.refused(blank.span(), "only a file that is a list can be an empty one", hint));
+        }
+        let blank = said.blank.as_ref().is_some_and(|blank| *blank.get_ref());
         let style = &said.style;
         if *style.mode.get_ref() > 0o7777 {
             return Err(self.refused(style.mode.span(), "these are no permissions", "write them as in `0o644`"));
@@ -442,7 +448,7 @@ impl Reader<'_> {
             final_newline: style.final_newline,
             mode: *style.mode.get_ref(),
         };
-        Ok(Kind { name, path, format, records, style })
+        Ok(Kind { name, path, format, blank, records, style })
     }
 
     fn format(&self, said: &KindEntry) -> Result<Format> {

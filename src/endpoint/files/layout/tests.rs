@@ -333,6 +333,7 @@ fn what_could_not_be_taken_back_is_refused_with_line_and_hint() {
         // Formats.
         (with("line = 'x'", SOUND), "`line` is for the format `lines`"),
         (with("front_matter = true", SOUND), "`front_matter` is for the format `markdown`"),
+        (with("blank = true", SOUND), "only a file that is a list can be an empty one"),
         (lines("columns.id = 'time'"), "`text` of a line stands in no column"),
         (lines("columns.id = 'time'\ncolumns.text = 'txt'"), "a line has no `txt`; there are `text`"),
         (lines("columns.id = 'time'\ncolumns.text = 'text'\ncolumns.m = '@more'"), "a line has no `@more`"),

@@ -106,6 +106,11 @@ impl<'l> Weaver<'l> {
         given.fits_content()
     }
 
+    /// Whether it is a file without anything in it, where such a one is an empty list.
+    fn is_blank(&self, piece: &Piece<'_>) -> bool {
+        self.sets.kind.blank && piece.part == Part::WHOLE && piece.text.trim_ascii().is_empty()
+    }
+
     /// How many of the rows stand in the root of the document.
     pub fn in_root(&self, rows: &Rows<'_>) -> u64 {
         rows.iter().filter(|row| self.sets.list[row.set].parent.is_none()).count() as u64
@@ -125,6 +130,9 @@ impl<'l> Weaver<'l> {
     ///
     /// It is not what its layout says: where, and why.
     pub fn unweave<'t>(&self, facts: &FileFacts<'_>, piece: &Piece<'t>) -> Result<Rows<'t>, Flaw> {
+        if self.is_blank(piece) {
+            return Ok(Rows::new());
+        }
         if let Format::Sqlite = self.sets.kind.format {
             let text = database::document(piece.text, &self.sets.tables)
                 .map_err(|reason| Flaw::at(0, reason).placed(b"", 1))?;
@@ -158,6 +166,9 @@ impl<'l> Weaver<'l> {
     pub fn weave(&self, facts: &FileFacts<'_>, piece: &Piece<'_>, rows: &Rows<'_>) -> Result<Vec<u8>, Unwoven> {
         let given = Given { sets: &self.sets, facts, rows, part: piece.part };
         given.nested()?;
+        if self.is_blank(piece) {
+            return if rows.is_empty() { Ok(piece.text.to_vec()) } else { Ok(fresh::bytes(&given)?) };
+        }
         if given.is_opaque() {
             return Ok(given.content()?);
         }

@@ -202,7 +202,7 @@ fn layout(choices: &mut Choices<'_>, format: Format) -> Layout {
     let records = vec![making.records(root, None, 0)];
     let tables = making.tables;
     let path = path_pattern();
-    let kind = Kind { name: "things".into(), path, format, records, style };
+    let kind = Kind { name: "things".into(), path, format, blank: false, records, style };
     Layout { kinds: vec![kind], tables, ignore: Vec::new(), keep: Vec::new(), times: false, asks: Vec::new() }
 }
 
@@ -556,7 +556,7 @@ fn plain(format: Format, at: &[Step]) -> Layout {
     };
     let style = Style { indent: 2, ascii: false, sorted_keys: false, spaced: true, final_newline: true, mode: 0o644 };
     let records = vec![records];
-    let kind = Kind { name: "things".into(), path: path_pattern(), format, records, style };
+    let kind = Kind { name: "things".into(), path: path_pattern(), format, blank: false, records, style };
     Layout {
         kinds: vec![kind],
         tables: vec![table],
