@@ -35,7 +35,7 @@
 //! | [`apps`] | typed stores of the applications whose migrations the repository carries |
 //! | [`store`] | the records of an application in files, in SQLite or in both, while it moves |
 //! | [`schema`] | versioned schema migrations: resolve, lock, apply, revert, repair |
-//! | [`to_sqlite`], [`to_files`] | a migration into a SQLite file, or into a tree of files: every option, with its default |
+//! | [`to_sqlite`], [`to_files`], [`to_postgres`] | a migration into a SQLite file, a tree of files or a PostgreSQL database: every option, with its default |
 //! | [`sync`] | a tree of files and a SQLite file, both changed since: merged, or the conflict named |
 //! | [`transfer`] | the run as a whole, whatever source and target are |
 //! | [`verify`] | two sides compared: counts, digests, differing rows, integrity, checks; a finished file on its own |
@@ -83,6 +83,7 @@ pub mod schema;
 pub mod store;
 pub mod sync;
 pub mod to_files;
+pub mod to_postgres;
 pub mod to_sqlite;
 pub mod toml_text;
 pub mod transfer;

@@ -171,6 +171,9 @@ pub struct Domain {
     /// A collation other than that of its base type, as `schema.name`.
     #[serde(default)]
     pub collation: Option<String>,
+    /// Its DEFAULT in the source's SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
     /// Its checks, each over `VALUE`.
     pub checks: Vec<DomainCheck>,
 }

@@ -143,6 +143,10 @@ kinds! {
     Transform "transform",
     /// Large objects.
     LargeObjects "large objects",
+    /// A schema.
+    Schema "schema",
+    /// The column that a sequence belongs to.
+    SequenceOwner "owner of a sequence",
     /// A virtual table of SQLite.
     VirtualTable "virtual table",
     /// A statement of a dump that was not understood.

@@ -24,6 +24,8 @@ pub struct Route {
     pub target: Option<PathBuf>,
     /// The tree that is to be, where that is the target.
     pub tree: Option<PathBuf>,
+    /// The database that is to be filled, where that is the target.
+    pub database: Option<PostgresUrl>,
     /// What variables of the environment decide over, as far as it is used here.
     pub origins: Vec<Origin>,
 }
@@ -63,31 +65,25 @@ impl Route {
             Some(Endpoint::Dump(place)) => ensure_there(place)?,
             Some(Endpoint::Postgres(_) | Endpoint::Files(_)) | None => {}
         }
-        let (target, tree) = match target {
-            None => (None, None),
-            Some(Endpoint::Sqlite(path)) => (Some(path), None),
-            Some(Endpoint::Files(path)) => (None, Some(path)),
+        let (target, tree, database) = match target {
+            None => (None, None, None),
+            Some(Endpoint::Sqlite(path)) => (Some(path), None, None),
+            Some(Endpoint::Files(path)) => (None, Some(path), None),
+            Some(Endpoint::Postgres(url)) => (None, None, Some(url)),
             Some(Endpoint::Dump(place)) => return Err(no_target(&place)),
-            Some(Endpoint::Postgres(url)) => {
-                return Err(Error::usage(
-                    "use target",
-                    format!("`{url}`"),
-                    "the target has to be a SQLite file or a tree",
-                )
-                .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
-            }
         };
         let from_project = project.as_ref();
         let is_used = |origin: &&Origin| match origin.key {
             "source.url" => source.is_none(),
-            "target.path" => target.is_none() && tree.is_none(),
+            "target.path" => target.is_none() && tree.is_none() && database.is_none(),
             "source.schema" => false,
             _ => true,
         };
         let origins: Vec<Origin> =
             from_project.iter().flat_map(|project| &project.origins).filter(is_used).cloned().collect();
         let source = source.or_else(|| from_project.and_then(|project| project.source.clone()));
-        let of_project = || from_project.and_then(|project| project.target.clone()).filter(|_| tree.is_none());
+        let of_project =
+            || from_project.and_then(|project| project.target.clone()).filter(|_| tree.is_none() && database.is_none());
         let target = target.or_else(of_project);
         // A project that names a variable of its own means no other one.
         let is_named = from_project.is_some_and(|project| project.unset_variable("source.url").is_some());
@@ -113,14 +109,18 @@ impl Route {
                 return Err(Error::usage("read the arguments", "", "no source is given").hint(hint));
             }
         };
-        Ok(Route { project, source, target, tree, origins })
+        Ok(Route { project, source, target, tree, database, origins })
     }
 
     /// The target.
     ///
     /// # Errors
-    /// When none is given.
+    /// When none is given, or it is no file.
     pub fn require_target(&self) -> Result<&Path> {
+        if let Some(url) = &self.database {
+            return Err(Error::usage("use target", format!("`{url}`"), "the target has to be a SQLite file or a tree")
+                .hint("the source comes first: `whimbrel migrate postgres://user@host/app app.db`"));
+        }
         self.target.as_deref().ok_or_else(|| {
             Error::usage("read the arguments", "", "no target is given").hint(match &self.project {
                 Some(project) => set(Some(project), "target.path", "name it after the project"),

@@ -2,9 +2,9 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{BackupPlace, Choosing, Endpoints, ServerWaiting, Verifying, Waiting, Writing};
+use super::options::{BackupPlace, Choosing, Endpoints, Filling, ServerWaiting, Verifying, Waiting, Writing};
 use super::output::{Output, OutputOptions};
-use super::{ask, plan, quarantine, to_tree};
+use super::{ask, plan, quarantine, to_database, to_tree};
 use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::report::message::{self, Message};
@@ -14,7 +14,7 @@ use clap::Args as ClapArgs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Move a PostgreSQL database, a SQLite file or a tree of files into a SQLite file or a tree, verify it, and put it in place
+/// Move a PostgreSQL database, a SQLite file or a tree of files into a SQLite file, a tree, or back into PostgreSQL, verified
 ///
 /// The definitions of a SQLite file go as they stand; what cannot go is listed. What the files of a tree are says the
 /// `layout.toml` of the project; a file that was made of a tree remembers it. The target appears by one rename, after verification. An existing target is backed up first. Whatever goes wrong,
@@ -29,6 +29,7 @@ Examples:
   whimbrel migrate yesterday.db copy.db
   whimbrel migrate migrations/sessions ~/.ait42 sessions.db
   whimbrel migrate sessions.db out/
+  whimbrel migrate app.db postgres://ann@localhost/app_again
   whimbrel migrate migrations/app postgres://ann@staging/app /tmp/staging.db")]
 pub struct Args {
     #[command(flatten)]
@@ -40,6 +41,8 @@ pub struct Args {
     /// carry the rest; then the run ends with 1
     #[arg(long, value_name = "DIR")]
     quarantine: Option<PathBuf>,
+    #[command(flatten)]
+    filling: Filling,
     #[command(flatten)]
     pub(super) verifying: Verifying,
     #[command(flatten)]
@@ -60,6 +63,19 @@ impl Args {
     /// Whether the verb writes anything but its report.
     pub(super) fn writes(&self) -> bool {
         !self.dry_run
+    }
+
+    /// The options that were typed and say nothing of a database as a target, besides those that choose.
+    fn unused_by_databases(&self) -> Vec<&'static str> {
+        let Writing { no_metadata: _, allow_inexact, journal_mode, page_size } = &self.writing;
+        let others = [
+            ("`--allow-inexact`", *allow_inexact),
+            ("`--journal-mode`", journal_mode.is_some()),
+            ("`--page-size`", page_size.is_some()),
+            ("`--quarantine`", self.quarantine.is_some()),
+            ("`--backups`", self.backups.backups.is_some()),
+        ];
+        others.into_iter().filter(|(_, typed)| *typed).map(|(name, _)| name).collect()
     }
 
     /// The options that were typed and say nothing of a tree as a target, besides those that choose.
@@ -83,6 +99,19 @@ impl Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let choosing = ask::complete(&route, &args.choosing, output, cancel)?;
+    if let Some(url) = &route.database {
+        let wanted = to_database::Wanted {
+            choosing: &choosing,
+            wishes: args.filling.wishes(),
+            server: args.server,
+            unused: args.unused_by_databases(),
+            dry_run: args.dry_run,
+            metadata: !args.writing.no_metadata,
+            level: args.verifying.verify.map(Into::into),
+        };
+        return to_database::run(&wanted, &route, url, output, cancel);
+    }
+    args.filling.refuse()?;
     if let Some(tree) = &route.tree {
         let wanted = to_tree::Wanted {
             choosing: &choosing,

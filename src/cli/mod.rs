@@ -25,6 +25,7 @@ mod store;
 mod stream;
 mod sync;
 mod test;
+mod to_database;
 mod to_tree;
 mod verify;
 

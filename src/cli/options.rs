@@ -4,6 +4,7 @@ use crate::endpoint::postgres::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 use crate::endpoint::sqlite::target::JournalMode;
 use crate::error::Error;
 use crate::plan::choices::Choice;
+use crate::plan::home::Wishes;
 use crate::plan::version::SqliteVersion;
 use crate::project;
 use crate::redact::may_hold_password;
@@ -146,6 +147,43 @@ pub struct Verifying {
     /// How much is verified [default: full]
     #[arg(long, value_name = "LEVEL")]
     pub verify: Option<LevelWord>,
+}
+
+/// How a PostgreSQL database is filled.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "A PostgreSQL database as target")]
+pub struct Filling {
+    /// Put everything into this schema, which is made where it is not there
+    #[arg(long, value_name = "SCHEMA")]
+    into: Option<String>,
+    /// Run the statements that the file remembers of functions, triggers, policies and the like; `plan` shows them, and anybody
+    /// can have written them into a file
+    #[arg(long)]
+    restore_definitions: bool,
+}
+
+impl Filling {
+    /// What was typed.
+    pub fn wishes(&self) -> Wishes {
+        Wishes { into: self.into.clone(), restore_definitions: self.restore_definitions }
+    }
+
+    /// The options that were typed.
+    pub fn typed(&self) -> Vec<&'static str> {
+        let all = [("`--into`", self.into.is_some()), ("`--restore-definitions`", self.restore_definitions)];
+        all.into_iter().filter(|(_, typed)| *typed).map(|(name, _)| name).collect()
+    }
+
+    /// Refuses what was typed, where the target is no database.
+    ///
+    /// # Errors
+    /// When anything was.
+    pub fn refuse(&self) -> crate::Result<()> {
+        match self.typed().first() {
+            Some(option) => Err(Error::usage("use the option", option, "the target is no PostgreSQL database")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where backups are.

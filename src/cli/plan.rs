@@ -2,9 +2,9 @@
 
 use super::config::Route;
 use super::exit::Exit;
-use super::options::{Choosing, Endpoints, ServerWaiting};
+use super::options::{Choosing, Endpoints, Filling, ServerWaiting};
 use super::output::{Output, OutputOptions};
-use super::{ask, to_tree};
+use super::{ask, to_database, to_tree};
 use crate::cancel::Cancel;
 use crate::endpoint::sqlite::file::{TargetFile, shown};
 use crate::error::{Error, Result};
@@ -24,10 +24,13 @@ Examples:
   whimbrel plan postgres://ann@localhost/app --table 'public.*' --exclude-table audit_log
   whimbrel plan postgres://ann@localhost/app --rule timestamp=epoch-seconds --json | jq .data.not_carried
   whimbrel plan migrations/app
-  whimbrel plan app.db copy.db")]
+  whimbrel plan app.db copy.db
+  whimbrel plan app.db postgres://ann@localhost/app_again")]
 pub struct Args {
     #[command(flatten)]
     endpoints: Endpoints,
+    #[command(flatten)]
+    filling: Filling,
     #[command(flatten)]
     choosing: Choosing,
     #[command(flatten)]
@@ -43,6 +46,19 @@ pub struct Args {
 pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
     let route = Route::new(&args.endpoints.endpoints)?;
     let choosing = ask::complete(&route, &args.choosing, output, cancel)?;
+    if let Some(url) = &route.database {
+        let wanted = to_database::Wanted {
+            choosing: &choosing,
+            wishes: args.filling.wishes(),
+            server: args.server,
+            unused: Vec::new(),
+            dry_run: true,
+            metadata: true,
+            level: None,
+        };
+        return to_database::show(&wanted, &route, url, output, cancel);
+    }
+    args.filling.refuse()?;
     if let Some(tree) = &route.tree {
         return to_tree::show(&choosing, &route, tree, output, cancel);
     }

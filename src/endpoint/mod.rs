@@ -43,6 +43,7 @@ use crate::event::Listener;
 use crate::plan::as_is::WantedTable;
 use crate::plan::choices::Choices;
 use crate::plan::given::TargetSchema;
+use crate::plan::home::Wishes;
 use crate::plan::{Caveat, Plan, TablePlan};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
 use inexact::InexactColumn;
@@ -389,6 +390,11 @@ pub trait Target: Sized {
 
     /// The SQL that its definitions are written in; `None` for a target without any.
     fn dialect(&self) -> Option<Dialect>;
+
+    /// How a PostgreSQL database is to be filled; of no meaning for others.
+    fn wishes(&self) -> Wishes {
+        Wishes::default()
+    }
 
     /// The tables and columns of a target without definitions; nothing for others.
     fn wants(&self) -> Vec<WantedTable> {

@@ -12,6 +12,7 @@
 //! publishes the form.
 
 pub mod base;
+pub mod home;
 pub mod ledger;
 mod manifest;
 mod record;

@@ -5,7 +5,7 @@
 //! it tells damage and edits, and an attacker who can write the file can compute it anew; against one stands only a
 //! copy of the digest that is kept elsewhere.
 
-use super::{MANIFEST_TABLE, digest_of_rows};
+use super::{MANIFEST_TABLE, digest_of_rows, text};
 use crate::value::TableDigest;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
@@ -72,6 +72,32 @@ impl Record {
         let then: Option<String> = connection.query_row(&sql, [NUMBERS], |row| row.get(0)).optional()?;
         let now = json(&numbers(connection)?);
         Ok(then.is_some_and(|then| then != now))
+    }
+
+    /// The numbers that keys count on from now, by table, where they are others than the manifest says.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn numbers_since(connection: &Connection) -> rusqlite::Result<BTreeMap<String, i64>> {
+        let now = numbers(connection)?;
+        if now.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let sql = format!("SELECT value FROM {MANIFEST_TABLE} WHERE name = ?1");
+        let then: Option<String> = connection.query_row(&sql, [NUMBERS], |row| row.get(0)).optional()?;
+        let then: BTreeMap<String, String> = then.and_then(|then| serde_json::from_str(&then).ok()).unwrap_or_default();
+        let mut statement = connection.prepare(
+            "SELECT quote(name), name, max(seq) FROM sqlite_sequence WHERE typeof(seq) = 'integer' GROUP BY name",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut since = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            let quoted: String = row.get(0)?;
+            if now.get(&quoted) != then.get(&quoted) {
+                since.insert(text(row, 1)?, row.get(2)?);
+            }
+        }
+        Ok(since)
     }
 
     /// The record as values of the manifest.

@@ -26,6 +26,7 @@ pub fn as_is(catalog: &Catalog, choices: &Choices, wanted: &[WantedTable]) -> Pl
         given_schema: true,
         given_needs: SqliteVersion::default(),
         as_it_stands: false,
+        home: None,
         losses: Vec::new(),
         caveats: Vec::new(),
         refusals: Vec::new(),

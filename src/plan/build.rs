@@ -43,6 +43,7 @@ fn plan_here(catalog: &Catalog, choices: &Choices) -> Plan {
         given_schema: false,
         given_needs: SqliteVersion::default(),
         as_it_stands: false,
+        home: None,
         losses: builder.losses,
         caveats: builder.caveats,
         refusals: builder.refusals,

@@ -33,6 +33,22 @@ pub enum Reason {
     NoPlace(ObjectKind),
     /// The layout of a tree has no place for it.
     NoPlaceInLayout,
+    /// It came into the file since that was made, and says this in the SQL of SQLite.
+    InSqlOfSqlite(String),
+    /// What the file remembers of it is no single piece of SQL.
+    NotOnePiece,
+    /// The table that it is of is not carried.
+    TableNotCarried,
+    /// A partitioned table comes back as one.
+    OneTable,
+    /// The file remembers the statement that defines it.
+    OnlyItsText,
+    /// The file remembers nothing of it but its name.
+    OnlyItsName,
+    /// The server of the target does not take its definition, and says why.
+    NotTakenByServer(String),
+    /// Loading would run a function that can do anything.
+    Runs(String),
     /// Of a SQLite source's own definitions: why it does not go as it stands.
     NotAsItStands(String),
     /// A generated column whose values the source does not tell.
@@ -228,6 +244,26 @@ impl fmt::Display for Reason {
             }
             Reason::NoPlace(kind) => why_there_is_no_place(*kind),
             Reason::NoPlaceInLayout => "the layout has no place for it",
+            Reason::InSqlOfSqlite(sql) => {
+                return write!(
+                    f,
+                    "`{sql}`: it came into the file since that was made, and is written in the SQL of SQLite"
+                );
+            }
+            Reason::NotOnePiece => "what the file remembers of it is not one piece of SQL, as the server writes it",
+            Reason::TableNotCarried => "its table is not carried",
+            Reason::OneTable => "the rows of all partitions come back in one table",
+            Reason::OnlyItsText => {
+                "it is a statement that the file remembers; only its owner can say whether that may run"
+            }
+            Reason::OnlyItsName => "the file remembers nothing of it but its name",
+            Reason::NotTakenByServer(error) => return write!(f, "the server does not take it: {error}"),
+            Reason::Runs(function) => {
+                return write!(
+                    f,
+                    "loading would run `{function}`, which may do anything, and a file can have been made by anybody"
+                );
+            }
             Reason::NotAsItStands(why) => why,
             Reason::Untold => "it is generated, and a dump does not have what was stored in it",
             Reason::NeverFilled => "it has not been filled (REFRESH MATERIALIZED VIEW), so it has no rows",
@@ -439,6 +475,8 @@ fn why_there_is_no_place(kind: ObjectKind) -> &'static str {
         | ObjectKind::AccessMethod
         | ObjectKind::Transform
         | ObjectKind::VirtualTable
+        | ObjectKind::Schema
+        | ObjectKind::SequenceOwner
         | ObjectKind::Unknown => "SQLite has nothing of this kind",
     }
 }

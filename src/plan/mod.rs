@@ -9,6 +9,7 @@ pub mod ddl;
 pub mod deep_stack;
 pub mod expression;
 pub mod given;
+pub mod home;
 pub mod names;
 pub mod version;
 pub mod written;
@@ -55,6 +56,9 @@ pub struct Plan {
     pub given_needs: SqliteVersion,
     /// Its definitions are those of a SQLite source that nobody has read otherwise: values go as they are stored.
     pub as_it_stands: bool,
+    /// What a PostgreSQL database is to get; `None` for every other target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Box<home::Definitions>>,
     /// What is not carried, and why.
     pub losses: Vec<Loss>,
     /// What is carried and behaves differently in a corner.

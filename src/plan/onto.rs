@@ -83,6 +83,7 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
         views: Vec::new(),
         given_schema: true,
         as_it_stands,
+        home: None,
         given_needs: if bare_json {
             schema.needs_sqlite.max(SqliteVersion::NULL_IS_NO_JSON)
         } else {

@@ -1,7 +1,7 @@
 //! What stops a run until somebody decides: what is wrong is in the enum, and its words are here and nowhere else.
 
 use super::choices::Choice;
-use crate::catalog::QualifiedName;
+use crate::catalog::{ObjectKind, QualifiedName};
 use crate::types::Representation;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -128,6 +128,27 @@ pub enum Refusal {
         /// The type in the source.
         found: String,
     },
+    /// The database has an object of that name.
+    IsThere {
+        /// The kind of what was to be made.
+        kind: ObjectKind,
+        /// Its name.
+        object: String,
+    },
+    /// What the file remembers of a table is not one piece of SQL.
+    NotOnePiece {
+        /// The table.
+        object: String,
+    },
+    /// The server does not take the definition of a table, or of what one is made of.
+    NotTakenByServer {
+        /// Its kind.
+        kind: ObjectKind,
+        /// Its name.
+        object: String,
+        /// What the server says.
+        error: String,
+    },
     /// SQLite does not take the definition of a table.
     DefinitionNotTaken {
         /// The table in the source.
@@ -152,6 +173,10 @@ impl Refusal {
             | Refusal::RowsInSchema { source, .. }
             | Refusal::ReferenceStays { source, .. }
             | Refusal::DefinitionNotTaken { source, .. } => format!("table {source}"),
+            Refusal::IsThere { kind, object } | Refusal::NotTakenByServer { kind, object, .. } => {
+                format!("{kind} {object}")
+            }
+            Refusal::NotOnePiece { object } => format!("table {object}"),
             Refusal::NoColumn { source, column, .. } => format!("column {source}.{column}"),
             Refusal::Unfit { column, .. } => format!("column {column}"),
             Refusal::NoSource { target, .. } => format!("column `{target}` of the target schema"),
@@ -199,6 +224,11 @@ impl Refusal {
             Refusal::OtherType { wanted, found, .. } => {
                 format!("its values are {wanted}, and those of the source {found}")
             }
+            Refusal::NotOnePiece { .. } => {
+                "what the file remembers of it is not one piece of SQL, as the server writes it".to_owned()
+            }
+            Refusal::IsThere { .. } => "the database has something of that name".to_owned(),
+            Refusal::NotTakenByServer { error, .. } => format!("the server does not take its definition: {error}"),
             Refusal::DefinitionNotTaken { error, .. } => format!("SQLite does not take its definition: {error}"),
         }
     }
@@ -254,6 +284,15 @@ impl Refusal {
             }
             Refusal::OtherType { .. } => {
                 "use a source that was made of such a tree, or change the column's type in the layout".to_owned()
+            }
+            Refusal::NotOnePiece { .. } => {
+                "the file was damaged, or made to do harm: go back to a copy of it, or leave the table out with `--exclude-table`"
+                    .to_owned()
+            }
+            Refusal::IsThere { .. } => "use an empty database, or another schema with `--into SCHEMA`".to_owned(),
+            Refusal::NotTakenByServer { .. } => {
+                "make in the database what it lacks (an extension, a collation, a right), or leave the table out with \
+                 `--exclude-table`".to_owned()
             }
             Refusal::DefinitionNotTaken { .. } => {
                 "leave the table out under `tables.exclude`, and report this".to_owned()

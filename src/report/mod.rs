@@ -5,6 +5,7 @@ pub mod backups;
 pub mod check;
 #[cfg(feature = "scenarios")]
 pub mod generated;
+pub mod home;
 #[cfg(feature = "scenarios")]
 pub mod latency;
 pub mod message;

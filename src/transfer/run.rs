@@ -173,10 +173,15 @@ fn settled(catalog: &Catalog, target: &mut impl Target, options: &RunOptions) ->
             Some(schema) => plan::onto(catalog, &options.choices, &schema),
             None => plan::plan(catalog, &options.choices),
         },
-        Some(Dialect::Postgres) => {
-            let cause = "definitions are planned in the SQL of SQLite only";
-            return Err(Error::could_not("plan", target.label(), cause));
-        }
+        Some(Dialect::Postgres) => match catalog.dialect {
+            Dialect::Postgres => plan::home::plan(catalog, &options.choices, &target.wishes()),
+            Dialect::Sqlite => {
+                let cause = "the source was not made from a PostgreSQL database, and remembers no types of one";
+                return Err(Error::usage("plan for", target.label(), cause).hint(
+                    "only a file that whimbrel made of a PostgreSQL database, or of a dump of one, goes home so far",
+                ));
+            }
+        },
     };
     target.settle(&mut plan)?;
     Ok(plan)

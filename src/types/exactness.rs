@@ -21,6 +21,7 @@ fn domain(shape: Shape) -> Shape {
         base: named("base", shape),
         not_null: false,
         collation: None,
+        default: None,
         checks: Vec::new(),
     }))
 }

@@ -10,6 +10,7 @@ mod affinity;
 mod codec;
 mod float_text;
 pub mod input;
+pub mod jsonb;
 mod remainder;
 mod representation;
 mod structured;

@@ -1,6 +1,7 @@
 //! Decimal numbers: sign, digits and scale, of any size.
 
 use super::Sink;
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -81,6 +82,44 @@ impl Decimal {
             (Digits::Small(digits), Sign::Positive) => i64::try_from(*digits).ok(),
             (Digits::Small(digits), Sign::Negative) => i64::try_from(*digits).ok().map(|digits| -digits),
             _ => None,
+        }
+    }
+
+    /// The same number with so many digits behind the point; `None` where a digit that is not zero would be lost.
+    pub fn with_scale(&self, scale: u16) -> Option<Decimal> {
+        if !self.is_finite() || self.scale == scale {
+            return Some(self.clone());
+        }
+        let mut digits = self.digits().into_owned();
+        match scale.checked_sub(self.scale) {
+            Some(more) => digits.extend(std::iter::repeat_n('0', usize::from(more))),
+            None => {
+                let less = usize::from(self.scale - scale);
+                let (kept, lost) = digits.split_at(digits.len().saturating_sub(less));
+                if lost.bytes().any(|digit| digit != b'0') {
+                    return None;
+                }
+                digits = kept.to_owned();
+            }
+        }
+        Some(Self::from_digits(self.sign == Sign::Negative, &digits, scale))
+    }
+
+    /// The digits without the point and without leading zeros, none for zero.
+    pub fn digits(&self) -> Cow<'_, str> {
+        match &self.digits {
+            Digits::Small(0) => Cow::Borrowed(""),
+            Digits::Small(number) => Cow::Owned(number.to_string()),
+            Digits::Large(digits) => Cow::Borrowed(digits),
+        }
+    }
+
+    /// How many digits that are.
+    pub fn digit_count(&self) -> usize {
+        match &self.digits {
+            Digits::Small(0) => 0,
+            Digits::Small(number) => number.ilog10() as usize + 1,
+            Digits::Large(digits) => digits.len(),
         }
     }
 
@@ -175,6 +214,23 @@ impl FromStr for Decimal {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_scale_is_changed_where_nothing_is_lost() {
+        for (text, scale, expected) in [
+            ("1.5", 2, Some("1.50")),
+            ("-1.50", 1, Some("-1.5")),
+            ("1.50", 0, None),
+            ("0.00", 0, Some("0")),
+            ("0", 3, Some("0.000")),
+            ("123456789012345678901234567890", 2, Some("123456789012345678901234567890.00")),
+            ("0.05", 1, None),
+        ] {
+            let scaled = text.parse::<Decimal>().unwrap().with_scale(scale);
+            assert_eq!(scaled.map(|decimal| decimal.to_string()).as_deref(), expected, "{text}");
+        }
+        assert_eq!("0.0123".parse::<Decimal>().unwrap().digit_count(), 3);
+    }
 
     #[test]
     fn text_and_back() {

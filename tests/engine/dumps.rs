@@ -31,7 +31,7 @@ const FORMS: [(&str, &[&str]); 12] = [
 ];
 
 /// The program that makes dumps, of the newest version that is here.
-fn pg_dump() -> PathBuf {
+pub(super) fn pg_dump() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin/pg_dump")).collect();
     found.retain(|program| program.is_file());

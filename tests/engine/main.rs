@@ -23,6 +23,7 @@ mod schema_fidelity;
 mod session;
 mod shared_backups;
 mod toy;
+mod way_home;
 
 /// What another process does with a target, for `Holder`; it waits to be killed.
 #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Top-level modules from the top down: a module imports only from those behind it in this list.
-const LAYERS: [&str; 30] = [
+const LAYERS: [&str; 31] = [
     "cli",
     "pictures",
     "migration",
@@ -21,6 +21,7 @@ const LAYERS: [&str; 30] = [
     "store",
     "schema",
     "to_files",
+    "to_postgres",
     "to_sqlite",
     "sync",
     "transfer",

@@ -77,6 +77,13 @@ pub(crate) fn server_message(error: &sqlx::Error) -> String {
     text
 }
 
+/// What the server says where it refused a statement; `None` where it was no server that failed, or it was not asked.
+pub(crate) fn refusal(error: &Error) -> Option<String> {
+    let error = std::error::Error::source(error)?.downcast_ref::<sqlx::Error>()?;
+    error.as_database_error()?;
+    Some(server_message(error))
+}
+
 /// In which line of the statements that were sent a mistake is, counted from 0, where the server says so.
 pub(crate) fn line_of_mistake(error: &sqlx::Error, sql: &str) -> Option<usize> {
     let error = error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()?;

@@ -18,12 +18,12 @@ mod password_file;
 mod session;
 mod snapshot;
 mod source;
+mod target;
 mod wait;
 mod wire;
+mod writer;
 
-#[cfg(feature = "scenarios")]
-pub(crate) use client::TextRows;
-pub(crate) use client::{Blocking, Client, Connector};
+pub(crate) use client::{Blocking, Client, Connector, TextRows};
 pub(crate) use connect::{Access, ChosenPath, PIN};
 #[doc(hidden)] // for tests/fuzz
 pub use copy::Frames;
@@ -40,4 +40,6 @@ pub(crate) use lookout::Lookout;
 pub use lookout::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 pub use session::Session;
 pub use source::{PostgresSource, Reached};
+pub use target::{PostgresDraft, PostgresTarget, Published, Rows};
 pub(crate) use wait::{Ended, Silence, Watch};
+pub(crate) use writer::{Connection, Purpose, copy_text};

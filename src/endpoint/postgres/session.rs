@@ -7,15 +7,14 @@
 use super::client::{Blocking, Connector, texts};
 use super::connect::Access;
 use super::failure::explain;
-use super::fence::{fenced, fenced_read};
+use super::fence::fenced;
 use super::lookout::{Lookout, Patience};
 use super::wait::{Ended, Silence, Watch};
 use crate::cancel::Cancel;
 use crate::catalog::QualifiedName;
 use crate::endpoint::PostgresUrl;
-use crate::error::{Context, Error, Result};
+use crate::error::Result;
 use futures_util::StreamExt;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -128,21 +127,6 @@ impl Session {
     ) -> Result<Vec<Vec<Option<String>>>> {
         let rows = self.run(operation, &object, sql, Silence::UnlessAtWork(self.patience.stall_timeout))?;
         rows.iter().map(|row| texts(row).map_err(|error| explain(operation, &object, &error).because(error))).collect()
-    }
-
-    /// Runs one statement whose every row is one JSON text, and decodes the rows.
-    ///
-    /// # Errors
-    /// As [`Session::query_rows`]; also a row that does not have the form of `T`.
-    pub(super) fn query_json<T: serde::de::DeserializeOwned>(&mut self, operation: &str, sql: &str) -> Result<Vec<T>> {
-        let rows = self.run(operation, &self.label.clone(), sql, Silence::Limited(self.patience.stall_timeout))?;
-        let decode = |row: &PgRow| {
-            let value = fenced_read(|| row.try_get_raw(0))
-                .map_err(|error| explain(operation, &self.label, &error).because(error))?;
-            let text = value.as_str().map_err(|error| Error::could_not(operation, &self.label, error))?;
-            serde_json::from_str(text).could_not(operation, &self.label)
-        };
-        rows.iter().map(decode).collect()
     }
 
     /// Runs `COPY (…) TO STDOUT` and hands the payload of each CopyData message to `receive`.

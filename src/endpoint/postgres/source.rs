@@ -138,29 +138,14 @@ impl PostgresSource {
     fn read_table(&mut self, table: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
         let held = self.session.ensure_held(request.table)?;
         let (statement, form) = copy::statement(request, held);
-        let decoders = FieldDecoder::of_columns(&request.columns);
-        let mut frames = Frames::of(form, decoders.len());
-        let mut rows_read: u64 = 0;
-        // The cells of a row borrow its message; the vector's memory goes from row to row.
-        let mut spare: Vec<Cell<'static>> = Vec::with_capacity(decoders.len());
-        let outcome = self.session.copy_out(format!("table `{}`", request.table), &statement, &mut |message| {
-            frames.take(message, &mut |fields| {
-                let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut spare));
-                for (place, (decoder, field)) in decoders.iter().zip(fields).enumerate() {
-                    let cell = form.decode(decoder, *field);
-                    cells.push(cell.map_err(|error| undecodable(request, form, place, fields, rows_read, &error))?);
-                }
-                sink.row(table, &cells)?;
-                rows_read += 1;
-                spare = recycle(cells);
-                Ok(())
-            })
-        });
+        let mut reader = RowReader::new(request, form);
+        let object = format!("table `{}`", request.table);
+        let outcome = self.session.copy_out(object, &statement, &mut |message| reader.take(message, table, sink));
         outcome.map_err(|error| match self.session.met_no_text {
-            true => self.name_what_is_not_text(request, rows_read, error),
+            true => self.name_what_is_not_text(request, reader.rows_read, error),
             false => error,
         })?;
-        frames.finish().map_err(|error| Error::could_not("read", format!("table `{}`", request.table), error))?;
+        reader.finish()?;
         // What was true before the first row has to be true behind the last one.
         self.session.ensure_held(request.table).map(|_| ())
     }
@@ -171,6 +156,54 @@ impl PostgresSource {
     pub(super) fn name_what_is_not_text(&self, request: &ReadTable<'_>, rows_read: u64, told: Error) -> Error {
         let again = || Session::connect_within(&self.url, self.session.patience.clone(), &self.cancel);
         again().and_then(|session| look(session, request, rows_read, &told)).ok().flatten().unwrap_or(told)
+    }
+}
+
+/// Makes rows of what COPY sends.
+pub(super) struct RowReader<'r, 'p> {
+    request: &'r ReadTable<'p>,
+    form: Form,
+    decoders: Vec<FieldDecoder<'p>>,
+    frames: Frames,
+    rows_read: u64,
+    /// The cells of a row borrow its message; the vector's memory goes from row to row.
+    spare: Vec<Cell<'static>>,
+}
+
+impl<'r, 'p> RowReader<'r, 'p> {
+    /// Before the first message of the answer in that form.
+    pub(super) fn new(request: &'r ReadTable<'p>, form: Form) -> Self {
+        let decoders = FieldDecoder::of_columns(&request.columns);
+        let (frames, spare) = (Frames::of(form, decoders.len()), Vec::with_capacity(decoders.len()));
+        RowReader { request, form, decoders, frames, rows_read: 0, spare }
+    }
+
+    /// Hands the rows of a message over as those of the table `told`.
+    ///
+    /// # Errors
+    /// When the bytes are not COPY's, a field has not its type's form, or the sink fails.
+    pub(super) fn take(&mut self, message: &[u8], told: usize, sink: &mut dyn RowSink) -> Result<()> {
+        let RowReader { request, form, decoders, frames, rows_read, spare } = self;
+        frames.take(message, &mut |fields| {
+            let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(spare));
+            for (place, (decoder, field)) in decoders.iter().zip(fields).enumerate() {
+                let cell = form.decode(decoder, *field);
+                cells.push(cell.map_err(|error| undecodable(request, *form, place, fields, *rows_read, &error))?);
+            }
+            sink.row(told, &cells)?;
+            *rows_read += 1;
+            *spare = recycle(cells);
+            Ok(())
+        })
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// When rows are missing.
+    pub(super) fn finish(&self) -> Result<()> {
+        let told = |error| Error::could_not("read", format!("table `{}`", self.request.table), error);
+        self.frames.finish().map_err(told)
     }
 }
 

@@ -225,6 +225,49 @@ fn numeric(field: &[u8]) -> Result<Decimal, WireError> {
     Ok(Decimal::from_digits(negative, &digits, scale))
 }
 
+/// Appends a number with its length, as [`numeric`] reads it.
+pub(super) fn put_numeric(value: &Decimal, into: &mut Vec<u8>) {
+    let sign = match value.sign() {
+        Sign::Positive => 0,
+        Sign::Negative => NUMERIC_NEGATIVE,
+        Sign::NaN => NUMERIC_NAN,
+        Sign::Infinity => NUMERIC_INFINITY,
+        Sign::NegativeInfinity => NUMERIC_NEGATIVE_INFINITY,
+    };
+    let (groups, weight) = if value.is_finite() { groups(value) } else { (Vec::new(), 0) };
+    let scale = if value.is_finite() { value.scale() } else { 0 };
+    into.extend_from_slice(&(8 + 2 * groups.len() as i32).to_be_bytes());
+    for word in [groups.len() as u16, weight as u16, sign, scale] {
+        into.extend_from_slice(&word.to_be_bytes());
+    }
+    groups.iter().for_each(|group| into.extend_from_slice(&group.to_be_bytes()));
+}
+
+/// The digits to the base 10,000 without zeros at either end, and the weight of the first.
+fn groups(value: &Decimal) -> (Vec<u16>, i16) {
+    let (digits, scale) = (value.digits(), usize::from(value.scale()));
+    // Zeros in front and behind, so that the point stands between two groups.
+    let whole = digits.len().saturating_sub(scale);
+    let before = (4 - whole % 4) % 4 + scale.saturating_sub(digits.len());
+    let behind = (4 - scale % 4) % 4;
+    let zeros = |count: usize| std::iter::repeat_n(b'0', count);
+    let padded: Vec<u8> = zeros(before).chain(digits.bytes()).chain(zeros(behind)).collect();
+    let mut groups: Vec<u16> =
+        (padded.chunks(4)).map(|four| four.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))).collect();
+    let fraction = scale.div_ceil(4);
+    let mut weight = groups.len() as i64 - fraction as i64 - 1;
+    while groups.last() == Some(&0) {
+        groups.pop();
+    }
+    let leading = groups.iter().take_while(|group| **group == 0).count();
+    groups.drain(..leading);
+    weight -= leading as i64;
+    if groups.is_empty() {
+        weight = 0;
+    }
+    (groups, i16::try_from(weight).unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +297,35 @@ mod tests {
         ];
         for (weight, sign, scale, digits, text) in cases {
             assert_eq!(numeric(&numeric_field(*weight, *sign, *scale, digits)).unwrap().to_string(), *text);
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_written_is_read_as_it_was() {
+        for text in [
+            "0",
+            "0.00",
+            "1",
+            "-1.50",
+            "0.0001",
+            "0.00010",
+            "10000",
+            "100000000",
+            "9999.9999",
+            "-0.000000000001",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "123456789012345678901234567890.5",
+            "99999999999999.999999",
+            "0.1000",
+            "12345",
+        ] {
+            let mut written = Vec::new();
+            put_numeric(&text.parse().unwrap(), &mut written);
+            let length = i32::from_be_bytes(written[..4].try_into().unwrap());
+            assert_eq!(length as usize, written.len() - 4, "{text}");
+            assert_eq!(numeric(&written[4..]).unwrap().to_string(), text);
         }
     }
 

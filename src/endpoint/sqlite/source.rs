@@ -16,22 +16,26 @@ use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Column, Known, QualifiedName, Table, TableKind};
+use crate::endpoint::findings::{Difference, DifferenceKind};
 use crate::endpoint::{ReadTable, RowSink, Source, Turn};
 use crate::error::{Error, Result};
-use crate::metadata::is_own;
+use crate::metadata::tables::KeptTable;
 use crate::metadata::tree::is_of_tree;
+use crate::metadata::{self, Record, is_own};
 use crate::plan::choices::Choices;
 use crate::plan::names::natural;
 use crate::plan::{ColumnPlan, HISTORY_TABLE, TablePlan};
 use crate::types::Representation;
 use crate::value::Cell;
 use rusqlite::Connection;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A SQLite file, read in one state.
 pub struct SqliteSource {
     connection: Connection,
+    path: PathBuf,
     label: String,
     /// Where the types of its columns are known from: its manifest, or its own declarations.
     known: Known,
@@ -63,7 +67,9 @@ impl SqliteSource {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;
                 let choices = manifest.choices()?;
-                let catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
+                let mut catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
+                let numbers = Record::numbers_since(&connection).map_err(failed)?;
+                count_on(&mut catalog, &tables, &numbers);
                 (Known::Remembered, catalog, tables, choices)
             }
             None => {
@@ -71,7 +77,8 @@ impl SqliteSource {
                 (Known::Declared, own, tables, Choices::default())
             }
         };
-        Ok(SqliteSource { connection, label: shown(path), known, catalog: Some(Arc::new(catalog)), choices, tables })
+        let (label, path, catalog) = (shown(path), path.to_path_buf(), Some(Arc::new(catalog)));
+        Ok(SqliteSource { connection, path, label, known, catalog, choices, tables })
     }
 
     /// Opens a finished file by the tables of the plan that it was made by: its rows are those of the plan's source, under
@@ -82,7 +89,8 @@ impl SqliteSource {
     pub fn planned(path: &Path, tables: Vec<TablePlan>, cancel: &Cancel) -> Result<Self> {
         let connection = open(path, &cancel.flag())?;
         let (known, choices) = (Known::Remembered, Choices::default());
-        Ok(SqliteSource { connection, label: quoted(path), known, catalog: None, choices, tables })
+        let (label, path) = (quoted(path), path.to_path_buf());
+        Ok(SqliteSource { connection, path, label, known, catalog: None, choices, tables })
     }
 
     /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
@@ -148,6 +156,36 @@ impl SqliteSource {
     /// Of the tree that it was made of, the only files whose rows it has; empty means all of them.
     pub fn only(&self) -> &[String] {
         &self.choices.only
+    }
+
+    /// What it says of the rows of each table when it was made, by the source's name; nothing where it does not remember it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn made(&self) -> Result<BTreeMap<String, KeptTable>> {
+        let kept = metadata::tables::read(&self.connection);
+        Ok(kept.map_err(|error| describe("read", &self.label, &error).because(error))?.unwrap_or_default())
+    }
+
+    /// The definitions that have come into it since it was made, or have changed; tables that have come are in its catalog.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn defined_since(&self) -> Result<Vec<Difference>> {
+        if self.known != Known::Remembered {
+            return Ok(Vec::new());
+        }
+        // Of a connection of its own: this one holds its state in a transaction.
+        let connection = open(&self.path, &Cancel::new().flag())?;
+        let definitions = record::Definitions::All;
+        let scope = record::Scope { planned: &self.tables, definitions, metadata: true, published: true };
+        let mut found = record::compare(&connection, scope)?.differences;
+        found.retain(|difference| match difference.kind {
+            DifferenceKind::Addition => !difference.text.starts_with("table "),
+            DifferenceKind::Definition => true,
+            DifferenceKind::Metadata | DifferenceKind::Header | DifferenceKind::Number | DifferenceKind::Rows => false,
+        });
+        Ok(found)
     }
 
     /// The choices that it was made by.
@@ -301,6 +339,21 @@ fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) 
         catalog.tables.push(table);
     }
     catalog
+}
+
+/// Lets the sequences of tables whose keys have counted on in the file stand where those do.
+fn count_on(catalog: &mut Catalog, tables: &[TablePlan], numbers: &BTreeMap<String, i64>) {
+    for sequence in catalog.sequences.iter_mut().filter(|sequence| sequence.increment > 0) {
+        let Some((table, _)) = &sequence.owned_by else { continue };
+        let plan = tables.iter().find(|plan| plan.source == *table && plan.last_number.is_some());
+        let number = plan.and_then(|plan| numbers.iter().find(|(name, _)| same(name, &plan.target)));
+        if let Some((_, number)) = number
+            && *number >= sequence.min_value
+        {
+            let last = sequence.last_value.map_or(*number, |last| last.max(*number));
+            sequence.last_value = Some(last.min(sequence.max_value));
+        }
+    }
 }
 
 /// As SQLite compares names.

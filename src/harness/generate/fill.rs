@@ -1,6 +1,5 @@
 //! Fills a whole database: reads its catalog, looks at what is there, generates, loads, all in one transaction.
 
-use super::connection::Connection;
 use super::dataset::table_name;
 use super::history::is_history;
 use super::watched::{WatchedJudge, WatchedSink};
@@ -10,7 +9,7 @@ use super::{
 };
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, ObjectKind, QualifiedName, TableKind};
-use crate::endpoint::postgres::{Patience, Session, introspect};
+use crate::endpoint::postgres::{Connection, Patience, Session, introspect};
 use crate::endpoint::{Endpoint, PostgresUrl};
 use crate::error::{Context, Error, Kind, Result};
 use crate::event::{Event, Listener, Phase};
@@ -100,7 +99,7 @@ fn fill_postgres(url: &PostgresUrl, filling: &Filling, watch: Watch<'_>) -> Resu
         let mut session = Session::connect_within(url, filling.patience.clone(), watch.cancel)?;
         introspect(&mut session)?
     };
-    let mut connection = Connection::open_until(url, &filling.patience, watch.cancel)?;
+    let mut connection = Connection::open_until(url, super::FILLING, &filling.patience, watch.cancel)?;
     connection.query(
         "SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET row_security = off; \
          SET lc_monetary = 'C'",

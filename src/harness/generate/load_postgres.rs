@@ -3,12 +3,12 @@
 //! Invariants: a failure leaves the database as it was; the next INSERT that leaves out a serial or identity column
 //! succeeds; triggers fire as for any other COPY.
 
-use super::connection::{Connection, copy_text};
+use super::FILLING;
 use super::dataset::{Cell, Dataset, Sink, identifying, table_name};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName, Table};
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::Patience;
+use crate::endpoint::postgres::{Connection, Patience, copy_text};
 use crate::error::{Error, Result};
 use crate::quote::{quote, quote_all};
 
@@ -81,7 +81,7 @@ impl PostgresSink {
         patience: &Patience,
         cancel: &Cancel,
     ) -> Result<PostgresSink> {
-        let mut connection = Connection::open_until(url, patience, cancel)?;
+        let mut connection = Connection::open_until(url, FILLING, patience, cancel)?;
         let label = connection.label().to_owned();
         // Without this a server that waits for a lock does not notice that nobody waits for it. Older ones lack it.
         connection.query(

@@ -14,7 +14,6 @@ mod build;
 mod candidates;
 mod checks;
 mod column;
-mod connection;
 mod dataset;
 mod expressions;
 mod fill;
@@ -43,6 +42,7 @@ pub use load_sqlite::{SqliteSink, load_sqlite};
 pub use sqlite_catalog::sqlite_catalog;
 
 use crate::catalog::QualifiedName;
+use crate::endpoint::postgres::Purpose;
 use crate::error::Result;
 use crate::harness::Seed;
 use candidates::Candidates;
@@ -50,6 +50,9 @@ use keys::KeyStore;
 use rows::RowMaker;
 use std::collections::BTreeMap;
 use table_plan::TablePlan;
+
+/// What connections that write here are for.
+const FILLING: Purpose = Purpose { application: "whimbrel generate", copying: "fill" };
 
 /// What is less likely than this does not happen by chance.
 const BY_CHANCE_MAX: f64 = 1e-6;

@@ -59,6 +59,7 @@ mod tests {
             given_schema: false,
             given_needs: Default::default(),
             as_it_stands: false,
+            home: None,
             losses: Vec::new(),
             caveats: Vec::new(),
             refusals: Vec::new(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 mod backups;
 mod convert;
+mod home;
 mod progress;
 mod setting;
 mod sync;
@@ -17,6 +18,7 @@ mod tree;
 
 pub use backups::{Backup, Backups, NotCompressed, OtherBackups, Pruned, Restored, Taken};
 pub use convert::phase_name;
+pub use home::{HomeDefinition, HomeOutcome, HomePlan, HomeTable, LoadedTable};
 pub use progress::{Holder, IndexStarted, PhaseStarted, Progress, TableFinished, TableStarted, Waiting};
 pub use setting::SettingFrom;
 pub use sync::{BothValues, Synced, SyncedEntry, SyncedRecord, SyncedTable, UnsaidValue};
@@ -46,6 +48,10 @@ pub enum Message {
     Outcome(Box<Outcome>),
     /// What a migrate into a tree of files did; a message `verification` comes before it.
     TreeOutcome(Box<TreeOutcome>),
+    /// What a PostgreSQL database is to get of a SQLite file.
+    HomePlan(HomePlan),
+    /// What a migrate into a PostgreSQL database did; a message `verification` comes before it.
+    HomeOutcome(Box<HomeOutcome>),
     /// What a verification found.
     Verification(Verification),
     /// The backups of a target.

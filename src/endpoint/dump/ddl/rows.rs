@@ -346,7 +346,9 @@ impl Database {
                 checks.sort_by(|one, other| one.name.cmp(&other.name));
                 let collation =
                     self.collation_of_type(&format!("{}.{}", quoted(&name.schema), quoted(&name.name)), &of.path);
+                let default = domain.default.clone().filter(|default| !default.eq_ignore_ascii_case("null"));
                 types.complete(oid, |row| {
+                    row.default = default;
                     row.base = Some(base.oid);
                     row.base_modifier = Some(base.modifier);
                     row.base_spelling = Some(base.spelling);

@@ -14,15 +14,61 @@ mod views;
 
 pub(in crate::endpoint) use assemble::assemble;
 
+use super::client::TextRows;
 use super::session::Session;
+use super::writer::Connection;
 use crate::catalog::{Catalog, ObjectKind, OtherObject, QualifiedName};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::quote::quote;
 use rows::{DatabaseRow, Position, Rows, SequenceRow};
 use serde::Deserialize;
 use std::collections::HashMap;
 
 const OPERATION: &str = "read the catalog of";
+
+/// Who asks the server about its catalogs.
+trait Asks {
+    fn name(&self) -> String;
+    fn ask(&mut self, sql: &str) -> Result<TextRows>;
+}
+
+impl Asks for Session {
+    fn name(&self) -> String {
+        self.label().to_owned()
+    }
+
+    fn ask(&mut self, sql: &str) -> Result<TextRows> {
+        let label = self.name();
+        self.query_rows(OPERATION, label, sql)
+    }
+}
+
+impl Asks for Connection {
+    fn name(&self) -> String {
+        self.label().to_owned()
+    }
+
+    fn ask(&mut self, sql: &str) -> Result<TextRows> {
+        let label = self.name();
+        self.query(sql, label)
+    }
+}
+
+/// Runs a query whose every row is one JSON text, and decodes the rows.
+fn ask_json<T: serde::de::DeserializeOwned>(asker: &mut impl Asks, sql: &str) -> Result<Vec<T>> {
+    let rows = asker.ask(sql)?;
+    let label = asker.name();
+    let text = |row: Vec<Option<String>>| row.into_iter().next().flatten().unwrap_or_default();
+    rows.into_iter().map(|row| serde_json::from_str(&text(row)).could_not(OPERATION, &label)).collect()
+}
+
+/// Reads the whole catalog by a connection that writes: what its transaction has made is in it.
+///
+/// # Errors
+/// As [`introspect`].
+pub(super) fn introspect_own(connection: &mut Connection) -> Result<Catalog> {
+    read(connection)
+}
 
 /// Reads the whole catalog of the session's database.
 ///
@@ -48,19 +94,19 @@ pub fn introspect(session: &mut Session) -> Result<Catalog> {
     })
 }
 
-fn read(session: &mut Session) -> Result<Catalog> {
-    let database: Vec<DatabaseRow> = session.query_json(OPERATION, include_str!("../sql/database.sql"))?;
+fn read(session: &mut impl Asks) -> Result<Catalog> {
+    let database: Vec<DatabaseRow> = ask_json(session, include_str!("../sql/database.sql"))?;
     let Some(database) = database.into_iter().next() else {
-        return Err(Error::could_not(OPERATION, session.label(), "the server does not tell its database"));
+        return Err(Error::could_not(OPERATION, session.name(), "the server does not tell its database"));
     };
-    let collations = session.query_json(OPERATION, include_str!("../sql/collations.sql"))?;
-    let types = session.query_json(OPERATION, include_str!("../sql/types.sql"))?;
-    let relations = session.query_json(OPERATION, include_str!("../sql/relations.sql"))?;
-    let columns = session.query_json(OPERATION, include_str!("../sql/columns.sql"))?;
-    let constraints = session.query_json(OPERATION, include_str!("../sql/constraints.sql"))?;
-    let indexes = session.query_json(OPERATION, include_str!("../sql/indexes.sql"))?;
-    let sequences: Vec<SequenceRow> = session.query_json(OPERATION, include_str!("../sql/sequences.sql"))?;
-    let others: Vec<OtherRow> = session.query_json(OPERATION, include_str!("../sql/others.sql"))?;
+    let collations = ask_json(session, include_str!("../sql/collations.sql"))?;
+    let types = ask_json(session, include_str!("../sql/types.sql"))?;
+    let relations = ask_json(session, include_str!("../sql/relations.sql"))?;
+    let columns = ask_json(session, include_str!("../sql/columns.sql"))?;
+    let constraints = ask_json(session, include_str!("../sql/constraints.sql"))?;
+    let indexes = ask_json(session, include_str!("../sql/indexes.sql"))?;
+    let sequences: Vec<SequenceRow> = ask_json(session, include_str!("../sql/sequences.sql"))?;
+    let others: Vec<OtherRow> = ask_json(session, include_str!("../sql/others.sql"))?;
     let others = others.into_iter().map(OtherObject::from).collect();
     let positions = positions(session, &sequences)?;
     Ok(assemble(Rows {
@@ -92,7 +138,7 @@ impl From<OtherRow> for OtherObject {
 
 /// The positions of the sequences that have handed out nothing, by their place: only a sequence itself says what RESTART or
 /// `setval` has made of its start.
-fn positions(session: &mut Session, sequences: &[SequenceRow]) -> Result<HashMap<usize, Position>> {
+fn positions(session: &mut impl Asks, sequences: &[SequenceRow]) -> Result<HashMap<usize, Position>> {
     const SEQUENCES_AT_ONCE: usize = 500;
     let unused = sequences.iter().enumerate().filter(|(_, row)| row.last_value.is_none() && row.selectable);
     let unused: Vec<_> = unused.collect();
@@ -109,7 +155,7 @@ fn positions(session: &mut Session, sequences: &[SequenceRow]) -> Result<HashMap
             })
             .collect();
         let sql = format!("SELECT pg_catalog.row_to_json(x)::text FROM ({}) AS x", parts.join(" UNION ALL "));
-        let found: Vec<Position> = session.query_json(OPERATION, &sql)?;
+        let found: Vec<Position> = ask_json(session, &sql)?;
         positions.extend(found.into_iter().map(|position| (position.place, position)));
     }
     Ok(positions)

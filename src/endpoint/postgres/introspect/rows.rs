@@ -63,6 +63,7 @@ pub(in crate::endpoint) struct TypeRow {
     pub(in crate::endpoint) base_spelling: Option<String>,
     pub(in crate::endpoint) not_null: bool,
     pub(in crate::endpoint) collation: Option<String>,
+    pub(in crate::endpoint) default: Option<String>,
     pub(in crate::endpoint) checks: Option<Vec<DomainCheckRow>>,
     pub(in crate::endpoint) fields: Option<Vec<FieldRow>>,
     pub(in crate::endpoint) extension: Option<String>,

@@ -77,8 +77,15 @@ impl Types {
                     validated: check.validated,
                 };
                 let checks = row.checks.iter().flatten().map(check).collect();
-                let collation = row.collation.clone();
-                Shape::Domain(Box::new(Domain { name: name(), base, not_null: row.not_null, collation, checks }))
+                let (collation, default) = (row.collation.clone(), row.default.clone());
+                Shape::Domain(Box::new(Domain {
+                    name: name(),
+                    base,
+                    not_null: row.not_null,
+                    collation,
+                    default,
+                    checks,
+                }))
             }
             'c' => {
                 let fields = row.fields.iter().flatten().map(|field| Field {

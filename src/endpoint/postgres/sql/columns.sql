@@ -47,7 +47,7 @@ SELECT row_to_json(x)::text FROM (
     WHERE t.relkind IN ('r', 'p', 'm', 'v') AND NOT t.relispartition
       AND t.relpersistence <> 't'
       AND a.attnum > 0 AND NOT a.attisdropped
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND NOT EXISTS (
           SELECT FROM pg_depend e
           WHERE e.classid = 'pg_class'::regclass AND e.objid = t.oid AND e.deptype = 'e')

@@ -60,7 +60,7 @@ SELECT row_to_json(x)::text FROM (
     WHERE (c.contype IN ('p', 'u', 'f', 'c', 'x') OR c.contype = 'n' AND NOT c.convalidated)
       AND t.relkind IN ('r', 'p', 'f')
       AND t.relpersistence <> 't'
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND NOT EXISTS (
           SELECT FROM pg_depend e
           WHERE e.classid = 'pg_class'::regclass AND e.objid = t.oid AND e.deptype = 'e')

@@ -12,7 +12,7 @@ WITH RECURSIVE relation AS (
     FROM pg_catalog.pg_class t
     JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
     WHERE t.relkind IN ('r', 'p', 'm', 'f')
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND t.relpersistence <> 't'
       AND NOT EXISTS (
           SELECT FROM pg_catalog.pg_depend e

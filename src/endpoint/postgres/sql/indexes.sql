@@ -45,7 +45,7 @@ SELECT row_to_json(x)::text FROM (
       AND t.relpersistence <> 't'
       AND NOT EXISTS (
           SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND NOT EXISTS (
           SELECT FROM pg_depend e
           WHERE e.classid = 'pg_class'::regclass AND e.objid = t.oid AND e.deptype = 'e')

@@ -13,7 +13,7 @@ WITH RECURSIVE relation AS (
            pg_catalog.has_table_privilege(t.oid, 'SELECT') AS is_lockable
     FROM pg_catalog.pg_class t
     JOIN pg_catalog.pg_namespace n
-      ON n.oid = t.relnamespace AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      ON n.oid = t.relnamespace AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
     WHERE t.relkind IN ('r', 'p', 'm', 'f')
       -- Extensions keep their own tables, which are not carried.
       AND NOT EXISTS (

@@ -1,7 +1,7 @@
 -- Objects of kinds that no table, index or view carries: each with a telling name, and its definition where the
 -- server gives one. Members of extensions and what the server itself brings (object ids below 16384) are left out.
 WITH space AS (
-    SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+    SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', '_whimbrel')
 ), member AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), relation AS (

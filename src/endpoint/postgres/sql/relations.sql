@@ -55,7 +55,7 @@ SELECT row_to_json(x)::text FROM (
     CROSS JOIN LATERAL (SELECT CASE WHEN t.relkind IN ('r', 'm') THEN pg_table_size(t.oid) ELSE 0 END AS bytes) s
     WHERE t.relkind IN ('r', 'p', 'm', 'v', 'f')
       AND t.relpersistence <> 't'
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND NOT EXISTS (
           SELECT FROM pg_depend e
           WHERE e.classid = 'pg_class'::regclass AND e.objid = t.oid AND e.deptype = 'e')

@@ -29,7 +29,7 @@ SELECT row_to_json(x)::text FROM (
         LIMIT 1
     ) own ON true
     WHERE t.relpersistence <> 't'
-      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel')
       AND NOT EXISTS (
           SELECT FROM pg_depend e
           WHERE e.classid = 'pg_class'::regclass AND e.objid = t.oid AND e.deptype = 'e')

@@ -19,6 +19,7 @@ SELECT row_to_json(x)::text FROM (
                (SELECT cn.nspname || '.' || c.collname FROM pg_collation c JOIN pg_namespace cn ON cn.oid = c.collnamespace
                 WHERE c.oid = t.typcollation AND c.oid::bigint <> 100)
            END AS collation,
+           CASE WHEN t.typtype = 'd' THEN pg_get_expr(t.typdefaultbin, 0) END AS "default",
            CASE WHEN t.typtype = 'd' THEN
                (SELECT json_agg(json_build_object(
                            'name', c.conname,
@@ -36,7 +37,7 @@ SELECT row_to_json(x)::text FROM (
            END AS fields,
            x.extname AS extension,
            -- Types that a user made by themselves, not the row type of a table nor the companion of another type.
-           n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND x.extname IS NULL
+           n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', '_whimbrel') AND x.extname IS NULL
                AND t.typisdefined AND e.typarray IS DISTINCT FROM t.oid AND t.typtype <> 'm'
                AND (t.typtype <> 'c' OR r.relkind = 'c') AS of_user
     FROM pg_type t

@@ -3,10 +3,12 @@
 
 use super::conditions::{computed_key_texts, row_conditions};
 use super::{Judge, Ruling};
+use crate::cancel::Cancel;
 use crate::catalog::{Table, TableKind};
 use crate::endpoint::PostgresUrl;
+use crate::endpoint::postgres::{Connection, Patience, copy_text};
 use crate::error::Result;
-use crate::harness::generate::connection::{Connection, copy_text};
+use crate::harness::generate::FILLING;
 use crate::harness::generate::dataset::{Row, table_name};
 use crate::quote::quote;
 use std::collections::BTreeMap;
@@ -52,7 +54,7 @@ fn connected<'c>(connection: &'c mut Option<Connection>, url: &PostgresUrl) -> R
     let open = match connection.take() {
         Some(open) => open,
         None => {
-            let mut open = Connection::open(url)?;
+            let mut open = Connection::open_until(url, FILLING, &Patience::default(), &Cancel::new())?;
             let label = open.label().to_owned();
             open.enter_behind_the_servers_own()?;
             open.query(

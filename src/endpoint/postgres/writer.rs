@@ -4,21 +4,28 @@
 //! Invariants: after a failure every further call but the drop returns an error; what was not committed is gone; the
 //! search path is the pinned one but between [`Connection::enter`] and [`Connection::leave`].
 
+use super::client::{Client, Connector, TextRows};
+use super::connect::{ChosenPath, PIN};
+use super::failure::Explained;
+use super::fence::fenced;
+use super::lookout::{Lookout, Patience};
+use super::wait::{Ended, Silence, Watch};
 use crate::cancel::Cancel;
 use crate::endpoint::PostgresUrl;
-use crate::endpoint::postgres::{
-    ChosenPath, Client, Connector, Ended, Explained, Lookout, PIN, Patience, Silence, TextRows, Watch,
-};
 use crate::error::{Error, Result};
+use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How many requests may wait: a few chunks of rows, so that memory stays flat.
 const QUEUE: usize = 4;
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Rows that the server sends are handed on in pieces of this size.
+const PIECE_BYTES: usize = 128 * 1024;
 
 #[derive(Debug)]
 enum Request {
@@ -35,11 +42,17 @@ enum Request {
     },
     Chunk(Vec<u8>),
     CopyEnd,
+    /// `COPY … TO STDOUT`, whose bytes go to whoever waits for them.
+    CopyOut {
+        sql: String,
+        object: String,
+        pieces: SyncSender<Vec<u8>>,
+    },
 }
 
 /// The connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     requests: Option<SyncSender<Request>>,
     answers: Receiver<Result<TextRows>>,
     failed: Arc<AtomicBool>,
@@ -48,16 +61,25 @@ pub(super) struct Connection {
     path: ChosenPath,
 }
 
-impl Connection {
-    /// Connects.
-    pub(super) fn open(url: &PostgresUrl) -> Result<Connection> {
-        Self::open_until(url, &Patience::default(), &Cancel::new())
-    }
+/// What a connection is for, in the words of the server's list of sessions and of failures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purpose {
+    /// How the server lists the session.
+    pub(crate) application: &'static str,
+    /// What is done where rows are sent.
+    pub(crate) copying: &'static str,
+}
 
+impl Connection {
     /// Connects; when a stop is asked for, whatever the server is doing is given up, and so it is where the server is
     /// silent for too long and not at work.
-    pub(super) fn open_until(url: &PostgresUrl, patience: &Patience, cancel: &Cancel) -> Result<Connection> {
-        let connector = Connector::new(url, "whimbrel generate")?;
+    pub(crate) fn open_until(
+        url: &PostgresUrl,
+        purpose: Purpose,
+        patience: &Patience,
+        cancel: &Cancel,
+    ) -> Result<Connection> {
+        let connector = Connector::new(url, purpose.application)?;
         let label = connector.label();
         let (requests, incoming) = sync_channel(QUEUE);
         let (outgoing, answers) = sync_channel(QUEUE);
@@ -67,6 +89,7 @@ impl Connection {
             outgoing,
             failed: Arc::clone(&failed),
             label: label.clone(),
+            copying: purpose.copying,
             cancel: cancel.clone(),
             lookout: connector.lookout(patience.listener.clone()),
             stall_timeout: patience.stall_timeout,
@@ -88,47 +111,47 @@ impl Connection {
     }
 
     /// The endpoint in backticks, without a password.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         &self.label
     }
 
     /// Lets what the database's owner has written (triggers, functions in checks) find things by the path that was
     /// chosen for it.
-    pub(super) fn enter(&mut self) -> Result<()> {
+    pub(crate) fn enter(&mut self) -> Result<()> {
         self.query(self.path.enter(), self.label.clone()).map(|_| ())
     }
 
     /// As [`Connection::enter`], for expressions as the server prints them, which name by themselves only what the
     /// server's own schema does not have: that one comes first.
-    pub(super) fn enter_behind_the_servers_own(&mut self) -> Result<()> {
+    pub(crate) fn enter_behind_the_servers_own(&mut self) -> Result<()> {
         let path = ChosenPath(format!("pg_catalog, {}", self.path.0).trim_end_matches([',', ' ']).to_owned());
         self.query(path.enter(), self.label.clone()).map(|_| ())
     }
 
     /// Pins the path again.
-    pub(super) fn leave(&mut self) -> Result<()> {
+    pub(crate) fn leave(&mut self) -> Result<()> {
         self.query(PIN, self.label.clone()).map(|_| ())
     }
 
     /// Runs statements and returns the rows of the last that has any; `object` is what a failure names.
-    pub(super) fn query(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
+    pub(crate) fn query(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
         self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: false })?;
         self.answer()
     }
 
     /// As [`Connection::query`], and no request to stop cuts it short: its outcome would be unknown.
-    pub(super) fn query_to_its_end(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
+    pub(crate) fn query_to_its_end(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<TextRows> {
         self.send(Request::Query { sql: sql.into(), object: object.into(), to_its_end: true })?;
         self.answer()
     }
 
     /// Starts `COPY … FROM STDIN`. A failure is told by [`Connection::copy_end`].
-    pub(super) fn copy(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<()> {
+    pub(crate) fn copy(&mut self, sql: impl Into<String>, object: impl Into<String>) -> Result<()> {
         self.send(Request::Copy { sql: sql.into(), object: object.into() })
     }
 
     /// Sends rows of the COPY that was started. False: it has failed, and [`Connection::copy_end`] tells why.
-    pub(super) fn chunk(&mut self, rows: Vec<u8>) -> Result<bool> {
+    pub(crate) fn chunk(&mut self, rows: Vec<u8>) -> Result<bool> {
         if self.failed.load(Ordering::Relaxed) {
             return Ok(false);
         }
@@ -136,8 +159,26 @@ impl Connection {
     }
 
     /// Ends the COPY.
-    pub(super) fn copy_end(&mut self) -> Result<()> {
+    pub(crate) fn copy_end(&mut self) -> Result<()> {
         self.send(Request::CopyEnd)?;
+        self.answer().map(|_| ())
+    }
+
+    /// Runs `COPY … TO STDOUT` and hands its bytes over, divided anyhow.
+    ///
+    /// # Errors
+    /// As [`Connection::query`], and what `take` returns; the connection is then of no further use.
+    pub(crate) fn copy_out(
+        &mut self,
+        sql: impl Into<String>,
+        object: impl Into<String>,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let (sender, pieces) = sync_channel(QUEUE);
+        self.send(Request::CopyOut { sql: sql.into(), object: object.into(), pieces: sender })?;
+        for piece in &pieces {
+            take(&piece)?;
+        }
         self.answer().map(|_| ())
     }
 
@@ -173,6 +214,7 @@ struct Worker {
     outgoing: SyncSender<Result<TextRows>>,
     failed: Arc<AtomicBool>,
     label: String,
+    copying: &'static str,
     cancel: Cancel,
     lookout: Lookout,
     stall_timeout: Option<Duration>,
@@ -226,12 +268,13 @@ impl Worker {
             let answer = match request {
                 Request::Query { sql, object, to_its_end } => {
                     let cancel = if to_its_end { &never } else { &whenever };
-                    query(client, &sql, &object, self.watch(cancel)).await
+                    query(client, &sql, &object, self.copying, self.watch(cancel)).await
                 }
                 Request::Copy { sql, object } => {
                     let done = self.copy(client, &sql, &object).await;
                     done.map(|()| Vec::new())
                 }
+                Request::CopyOut { sql, object, pieces } => self.copy_out(client, &sql, &object, &pieces).await,
                 Request::Chunk(_) | Request::CopyEnd => {
                     Err(Error::could_not("write to", &self.label, "no COPY was started"))
                 }
@@ -242,10 +285,44 @@ impl Worker {
         }
     }
 
+    async fn copy_out(
+        &self,
+        client: &mut Client,
+        sql: &str,
+        object: &str,
+        pieces: &SyncSender<Vec<u8>>,
+    ) -> Result<TextRows> {
+        let (watch, told) = (self.watch(&self.cancel), |ended: Ended| ended.explain("read", object, ""));
+        let mut stream = watch.wait(client.sqlx().copy_out_raw(sql)).await.map_err(told)?;
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut is_wanted = true;
+        let receiving = watch.poll(|context| {
+            loop {
+                match fenced(|| stream.poll_next_unpin(context)) {
+                    Ok(Poll::Ready(Some(Ok(message)))) => {
+                        piece.extend_from_slice(&message);
+                        if piece.len() >= PIECE_BYTES {
+                            let whole = std::mem::replace(&mut piece, Vec::with_capacity(PIECE_BYTES));
+                            is_wanted = is_wanted && pieces.send(whole).is_ok();
+                        }
+                    }
+                    Ok(Poll::Ready(Some(Err(error)))) | Err(error) => return Poll::Ready(Err(Ended::Failed(error))),
+                    Ok(Poll::Ready(None)) => return Poll::Ready(Ok(())),
+                    Ok(Poll::Pending) => return Poll::Pending,
+                }
+            }
+        });
+        receiving.await.map_err(told)?;
+        // Whoever wants no more of them knows why.
+        let _ = pieces.send(piece);
+        Ok(TextRows::new())
+    }
+
     async fn copy(&self, client: &mut Client, sql: &str, object: &str) -> Result<()> {
-        const OPERATION: &str = "fill";
+        let operation = self.copying;
         self.failed.store(false, Ordering::Relaxed);
-        let (watch, told) = (self.watch(&self.cancel), |ended: Ended| explain_ended(ended, OPERATION, object));
+        let (watch, told) =
+            (self.watch(&self.cancel), |ended: Ended| explain_ended(ended, operation, object, operation));
         let mut outcome = watch.wait(client.copy_in(sql)).await.map_err(told);
         loop {
             match self.incoming.recv() {
@@ -265,13 +342,13 @@ impl Worker {
                         Err(error) => Err(error),
                     };
                 }
-                Ok(Request::Query { .. } | Request::Copy { .. }) | Err(_) => {
+                Ok(Request::Query { .. } | Request::Copy { .. } | Request::CopyOut { .. }) | Err(_) => {
                     if let Ok(copy) = outcome
                         && !self.cancel.is_cancelled()
                     {
                         let _ = watch.wait(copy.abort("the rows end here")).await;
                     }
-                    return Err(Error::could_not(OPERATION, object, "the rows ended too early"));
+                    return Err(Error::could_not(operation, object, "the rows ended too early"));
                 }
             }
         }
@@ -279,20 +356,20 @@ impl Worker {
 }
 
 /// As [`Ended::explain`]; an interruption names no table, since none is half filled.
-fn explain_ended(ended: Ended, operation: &str, object: &str) -> Error {
+fn explain_ended(ended: Ended, operation: &str, object: &str, run: &str) -> Error {
     match ended {
-        Ended::Cancelled => Error::interrupted("fill"),
+        Ended::Cancelled => Error::interrupted(run),
         ended => ended.explain(operation, object, ""),
     }
 }
 
-async fn query(client: &mut Client, sql: &str, object: &str, watch: Watch<'_>) -> Result<TextRows> {
+async fn query(client: &mut Client, sql: &str, object: &str, run: &str, watch: Watch<'_>) -> Result<TextRows> {
     const OPERATION: &str = "write to";
-    watch.wait(client.texts(sql)).await.map_err(|ended| explain_ended(ended, OPERATION, object))
+    watch.wait(client.texts(sql)).await.map_err(|ended| explain_ended(ended, OPERATION, object, run))
 }
 
 /// Appends a row in COPY's text format.
-pub(super) fn copy_text<'c>(cells: impl Iterator<Item = Option<&'c str>>, into: &mut Vec<u8>) {
+pub(crate) fn copy_text<'c>(cells: impl Iterator<Item = Option<&'c str>>, into: &mut Vec<u8>) {
     for (place, cell) in cells.enumerate() {
         if place > 0 {
             into.push(b'\t');
