@@ -2,10 +2,10 @@
 
 use super::text::{Align, columns, count, duration, number};
 use super::{outcome, plan, verification};
-use crate::migration::Planned;
 use crate::plan::home::Definition;
 use crate::printable::Lines;
 use crate::to_postgres::{Outcome, Since};
+use crate::transfer::run::Planned;
 
 /// The whole plan.
 pub fn plan(planned: &Planned, target: &str) -> Lines {

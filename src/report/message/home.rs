@@ -1,9 +1,9 @@
 //! What is said of the way home, from a SQLite file to PostgreSQL.
 
 use super::{Caveat, NotCarried, Refusal};
-use crate::migration::Planned;
 use crate::report::home::since_words;
 use crate::to_postgres::{self, Since};
+use crate::transfer::run::Planned;
 use serde::{Deserialize, Serialize};
 
 /// What a PostgreSQL database is to get.
