@@ -66,14 +66,18 @@ pub fn health(health: &Health) -> Lines {
 
 fn sides(sides: &[SideFigures]) -> Lines {
     let ms = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.2}"));
-    let titles = ["side", "writes", "P50 ms", "P95 ms", "P99 ms"].map(str::to_owned).to_vec();
+    let titles = ["side", "writes", "P50 ms", "P95 ms", "P99 ms", "reads", "P50 ms", "P95 ms", "P99 ms"];
     let rows = sides.iter().map(|side| {
-        vec![side.side.word().to_owned(), number(side.writes), ms(side.p50_ms), ms(side.p95_ms), ms(side.p99_ms)]
+        let writes = [number(side.writes), ms(side.p50_ms), ms(side.p95_ms), ms(side.p99_ms)];
+        let reads = [number(side.reads), ms(side.read_p50_ms), ms(side.read_p95_ms), ms(side.read_p99_ms)];
+        [side.side.word().to_owned()].into_iter().chain(writes).chain(reads).collect()
     });
+    let titles = titles.map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = [titles].into_iter().chain(rows).collect();
     let mut text = Lines::new();
     text.blank();
-    text.append(&columns("", &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right], &rows));
+    let aligned: Vec<Align> = (0..9).map(|place| if place == 0 { Align::Left } else { Align::Right }).collect();
+    text.append(&columns("", &aligned, &rows));
     text
 }
 
@@ -207,14 +211,23 @@ pub fn prometheus(health: &Health) -> String {
     add("records", "gauge", "Records that are kept on two sides.", &one(health.records as f64));
     add("equal_share", "gauge", "The share of them that both sides say alike.", &maybe(health.equal_share));
     add("size_bytes", "gauge", "The size of the SQLite file.", &maybe(health.size_bytes.map(|size| size as f64)));
-    let mut latencies = Vec::new();
-    for side in &health.sides {
-        for (quantile, ms) in [("0.5", side.p50_ms), ("0.95", side.p95_ms), ("0.99", side.p99_ms)] {
-            let labels = format!("{{side=\"{}\",quantile=\"{quantile}\"}}", side.side.word());
-            latencies.extend(ms.map(|ms| (labels, ms / 1000.0)));
-        }
-    }
-    add("write_seconds", "gauge", "How long a side takes for a write.", &latencies);
+    let of = |quantiles: &dyn Fn(&SideFigures) -> [Option<f64>; 3]| -> Vec<(String, f64)> {
+        let sides = health.sides.iter().flat_map(|side| {
+            let word = side.side.word();
+            let values = ["0.5", "0.95", "0.99"].into_iter().zip(quantiles(side));
+            values.filter_map(move |(quantile, ms)| {
+                Some((format!("{{side=\"{word}\",quantile=\"{quantile}\"}}"), ms? / 1000.0))
+            })
+        });
+        sides.collect()
+    };
+    let counted: Vec<(String, f64)> =
+        health.sides.iter().map(|side| (format!("{{side=\"{}\"}}", side.side.word()), side.reads as f64)).collect();
+    add("reads_total", "counter", "Reads since the mode was set, by the side that decides.", &counted);
+    let writes = of(&|side| [side.p50_ms, side.p95_ms, side.p99_ms]);
+    add("write_seconds", "gauge", "How long a side takes for a write.", &writes);
+    let reads = of(&|side| [side.read_p50_ms, side.read_p95_ms, side.read_p99_ms]);
+    add("read_seconds", "gauge", "How long a side takes for a read.", &reads);
     let gates: Vec<(String, f64)> = health
         .gates
         .iter()

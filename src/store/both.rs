@@ -252,7 +252,7 @@ impl BothStore<'_> {
     fn is_in_step(&self, path: &str, parsed: &Parsed) -> Result<bool> {
         let known = self.files.known();
         let bases = self.bases(path)?;
-        for unit in &parsed.units {
+        for unit in parsed.units.iter() {
             if bases.get(&(unit.table, unit.key(known))) == Some(&unit.version_alone().0) {
                 continue;
             }

@@ -1,16 +1,19 @@
 //! Both sides held against one another, record by record, and against what both were when they were equal last.
+//!
+//! Only versions are compared, in the order of the hashes of keys ([`super::versions`]); what differs is read again where it is told or
+//! brought in step.
 
 use super::contract::{Mode, Version};
 use super::files::FilesStore;
 use super::keeper::Keeper;
 use super::open::Modes;
 use super::rows::RowsStore;
-use super::unit::{Known, Unit, of_parts, versions_of_marks};
+use super::unit::{Known, Unit};
+use super::versions::Versions;
 use crate::error::Result;
-use crate::sync::text_of;
-use crate::value::TableDigest;
+use crate::sync::{key_of, text_of};
+use crate::value::{Cell, TableDigest};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
 
 /// So many differences are told one by one.
 pub const SHOWN_MAX: usize = 1_000;
@@ -65,10 +68,24 @@ pub struct Difference {
 pub struct Open {
     /// What is told of it.
     pub told: Difference,
-    /// What files have.
-    pub files: Option<Unit>,
-    /// What rows have.
-    pub rows: Option<Unit>,
+    /// The place of its table.
+    pub table: usize,
+    /// A row with the cells of its key.
+    pub key: Vec<Cell<'static>>,
+    /// The version that files have.
+    pub files: Option<Version>,
+    /// The version that rows have.
+    pub rows: Option<Version>,
+}
+
+impl Open {
+    /// What both sides have of it: files first.
+    ///
+    /// # Errors
+    /// When a side cannot be read.
+    pub fn units(&self, files: &FilesStore, rows: &RowsStore) -> Result<(Option<Unit>, Option<Unit>)> {
+        Ok((files.find(self.table, &self.key)?, rows.find(self.table, &self.key)?))
+    }
 }
 
 /// One table on both sides.
@@ -98,12 +115,6 @@ pub struct Compared {
     pub open: Vec<Open>,
 }
 
-struct Side {
-    version: Version,
-    path: Option<String>,
-    unit: Unit,
-}
-
 /// Compares the records whose files are chosen.
 ///
 /// # Errors
@@ -114,125 +125,73 @@ pub fn compare(
     modes: &Modes,
     chosen: &dyn Fn(&str) -> bool,
 ) -> Result<Compared> {
-    let base = Bases::read(known, rows)?;
-    let mut compared = Compared::default();
+    let versions = Versions::read(known, files, rows)?;
+    let mut compared = Compared { base: versions.bases()?, ..Compared::default() };
     for table in known.roots() {
-        let mut of_files: BTreeMap<u128, Side> = BTreeMap::new();
-        for located in files.located(table, &[])? {
-            let path = located.places.first().map(|(_, path)| path.clone());
-            let side = Side { version: located.unit.version(known), path, unit: located.unit };
-            of_files.insert(side.unit.key(known), side);
-        }
-        let mut of_rows: BTreeMap<u128, Side> = BTreeMap::new();
-        for unit in rows.all(table, &[])? {
-            let path = unit.files(known, &[]).ok().and_then(|files| files.into_iter().next()).map(|(_, path, _)| path);
-            let side = Side { version: unit.version(known), path, unit };
-            of_rows.insert(side.unit.key(known), side);
-        }
-        let mut sides = TableSides {
-            table: known.layout.tables[table].name.clone(),
-            files: TableDigest::default(),
-            rows: TableDigest::default(),
-        };
-        let keys: std::collections::BTreeSet<u128> = of_files.keys().chain(of_rows.keys()).copied().collect();
-        for key in keys {
-            let (file, row) = (of_files.remove(&key), of_rows.remove(&key));
-            let path = file.as_ref().and_then(|side| side.path.clone()).or_else(|| row.as_ref()?.path.clone());
-            if !path.as_deref().is_none_or(chosen) {
-                continue;
-            }
-            compared.records += 1;
-            file.iter().for_each(|side| sides.files.add(side.version.0));
-            row.iter().for_each(|side| sides.rows.add(side.version.0));
-            let [of_file, of_row] = [&file, &row].map(|side| side.as_ref().map(|side| side.version.0));
-            if of_file == of_row {
-                compared.equal += 1;
-                continue;
-            }
-            let any = file.as_ref().or(row.as_ref()).map(|side| &side.unit);
-            let known_base = any.and_then(|unit| base.version(known, unit, key));
-            let found = match (of_file == known_base, of_row == known_base) {
-                (true, _) => Found::Rows,
-                (_, true) => Found::Files,
-                (false, false) => Found::Conflict,
-            };
-            let mode = path.as_deref().map_or(Mode::Files, |path| modes.of(known, path));
-            let mode = modes.only().unwrap_or(mode);
-            let (files, rows) = (file.map(|side| side.unit), row.map(|side| side.unit));
-            let told = told(known, table, (files.as_ref(), rows.as_ref()), (path, mode, found));
-            compared.open.push(Open { told, files, rows });
-        }
-        compared.tables.push(sides);
+        let name = known.layout.tables[table].name.clone();
+        let (files, rows) = (TableDigest::default(), TableDigest::default());
+        compared.tables.push(TableSides { table: name, files, rows });
     }
-    compared.base = (base.whole.len() + base.parts.len()) as u64;
+    let places: Vec<usize> = known.roots().collect();
+    versions.each(&mut |found| {
+        let path = found.path();
+        if !path.as_deref().is_none_or(chosen) {
+            return Ok(());
+        }
+        let [of_file, of_row] = [found.files_version()?, found.rows.as_ref().map(|side| side.version)];
+        if of_file.is_none() && of_row.is_none() {
+            return Ok(());
+        }
+        compared.records += 1;
+        if let Some(sides) = places.iter().position(|place| *place == found.table) {
+            of_file.iter().for_each(|version| compared.tables[sides].files.add(version.0));
+            of_row.iter().for_each(|version| compared.tables[sides].rows.add(version.0));
+        }
+        if of_file == of_row {
+            compared.equal += 1;
+            return Ok(());
+        }
+        let base = found.base_version();
+        let became = match (of_file == base, of_row == base) {
+            (true, _) => Found::Rows,
+            (_, true) => Found::Files,
+            (false, false) => Found::Conflict,
+        };
+        let mode = path.as_deref().map_or(Mode::Files, |path| modes.of(known, path));
+        let mode = modes.only().unwrap_or(mode);
+        let key = found.key_row()?;
+        let told = Difference {
+            table: known.layout.tables[found.table].name.clone(),
+            key: key_of(known.layout, found.table, &key),
+            path,
+            mode,
+            found: became,
+            in_files: of_file.is_some(),
+            in_rows: of_row.is_some(),
+            values: Vec::new(),
+        };
+        compared.open.push(Open { told, table: found.table, key, files: of_file, rows: of_row });
+        Ok(())
+    })?;
+    for open in compared.open.iter_mut().take(SHOWN_MAX).filter(|open| open.told.in_files && open.told.in_rows) {
+        if let (Some(of_files), Some(of_rows)) = open.units(files, rows)? {
+            open.told.values = values(known, &of_files, &of_rows);
+        }
+    }
     Ok(compared)
 }
 
-fn told(
-    known: &Known,
-    table: usize,
-    (files, rows): (Option<&Unit>, Option<&Unit>),
-    (path, mode, found): (Option<String>, Mode, Found),
-) -> Difference {
-    let of = &known.layout.tables[table];
-    let values = match (files, rows) {
-        (Some(files), Some(rows)) => of
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(place, _)| files.cells[*place] != rows.cells[*place])
-            .map(|(place, column)| ColumnValues {
-                column: column.name.clone(),
-                files: text_of(&files.cells[place]),
-                rows: text_of(&rows.cells[place]),
-            })
-            .collect(),
-        _ => Vec::new(),
-    };
-    let key = files.or(rows).map_or_else(String::new, |unit| unit.shown_key(known));
-    Difference {
-        table: of.name.clone(),
-        key,
-        path,
-        mode,
-        found,
-        in_files: files.is_some(),
-        in_rows: rows.is_some(),
-        values,
-    }
-}
-
-/// The versions that the SQLite file remembers, by table and key.
-#[derive(Default)]
-struct Bases {
-    whole: HashMap<(usize, u128), u128>,
-    /// Of rows in parts, those of each kind of file.
-    parts: HashMap<(usize, u128), Vec<(usize, Version)>>,
-}
-
-impl Bases {
-    fn read(known: &'static Known, rows: &RowsStore) -> Result<Bases> {
-        let mut bases = Bases::default();
-        rows.remembered(&mut |path, marks| {
-            for (id, version) in versions_of_marks(known, marks) {
-                match known.layout.tables[id.0].in_parts {
-                    true => bases.parts.entry(id).or_default().push((known.group_of(path).0, Version(version))),
-                    false => drop(bases.whole.insert(id, version)),
-                }
-            }
-        })?;
-        Ok(bases)
-    }
-
-    fn version(&self, known: &Known, unit: &Unit, key: u128) -> Option<u128> {
-        let id = (unit.table, key);
-        let of_parts = || {
-            let nothing = unit.nothing(known);
-            let parts = self.parts.get(&id)?.iter().copied().filter(|(_, version)| version.0 != nothing);
-            Some(of_parts(parts.collect()).0)
-        };
-        self.whole.get(&id).copied().or_else(of_parts)
-    }
+/// The columns that differ.
+fn values(known: &Known, files: &Unit, rows: &Unit) -> Vec<ColumnValues> {
+    let columns = known.layout.tables[files.table].columns.iter().enumerate();
+    let differs = columns.filter(|(place, _)| files.cells[*place] != rows.cells[*place]);
+    differs
+        .map(|(place, column)| ColumnValues {
+            column: column.name.clone(),
+            files: text_of(&files.cells[place]),
+            rows: text_of(&rows.cells[place]),
+        })
+        .collect()
 }
 
 impl Compared {

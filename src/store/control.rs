@@ -106,6 +106,10 @@ pub struct Figures {
     pub files: Histogram,
     /// How long rows took.
     pub rows: Histogram,
+    /// How long reading took where files decide.
+    pub files_reads: Histogram,
+    /// How long reading took where rows do.
+    pub rows_reads: Histogram,
 }
 
 /// The number of the bucket of a time: four for each power of two.
@@ -166,6 +170,11 @@ impl Control {
 
     fn write<T>(&self, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         self.pool.write(OPERATION, |transaction| job(transaction).could_not(OPERATION, self.pool.object()))
+    }
+
+    /// As [`Control::write`], for what can be done again, or is a figure of many.
+    fn write_soon<T>(&self, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.pool.write_soon(OPERATION, |transaction| job(transaction).could_not(OPERATION, self.pool.object()))
     }
 
     fn read<T>(&self, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -232,9 +241,9 @@ impl Control {
     /// Crosses a write out, with how long both sides have taken.
     ///
     /// # Errors
-    /// When it cannot be written; then it is done once more, which changes nothing.
+    /// When it cannot be written; then, and where the power fails, it is done once more, which changes nothing.
     pub fn end(&self, id: i64, took: &[(Side, u64)]) -> Result<()> {
-        self.write(|connection| {
+        self.write_soon(|connection| {
             connection.prepare_cached("DELETE FROM intents WHERE id = ?1")?.execute([id])?;
             for (side, us) in took {
                 count(connection, side.word(), i64::from(bucket(*us)), 1)?;
@@ -341,12 +350,24 @@ impl Control {
     /// # Errors
     /// When it cannot be written.
     pub fn count_writes(&self, side: Side, took_us: &[u64], failed: u64) -> Result<()> {
-        self.write(|connection| {
+        self.write_soon(|connection| {
             for us in took_us {
                 count(connection, side.word(), i64::from(bucket(*us)), 1)?;
             }
             count(connection, "done", 0, i64::try_from(took_us.len()).unwrap_or(i64::MAX))?;
             count(connection, "failed", 0, i64::try_from(failed).unwrap_or(i64::MAX))
+        })
+    }
+
+    /// Counts reads of one side: how many took less than the time of each bucket.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn count_reads(&self, side: Side, reads: &Histogram) -> Result<()> {
+        self.write_soon(|connection| {
+            reads.iter().try_for_each(|(bucket, reads)| {
+                count(connection, of_reads(side), i64::from(*bucket), i64::try_from(*reads).unwrap_or(i64::MAX))
+            })
         })
     }
 
@@ -361,21 +382,30 @@ impl Control {
                 let found: Option<i64> = connection.query_row(sql, [name], |row| row.get(0)).optional()?;
                 Ok(found.unwrap_or(0).unsigned_abs())
             };
-            let histogram = |side: Side| -> rusqlite::Result<Histogram> {
+            let histogram = |side: &str| -> rusqlite::Result<Histogram> {
                 let sql = "SELECT bucket, writes FROM figures WHERE side = ?1 ORDER BY bucket";
                 let mut all = connection.prepare(sql)?;
-                let rows =
-                    all.query_map([side.word()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+                let rows = all.query_map([side], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
                 rows.collect()
             };
             Ok(Figures {
                 done: number("done")?,
                 failed: number("failed")?,
                 late: number("late")?,
-                files: histogram(Side::Files)?,
-                rows: histogram(Side::Rows)?,
+                files: histogram(Side::Files.word())?,
+                rows: histogram(Side::Rows.word())?,
+                files_reads: histogram(of_reads(Side::Files))?,
+                rows_reads: histogram(of_reads(Side::Rows))?,
             })
         })
+    }
+}
+
+/// The word for the reads of a side.
+fn of_reads(side: Side) -> &'static str {
+    match side {
+        Side::Files => "files-reads",
+        Side::Rows => "rows-reads",
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Parsed {
     /// Its permissions.
     pub mode: u32,
     /// The records in it, of a row in parts that part.
-    pub units: Vec<Unit>,
+    pub units: Arc<Vec<Unit>>,
     bytes: Vec<u8>,
     is_settled: bool,
 }
@@ -111,8 +111,15 @@ impl Like {
     }
 }
 
-/// What is to be done to one file: its path, its kind, what it is to hold, and what was read.
-type FileEdit = (String, usize, Option<Vec<u8>>, Option<Arc<Parsed>>);
+/// What is to be done to one file.
+struct FileEdit {
+    path: String,
+    kind: usize,
+    /// What it is to hold, and what that says.
+    new: Option<(Vec<u8>, Arc<Vec<Unit>>)>,
+    /// What was read.
+    old: Option<Arc<Parsed>>,
+}
 
 /// What is to be done to files.
 pub struct Plan {
@@ -122,7 +129,7 @@ pub struct Plan {
 impl Plan {
     /// The paths that are changed.
     pub fn paths(&self) -> Vec<String> {
-        self.changes.iter().map(|(path, ..)| path.clone()).collect()
+        self.changes.iter().map(|edit| edit.path.clone()).collect()
     }
 }
 
@@ -165,7 +172,9 @@ impl FilesStore {
     /// # Errors
     /// When it cannot be read, or is not what its kind says.
     pub fn read(&self, tree: &Tree, path: &str) -> Result<Option<Arc<Parsed>>> {
-        let Place::Kind(kind, _) = self.known.layout.place(path) else { return Ok(None) };
+        let Place::Kind(kind, _) = self.known.layout.place(path) else {
+            return Ok(None);
+        };
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -192,11 +201,13 @@ impl FilesStore {
                     false => return Err(error),
                 },
             };
-            let rows = self.editor().rows(kind, path, &bytes)?;
-            let units = Unit::of_rows(self.known, kind, &rows);
-            drop(rows);
-            let is_settled = stat.modified_ns.max(stat.changed_ns).saturating_add(GRAIN_NS) < since_ns;
             let hash = xxh3_128(&bytes);
+            // The bytes that were taken apart before, or were made here, say what they said.
+            let units = match self.kept(path).filter(|parsed| parsed.hash == hash) {
+                Some(parsed) => Arc::clone(&parsed.units),
+                None => Arc::new(Unit::of_rows(self.known, kind, &self.editor().rows(kind, path, &bytes)?)),
+            };
+            let is_settled = stat.modified_ns.max(stat.changed_ns).saturating_add(GRAIN_NS) < since_ns;
             let parsed = Arc::new(Parsed { stat, hash, mode: entry.mode, units, bytes, is_settled });
             self.keep(path, &parsed);
             return Ok(Some(parsed));
@@ -209,7 +220,7 @@ impl FilesStore {
 
     fn keep(&self, path: &str, parsed: &Arc<Parsed>) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        for unit in &parsed.units {
+        for unit in parsed.units.iter() {
             cache.seen.insert((unit.table, unit.key(self.known)), path.to_owned());
         }
         cache.bytes += parsed.stat.size_bytes;
@@ -233,23 +244,36 @@ impl FilesStore {
     /// # Errors
     /// When the tree cannot be walked.
     pub fn paths(&self, tree: &Tree, likes: &[Like]) -> Result<Vec<(usize, String)>> {
-        let layout = self.known.layout;
         let mut found = Vec::new();
+        self.each_path(tree, likes, &mut |kind, path| {
+            if !found.iter().any(|(_, other)| other == path) {
+                found.push((kind, path.to_owned()));
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Gives the files that are like any of these.
+    ///
+    /// # Errors
+    /// When the tree cannot be walked, or `give` fails.
+    fn each_path(&self, tree: &Tree, likes: &[Like], give: &mut dyn FnMut(usize, &str) -> Result<()>) -> Result<()> {
+        let layout = self.known.layout;
         let mut many = Vec::new();
         for like in likes {
             match like.path(layout) {
                 None => many.push(like),
                 Some(None) => {}
                 Some(Some(path)) => {
-                    let is_there = tree.entry(&path)?.is_some_and(|one| one.kind == EntryKind::File);
-                    if is_there && !found.contains(&(like.kind, path.clone())) {
-                        found.push((like.kind, path));
+                    if tree.entry(&path)?.is_some_and(|one| one.kind == EntryKind::File) {
+                        give(like.kind, &path)?;
                     }
                 }
             }
         }
         if many.is_empty() {
-            return Ok(found);
+            return Ok(());
         }
         let prefixes: Vec<String> = many.iter().map(|like| like.directory(layout)).collect();
         let is_on_the_way = |path: &str| {
@@ -261,11 +285,29 @@ impl FilesStore {
                 && let Place::Kind(kind, captures) = layout.place(&entry.path)
                 && many.iter().any(|like| like.kind == kind && like.takes(&captures))
             {
-                found.push((kind, entry.path.clone()));
+                give(kind, &entry.path)?;
             }
             Ok(())
-        })?;
-        Ok(found)
+        })
+    }
+
+    /// Gives every record that a store keeps, file by file, with its file; of a row in parts, what that file has of it.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or `give` fails.
+    pub fn each(&self, give: &mut dyn FnMut(&str, &Unit) -> Result<()>) -> Result<()> {
+        let known = self.known;
+        let roots: BTreeSet<usize> = known.roots().collect();
+        let kinds: BTreeSet<usize> =
+            roots.iter().flat_map(|table| &known.forms.homes[*table]).map(|home| home.set().0).collect();
+        let likes: Vec<Like> = kinds.into_iter().map(|kind| Like::any(known.layout, kind)).collect();
+        let tree = self.tree()?;
+        self.each_path(&tree, &likes, &mut |_, path| match self.read(&tree, path)? {
+            None => Ok(()),
+            Some(parsed) => {
+                parsed.units.iter().filter(|unit| roots.contains(&unit.table)).try_for_each(|unit| give(path, unit))
+            }
+        })
     }
 
     /// The files that may have records of a table with these cells; a cell that is NULL says nothing.
@@ -336,7 +378,9 @@ impl FilesStore {
         (table, key): (usize, u128),
         found: &mut Option<Located>,
     ) -> Result<()> {
-        let Some(parsed) = self.read(tree, &path)? else { return Ok(()) };
+        let Some(parsed) = self.read(tree, &path)? else {
+            return Ok(());
+        };
         let is_it = |unit: &&Unit| unit.table == table && unit.key(self.known) == key;
         if let Some(unit) = parsed.units.iter().find(is_it) {
             match found {
@@ -384,7 +428,9 @@ impl FilesStore {
         let mut places: HashMap<u128, usize> = HashMap::new();
         let mut all: Vec<Located> = Vec::new();
         for (kind, path) in self.paths(tree, likes)? {
-            let Some(parsed) = self.read(tree, &path)? else { continue };
+            let Some(parsed) = self.read(tree, &path)? else {
+                continue;
+            };
             for unit in parsed.units.iter().filter(|unit| unit.table == table) {
                 let key = unit.key(self.known);
                 match places.get(&key) {
@@ -438,50 +484,63 @@ impl FilesStore {
             let bytes = parsed.as_ref().map(|parsed| parsed.bytes.as_slice());
             let goes = |table: usize, other: u128| table == change.table && other == key;
             let edited = self.editor().edited((kind, &path), bytes, &goes, rows.unwrap_or_default())?;
-            if edited.as_deref() != bytes {
-                changes.push((path, kind, edited, parsed));
+            if edited.as_ref().map(|(bytes, _)| bytes.as_slice()) != bytes {
+                let new = edited.map(|(bytes, rows)| (bytes, Arc::new(Unit::of_rows(self.known, kind, &rows))));
+                changes.push(FileEdit { path, kind, new, old: parsed });
             }
         }
         Ok(Plan { changes })
     }
 
     fn carry_out(&self, tree: &Tree, plan: &Plan) -> Result<()> {
-        let mode_of = |kind: usize, old: &Option<Arc<Parsed>>| {
-            old.as_ref().map_or(self.known.layout.kinds[kind].style.mode, |old| old.mode)
-        };
+        let mode_of =
+            |edit: &FileEdit| edit.old.as_ref().map_or(self.known.layout.kinds[edit.kind].style.mode, |old| old.mode);
         match plan.changes.as_slice() {
             [] => {}
-            [(path, kind, Some(bytes), old)] => {
-                replace::put(tree, path, bytes, mode_of(*kind, old), old.as_ref().map(|old| &old.stat))?;
-            }
-            [(path, _, None, Some(old))] => replace::remove(tree, path, &old.stat)?,
+            [edit] => match (&edit.new, &edit.old) {
+                (Some((bytes, _)), old) => {
+                    replace::put(tree, &edit.path, bytes, mode_of(edit), old.as_ref().map(|old| &old.stat))?;
+                }
+                (None, Some(old)) => replace::remove(tree, &edit.path, &old.stat)?,
+                (None, None) => {}
+            },
             all => {
                 let mut changes = Changes::begin(&self.root)?;
                 let mut above = BTreeSet::new();
-                for (path, _, bytes, _) in all {
-                    let ends = path.char_indices().filter(|(_, letter)| *letter == '/').map(|(end, _)| &path[..end]);
-                    above.extend(ends.filter(|_| bytes.is_some()));
+                for edit in all.iter().filter(|edit| edit.new.is_some()) {
+                    let ends = edit.path.char_indices().filter(|(_, letter)| *letter == '/');
+                    above.extend(ends.map(|(end, _)| &edit.path[..end]));
                 }
                 for directory in above {
                     if tree.stat(directory)?.is_none() {
                         changes.directory(directory, DIRECTORY_MODE)?;
                     }
                 }
-                for (path, kind, bytes, old) in all {
-                    let expected = old.as_ref().map(|old| old.stat);
-                    match (bytes, expected) {
-                        (Some(bytes), expected) => {
-                            changes.file(path, mode_of(*kind, old), None, expected)?.fill(bytes)?;
+                for edit in all {
+                    let expected = edit.old.as_ref().map(|old| old.stat);
+                    match (&edit.new, expected) {
+                        (Some((bytes, _)), expected) => {
+                            changes.file(&edit.path, mode_of(edit), None, expected)?.fill(bytes)?;
                         }
-                        (None, Some(expected)) => changes.remove(path, expected)?,
+                        (None, Some(expected)) => changes.remove(&edit.path, expected)?,
                         (None, None) => {}
                     }
                 }
                 changes.commit().map_err(|stopped| stopped.error)?;
             }
         }
-        plan.changes.iter().for_each(|(path, ..)| self.forget(path));
+        plan.changes.iter().for_each(|edit| self.expect(edit));
         Ok(())
+    }
+
+    /// What was made of a file is known; it is taken for that only where its bytes, read, are those.
+    fn expect(&self, edit: &FileEdit) {
+        self.forget(&edit.path);
+        let (Some((bytes, units)), Some(stat)) = (&edit.new, edit.old.as_ref().map(|old| old.stat)) else { return };
+        let (hash, units) = (xxh3_128(bytes), Arc::clone(units));
+        let stat = Stat { size_bytes: bytes.len() as u64, ..stat };
+        let made = Parsed { stat, hash, mode: 0, units, bytes: Vec::new(), is_settled: false };
+        self.keep(&edit.path, &Arc::new(made));
     }
 
     /// Exchanges a record; the paths of the files that were changed.
@@ -518,8 +577,8 @@ impl FilesStore {
     /// As [`Keeper::exchange`].
     pub fn exchange_planned(&self, change: &Change, planned: &Planned) -> Result<(Exchanged, Vec<String>)> {
         let tree = self.tree()?;
-        for (path, _, _, old) in &planned.plan.changes {
-            if tree.stat(path)? != old.as_ref().map(|old| old.stat) {
+        for edit in &planned.plan.changes {
+            if tree.stat(&edit.path)? != edit.old.as_ref().map(|old| old.stat) {
                 return self.exchange_in(change);
             }
         }

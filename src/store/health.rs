@@ -24,6 +24,8 @@ pub struct Gates {
     pub aside_max: Option<u64>,
     /// 95 of 100 writes of each side have to be faster, in milliseconds.
     pub p95_ms_max: Option<f64>,
+    /// 95 of 100 reads of each side have to be faster, in milliseconds.
+    pub read_p95_ms_max: Option<f64>,
     /// How large the SQLite file may be, in bytes.
     pub size_bytes_max: Option<u64>,
 }
@@ -37,11 +39,11 @@ impl Gates {
             ("store.gates.late_share_max", self.late_share_max),
         ];
         let wrong = shares.iter().find(|(_, share)| share.is_some_and(|share| !(0.0..=1.0).contains(&share)));
-        match (wrong, self.p95_ms_max) {
-            (Some((key, _)), _) => Some((key, "a share is from 0 to 1")),
-            (None, Some(ms)) if !(ms.is_finite() && ms > 0.0) => Some(("store.gates.p95_ms_max", "a time is above 0")),
-            _ => None,
-        }
+        let times =
+            [("store.gates.p95_ms_max", self.p95_ms_max), ("store.gates.read_p95_ms_max", self.read_p95_ms_max)];
+        let none = times.iter().find(|(_, time)| time.is_some_and(|ms| !(ms.is_finite() && ms > 0.0)));
+        let share = wrong.map(|(key, _)| (*key, "a share is from 0 to 1"));
+        share.or_else(|| none.map(|(key, _)| (*key, "a time is above 0")))
     }
 }
 
@@ -59,7 +61,7 @@ pub struct Gate {
     pub is_broken: bool,
 }
 
-/// The writes of one side.
+/// The writes of one side, and the reads where it decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SideFigures {
@@ -73,6 +75,14 @@ pub struct SideFigures {
     pub p95_ms: Option<f64>,
     /// 99 of 100 were faster, in milliseconds.
     pub p99_ms: Option<f64>,
+    /// How many reads it has answered, of one record or of a list.
+    pub reads: u64,
+    /// Half of them were faster, in milliseconds.
+    pub read_p50_ms: Option<f64>,
+    /// 95 of 100 were faster, in milliseconds.
+    pub read_p95_ms: Option<f64>,
+    /// 99 of 100 were faster, in milliseconds.
+    pub read_p99_ms: Option<f64>,
 }
 
 /// A mode that was set.
@@ -198,7 +208,10 @@ pub fn health(store: &OpenStore, gates: &Gates) -> Result<Health> {
         failed: figures.failed,
         late: figures.late,
         success_share: (total > 0).then(|| figures.done as f64 / total as f64),
-        sides: vec![of_side(Side::Files, &figures.files), of_side(Side::Rows, &figures.rows)],
+        sides: vec![
+            of_side(Side::Files, &figures.files, &figures.files_reads),
+            of_side(Side::Rows, &figures.rows, &figures.rows_reads),
+        ],
         gates: Vec::new(),
     };
     health.gates = held(&health, gates);
@@ -213,14 +226,18 @@ fn word(selection: &Selection) -> String {
     }
 }
 
-fn of_side(side: Side, histogram: &Histogram) -> SideFigures {
-    let quantile = |share: f64| quantile_ms(histogram, share);
+fn of_side(side: Side, writes: &Histogram, reads: &Histogram) -> SideFigures {
+    let all = |histogram: &Histogram| histogram.iter().map(|(_, of)| of).sum();
     SideFigures {
         side,
-        writes: histogram.iter().map(|(_, writes)| writes).sum(),
-        p50_ms: quantile(0.5),
-        p95_ms: quantile(0.95),
-        p99_ms: quantile(0.99),
+        writes: all(writes),
+        p50_ms: quantile_ms(writes, 0.5),
+        p95_ms: quantile_ms(writes, 0.95),
+        p99_ms: quantile_ms(writes, 0.99),
+        reads: all(reads),
+        read_p50_ms: quantile_ms(reads, 0.5),
+        read_p95_ms: quantile_ms(reads, 0.95),
+        read_p99_ms: quantile_ms(reads, 0.99),
     }
 }
 
@@ -256,6 +273,8 @@ fn held(health: &Health, gates: &Gates) -> Vec<Gate> {
     add("pending_max", number(gates.pending_max), Some(health.pending as f64), false);
     add("aside_max", number(gates.aside_max), Some(health.aside as f64), false);
     add("p95_ms_max", gates.p95_ms_max, slowest, false);
+    let slowest_read = health.sides.iter().filter_map(|side| side.read_p95_ms).reduce(f64::max);
+    add("read_p95_ms_max", gates.read_p95_ms_max, slowest_read, false);
     add("size_bytes_max", number(gates.size_bytes_max), number(health.size_bytes), false);
     all
 }

@@ -31,6 +31,7 @@ pub mod repair;
 pub mod rows;
 pub mod unit;
 mod value;
+mod versions;
 
 pub use both::{BothStore, Step, Watch};
 pub use contract::{Expected, Mode, Outcome, Record, Side, Store, Version, Written};

@@ -6,7 +6,7 @@
 
 use super::both::{BothStore, Noticed, Watch};
 use super::contract::{Expected, Mode, Outcome, Record, Side, Store};
-use super::control::{Control, Selection};
+use super::control::{Control, Histogram, Selection, bucket};
 use super::files::{FilesStore, Like, Located};
 use super::keeper::{Change, Exchanged, Keeper};
 use super::rows::RowsStore;
@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::value::Cell;
 use rusqlite::Connection;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +29,9 @@ use xxhash_rust::xxh3::xxh3_64;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// So many writes that need not be written down are counted together.
 const COUNTED_TOGETHER: usize = 64;
+/// So many reads are counted together, or those of so long a time.
+const READS_TOGETHER: u64 = 1_024;
+const READS_EVERY: Duration = Duration::from_secs(10);
 /// A change that others overtake all the time is tried so often.
 const ATTEMPTS_MAX: usize = 1_000;
 
@@ -101,6 +104,20 @@ pub struct OpenStore {
     watch: Option<Watch>,
     /// Writes of one side that are not counted yet.
     uncounted: Mutex<Vec<(Side, u64)>>,
+    unread: Mutex<Reads>,
+}
+
+/// Reads that are not counted yet: of each side, how many took less than the time of each bucket.
+struct Reads {
+    of_sides: BTreeMap<(Side, u32), u64>,
+    all: u64,
+    since: Instant,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Reads { of_sides: BTreeMap::new(), all: 0, since: Instant::now() }
+    }
 }
 
 /// The right to write.
@@ -162,6 +179,7 @@ impl OpenStore {
             noticed: Noticed::default(),
             watch: None,
             uncounted: Mutex::new(Vec::new()),
+            unread: Mutex::new(Reads::default()),
         })
     }
 
@@ -226,10 +244,13 @@ impl OpenStore {
     /// # Errors
     /// When the file cannot be read, or the job fails.
     pub fn sql<T>(&self, job: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<Option<T>> {
-        match self.modes()?.all().iter().all(|mode| *mode == Mode::Files) {
-            true => Ok(None),
-            false => self.rows()?.readers().read("read", job).map(Some),
+        let start = Instant::now();
+        if self.modes()?.all().iter().all(|mode| *mode == Mode::Files) {
+            return Ok(None);
         }
+        let found = self.rows()?.readers().read("read", job)?;
+        self.has_read(Side::Rows, start);
+        Ok(Some(found))
     }
 
     /// Reads a record, changes it and writes it, again where somebody else was faster. `None` where there is no such record.
@@ -243,7 +264,9 @@ impl OpenStore {
         change: impl Fn(&mut Map<String, Value>) -> Result<()>,
     ) -> Result<Option<Record>> {
         for _ in 0..ATTEMPTS_MAX {
-            let Some(mut record) = self.get(table, key)? else { return Ok(None) };
+            let Some(mut record) = self.get(table, key)? else {
+                return Ok(None);
+            };
             change(&mut record.value)?;
             if let Outcome::Written(written) = self.put(table, &record.value, Expected::Version(record.version))? {
                 let version = written.version.unwrap_or(record.version);
@@ -276,7 +299,9 @@ impl OpenStore {
         if !self.control.is_pending()? {
             return Ok(());
         }
-        let (Ok(files), Ok(rows)) = (self.files(), self.rows()) else { return Ok(()) };
+        let (Ok(files), Ok(rows)) = (self.files(), self.rows()) else {
+            return Ok(());
+        };
         for intent in self.control.intents()? {
             self.both(intent.mode, &files, &rows).replay(&intent)?;
         }
@@ -335,7 +360,9 @@ impl OpenStore {
         }
         if modes.all().iter().any(|mode| mode.truth() == Side::Files) {
             let files = self.files()?;
-            let Some(Located { unit, places }) = files.locate(&files.tree()?, table, key)? else { return Ok(None) };
+            let Some(Located { unit, places }) = files.locate(&files.tree()?, table, key)? else {
+                return Ok(None);
+            };
             let mode = places.first().map_or(modes.otherwise, |(_, path)| modes.of(self.known, path));
             if mode == Mode::Dual {
                 let paths: Vec<String> = places.into_iter().map(|(_, path)| path).collect();
@@ -423,6 +450,30 @@ impl OpenStore {
         }
     }
 
+    /// A read is done.
+    fn has_read(&self, side: Side, start: Instant) {
+        let us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let mut reads = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        *reads.of_sides.entry((side, bucket(us))).or_default() += 1;
+        reads.all += 1;
+        if reads.all >= READS_TOGETHER || reads.since.elapsed() >= READS_EVERY {
+            let together = std::mem::take(&mut *reads);
+            drop(reads);
+            self.count_reads(&together);
+        }
+    }
+
+    fn count_reads(&self, reads: &Reads) {
+        for side in [Side::Files, Side::Rows] {
+            let of_side = reads.of_sides.iter().filter(|((other, _), _)| *other == side);
+            let histogram: Histogram = of_side.map(|((_, bucket), reads)| (*bucket, *reads)).collect();
+            if !histogram.is_empty() {
+                // A read is not undone because nobody counts it.
+                let _ = self.control.count_reads(side, &histogram);
+            }
+        }
+    }
+
     fn counted(&self, side: Side, start: Instant) -> Result<()> {
         let us = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut uncounted = self.uncounted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -479,11 +530,23 @@ impl Keeper for OpenStore {
     }
 
     fn find(&self, table: usize, key: &[Cell<'static>]) -> Result<Option<Unit>> {
-        self.reading(|modes| Ok(self.find_by(modes, table, key)?.map(|(unit, _)| unit)))
+        let start = Instant::now();
+        let (side, found) = self.reading(|modes| {
+            let found = self.find_by(modes, table, key)?;
+            Ok((found.as_ref().map_or(modes.otherwise, |(_, mode)| *mode).truth(), found))
+        })?;
+        self.has_read(side, start);
+        Ok(found.map(|(unit, _)| unit))
     }
 
     fn all(&self, table: usize, matching: &[(usize, Cell<'static>)]) -> Result<Vec<Unit>> {
-        self.reading(|modes| self.all_by(modes, table, matching))
+        let start = Instant::now();
+        let (side, found) = self.reading(|modes| {
+            let is_of_rows = modes.all().iter().all(|mode| mode.truth() == Side::Rows);
+            Ok((if is_of_rows { Side::Rows } else { Side::Files }, self.all_by(modes, table, matching)?))
+        })?;
+        self.has_read(side, start);
+        Ok(found)
     }
 
     fn exchange(&self, change: &Change) -> Result<Exchanged> {
@@ -549,5 +612,7 @@ impl Drop for OpenStore {
         let all = std::mem::take(&mut *self.uncounted.lock().unwrap_or_else(PoisonError::into_inner));
         // Figures that are lost are a few writes of many.
         let _ = self.count(&all);
+        let reads = std::mem::take(&mut *self.unread.lock().unwrap_or_else(PoisonError::into_inner));
+        self.count_reads(&reads);
     }
 }

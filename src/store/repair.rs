@@ -7,7 +7,6 @@ use super::compare::{Compared, Difference, Found, Open, SHOWN_MAX, compare};
 use super::contract::{Expected, Mode, Side};
 use super::keeper::{Change, Exchanged};
 use super::open::OpenStore;
-use super::unit::Unit;
 use super::value;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -89,7 +88,7 @@ pub fn repair(store: &OpenStore, take: Option<Side>, dry_run: bool) -> Result<Re
     };
     // What others are inside of, or lead to, comes first, and goes last.
     let (gone, there): (Vec<Open>, Vec<Open>) =
-        compared.open.into_iter().partition(|open| winner(open, take).is_some_and(|side| of(open, side).is_none()));
+        compared.open.into_iter().partition(|open| winner(open, take).is_some_and(|side| !is_in(open, side)));
     for open in there.into_iter().chain(gone.into_iter().rev()) {
         let (mut gets, mut reason) = (winner(&open, take).map(other), None);
         if let (Some(side), false) = (gets, dry_run)
@@ -118,10 +117,10 @@ fn other(side: Side) -> Side {
     }
 }
 
-fn of(open: &Open, side: Side) -> Option<&Unit> {
+fn is_in(open: &Open, side: Side) -> bool {
     match side {
-        Side::Files => open.files.as_ref(),
-        Side::Rows => open.rows.as_ref(),
+        Side::Files => open.told.in_files,
+        Side::Rows => open.told.in_rows,
     }
 }
 
@@ -140,20 +139,31 @@ fn winner(open: &Open, take: Option<Side>) -> Option<Side> {
 
 fn bring(store: &OpenStore, open: &Open, gets: Side) -> Result<()> {
     let (files, rows, known) = (store.files()?, store.rows()?, store.layout());
-    let (new, old) = (of(open, other(gets)), of(open, gets));
-    let Some(any) = new.or(old) else { return Ok(()) };
+    let (of_files, of_rows) = open.units(&files, &rows)?;
+    let versions = [&of_files, &of_rows].map(|unit| unit.as_ref().map(|unit| unit.version(known)));
+    if versions != [open.files, open.rows] {
+        return Err(Error::could_not(REPAIR, &open.told.key, "another program has changed it meanwhile"));
+    }
+    let (new, old) = match gets {
+        Side::Files => (of_rows, of_files),
+        Side::Rows => (of_files, of_rows),
+    };
+    let Some(any) = new.as_ref().or(old.as_ref()) else {
+        return Ok(());
+    };
+    let table = any.table;
     let is_newer = match (open.told.found, gets) {
         (Found::Files, Side::Rows) | (Found::Rows, Side::Files) => true,
         (Found::Files | Found::Rows | Found::Conflict, _) => false,
     };
-    if let (Some(old), false) = (old, is_newer) {
+    if let (Some(old), false) = (&old, is_newer) {
         let record = serde_json::Value::Object(value::record(known, old).value).to_string();
         let reason = "both sides had another value, and somebody has decided for the other one";
         store.control().set_aside((&open.told.table, &open.told.key), gets.word(), &record, reason)?;
     }
-    let expected = old.map_or(Expected::Absent, |old| Expected::Version(old.version(known)));
+    let expected = old.as_ref().map_or(Expected::Absent, |old| Expected::Version(old.version(known)));
     let key = any.key_row(known);
-    let change = Change { table: any.table, key, new: new.cloned(), expected, as_spelled: true };
+    let change = Change { table, key, new, expected, as_spelled: true };
     let (done, mut paths) = match gets {
         Side::Files => files.exchange_in(&change)?,
         Side::Rows => (rows.exchange_beside_files(&change)?, Vec::new()),
@@ -161,7 +171,7 @@ fn bring(store: &OpenStore, open: &Open, gets: Side) -> Result<()> {
     if let Exchanged::Other(_) = done {
         return Err(Error::could_not(REPAIR, &open.told.key, "another program has changed it meanwhile"));
     }
-    if let Some(located) = files.locate(&files.tree()?, any.table, &change.key)? {
+    if let Some(located) = files.locate(&files.tree()?, table, &change.key)? {
         paths.extend(located.places.into_iter().map(|(_, path)| path));
     } else {
         paths.extend(open.told.path.clone());

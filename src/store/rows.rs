@@ -29,6 +29,9 @@ const WRITE: &str = "write a record to";
 /// How long SQLite waits for another process before this one waits by itself.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// So many records are read at a time where all of them are; few in a debug build, so that tests have several ranges.
+const READ_TOGETHER: usize = if cfg!(debug_assertions) { 7 } else { 256 };
+
 /// Stands for all parts of a row.
 const WHOLE: u16 = u16::MAX;
 
@@ -123,7 +126,9 @@ impl RowsStore {
         condition: &str,
         values: &[Stored<'static>],
     ) -> Result<Vec<Unit>> {
-        let Some(plan) = plans.tables.get(table) else { return Ok(Vec::new()) };
+        let Some(plan) = plans.tables.get(table) else {
+            return Ok(Vec::new());
+        };
         let failed = |error: rusqlite::Error| describe(READ, format!("table `{}`", plan.target), &error);
         let columns: Vec<String> = plan.columns.iter().map(|column| quote(&column.target)).collect();
         let order = if plans.has_rowid[table] { " ORDER BY rowid" } else { "" };
@@ -163,7 +168,9 @@ impl RowsStore {
         (condition, values): (&str, &[Stored<'static>]),
         units: &mut [Unit],
     ) -> Result<()> {
-        let Some(table) = units.first().map(|unit| unit.table) else { return Ok(()) };
+        let Some(table) = units.first().map(|unit| unit.table) else {
+            return Ok(());
+        };
         let mut places: HashMap<u128, usize> = HashMap::new();
         for (place, unit) in units.iter().enumerate() {
             places.insert(unit.key(self.known), place);
@@ -282,47 +289,110 @@ impl RowsStore {
         })
     }
 
-    /// What the file remembers of a file of the tree from now on: of each of these paths, and of the tree that it was made of.
+    /// What the file remembers of a file of the tree from now on: of each of these paths, and of the tree that it was made of. Where
+    /// the power fails it may be what it was before: then both sides are compared once more, and are equal.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn remember(&self, paths: &[(String, OfPath)]) -> Result<()> {
-        self.writer.write(WRITE, |transaction| {
+        self.writer.write_soon(WRITE, |transaction| {
             let plans = self.plans(transaction)?;
             let copied = plans.copied.iter().map(String::as_str);
             base::renew(transaction, paths, copied).could_not(WRITE, quoted(&self.path))
         })
     }
 
-    /// What is remembered of the tree: for each path the hash of its bytes, and the marks of its records.
+    /// Gives all records of a table, some of them at a time, in one state of the file.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not what was written.
-    pub fn remembered(&self, give: &mut dyn FnMut(&str, &[marks::Mark])) -> Result<HashMap<String, Option<u128>>> {
+    /// When the file cannot be read, or `give` fails.
+    pub fn each(&self, table: usize, give: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        self.reading(|connection, plans| {
+            let plan = &plans.tables[table];
+            let key: Vec<String> =
+                self.known.layout.tables[table].key.iter().map(|place| quote(&plan.columns[*place].target)).collect();
+            let (columns, parts) = (key.join(", "), key.len());
+            let bounds = self.bounds(connection, plan, &columns, parts)?;
+            let row =
+                |from: usize| (from..from + parts).map(|number| format!("?{number}")).collect::<Vec<_>>().join(", ");
+            let (above, upto) =
+                (format!("({columns}) > ({})", row(1)), |from| format!("({columns}) <= ({})", row(from)));
+            let ranges = (0..=bounds.len()).map(|place| {
+                match (place.checked_sub(1).map(|before| &bounds[before]), bounds.get(place)) {
+                    (None, None) => (String::new(), Vec::new()),
+                    (None, Some(last)) => (upto(1), last.clone()),
+                    (Some(first), None) => (above.clone(), first.clone()),
+                    (Some(first), Some(last)) => {
+                        (format!("{above} AND {}", upto(parts + 1)), first.iter().chain(last).cloned().collect())
+                    }
+                }
+            });
+            for (condition, values) in ranges {
+                for unit in self.units(connection, plans, table, &condition, &values)? {
+                    give(unit)?;
+                }
+            }
+            // A comparison with NULL leaves a row out, and the first range, where it is the only one, leaves out none.
+            if !bounds.is_empty() {
+                let null = key.iter().map(|column| format!("{column} IS NULL")).collect::<Vec<_>>().join(" OR ");
+                for unit in self.units(connection, plans, table, &null, &[])? {
+                    give(unit)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The keys that divide a table into ranges of [`READ_TOGETHER`] records.
+    fn bounds(
+        &self,
+        connection: &Connection,
+        plan: &TablePlan,
+        columns: &str,
+        parts: usize,
+    ) -> Result<Vec<Vec<Stored<'static>>>> {
+        let failed = |error: rusqlite::Error| describe(READ, format!("table `{}`", plan.target), &error);
+        let sql = format!("SELECT {columns} FROM {} ORDER BY {columns}", quote(&plan.target));
+        let mut all = connection.prepare(&sql).map_err(failed)?;
+        let mut rows = all.query([]).map_err(failed)?;
+        let (mut bounds, mut number) = (Vec::new(), 0_usize);
+        while let Some(row) = rows.next().map_err(failed)? {
+            number += 1;
+            if number.is_multiple_of(READ_TOGETHER) {
+                let bound = (0..parts).map(|place| Ok(Stored::from(row.get_ref(place)?).into_owned()));
+                let bound: Vec<Stored<'static>> = bound.collect::<rusqlite::Result<_>>().map_err(failed)?;
+                if bound.iter().all(|part| !matches!(part, Stored::Null)) {
+                    bounds.push(bound);
+                }
+            }
+        }
+        Ok(bounds)
+    }
+
+    /// Gives the marks that are remembered of the records of each piece of a file of the tree.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not what was written, or `give` fails.
+    pub fn each_mark(&self, give: &mut dyn FnMut(&str, &[marks::Mark]) -> Result<()>) -> Result<()> {
         self.reading(|connection, _| {
-            let failed = |error: rusqlite::Error| describe(READ, quoted(&self.path), &error);
-            let entries = base::entries(connection).map_err(failed)?.into_iter();
-            let entries = entries.filter(base::EntryRow::is_file);
-            let hashes = entries.map(|entry| (entry.path, entry.hash.map(u128::from_be_bytes))).collect();
-            let mut damaged = None;
+            let mut given = Ok(());
             base::records(connection, |path, records| {
-                match marks::of_bytes(records) {
+                given = match marks::of_bytes(records) {
                     Some(marks)
                         if marks.iter().all(|mark| usize::from(mark.table) < self.known.layout.tables.len()) =>
                     {
-                        give(path, &marks);
+                        give(path, &marks)
                     }
-                    _ => damaged = Some(path.to_owned()),
-                }
-                Ok::<_, rusqlite::Error>(())
+                    _ => Err(Error::differs(READ, format!("the records of `{path}`"), "they are not what was written")),
+                };
+                // Whatever it is that ends it here, the error is the one that was kept.
+                if given.is_ok() { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
             })
-            .map_err(failed)?;
-            match damaged {
-                None => Ok(hashes),
-                Some(path) => {
-                    Err(Error::differs(READ, format!("the records of `{path}`"), "they are not what was written"))
-                }
-            }
+            .or_else(|error| match &given {
+                Ok(()) => Err(describe(READ, quoted(&self.path), &error)),
+                Err(_) => Ok(()),
+            })?;
+            given
         })
     }
 

@@ -16,11 +16,12 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use whimbrel::apps::sessions::{InstanceStatus, SessionStore, SessionType};
+use whimbrel::schema::{Runner, RunnerOptions};
 use whimbrel::store::{Mode, Place, Selection, modes, repair};
 
 const PROCESSES: u32 = 10;
 /// How many operations each process does where nobody says.
-const OPERATIONS: u32 = 14;
+const OPERATIONS: u32 = 7;
 /// How many operations all of them do in a second where they are paced.
 const PACE: u32 = 100;
 /// Sessions that a workspace has before.
@@ -120,7 +121,7 @@ impl Worked {
     }
 }
 
-fn work(folder: &Path, operations: u32, pace: u32) -> Worked {
+fn work(folder: &Path, operations: u32, pace: u32, meanwhile: impl FnOnce()) -> Worked {
     let pace_us = (1_000_000 * PROCESSES).checked_div(pace).unwrap_or(0);
     let start = Instant::now();
     let children: Vec<_> = (0..PROCESSES)
@@ -131,6 +132,7 @@ fn work(folder: &Path, operations: u32, pace: u32) -> Worked {
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a process")
         })
         .collect();
+    meanwhile();
     let mut worked = Worked { took: BTreeMap::new(), all: Duration::ZERO, memory: 0 };
     for child in children {
         let output = child.wait_with_output().expect("a process");
@@ -222,10 +224,24 @@ fn ten_processes_lose_nothing_in_any_mode_and_each_operation_is_measured() {
         if mode != Mode::Files {
             set(&store, mode);
         }
-        let saturated = work(folder.path(), operations, 0);
+        // While they work, the newest migration of the schema goes down and up again.
+        let mut pause = Duration::ZERO;
+        let saturated = work(folder.path(), operations, 0, || {
+            for _ in 0..if mode.has_copy() { 3 } else { 0 } {
+                sleep(Duration::from_millis(200));
+                let start = Instant::now();
+                let migrations = SessionStore::migrations().expect("migrations");
+                let runner = Runner::open_file(&place.file, migrations, RunnerOptions::default());
+                runner.expect("the file").redo().expect("down and up again");
+                pause = pause.max(start.elapsed());
+            }
+        });
+        if mode.has_copy() {
+            println!("{mode}: a migration down and up again beside them took {} at most", span(pause));
+        }
         let rate = f64::from(PROCESSES * operations) / saturated.all.as_secs_f64();
         println!("{mode}: {rate:.0} operations a second of {PROCESSES} processes, {} MiB", saturated.memory >> 20);
-        let paced = work(folder.path(), operations, pace);
+        let paced = work(folder.path(), operations, pace, || {});
         counted += u64::from(2 * PROCESSES * operations / 7);
         let found = store.get(SHARED, "shared").expect("a session").expect("it is there");
         assert_eq!(found.total_duration, Some(counted), "updates are lost in mode {mode}");

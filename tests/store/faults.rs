@@ -18,7 +18,7 @@ use std::process::Command;
 use whimbrel::store::{Expected, Mode, OpenStore, Selection, Store, modes, repair};
 
 /// How many of the calls are taken where nobody says.
-const CALLS: usize = 8;
+const CALLS: usize = 5;
 
 /// What is done by the process that is to be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +55,21 @@ fn child_does_one_thing() {
         Job::Repair => repair::repair(&store, None, false).map(drop),
         Job::Change => {
             let mode = store.modes().expect("the modes").only().expect("one mode");
-            let next = if mode == Mode::Dual { Mode::SqlitePrimary } else { Mode::Dual };
-            modes::set(&store, &Selection::All, next, false).map(drop)
+            modes::set(&store, &Selection::All, next(mode), false).map(drop)
         }
     };
     // An error is an end that the parent asks for; a panic is none.
     if let Err(error) = done {
         eprintln!("told: {error}");
         std::process::exit(3);
+    }
+}
+
+/// The mode into which each is changed.
+fn next(mode: Mode) -> Mode {
+    match mode {
+        Mode::Files | Mode::SqlitePrimary => Mode::Dual,
+        Mode::Dual | Mode::Sqlite => Mode::SqlitePrimary,
     }
 }
 
@@ -82,7 +89,13 @@ fn prepared(mode: Mode, job: Job) -> Made {
     }
     set(&store, mode);
     drop(store);
-    if job == Job::Repair {
+    if job == Job::Repair && mode == Mode::Sqlite {
+        let rows = rusqlite::Connection::open(made.file()).expect("the file");
+        rows.execute_batch(
+            "UPDATE notes SET text = 'new' WHERE id = 'a'; INSERT INTO tags (note_id, name) VALUES ('a', 'y')",
+        )
+        .expect("a change");
+    } else if job == Job::Repair {
         fs::write(made.tree().join("notes/a.json"), "{\"text\":\"new\",\"tags\":[{\"name\":\"x\"},{\"name\":\"y\"}]}")
             .expect("a file");
     }
@@ -96,7 +109,7 @@ fn command(made: &Made, job: Job) -> Command {
 }
 
 /// What the note is to the next one that opens the store; everything is in step then.
-fn judge(made: &Made, job: Job) -> Option<String> {
+fn judge(made: &Made, (from, job): (Mode, Job)) -> Option<String> {
     let store = OpenStore::open(&made.place()).expect("the next one opens it");
     let pending = store.control().intents().expect("what is pending");
     assert!(pending.is_empty(), "the next open has not completed it: {pending:?}");
@@ -106,11 +119,16 @@ fn judge(made: &Made, job: Job) -> Option<String> {
     };
     assert_eq!(text("b").as_deref(), Some("other"), "another record was touched");
     let mode = store.modes().expect("the mode").only().expect("one mode");
-    if mode.has_copy() {
+    if job == Job::Change {
+        assert!(mode == from || mode == next(from), "it is mode {mode}");
+    }
+    if mode.has_copy() || job == Job::Repair {
         store.list("notes", &[]).expect("what others have written is taken in");
         let found = repair::repair(&store, None, job != Job::Repair).expect("a look");
         assert_eq!(found.left, 0, "{found:?}");
         assert!(job == Job::Repair || found.repaired == 0, "{found:?}");
+        let after = repair::repair(&store, None, true).expect("a look");
+        assert_eq!((after.records, after.equal), (after.equal, after.records), "{after:?}");
     }
     let left: Vec<_> =
         fs::read_dir(made.tree()).expect("the tree").map(|entry| entry.expect("an entry").file_name()).collect();
@@ -128,7 +146,9 @@ fn sweep(mode: Mode, job: Job, faults: [Fault; 2]) {
     let wanted = std::env::var("WHIMBREL_TORTURE").unwrap_or_default();
     let step = if wanted == "every" { 1 } else { calls.div_ceil(CALLS) };
     let (old, new) = (Some("old".to_owned()), if job == Job::Delete { None } else { Some("new".to_owned()) });
-    for (place, at) in (1..=calls).step_by(step).enumerate() {
+    // Another call in each mode.
+    let first = 1 + mode as usize % step;
+    for (place, at) in (first..=calls).step_by(step).enumerate() {
         let made = prepared(mode, job);
         let path = made.project().canonicalize().expect("a folder");
         let fault = faults[place % 2];
@@ -143,7 +163,7 @@ fn sweep(mode: Mode, job: Job, faults: [Fault; 2]) {
         );
         let unsynced = ended.notes.iter().find(|note| note.starts_with("unsynced"));
         assert!(unsynced.is_none(), "{about}: a file got its name before it was on the disk: {unsynced:?}");
-        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&made, job)));
+        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge(&made, (mode, job))));
         let found = judged.unwrap_or_else(|panic| {
             eprintln!("{about}");
             std::panic::resume_unwind(panic)
@@ -167,8 +187,28 @@ fn who_is_killed_leaves_a_legal_end_and_the_next_open_completes_it() {
     }
     for mode in [Mode::Dual, Mode::SqlitePrimary] {
         sweep(mode, Job::Delete, kills);
-        sweep(mode, Job::Repair, kills);
-        sweep(mode, Job::Change, kills);
+    }
+}
+
+#[test]
+fn who_is_killed_while_both_sides_are_brought_in_step_leaves_the_rest_to_the_next_repair() {
+    for mode in Mode::ALL {
+        sweep(mode, Job::Repair, [Fault::KillBefore, Fault::KillAfter]);
+    }
+}
+
+#[test]
+fn who_is_killed_while_the_mode_is_changed_leaves_one_of_both_modes() {
+    for mode in Mode::ALL {
+        sweep(mode, Job::Change, [Fault::KillBefore, Fault::KillAfter]);
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_a_repair_and_a_change_of_mode_to_be_done_again() {
+    for mode in Mode::ALL {
+        sweep(mode, Job::Repair, [Fault::Full, Fault::Enospc]);
+        sweep(mode, Job::Change, [Fault::Full, Fault::Enospc]);
     }
 }
 

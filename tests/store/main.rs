@@ -4,6 +4,7 @@ mod crowd;
 mod faults;
 mod made;
 mod model;
+mod recovery;
 mod scenario;
 #[path = "../support/mod.rs"]
 mod support;

@@ -190,6 +190,72 @@ fn a_repair_shows_what_it_would_do_and_reverts_no_newer_write() {
     set(&store, Mode::SqlitePrimary);
 }
 
+/// Records are compared some at a time: none is passed over, and none is seen twice.
+#[test]
+fn what_differs_is_found_among_many() {
+    let made = Made::new();
+    let store = OpenStore::open(&made.place()).expect("a store");
+    let name = |number: usize| format!("n{number:03}");
+    for number in 0..60 {
+        store
+            .put("notes", &note(&name(number), "old", &["t"]), Expected::Absent)
+            .expect("a write")
+            .written()
+            .expect("done");
+    }
+    set(&store, Mode::Dual);
+    let rows = rusqlite::Connection::open(made.file()).expect("the file");
+    for number in (0..60).step_by(7) {
+        rows.execute("UPDATE notes SET text = 'of rows' WHERE id = ?1", [name(number)]).expect("a change");
+    }
+    rows.execute("DELETE FROM notes WHERE id = 'n059'", []).expect("a change");
+    rows.execute("UPDATE tags SET name = 'of rows' WHERE note_id = 'n058'", []).expect("a change");
+    fs::write(made.tree().join("notes/n057.json"), "{\"text\":\"of files\"}").expect("a file");
+    fs::write(made.tree().join("notes/m.json"), "{\"text\":\"new\"}").expect("a file");
+    let found = repair::repair(&store, None, true).expect("a look");
+    assert_eq!((found.records, found.equal, found.repaired, found.left), (61, 48, 13, 0), "{found:?}");
+    let differing: Vec<&str> = found.shown.iter().map(|one| one.difference.key.as_str()).collect();
+    let mut each = differing.clone();
+    each.sort_unstable();
+    each.dedup();
+    assert_eq!(each.len(), 13, "{differing:?}");
+    let done = repair::repair(&store, None, false).expect("a repair");
+    assert_eq!((done.repaired, done.left), (13, 0), "{done:?}");
+    let after = repair::repair(&store, None, true).expect("a look");
+    assert_eq!((after.records, after.equal), (60, 60), "{after:?}");
+    let text = |number: usize| {
+        fs::read_to_string(made.tree().join(format!("notes/{}.json", name(number)))).unwrap_or_default()
+    };
+    assert!(text(7).contains("of rows") && text(58).contains("of rows") && text(59).is_empty());
+}
+
+#[test]
+fn reads_are_counted_by_the_side_that_decides() {
+    let made = Made::new();
+    let store = OpenStore::open(&made.place()).expect("a store");
+    let put = |store: &OpenStore| {
+        store.put("notes", &note("a", "one", &[]), Expected::Anything).expect("a write").written().expect("done")
+    };
+    for (mode, side) in [(Mode::Dual, 0), (Mode::SqlitePrimary, 1)] {
+        set(&store, mode);
+        let reader = OpenStore::open(&made.place()).expect("a store");
+        put(&reader);
+        for _ in 0..5 {
+            reader.get("notes", &key("a")).expect("a read").expect("it is there");
+        }
+        reader.list("notes", &[]).expect("a list");
+        drop(reader);
+        let gates = whimbrel::store::Gates { read_p95_ms_max: Some(0.000_1), ..whimbrel::store::Gates::default() };
+        let health = whimbrel::store::health::health(&store, &gates).expect("a look");
+        let (of_side, other) = (&health.sides[side], &health.sides[1 - side]);
+        assert_eq!((of_side.reads, other.reads), (6, 0), "{mode}");
+        assert!(of_side.read_p50_ms <= of_side.read_p99_ms && of_side.read_p99_ms.is_some(), "{of_side:?}");
+        let broken: Vec<&str> =
+            health.gates.iter().filter(|gate| gate.is_broken).map(|gate| gate.gate.as_str()).collect();
+        assert_eq!(broken, ["read_p95_ms_max"]);
+    }
+}
+
 #[test]
 fn some_groups_go_before_the_others() {
     let made = Made::new();

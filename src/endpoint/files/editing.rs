@@ -55,8 +55,8 @@ impl<'l> Editor<'_, 'l> {
         })
     }
 
-    /// The bytes of a file without the records that `goes` names by table and key, what is inside them included, and with the rows of `new`.
-    /// `None` where nothing is left of it, and it was nothing but its record.
+    /// The bytes of a file without the records that `goes` names by table and key, what is inside them included, and with the rows of `new`;
+    /// and the rows that are in them. `None` where nothing is left of it, and it was nothing but its record.
     ///
     /// # Errors
     /// When it is not what its kind says, or a row is none that such a file can have.
@@ -66,7 +66,7 @@ impl<'l> Editor<'_, 'l> {
         old: Option<&[u8]>,
         goes: &dyn Fn(usize, u128) -> bool,
         new: Rows<'static>,
-    ) -> Result<Option<Vec<u8>>> {
+    ) -> Result<Option<(Vec<u8>, Rows<'static>)>> {
         let weaver = &self.weavers[kind];
         let (mut marks, mut wanted, mut hasher) = (Vec::new(), Vec::new(), RowHasher::default());
         let mut store = RowsInMemory::new(self.layout, self.homes);
@@ -117,13 +117,13 @@ impl<'l> Editor<'_, 'l> {
             Some(text) => weaver.weave(&facts, &Piece::whole(text), &rows),
         };
         let bytes = woven.map_err(|why| filling.unwoven(kind, path, &rows, why))?;
-        let mut found: Vec<Mark> =
-            self.rows(kind, path, &bytes)?.iter().map(|row| mark_of(row.set, row.cells).1).collect();
+        let rows = self.rows(kind, path, &bytes)?.into_owned();
+        let mut found: Vec<Mark> = rows.iter().map(|row| mark_of(row.set, row.cells).1).collect();
         let order = |mark: &Mark| (mark.table, mark.key, mark.row);
         found.sort_unstable_by_key(order);
         wanted.sort_unstable_by_key(order);
         match found == wanted {
-            true => Ok(Some(bytes)),
+            true => Ok(Some((bytes, rows))),
             false => Err(Error::could_not(WRITE, format!("`{path}`"), "it would not say what its records say")
                 .hint("a value of the record has no place in such a file, or another file is the one that has it")),
         }

@@ -35,6 +35,17 @@ pub struct Settings {
     pub may_write: bool,
 }
 
+/// What becomes of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commits {
+    /// It is committed, and lasts as the pool says.
+    Durably,
+    /// It is committed, and may be lost where the power fails.
+    Soon,
+    /// It is taken back.
+    Never,
+}
+
 /// How many connections are kept while nobody uses them.
 const KEPT: usize = 8;
 
@@ -85,7 +96,15 @@ impl Pool {
     /// # Errors
     /// When the file cannot be opened or written, another process writes for too long, or the job fails.
     pub fn write<T>(&self, operation: &str, job: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.in_transaction(operation, true, job)
+        self.in_transaction(operation, Commits::Durably, job)
+    }
+
+    /// The same, and it may be lost where the power fails: for what can be done again, or is known from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Pool::write`].
+    pub fn write_soon<T>(&self, operation: &str, job: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.in_transaction(operation, Commits::Soon, job)
     }
 
     /// The same, and takes it back.
@@ -93,29 +112,41 @@ impl Pool {
     /// # Errors
     /// As [`Pool::write`].
     pub fn rehearse<T>(&self, operation: &str, job: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        self.in_transaction(operation, false, job)
+        self.in_transaction(operation, Commits::Never, job)
     }
 
     fn in_transaction<T>(
         &self,
         operation: &str,
-        commits: bool,
+        commits: Commits,
         job: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
         // Nothing is guarded but the turn itself, so a panic of another writer leaves nothing half done.
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = self.take()?;
+        let is_lazy = commits == Commits::Soon && self.settings.is_durable;
+        let synchronous = |level: i64| pragma::set(&connection, "synchronous", level);
+        let mut is_as_set_up = !is_lazy;
+        if is_lazy {
+            synchronous(1).could_not(operation, self.object())?;
+        }
         let result = patiently(|| Transaction::new_unchecked(&connection, TransactionBehavior::Immediate))
             .could_not(operation, self.object())
             .and_then(|transaction| {
                 let value = job(&transaction)?;
-                let done = if commits { transaction.commit() } else { transaction.rollback() };
+                let done = match commits {
+                    Commits::Durably | Commits::Soon => transaction.commit(),
+                    Commits::Never => transaction.rollback(),
+                };
                 done.could_not(operation, self.object())?;
                 Ok(value)
             });
+        if is_lazy {
+            is_as_set_up = synchronous(2).is_ok();
+        }
         drop(turn);
         // A rollback that failed too leaves a connection that nobody should get.
-        if connection.is_autocommit() {
+        if connection.is_autocommit() && is_as_set_up {
             self.give_back(connection);
         }
         result
