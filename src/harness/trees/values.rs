@@ -150,8 +150,12 @@ impl Values {
         expression: &str,
         choices: &mut Choices<'_>,
     ) -> Result<Option<(Value, String)>> {
-        for _ in 0..TRIES_MAX {
+        for attempt in 0..=TRIES_MAX {
             let text = match form {
+                // The most usual one, where none of the odd ones is taken: a line has to have one.
+                ValueForm::Moment(_) if attempt == TRIES_MAX => {
+                    Value::Cell(Cell::TimestampTz(0)).text(form).unwrap_or_default()
+                }
                 ValueForm::Moment(_) | ValueForm::Integer => self.of_form(form, choices).text(form).unwrap_or_default(),
                 _ => self.like(expression, choices)?,
             };
