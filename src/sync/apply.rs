@@ -53,6 +53,8 @@ pub struct Applying<'a, 'l> {
     pub tables: Vec<bool>,
     /// Whether a row that is there gets the values that no file tells as well: there are no files that it has to agree with.
     pub writes_untold: bool,
+    /// The rows that were to be, of each table.
+    expected: Vec<TableDigest>,
 }
 
 /// What SQLite has told of changed rows: by table and number.
@@ -71,8 +73,9 @@ impl<'a, 'l> Applying<'a, 'l> {
     ) -> Result<Self> {
         let codecs = plans.iter().map(|plan| plan.columns.iter().map(ColumnPlan::codec).collect()).collect();
         let keys = Keys::read(connection)?;
-        let tables = vec![false; plans.len()];
-        Ok(Applying { connection, forms, plans, codecs, keys, digests, written: 0, tables, writes_untold: false })
+        let (tables, expected) = (vec![false; plans.len()], vec![TableDigest::default(); plans.len()]);
+        let (written, writes_untold) = (0, false);
+        Ok(Applying { connection, forms, plans, codecs, keys, digests, written, tables, writes_untold, expected })
     }
 
     /// Makes the changes, and proves that the rows are what they were to be.
@@ -95,8 +98,10 @@ impl<'a, 'l> Applying<'a, 'l> {
         self.connection.update_hook(None::<fn(Action, &str, &str, i64)>).map_err(failed)?;
         let touched = done?;
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        self.prove(changes, &touched, &told, before)?;
-        self.ensure_as_counted()?;
+        let has_others = self.prove(changes, &touched, &told, before)?;
+        if has_others || self.may_change_unheard()? {
+            self.ensure_as_counted()?;
+        }
         self.keys.verify(self.connection, &touched)
     }
 
@@ -107,12 +112,12 @@ impl<'a, 'l> Applying<'a, 'l> {
     /// When SQLite refuses a row, a foreign key leads nowhere, or a trigger makes something else of one of them.
     pub fn apply_few(&mut self, changes: &[RowChange]) -> Result<()> {
         let touched = self.write(changes)?;
-        changes.iter().try_for_each(|change| self.ensure_as_wanted(change))?;
+        changes.iter().try_for_each(|change| self.ensure_as_wanted(change).map(drop))?;
         self.keys.verify(self.connection, &touched)
     }
 
-    /// Reads back a row that was written.
-    fn ensure_as_wanted(&self, change: &RowChange) -> Result<()> {
+    /// Reads back a row that was written: its hash, where it stays.
+    fn ensure_as_wanted(&self, change: &RowChange) -> Result<Option<u128>> {
         let key = self.key(change);
         let now = self.current(change.table, &key)?;
         let is_as_wanted = match &now {
@@ -120,22 +125,37 @@ impl<'a, 'l> Applying<'a, 'l> {
             Some(now) => !is_removal(change) && self.wanted(change, Some(now)) == *now,
         };
         if is_as_wanted {
-            return Ok(());
+            return Ok(now.as_deref().map(hash));
         }
         let cause = "a trigger of the file, or its type, has made something else of what files say";
         Err(Error::could_not(WRITE, self.object(change.table, &key), cause)
             .hint("nothing was changed; change the file that says it, or the trigger"))
     }
 
-    /// Reads every row again where something in the file may have changed others than were told: triggers, REPLACE, and tables without
-    /// row numbers, of which SQLite tells nothing.
+    /// Whether something in the file may change rows of its tables of which SQLite tells nothing.
+    fn may_change_unheard(&self) -> Result<bool> {
+        let read = || -> rusqlite::Result<bool> {
+            let sql =
+                "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('table', 'trigger') AND sql IS NOT NULL";
+            let mut all = self.connection.prepare(sql)?;
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                let (kind, name, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let is_ours = self.plans.iter().any(|plan| plan.target.eq_ignore_ascii_case(&name));
+                if match kind.as_str() {
+                    "trigger" => is_unheard_trigger(&sql),
+                    _ => is_ours && is_unheard_table(&sql),
+                } {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        read().map_err(|error| Error::could_not(WRITE, "rows", error))
+    }
+
+    /// Reads every row again, where others than were told may have changed, or what no file says of them.
     fn ensure_as_counted(&self) -> Result<()> {
-        let failed = |error: rusqlite::Error| Error::could_not(WRITE, "rows", error);
-        let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' OR sql LIKE '%REPLACE%' OR sql LIKE '%WITHOUT%ROWID%'";
-        let doubts: i64 = self.connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
-        if doubts == 0 {
-            return Ok(());
-        }
         let mut hasher = RowHasher::default();
         for (plan, counted) in self.plans.iter().zip(&self.digests) {
             let mut found = TableDigest::default();
@@ -171,6 +191,7 @@ impl<'a, 'l> Applying<'a, 'l> {
             let key = self.key(change);
             let current = self.current(change.table, &key)?;
             let wanted = self.wanted(change, current.as_deref());
+            self.expected[change.table].add(hash(&wanted));
             if current.as_ref() == Some(&wanted) {
                 continue;
             }
@@ -355,15 +376,22 @@ impl<'a, 'l> Applying<'a, 'l> {
         Ok(())
     }
 
-    /// Reads back what was written, and what triggers have changed besides.
+    /// Reads back what was written, and what triggers have changed besides; whether they have changed anything.
     fn prove(
         &self,
         changes: &[RowChange],
         touched: &[Touched],
         told: &HashMap<(String, i64), bool>,
         before: &dyn Fn(Id) -> Option<u128>,
-    ) -> Result<()> {
-        changes.iter().try_for_each(|change| self.ensure_as_wanted(change))?;
+    ) -> Result<bool> {
+        let mut found = vec![TableDigest::default(); self.plans.len()];
+        for change in changes {
+            if let Some(hash) = self.ensure_as_wanted(change)? {
+                found[change.table].add(hash);
+            }
+        }
+        // What no file says of them may be another one.
+        let mut has_others = found != self.expected;
         let removed = |target: &str| touched.iter().filter(|one| !one.stays && one.table == target).count();
         for (table, plan) in self.plans.iter().enumerate() {
             let of_table = told.iter().filter(|((name, _), _)| name.eq_ignore_ascii_case(&plan.target));
@@ -374,19 +402,20 @@ impl<'a, 'l> Applying<'a, 'l> {
                     .hint("nothing was changed; remove the record from its file as well, or change the trigger"));
             }
             let numbers: Vec<i64> = changed.into_iter().map(|((_, rowid), _)| *rowid).collect();
-            self.refuse_other_changes(table, &numbers, changes, before)?;
+            has_others |= self.refuse_other_changes(table, &numbers, changes, before)?;
         }
-        Ok(())
+        Ok(has_others)
     }
 
-    /// Rows that triggers have changed have to say what they said before.
+    /// Rows that triggers have changed have to say what they said before; whether there are any.
     fn refuse_other_changes(
         &self,
         table: usize,
         numbers: &[i64],
         changes: &[RowChange],
         before: &dyn Fn(Id) -> Option<u128>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut has_others = false;
         let plan = &self.plans[table];
         let layout = &self.forms.layout.tables[table];
         let key_of = |cells: &[Cell<'_>]| marks::key(layout, cells, &mut RowHasher::default());
@@ -403,6 +432,7 @@ impl<'a, 'l> Applying<'a, 'l> {
             if ours.contains(&key) {
                 continue;
             }
+            has_others = true;
             let kinds = if layout.in_parts { self.forms.kinds_of_parts(table) } else { vec![usize::from(WHOLE)] };
             for kind in kinds {
                 let kind = (kind != usize::from(WHOLE)).then_some(kind);
@@ -422,8 +452,24 @@ impl<'a, 'l> Applying<'a, 'l> {
                 }
             }
         }
-        Ok(())
+        Ok(has_others)
     }
+}
+
+/// Whether rows of a table may go, or be changed, without a word to whoever listens: by REPLACE, or because they have no numbers.
+fn is_unheard_table(sql: &str) -> bool {
+    let sql = sql.to_ascii_uppercase();
+    sql.contains("REPLACE") || sql.contains("WITHOUT") && sql.contains("ROWID")
+}
+
+/// Whether a trigger may remove rows without a word: by REPLACE, or all rows of a table at once. What hides behind comments is not
+/// looked for.
+fn is_unheard_trigger(sql: &str) -> bool {
+    let sql = sql.to_ascii_uppercase();
+    let is_of_all = |behind: &str| {
+        behind.trim_start().starts_with("FROM") && !behind.split(';').next().unwrap_or_default().contains("WHERE")
+    };
+    ["REPLACE", "--", "/*"].iter().any(|word| sql.contains(word)) || sql.split("DELETE").skip(1).any(is_of_all)
 }
 
 fn is_removal(change: &RowChange) -> bool {
@@ -462,4 +508,26 @@ pub fn grouped(
         }
     }
     rows.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_rows_without_a_word_is_known() {
+        for (sql, expected) in [
+            ("CREATE TRIGGER a AFTER DELETE ON t BEGIN UPDATE u SET n = n - 1 WHERE id = OLD.id; END", false),
+            ("CREATE TRIGGER a AFTER INSERT ON t BEGIN INSERT INTO f (f, rowid) VALUES ('delete', OLD.id); END", false),
+            ("CREATE TRIGGER a AFTER INSERT ON t BEGIN DELETE FROM u WHERE id = NEW.id; END", false),
+            ("CREATE TRIGGER a AFTER INSERT ON t BEGIN SELECT 1; delete\n from u; SELECT 1 WHERE 1; END", true),
+            ("CREATE TRIGGER a AFTER INSERT ON t BEGIN DELETE FROM u /* WHERE */; END", true),
+            ("CREATE TRIGGER a AFTER INSERT ON t BEGIN INSERT OR REPLACE INTO u VALUES (1); END", true),
+        ] {
+            assert_eq!(is_unheard_trigger(sql), expected, "{sql}");
+        }
+        assert!(is_unheard_table("CREATE TABLE t (a PRIMARY KEY ON CONFLICT REPLACE)"));
+        assert!(is_unheard_table("CREATE TABLE t (a PRIMARY KEY) without rowid"));
+        assert!(!is_unheard_table("CREATE TABLE t (a PRIMARY KEY)"));
+    }
 }
