@@ -20,7 +20,8 @@ use super::rows::RowsStore;
 use super::unit::{Known, Unit, versions_of_marks};
 use super::value;
 use crate::endpoint::files::pack::{pack, unpack};
-use crate::endpoint::files::remembered::remembered;
+use crate::endpoint::files::remembered::{of_file, remembered};
+use crate::endpoint::files::tree::entry::EntryKind;
 use crate::endpoint::files::tree::walk::Tree;
 use crate::error::{Error, Result};
 use crate::metadata::base::OfPath;
@@ -235,7 +236,7 @@ impl BothStore<'_> {
             match self.files.read(&tree, path)? {
                 Some(parsed) if !self.is_in_step(path, &parsed)? => {}
                 Some(parsed) => {
-                    all.extend(self.remembered_now(&tree, path)?);
+                    all.extend(self.remembered_now(&tree, path, &parsed)?);
                     self.noticed.put(path, Some(parsed.hash));
                 }
                 None if !self.gone_are_gone(path, &self.bases(path)?, &HashSet::new())? => {}
@@ -391,15 +392,26 @@ impl BothStore<'_> {
             .map(drop)
     }
 
-    /// What is to be remembered of a file, and of the directories that it is in.
-    fn remembered_now(&self, tree: &Tree, path: &str) -> Result<Vec<(String, OfPath)>> {
+    /// What is to be remembered of a file, and of the directories that it is in. The file is read again where it is not what it was.
+    fn remembered_now(&self, tree: &Tree, path: &str, parsed: &Parsed) -> Result<Vec<(String, OfPath)>> {
         let known = self.files.known();
+        let forms = (known.layout, known.forms.weavers);
         let ends = path.char_indices().filter(|(_, letter)| *letter == '/').map(|(end, _)| &path[..end]);
         let mut entries = Vec::new();
-        for above in ends.chain([path]) {
+        for above in ends {
             entries.extend(tree.entry(above)?);
         }
-        remembered(tree, (known.layout, known.forms.weavers), &entries)
+        let mut all = remembered(tree, forms, &entries)?;
+        let Some(entry) = tree.entry(path)? else { return Ok(all) };
+        let at_hand = match entry.kind == EntryKind::File && entry.stat == parsed.stat && entry.mode == parsed.mode {
+            true => of_file(forms, (&entry, known.group_of(path).0), &parsed.bytes, &parsed.rows)?,
+            false => None,
+        };
+        match at_hand {
+            Some(of_path) => all.push((path.to_owned(), of_path)),
+            None => all.extend(remembered(tree, forms, &[entry])?),
+        }
+        Ok(all)
     }
 }
 

@@ -31,7 +31,7 @@ const ATTEMPTS_MAX: usize = 20;
 /// File systems take the time from a clock that may be so far behind: what was changed a moment before it was read is read again.
 const GRAIN_NS: i64 = 50_000_000;
 /// So many bytes of files are kept as records.
-const KEPT_BYTES_MAX: u64 = 32 << 20;
+const KEPT_BYTES_MAX: u64 = 16 << 20;
 
 /// A file, taken apart.
 pub struct Parsed {
@@ -43,7 +43,10 @@ pub struct Parsed {
     pub mode: u32,
     /// The records in it, of a row in parts that part.
     pub units: Arc<Vec<Unit>>,
-    bytes: Vec<u8>,
+    /// Its rows, as they stand.
+    pub rows: Arc<Rows<'static>>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
     is_settled: bool,
 }
 
@@ -115,8 +118,8 @@ impl Like {
 struct FileEdit {
     path: String,
     kind: usize,
-    /// What it is to hold, and what that says.
-    new: Option<(Vec<u8>, Arc<Vec<Unit>>)>,
+    /// What it is to hold, and the rows that are in it then.
+    new: Option<(Vec<u8>, Arc<Rows<'static>>)>,
     /// What was read.
     old: Option<Arc<Parsed>>,
 }
@@ -203,12 +206,15 @@ impl FilesStore {
             };
             let hash = xxh3_128(&bytes);
             // The bytes that were taken apart before, or were made here, say what they said.
-            let units = match self.kept(path).filter(|parsed| parsed.hash == hash) {
-                Some(parsed) => Arc::clone(&parsed.units),
-                None => Arc::new(Unit::of_rows(self.known, kind, &self.editor().rows(kind, path, &bytes)?)),
+            let (units, rows) = match self.kept(path).filter(|parsed| parsed.hash == hash) {
+                Some(parsed) => (Arc::clone(&parsed.units), Arc::clone(&parsed.rows)),
+                None => {
+                    let rows = self.editor().rows(kind, path, &bytes)?.into_owned();
+                    (Arc::new(Unit::of_rows(self.known, kind, &rows)), Arc::new(rows))
+                }
             };
             let is_settled = stat.modified_ns.max(stat.changed_ns).saturating_add(GRAIN_NS) < since_ns;
-            let parsed = Arc::new(Parsed { stat, hash, mode: entry.mode, units, bytes, is_settled });
+            let parsed = Arc::new(Parsed { stat, hash, mode: entry.mode, units, rows, bytes, is_settled });
             self.keep(path, &parsed);
             return Ok(Some(parsed));
         }
@@ -481,11 +487,11 @@ impl FilesStore {
         let mut changes = Vec::new();
         for (path, (kind, rows)) in todo {
             let parsed = self.read(tree, &path)?;
-            let bytes = parsed.as_ref().map(|parsed| parsed.bytes.as_slice());
+            let old = parsed.as_ref().map(|parsed| (parsed.bytes.as_slice(), &*parsed.rows));
             let goes = |table: usize, other: u128| table == change.table && other == key;
-            let edited = self.editor().edited((kind, &path), bytes, &goes, rows.unwrap_or_default())?;
-            if edited.as_ref().map(|(bytes, _)| bytes.as_slice()) != bytes {
-                let new = edited.map(|(bytes, rows)| (bytes, Arc::new(Unit::of_rows(self.known, kind, &rows))));
+            let edited = self.editor().edited((kind, &path), old, &goes, rows.unwrap_or_default())?;
+            if edited.as_ref().map(|(bytes, _)| bytes.as_slice()) != old.map(|(bytes, _)| bytes) {
+                let new = edited.map(|(bytes, rows)| (bytes, Arc::new(rows)));
                 changes.push(FileEdit { path, kind, new, old: parsed });
             }
         }
@@ -536,10 +542,11 @@ impl FilesStore {
     /// What was made of a file is known; it is taken for that only where its bytes, read, are those.
     fn expect(&self, edit: &FileEdit) {
         self.forget(&edit.path);
-        let (Some((bytes, units)), Some(stat)) = (&edit.new, edit.old.as_ref().map(|old| old.stat)) else { return };
-        let (hash, units) = (xxh3_128(bytes), Arc::clone(units));
+        let (Some((bytes, rows)), Some(stat)) = (&edit.new, edit.old.as_ref().map(|old| old.stat)) else { return };
+        let units = Arc::new(Unit::of_rows(self.known, edit.kind, rows));
+        let (hash, rows) = (xxh3_128(bytes), Arc::clone(rows));
         let stat = Stat { size_bytes: bytes.len() as u64, ..stat };
-        let made = Parsed { stat, hash, mode: 0, units, bytes: Vec::new(), is_settled: false };
+        let made = Parsed { stat, hash, mode: 0, units, rows, bytes: Vec::new(), is_settled: false };
         self.keep(&edit.path, &Arc::new(made));
     }
 

@@ -288,9 +288,9 @@ mod tests {
                           '2025-01-01T00:00:00.' || printf('%03d', n) || 'Z', '2025-01-02T00:00:00.' || printf('%03d', n) || 'Z',
                           '[\"claude\"]', '{{\"evaluation\": {{\"n\": ' || n || '}}}}' FROM s;
                  INSERT INTO instances (session_id, instance_id, worktree_path, branch, agent_name, status, tmux_session_id)
-                   SELECT id, 1 - part.value, '/w', 'main', 'agent', 'idle', 'tmux' FROM sessions, json_each('[0, 1]') AS part;
+                   SELECT sessions.id, 1 - part.value, '/w', 'main', 'agent', 'idle', 'tmux' FROM sessions, json_each('[0, 1]') AS part;
                  INSERT INTO chat_messages (id, session_id, role, content, timestamp)
-                   SELECT id || 'm' || part.value, id, 'user', 'hello', '2025-01-01T00:00:0' || part.value || 'Z'
+                   SELECT sessions.id || 'm' || part.value, sessions.id, 'user', 'hello', '2025-01-01T00:00:0' || part.value || 'Z'
                    FROM sessions, json_each('[2, 1]') AS part"
             ).replacen("WITH", "INSERT INTO workspaces (hash, path) VALUES ('a', '/a'), ('b', '/b'); WITH", 1))
             .unwrap();

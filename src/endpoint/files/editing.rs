@@ -56,14 +56,15 @@ impl<'l> Editor<'_, 'l> {
     }
 
     /// The bytes of a file without the records that `goes` names by table and key, what is inside them included, and with the rows of `new`;
-    /// and the rows that are in them. `None` where nothing is left of it, and it was nothing but its record.
+    /// and the rows that are in them. `old` are the bytes that it has, with their rows. `None` where nothing is left of it, and it was
+    /// nothing but its record.
     ///
     /// # Errors
     /// When it is not what its kind says, or a row is none that such a file can have.
     pub fn edited(
         &self,
         (kind, path): (usize, &str),
-        old: Option<&[u8]>,
+        old: Option<(&[u8], &Rows<'_>)>,
         goes: &dyn Fn(usize, u128) -> bool,
         new: Rows<'static>,
     ) -> Result<Option<(Vec<u8>, Rows<'static>)>> {
@@ -85,9 +86,9 @@ impl<'l> Editor<'_, 'l> {
             let table = weaver.sets()[set].records.table;
             (table, Mark::of(table, &self.layout.tables[table], cells, &mut hasher))
         };
-        if let Some(old) = old {
+        if let Some((_, old)) = old {
             let mut is_gone = false;
-            for row in self.rows(kind, path, old)?.iter() {
+            for row in old.iter() {
                 let (table, mark) = mark_of(row.set, row.cells);
                 if weaver.sets()[row.set].parent.is_none() {
                     is_gone = goes(table, mark.key);
@@ -114,7 +115,7 @@ impl<'l> Editor<'_, 'l> {
         let facts = FileFacts { path, captures: &captures, ..FileFacts::default() };
         let woven = match old {
             None => weaver.fresh(&facts, Part::WHOLE, &rows).map_err(Unwoven::from),
-            Some(text) => weaver.weave(&facts, &Piece::whole(text), &rows),
+            Some((text, _)) => weaver.weave(&facts, &Piece::whole(text), &rows),
         };
         let bytes = woven.map_err(|why| filling.unwoven(kind, path, &rows, why))?;
         let rows = self.rows(kind, path, &bytes)?.into_owned();

@@ -48,7 +48,12 @@ pub(super) fn each(
 
 /// Whether a file comes in several pieces.
 pub(super) fn are_many(weaver: &Weaver<'_>, content: &Content) -> bool {
-    weaver.has_pieces() && content.stat().size_bytes > PIECE_BYTES_MAX as u64
+    are_many_of(weaver, content.stat().size_bytes)
+}
+
+/// The same of a file of that size.
+pub(super) fn are_many_of(weaver: &Weaver<'_>, size_bytes: u64) -> bool {
+    weaver.has_pieces() && size_bytes > PIECE_BYTES_MAX as u64
 }
 
 struct Cutting<'c, 'l, R> {
