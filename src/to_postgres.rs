@@ -10,7 +10,7 @@ use crate::endpoint::sqlite::SqliteSource;
 use crate::error::Result;
 use crate::event::Listener;
 use crate::plan::home::Wishes;
-use crate::plan::{Caveat, Plan};
+use crate::plan::{Caveat, Loss, Plan, Reason};
 use crate::transfer::run::{self, RunOptions};
 use crate::value::TableDigest;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ pub fn since(source: &SqliteSource, plan: &Plan, digests: &[TableDigest]) -> Res
 pub fn plan(source: &mut SqliteSource, job: &Job, cancel: &Cancel) -> Result<(Arc<Catalog>, Plan)> {
     let mut target = job.target(source, cancel)?;
     let (catalog, mut plan) = run::plan(source, &mut target, &job.run)?;
-    plan.caveats.extend(told_since(source)?);
+    tell_what_stays(source, &mut plan)?;
     Ok((catalog, plan))
 }
 
@@ -87,21 +87,26 @@ pub fn plan(source: &mut SqliteSource, job: &Job, cancel: &Cancel) -> Result<(Ar
 pub fn attempt(source: &mut SqliteSource, job: &Job, cancel: &Cancel, listener: &Listener<'_>) -> Result<Attempt> {
     let target = job.target(source, cancel)?;
     let mut attempt = run::attempt(source, target, &job.run, cancel, listener)?;
-    let caveats = told_since(source)?;
     match &mut attempt {
-        Attempt::Done(done) => done.plan.caveats.extend(caveats),
-        Attempt::Refused(planned) => planned.plan.caveats.extend(caveats),
+        Attempt::Done(done) => tell_what_stays(source, &mut done.plan)?,
+        Attempt::Refused(planned) => tell_what_stays(source, &mut planned.plan)?,
     }
     Ok(attempt)
 }
 
-/// What came into the file since it was made, and has no place in the catalog that it remembers.
-fn told_since(source: &SqliteSource) -> Result<Vec<Caveat>> {
-    let told = source.defined_since()?.into_iter();
-    Ok(told
-        .map(|Difference { text, .. }| Caveat {
-            object: source.label().to_owned(),
-            text: format!("since it was made: {text}; that stays in the file"),
-        })
-        .collect())
+/// What the source of the file had and the file has not, and what came into the file since and has no place in the catalog that it
+/// remembers.
+fn tell_what_stays(source: &SqliteSource, plan: &mut Plan) -> Result<()> {
+    let gone = source.left_out().iter();
+    plan.losses.extend(gone.map(|(kind, name)| Loss {
+        kind: *kind,
+        object: name.to_string(),
+        reason: Reason::NotInFile,
+    }));
+    let since = source.defined_since()?.into_iter();
+    plan.caveats.extend(since.map(|Difference { text, .. }| Caveat {
+        object: source.label().to_owned(),
+        text: format!("since it was made: {text}; that stays in the file"),
+    }));
+    Ok(())
 }

@@ -44,3 +44,24 @@ pub fn insert_table(run: i64, schema: &str, table: &str, digest: &TableDigest) -
         digest.rows
     )
 }
+
+/// What takes the tables away again.
+pub const DROP: &str = "DROP SCHEMA _whimbrel CASCADE";
+
+/// The query for a run, the newest without a number: its number, its form, and what it created.
+pub fn select_run(run: Option<i64>) -> String {
+    let which = run.map_or_else(String::new, |run| format!(" WHERE run = {run}"));
+    format!("SELECT run::text, form::text, created::text FROM _whimbrel.runs{which} ORDER BY run DESC LIMIT 1")
+}
+
+/// The query for the tables of a run: schema, name, rows, digest.
+pub fn select_tables(run: i64) -> String {
+    format!(
+        "SELECT schema_name, table_name, rows::text, digest FROM _whimbrel.tables WHERE run = {run} ORDER BY schema_name, table_name"
+    )
+}
+
+/// The statements that forget a run.
+pub fn delete_run(run: i64) -> String {
+    format!("DELETE FROM _whimbrel.tables WHERE run = {run}; DELETE FROM _whimbrel.runs WHERE run = {run}")
+}

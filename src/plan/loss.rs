@@ -35,6 +35,8 @@ pub enum Reason {
     NoPlaceInLayout,
     /// It came into the file since that was made, and says this in the SQL of SQLite.
     InSqlOfSqlite(String),
+    /// The file does not have it.
+    NotInFile,
     /// What the file remembers of it is no single piece of SQL.
     NotOnePiece,
     /// The table that it is of is not carried.
@@ -250,6 +252,7 @@ impl fmt::Display for Reason {
                     "`{sql}`: it came into the file since that was made, and is written in the SQL of SQLite"
                 );
             }
+            Reason::NotInFile => "the file does not have it: it was left out when that was made, or has gone since",
             Reason::NotOnePiece => "what the file remembers of it is not one piece of SQL, as the server writes it",
             Reason::TableNotCarried => "its table is not carried",
             Reason::OneTable => "the rows of all partitions come back in one table",

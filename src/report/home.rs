@@ -2,6 +2,7 @@
 
 use super::text::{Align, columns, count, duration, number};
 use super::{outcome, plan, verification};
+use crate::endpoint::postgres::Undone;
 use crate::plan::home::Definition;
 use crate::printable::Lines;
 use crate::to_postgres::{Outcome, Since};
@@ -96,6 +97,22 @@ pub fn outcome(outcome: &Outcome, since: &[Since]) -> Lines {
             text.line("dry run: everything was done but the commit; the database is what it was before");
         }
         None => text.line("NOTHING COMMITTED: the database differs from its source; it is what it was before"),
+    }
+    text
+}
+
+/// So many objects.
+pub fn objects(number: usize) -> String {
+    count(number as u64, "object", "objects")
+}
+
+/// What was taken back of a database.
+pub fn undone(undone: &Undone) -> Lines {
+    let removed = objects(undone.removed.len());
+    let mut text = Lines::of(format_args!("{}: run {} taken back, {removed} removed", undone.target, undone.run));
+    if !undone.kept.is_empty() {
+        text.line(format_args!("kept ({}):", number(undone.kept.len() as u64)));
+        undone.kept.iter().for_each(|kept| text.line(format_args!("  {}: {}", kept.object, kept.why)));
     }
     text
 }

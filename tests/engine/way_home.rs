@@ -11,7 +11,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::{Check, ObjectKind};
-use whimbrel::endpoint::postgres::{Patience, PostgresTarget};
+use whimbrel::endpoint::postgres::{Patience, PostgresTarget, UndoOptions, Undone, undo};
 use whimbrel::endpoint::sqlite::SqliteSource;
 use whimbrel::endpoint::{PostgresUrl, Source, Target};
 use whimbrel::event::nobody;
@@ -442,4 +442,71 @@ fn remembered_definitions_are_run_on_request() {
     assert!(found.is_empty(), "{found:#?}");
     let text = apart(&definitions(&homes.first.url()), &definitions(&homes.second.url()));
     assert!(text.iter().all(|line| line.contains("SCHEMA public")), "{text:#?}");
+}
+
+fn take_back(url: &str, force: bool) -> whimbrel::Result<Undone> {
+    let options = UndoOptions { run: None, force, patience: Patience::default() };
+    undo(&PostgresUrl::parse(url)?, &options, &Cancel::new())
+}
+
+/// What else was in the database stays, and nothing of the run does.
+#[test]
+fn a_run_is_taken_back_whole() {
+    let homes = Homes::new(SOURCE);
+    homes.leave();
+    Server::connect(&homes.second.url())
+        .run("CREATE TABLE public.mine (a integer); INSERT INTO mine VALUES (1); CREATE SCHEMA own");
+    let before = (definitions(&homes.second.url()), rows(&homes.second.url()));
+    homes.come_home();
+    let undone = take_back(&homes.second.url(), false).expect("the run");
+    assert_eq!((undone.run, undone.kept.as_slice()), (1, &[][..]), "{undone:#?}");
+    let after = (definitions(&homes.second.url()), rows(&homes.second.url()));
+    assert_eq!(after, before);
+    let left =
+        Server::connect(&homes.second.url()).value("SELECT count(*) FROM pg_namespace WHERE nspname = '_whimbrel'");
+    assert_eq!(left, "0");
+    assert!(
+        take_back(&homes.second.url(), false).expect_err("nothing is left").to_string().contains("remembers no run")
+    );
+    homes.come_home();
+}
+
+/// A row that was added, changed or taken away since keeps its table.
+#[test]
+fn a_table_that_has_changed_is_kept_unless_it_is_forced() {
+    let homes = Homes::new("CREATE TABLE a (id integer PRIMARY KEY, n numeric); CREATE TABLE b (id integer PRIMARY KEY, a integer REFERENCES a);
+                            CREATE TABLE c (id serial, t text); INSERT INTO a VALUES (1, 1.50), (2, NULL); INSERT INTO b VALUES (1, 1); INSERT INTO c (t) VALUES ('x')");
+    homes.leave();
+    homes.come_home();
+    let url = homes.second.url();
+    Server::connect(&url).run("UPDATE b SET a = 2");
+    let undone = take_back(&url, false).expect("some of it");
+    let kept: Vec<_> = undone.kept.iter().map(|kept| kept.object.as_str()).collect();
+    assert_eq!(kept, ["table public.b", "table public.a"], "{undone:#?}");
+    assert!(undone.kept[0].why.contains("its rows are not those that were loaded: 1 then, 1 now"), "{undone:#?}");
+    assert!(undone.kept[1].why.contains("depend"), "{undone:#?}");
+    assert_eq!(undone.removed, ["table public.c"]);
+    let told = whimbrel(&["rollback", &url]);
+    assert!(told.status.code() == Some(1) && describe(&told).contains("table public.b"), "{}", describe(&told));
+    let told = whimbrel(&["rollback", &url, "--force", "--json"]);
+    assert!(told.status.code() == Some(0) && describe(&told).contains("\"type\":\"undone\""), "{}", describe(&told));
+    assert_eq!(
+        Server::connect(&url).value(
+            "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'"
+        ),
+        "0"
+    );
+}
+
+/// What the file does not have is named, and not only what it remembers in other words.
+#[test]
+fn what_a_file_has_not_is_named_on_the_way_home() {
+    let homes = Homes::new("CREATE EXTENSION ltree; CREATE TABLE t (id integer PRIMARY KEY, path ltree); INSERT INTO t VALUES (1, 'a.b');
+                            CREATE TABLE gone (a integer); CREATE MATERIALIZED VIEW never AS SELECT 1 AS one WITH NO DATA");
+    homes.leave();
+    Connection::open(homes.file()).expect("a file").execute_batch("DROP TABLE gone").expect("a table less");
+    let outcome = homes.come_home();
+    let told: Vec<_> = outcome.plan.losses.iter().map(|loss| format!("{} {}", loss.kind, loss.object)).collect();
+    assert_eq!(told, ["table public.gone", "materialized view public.never"]);
+    assert_eq!(Server::connect(&homes.second.url()).value("SELECT path::text FROM t"), "a.b");
 }

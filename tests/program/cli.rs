@@ -205,8 +205,8 @@ fn no_usage_error_shows_a_password() {
             &["plan", "x", "--rule", url],
             &["plan", url, url, url],
             &["migrate", "no.db", url],
-            &["rollback", url],
-            &["rollback", url, "--json"],
+            &["rollback", url, "--to", "x"],
+            &["rollback", url, "--to", "x", "--json"],
         ];
         for words in invocations {
             let output = run(words);

@@ -40,6 +40,6 @@ pub(crate) use lookout::Lookout;
 pub use lookout::{Patience, STALL_TIMEOUT_DEFAULT, WaitListener};
 pub use session::Session;
 pub use source::{PostgresSource, Reached};
-pub use target::{PostgresDraft, PostgresTarget, Published, Rows};
+pub use target::{Kept, PostgresDraft, PostgresTarget, Published, Rows, UndoOptions, Undone, undo};
 pub(crate) use wait::{Ended, Silence, Watch};
 pub(crate) use writer::{Connection, Purpose, copy_text};

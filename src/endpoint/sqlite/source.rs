@@ -15,7 +15,7 @@ use super::record;
 use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
-use crate::catalog::{Catalog, Column, Known, QualifiedName, Table, TableKind};
+use crate::catalog::{Catalog, Column, Known, ObjectKind, QualifiedName, Table, TableKind};
 use crate::endpoint::findings::{Difference, DifferenceKind};
 use crate::endpoint::{ReadTable, RowSink, Source, Turn};
 use crate::error::{Error, Result};
@@ -41,6 +41,8 @@ pub struct SqliteSource {
     known: Known,
     /// `None` where somebody else has planned it and nobody has asked yet.
     catalog: Option<Arc<Catalog>>,
+    /// What its source had of tables, and it has not.
+    left_out: Vec<(ObjectKind, QualifiedName)>,
     /// The choices by which it was made, where it remembers them.
     choices: Choices,
     /// How each table of the catalog stands in the file.
@@ -63,11 +65,15 @@ impl SqliteSource {
         let of_tree = manifest.as_ref().is_some_and(|manifest| manifest.catalog.layout.is_some());
         let own = declared_with(&connection, of_tree);
         let own = own.map_err(|error| describe("read the schema of", quoted(path), &error).because(error))?;
+        let mut left_out = Vec::new();
         let (known, catalog, tables, choices) = match manifest {
             Some(manifest) => {
                 let mut tables = plan_of(&manifest, &connection)?.tables;
                 let choices = manifest.choices()?;
+                let of_source: Vec<_> = manifest.catalog.tables.iter().map(kind_and_name).collect();
                 let mut catalog = remembered(manifest.catalog.remembered(), &mut tables, &own);
+                left_out = of_source;
+                left_out.retain(|(_, name)| catalog.table(name).is_none());
                 let numbers = Record::numbers_since(&connection).map_err(failed)?;
                 count_on(&mut catalog, &tables, &numbers);
                 (Known::Remembered, catalog, tables, choices)
@@ -78,7 +84,7 @@ impl SqliteSource {
             }
         };
         let (label, path, catalog) = (shown(path), path.to_path_buf(), Some(Arc::new(catalog)));
-        Ok(SqliteSource { connection, path, label, known, catalog, choices, tables })
+        Ok(SqliteSource { connection, path, label, known, catalog, left_out, choices, tables })
     }
 
     /// Opens a finished file by the tables of the plan that it was made by: its rows are those of the plan's source, under
@@ -90,7 +96,7 @@ impl SqliteSource {
         let connection = open(path, &cancel.flag())?;
         let (known, choices) = (Known::Remembered, Choices::default());
         let (label, path) = (quoted(path), path.to_path_buf());
-        Ok(SqliteSource { connection, path, label, known, catalog: None, choices, tables })
+        Ok(SqliteSource { connection, path, label, known, catalog: None, left_out: Vec::new(), choices, tables })
     }
 
     /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
@@ -156,6 +162,12 @@ impl SqliteSource {
     /// Of the tree that it was made of, the only files whose rows it has; empty means all of them.
     pub fn only(&self) -> &[String] {
         &self.choices.only
+    }
+
+    /// The tables and materialized views that its source had, and that it has not: they were left out when it was made, or have gone
+    /// since.
+    pub fn left_out(&self) -> &[(ObjectKind, QualifiedName)] {
+        &self.left_out
     }
 
     /// What it says of the rows of each table when it was made, by the source's name; nothing where it does not remember it.
@@ -339,6 +351,14 @@ fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) 
         catalog.tables.push(table);
     }
     catalog
+}
+
+fn kind_and_name(table: &Table) -> (ObjectKind, QualifiedName) {
+    let kind = match table.kind {
+        TableKind::MaterializedView { .. } => ObjectKind::MaterializedView,
+        TableKind::Ordinary | TableKind::Partitioned { .. } => ObjectKind::Table,
+    };
+    (kind, table.name.clone())
 }
 
 /// Lets the sequences of tables whose keys have counted on in the file stand where those do.

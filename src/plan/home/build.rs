@@ -15,6 +15,24 @@ use crate::quote::quote;
 use crate::types::Representation;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// Of what comes with PostgreSQL, and anybody may create in a database of their own: types and their operators.
+const HARMLESS_EXTENSIONS: [&str; 14] = [
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "fuzzystrmatch",
+    "hstore",
+    "intarray",
+    "isn",
+    "ltree",
+    "pg_trgm",
+    "pgcrypto",
+    "seg",
+    "unaccent",
+    "uuid-ossp",
+];
+
 /// How many names a refusal of a choice tells.
 const KNOWN_MAX: usize = 10;
 
@@ -120,6 +138,7 @@ impl Builder<'_> {
         for column in carried.iter().flat_map(|table| &table.columns) {
             self.data_type(&column.data_type);
         }
+        self.extensions(home);
         self.sequences(home);
         let tables: Vec<&Table> = in_order_of_heirs(&carried);
         for table in &tables {
@@ -204,6 +223,20 @@ impl Builder<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Extensions that bring types, operators and functions of values, and nothing that reaches beyond them. Where they were is not
+    /// remembered: without a type that says so, in `public`.
+    fn extensions(&mut self, home: &Catalog) {
+        for other in home.others.iter().filter(|other| other.kind == ObjectKind::Extension) {
+            let extension = other.name.split(' ').next().unwrap_or_default();
+            if HARMLESS_EXTENSIONS.contains(&extension) && self.types.insert(QualifiedName::new("", extension)) {
+                let statement = format!("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA public", quote(extension));
+                // Before everything that may use them.
+                let (kind, object, calls) = (ObjectKind::Extension, extension.to_owned(), BTreeSet::new());
+                self.before.insert(0, Definition { kind, object, sql: statement, calls });
+            }
         }
     }
 

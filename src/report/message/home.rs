@@ -1,6 +1,7 @@
 //! What is said of the way home, from a SQLite file to PostgreSQL.
 
 use super::{Caveat, NotCarried, Refusal};
+use crate::endpoint::postgres;
 use crate::report::home::since_words;
 use crate::to_postgres::{self, Since};
 use crate::transfer::run::Planned;
@@ -90,6 +91,42 @@ pub struct LoadedTable {
     pub digest: String,
     /// `as it was made`, `changed since` or `new since`.
     pub since: String,
+}
+
+/// What was taken back of a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undone {
+    /// The database without a password.
+    pub target: String,
+    /// The number of the run.
+    pub run: i64,
+    /// What was removed: its kind and its name.
+    pub removed: Vec<String>,
+    /// What was kept.
+    pub kept: Vec<KeptObject>,
+}
+
+/// Something of a run that stays.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptObject {
+    /// Its kind and its name.
+    pub object: String,
+    /// Why it was kept.
+    pub why: String,
+}
+
+impl From<&postgres::Undone> for Undone {
+    fn from(undone: &postgres::Undone) -> Self {
+        let kept = |kept: &postgres::Kept| KeptObject { object: kept.object.clone(), why: kept.why.clone() };
+        Undone {
+            target: undone.target.clone(),
+            run: undone.run,
+            removed: undone.removed.clone(),
+            kept: undone.kept.iter().map(kept).collect(),
+        }
+    }
 }
 
 impl HomePlan {

@@ -18,7 +18,7 @@ mod tree;
 
 pub use backups::{Backup, Backups, NotCompressed, OtherBackups, Pruned, Restored, Taken};
 pub use convert::phase_name;
-pub use home::{HomeDefinition, HomeOutcome, HomePlan, HomeTable, LoadedTable};
+pub use home::{HomeDefinition, HomeOutcome, HomePlan, HomeTable, KeptObject, LoadedTable, Undone};
 pub use progress::{Holder, IndexStarted, PhaseStarted, Progress, TableFinished, TableStarted, Waiting};
 pub use setting::SettingFrom;
 pub use sync::{BothValues, Synced, SyncedEntry, SyncedRecord, SyncedTable, UnsaidValue};
@@ -52,6 +52,8 @@ pub enum Message {
     HomePlan(HomePlan),
     /// What a migrate into a PostgreSQL database did; a message `verification` comes before it.
     HomeOutcome(Box<HomeOutcome>),
+    /// What was taken back of a PostgreSQL database.
+    Undone(Undone),
     /// What a verification found.
     Verification(Verification),
     /// The backups of a target.

@@ -27,8 +27,8 @@ pub struct PostgresDraft {
     pub(super) names: Vec<QualifiedName>,
     metadata: bool,
     made: BTreeMap<String, KeptTable>,
-    /// The schemas that were there before.
-    schemas_there: HashSet<String>,
+    /// The schemas and extensions that were there before.
+    there: HashSet<String>,
     /// The table that takes rows.
     open: Option<usize>,
     /// The number of the run, where the database remembers it.
@@ -52,8 +52,9 @@ impl PostgresDraft {
         metadata: bool,
         made: BTreeMap<String, KeptTable>,
     ) -> Result<Self> {
-        let sql = "SELECT nspname::text FROM pg_namespace";
-        let schemas_there = connection.query(sql, format!("`{label}`"))?.into_iter().flatten().flatten().collect();
+        let sql =
+            "SELECT 'schema ' || nspname FROM pg_namespace UNION SELECT 'extension ' || extname FROM pg_extension";
+        let there = connection.query(sql, format!("`{label}`"))?.into_iter().flatten().flatten().collect();
         let home = home_of(plan)?;
         for definition in &home.before {
             define(&mut connection, definition)?;
@@ -66,7 +67,7 @@ impl PostgresDraft {
             names,
             metadata,
             made,
-            schemas_there,
+            there,
             open: None,
             run: None,
         })
@@ -135,7 +136,9 @@ impl PostgresDraft {
         let label = format!("`{}`", self.label);
         self.connection.query(home::CREATE, &label)?;
         let made = |definition: &&Definition| match definition.kind {
-            ObjectKind::Schema => !self.schemas_there.contains(&definition.object),
+            ObjectKind::Schema | ObjectKind::Extension => {
+                !self.there.contains(&format!("{} {}", definition.kind, definition.object))
+            }
             _ => true,
         };
         let created: Vec<_> = (self.home()?.all().filter(made))

@@ -11,9 +11,11 @@ mod encode;
 mod proof;
 mod rows;
 mod settle;
+mod undo;
 
 pub use draft::{PostgresDraft, Published};
 pub use rows::Rows;
+pub use undo::{Kept, UndoOptions, Undone, undo};
 
 use super::Patience;
 use super::writer::{Connection, Purpose};
@@ -63,16 +65,22 @@ impl PostgresTarget {
     }
 
     fn connect(&self) -> Result<Connection> {
-        let mut connection = Connection::open_until(&self.url, LOADING, &self.patience, &self.cancel)?;
+        let mut connection = connect(&self.url, LOADING, &self.patience, &self.cancel)?;
         let label = connection.label().to_owned();
-        // Without this a server that waits for a lock does not notice that nobody waits for it. Older ones lack it.
-        connection.query(
-            "SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
-            &label,
-        )?;
         connection.query(begin(), label)?;
         Ok(connection)
     }
+}
+
+fn connect(url: &PostgresUrl, purpose: Purpose, patience: &Patience, cancel: &Cancel) -> Result<Connection> {
+    let mut connection = Connection::open_until(url, purpose, patience, cancel)?;
+    let label = connection.label().to_owned();
+    // Without this a server that waits for a lock does not notice that nobody waits for it. Older ones lack it.
+    connection.query(
+        "SELECT set_config(name, '1000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'",
+        label,
+    )?;
+    Ok(connection)
 }
 
 impl Target for PostgresTarget {

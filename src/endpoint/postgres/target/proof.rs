@@ -8,6 +8,7 @@ use crate::endpoint::postgres::copy::{self, quote_name};
 use crate::endpoint::postgres::introspect::introspect_own;
 use crate::endpoint::postgres::snapshot::Held;
 use crate::endpoint::postgres::source::RowReader;
+use crate::endpoint::postgres::writer::Connection;
 use crate::endpoint::{Findings, Finished, Level, Proof, ReadBack, ReadTable, RowSink, Source, TableProof};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener};
@@ -59,25 +60,30 @@ impl PostgresDraft {
     }
 
     fn digest(&mut self, place: usize, request: &ReadTable<'_>) -> Result<TableDigest> {
-        let (mut digest, mut hasher) = (TableDigest::default(), RowHasher::default());
-        self.read_table(place, 0, request, &mut |_: usize, cells: &[Cell<'_>]| {
-            cells.iter().for_each(|cell| hasher.cell(cell));
-            digest.add(hasher.finish());
-            Ok(())
-        })?;
-        Ok(digest)
+        let own = ReadTable { table: &self.names[place], ..request.clone() };
+        digest_of(&mut self.connection, &own)
     }
+}
 
-    /// Reads the requested columns of one of the plan's tables, and hands its rows over as those of the table `told`.
-    fn read_table(&mut self, place: usize, told: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
-        let name = &self.names[place];
-        let own = ReadTable { table: name, only: true, columns: request.columns.clone(), key: request.key };
-        // Generated columns are not asked for, and a planner computes what it likes: it is all our own.
-        let (statement, form) = copy::statement(&own, Held { is_plain: true, has_expressions: false });
-        let mut reader = RowReader::new(&own, form);
-        self.connection.copy_out(statement, format!("table `{name}`"), &mut |bytes| reader.take(bytes, told, sink))?;
-        reader.finish()
-    }
+/// The digest of the requested columns of a table, read by a connection that writes.
+pub(super) fn digest_of(connection: &mut Connection, request: &ReadTable<'_>) -> Result<TableDigest> {
+    let (mut digest, mut hasher) = (TableDigest::default(), RowHasher::default());
+    read_table(connection, 0, request, &mut |_: usize, cells: &[Cell<'_>]| {
+        cells.iter().for_each(|cell| hasher.cell(cell));
+        digest.add(hasher.finish());
+        Ok(())
+    })?;
+    Ok(digest)
+}
+
+/// Reads the requested columns of a table, and hands its rows over as those of the table `told`.
+fn read_table(connection: &mut Connection, told: usize, request: &ReadTable<'_>, sink: &mut dyn RowSink) -> Result<()> {
+    // Generated columns are not asked for, and a planner computes what it likes: it is all our own.
+    let (statement, form) = copy::statement(request, Held { is_plain: true, has_expressions: false });
+    let mut reader = RowReader::new(request, form);
+    let object = format!("table `{}`", request.table);
+    connection.copy_out(statement, object, &mut |bytes| reader.take(bytes, told, sink))?;
+    reader.finish()
 }
 
 /// The rows of a draft as a source.
@@ -102,7 +108,8 @@ impl Source for Loaded<'_> {
                 Error::could_not("read back", format!("table `{}`", request.table), "it is not of the plan")
             })?;
             sink.begin(told)?;
-            self.draft.read_table(place, told, request, sink)?;
+            let own = ReadTable { table: &self.draft.names[place], only: true, ..request.clone() };
+            read_table(&mut self.draft.connection, told, &own, sink)?;
             sink.end(told)
         })
     }
