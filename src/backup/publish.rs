@@ -96,11 +96,11 @@ pub fn set_journal_mode(path: &Path, mode: JournalMode) -> Result<()> {
         JournalMode::Delete => "delete",
     };
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(|error| describe("set journal mode of", &object, &error))?;
+        .map_err(|error| describe("set journal mode of", &object, error))?;
     let got: String = connection
         .pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0))
-        .map_err(|error| describe("set journal mode of", &object, &error))?;
-    connection.close().map_err(|(_, error)| describe("set journal mode of", &object, &error))?;
+        .map_err(|error| describe("set journal mode of", &object, error))?;
+    connection.close().map_err(|(_, error)| describe("set journal mode of", &object, error))?;
     if got != wanted {
         return Err(Error::could_not("set journal mode of", &object, format!("SQLite kept `{got}`")));
     }

@@ -253,7 +253,7 @@ pub(super) fn copy(
     if fault::active(Fault::BackupAsFileCopy) {
         return fs::copy(source, path).could_not("back up", &object).map(drop);
     }
-    let failed = |error: rusqlite::Error| describe("back up", &object, &error);
+    let failed = |error: rusqlite::Error| describe("back up", &object, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut copy = Connection::open_with_flags(path, flags).map_err(failed)?;
     // The copy is synced once, at the end, and thrown away if anything fails before.

@@ -1,6 +1,7 @@
 //! What may be found in a finished target, whatever looks for it: its structure, its references, what it records of itself, and
 //! the user's checks.
 
+use crate::error::{Error, Result};
 use serde::Serialize;
 
 /// Which of SQLite's own checks.
@@ -24,6 +25,9 @@ pub struct Integrity {
     pub total: u64,
     /// Counting was stopped: there may be more.
     pub stopped: bool,
+    /// What could not be looked at, because only some application has the function or collation for it; one sentence each.
+    #[serde(skip)]
+    pub unasked: Vec<String>,
 }
 
 /// A row whose parent is missing.
@@ -61,6 +65,7 @@ pub struct ForeignKeys {
 /// Why rows have no parent although the target is what it was to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum OrphanCause {
     /// Every value of the tables is that of the source: it has the same rows.
     InSource(Keeper),
@@ -76,6 +81,7 @@ pub enum OrphanCause {
 /// Who keeps rows without their parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Keeper {
     /// A PostgreSQL database.
     Postgres,
@@ -88,12 +94,47 @@ pub enum Keeper {
 impl Integrity {
     /// What was proven to be sound.
     pub(crate) fn sound() -> Self {
-        Integrity { depth: Depth::Full, messages: Vec::new(), total: 0, stopped: false }
+        Integrity { depth: Depth::Full, messages: Vec::new(), total: 0, stopped: false, unasked: Vec::new() }
+    }
+
+    /// What was found, or where SQLite finds nothing, what is wrong all the same.
+    pub(crate) fn or(mut self, wrong: &[String], shown_max: usize) -> Self {
+        if self.is_sound() {
+            self.total = wrong.len() as u64;
+            self.messages = wrong.iter().take(shown_max).cloned().collect();
+        }
+        self
     }
 
     /// Nothing was found.
     pub fn is_sound(&self) -> bool {
         self.total == 0
+    }
+
+    /// What could not be looked at, as it is told of a source.
+    pub(crate) fn of_source(&self) -> impl Iterator<Item = String> {
+        self.unasked.iter().map(|unasked| format!("of the source, {unasked}"))
+    }
+
+    /// That nobody may read from a place with such findings.
+    ///
+    /// # Errors
+    /// When there are any.
+    pub(crate) fn ensure_sound(&self, label: &str) -> Result<()> {
+        const NAMED_MAX: usize = 3;
+        if self.is_sound() {
+            return Ok(());
+        }
+        let named = self.messages.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+        let more = match self.total.saturating_sub(NAMED_MAX as u64) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        Err(Error::differs("read", label, format!("the file is damaged: {named}{more}")).hint(format!(
+            "`whimbrel check {label}` lists everything: rows that are not as their table is defined can be corrected in the source, an index \
+             that disagrees with its table is made anew by `REINDEX`, pages only a backup of the source has as they were; \
+             `--verify digest` copies what can be read all the same"
+        )))
     }
 }
 

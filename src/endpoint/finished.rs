@@ -67,6 +67,8 @@ pub struct Findings {
     pub foreign_keys: Option<ForeignKeys>,
     /// Structural integrity; `None` where the level leaves it out, or the target has no structure of its own.
     pub integrity: Option<Integrity>,
+    /// The same of the source; `None` where the level leaves it out, or the source sees to it itself.
+    pub source_integrity: Option<Integrity>,
     /// The user's checks.
     pub checks: Vec<CheckOutcome>,
     /// What could not be looked at, and why.

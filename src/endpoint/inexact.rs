@@ -4,7 +4,7 @@
 use crate::catalog::QualifiedName;
 use crate::plan::{ColumnPlan, TablePlan};
 use crate::types::Codec;
-use crate::value::{Cell, row_key, rowid_key};
+use crate::value::{Cell, Stored, row_key, rowid_key};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -64,11 +64,11 @@ pub fn note_row(
 
 /// The row's name: its key as stored, or its place, which is the rowid that a new table gives it.
 pub fn key_of(table: &TablePlan, codecs: &[Codec], cells: &[Cell<'_>], rows_before: u64) -> String {
-    if table.key.is_empty() {
+    let stored = |place: usize| codecs[place].place(&cells[place]).stored;
+    if table.is_named_by_rowid(|place| stored(place) == Stored::Null) {
         return rowid_key(i64::try_from(rows_before).unwrap_or(i64::MAX).saturating_add(1));
     }
-    let placed: Vec<_> = table.key.iter().map(|place| codecs[*place].place(&cells[*place])).collect();
-    row_key(placed.into_iter().map(|placed| placed.stored))
+    row_key(table.key.iter().map(|place| stored(*place)))
 }
 
 /// How many values all of them have together.

@@ -46,6 +46,7 @@ use crate::plan::given::TargetSchema;
 use crate::plan::home::Wishes;
 use crate::plan::{Caveat, Plan, TablePlan};
 use crate::value::{Cell, RowHasher, TableDigest, TextDigest};
+use findings::Integrity;
 use inexact::InexactColumn;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -218,6 +219,16 @@ pub trait Source: Send {
     fn ensure_readable(&mut self, tables: &[&QualifiedName]) -> Result<()> {
         let _ = tables;
         Ok(())
+    }
+
+    /// Looks whether what the rows are read from is sound in a way that reading them does not show. `None` for a source that
+    /// sees to that itself, or has no structure of its own.
+    ///
+    /// # Errors
+    /// When it cannot be read, or somebody asks to stop. What is found is not an error.
+    fn integrity(&mut self, level: Level) -> Result<Option<Integrity>> {
+        let _ = level;
+        Ok(None)
     }
 
     /// Hands over every row of the tables.

@@ -70,7 +70,7 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
                 let only = if kind == "r" { "ONLY " } else { "" };
                 counts.push((planned, format!("SELECT count(*)::text FROM {only}{}.{}", quote(schema), quote(name))));
                 if !plan.given_schema {
-                    missing.extend(collations(planned, &file).map_err(|error| unread(planned, &error))?);
+                    missing.extend(collations(planned, &file).map_err(|error| unread(planned, error))?);
                 }
             }
             None if is_listed(plan, &[table.to_string()]) => {}
@@ -80,7 +80,7 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
     for (planned, there) in counts_of(ask, &counts)? {
         let found: i64 = file
             .query_row(&format!("SELECT count(*) FROM {}", quote(&planned.target)), [], |row| row.get(0))
-            .map_err(|error| unread(planned, &error))?;
+            .map_err(|error| unread(planned, error))?;
         if there != found.to_string() {
             missing.push(format!("table `{}` has {there} rows on the server and {found} in the file", planned.source));
         }
@@ -88,7 +88,7 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
     for row in ask(&format!("{} {PARTS}", TABLES.replacen("WITH t", "WITH RECURSIVE t", 1)))? {
         let (table, part) = Part::read(row)?;
         let Some(planned) = plan.tables.iter().find(|planned| planned.source == table) else { continue };
-        if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, &error))?
+        if !part.is_carried(plan, planned, &file).map_err(|error| unread(planned, error))?
             && !part.is_listed(plan, &table)
         {
             missing.push(format!("{} `{}` of table `{table}` is neither carried nor listed", part.kind, part.name));
@@ -97,7 +97,7 @@ pub(super) fn missing_by(ask: &mut Ask<'_>, target: &Path, plan: &Plan) -> Resul
     Ok(missing)
 }
 
-fn unread(table: &TablePlan, error: &rusqlite::Error) -> Error {
+fn unread(table: &TablePlan, error: rusqlite::Error) -> Error {
     describe(OPERATION, format!("table `{}`", table.target), error)
 }
 

@@ -27,6 +27,17 @@ pub struct SchemaOfSource {
     pub choices: Choices,
     /// What of it the target does not get.
     pub left_out: Vec<Loss>,
+    /// The tables whose rows get other rowids.
+    pub renumbered: Vec<Renumbered>,
+}
+
+/// A table whose rows get other rowids than they have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Renumbered {
+    /// Its name.
+    pub table: String,
+    /// The views and triggers that read rowids of it as far as their words tell, as they are told: "view `v`".
+    pub readers: Vec<String>,
 }
 
 /// A table of such a schema.

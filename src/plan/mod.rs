@@ -78,7 +78,8 @@ pub struct TablePlan {
     pub target: String,
     /// Its columns in the source's order.
     pub columns: Vec<ColumnPlan>,
-    /// The columns of its key, as places in `columns`; empty where it has none and rows are told apart by rowid.
+    /// The columns of its key, as places in `columns`; empty where it has none and rows are told apart by rowid, as are rows
+    /// with NULL in it: a key of SQLite's may have that in any number of rows.
     pub key: Vec<usize>,
     /// The target's definition; `None` where an explicit target schema has it.
     pub ddl: Option<TableDdl>,
@@ -120,6 +121,11 @@ pub struct ColumnPlan {
 }
 
 impl TablePlan {
+    /// Whether a row is named by its rowid that has NULL in those columns of its key.
+    pub(crate) fn is_named_by_rowid(&self, is_null: impl Fn(usize) -> bool) -> bool {
+        self.key.is_empty() || self.key.iter().any(|place| !self.columns[*place].not_null && is_null(*place))
+    }
+
     /// Leaves out columns of the target; a key without one of its columns is none.
     pub(crate) fn retain_columns(&mut self, is_kept: impl Fn(&str) -> bool) {
         let key: Vec<String> = self.key.iter().map(|place| self.columns[*place].source.clone()).collect();

@@ -11,7 +11,7 @@ use super::names::natural;
 use super::version::SqliteVersion;
 use super::{Caveat, ColumnPlan, GivenReason, Plan, Reason, Refusal, TablePlan};
 use crate::catalog::{Catalog, Dialect, ObjectKind, Table};
-use crate::plan::given::{SchemaOfSource, TargetColumn, TargetSchema, TargetTable};
+use crate::plan::given::{Renumbered, SchemaOfSource, TargetColumn, TargetSchema, TargetTable};
 use crate::types::Representation;
 
 /// The history of the target schema itself, which needs no source.
@@ -45,9 +45,7 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
                     builder.list_column_properties_without_place(source, &plan, target);
                 }
             }
-            None => {
-                builder.refusals.push(Refusal::NoTable { source: plan.source.clone(), target: plan.target.clone() })
-            }
+            None => builder.refusals.push(no_table(&plan, schema)),
         }
         builder.tables[place] = plan;
     }
@@ -62,8 +60,9 @@ pub fn onto(catalog: &Catalog, choices: &Choices, schema: &TargetSchema) -> Plan
     }
     let bare_json = builder.note_bare_json(schema);
     match &schema.of_source {
-        Some(SchemaOfSource { choices: earlier, left_out }) => {
+        Some(SchemaOfSource { choices: earlier, left_out, renumbered }) => {
             builder.refuse_orphans(schema);
+            builder.tell_renumbered(renumbered);
             builder.select_views();
             builder.losses.extend(left_out.iter().cloned());
             builder.refuse_unused_choices(earlier);
@@ -109,6 +108,24 @@ impl Builder<'_> {
                 let (source, parent) = (source.name.clone(), key.references.clone());
                 self.refusals.push(Refusal::ReferenceStays { source, parent });
             }
+        }
+    }
+
+    /// Tells whose rowids are not kept.
+    fn tell_renumbered(&mut self, renumbered: &[Renumbered]) {
+        for Renumbered { table, readers } in renumbered {
+            let planned = self.tables.iter().find(|planned| same(&planned.target, table));
+            let Some(source) = planned.map(|planned| planned.source.to_string()) else { continue };
+            let readers = match readers.as_slice() {
+                [] => String::new(),
+                [one] => format!("; {one} reads rowids"),
+                more => format!("; {} read rowids", more.join(", ")),
+            };
+            let text = format!(
+                "its rows get new rowids, from 1 on, because no INTEGER PRIMARY KEY keeps them: a rowid that is noted elsewhere \
+                 means another row then{readers}"
+            );
+            self.caveats.push(Caveat { object: source, text });
         }
     }
 
@@ -234,6 +251,17 @@ impl Builder<'_> {
                 self.lose(ObjectKind::Identity, &object, Reason::Given(GivenReason::NoIdentity));
             }
         }
+    }
+}
+
+/// What is told of a table that the schema does not have.
+fn no_table(plan: &TablePlan, schema: &TargetSchema) -> Refusal {
+    let (source, target) = (plan.source.clone(), plan.target.clone());
+    let left_out = schema.of_source.iter().flat_map(|own| &own.left_out);
+    let mut why = left_out.filter(|loss| loss.kind == ObjectKind::Table && same(&loss.object, &target));
+    match why.next() {
+        Some(loss) => Refusal::NotAsItStands { source, why: loss.reason.to_string() },
+        None => Refusal::NoTable { source, target },
     }
 }
 

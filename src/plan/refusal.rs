@@ -58,6 +58,13 @@ pub enum Refusal {
         /// What it would be called in the target.
         target: String,
     },
+    /// A table of a SQLite source, whose definitions go as they stand, does not go.
+    NotAsItStands {
+        /// The table in the source.
+        source: QualifiedName,
+        /// Why not.
+        why: String,
+    },
     /// The given schema itself puts rows into a table.
     RowsInSchema {
         /// The table in the source.
@@ -170,6 +177,7 @@ impl Refusal {
             }
             Refusal::RuleDoesNotFit { column, .. } => column.clone(),
             Refusal::NoTable { source, .. }
+            | Refusal::NotAsItStands { source, .. }
             | Refusal::RowsInSchema { source, .. }
             | Refusal::ReferenceStays { source, .. }
             | Refusal::DefinitionNotTaken { source, .. } => format!("table {source}"),
@@ -200,6 +208,7 @@ impl Refusal {
                 format!("the rule `{}` does not fit the type `{type_name}`", rule.name())
             }
             Refusal::NoTable { target, .. } => format!("the target schema has no table `{target}` for it"),
+            Refusal::NotAsItStands { why, .. } => format!("its definition cannot go as it stands: {why}"),
             Refusal::RowsInSchema { target, rows, .. } => {
                 format!("the target schema itself puts {rows} rows into `{target}`")
             }
@@ -255,6 +264,11 @@ impl Refusal {
             Refusal::NoTable { source, .. } => {
                 format!("give it another name under `names`, or drop it by name: `drop.\"{}\" = \"why\"`", source.name)
             }
+            Refusal::NotAsItStands { source, .. } => format!(
+                "leave it out with `--exclude-table {0}` (`tables.exclude` of a project), or give the project a target schema with \
+                 another definition of it",
+                source.name
+            ),
             Refusal::RowsInSchema { .. } => {
                 "take these rows out of the target schema, or drop the table by name".to_owned()
             }

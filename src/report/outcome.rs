@@ -201,6 +201,9 @@ fn totals(outcome: &Outcome) -> Lines {
 /// What there is besides tables; the plan knows that only of a schema that it has derived.
 fn objects(outcome: &Outcome) -> String {
     let plan = &outcome.plan;
+    if plan.as_it_stands {
+        return "indexes, views and triggers as they stand in the source".to_owned();
+    }
     if plan.given_schema {
         return "indexes, views and triggers as the target's own schema has them".to_owned();
     }

@@ -46,7 +46,9 @@ pub fn origins(origins: &[Origin]) -> Lines {
 pub fn text(source: &str, engine: &str, target: &str, plan: &Plan) -> Lines {
     let mut text = Lines::of(format_args!("plan: {source} ({engine}) to {target}"));
     let tables = count(plan.tables.len() as u64, "table", "tables");
-    if plan.given_schema {
+    if plan.as_it_stands {
+        text.line(format_args!("{tables}; every definition goes along as it stands in the source"));
+    } else if plan.given_schema {
         text.line(format_args!("{tables}; the target's schema is given, its indexes, views and triggers with it"));
     } else {
         let indexes = count(plan.tables.iter().map(|table| table.indexes.len() as u64).sum(), "index", "indexes");

@@ -60,6 +60,9 @@ pub fn findings(verification: &Verification) -> Lines {
     if let Some(found) = &verification.findings.integrity {
         text.append(&integrity(found));
     }
+    if let Some(found) = &verification.findings.source_integrity {
+        text.append(&integrity_of(SOURCE_INTEGRITY, found));
+    }
     for check in &verification.findings.checks {
         text.append(&check_text(check));
     }
@@ -80,6 +83,9 @@ pub fn differences(verification: &Verification) -> Lines {
     }
     if let Some(found) = verification.findings.integrity.as_ref().filter(|found| !found.is_sound()) {
         text.append(&integrity(found));
+    }
+    if let Some(found) = verification.findings.source_integrity.as_ref().filter(|found| !found.is_sound()) {
+        text.append(&integrity_of(SOURCE_INTEGRITY, found));
     }
     for check in verification.findings.checks.iter().filter(|check| check.violations > 0) {
         text.append(&check_text(check));
@@ -216,7 +222,11 @@ pub fn foreign_keys(keys: &ForeignKeys) -> Lines {
     if keys.is_sound() {
         return Lines::of("foreign keys: every row has its parent");
     }
-    let mut text = Lines::of(format_args!("foreign keys: {} without parent", count(keys.total, "row", "rows")));
+    let unusable = count(keys.unusable.len() as u64, "table whose references", "tables whose references");
+    let mut text = match keys.total {
+        0 => Lines::of(format_args!("foreign keys: {unusable} cannot be checked")),
+        total => Lines::of(format_args!("foreign keys: {} without parent", count(total, "row", "rows"))),
+    };
     for orphan in &keys.orphans {
         let row = orphan.place();
         let key = orphan.columns.join(", ");
@@ -249,12 +259,19 @@ fn cause_of_orphans(cause: &OrphanCause) -> String {
 }
 
 /// Structural integrity in one line, and what is wrong with it.
-pub fn integrity(integrity: &Integrity) -> Lines {
+pub fn integrity(found: &Integrity) -> Lines {
+    integrity_of("integrity", found)
+}
+
+const SOURCE_INTEGRITY: &str = "integrity of the source";
+
+fn integrity_of(subject: &str, integrity: &Integrity) -> Lines {
     if integrity.is_sound() {
-        return Lines::of("integrity: every page, row and index entry is in order");
+        let all = if integrity.unasked.is_empty() { "" } else { " that could be looked at" };
+        return Lines::of(format_args!("{subject}: every page, row and index entry{all} is in order"));
     }
     let stopped = if integrity.stopped { " at least" } else { "" };
-    let mut text = Lines::of(format_args!("integrity:{stopped} {}", count(integrity.total, "finding", "findings")));
+    let mut text = Lines::of(format_args!("{subject}:{stopped} {}", count(integrity.total, "finding", "findings")));
     for message in &integrity.messages {
         text.line(format_args!("  {}", message));
     }

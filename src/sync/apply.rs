@@ -247,9 +247,8 @@ impl<'a, 'l> Applying<'a, 'l> {
 
     fn failed<'k>(&'k self, table: usize, key: &'k [Stored<'static>]) -> impl Fn(rusqlite::Error) -> Error + 'k {
         move |error| {
-            describe(WRITE, self.object(table, key), &error)
+            describe(WRITE, self.object(table, key), error)
                 .hint("nothing was changed; correct the file that says it, or the row that is in its way")
-                .because(error)
         }
     }
 
@@ -424,7 +423,7 @@ impl<'a, 'l> Applying<'a, 'l> {
         let columns: Vec<String> = plan.columns.iter().map(|column| quote(&column.target)).collect();
         let sql = format!("SELECT {} FROM {} WHERE rowid = ?1", columns.join(", "), quote(&plan.target));
         for number in numbers {
-            let failed = |error: rusqlite::Error| describe("read back", format!("table `{}`", plan.target), &error);
+            let failed = |error: rusqlite::Error| describe("read back", format!("table `{}`", plan.target), error);
             let mut one = self.connection.prepare_cached(&sql).map_err(failed)?;
             let cells = one.query_row([number], |row| self.cells(table, row, &[])).optional().map_err(failed)?;
             let Some(cells) = cells else { continue };

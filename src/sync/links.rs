@@ -195,7 +195,7 @@ impl Linking<'_, '_> {
         (parent, outcome): (RowId, &dyn Fn(Id) -> Option<Outcome>),
         links: &mut Vec<Link>,
     ) -> Result<()> {
-        let failed = |error: rusqlite::Error| describe("read", format!("table `{}`", key.child), &error);
+        let failed = |error: rusqlite::Error| describe("read", format!("table `{}`", key.child), error);
         let names = match &between.child {
             None => "1".to_owned(),
             Some((child, _)) => {

@@ -81,7 +81,7 @@ impl Made {
             })
         });
         let plans = plans.collect::<Result<Vec<_>>>()?;
-        let kept = kept_tables(connection).map_err(|error| describe("read", object(), &error))?.unwrap_or_default();
+        let kept = kept_tables(connection).map_err(|error| describe("read", object(), error))?.unwrap_or_default();
         let kept = kept.into_values().filter_map(|table| Some((table.target, table.digest?))).collect();
         let copied = plan.tables.iter().map(|table| table.target.clone()).collect();
         Ok(Made { layout, choices, plans, copied, digest: manifest.digest, kept })

@@ -276,7 +276,7 @@ impl Rows {
         let mut hasher = RowHasher::default();
         for (table, mut wanted) in gone {
             let (of, plan) = (&forms.layout.tables[table], &plans[table]);
-            let failed = |error: rusqlite::Error| describe("read", format!("table `{}`", plan.target), &error);
+            let failed = |error: rusqlite::Error| describe("read", format!("table `{}`", plan.target), error);
             let codecs: Vec<_> = of.key.iter().map(|place| plan.columns[*place].codec()).collect();
             let names: Vec<String> = of.key.iter().map(|place| quote(&plan.columns[*place].target)).collect();
             // An index has them without the rows.

@@ -147,7 +147,7 @@ pub fn sync(options: &Options, cancel: &Cancel) -> Result<Synced> {
     match done {
         Ok((synced, version)) => {
             connection.execute_batch("COMMIT").map_err(|error| {
-                describe("commit to", quoted(&options.file), &error)
+                describe("commit to", quoted(&options.file), error)
                     .hint("what rows have changed is in the files already, and nothing is lost; run again")
             })?;
             pending::forget(&target.path);
@@ -168,8 +168,9 @@ fn begin(connection: &Connection, sql: &str, options: &Options) -> Result<()> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
     };
     begin().map_err(|error| {
-        let told = describe("lock", quoted(&options.file), &error);
-        match error.sqlite_error_code() {
+        let code = error.sqlite_error_code();
+        let told = describe("lock", quoted(&options.file), error);
+        match code {
             Some(rusqlite::ErrorCode::DatabaseBusy) => {
                 told.hint("another program has been writing to it for 30 s; run again when it has ended")
             }
@@ -179,12 +180,12 @@ fn begin(connection: &Connection, sql: &str, options: &Options) -> Result<()> {
 }
 
 fn end(connection: &Connection) -> Result<()> {
-    connection.execute_batch("ROLLBACK").map_err(|error| describe(SYNC, "the file", &error))
+    connection.execute_batch("ROLLBACK").map_err(|error| describe(SYNC, "the file", error))
 }
 
 fn data_version(connection: &Connection) -> Result<i64> {
     let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
-    version.map_err(|error| describe("read", "the file", &error))
+    version.map_err(|error| describe("read", "the file", error))
 }
 
 fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
@@ -198,7 +199,7 @@ fn writable(path: &Path, cancel: &Cancel) -> Result<Connection> {
         pragma::names_only_in_queries(&connection)?;
         Ok(connection)
     };
-    let connection = open().map_err(|error| describe("open", quoted(path), &error).because(error))?;
+    let connection = open().map_err(|error| describe("open", quoted(path), error))?;
     stop_when(&connection, &cancel.flag())?;
     Ok(connection)
 }
@@ -294,7 +295,7 @@ impl Sides<'_, '_> {
         let removed = files.removed(&base, &chosen).into_iter().map(|entry| entry.path.clone()).collect();
         let has_fewer_aside = files.set_aside.len() < aside.iter().collect::<HashSet<_>>().len();
         let has_other_numbers = Record::has_other_numbers(self.connection)
-            .map_err(|error| describe("read", quoted(&self.options.file), &error))?;
+            .map_err(|error| describe("read", quoted(&self.options.file), error))?;
         let mut compared = Compared {
             paths,
             store,
@@ -415,7 +416,7 @@ impl Sides<'_, '_> {
         }
         // What is in the log goes to the file now, and not when the connection is closed.
         // Nobody is made to wait for it.
-        let failed = |error: rusqlite::Error| describe(SYNC, quoted(&self.options.file), &error);
+        let failed = |error: rusqlite::Error| describe(SYNC, quoted(&self.options.file), error);
         self.connection.busy_timeout(Duration::ZERO).map_err(failed)?;
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.connection.busy_timeout(PATIENCE).map_err(failed)?;
@@ -521,7 +522,7 @@ impl Sides<'_, '_> {
     /// What is remembered of the tree is what it is now; a record in conflict keeps its base.
     fn renew_base(&self, compared: &Compared, row_digests: &[TableDigest]) -> Result<()> {
         let Compared { paths, store, base, files, decisions, .. } = compared;
-        let failed = |error: rusqlite::Error| describe("write the base to", quoted(&self.options.file), &error);
+        let failed = |error: rusqlite::Error| describe("write the base to", quoted(&self.options.file), error);
         let kept = |name: &str| self.made.kept.get(name).copied().unwrap_or_default();
         let mut digests = Digests { entries: kept(TREE_TABLE), pieces: kept(PIECES_TABLE) };
         let mut todo: BTreeSet<String> = compared.removed.iter().cloned().collect();

@@ -236,6 +236,8 @@ where
         return Ok(Attempt::Refused(Box::new(Planned { source, catalog, plan })));
     }
     ensure_readable(source, &plan)?;
+    let source_integrity = if options.level >= Level::Full { source.integrity(options.level)? } else { None };
+    source_integrity.iter().try_for_each(|found| found.ensure_sound(source.label()))?;
     let (name, plan) = (target.label(), Arc::new(plan));
     let mut draft = target.begin(&plan, options.metadata, cancel)?;
     listener(Event::PlanReady {
@@ -269,6 +271,8 @@ where
     };
     let mut verification = verify::compare(question, source, &mut draft, cancel, listener)?;
     verification.findings.objects.extend(verify::schema_read_twice(options.level, &catalog, source)?);
+    verification.findings.not_checked.extend(source_integrity.iter().flat_map(|found| found.of_source()));
+    verification.findings.source_integrity = source_integrity;
     verify::orphans::explain(&mut verification, &catalog, &plan, &options.choices)?;
     durations.verify = lap();
     cancel.check("publish")?;

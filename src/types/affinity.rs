@@ -1,6 +1,5 @@
 //! What SQLite makes of values that come into a column of an ordinary table.
 
-use super::{Representation, TextForm};
 use crate::catalog::Shape;
 
 /// The affinity of a column ("Datatypes In SQLite", 3).
@@ -36,23 +35,14 @@ impl Affinity {
         }
     }
 
-    /// The type of the values that such a column is for.
+    /// The type of the values that such a column is for; its default representation gives exactly those back, and every other one is
+    /// told as it is stored.
     pub fn shape(self) -> Shape {
         match self {
             Affinity::Integer | Affinity::Numeric => Shape::BigInt,
             Affinity::Real => Shape::Double,
             Affinity::Text => Shape::Text,
             Affinity::Blob => Shape::Bytea,
-        }
-    }
-
-    /// The representation that gives exactly those values back; every other one is told as it is stored.
-    pub fn representation(self) -> Representation {
-        match self {
-            Affinity::Integer | Affinity::Numeric => Representation::Integer,
-            Affinity::Real => Representation::Real,
-            Affinity::Text => Representation::Text(TextForm::Plain),
-            Affinity::Blob => Representation::Blob,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// What the ledger keeps of a type, because its representation cannot hold it. `report` has the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub enum Remainder {
     /// NaN, which a record of SQLite has as NULL.
     Nan,

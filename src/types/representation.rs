@@ -51,6 +51,7 @@ impl TimeUnit {
 
 /// What a TEXT column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TextForm {
     /// The value, which is a text.
     Plain,
@@ -76,6 +77,7 @@ pub enum TextForm {
 
 /// How the values of a column are kept in a SQLite target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Representation {
     /// INTEGER, the same number.
     Integer,

@@ -23,6 +23,7 @@ use std::borrow::Cow;
 
 /// One value, borrowed from the row it was read from where that is possible.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Cell<'a> {
     /// SQL NULL.
     Null,

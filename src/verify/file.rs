@@ -213,6 +213,7 @@ fn look(path: &Path, cancel: &Cancel, found: &mut FileCheck) -> Result<()> {
         _ => proof::prove(&connection, path, cancel)?,
     };
     (found.foreign_keys, found.integrity) = structure::judge(&connection, &quoted(path), &verdict, false, SHOWN_MAX)?;
+    found.not_checked.extend_from_slice(&found.integrity.unasked);
     looked.map(drop)
 }
 
@@ -226,7 +227,7 @@ fn look_at_state(
 ) -> Result<bool> {
     // Its parts are held against each other, so all of them are of one state, whoever writes meanwhile.
     let snapshot = Snapshot::begin(connection)?;
-    found.indexes = indexes(connection).map_err(|error| describe("read the schema of", quoted(path), &error))?;
+    found.indexes = indexes(connection).map_err(|error| describe("read the schema of", quoted(path), error))?;
     let manifest = match read_manifest(connection) {
         Err(error) if error.kind() == Kind::Differs => {
             found.damage(error.to_string());

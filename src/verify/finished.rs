@@ -250,5 +250,5 @@ fn unfilled(plan: &Plan, schema: &TargetSchema) -> Vec<String> {
 
 /// Whether any object of the metadata is there.
 pub(super) fn has_metadata(connection: &Connection) -> Result<bool> {
-    metadata::is_any_there(connection).map_err(|error| describe("read the schema of", "the target", &error))
+    metadata::is_any_there(connection).map_err(|error| describe("read the schema of", "the target", error))
 }

@@ -76,7 +76,7 @@ pub fn tables(
     proof: Option<&Proof>,
     cancel: &Cancel,
 ) -> Result<Since> {
-    let mut kept = match kept_tables::read(connection).map_err(|error| describe("read back", "the metadata", &error))? {
+    let mut kept = match kept_tables::read(connection).map_err(|error| describe("read back", "the metadata", error))? {
         Some(kept) => kept,
         // That it is missing is told among the objects.
         None => return Ok(Since { tables: Vec::new(), damage: Vec::new(), handed_over: false }),

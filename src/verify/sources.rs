@@ -8,7 +8,7 @@ mod matching;
 mod rows;
 
 use super::verification::{TableCheck, Verification};
-use crate::catalog::QualifiedName;
+use crate::endpoint::findings::Integrity;
 use crate::endpoint::{Findings, Level, SHOWN_MAX, Source};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
@@ -39,13 +39,20 @@ pub fn compare_sources(
 ) -> Result<ComparedSources> {
     listener(Event::PhaseStarted { phase: Phase::Introspect });
     let catalogs = [source.catalog()?, target.catalog()?];
-    let Matched { pairs, differences, beside, unfilled, untold } = Matched::of(&catalogs[0], &catalogs[1]);
+    let matched = Matched::of(&catalogs[0], &catalogs[1]);
+    let pairs = &matched.pairs;
     source.ensure_readable(&pairs.iter().map(|pair| &pair.tables[0].name).collect::<Vec<_>>())?;
     target.ensure_readable(&pairs.iter().map(|pair| &pair.tables[1].name).collect::<Vec<_>>())?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
-    let [mut first, mut second] = digests(source, target, &pairs)?.map(Vec::into_iter);
+    let (source_integrity, integrity) = match level >= Level::Full {
+        true => (source.integrity(level)?, target.integrity(level)?),
+        false => (None, None),
+    };
+    let mut unasked: Vec<String> = source_integrity.iter().flat_map(Integrity::of_source).collect();
+    unasked.extend(integrity.iter().flat_map(|found| found.unasked.clone()));
+    let [mut first, mut second] = digests(source, target, pairs)?.map(Vec::into_iter);
     let mut tables = Vec::with_capacity(pairs.len());
-    for pair in &pairs {
+    for pair in pairs {
         let (Some(first), Some(second)) = (first.next(), second.next()) else {
             return Err(Error::could_not("compare", format!("table `{}`", pair.tables[0].name), "it has no digest"));
         };
@@ -60,8 +67,10 @@ pub fn compare_sources(
         level: level.min(Level::Digest),
         tables,
         findings: Findings {
-            objects: differences.iter().map(ToString::to_string).collect(),
-            not_checked: not_checked(level, &beside, &unfilled, &untold),
+            objects: matched.differences.iter().map(ToString::to_string).collect(),
+            not_checked: not_checked(level, &matched).into_iter().chain(unasked).collect(),
+            source_integrity,
+            integrity,
             ..Findings::default()
         },
         inexact: Vec::new(),
@@ -102,12 +111,16 @@ fn checked(pair: &Pair<'_>, source: TableDigest, target: TableDigest, level: Lev
     }
 }
 
-fn not_checked(level: Level, beside: &[String], unfilled: &[QualifiedName], untold: &[String]) -> Vec<String> {
+fn not_checked(level: Level, matched: &Matched<'_>) -> Vec<String> {
+    let Matched { beside, unfilled, untold, modules, .. } = matched;
     let mut list = Vec::new();
     let unfilled = unfilled.iter().map(|name| format!("materialized view `{name}`: one side has never filled it"));
     list.extend(unfilled);
     if !untold.is_empty() {
         list.push(format!("generated columns, whose values a dump does not have: {}", untold.join(", ")));
+    }
+    if !modules.is_empty() {
+        list.push(format!("what virtual tables hold, which only their modules know: {}", modules.join(", ")));
     }
     if !beside.is_empty() {
         list.push(format!("columns that the layout does not fill: {}", beside.join(", ")));
@@ -121,8 +134,8 @@ fn not_checked(level: Level, beside: &[String], unfilled: &[QualifiedName], unto
     );
     if level >= Level::Full {
         list.push(
-            "foreign keys, structural integrity and checks, which are asked of a file that is held against the source that it was \
-             made from (`whimbrel check FILE` asks them of any file)"
+            "foreign keys and checks, which are asked of a file that is held against the source that it was made from \
+             (`whimbrel check FILE` asks them of any file)"
                 .to_owned(),
         );
     }

@@ -97,12 +97,12 @@ impl Verification {
     }
 
     fn is_sound_but_for_inexact_values(&self) -> bool {
-        let Findings { objects, record, foreign_keys, integrity, .. } = &self.findings;
+        let Findings { objects, record, foreign_keys, integrity, source_integrity, .. } = &self.findings;
         self.tables.iter().all(TableCheck::is_sound)
             && objects.is_empty()
             && record.is_empty()
             && foreign_keys.as_ref().is_none_or(ForeignKeys::is_sound)
-            && integrity.as_ref().is_none_or(Integrity::is_sound)
+            && [integrity, source_integrity].iter().all(|found| found.as_ref().is_none_or(Integrity::is_sound))
     }
 
     /// An error that tells what was found, in one sentence.
@@ -113,7 +113,7 @@ impl Verification {
         if self.is_sound() {
             return Ok(());
         }
-        let Findings { objects, record, foreign_keys, integrity, checks, .. } = &self.findings;
+        let Findings { objects, record, foreign_keys, integrity, source_integrity, checks, .. } = &self.findings;
         let mut found = Vec::new();
         let different: Vec<_> = self.tables.iter().filter(|table| !table.is_sound()).collect();
         found.extend(different.iter().take(NAMED_MAX).map(|table| format!("table `{}` differs", table.source)));
@@ -148,6 +148,10 @@ impl Verification {
         if let Some(integrity) = integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
             found.push(count(integrity.total, "integrity finding", "integrity findings"));
         }
+        if let Some(integrity) = source_integrity.as_ref().filter(|integrity| !integrity.is_sound()) {
+            let [one, many] = ["integrity finding in the source", "integrity findings in the source"];
+            found.push(count(integrity.total, one, many));
+        }
         for check in checks.iter().filter(|check| check.violations > 0) {
             found.push(format!("check `{}` found {}", check.file, count(check.violations, "row", "rows")));
         }
@@ -155,6 +159,9 @@ impl Verification {
         Err(match (self.only_lacks_a_ledger(), self.only_repeats_orphans()) {
             (true, _) => error.hint(inexact::WAY_OUT),
             (_, Some(way_out)) => error.hint(way_out),
+            _ if foreign_keys.as_ref().is_some_and(|keys| keys.total == 0 && !keys.unusable.is_empty()) => {
+                error.hint("let the references named above lead to a PRIMARY KEY or to UNIQUE columns of their parents, or to none")
+            }
             _ => error,
         })
     }

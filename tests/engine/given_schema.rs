@@ -1,7 +1,7 @@
 //! A target schema that somebody wrote: what its columns keep, which objects of the source it has, and what is told where
 //! a row of the source does not fit it.
 
-use crate::support::whole_run::{Server, findings, migrate, source};
+use crate::support::whole_run::{Server, compared, findings, migrate, source};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -276,4 +276,46 @@ fn rows_of_the_source_without_a_parent_are_the_sources_own() {
         "{error}"
     );
     assert!(error.way_out().expect("a hint").contains("change the foreign key in the target schema"), "{error:?}");
+}
+
+/// A key of SQLite's may hold NULL in any number of rows, and NaN becomes one: each of these rows has its own entries in the
+/// ledger.
+#[test]
+fn rows_with_null_and_with_nan_in_their_key_are_told_apart() {
+    let mut sql = "CREATE TABLE one (k float8 UNIQUE, v float8); CREATE TABLE two (a float8, b integer, v float8);
+                   CREATE TABLE down (k numeric UNIQUE, v float8);"
+        .to_owned();
+    let values = ["'NaN'", "NULL", "'-0'", "2"];
+    for (number, v) in values.iter().enumerate() {
+        sql.push_str(&format!(
+            "INSERT INTO one VALUES (NULL, {v}), ({number}, {v}); INSERT INTO down VALUES (NULL, {v}), ({number}, {v});"
+        ));
+        sql.push_str(&format!(
+            "INSERT INTO two SELECT a, b, {v} FROM (VALUES ('NaN'::float8, 1), ('NaN', 2), ('NaN', NULL), (NULL, 1),"
+        ));
+        sql.push_str(&format!(
+            "  (NULL, NULL), (1.5, NULL), ('-0', {number}), ('Infinity', {number})) AS keys (a, b);"
+        ));
+    }
+    sql.push_str("INSERT INTO one VALUES ('NaN', 'NaN'), (-0.5, 'NaN'); INSERT INTO down VALUES ('NaN', 'NaN')");
+    let given = Given::of(&sql);
+    let target = "CREATE TABLE one (k REAL PRIMARY KEY, v REAL); CREATE TABLE two (a REAL, b INTEGER, v REAL, PRIMARY KEY (a, b));
+                  CREATE TABLE down (k INTEGER PRIMARY KEY DESC, v REAL)";
+    let choices = choices(&[("down.k", Representation::DecimalInteger)]);
+    let outcome = given.migrate(&choices, target).unwrap_or_else(|error| panic!("{error} {:?}", error.way_out()));
+    assert!(outcome.verification.is_sound(), "{}", findings(&outcome.verification));
+    let path = given.folder.path().join("app.db");
+    let found = compared(&given.database.url(), &path);
+    assert!(found.is_sound(), "{}", findings(&found));
+    // One of the rows that look alike is changed.
+    let change = "UPDATE two SET v = 3 WHERE rowid = (SELECT max(rowid) FROM two WHERE a IS NULL AND b = 1)";
+    assert_eq!(Connection::open(&path).and_then(|file| file.execute(change, [])), Ok(1));
+    let found = compared(&given.database.url(), &path);
+    let differing = found.tables.iter().filter(|table| !table.is_sound()).map(|table| table.source.name.as_str());
+    assert_eq!(differing.collect::<Vec<_>>(), ["two"], "{}", findings(&found));
+    // Where the target takes no NULL there, the row of the source is named.
+    let strict = target.replace("one (k REAL", "one (k REAL NOT NULL").replace("DESC", "");
+    let schema = apply(&strict);
+    let error = migrate(&given.database.url(), &given.job(&choices, &schema)).expect_err("no NULL in that key");
+    assert!(error.cause().contains("SQLite has no NaN") || error.cause().contains("NOT NULL"), "{error}");
 }

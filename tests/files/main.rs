@@ -14,6 +14,7 @@ mod placing;
 mod reports;
 mod scenarios;
 mod sqlite_source;
+mod sqlite_values;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync;

@@ -44,7 +44,7 @@ fn file(path: PathBuf, pragmas: &str, sql: &str) -> PathBuf {
     path
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
@@ -55,7 +55,7 @@ fn run(words: &[&str], code: i32) -> String {
     said
 }
 
-fn column(connection: &Connection, sql: &str) -> Vec<String> {
+pub fn column(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
     rows.map(|row| row.expect("a row")).collect()
@@ -72,7 +72,7 @@ fn definitions(path: &Path) -> Vec<String> {
 }
 
 /// Every value of every table as SQLite itself writes it, with its class.
-fn values(path: &Path) -> Vec<String> {
+pub fn values(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).expect("a file");
     let tables = column(
         &connection,
@@ -81,8 +81,10 @@ fn values(path: &Path) -> Vec<String> {
     );
     let mut all = Vec::new();
     for table in tables {
+        // Of a text its bytes, which need be no UTF-8.
         let list = format!(
-            "SELECT group_concat('typeof(\"' || replace(name, '\"', '\"\"') || '\") || quote(\"' || replace(name, '\"', '\"\"') || '\")', ' || '','' || ')
+            "SELECT group_concat(replace('typeof(#) || quote(iif(typeof(#) = ''text'', CAST(# AS BLOB), #))', '#',
+               '\"' || replace(name, '\"', '\"\"') || '\"'), ' || '','' || ')
              FROM pragma_table_xinfo('{table}')"
         );
         let cells = column(&connection, &list).remove(0);
@@ -110,6 +112,7 @@ fn a_file_becomes_the_same_file_with_proof_and_can_be_taken_back() {
         let plan = run(&["plan", a, b], 0);
         assert!(plan.contains("own_text: only its module knows what it holds"), "{plan}");
         assert!(plan.contains("on_body on keyless: it needs what is left out"), "{plan}");
+        assert!(!plan.contains("new rowids"), "every table counts from 1: {plan}");
         let dry = run(&["migrate", a, b, "--dry-run"], 0);
         assert!(dry.contains("dry run: everything was done but publish"), "{dry}");
         assert_eq!(std::fs::read(&target).expect("the old file"), old);
@@ -129,15 +132,26 @@ fn a_file_becomes_the_same_file_with_proof_and_can_be_taken_back() {
             })
             .expect("full text");
         assert_eq!(found, 60);
-        run(&["verify", a, b], 0);
-        run(&["verify", b, a], 0);
+        for (words, lacks) in
+            [(["verify", a, b], "is missing in the target"), (["verify", b, a], "of the target is not in the source")]
+        {
+            let said = run(&words, 1);
+            assert!(
+                said.contains("the schema differs (1):") && said.contains(&format!("virtual table `own_text` {lacks}")),
+                "{said}"
+            );
+            assert!(
+                said.contains("what virtual tables hold, which only their modules know: `found`, `own_text`"),
+                "{said}"
+            );
+        }
         run(&["check", b, "--unchanged"], 0);
 
         // And once more, from the file that knows where it came from.
         let third = folder.path().join("c.db");
         run(&["migrate", b, text(&third), "--verify", "paranoid"], 0);
         assert_eq!(values(&third), expected);
-        run(&["verify", a, text(&third)], 0);
+        run(&["verify", a, text(&third)], 1);
         run(&["verify", b, text(&third)], 0);
         let count =
             |path: &Path| Connection::open(path).expect("a file").execute("DELETE FROM keyless WHERE y = 0", []);
@@ -254,4 +268,36 @@ fn what_cannot_be_an_endpoint_says_what_can() {
     assert!(!b.exists());
     run(&["migrate", a, &format!("sqlite:{}", text(&b))], 0);
     assert!(b.is_file());
+}
+
+#[test]
+fn rowids_that_a_new_file_does_not_keep_are_told() {
+    let folder = crate::support::memory::tempdir().expect("a folder");
+    let source = file(
+        folder.path().join("a.db"),
+        "",
+        "CREATE TABLE gaps (v TEXT); CREATE TABLE none (v TEXT); CREATE TABLE own (id INTEGER PRIMARY KEY, v TEXT);
+         CREATE TABLE downwards (id INTEGER PRIMARY KEY DESC, v TEXT); CREATE TABLE key (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+         CREATE TABLE hidden (rowid, oid, _rowid_); CREATE TABLE empty (v);
+         CREATE VIEW numbered AS SELECT RowId AS n, v FROM gaps; CREATE VIEW plain AS SELECT v FROM gaps;
+         CREATE TRIGGER log AFTER DELETE ON gaps BEGIN INSERT INTO none VALUES (old._rowid_); END;
+         INSERT INTO gaps VALUES ('a'), ('b'), ('c'); INSERT INTO none VALUES ('a'), ('b'); INSERT INTO own VALUES (5, 'a'), (9, 'b');
+         INSERT INTO downwards (rowid, id) VALUES (7, 1); INSERT INTO key VALUES ('a', 1); INSERT INTO hidden VALUES (1, 2, 3);
+         DELETE FROM gaps WHERE v = 'b'; DELETE FROM none WHERE v = 'a'; INSERT INTO none (rowid, v) VALUES (1, 'z');",
+    );
+    let plan = run(&["plan", text(&source), "new.db"], 0);
+    assert!(plan.contains("to know (2):"), "{plan}");
+    let told = |object: &str, end: &str| {
+        let wanted = format!(
+            "  {object}: its rows get new rowids, from 1 on, because no INTEGER PRIMARY KEY keeps them: a rowid that is \
+                              noted elsewhere means another row then{end}\n"
+        );
+        assert!(plan.contains(&wanted), "{wanted}{plan}");
+    };
+    told("main.gaps", "; view `numbered`, trigger `log` read rowids");
+    told("main.downwards", "");
+    let target = folder.path().join("b.db");
+    run(&["migrate", text(&source), text(&target)], 0);
+    let numbered = column(&Connection::open(&target).expect("a file"), "SELECT n || v FROM numbered ORDER BY n");
+    assert_eq!(numbered, ["1a", "2c"]);
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod attacked;
 mod corruption;
+mod damaged_sources;
 mod mutation;
 mod page_flips;
 mod paranoid;

@@ -1,6 +1,7 @@
 //! The whole catalogue of mutations on finished files: verification notices every one.
 
 use crate::support::whole_run::{Server, findings, migrate, source};
+use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -78,7 +79,14 @@ fn vibing2() -> Killed {
     let directory = tempfile::tempdir().expect("a directory");
     let folder = project.target_schema.clone().expect("a target schema");
     let page_size_bytes = project.options.page_size_bytes;
-    let apply = move |path: &Path| project::apply_schema(&folder, path, page_size_bytes);
+    // A file with a pointer map and free pages, more of them than the rows take.
+    let spare = "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; CREATE TABLE spare (x); INSERT INTO spare VALUES (zeroblob(6000000));
+                 DROP TABLE spare";
+    let apply = move |path: &Path| {
+        project::apply_schema(&folder, path, page_size_bytes)?;
+        Connection::open(path).and_then(|file| file.execute_batch(spare)).expect("free pages");
+        Ok(())
+    };
     let mut job = Job::new(directory.path().join("finished.db"));
     job.options.run.choices = project.options.run.choices.clone();
     job.schema = Some(&apply);
@@ -101,7 +109,14 @@ fn every_mutation_of_the_catalogue_is_noticed() {
         mutation::catalogue().map(|mutation| mutation.name).filter(|name| !all.mutations.contains_key(name)).collect();
     assert!(untried.is_empty(), "made on neither file: {untried:?}");
     // A given schema has its own words for tables, its full-text index and its triggers.
-    for name in ["a row deleted", "a trigger dropped", "a foreign key dropped", "one bit of a row in its page"] {
+    for name in [
+        "a row deleted",
+        "a trigger dropped",
+        "a foreign key dropped",
+        "one bit of a row in its page",
+        "one bit of the pointer map",
+        "one bit of a page that lists free pages",
+    ] {
         assert!(given.rate.mutations.contains_key(name), "{name} was not made on vibing2");
     }
 }

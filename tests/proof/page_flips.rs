@@ -1,7 +1,7 @@
-//! Flipped bits on each kind of page of a file: whatever SQLite's full checks notice, the proof notices, too.
+//! Damage on each kind of page of a file: whatever SQLite's full checks notice, the proof notices, too.
 //!
-//! Each flip is made on a fresh copy, and both ways look at it: `integrity_check` with `foreign_key_check`, and the check
-//! that proves first.
+//! Each damage (a flipped bit, a page of zeros, another page in its place) is done to a fresh copy, and three ways look at it:
+//! `integrity_check` with `foreign_key_check`, the check that proves first, and what a migration asks of a source.
 
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -9,12 +9,13 @@ use std::path::Path;
 use whimbrel::cancel::Cancel;
 use whimbrel::endpoint::findings::Depth;
 use whimbrel::endpoint::sqlite::read::open;
-use whimbrel::endpoint::sqlite::structure;
-use whimbrel::harness::Seed;
+use whimbrel::endpoint::sqlite::{SqliteSource, structure};
+use whimbrel::endpoint::{Level, Source};
+use whimbrel::harness::{Random, Seed};
 use whimbrel::verify::file;
 
 /// Pages of 1,024 bytes, a list of free pages, and trees of several levels; with and without a pointer map.
-const SCHEMA: &str = "
+pub const SCHEMA: &str = "
 CREATE TABLE kinds (code TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE items (
   id INTEGER PRIMARY KEY, label TEXT NOT NULL, kind TEXT NOT NULL REFERENCES kinds, amount REAL, note TEXT, data BLOB,
@@ -38,10 +39,44 @@ DROP TABLE gone;
 ";
 
 /// So many flips on pages of each kind.
-const FLIPS: u64 = 40;
+const FLIPS: u64 = 32;
+/// So many other changes on pages of each kind but the header.
+const OTHERS: u64 = 4;
+
+/// What is done to a file, by the place of a page.
+#[derive(Debug)]
+pub enum Damage {
+    /// A bit of a byte of the page.
+    Bit(usize, usize, u64),
+    /// Nothing but zeros.
+    Zeros(usize),
+    /// What another page has.
+    Other(usize, usize),
+}
+
+impl Damage {
+    /// Damage of some page.
+    pub fn draw(kinds: &[String], random: &mut Random) -> Damage {
+        let page = random.below(kinds.len() as u64) as usize;
+        match random.below(3) {
+            0 => Damage::Bit(page, random.below(1024) as usize, random.below(8)),
+            1 => Damage::Zeros(page),
+            _ => Damage::Other(page, random.below(kinds.len() as u64) as usize),
+        }
+    }
+
+    pub fn apply(&self, bytes: &mut [u8], page_bytes: usize) {
+        let range = |page: usize| page * page_bytes..(page + 1) * page_bytes;
+        match *self {
+            Damage::Bit(page, byte, bit) => bytes[page * page_bytes + byte] ^= 1 << bit,
+            Damage::Zeros(page) => bytes[range(page)].fill(0),
+            Damage::Other(page, other) => bytes.copy_within(range(other), page * page_bytes),
+        }
+    }
+}
 
 /// What kind of page each is, from the first page on.
-fn kinds(path: &Path, bytes: &[u8], page_bytes: usize) -> Vec<String> {
+pub fn kinds(path: &Path, bytes: &[u8], page_bytes: usize) -> Vec<String> {
     let connection = Connection::open(path).expect("the file opens");
     let mut kinds = vec!["free".to_owned(); bytes.len() / page_bytes];
     let mut statement = connection
@@ -68,15 +103,12 @@ fn kinds(path: &Path, bytes: &[u8], page_bytes: usize) -> Vec<String> {
     kinds
 }
 
-/// Whether SQLite's full checks find the file sound.
-fn is_sound_to_sqlite(path: &Path) -> bool {
+/// Whether SQLite's full checks find the structure and the references of the file sound.
+fn is_sound_to_sqlite(path: &Path) -> [bool; 2] {
     let cancel = Cancel::new();
-    let look = || -> whimbrel::Result<bool> {
-        let found = structure::integrity(path, Depth::Full, 1, &cancel.flag())?;
-        let keys = structure::foreign_keys_of(&open(path, &cancel.flag())?, "the file", 1)?;
-        Ok(found.is_sound() && keys.is_sound())
-    };
-    look().unwrap_or(false)
+    let structure = structure::integrity(path, Depth::Full, 1, &cancel.flag()).is_ok_and(|found| found.is_sound());
+    let keys = || structure::foreign_keys_of(&open(path, &cancel.flag())?, "the file", 1);
+    [structure, keys().is_ok_and(|found| found.is_sound())]
 }
 
 fn is_sound_to_us(path: &Path) -> bool {
@@ -84,11 +116,18 @@ fn is_sound_to_us(path: &Path) -> bool {
     found.is_ok_and(|found| found.foreign_keys.is_sound() && found.integrity.is_sound())
 }
 
+/// Whether a migration takes the file for a sound source.
+fn is_sound_as_source(path: &Path) -> bool {
+    let look = || SqliteSource::open(path, &Cancel::new())?.integrity(Level::Full);
+    look().is_ok_and(|found| found.is_some_and(|found| found.is_sound()))
+}
+
 #[derive(Default)]
 struct Count {
-    flips: u64,
+    made: u64,
     by_sqlite: u64,
     by_us: u64,
+    of_source: u64,
 }
 
 #[test]
@@ -105,7 +144,7 @@ fn whatever_sqlite_notices_is_noticed() {
             .expect("the file");
         drop(connection);
         let bytes = std::fs::read(&path).expect("the file");
-        assert!(is_sound_to_sqlite(&path) && is_sound_to_us(&path));
+        assert!(is_sound_to_sqlite(&path) == [true, true] && is_sound_to_us(&path) && is_sound_as_source(&path));
         let kinds = kinds(&path, &bytes, 1024);
         let mut pages: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (page, kind) in kinds.iter().enumerate() {
@@ -115,30 +154,42 @@ fn whatever_sqlite_notices_is_noticed() {
         pages.insert("header", vec![0]);
         for (kind, pages) in pages {
             let mut random = Seed(round as u64).of(kind).random();
-            for _ in 0..FLIPS {
-                let page = pages[random.below(pages.len() as u64) as usize];
-                let within = if kind == "header" { 100 } else { 1024 };
-                let (place, bit) = (page * 1024 + random.below(within) as usize, random.below(8));
-                let mut flipped = bytes.clone();
-                flipped[place] ^= 1 << bit;
-                std::fs::write(&path, &flipped).expect("the file");
-                let (sqlite, ours) = (is_sound_to_sqlite(&path), is_sound_to_us(&path));
+            let page = |random: &mut Random| pages[random.below(pages.len() as u64) as usize];
+            let others = if kind == "header" { 0 } else { OTHERS };
+            for number in 0..FLIPS + others {
+                let damage = match number {
+                    ..FLIPS => {
+                        let (page, within) = (page(&mut random), if kind == "header" { 100 } else { 1024 });
+                        Damage::Bit(page, random.below(within) as usize, random.below(8))
+                    }
+                    odd if odd % 2 == 1 => Damage::Zeros(page(&mut random)),
+                    _ => Damage::Other(page(&mut random), random.below(kinds.len() as u64) as usize),
+                };
+                let mut changed = bytes.clone();
+                damage.apply(&mut changed, 1024);
+                std::fs::write(&path, &changed).expect("the file");
+                let [structure, keys] = is_sound_to_sqlite(&path);
+                let (ours, source) = (is_sound_to_us(&path), is_sound_as_source(&path));
                 let count = counts.entry(kind.to_owned()).or_default();
-                count.flips += 1;
-                count.by_sqlite += u64::from(!sqlite);
+                count.made += 1;
+                count.by_sqlite += u64::from(!structure || !keys);
                 count.by_us += u64::from(!ours);
-                if ours && !sqlite {
-                    missed.push(format!("{kind}, byte {} of page {}, bit {bit}", place % 1024, page + 1));
+                count.of_source += u64::from(!source);
+                if ours && !(structure && keys) || source && !structure {
+                    missed.push(format!(
+                        "{kind}, vacuum {vacuum}: {damage:?}, as a target: {}, as a source: {}",
+                        !ours, !source
+                    ));
                 }
             }
         }
     }
-    let mut told = format!("{:<30} {:>6} {:>8} {:>8}\n", "flips", "made", "SQLite", "proof");
-    for (kind, Count { flips, by_sqlite, by_us }) in &counts {
-        told.push_str(&format!("{kind:<30} {flips:>6} {by_sqlite:>8} {by_us:>8}\n"));
+    let mut told = format!("{:<30} {:>6} {:>8} {:>8} {:>8}\n", "damage", "made", "SQLite", "proof", "source");
+    for (kind, Count { made, by_sqlite, by_us, of_source }) in &counts {
+        told.push_str(&format!("{kind:<30} {made:>6} {by_sqlite:>8} {by_us:>8} {of_source:>8}\n"));
     }
     let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
-    assert!(missed.is_empty(), "noticed by SQLite alone:\n{}", missed.join("\n"));
+    assert!(missed.is_empty(), "noticed by SQLite, and otherwise not everywhere:\n{}", missed.join("\n"));
     for kind in [
         "header",
         "internal of table",
@@ -152,8 +203,8 @@ fn whatever_sqlite_notices_is_noticed() {
         "free",
         "pointer map",
     ] {
-        let made = counts.get(kind).map_or(0, |count| count.flips);
-        assert!(made >= FLIPS, "{made} flips on pages of the kind {kind}");
+        let made = counts.get(kind).map_or(0, |count| count.made);
+        assert!(made >= FLIPS, "{made} times something was done to pages of the kind {kind}");
     }
     for kind in ["header", "internal of table", "leaf of table", "internal of index", "leaf of index", "pointer map"] {
         assert!(counts[kind].by_us > 0, "nothing on pages of the kind {kind} was noticed");

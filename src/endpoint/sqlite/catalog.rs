@@ -1,8 +1,8 @@
 //! A SQLite file's schema as the file declares it, as a [`Catalog`].
 //!
 //! A type has the name that was declared, and the shape that holds what its affinity makes of values: INTEGER and
-//! NUMERIC are 64-bit integers, REAL a double, TEXT and ANY text, BLOB bytes. A column can hold other values all the same;
-//! who reads them tells. Of virtual tables only the name is told, what is behind them and what this program keeps is left out.
+//! NUMERIC are 64-bit integers, REAL a double, TEXT text, BLOB bytes. ANY leaves values as they are in a STRICT table, and is read
+//! as text there; elsewhere it is one more word for NUMERIC. A column can hold other values all the same; who reads them tells. Of virtual tables only the name is told, what is behind them and what this program keeps is left out.
 
 use crate::catalog::{
     Action, Catalog, Check, Column, DataType, Deferrable, Dialect, ForeignKey, Generated, Index, IndexKey, IndexPart,
@@ -42,11 +42,12 @@ pub(super) fn declared_with(connection: &Connection, tree: bool) -> rusqlite::Re
     let mut rows = list.query([])?;
     while let Some(row) = rows.next()? {
         let (name, kind, sql): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let strict: bool = row.get(3)?;
         if is_own(&name) && !(tree && is_of_tree(&name)) {
             continue;
         }
         match kind.as_str() {
-            "table" => catalog.tables.push(table(connection, name, &sql)?),
+            "table" => catalog.tables.push(table(connection, name, &sql, strict)?),
             "virtual" => {
                 catalog.others.push(OtherObject { kind: ObjectKind::VirtualTable, name, definition: Some(sql) });
             }
@@ -90,7 +91,7 @@ fn qualified(name: impl Into<String>) -> QualifiedName {
     QualifiedName::new("main", name)
 }
 
-fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<Table> {
+fn table(connection: &Connection, name: String, sql: &str, strict: bool) -> rusqlite::Result<Table> {
     let parsed = parse(sql);
     let mut table = Table {
         name: qualified(name.clone()),
@@ -108,8 +109,7 @@ fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<T
         size_bytes: 0,
     };
     let mut key: Vec<(i64, String)> = Vec::new();
-    let mut statement = connection
-        .prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut statement = connection.prepare(include_str!("sql/columns.sql"))?;
     let mut rows = statement.query([&name])?;
     while let Some(row) = rows.next()? {
         let (column, declared): (String, String) = (row.get(0)?, row.get(1)?);
@@ -123,7 +123,7 @@ fn table(connection: &Connection, name: String, sql: &str) -> rusqlite::Result<T
             untold: false,
         });
         table.columns.push(Column {
-            data_type: DataType::new(&declared, read_as(&declared).shape()),
+            data_type: DataType::new(&declared, read_as(&declared, strict).shape()),
             not_null: row.get(2)?,
             default: row.get(3)?,
             identity: None,
@@ -148,9 +148,12 @@ fn unique(name: String, columns: Vec<String>) -> Key {
     Key { name, columns, nulls_not_distinct: false, deferrable: Deferrable::No, include: Vec::new() }
 }
 
-/// The affinity by which a declared type is read: ANY, which leaves values as they are in a STRICT table, as text.
-pub fn read_as(declared: &str) -> Affinity {
-    if declared.eq_ignore_ascii_case("ANY") { Affinity::Text } else { Affinity::of(declared) }
+/// The affinity by which a column is read.
+fn read_as(declared: &str, strict: bool) -> Affinity {
+    match strict && declared.eq_ignore_ascii_case("ANY") {
+        true => Affinity::Text,
+        false => Affinity::of(declared),
+    }
 }
 
 fn parse(sql: &str) -> Option<CreateTable> {

@@ -60,7 +60,7 @@ fn run_file(connection: &Connection, file: &Path, shown_max: usize) -> Result<Ch
         Some(rusqlite::ErrorCode::AuthorizationForStatementDenied | rusqlite::ErrorCode::ReadOnly) => {
             refused(&object, "it does something else than read")
         }
-        _ => describe("run check", &object, &error),
+        _ => describe("run check", &object, error),
     };
     // What SQLite cannot prepare is a mistake in the file; only what it meets later has to do with the data.
     let mistaken = |error: rusqlite::Error| match &error {

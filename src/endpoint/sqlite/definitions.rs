@@ -10,6 +10,7 @@ use super::object_list::{self, Object, ObjectList};
 use super::optimize::external_content;
 use super::pragma;
 use super::read::describe;
+use super::rowids::renumbered;
 use crate::catalog::{ObjectKind, QualifiedName};
 use crate::error::{Context, Result};
 use crate::metadata::{PREFIX, is_own, tree};
@@ -71,10 +72,10 @@ impl Definitions {
                 encoding: connection.pragma_query_value(None, "encoding", |row| row.get(0))?,
                 numbers: numbers(connection)?,
                 rows: Vec::new(),
-                of_source: SchemaOfSource { choices: earlier, left_out: Vec::new() },
+                of_source: SchemaOfSource { choices: earlier, ..SchemaOfSource::default() },
             })
         };
-        let failed = |error: rusqlite::Error| describe(OPERATION, "the source", &error);
+        let failed = |error: rusqlite::Error| describe(OPERATION, "the source", error);
         let mut definitions = read().map_err(failed)?;
         let all = object_list::read(connection).map_err(failed)?;
         let carried = Carried { tables, schema, choices, shadows: shadows(connection).map_err(failed)? };
@@ -83,6 +84,8 @@ impl Definitions {
         let objects = &definitions.objects;
         let is_there = |name: &str| objects.iter().any(|object| object.name.eq_ignore_ascii_case(name));
         definitions.numbers.retain(|(table, _)| is_there(table));
+        let copied = tables.iter().filter(|table| choices.carries(&table.source) && !is_own(&table.target));
+        definitions.of_source.renumbered = renumbered(connection, copied, objects).map_err(failed)?;
         for object in objects.iter().filter(|object| Stage::of(object) == Stage::Table) {
             if carried.planned(&object.name).is_none() {
                 definitions.rows.push(rows(connection, &object.name).map_err(failed)?);

@@ -129,7 +129,7 @@ fn of_piece(
         }
         if let Some(watch) = &mut watch {
             let seen = watch.row(&|place| row.selected(place));
-            seen.map_err(|error| describe("read back", format!("`{}`", scan.target()), &error))?;
+            seen.map_err(|error| describe("read back", format!("`{}`", scan.target()), error))?;
         }
         if digest.rows - counted == ROWS_PER_EVENT {
             listener(Event::RowsVerified { rows: ROWS_PER_EVENT });

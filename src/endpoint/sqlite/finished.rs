@@ -76,6 +76,7 @@ impl Finished for SqliteFile<'_> {
             };
             let twice = level >= Level::Paranoid;
             let (keys, integrity) = structure::judge(&connection, &quoted(path), &verdict, twice, SHOWN_MAX)?;
+            findings.not_checked.extend_from_slice(&integrity.unasked);
             (findings.foreign_keys, findings.integrity) = (Some(keys), Some(integrity));
             if let Some(folder) = self.checks {
                 match checks::run_folder_on(&connection, folder, SHOWN_MAX) {
@@ -161,6 +162,6 @@ pub(crate) fn read_tables(
 fn count_of(connection: &Connection, table: &TablePlan) -> Result<u64> {
     let count: i64 = connection
         .query_row(&format!("SELECT count(*) FROM {}", quote(&table.target)), [], |row| row.get(0))
-        .map_err(|error| describe("count rows of", format!("`{}`", table.target), &error))?;
+        .map_err(|error| describe("count rows of", format!("`{}`", table.target), error))?;
     Ok(count.unsigned_abs())
 }

@@ -47,7 +47,7 @@ fn columns_of(
             .query_row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1", [&table.name], |row| {
                 row.get(0)
             })
-            .map_err(|error| describe("read the schema of", "the target", &error))?;
+            .map_err(|error| describe("read the schema of", "the target", error))?;
         let squeezed: String = sql.to_lowercase().split_whitespace().collect();
         for column in &table.columns {
             let name: String = column.name.to_lowercase().split_whitespace().collect();
@@ -72,7 +72,7 @@ fn columns_of(
 }
 
 fn look_at(connection: &Connection, table: String, column: String) -> Result<JsonColumn> {
-    let failed = |error: rusqlite::Error| describe("check the JSON of", format!("`{table}.{column}`"), &error);
+    let failed = |error: rusqlite::Error| describe("check the JSON of", format!("`{table}.{column}`"), error);
     let (name, from) = (quote(&column), quote(&table));
     let mut statement = connection
         .prepare(&format!(

@@ -17,7 +17,7 @@ pub fn compare(connection: &Connection, plan: &Plan) -> Result<Vec<String>> {
     if plan.given_schema {
         return Ok(Vec::new());
     }
-    let failed = |error: rusqlite::Error| describe("read the schema of", "the target", &error);
+    let failed = |error: rusqlite::Error| describe("read the schema of", "the target", error);
     let mut found = definitions(connection).map_err(failed)?;
     let mut differences = Vec::new();
     found.retain(|(_, name), _| !metadata::is_own(name) || plan.tables.iter().any(|table| table.target == *name));

@@ -80,7 +80,7 @@ pub fn optimize(path: &Path, options: &OptimizeOptions) -> Result<Optimized> {
 fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions) -> Result<Optimized> {
     let object = quoted(&target.path);
     let failed = |operation: &'static str| move |error: rusqlite::Error| (operation, error);
-    let tell = |(operation, error): (&'static str, rusqlite::Error)| describe(operation, &object, &error);
+    let tell = |(operation, error): (&'static str, rusqlite::Error)| describe(operation, &object, error);
     let dependent = if options.vacuum {
         dependent_indexes(connection).map_err(failed("read schema of")).map_err(tell)?
     } else {
@@ -95,7 +95,7 @@ fn work(connection: &Connection, target: &TargetFile, options: &OptimizeOptions)
                  INSERT INTO \"{name}\"(\"{name}\", rank) VALUES('integrity-check', 1);"
             );
             connection.execute_batch(&sql).map_err(|error| {
-                describe("rebuild full-text index", format!("`{index}`"), &error)
+                describe("rebuild full-text index", format!("`{index}`"), error)
                     .hint("its rows may have new ids after VACUUM; run optimize with vacuum again")
             })?;
         }
@@ -191,7 +191,7 @@ fn split_arguments(text: &str) -> Vec<String> {
 
 /// A table whose INTEGER PRIMARY KEY is its row id. A view has no row ids that VACUUM could change, but the tables
 /// below it may, so it counts as not lasting.
-fn has_lasting_rowid(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+pub(super) fn has_lasting_rowid(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
     connection.query_row(include_str!("sql/has_lasting_rowid.sql"), [table], |row| row.get(0))
 }
 

@@ -47,8 +47,7 @@ pub fn run(
     };
     let open = || -> Result<Connection> {
         let connection = open(path, &cancel.flag())?;
-        pragma::set(&connection, "cache_size", -CACHE_KIB)
-            .map_err(|error| describe("read back", "the file", &error))?;
+        pragma::set(&connection, "cache_size", -CACHE_KIB).map_err(|error| describe("read back", "the file", error))?;
         Ok(connection)
     };
     let is_small = std::fs::metadata(path).is_ok_and(|file| file.len() < SHARED_FROM_BYTES);

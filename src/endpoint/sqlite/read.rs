@@ -59,7 +59,7 @@ pub fn open(path: &Path, cancel: &Arc<AtomicBool>) -> Result<Connection> {
         remove_log_of_unusable(&target.path, &target.side_files, &error);
         match is_locked(&error) {
             true => locked("open", path).because(error),
-            false => describe("open", quoted(path), &error).because(error),
+            false => describe("open", quoted(path), error),
         }
     })?;
     stop_when(&connection, cancel)?;
@@ -121,11 +121,11 @@ pub fn stop_when(connection: &Connection, cancel: &Arc<AtomicBool>) -> Result<()
 }
 
 /// Gives a failure of SQLite its operation and object; one that was asked for becomes "interrupted".
-pub fn describe(operation: &str, object: impl std::fmt::Display, error: &rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
+pub fn describe(operation: &str, object: impl std::fmt::Display, error: rusqlite::Error) -> Error {
+    let told = match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => Error::interrupted_at(operation, object),
         Some(ErrorCode::DiskFull) => {
-            Error::could_not(operation, object, error).hint("free space on that disk, or choose another directory")
+            Error::could_not(operation, object, &error).hint("free space on that disk, or choose another directory")
         }
         // The job ran as far as the file let it: damage is a finding, not a failure to look.
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -133,6 +133,7 @@ pub fn describe(operation: &str, object: impl std::fmt::Display, error: &rusqlit
                 "bring a backup back: `whimbrel backups FILE` lists them, `whimbrel rollback FILE` takes the newest",
             )
         }
-        _ => Error::could_not(operation, object, error),
-    }
+        _ => Error::could_not(operation, object, &error),
+    };
+    told.because(error)
 }

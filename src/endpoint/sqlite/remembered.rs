@@ -15,7 +15,7 @@ use rusqlite::Connection;
 /// When the file cannot be read, or its manifest is not complete or of a later form.
 pub fn read_manifest(connection: &Connection) -> Result<Option<Manifest>> {
     let values = metadata::manifest_values(connection);
-    let values = values.map_err(|error| describe("read the manifest of", "the target", &error))?;
+    let values = values.map_err(|error| describe("read the manifest of", "the target", error))?;
     values.map(Manifest::of).transpose()
 }
 

@@ -13,6 +13,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, Statement, params};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// SQLite's names for the rowid.
+pub(super) const ROWID_NAMES: [&str; 3] = ["rowid", "_rowid_", "oid"];
+
 /// A row that was read back.
 pub struct ScannedRow<'r> {
     /// Its cells in the order of the plan's columns.
@@ -42,6 +45,9 @@ impl ScannedRow<'_> {
 /// Reads rows of one table.
 pub struct Scan<'p> {
     table: &'p TablePlan,
+    /// What a failure says was being done, and to what.
+    operation: &'static str,
+    object: String,
     codecs: Vec<Codec>,
     /// The name under which a row's rowid can be asked for; columns of the table may hide some of SQLite's three.
     rowid: Option<&'static str>,
@@ -65,7 +71,7 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn new(connection: &Connection, table: &'p TablePlan) -> Result<Self> {
         let object = format!("`{}`", table.target);
-        let failed = |error: rusqlite::Error| describe("read back", &object, &error);
+        let failed = |error: rusqlite::Error| describe("read back", &object, error);
         let columns = columns_of(connection, &table.target).map_err(failed)?;
         if columns.is_empty() {
             return Err(Error::could_not("read back", &object, "there is no such table in the target"));
@@ -80,8 +86,18 @@ impl<'p> Scan<'p> {
         let rowid = rowid_name(connection, &table.target, &columns).map_err(failed)?;
         let way = way_to_rows(connection, &table.target, rowid).map_err(failed)?;
         let (also, selected) = (Vec::new(), Vec::new());
-        let (large, ledger_used) = (Vec::new(), AtomicU64::new(0));
-        Ok(Scan { table, codecs, rowid, has_ledger, way, also, selected, large, ledger_used })
+        let (operation, large, ledger_used) = ("read back", Vec::new(), AtomicU64::new(0));
+        Ok(Scan { table, operation, object, codecs, rowid, has_ledger, way, also, selected, large, ledger_used })
+    }
+
+    /// The same of a source with that label.
+    pub fn of_source(mut self, label: &str) -> Self {
+        (self.operation, self.object) = ("read", format!("table `{}` of {label}", self.table.source));
+        self
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> Error {
+        describe(self.operation, &self.object, error)
     }
 
     /// Selects other expressions of the rows as well; one that is a column of the plan is not read twice.
@@ -125,9 +141,8 @@ impl<'p> Scan<'p> {
         let Some(rowid) = self.rowid else { return Ok(None) };
         let table = quote(&self.table.target);
         let sql = format!("SELECT (SELECT min({rowid}) FROM {table}), (SELECT max({rowid}) FROM {table})");
-        let (low, high): (Option<i64>, Option<i64>) = connection
-            .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-            .map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))?;
+        let (low, high): (Option<i64>, Option<i64>) =
+            connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(|error| self.failed(error))?;
         Ok(low.zip(high))
     }
 
@@ -141,7 +156,7 @@ impl<'p> Scan<'p> {
             return Ok(0);
         }
         let entries = ledger::count(connection, &self.table.target)
-            .map_err(|error| describe("read back", "the ledger", &error))?;
+            .map_err(|error| describe("read back", "the ledger", error))?;
         Ok(entries.saturating_sub(self.ledger_used.load(Ordering::Relaxed)))
     }
 
@@ -155,13 +170,12 @@ impl<'p> Scan<'p> {
         range: Option<(i64, i64)>,
         visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>,
     ) -> Result<()> {
-        let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", self.table.target), &error);
         let mut statement = self.statement(connection, range.is_some())?;
         let rows = match range {
             Some((low, high)) if self.rowid.is_some() => statement.query(params![low, high]),
             Some(_) | None => statement.query([]),
         };
-        let mut cursor = self.cursor(connection, rows.map_err(failed)?)?;
+        let mut cursor = self.cursor(connection, rows.map_err(|error| self.failed(error))?)?;
         while cursor.next(visit)? {}
         Ok(())
     }
@@ -180,7 +194,7 @@ impl<'p> Scan<'p> {
             columns[*place] = format!("CASE WHEN {is_large} THEN NULL ELSE {} END", columns[*place]);
         }
         // Behind the columns stands what a row without a key is named by.
-        columns.push(self.rowid.filter(|_| self.table.key.is_empty()).unwrap_or("NULL").to_owned());
+        columns.push(self.rowid.filter(|_| self.table.is_named_by_rowid(|_| true)).unwrap_or("NULL").to_owned());
         columns.extend(self.also.iter().cloned());
         if let Some(rowid) = self.rowid.filter(|_| !self.large.is_empty()) {
             columns.extend(are_large);
@@ -193,7 +207,7 @@ impl<'p> Scan<'p> {
         // Without a name for the rowid a row is known by its place in the table itself, which an index does not give.
         let table = quote(&self.table.target);
         let sql = format!("SELECT {} FROM {table} {}{filter}", columns.join(", "), self.way);
-        connection.prepare(&sql).map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))
+        connection.prepare(&sql).map_err(|error| self.failed(error))
     }
 
     /// Reads the rows of its [`Scan::statement`] one by one.
@@ -202,7 +216,7 @@ impl<'p> Scan<'p> {
     /// When the file cannot be read.
     pub fn cursor<'c>(&'c self, connection: &'c Connection, rows: Rows<'c>) -> Result<Cursor<'c>> {
         let ledger = self.has_ledger.then(|| ledger::Reader::new(connection)).transpose();
-        let ledger = ledger.map_err(|error| describe("read back", format!("`{}`", self.table.target), &error))?;
+        let ledger = ledger.map_err(|error| self.failed(error))?;
         Ok(Cursor { scan: self, connection, rows, ledger, spare: Vec::with_capacity(self.codecs.len()), place: 0 })
     }
 }
@@ -241,7 +255,7 @@ impl Cursor<'_> {
     pub fn next(&mut self, visit: &mut dyn FnMut(&ScannedRow<'_>) -> Result<()>) -> Result<bool> {
         let Cursor { scan, connection, rows, ledger, spare, place } = self;
         let table = scan.table;
-        let failed = |error: rusqlite::Error| describe("read back", format!("`{}`", table.target), &error);
+        let failed = |error: rusqlite::Error| scan.failed(error);
         let Some(row) = rows.next().map_err(failed)? else { return Ok(false) };
         *place += 1;
         let blobs = match scan.large.is_empty() {
@@ -283,14 +297,18 @@ impl Cursor<'_> {
 }
 
 /// The names of a table's columns, as SQLite compares them; none where there is no such table.
-fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn columns_of(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut columns = connection.prepare("SELECT lower(name) FROM pragma_table_xinfo(?1)")?;
     columns.query_map([table], |row| row.get(0))?.collect()
 }
 
 /// The first of SQLite's names for the rowid that no column of the table has; `None` for a table without rowids.
-fn rowid_name(connection: &Connection, table: &str, columns: &[String]) -> rusqlite::Result<Option<&'static str>> {
-    let name = ["rowid", "_rowid_", "oid"].into_iter().find(|name| !columns.iter().any(|column| column == name));
+pub(super) fn rowid_name(
+    connection: &Connection,
+    table: &str,
+    columns: &[String],
+) -> rusqlite::Result<Option<&'static str>> {
+    let name = ROWID_NAMES.into_iter().find(|name| !columns.iter().any(|column| column == name));
     // SQLite's list of tables says as much, but is made anew from every table each time that it is asked.
     Ok(name.filter(|name| connection.prepare(&format!("SELECT {name} FROM {}", quote(table))).is_ok()))
 }
@@ -308,7 +326,7 @@ fn way_to_rows(connection: &Connection, table: &str, rowid: Option<&str>) -> rus
 }
 
 fn key_of(table: &TablePlan, row: &Row<'_>, place: i64) -> String {
-    if table.key.is_empty() {
+    if table.is_named_by_rowid(|place| matches!(row.get_ref(place), Ok(ValueRef::Null))) {
         // The column behind the table's own is the rowid; a table without one is told by its place alone.
         let rowid: Option<i64> = row.get(table.columns.len()).unwrap_or(None);
         return rowid_key(rowid.unwrap_or(place));

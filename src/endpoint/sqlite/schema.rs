@@ -1,5 +1,6 @@
 //! A SQLite schema as the file itself tells it.
 
+use crate::endpoint::sqlite::optimize::has_lasting_rowid;
 use crate::endpoint::sqlite::read::describe;
 use crate::error::Result;
 use crate::metadata::is_not_own;
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 /// # Errors
 /// When the file cannot be read.
 pub fn read_schema(connection: &Connection) -> Result<TargetSchema> {
-    read(connection).map_err(|error| describe("read the schema of", "the target", &error))
+    read(connection).map_err(|error| describe("read the schema of", "the target", error))
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<TargetSchema> {
@@ -52,8 +53,7 @@ fn table(
     definitions: &HashMap<String, String>,
 ) -> rusqlite::Result<TargetTable> {
     let mut key: Vec<(i64, String)> = Vec::new();
-    let mut columns = connection
-        .prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut columns = connection.prepare(include_str!("sql/columns.sql"))?;
     let mut rows = columns.query([&table.name])?;
     while let Some(row) = rows.next()? {
         let column: String = row.get(0)?;
@@ -76,10 +76,7 @@ fn table(
     }
     key.sort();
     table.key = key.into_iter().map(|(_, column)| column).collect();
-    let rowid_alias = table.key.len() == 1
-        && !table.without_rowid
-        && table.columns.iter().any(|c| c.name == table.key[0] && c.declared_type.eq_ignore_ascii_case("INTEGER"));
-    if rowid_alias {
+    if !table.without_rowid && has_lasting_rowid(connection, &table.name)? {
         for column in table.columns.iter_mut().filter(|column| column.name == table.key[0]) {
             column.not_null = true;
             column.optional = true;

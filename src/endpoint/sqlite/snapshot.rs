@@ -57,7 +57,7 @@ impl<'c> Snapshot<'c> {
     /// SQLite tells the frames of the log only outside of transactions. They are those of the state if nobody has
     /// committed between the question and the beginning; `None` where somebody has.
     fn attempt(connection: &'c Connection) -> Result<Option<Snapshot<'c>>> {
-        let failed = |error: rusqlite::Error| describe("read", "the target", &error).because(error);
+        let failed = |error: rusqlite::Error| describe("read", "the target", error);
         let file = OpenFile::of(connection)?;
         let path = Path::new(connection.path().unwrap_or_default());
         let version = data_version(connection).map_err(failed)?;

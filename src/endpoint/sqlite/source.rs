@@ -7,17 +7,18 @@
 //!
 //! Invariants: the file is only read, in the one state that it had when it was opened.
 
-use super::catalog::{declared_with, read_as};
+use super::catalog::declared_with;
 use super::definitions::Definitions;
 use super::file::{quoted, shown};
+use super::integrity::Watch;
 use super::read::{describe, open};
 use super::record;
 use super::remembered::{plan_of, read_manifest};
 use super::scan::Scan;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Column, Known, ObjectKind, QualifiedName, Table, TableKind};
-use crate::endpoint::findings::{Difference, DifferenceKind};
-use crate::endpoint::{ReadTable, RowSink, Source, Turn};
+use crate::endpoint::findings::{Difference, DifferenceKind, Integrity};
+use crate::endpoint::{Level, ReadTable, RowSink, Source, Turn};
 use crate::error::{Error, Result};
 use crate::metadata::tables::KeptTable;
 use crate::metadata::tree::is_of_tree;
@@ -35,6 +36,9 @@ use std::sync::Arc;
 /// A SQLite file, read in one state.
 pub struct SqliteSource {
     connection: Connection,
+    /// `None` for a file that was just made, which is proven as a target. It was opened first and is closed last: only whoever
+    /// finds no log takes away the one that reading has made.
+    watch: Option<Watch>,
     path: PathBuf,
     label: String,
     /// Where the types of its columns are known from: its manifest, or its own declarations.
@@ -55,8 +59,9 @@ impl SqliteSource {
     /// # Errors
     /// When there is no database or it cannot be read, or its metadata is damaged or of a later form.
     pub fn open(path: &Path, cancel: &Cancel) -> Result<Self> {
+        let watch = Watch::begin(path, cancel)?;
         let connection = open(path, &cancel.flag())?;
-        let failed = |error: rusqlite::Error| describe("read", quoted(path), &error).because(error);
+        let failed = |error: rusqlite::Error| describe("read", quoted(path), error);
         ensure_own_record(&connection, path)?;
         connection.execute_batch("BEGIN").map_err(failed)?;
         // The state is taken by the first statement that reads.
@@ -64,7 +69,7 @@ impl SqliteSource {
         let manifest = read_manifest(&connection)?;
         let of_tree = manifest.as_ref().is_some_and(|manifest| manifest.catalog.layout.is_some());
         let own = declared_with(&connection, of_tree);
-        let own = own.map_err(|error| describe("read the schema of", quoted(path), &error).because(error))?;
+        let own = own.map_err(|error| describe("read the schema of", quoted(path), error))?;
         let mut left_out = Vec::new();
         let (known, catalog, tables, choices) = match manifest {
             Some(manifest) => {
@@ -83,8 +88,8 @@ impl SqliteSource {
                 (Known::Declared, own, tables, Choices::default())
             }
         };
-        let (label, path, catalog) = (shown(path), path.to_path_buf(), Some(Arc::new(catalog)));
-        Ok(SqliteSource { connection, path, label, known, catalog, left_out, choices, tables })
+        let (label, path, watch, catalog) = (shown(path), path.to_path_buf(), Some(watch), Some(Arc::new(catalog)));
+        Ok(SqliteSource { connection, watch, path, label, known, catalog, left_out, choices, tables })
     }
 
     /// Opens a finished file by the tables of the plan that it was made by: its rows are those of the plan's source, under
@@ -96,7 +101,8 @@ impl SqliteSource {
         let connection = open(path, &cancel.flag())?;
         let (known, choices) = (Known::Remembered, Choices::default());
         let (label, path) = (quoted(path), path.to_path_buf());
-        Ok(SqliteSource { connection, path, label, known, catalog: None, left_out: Vec::new(), choices, tables })
+        let left_out = Vec::new();
+        Ok(SqliteSource { connection, watch: None, path, label, known, catalog: None, left_out, choices, tables })
     }
 
     /// The choices under which a file with the same definitions keeps its values as this one does: those by which it was
@@ -176,7 +182,7 @@ impl SqliteSource {
     /// When the file cannot be read.
     pub fn made(&self) -> Result<BTreeMap<String, KeptTable>> {
         let kept = metadata::tables::read(&self.connection);
-        Ok(kept.map_err(|error| describe("read", &self.label, &error).because(error))?.unwrap_or_default())
+        Ok(kept.map_err(|error| describe("read", &self.label, error))?.unwrap_or_default())
     }
 
     /// The definitions that have come into it since it was made, or have changed; tables that have come are in its catalog.
@@ -222,7 +228,7 @@ impl SqliteSource {
     }
 
     fn scan<'t>(&self, place: usize, table: &'t TablePlan, sink: &dyn RowSink) -> Result<Scan<'t>> {
-        let scan = Scan::new(&self.connection, table)?;
+        let scan = Scan::new(&self.connection, table)?.of_source(&self.label);
         Ok(if sink.takes_large(place) { scan.with_large() } else { scan })
     }
 
@@ -279,6 +285,10 @@ impl Source for SqliteSource {
         })
     }
 
+    fn integrity(&mut self, level: Level) -> Result<Option<Integrity>> {
+        self.watch.as_ref().map(|watch| watch.integrity(&self.connection, level)).transpose()
+    }
+
     fn read(&mut self, tables: &[ReadTable<'_>], sink: &mut dyn RowSink) -> Result<()> {
         tables.iter().enumerate().try_for_each(|(place, request)| {
             sink.begin(place)?;
@@ -294,7 +304,7 @@ impl Source for SqliteSource {
         let scans = scans.collect::<Result<Vec<_>>>()?;
         let statements = scans.iter().map(|scan| scan.statement(&self.connection, false));
         let mut statements = statements.collect::<Result<Vec<_>>>()?;
-        let failed = |error: rusqlite::Error| describe("read", &self.label, &error);
+        let failed = |error: rusqlite::Error| describe("read", &self.label, error);
         let mut cursors = Vec::with_capacity(tables.len());
         for (scan, statement) in scans.iter().zip(&mut statements) {
             cursors.push(scan.cursor(&self.connection, statement.query([]).map_err(failed)?)?);
@@ -337,6 +347,9 @@ fn remembered(mut catalog: Catalog, tables: &mut Vec<TablePlan>, own: &Catalog) 
         table.columns.extend(new);
         true
     });
+    // Its virtual tables are those that are in the file.
+    catalog.others.retain(|other| other.kind != ObjectKind::VirtualTable);
+    catalog.others.extend(own.others.iter().filter(|other| other.kind == ObjectKind::VirtualTable).cloned());
     for there in own.tables.iter().filter(|there| !same(&there.name.name, HISTORY_TABLE)) {
         if tables.iter().any(|plan| same(&plan.target, &there.name.name)) {
             continue;
@@ -406,7 +419,7 @@ fn column_as_declared(column: &Column) -> ColumnPlan {
         target: column.name.clone(),
         type_name: column.data_type.name.clone(),
         shape: column.data_type.shape.clone(),
-        representation: read_as(&column.data_type.name).representation(),
+        representation: Representation::default_for(&column.data_type.shape),
         remainder: None,
         not_null: column.not_null,
         computed: column.generated.is_some(),

@@ -49,10 +49,7 @@ pub fn judge(
     if connection.is_readonly(rusqlite::MAIN_DB).unwrap_or(true) {
         ask_checks(connection, object, shown_max, &mut integrity)?;
     }
-    if let Some(wrong) = wrong.filter(|_| integrity.is_sound()) {
-        integrity.total = wrong.len() as u64;
-        integrity.messages = wrong.iter().take(shown_max).cloned().collect();
-    }
+    integrity = integrity.or(wrong.unwrap_or_default(), shown_max);
     let is_asked = |table: &str| twice || unproven_references.is_none_or(|tables| tables.contains(table));
     Ok((foreign_keys_in(connection, object, shown_max, &is_asked)?, integrity))
 }
@@ -87,16 +84,16 @@ pub fn integrity_of(
         Depth::Full => "integrity_check",
         Depth::Quick => "quick_check",
     };
-    let mut found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
+    let mut found = Integrity { depth, ..Integrity::sound() };
     match ask(connection, &format!("PRAGMA {pragma}({MESSAGES_COUNTED_MAX})"), shown_max, &mut found) {
-        Err(error) if is_of_expression(&error) => {
+        Err(error) if is_of_expression(&error) || is_of_the_connection(&error.to_string()) => {
             // A CHECK or an index whose expression fails ends the check of the whole file: each table is asked by itself.
-            found = Integrity { depth, messages: Vec::new(), total: 0, stopped: false };
+            found = Integrity { depth, ..Integrity::sound() };
             ask_each(connection, pragma, shown_max, &mut found)
         }
         outcome => outcome,
     }
-    .map_err(|error| describe("check integrity of", object, &error))?;
+    .map_err(|error| describe("check integrity of", object, error))?;
     found.stopped = found.total >= MESSAGES_COUNTED_MAX;
     for message in &mut found.messages {
         // In a damaged file the schema itself may not be readable; then the message stands alone.
@@ -111,8 +108,9 @@ pub fn integrity_of(
 fn ask(connection: &Connection, sql: &str, shown_max: usize, found: &mut Integrity) -> rusqlite::Result<()> {
     let outcome = run(connection, sql, |row| {
         let message: String = row.get(0)?;
-        // One row can hold several lines of findings.
-        message.lines().filter(|line| *line != "ok").for_each(|line| add(found, shown_max, line.to_owned()));
+        // One row can hold several lines of findings, and one in front that is none.
+        let is_finding = |line: &&str| *line != "ok" && !line.starts_with("*** in database ");
+        message.lines().filter(is_finding).for_each(|line| add(found, shown_max, line.to_owned()));
         Ok(())
     });
     match outcome {
@@ -139,6 +137,23 @@ fn is_of_expression(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|code| code.extended_code == rusqlite::ffi::SQLITE_ERROR)
 }
 
+/// What an application gives its own connection, and ours does not have.
+const OF_THE_CONNECTION: [&str; 5] =
+    ["no such function", "unknown function", "no such collation sequence", "no such module", "no such tokenizer"];
+
+/// Whether a message speaks of something that an application gives to its connection.
+pub fn is_of_the_connection(message: &str) -> bool {
+    OF_THE_CONNECTION.iter().any(|words| message.contains(words))
+}
+
+/// The message alone, without the statement that was asked.
+fn message_of(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// Checks each table by itself; an expression that fails is a message about its table.
 fn ask_each(connection: &Connection, pragma: &str, shown_max: usize, found: &mut Integrity) -> rusqlite::Result<()> {
     let mut tables: Vec<String> = Vec::new();
@@ -148,6 +163,9 @@ fn ask_each(connection: &Connection, pragma: &str, shown_max: usize, found: &mut
     })?;
     for table in tables {
         match ask(connection, &format!("PRAGMA main.{pragma}({})", quote(&table)), shown_max, found) {
+            Err(error) if is_of_the_connection(&error.to_string()) => {
+                found.unasked.push(format!("the structure of table `{table}`: {}", message_of(&error)));
+            }
             Err(error) if is_of_expression(&error) => {
                 let why = "an expression of a CHECK or an index cannot be computed";
                 add(found, shown_max, format!("{why} for a row of table `{table}`: {error}"));
@@ -160,7 +178,7 @@ fn ask_each(connection: &Connection, pragma: &str, shown_max: usize, found: &mut
 
 /// Asks the CHECKs of each table by SELECT: over a connection that may not write, SQLite's own checks do not.
 fn ask_checks(connection: &Connection, object: &dyn Display, shown_max: usize, found: &mut Integrity) -> Result<()> {
-    let failed = |error: rusqlite::Error| describe("check integrity of", object, &error).because(error);
+    let failed = |error: rusqlite::Error| describe("check integrity of", object, error);
     let unasked = |table: &str, cause: &dyn Display| {
         Error::could_not("check integrity of", object, format!("a CHECK of table `{table}` cannot be asked: {cause}"))
             .hint("SQLite asks it itself where the file may be written: check a copy of the file")
@@ -256,7 +274,7 @@ fn check_foreign_keys(
     is_asked: &dyn Fn(&str) -> bool,
     found: &mut ForeignKeys,
 ) -> Result<()> {
-    let failed = |error: rusqlite::Error| describe("check foreign keys of", object, &error);
+    let failed = |error: rusqlite::Error| describe("check foreign keys of", object, error);
     // Table by table: one key that cannot be checked must not hide the others.
     let mut tables: Vec<String> = Vec::new();
     run(connection, "SELECT name FROM main.sqlite_schema WHERE type = 'table' ORDER BY name", |row| {

@@ -1,9 +1,8 @@
 //! A SQLite file's schema as rows are generated for it.
 
-use crate::catalog::{Catalog, DataType};
-use crate::endpoint::sqlite::catalog::{declared, read_as};
+use crate::catalog::{Catalog, DataType, Shape};
+use crate::endpoint::sqlite::catalog::declared;
 use crate::error::{Context, Result};
-use crate::types::Affinity;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -25,16 +24,20 @@ pub fn sqlite_catalog(connection: &Connection) -> Result<Catalog> {
         let key = table.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
         for column in &mut table.columns {
             column.not_null |= key.contains(&column.name);
-            let name = match read_as(&column.data_type.name) {
-                Affinity::Integer | Affinity::Numeric => "bigint",
-                Affinity::Real => "double precision",
-                Affinity::Text => "text",
-                Affinity::Blob => "bytea",
-            };
-            column.data_type.name = name.to_owned();
+            column.data_type.name = type_name(&column.data_type.shape).to_owned();
         }
     }
     Ok(catalog)
+}
+
+/// PostgreSQL's name for the values of a column that is read by its affinity.
+fn type_name(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::BigInt => "bigint",
+        Shape::Double => "double precision",
+        Shape::Bytea => "bytea",
+        _ => "text",
+    }
 }
 
 /// The columns without a type that refer to a column with one, by the places of table and column: they hold its values. A parent

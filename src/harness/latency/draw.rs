@@ -106,9 +106,7 @@ fn sample(
         conditions.extend(condition.iter().map(|condition| format!("({condition})")));
     }
     let sql = format!("SELECT {} FROM {} WHERE {}", columns.join(", "), quote::quote(from), conditions.join(" AND "));
-    let failed = |error: rusqlite::Error| {
-        describe("draw parameters for", format!("`{}`", query.file.display()), &error).because(error)
-    };
+    let failed = |error: rusqlite::Error| describe("draw parameters for", format!("`{}`", query.file.display()), error);
     let mut statement = connection.prepare(&sql).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
     let mut sample: Vec<Vec<Value>> = Vec::new();

@@ -93,8 +93,7 @@ impl<'c> Runner<'c> {
     /// # Errors
     /// When SQLite cannot run it.
     pub(super) fn run(&mut self, values: &[Value]) -> Result<TimedRun> {
-        let (elapsed, rows) =
-            self.timed(values).map_err(|error| describe(OPERATION, self.label(), &error).because(error))?;
+        let (elapsed, rows) = self.timed(values).map_err(|error| describe(OPERATION, self.label(), error))?;
         Ok(TimedRun { elapsed, rows, scan_steps: self.take_scan_steps() })
     }
 

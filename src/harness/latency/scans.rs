@@ -107,9 +107,9 @@ fn aliases(tokens: &[Token<'_>]) -> Vec<(String, String)> {
 /// How many rows a table has.
 pub(super) fn row_count(connection: &Connection, table: &str) -> Result<u64> {
     let count = connection.query_row(&format!("SELECT count(*) FROM {}", quote(table)), [], |row| row.get::<_, i64>(0));
-    count.map(i64::unsigned_abs).map_err(|error| {
-        crate::endpoint::sqlite::read::describe("count the rows of", format!("`{table}`"), &error).because(error)
-    })
+    count
+        .map(i64::unsigned_abs)
+        .map_err(|error| crate::endpoint::sqlite::read::describe("count the rows of", format!("`{table}`"), error))
 }
 
 /// The tables with the user's rows: neither SQLite's own nor those of a virtual table, nor what this program keeps.

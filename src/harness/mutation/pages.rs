@@ -2,7 +2,8 @@
 //!
 //! The places come from SQLite's file format (<https://sqlite.org/fileformat2.html>): the page size at byte 16 of the
 //! file; a page's kind in its first byte, 5 and 2 inside the tree of a table and of an index, 13 and 10 at its leaves;
-//! the right-most child of an inner page at byte 8; the number of cells at byte 3 and their places from byte 8 of a leaf.
+//! the right-most child of an inner page at byte 8; the number of cells at byte 3 and their places from byte 8 of a leaf, from byte
+//! 12 of an inner page, whose cells begin with the number of a child; five bytes for each page in the pointer map, from page 3 on.
 
 use super::bench::{Bench, changed, io_error};
 use super::{Applied, Change, Mutation};
@@ -19,7 +20,7 @@ const fn file(
     Mutation { name, applies_to, change: Change::File(change) }
 }
 
-pub const MUTATIONS: [Mutation; 12] = [
+pub const MUTATIONS: [Mutation; 16] = [
     file("one bit of a row in its page", "a table with rows", bit_of_row),
     file("one bit of an index entry in its page", "an index with entries", bit_of_index),
     file("an index entry missing", "an index over a table with rows", entry_missing),
@@ -43,6 +44,10 @@ pub const MUTATIONS: [Mutation; 12] = [
         flip_bit(bench, FREE_PAGES + bit / 8, bit % 8)?;
         Ok(changed("the file's header", "one bit of the list of free pages"))
     }),
+    file("one bit of a key in an inner page", "an index of several pages", bit_of_inner_key),
+    file("one bit of an overflowing value", "a value longer than a page", bit_of_overflow),
+    file("one bit of the pointer map", "a file with auto-vacuum", bit_of_pointer_map),
+    file("one bit of a page that lists free pages", "a file with free pages", bit_of_trunk),
     file("the last page cut off", "a file", cut_off),
     file("the file's first bytes", "a file", |bench| {
         let file = writable(bench)?;
@@ -58,6 +63,8 @@ const RIGHT_MOST_CHILD: u64 = 8;
 const NEXT: u64 = 0;
 /// Where the header has the first free page and their number.
 const FREE_PAGES: u64 = 32;
+/// Where the header has a number that is 0 in a file without a pointer map.
+const LARGEST_ROOT: u64 = 52;
 
 /// The file itself. The connection has written everything by now, and reads nothing from its cache again: whoever
 /// looks afterwards reopens it.
@@ -76,9 +83,15 @@ impl Page {
         usize::from(u16::from_be_bytes([self.bytes[3], self.bytes[4]]))
     }
 
-    /// Where a cell of a leaf starts.
+    fn is_inner(&self) -> bool {
+        matches!(self.bytes[0], 2 | 5)
+    }
+
+    /// Where a cell starts, behind the number of a child.
     fn cell(&self, number: usize) -> usize {
-        usize::from(u16::from_be_bytes([self.bytes[8 + 2 * number], self.bytes[9 + 2 * number]]))
+        let (places, child) = if self.is_inner() { (12, 4) } else { (8, 0) };
+        let place = places + 2 * number;
+        usize::from(u16::from_be_bytes([self.bytes[place], self.bytes[place + 1]])) + child
     }
 
     /// SQLite's variable-length integer at a place, and the place behind it.
@@ -99,17 +112,30 @@ impl Page {
     }
 }
 
+/// The size of a page in bytes.
+fn page_bytes(bench: &Bench<'_>) -> rusqlite::Result<u64> {
+    let mut header = [0; 2];
+    let file = File::open(&bench.path).map_err(io_error)?;
+    file.read_exact_at(&mut header, 16).map_err(io_error)?;
+    Ok(match u16::from_be_bytes(header) {
+        1 => 65_536,
+        size => u64::from(size),
+    })
+}
+
+/// The number of four bytes somewhere in the file.
+fn number(bench: &Bench<'_>, place: u64) -> rusqlite::Result<u64> {
+    let mut bytes = [0; 4];
+    File::open(&bench.path).and_then(|file| file.read_exact_at(&mut bytes, place)).map_err(io_error)?;
+    Ok(u64::from(u32::from_be_bytes(bytes)))
+}
+
 /// The right-most leaf of the tree of a table or an index.
 fn leaf(bench: &Bench<'_>, name: &str) -> rusqlite::Result<Option<Page>> {
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
     let mut number: u64 = bench.connection.query_row(sql, [name], |row| row.get::<_, i64>(0))?.unsigned_abs();
     let file = File::open(&bench.path).map_err(io_error)?;
-    let mut header = [0; 2];
-    file.read_exact_at(&mut header, 16).map_err(io_error)?;
-    let size = match u16::from_be_bytes(header) {
-        1 => 65_536,
-        size => u64::from(size),
-    };
+    let size = page_bytes(bench)?;
     // A tree of a file is never as deep.
     for _ in 0..40 {
         if number < 2 {
@@ -134,7 +160,7 @@ fn leaf_of_table(bench: &Bench<'_>, table: &TablePlan) -> rusqlite::Result<Optio
     leaf(bench, &table.target)
 }
 
-/// Flips a bit of what one of a leaf's cells holds.
+/// Flips a bit of what one of a page's cells holds.
 fn flip(bench: &mut Bench<'_>, page: &Page) -> rusqlite::Result<bool> {
     let cell = page.cell(bench.random.below(page.cells() as u64) as usize);
     let Some((length, mut start)) = page.varint(cell) else { return Ok(false) };
@@ -245,15 +271,86 @@ fn overwritten(
     Ok(None)
 }
 
-/// Flips a bit of the number of a page that a page of some kind leads to.
-fn link(bench: &mut Bench<'_>, kind: &str, within: u64) -> rusqlite::Result<Option<Applied>> {
+/// Where the pages of a kind begin, and the tree that each belongs to, in a random order.
+fn pages(bench: &mut Bench<'_>, kind: &str) -> rusqlite::Result<Vec<(u64, String)>> {
     // The first page begins behind the file's header.
     let sql = "SELECT pgoffset, name FROM dbstat WHERE pagetype = ?1 AND pageno > 1 ORDER BY pageno";
     let mut statement = bench.connection.prepare(sql)?;
     let pages = statement.query_map([kind], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
     let pages: Vec<(u64, String)> = pages.collect::<rusqlite::Result<_>>()?;
     drop(statement);
-    let Some((start, name)) = bench.shuffled(pages).into_iter().next() else { return Ok(None) };
+    Ok(bench.shuffled(pages))
+}
+
+fn bit_of_inner_key(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
+    let indexes = indexes(bench)?;
+    let size = page_bytes(bench)?;
+    for (start, index) in pages(bench, "internal")?.into_iter().filter(|(_, name)| indexes.contains(name)) {
+        let mut page = Page { start, bytes: vec![0; size as usize] };
+        File::open(&bench.path).and_then(|file| file.read_exact_at(&mut page.bytes, start)).map_err(io_error)?;
+        if page.cells() > 0 && flip(bench, &page)? {
+            return Ok(changed(format!("index `{index}`, inner page at byte {start}"), "one bit"));
+        }
+    }
+    Ok(None)
+}
+
+/// Flips a bit of a value behind its own page.
+fn bit_of_overflow(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
+    let tables: Vec<&str> = bench.tables().into_iter().map(|table| table.target.as_str()).collect();
+    let size = page_bytes(bench)?;
+    for (start, name) in pages(bench, "overflow")? {
+        if !tables.contains(&name.as_str()) {
+            continue;
+        }
+        // The last page of a value is full only as far as the value goes.
+        let used = if number(bench, start + NEXT)? == 0 { 1 } else { size - 4 };
+        let (place, bit) = (start + 4 + bench.random.below(used), bench.random.below(8));
+        let before = bench.contents();
+        flip_bit(bench, place, bit)?;
+        bench.reopen()?;
+        // A column that the plan does not carry is put back.
+        if bench.contents() != before {
+            return Ok(changed(
+                format!("`{name}`, overflow page at byte {start}"),
+                format!("bit {bit} of byte {place}"),
+            ));
+        }
+        flip_bit(bench, place, bit)?;
+        bench.reopen()?;
+    }
+    Ok(None)
+}
+
+/// Flips a bit of what the pointer map says of a page.
+fn bit_of_pointer_map(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
+    if number(bench, LARGEST_ROOT)? == 0 {
+        return Ok(None);
+    }
+    let size = page_bytes(bench)?;
+    let pages = std::fs::metadata(&bench.path).map_err(io_error)?.len() / size;
+    let page = bench.random.below(pages.min(2 + size / 5).saturating_sub(2)) + 3;
+    let bit = bench.random.below(5 * 8);
+    flip_bit(bench, size + 5 * (page - 3) + bit / 8, bit % 8)?;
+    Ok(changed("the pointer map", format!("bit {bit} of the entry of page {page}")))
+}
+
+/// Flips a bit of the first page that lists free ones: the number of the next, how many there are, or one of them.
+fn bit_of_trunk(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
+    let first = number(bench, FREE_PAGES)?;
+    if first == 0 {
+        return Ok(None);
+    }
+    let start = (first - 1) * page_bytes(bench)?;
+    let listed = number(bench, start + 4)?;
+    let bit = bench.random.below((8 + 4 * listed) * 8);
+    flip_bit(bench, start + bit / 8, bit % 8)?;
+    Ok(changed(format!("the list of free pages, page at byte {start}"), format!("bit {bit}")))
+}
+
+/// Flips a bit of the number of a page that a page of some kind leads to.
+fn link(bench: &mut Bench<'_>, kind: &str, within: u64) -> rusqlite::Result<Option<Applied>> {
+    let Some((start, name)) = pages(bench, kind)?.into_iter().next() else { return Ok(None) };
     let bit = bench.random.below(32);
     flip_bit(bench, start + within + bit / 8, bit % 8)?;
     Ok(changed(format!("`{name}`, {kind} page at byte {start}"), "one bit of the page that follows"))

@@ -91,7 +91,7 @@ pub const MUTATIONS: [Mutation; 32] = [
     file("the number of free pages in the header", "a file", |bench| header(bench, false, 39)),
     file("auto-vacuum in the header", "a file", |bench| header(bench, false, 55)),
     file("another text encoding in the header", "a file", |bench| header(bench, false, 59)),
-    file("incremental vacuum in the header", "a file", |bench| header(bench, false, 67)),
+    file("incremental vacuum in the header", "a file", incremental),
     file("a byte of the header that has to be zero", "a file", |bench| {
         let place = 72 + bench.random.below(20);
         header(bench, false, place)
@@ -216,4 +216,20 @@ fn header(bench: &mut Bench<'_>, recorded: bool, place: u64) -> rusqlite::Result
     let other = byte[0] ^ (1 + bench.random.below(3) as u8);
     file.write_all_at(&[other], place).map_err(io_error)?;
     Ok(changed(format!("byte {place} of the header"), format!("{} → {other}", byte[0])))
+}
+
+/// Turns incremental vacuum on or off: whatever number is not 0 means the same.
+fn incremental(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
+    const PLACE: u64 = 67;
+    let file = writable(bench)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, PLACE).map_err(io_error)?;
+    let other = match byte {
+        [0] => 1 + bench.random.below(3) as u8,
+        // That it was on only the manifest says.
+        _ if !bench.has(MANIFEST_TABLE)? => return Ok(None),
+        _ => 0,
+    };
+    file.write_all_at(&[other], PLACE).map_err(io_error)?;
+    Ok(changed("incremental vacuum", format!("{} → {other}", byte[0])))
 }

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 pub enum RowName {
     /// The stored values of its key.
     Key(Vec<Part>),
-    /// Its row id, in a table without a key.
+    /// Its row id, in a table without a key, or with NULL in it.
     RowId(i64),
 }
 
@@ -226,10 +226,11 @@ impl Ledger {
     }
 }
 
-/// The statement that reads the planned columns of a table, and behind them its row id where it has no key.
+/// The statement that reads the planned columns of a table, and behind them its row id where a row can be without a key.
 pub fn select(connection: &Connection, table: &TablePlan) -> rusqlite::Result<String> {
     let mut columns: Vec<_> = table.columns.iter().map(|column| quote(&column.target)).collect();
-    columns.push(if table.key.is_empty() { rowid(connection, &table.target)? } else { "NULL" }.to_owned());
+    let may_lack_key = table.key.is_empty() || table.key.iter().any(|column| !table.columns[*column].not_null);
+    columns.push(if may_lack_key { rowid(connection, &table.target)? } else { "NULL" }.to_owned());
     Ok(format!("SELECT {} FROM {} NOT INDEXED", columns.join(", "), quote(&table.target)))
 }
 
@@ -246,7 +247,9 @@ fn rowid(connection: &Connection, table: &str) -> rusqlite::Result<&'static str>
 
 /// The name of a row; `place` is its place in the table, from 1, which names it where it has no row id.
 pub fn name_of(table: &TablePlan, row: &Row<'_>, place: i64) -> rusqlite::Result<RowName> {
-    if table.key.is_empty() {
+    let is_null =
+        |column: &usize| !table.columns[*column].not_null && matches!(row.get_ref(*column), Ok(ValueRef::Null));
+    if table.key.is_empty() || table.key.iter().any(is_null) {
         let rowid: Option<i64> = row.get(table.columns.len())?;
         return Ok(RowName::RowId(rowid.unwrap_or(place)));
     }

@@ -280,6 +280,7 @@ impl From<&verify::Verification> for Verification {
             manifest_digest: found.findings.manifest_digest.clone(),
             foreign_keys: found.findings.foreign_keys.as_ref().map(ForeignKeys::from),
             integrity: found.findings.integrity.as_ref().map(Findings::from),
+            source_integrity: found.findings.source_integrity.as_ref().map(Findings::from),
             checks: found.findings.checks.iter().map(UserCheck::from).collect(),
             not_checked: found.findings.not_checked.clone(),
             inexact: found.inexact.iter().map(InexactColumn::from).collect(),

@@ -313,6 +313,9 @@ pub struct Verification {
     pub foreign_keys: Option<ForeignKeys>,
     /// What SQLite says about the structure; `null` where it was not asked.
     pub integrity: Option<Findings>,
+    /// The same of a source that is a SQLite file; not there where it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_integrity: Option<Findings>,
     /// The project's checks.
     pub checks: Vec<UserCheck>,
     /// What was not checked.

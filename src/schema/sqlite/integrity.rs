@@ -3,9 +3,8 @@
 use rusqlite::Connection;
 
 use super::super::step::counted;
-use super::sound::is_of_the_connection;
 use crate::endpoint::findings::Depth;
-use crate::endpoint::sqlite::structure;
+use crate::endpoint::sqlite::structure::{self, is_of_the_connection};
 use crate::error::Context;
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -15,16 +14,10 @@ const TOLD: usize = 5;
 
 /// Fails where SQLite's integrity check finds something in the file before the first migration of a run.
 pub(super) fn expect_sound_file(connection: &Connection, object: &str, first: &str) -> Result<()> {
-    let found = match structure::integrity_of(connection, object, Depth::Full, TOLD) {
-        Ok(found) => {
-            let more = found.total.saturating_sub(found.messages.len() as u64);
-            let more = (more > 0).then(|| counted(more, "more finding", "more findings"));
-            found.messages.into_iter().chain(more).collect()
-        }
-        // One definition that only the application's connection can read hides no other table.
-        Err(error) if is_of_the_connection(error.cause()) => of_tables(connection, &all_tables(connection)?)?,
-        Err(error) => return Err(error),
-    };
+    let found = structure::integrity_of(connection, object, Depth::Full, TOLD)?;
+    let more = found.total.saturating_sub(found.messages.len() as u64);
+    let more = (more > 0).then(|| counted(more, "more finding", "more findings"));
+    let found: Vec<String> = found.messages.into_iter().chain(more).collect();
     if found.is_empty() {
         return Ok(());
     }

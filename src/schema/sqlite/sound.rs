@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::super::plan::Step;
 use super::super::script::{Loss, Lost, table_rename};
 use super::super::tokens::{Dialect, Statement, Token, scan};
+use crate::endpoint::sqlite::structure::is_of_the_connection;
 use crate::error::Context;
 use crate::quote::quote;
 use crate::{Error, Result};
@@ -19,15 +20,6 @@ use crate::{Error, Result};
 /// What is there and cannot be used, by kind and name, with what is wrong.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Broken(BTreeMap<(Lost, String), String>);
-
-/// What an application gives its own connection, and ours does not have.
-const OF_THE_CONNECTION: [&str; 5] =
-    ["no such function", "unknown function", "no such collation sequence", "no such module", "no such tokenizer"];
-
-/// Whether a message speaks of something that an application gives to its connection.
-pub(super) fn is_of_the_connection(message: &str) -> bool {
-    OF_THE_CONNECTION.iter().any(|words| message.contains(words))
-}
 
 /// Whether a script can break what it does not name: it drops or alters something.
 pub(super) fn is_needed(statements: &[Statement]) -> bool {

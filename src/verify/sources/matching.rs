@@ -3,7 +3,9 @@
 //! Names are compared as they are between two catalogs of one dialect; where one side is SQLite's, a table of PostgreSQL
 //! has the name that it would have in a file, and case is ignored where nothing has the very name.
 
-use crate::catalog::{Catalog, Column, DataType, Dialect, QualifiedName, Shape, Table, TableKind};
+use crate::catalog::{
+    Catalog, Column, DataType, Dialect, ObjectKind, OtherObject, QualifiedName, Shape, Table, TableKind,
+};
 use crate::endpoint::{ReadColumn, ReadTable};
 use crate::plan::names::natural;
 use std::fmt;
@@ -42,6 +44,12 @@ pub(super) enum SchemaDifference {
     TableMissing(QualifiedName),
     /// The source lacks a table.
     TableSurplus(QualifiedName),
+    /// The target lacks a virtual table.
+    VirtualTableMissing(String),
+    /// The source lacks a virtual table.
+    VirtualTableSurplus(String),
+    /// A virtual table is defined otherwise.
+    VirtualTable(String),
     /// The target lacks a column.
     ColumnMissing(QualifiedName, String),
     /// The source lacks a column.
@@ -64,6 +72,15 @@ impl fmt::Display for SchemaDifference {
         match self {
             SchemaDifference::TableMissing(table) => write!(f, "table `{table}` is missing in the target"),
             SchemaDifference::TableSurplus(table) => write!(f, "table `{table}` of the target is not in the source"),
+            SchemaDifference::VirtualTableMissing(table) => {
+                write!(f, "virtual table `{table}` is missing in the target")
+            }
+            SchemaDifference::VirtualTableSurplus(table) => {
+                write!(f, "virtual table `{table}` of the target is not in the source")
+            }
+            SchemaDifference::VirtualTable(table) => {
+                write!(f, "virtual table `{table}` is not defined in the target as it is in the source")
+            }
             SchemaDifference::ColumnMissing(table, column) => {
                 write!(f, "column `{column}` of table `{table}` is missing in the target")
             }
@@ -95,6 +112,8 @@ pub(super) struct Matched<'c> {
     pub unfilled: Vec<QualifiedName>,
     /// Generated columns whose values one side does not tell.
     pub untold: Vec<String>,
+    /// Virtual tables of a side, whose rows are not compared.
+    pub modules: Vec<String>,
 }
 
 impl<'c> Matched<'c> {
@@ -106,6 +125,7 @@ impl<'c> Matched<'c> {
             beside: Vec::new(),
             unfilled: Vec::new(),
             untold: Vec::new(),
+            modules: Vec::new(),
         };
         let mut rest: Vec<&Table> = target.tables.iter().collect();
         for table in &source.tables {
@@ -121,7 +141,26 @@ impl<'c> Matched<'c> {
         let (unfilled, surplus): (Vec<_>, Vec<_>) = rest.into_iter().partition(|table| is_unfilled(table));
         found.unfilled.extend(unfilled.iter().map(|table| table.name.clone()));
         found.differences.extend(surplus.iter().map(|table| SchemaDifference::TableSurplus(table.name.clone())));
+        found.add_virtual_tables(source, target);
         found
+    }
+
+    /// What a virtual table holds only its module knows; that one side lacks it, or has it otherwise, can be told.
+    fn add_virtual_tables(&mut self, source: &Catalog, target: &Catalog) {
+        let mut rest: Vec<&OtherObject> = virtual_tables(target).collect();
+        for table in virtual_tables(source) {
+            self.modules.push(format!("`{}`", table.name));
+            let Some(place) = rest.iter().position(|other| other.name.eq_ignore_ascii_case(&table.name)) else {
+                self.differences.push(SchemaDifference::VirtualTableMissing(table.name.clone()));
+                continue;
+            };
+            let other = rest.remove(place);
+            if other.definition != table.definition {
+                self.differences.push(SchemaDifference::VirtualTable(table.name.clone()));
+            }
+        }
+        self.modules.extend(rest.iter().map(|table| format!("`{}`", table.name)));
+        self.differences.extend(rest.iter().map(|table| SchemaDifference::VirtualTableSurplus(table.name.clone())));
     }
 
     fn add_pair(&mut self, names: &Names, source: &'c Table, target: &'c Table) {
@@ -168,6 +207,10 @@ impl<'c> Matched<'c> {
         let key = common_key(source, target, &columns);
         self.pairs.push(Pair { tables: [source, target], columns, key });
     }
+}
+
+fn virtual_tables(catalog: &Catalog) -> impl Iterator<Item = &OtherObject> {
+    catalog.others.iter().filter(|other| other.kind == ObjectKind::VirtualTable)
 }
 
 /// Whether a side does not tell the values of a column.

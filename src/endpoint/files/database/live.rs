@@ -35,7 +35,7 @@ pub fn state(tree: &Tree, path: &str, cancel: &Cancel) -> Result<Option<(Vec<u8>
     let Some(stat) = tree.stat(path)? else { return Ok(None) };
     if tree.stat(&format!("{path}-shm"))?.is_some() {
         let connection = read::open(&tree.path().join(path), &cancel.flag())?;
-        return Ok(Some((serialized(&connection).map_err(|error| read::describe(READ, &shown, &error))?, stat)));
+        return Ok(Some((serialized(&connection).map_err(|error| read::describe(READ, &shown, error))?, stat)));
     }
     let folder = tempfile::tempdir().could_not("copy", &shown)?;
     let copy = folder.path().join("copy.db");
@@ -55,8 +55,8 @@ pub fn state(tree: &Tree, path: &str, cancel: &Cancel) -> Result<Option<(Vec<u8>
         return Err(Error::could_not(READ, shown, "it was changed while it was read")
             .hint("run again when nobody writes to it"));
     }
-    let connection = Connection::open(copy).map_err(|error| read::describe(READ, &shown, &error))?;
-    Ok(Some((serialized(&connection).map_err(|error| read::describe(READ, &shown, &error))?, stat)))
+    let connection = Connection::open(copy).map_err(|error| read::describe(READ, &shown, error))?;
+    Ok(Some((serialized(&connection).map_err(|error| read::describe(READ, &shown, error))?, stat)))
 }
 
 /// The pages of one state.

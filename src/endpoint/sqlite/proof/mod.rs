@@ -147,7 +147,7 @@ impl Proof {
             Work::Tree(table, index) => self.tree(connection, *table, *index),
             Work::Rows(table, range) => self.rows(connection, *table, *range),
         };
-        match done.map_err(|error| describe("check the structure of", "the file", &error).because(error)) {
+        match done.map_err(|error| describe("check the structure of", "the file", error)) {
             Err(error) if error.kind() == Kind::Interrupted => Err(error),
             Err(_) => {
                 locked(&self.state).unproven = true;
@@ -204,8 +204,8 @@ impl Proof {
     /// # Errors
     /// When the file cannot be read.
     pub fn verdict(&self, connection: &Connection) -> Result<Verdict> {
-        let version = data_version(connection)
-            .map_err(|error| describe("check the structure of", "the file", &error).because(error))?;
+        let version =
+            data_version(connection).map_err(|error| describe("check the structure of", "the file", error))?;
         let state = locked(&self.state);
         // Whatever was read while others wrote fits nothing.
         if version != self.version {
@@ -273,11 +273,11 @@ fn pieces(connection: &Connection, table: &Table) -> Result<Vec<Option<(i64, i64
     let name = quote(&table.name);
     let sql = format!("SELECT (SELECT min({rowid}) FROM main.{name}), (SELECT max({rowid}) FROM main.{name})");
     let extent = connection.query_row(&sql, [], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get(1)?)));
-    let extent = extent.map_err(|error| describe("read back", format!("`{}`", table.name), &error).because(error))?;
+    let extent = extent.map_err(|error| describe("read back", format!("`{}`", table.name), error))?;
     Ok(extent.map_or_else(Vec::new, |(low, high)| ranges(low, high).into_iter().map(Some).collect()))
 }
 
-fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA main.data_version", [], |row| row.get(0))
 }
 

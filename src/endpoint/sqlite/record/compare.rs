@@ -100,7 +100,7 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
     }
     let copied = scope.planned.iter().map(|table| table.target.as_str());
     let now =
-        Record::of(connection, facts.settings, copied).map_err(|error| describe("read back", "the target", &error))?;
+        Record::of(connection, facts.settings, copied).map_err(|error| describe("read back", "the target", error))?;
     let there = |kind: &str, name: &str| now.definitions.contains_key(&format!("{kind} {name}"));
     if !scope.metadata && !metadata::OBJECTS.iter().any(|(kind, name)| there(kind, name)) {
         found.not_checked.push(
@@ -114,8 +114,8 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
         found.metadata(format!("the {kind} `{name}` of the metadata is missing"));
     }
     ledger_of_no_table(connection, &scope, found)?;
-    let values = metadata::manifest_values(connection)
-        .map_err(|error| describe("read the manifest of", "the target", &error))?;
+    let values =
+        metadata::manifest_values(connection).map_err(|error| describe("read the manifest of", "the target", error))?;
     let Some(values) = values else { return Ok(()) };
     match values.get("format").map(String::as_str) {
         Some(FORM) => {
@@ -131,7 +131,7 @@ fn compare_into(snapshot: &Snapshot<'_>, scope: Scope<'_>, found: &mut Compariso
 
 /// The ledger speaks of tables that were copied and of no others.
 fn ledger_of_no_table(connection: &Connection, scope: &Scope<'_>, found: &mut Comparison) -> Result<()> {
-    let names = ledger::tables(connection).map_err(|error| describe("read back", "the ledger", &error))?;
+    let names = ledger::tables(connection).map_err(|error| describe("read back", "the ledger", error))?;
     let copied: HashSet<&str> = scope.planned.iter().map(|table| table.target.as_str()).collect();
     for name in names.iter().filter(|name| !copied.contains(name.as_str())) {
         found.metadata(format!("the ledger has entries for `{name}`, which is no table that was copied"));
@@ -148,7 +148,7 @@ fn compare_manifest(connection: &Connection, values: &BTreeMap<String, String>, 
         found.metadata(format!("the manifest has a value `{name}` that its form does not know"));
     }
     found.digest = values.get(DIGEST).cloned();
-    let now = metadata::digest(connection).map_err(|error| describe("read back", "the manifest", &error))?;
+    let now = metadata::digest(connection).map_err(|error| describe("read back", "the manifest", error))?;
     if let Some(digest) = found.digest.as_ref().filter(|digest| **digest != now) {
         found.metadata(format!("the manifest is not what was written: its digest is {now}, and it says {digest}"));
     }

@@ -132,7 +132,7 @@ pub fn finish(
         listener(Event::IndexStarted { index: name.clone() });
         loader
             .create_object(list, sql, &format!("`{name}`"))
-            .map_err(|error| refused_rows(loader, error, OF_GIVEN_SCHEMA_HINT))
+            .map_err(|error| refused_rows(loader, error, hint_of_given(plan)))
     };
     let (indexes, others): (Vec<_>, Vec<_>) = aside.statements.iter().partition(|(_, sql)| is_index(sql));
     indexes.into_iter().try_for_each(|index| create(&mut list, index))?;
@@ -153,8 +153,15 @@ pub fn finish(
 }
 
 /// What there is to do where a constraint of a given schema refuses rows: nobody else may change it.
-pub(super) const OF_GIVEN_SCHEMA_HINT: &str = "the target schema says so: change it there, correct the rows in the source, or \
-                                               choose a rule for the columns under which they hold";
+pub(super) fn hint_of_given(plan: &Plan) -> &'static str {
+    match plan.as_it_stands {
+        true => "the source's own definition says so, and rows of it do not keep to it: correct them in the source",
+        false => {
+            "the target schema says so: change it there, correct the rows in the source, or choose a rule for the columns under \
+             which they hold"
+        }
+    }
+}
 
 /// Names the rows that a unique index refuses, and what there is to do.
 fn refused_rows(loader: &Loader, error: Error, hint: &str) -> Error {

@@ -116,7 +116,7 @@ pub(super) fn refused_row(
         ));
     }
     if plan.given_schema {
-        return error.hint(super::finish::OF_GIVEN_SCHEMA_HINT);
+        return error.hint(super::finish::hint_of_given(plan));
     }
     if let Some(check) = check
         && let Some(hint) = plan.known_difference(&format!("{}.{check}", table.source))
