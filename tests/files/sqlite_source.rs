@@ -260,7 +260,7 @@ fn what_cannot_be_an_endpoint_says_what_can() {
         (&["migrate", "nowhere.db", text(&b)], 2, "there is no such file or folder"),
         (&["migrate", a], 2, "no target is given"),
         (&["migrate", a, text(&b), "c.db"], 2, "the first is no project"),
-        (&["migrate", a, "postgres://localhost/x"], 2, "the target has to be a SQLite file"),
+        (&["migrate", a, "postgres://localhost/x"], 2, "the source was not made from a PostgreSQL database"),
     ] {
         let said = run(words, code);
         assert!(said.contains(part), "{words:?}: {said}");
