@@ -111,6 +111,25 @@ impl Integrity {
         self.total == 0
     }
 
+    /// Takes out what is said of rows that are not as their table is defined: no damage, and who takes the rows names them.
+    pub(crate) fn take_broken_rows(&mut self) -> Vec<String> {
+        let is_of_rows = |message: &String| {
+            let starts =
+                ["CHECK constraint failed in ", "NULL value in "].iter().any(|start| message.starts_with(start));
+            starts || message.contains(" value in ")
+        };
+        let (of_rows, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages).into_iter().partition(is_of_rows);
+        self.messages = rest;
+        self.total -= of_rows.len() as u64;
+        of_rows
+    }
+
+    /// The same with so many messages.
+    pub(crate) fn shown(mut self, shown_max: usize) -> Self {
+        self.messages.truncate(shown_max);
+        self
+    }
+
     /// What could not be looked at, as it is told of a source.
     pub(crate) fn of_source(&self) -> impl Iterator<Item = String> {
         self.unasked.iter().map(|unasked| format!("of the source, {unasked}"))

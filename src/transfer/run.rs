@@ -6,12 +6,13 @@
 use super::copy::{self, Copied};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, Dialect};
-use crate::endpoint::{Draft, Origin, Rejected, Source, Target};
+use crate::endpoint::findings::Integrity;
+use crate::endpoint::{Draft, Origin, Rejected, SHOWN_MAX, Source, Target};
 use crate::error::{Error, Result};
 use crate::event::{Event, Listener, Phase};
 use crate::fault;
 use crate::plan::choices::Choices;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Caveat, Plan};
 use crate::verify::{self, Finished, Level, Verification};
 use serde::Serialize;
 use std::sync::Arc;
@@ -187,6 +188,15 @@ fn settled(catalog: &Catalog, target: &mut impl Target, options: &RunOptions) ->
     Ok(plan)
 }
 
+/// What the source says of rows that its target has taken although they are not as their own table is defined.
+fn of_broken_rows(label: &str, mut told: Vec<String>) -> impl Iterator<Item = Caveat> {
+    told.dedup();
+    told.into_iter().take(SHOWN_MAX).map(move |told| Caveat {
+        object: label.to_owned(),
+        text: format!("has rows that are not as their table is defined: {told}"),
+    })
+}
+
 /// Migrates, as [`attempt`] does, where nothing has to be decided first.
 ///
 /// # Errors
@@ -236,7 +246,8 @@ where
         return Ok(Attempt::Refused(Box::new(Planned { source, catalog, plan })));
     }
     ensure_readable(source, &plan)?;
-    let source_integrity = if options.level >= Level::Full { source.integrity(options.level)? } else { None };
+    let mut source_integrity = if options.level >= Level::Full { source.integrity(options.level)? } else { None };
+    let broken_rows = source_integrity.as_mut().map(Integrity::take_broken_rows).unwrap_or_default();
     source_integrity.iter().try_for_each(|found| found.ensure_sound(source.label()))?;
     let (name, plan) = (target.label(), Arc::new(plan));
     let mut draft = target.begin(&plan, options.metadata, cancel)?;
@@ -287,6 +298,7 @@ where
     }
     let mut plan = Arc::unwrap_or_clone(plan);
     plan.caveats.extend(caveats);
+    plan.caveats.extend(of_broken_rows(source.label(), broken_rows));
     Ok(Attempt::Done(Box::new(Outcome {
         source: source.label().to_owned(),
         engine: catalog.engine.clone(),

@@ -45,7 +45,9 @@ pub fn compare_sources(
     target.ensure_readable(&pairs.iter().map(|pair| &pair.tables[1].name).collect::<Vec<_>>())?;
     listener(Event::PhaseStarted { phase: Phase::Verify });
     let (source_integrity, integrity) = match level >= Level::Full {
-        true => (source.integrity(level)?, target.integrity(level)?),
+        true => [source.integrity(level)?, target.integrity(level)?]
+            .map(|found| found.map(|found| found.shown(SHOWN_MAX)))
+            .into(),
         false => (None, None),
     };
     let mut unasked: Vec<String> = source_integrity.iter().flat_map(Integrity::of_source).collect();

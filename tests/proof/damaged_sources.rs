@@ -101,11 +101,18 @@ fn what_the_rows_alone_do_not_tell_is_told() {
         files.damage(&statements.iter().map(String::as_str).collect::<Vec<_>>());
         let [sound, damaged, target] = ["sound.db", "damaged.db", "target.db"].map(|name| files.word(name));
         for words in [vec!["migrate", &damaged, &target], vec!["migrate", &damaged, &target, "--verify", "paranoid"]] {
+            if finding.starts_with("NULL") {
+                // Rows that break a constraint are named by whoever is to take them.
+                let said = run(&words, 3);
+                assert!(said.contains("table `main.t`, row [5]: NOT NULL constraint failed: t.v"), "{name}: {said}");
+                assert!(said.contains("the source's own definition says so"), "{name}: {said}");
+                continue;
+            }
             let said = run(&words, 1);
             assert!(said.contains("the file is damaged: ") && said.contains(finding), "{name}: {said}");
             assert!(said.contains(&format!("hint: `whimbrel check {damaged}` lists everything")), "{name}: {said}");
-            assert!(!files.path("target.db").exists(), "{name}");
         }
+        assert!(!files.path("target.db").exists(), "{name}");
         for (first, second, side) in
             [(&damaged, &sound, "integrity of the source: "), (&sound, &damaged, "\nintegrity: ")]
         {

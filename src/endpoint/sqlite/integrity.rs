@@ -9,11 +9,14 @@ use super::proof::{self, Verdict};
 use super::read::{describe, open};
 use super::structure::integrity_of;
 use crate::cancel::Cancel;
+use crate::endpoint::Level;
 use crate::endpoint::findings::{Depth, Integrity};
-use crate::endpoint::{Level, SHOWN_MAX};
 use crate::error::Result;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+
+/// So many findings are told apart, rows that break a constraint from damage.
+const TOLD_MAX: usize = 10_000;
 
 /// Knows whether others have written into a file since.
 pub(super) struct Watch {
@@ -43,11 +46,11 @@ impl Watch {
         if version(&self.connection, &self.path)? != self.version {
             verdict = Verdict::Unproven;
         }
-        let by_sqlite = || integrity_of(reader, quoted(&self.path), Depth::Full, SHOWN_MAX);
+        let by_sqlite = || integrity_of(reader, quoted(&self.path), Depth::Full, TOLD_MAX);
         match verdict {
             Verdict::Sound { .. } if level < Level::Paranoid => Ok(Integrity::sound()),
             Verdict::Sound { .. } | Verdict::Unproven => by_sqlite(),
-            Verdict::Wrong(sentences) => by_sqlite().map(|found| found.or(&sentences, SHOWN_MAX)),
+            Verdict::Wrong(sentences) => by_sqlite().map(|found| found.or(&sentences, TOLD_MAX)),
         }
     }
 }

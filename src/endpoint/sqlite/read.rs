@@ -8,6 +8,7 @@
 //! read-only, which fails. Where the directory cannot be written (read-only media, another user's files), a database without a log
 //! is opened as immutable: a writer that starts at that very moment would not be seen.
 
+use std::borrow::Borrow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -120,12 +121,31 @@ pub fn stop_when(connection: &Connection, cancel: &Arc<AtomicBool>) -> Result<()
         .could_not("open", "database")
 }
 
+/// A failure of SQLite. One that is handed over is kept behind the error that tells it; one that is lent is only told.
+pub trait Failure: Borrow<rusqlite::Error> {
+    /// Keeps it behind the error that tells it, where it can be kept.
+    fn keep(self, told: Error) -> Error;
+}
+
+impl Failure for rusqlite::Error {
+    fn keep(self, told: Error) -> Error {
+        told.because(self)
+    }
+}
+
+impl Failure for &rusqlite::Error {
+    fn keep(self, told: Error) -> Error {
+        told
+    }
+}
+
 /// Gives a failure of SQLite its operation and object; one that was asked for becomes "interrupted".
-pub fn describe(operation: &str, object: impl std::fmt::Display, error: rusqlite::Error) -> Error {
+pub fn describe(operation: &str, object: impl std::fmt::Display, failure: impl Failure) -> Error {
+    let error: &rusqlite::Error = failure.borrow();
     let told = match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => Error::interrupted_at(operation, object),
         Some(ErrorCode::DiskFull) => {
-            Error::could_not(operation, object, &error).hint("free space on that disk, or choose another directory")
+            Error::could_not(operation, object, error).hint("free space on that disk, or choose another directory")
         }
         // The job ran as far as the file let it: damage is a finding, not a failure to look.
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -133,7 +153,7 @@ pub fn describe(operation: &str, object: impl std::fmt::Display, error: rusqlite
                 "bring a backup back: `whimbrel backups FILE` lists them, `whimbrel rollback FILE` takes the newest",
             )
         }
-        _ => Error::could_not(operation, object, &error),
+        _ => Error::could_not(operation, object, error),
     };
-    told.because(error)
+    failure.keep(told)
 }
