@@ -256,7 +256,7 @@ impl Codec {
 
     fn load_text<'v>(&self, form: TextForm, bytes: Cow<'v, [u8]>) -> Cell<'v> {
         let value: Cow<'v, str> = match bytes {
-            Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Cow::Borrowed(bytes) => match simdutf8::basic::from_utf8(bytes) {
                 Ok(value) => Cow::Borrowed(value),
                 Err(_) => return Cell::Foreign(Stored::Text(Cow::Borrowed(bytes))),
             },

@@ -196,6 +196,13 @@ impl Base {
         Ok(BasePiece { marks: marks.ok_or_else(damaged)?, bytes })
     }
 
+    /// What of a file of one piece its records do not tell.
+    pub(super) fn text_of(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let sql = "SELECT bytes FROM pieces WHERE path = ?1 AND piece = 0";
+        let mut found = self.pieces.prepare_cached(sql).map_err(failed)?;
+        found.query_row([path], |row| row.get(0)).map_err(failed)
+    }
+
     pub(super) fn entries(&self) -> &[BaseEntry] {
         &self.entries
     }

@@ -3,17 +3,26 @@
 use super::source::TreeSource;
 use super::target::FilesDraft;
 use crate::cancel::Cancel;
-
 use crate::endpoint::{Findings, Finished, Level, Proof, ReadBack, ReadTable, Source, TableProof};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Listener};
 use std::sync::Arc;
+use std::thread;
 
 impl<P> Finished for FilesDraft<P> {
     fn prove(&mut self, level: Level, cancel: &Cancel, listener: &Listener<'_>) -> Result<Proof> {
         let plan = Arc::clone(self.plan());
         let requests: Vec<_> = plan.tables.iter().map(ReadTable::of).collect();
-        let tables = match self.as_source(cancel)?.digests(&requests) {
+        let (draft, mut source) = (self.made()?, self.as_source(cancel)?);
+        // What is read back is in memory still: the disk takes it meanwhile.
+        let (digests, synced) = thread::scope(|scope| {
+            let syncing = scope.spawn(|| draft.sync());
+            let digests = source.digests(&requests);
+            let panicked = || Error::could_not("sync", "the tree", "who waits for the disk panicked");
+            (digests, syncing.join().unwrap_or_else(|_| Err(panicked())))
+        });
+        synced?;
+        let tables = match digests {
             Ok(digests) => digests
                 .into_iter()
                 .map(|digest| {

@@ -7,8 +7,8 @@ use super::base::Base;
 use super::filling::{captures, unwoven};
 use super::layout::Layout;
 use super::marks;
-use super::pack::{Packed, pack, unpack};
-use super::ready::{Ready, WRITE, gone, refuse_log};
+use super::pack::{Batch, pack, unpack};
+use super::ready::{Ready, ReadyRows, ToWriter, WRITE, gone, refuse_log};
 use super::rows::{Before, RowStore, homes, no_file, place_of};
 use super::tree::draft::Draft as TreeDraft;
 use super::tree::journal::cannot_write;
@@ -24,12 +24,13 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 /// What comes.
 pub(super) enum Coming {
     /// Rows of a table, by its place in the layout.
-    Rows(usize, Packed),
+    Rows(usize, Batch),
     /// These were all.
     All,
 }
@@ -40,7 +41,7 @@ pub(super) struct Gathering<'m, 'd, 'l> {
     weavers: &'m [Weaver<'l>],
     base: &'m Base,
     draft: &'m RefCell<&'d mut TreeDraft>,
-    to_writer: SyncSender<Ready>,
+    to_writer: &'m ToWriter,
     cancel: &'m Cancel,
     made: Made,
 }
@@ -56,7 +57,7 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
         weavers: &'m [Weaver<'l>],
         base: &'m Base,
         draft: &'m RefCell<&'d mut TreeDraft>,
-        to_writer: SyncSender<Ready>,
+        to_writer: &'m ToWriter,
         cancel: &'m Cancel,
     ) -> Self {
         Gathering { layout, weavers, base, draft, to_writer, cancel, made: Made::default() }
@@ -72,10 +73,11 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
             self.cancel.check(WRITE)?;
             match coming {
                 Coming::Rows(table, batch) => {
-                    for (place, packed) in batch.packed().enumerate() {
-                        match batch.large.iter().find(|(row, ..)| *row == place) {
-                            Some((_, column, bytes)) => self.blob(table, packed, *column, bytes)?,
-                            None => self.row(table, packed, &mut window, store)?,
+                    let batch = Arc::new(batch);
+                    for row in 0..batch.len() {
+                        match batch.large(row) {
+                            Some((column, bytes)) => self.blob(table, batch.row(row), column, bytes)?,
+                            None => self.row(table, &batch, row, &mut window, store)?,
                         }
                     }
                 }
@@ -93,14 +95,15 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
     fn row(
         &mut self,
         table: usize,
-        packed: &[u8],
+        batch: &Arc<Batch>,
+        row: usize,
         window: &mut Window<'m, 'l>,
         store: &mut RowStore<'l>,
     ) -> Result<()> {
-        match window.take(table, packed)? {
+        match window.take(table, batch, row)? {
             Taken::Held => {}
             Taken::Last(file) => self.make(file, window)?,
-            Taken::No => store.add(table, None, packed, self.base)?,
+            Taken::No => store.add(table, None, batch.row(row), self.base)?,
         }
         while let Some(file) = window.late() {
             self.store(file, store)?;
@@ -144,19 +147,18 @@ impl<'m, 'd, 'l> Gathering<'m, 'd, 'l> {
     }
 
     fn store(&self, file: Gathered, store: &mut RowStore<'l>) -> Result<()> {
-        file.came().try_for_each(|(table, cells)| store.add(table, None, &packed(&cells)?, self.base))
+        file.came().try_for_each(|(table, packed)| store.add(table, None, packed, self.base))
     }
 
-    fn make(&mut self, file: Gathered, window: &Window<'m, 'l>) -> Result<()> {
-        let (path, kind) = (file.path.clone(), file.kind);
+    fn make(&mut self, gathered: Gathered, window: &Window<'m, 'l>) -> Result<()> {
+        let (path, kind, captures) = (gathered.path.clone(), gathered.kind, gathered.captures.clone());
         refuse_log(self.layout, self.draft, &path)?;
         let entry = self.base.entry_at(&path).ok_or_else(gone)?;
-        let text = self.base.piece_at(&path, 0)?.bytes;
-        let captures = captures(self.layout, kind, &path)?;
-        let rows = file.rows(&|table| window.set_of(table));
+        let text = self.base.text_of(&path)?;
+        let rows = ReadyRows::Came(gathered.rows(&|table| window.set_of(table)));
         let file = self.draft.borrow_mut().file(&path, entry.mode, entry.modified_ns)?;
         self.made.0.insert(path.clone(), kind);
-        Ready { path, kind, captures, text, rows, file }.hand_over(self.weavers, &self.to_writer)
+        self.to_writer.hand_over(Ready { path, kind, captures, text, rows, file }, self.weavers)
     }
 }
 

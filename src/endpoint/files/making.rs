@@ -6,7 +6,7 @@ use super::filling::{Filling, Placed, place, places};
 use super::gathering::{Coming, Gathering, Made};
 use super::layout::Layout;
 use super::reading::weaver;
-use super::ready::{PART_BYTES, Ready, WRITE, gone, refuse_log, woven};
+use super::ready::{PART_BYTES, Ready, ReadyRows, ToWriter, WRITE, gone, refuse_log, woven};
 use super::rows::{Before, RowStore, StoredRow};
 use super::tree::draft::Draft as TreeDraft;
 use super::tree::journal::NewFile;
@@ -19,11 +19,11 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-/// How many files have their rows and are not woven yet.
-const READY_MAX: usize = 8;
+/// How many lots of files have their rows and are not woven yet.
+const LOTS_BETWEEN: usize = 2;
 
 /// Makes all files of a tree as their rows come: one thread finds the file of each row, another one weaves and writes the files
 /// that are small.
@@ -50,14 +50,16 @@ pub(super) fn make(
 }
 
 /// Does something while a second thread weaves and writes what it is sent.
-fn writing<T>(weavers: &[Weaver<'_>], work: impl FnOnce(SyncSender<Ready>) -> Result<T>) -> Result<T> {
-    let (to_writer, ready) = sync_channel(READY_MAX);
+fn writing<T>(weavers: &[Weaver<'_>], work: impl FnOnce(&ToWriter) -> Result<T>) -> Result<T> {
+    let (to_writer, lots) = sync_channel(LOTS_BETWEEN);
     thread::scope(|scope| {
         let writer = scope.spawn(move || {
-            let ready: Receiver<Ready> = ready;
-            ready.into_iter().try_for_each(|ready| ready.write(weavers))
+            let lots: Receiver<Vec<Ready>> = lots;
+            lots.into_iter().flatten().try_for_each(|ready| ready.write(weavers))
         });
-        let done = work(to_writer);
+        let to_writer = ToWriter::new(to_writer);
+        let done = work(&to_writer).and_then(|done| to_writer.flush().map(|()| done));
+        drop(to_writer);
         // The writer's failure is the cause; the other thread then only saw that nobody takes its files.
         writer.join().unwrap_or_else(|_| Err(gone()))?;
         done
@@ -70,7 +72,7 @@ struct Making<'m, 'd, 'l> {
     base: &'m Base,
     draft: &'m RefCell<&'d mut TreeDraft>,
     cancel: &'m Cancel,
-    to_writer: SyncSender<Ready>,
+    to_writer: &'m ToWriter,
     /// The files that are there already.
     made: &'m Made,
 }
@@ -132,8 +134,9 @@ impl Making<'_, '_, '_> {
         let weaving = Weaving { path, kind, facts: FileFacts { path, captures: &said, ..FileFacts::default() } };
         let hand_over = |text, rows| {
             let file = self.draft.borrow_mut().file(path, mode, modified_ns)?;
+            let rows = ReadyRows::Cells(rows);
             let ready = Ready { path: path.to_owned(), kind, captures: captures.clone(), text, rows, file };
-            ready.hand_over(self.filling.weavers, &self.to_writer)
+            self.to_writer.hand_over(ready, self.filling.weavers)
         };
         match self.base.pieces_of(path)? {
             _ if self.filling.weavers[kind].stays() => self.staying(&weaving, mode, modified_ns),

@@ -4,6 +4,7 @@ use crate::endpoint::RowBatch;
 use crate::value::Cell;
 use crate::value::large::KeptBytes;
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Adds cells to the bytes. A cell that no file has is told by its place.
 ///
@@ -43,36 +44,57 @@ fn sized(tag: u8, value: &[u8], bytes: &mut Vec<u8>) {
 }
 
 /// The cells that [`pack`] has put into these bytes; `None` where it has not.
-pub fn unpack(mut bytes: &[u8]) -> Option<Vec<Cell<'_>>> {
+pub fn unpack(bytes: &[u8]) -> Option<Vec<Cell<'_>>> {
     let mut cells = Vec::new();
-    while let Some((tag, rest)) = bytes.split_first() {
-        bytes = rest;
-        let mut take = |length: usize| {
-            let (head, rest) = bytes.split_at_checked(length)?;
-            bytes = rest;
-            Some(head)
-        };
-        let mut number = || Some(u64::from_be_bytes(take(8)?.try_into().ok()?));
-        cells.push(match tag {
-            0 => Cell::Null,
-            1 => Cell::Bool(take(1)? == [1]),
-            2 => Cell::Int(number()? as i64),
-            3 => Cell::Float(f64::from_bits(number()?)),
-            7 => Cell::TimestampTz(number()? as i64),
-            4..=6 => {
-                let length = usize::try_from(number()?).ok()?;
-                let value = take(length)?;
-                let text = || std::str::from_utf8(value).ok().map(Cow::Borrowed);
-                match tag {
-                    4 => Cell::Text(text()?),
-                    5 => Cell::Bytes(Cow::Borrowed(value)),
-                    _ => Cell::Json(text()?),
-                }
-            }
-            _ => return None,
-        });
-    }
+    unpack_into(bytes, &mut cells)?;
     Some(cells)
+}
+
+/// Adds the cells that [`pack`] has put into these bytes; `None` where it has not.
+pub(super) fn unpack_into<'b>(mut bytes: &'b [u8], cells: &mut Vec<Cell<'b>>) -> Option<()> {
+    while !bytes.is_empty() {
+        cells.push(next(&mut bytes, true)?);
+    }
+    Some(())
+}
+
+/// Adds those of the first cells in these bytes that are wanted, and NULL for each of the others; `None` where there are not so many.
+pub(super) fn unpack_some<'b>(mut bytes: &'b [u8], wanted: &[bool], cells: &mut Vec<Cell<'b>>) -> Option<()> {
+    for is_wanted in wanted {
+        cells.push(next(&mut bytes, *is_wanted)?);
+    }
+    Some(())
+}
+
+/// The cell that the bytes begin with, taken from them. Of a text that nobody wants nothing is looked at, and NULL is given.
+#[inline]
+fn next<'b>(bytes: &mut &'b [u8], is_wanted: bool) -> Option<Cell<'b>> {
+    let mut take = |length: usize| {
+        let all: &'b [u8] = bytes;
+        let (head, rest) = all.split_at_checked(length)?;
+        *bytes = rest;
+        Some(head)
+    };
+    let tag = take(1)?[0];
+    let mut number = || Some(u64::from_be_bytes(take(8)?.try_into().ok()?));
+    Some(match tag {
+        0 => Cell::Null,
+        1 => Cell::Bool(take(1)? == [1]),
+        2 => Cell::Int(number()? as i64),
+        3 => Cell::Float(f64::from_bits(number()?)),
+        7 => Cell::TimestampTz(number()? as i64),
+        4..=6 => {
+            let length = usize::try_from(number()?).ok()?;
+            let value = take(length)?;
+            match tag {
+                _ if !is_wanted => Cell::Null,
+                5 => Cell::Bytes(Cow::Borrowed(value)),
+                4 => Cell::Text(Cow::Borrowed(simdutf8::basic::from_utf8(value).ok()?)),
+                _ => Cell::Json(Cow::Borrowed(simdutf8::basic::from_utf8(value).ok()?)),
+            }
+        }
+        _ => return None,
+    })
 }
 
 /// Rows under way to a tree: their cells as bytes.
@@ -85,13 +107,64 @@ pub struct Packed {
 }
 
 const BATCH_ROWS_MAX: usize = 1000;
-const BATCH_BYTES_MAX: usize = 1 << 20;
+pub(super) const BATCH_BYTES_MAX: usize = 1 << 20;
 
-impl Packed {
-    /// The cells of each row.
-    pub(super) fn packed(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+/// Batches that nobody needs any more, for the rows that are to come: else the memory of each would be asked of the system anew.
+#[derive(Clone, Default)]
+pub(super) struct Spare(Arc<Mutex<Vec<Packed>>>);
+
+const SPARE_MAX: usize = 8;
+
+impl Spare {
+    /// One without rows.
+    pub(super) fn take(&self) -> Packed {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put(&self, mut packed: Packed) {
+        packed.bytes.clear();
+        packed.ends.clear();
+        packed.large.clear();
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE_MAX && packed.bytes.capacity() <= 2 * BATCH_BYTES_MAX {
+            spare.push(packed);
+        }
+    }
+}
+
+/// A batch with whoever gets its memory.
+pub(super) struct Batch {
+    packed: Packed,
+    spare: Spare,
+}
+
+impl Batch {
+    pub(super) fn new(packed: Packed, spare: Spare) -> Batch {
+        Batch { packed, spare }
+    }
+
+    /// How many rows it has.
+    pub(super) fn len(&self) -> usize {
+        self.packed.ends.len()
+    }
+
+    /// The cells of the row at a place, packed; nothing where there is none.
+    pub(super) fn row(&self, place: usize) -> &[u8] {
+        let ends = &self.packed.ends;
+        let start = place.checked_sub(1).and_then(|before| ends.get(before)).map_or(0, |end| *end);
+        ends.get(place).map_or(&[], |end| &self.packed.bytes[start..*end])
+    }
+
+    /// The value of a row that is not in memory, behind the place of its column.
+    pub(super) fn large(&self, place: usize) -> Option<(usize, &KeptBytes)> {
+        let mut large = self.packed.large.iter();
+        large.find(|(row, ..)| *row == place).map(|(_, column, bytes)| (*column, bytes))
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.spare.put(std::mem::take(&mut self.packed));
     }
 }
 
@@ -133,8 +206,13 @@ mod tests {
         ];
         let mut bytes = Vec::new();
         pack(&cells, &mut bytes).unwrap();
-        assert_eq!(unpack(&bytes), Some(cells));
+        assert_eq!(unpack(&bytes), Some(cells.clone()));
         assert_eq!(unpack(&bytes[..bytes.len() - 1]), None);
+        let wanted = [false, true, false, false, false, true, false];
+        let mut some = Vec::new();
+        assert_eq!(unpack_some(&bytes, &wanted, &mut some), Some(()));
+        assert_eq!((some.len(), &some[1], &some[5], &some[6]), (7, &cells[1], &cells[5], &Cell::Null));
+        assert_eq!(unpack_some(&bytes, &[true; 11], &mut some), None);
         assert_eq!(pack(&[Cell::Null, Cell::Date(1)], &mut bytes), Err(1));
     }
 }

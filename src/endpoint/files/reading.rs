@@ -393,9 +393,9 @@ impl<'r, 'l> Reading<'r, 'l> {
         Ok((hex(&sha256.finalize()), hash))
     }
 
-    /// Hands over the rows of a file.
+    /// Hands over the rows of a file; their marks, where anybody wants them.
     fn rows(&mut self, kind: usize, path: &str, rows: &Rows<'_>) -> Result<Vec<Mark>> {
-        let mut marks = Vec::with_capacity(rows.len());
+        let mut marks = Vec::new();
         for row in rows.iter() {
             let number = self.weavers[kind].sets()[row.set].records.table;
             let table = &self.layout.tables[number];
@@ -407,10 +407,11 @@ impl<'r, 'l> Reading<'r, 'l> {
                 return Err(Error::could_not(READ, self.shown(path), cause));
             }
             self.asked.row(number, row.cells);
-            let mark = Mark::of(number, table, row.cells, &mut self.hasher);
-            marks.push(mark);
-            match &mut self.parts {
-                Some(parts) if table.in_parts => parts.add(&mark, row.cells).map_err(|cause| {
+            let is_marked = self.wanted.pieces.is_some() || table.in_parts;
+            let mark = is_marked.then(|| Mark::of(number, table, row.cells, &mut self.hasher));
+            marks.extend(mark);
+            match (&mut self.parts, &mark) {
+                (Some(parts), Some(mark)) if table.in_parts => parts.add(mark, row.cells).map_err(|cause| {
                     let cause = cause.in_words(&table.name, &|column| table.columns[column].name.clone());
                     Error::could_not(READ, quoted(&self.tree.path().join(path)), cause)
                 })?,

@@ -438,18 +438,28 @@ fn takes(filled: &Filled, origin: &Origin) -> bool {
     filled.from.contains(origin)
 }
 
-/// The path of the file that has a row in its root.
-///
-/// # Errors
-/// Why no file can have it.
-pub fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]) -> Result<String, String> {
+/// What a row in the root of a file says of the captures of its path, in their order; `None` for one that it does not tell.
+pub(super) fn captures_of(
+    layout: &Layout,
+    kind: usize,
+    records: &RecordSet,
+    cells: &[Cell<'_>],
+) -> Vec<Option<String>> {
     let form = |column: usize| records.columns.iter().find(|filled| filled.column == column).map(|filled| &filled.form);
     let text = |column: usize| {
         let cell = &cells[column];
         let form = form(column).filter(|_| *cell != Cell::Null)?;
         spelled(cell, form).ok().map(|text| text.into_owned())
     };
-    let told = records.captures(layout, kind, &text);
+    records.captures(layout, kind, &text)
+}
+
+/// The path of the file that has a row in its root.
+///
+/// # Errors
+/// Why no file can have it.
+pub fn path_of(layout: &Layout, kind: usize, records: &RecordSet, cells: &[Cell<'_>]) -> Result<String, String> {
+    let told = captures_of(layout, kind, records, cells);
     let names = layout.kinds[kind].path.captures();
     let missing = names.iter().zip(&told).find(|(_, value)| value.is_none());
     if let Some((name, _)) = missing {

@@ -36,8 +36,25 @@ use std::thread;
 /// How many threads take digests at most.
 const THREADS_MAX: usize = 4;
 
-/// How many entries are found before the threads that read them.
-const ENTRIES_BETWEEN: usize = 64;
+/// How many lots of entries are found before the threads that read them.
+const LOTS_BETWEEN: usize = 4;
+
+/// Entries that one thread reads: to hand over each of them alone would wake a thread for each.
+#[derive(Default)]
+struct Lot {
+    /// Each with its number in the order of the walk.
+    entries: Vec<(u64, Entry)>,
+    bytes: u64,
+}
+
+const LOT_ENTRIES_MAX: usize = 32;
+const LOT_BYTES_MAX: u64 = 1 << 20;
+
+impl Lot {
+    fn is_full(&self) -> bool {
+        self.entries.len() >= LOT_ENTRIES_MAX || self.bytes >= LOT_BYTES_MAX
+    }
+}
 
 /// What the files of a tree are, and how somebody has written that.
 #[derive(Debug, Clone)]
@@ -370,12 +387,14 @@ impl Source for TreeSource {
         let threads = if together { 1 } else { processors.min(THREADS_MAX) };
         let this = &*self;
         let failed = AtomicBool::new(false);
-        let read = |entries: &Mutex<Receiver<(u64, Entry)>>| -> Result<Vec<TableDigest>, (u64, Error)> {
+        let read = |lots: &Mutex<Receiver<Lot>>| -> Result<Vec<TableDigest>, (u64, Error)> {
             let mut found = Digests::of(tables.len());
             let mut reading = this.reading(&layout, &weavers, tables, &mut found).map_err(|error| (0, error))?;
-            let next = || entries.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            while let Ok((number, entry)) = next() {
-                reading.entry(&entry).map_err(|error| (number, error))?;
+            let next = || lots.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            while let Ok(lot) = next() {
+                lot.entries
+                    .iter()
+                    .try_for_each(|(number, entry)| reading.entry(entry).map_err(|error| (*number, error)))?;
             }
             let handed_over = reading.hand_over_parts().and_then(|()| reading.hand_over_answers());
             handed_over.map_err(|error| (u64::MAX, error))?;
@@ -383,23 +402,29 @@ impl Source for TreeSource {
         };
         let (read, failed) = (&read, &failed);
         thread::scope(|scope| {
-            let (to_readers, entries) = sync_channel::<(u64, Entry)>(ENTRIES_BETWEEN);
-            let entries = Arc::new(Mutex::new(entries));
+            let (to_readers, lots) = sync_channel::<Lot>(LOTS_BETWEEN);
+            let lots = Arc::new(Mutex::new(lots));
             let readers = (0..threads).map(|_| {
-                let entries = Arc::clone(&entries);
-                scope.spawn(move || read(&entries).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
+                let lots = Arc::clone(&lots);
+                scope.spawn(move || read(&lots).inspect_err(|_| failed.store(true, Ordering::Relaxed)))
             });
             let readers: Vec<_> = readers.collect();
-            drop(entries);
-            let mut number = 0;
+            drop(lots);
+            let (mut number, mut lot) = (0, Lot::default());
             let walked = this.tree.walk(&|path| layout.is_ignored(path), &mut |seen| match seen {
                 Seen::Entry(_) if failed.load(Ordering::Relaxed) => Err(this.gone()),
                 Seen::Entry(entry) => {
                     number += 1;
-                    to_readers.send((number, entry.clone())).map_err(|_| this.gone())
+                    lot.bytes += entry.stat.size_bytes;
+                    lot.entries.push((number, entry.clone()));
+                    match lot.is_full() {
+                        true => to_readers.send(std::mem::take(&mut lot)).map_err(|_| this.gone()),
+                        false => Ok(()),
+                    }
                 }
                 Seen::Ignored(_) => Ok(()),
             });
+            let sent = to_readers.send(lot).map_err(|_| this.gone());
             drop(to_readers);
             let (mut digests, mut first) = (Digests::of(tables.len()).digests, None::<(u64, Error)>);
             for reader in readers {
@@ -412,7 +437,7 @@ impl Source for TreeSource {
             match first {
                 // As if one had read all of them in their order.
                 Some((_, error)) => Err(error),
-                None => walked.map(|()| digests),
+                None => walked.and(sent).map(|()| digests),
             }
         })
     }

@@ -8,7 +8,7 @@ pub use super::base::Base;
 use super::gathering::Coming;
 use super::layout::{self, Layout};
 use super::making::make;
-use super::pack::{Packed, pack};
+use super::pack::{BATCH_BYTES_MAX, Batch, Packed, Spare, pack};
 use super::source::LayoutFile;
 use super::tree::draft::Draft as TreeDraft;
 use super::tree::entry::{Entry, EntryKind};
@@ -117,6 +117,7 @@ impl<P> Target for TreeTarget<P> {
             plan: Arc::clone(plan),
             exchange: self.exchange,
             source: String::new(),
+            spare: Spare::default(),
         })
     }
 }
@@ -140,6 +141,7 @@ pub struct FilesDraft<P> {
     plan: Arc<Plan>,
     exchange: Option<Exchange<P>>,
     source: String,
+    spare: Spare,
 }
 
 enum State {
@@ -217,6 +219,8 @@ impl<P> FilesDraft<P> {
 pub struct Packer {
     plan: Arc<Plan>,
     table: usize,
+    /// How many bytes the batch had last: the next one has about as many.
+    batch_bytes: usize,
     /// The column whose values need not be in memory.
     content: Option<usize>,
 }
@@ -253,11 +257,15 @@ impl Encode<Packed> for Packer {
         if self.content.is_some() && cells.iter().any(|cell| matches!(cell, Cell::Large(_))) {
             return self.large(cells, batch);
         }
+        if batch.ends.is_empty() {
+            batch.bytes.reserve(self.batch_bytes);
+        }
         pack(cells, &mut batch.bytes).map_err(|place| {
             let table = &self.plan.tables[self.table];
             let object = format!("table `{}`, column `{}`", table.source, table.columns[place].source);
             Error::could_not("write", object, format!("a value is of no type that a file has: {:?}", cells[place]))
         })?;
+        self.batch_bytes = batch.bytes.len().min(BATCH_BYTES_MAX);
         batch.ends.push(batch.bytes.len());
         Ok(Held::Whole)
     }
@@ -270,7 +278,7 @@ impl<P> Draft for FilesDraft<P> {
 
     fn encoder(&self, table: usize) -> Packer {
         let content = self.layout.layout.content_column(self.places[table]);
-        Packer { plan: Arc::clone(&self.plan), table, content }
+        Packer { plan: Arc::clone(&self.plan), table, batch_bytes: 0, content }
     }
 
     fn turns(&self) -> Vec<Turn> {
@@ -283,7 +291,8 @@ impl<P> Draft for FilesDraft<P> {
 
     fn write(&mut self, table: usize, batch: &mut Packed) -> Result<()> {
         let State::Filled(maker) = &mut self.state else { return Err(finished()) };
-        maker.send(Coming::Rows(self.places[table], std::mem::take(batch)))
+        let full = std::mem::replace(batch, self.spare.take());
+        maker.send(Coming::Rows(self.places[table], Batch::new(full, self.spare.clone())))
     }
 
     fn finish(&mut self, origin: &Origin<'_>, _listener: &Listener<'_>) -> Result<Vec<Caveat>> {
@@ -293,7 +302,7 @@ impl<P> Draft for FilesDraft<P> {
         };
         maker.send(Coming::All)?;
         let mut draft = maker.end()?;
-        draft.finish()?;
+        draft.seal()?;
         self.state = State::Made(Box::new(draft));
         Ok(Vec::new())
     }

@@ -5,14 +5,18 @@
 //! stand in several files. A file that does not get all of its rows goes away with those that it has.
 
 use super::base::{Base, Is, OnePiece};
+use super::filling::captures;
 use super::layout::{Layout, Origin};
 use super::marks;
-use super::pack::unpack;
-use super::rows::{Home, agrees, homes, path_of};
-use super::weave::{Rows, Weaver};
+use super::pack::{Batch, unpack_some};
+use super::ready::{CameRow, CameRows};
+use super::rows::{Home, agrees, captures_of, homes};
+use super::weave::Weaver;
 use crate::error::{Error, Result};
-use crate::value::{Cell, RowHasher};
+use crate::value::{Cell, RowHasher, recycle};
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
 /// How many records may be waited for at a time.
 const RECORDS_MAX: usize = 100_000;
@@ -27,12 +31,14 @@ pub(super) struct Window<'w, 'l> {
     base: &'w Base,
     /// Of each of the layout's tables, where its rows stand, where that is one place.
     homes: Vec<Option<Home<'l>>>,
+    /// Of each of the layout's tables, which columns say where a row stands, up to the last of them.
+    looked_at: Vec<Vec<bool>>,
     /// The kinds whose files can be waited for.
     kinds: Vec<bool>,
     /// By their numbers.
     files: BTreeMap<i64, Gathered>,
     /// Which record is waited for, by its table and the hash of its key.
-    wanted: HashMap<(u16, u128), Place>,
+    wanted: HashMap<(u16, u128), Place, ByKey>,
     /// The number of the file that was looked up last.
     looked_up: i64,
     /// The greatest number of a file that has a row, or had one.
@@ -40,6 +46,7 @@ pub(super) struct Window<'w, 'l> {
     held_bytes: u64,
     came_bytes: u64,
     hasher: RowHasher,
+    spare: Vec<Cell<'static>>,
 }
 
 /// Where a record stands.
@@ -55,8 +62,13 @@ struct Place {
 pub(super) struct Gathered {
     pub(super) path: String,
     pub(super) kind: usize,
+    /// What its path says.
+    pub(super) captures: Vec<(String, String)>,
     marks: Vec<(u16, u128)>,
-    rows: Vec<Option<Vec<Cell<'static>>>>,
+    /// The batches that rows of it are in.
+    batches: Vec<Arc<Batch>>,
+    /// By the places of their marks.
+    rows: Vec<Option<CameRow>>,
     missing: usize,
     bytes: u64,
     /// How many bytes had come when it, or one behind it, got its first row.
@@ -74,19 +86,28 @@ pub(super) enum Taken {
 }
 
 impl Gathered {
-    /// The rows of a complete file, in the order in which they stood.
-    pub(super) fn rows(self, set_of: &dyn Fn(u16) -> usize) -> Rows<'static> {
-        let mut rows = Rows::new();
-        for ((table, _), cells) in self.marks.into_iter().zip(self.rows) {
-            rows.push(set_of(table), cells.into_iter().flatten());
-        }
-        rows
+    fn add(&mut self, batch: &Arc<Batch>, row: usize, place: usize) {
+        // Rows of a table come one behind the other, so it is nearly always one of the last.
+        let known = self.batches.iter().rposition(|known| Arc::ptr_eq(known, batch));
+        let known = known.unwrap_or_else(|| {
+            self.batches.push(Arc::clone(batch));
+            self.batches.len() - 1
+        });
+        self.rows[place] = Some(CameRow { batch: known, row });
+        self.missing -= 1;
+        self.bytes += batch.row(row).len() as u64;
     }
 
-    /// The rows that came, each with its table.
-    pub(super) fn came(self) -> impl Iterator<Item = (usize, Vec<Cell<'static>>)> {
-        let rows = self.marks.into_iter().zip(self.rows);
-        rows.filter_map(|((table, _), cells)| Some((usize::from(table), cells?)))
+    /// The rows of a complete file, in the order in which they stood.
+    pub(super) fn rows(self, set_of: &dyn Fn(u16) -> usize) -> CameRows {
+        let rows = self.marks.iter().zip(self.rows).filter_map(|((table, _), row)| Some((set_of(*table), row?)));
+        CameRows { rows: rows.collect(), batches: self.batches, bytes: self.bytes }
+    }
+
+    /// The rows that came, packed, each with its table.
+    pub(super) fn came(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let rows = self.marks.iter().zip(&self.rows);
+        rows.filter_map(|((table, _), row)| Some((usize::from(*table), row.as_ref()?.packed(&self.batches))))
     }
 }
 
@@ -98,6 +119,7 @@ impl<'w, 'l> Window<'w, 'l> {
             _ => None,
         };
         let homes: Vec<_> = homes(layout, weavers).into_iter().enumerate().map(one).collect();
+        let looked_at = homes.iter().enumerate().map(|(table, home)| looked_at(layout, table, home.as_ref())).collect();
         let is_known = |weaver: &Weaver<'_>| {
             !weaver.stays()
                 && weaver.sets().iter().all(|set| {
@@ -110,14 +132,16 @@ impl<'w, 'l> Window<'w, 'l> {
             layout,
             base,
             homes,
+            looked_at,
             kinds,
             files: BTreeMap::new(),
-            wanted: HashMap::new(),
+            wanted: HashMap::default(),
             looked_up: i64::MIN,
             reached: i64::MIN,
             held_bytes: 0,
             came_bytes: 0,
             hasher: RowHasher::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -126,34 +150,42 @@ impl<'w, 'l> Window<'w, 'l> {
         self.homes[usize::from(table)].as_ref().map_or(0, |home| home.set().1)
     }
 
-    /// Takes a row, if it is one of those that are waited for.
+    /// Takes a row of a batch, if it is one of those that are waited for.
     ///
     /// # Errors
     /// When what is remembered cannot be read.
-    pub(super) fn take(&mut self, table: usize, packed: &[u8]) -> Result<Taken> {
+    pub(super) fn take(&mut self, table: usize, batch: &Arc<Batch>, row: usize) -> Result<Taken> {
+        let packed = batch.row(row);
         self.came_bytes += packed.len() as u64;
         if self.homes[table].is_none() {
             return Ok(Taken::No);
         }
         let damaged = || Error::could_not("write", "the tree", "a row is damaged on its way");
-        let cells = unpack(packed).ok_or_else(damaged)?;
-        let key = marks::key(&self.layout.tables[table], &cells, &mut self.hasher);
-        let Ok(number) = u16::try_from(table) else { return Ok(Taken::No) };
-        let Some(place) = self.find((number, key))? else { return Ok(Taken::No) };
-        if !self.belongs(table, &cells, place) {
-            return Ok(Taken::No);
-        }
-        self.wanted.remove(&(number, key));
+        let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut self.spare));
+        unpack_some(packed, &self.looked_at[table], &mut cells).ok_or_else(damaged)?;
+        let place = self.place_of(table, &cells);
+        self.spare = recycle(cells);
+        let Some(place) = place? else { return Ok(Taken::No) };
         self.reach(place.file);
         let Some(file) = self.files.get_mut(&place.file) else { return Ok(Taken::No) };
-        file.rows[place.place] = Some(cells.into_iter().map(Cell::into_owned).collect());
-        file.missing -= 1;
-        file.bytes += packed.len() as u64;
+        file.add(batch, row, place.place);
         self.held_bytes += packed.len() as u64;
         match file.missing {
             0 => Ok(self.give_up(place.file).map_or(Taken::No, Taken::Last)),
             _ => Ok(Taken::Held),
         }
+    }
+
+    /// Where a row is waited for that is still there, which ends the waiting.
+    fn place_of(&mut self, table: usize, cells: &[Cell<'_>]) -> Result<Option<Place>> {
+        let Ok(number) = u16::try_from(table) else { return Ok(None) };
+        let key = marks::key(&self.layout.tables[table], cells, &mut self.hasher);
+        let Some(place) = self.find((number, key))? else { return Ok(None) };
+        let belongs = self.belongs(table, cells, place);
+        if belongs {
+            self.wanted.remove(&(number, key));
+        }
+        Ok(belongs.then_some(place))
     }
 
     /// A file that is not waited for any longer.
@@ -213,21 +245,25 @@ impl<'w, 'l> Window<'w, 'l> {
             Some(_) | None => None,
         };
         let Some(kind) = kind.filter(|kind| self.kinds[*kind] && !marks.is_empty()) else { return };
-        let mut last: HashMap<u16, u128> = HashMap::new();
+        let Ok(captures) = captures(self.layout, kind, &path) else { return };
+        let said: Vec<&str> = captures.iter().map(|(_, value)| value.as_str()).collect();
+        if self.layout.path_of(kind, &said).ok().as_ref() != Some(&path) {
+            return;
+        }
+        let mut last: Vec<Option<u128>> = vec![None; self.homes.len()];
         let mut places = Vec::with_capacity(marks.len());
         for (place, mark) in marks.iter().enumerate() {
             let around = match self.homes.get(usize::from(mark.table)) {
                 Some(Some(home)) if home.set().0 == kind => match home {
                     Home::Root { .. } => None,
                     Home::Inside { around, .. } => {
-                        let around = u16::try_from(*around).ok().and_then(|around| last.get(&around));
-                        let Some(around) = around else { return };
-                        Some(*around)
+                        let Some(around) = last[*around] else { return };
+                        Some(around)
                     }
                 },
                 Some(_) | None => return,
             };
-            last.insert(mark.table, mark.key);
+            last[usize::from(mark.table)] = Some(mark.key);
             places.push(((mark.table, mark.key), Place { file: number, place, around }));
         }
         let is_twice = |mark: &(u16, u128)| self.wanted.contains_key(mark);
@@ -237,7 +273,9 @@ impl<'w, 'l> Window<'w, 'l> {
         let marks: Vec<_> = places.iter().map(|(mark, _)| *mark).collect();
         let (rows, missing) = (vec![None; marks.len()], marks.len());
         self.wanted.extend(places);
-        self.files.insert(number, Gathered { path, kind, marks, rows, missing, bytes: 0, since_bytes: None });
+        let (batches, since_bytes) = (Vec::new(), None);
+        let file = Gathered { path, kind, captures, marks, batches, rows, missing, bytes: 0, since_bytes };
+        self.files.insert(number, file);
     }
 
     /// Files up to this one have begun.
@@ -254,8 +292,10 @@ impl<'w, 'l> Window<'w, 'l> {
     fn belongs(&mut self, table: usize, cells: &[Cell<'_>], place: Place) -> bool {
         match &self.homes[table] {
             Some(Home::Root { kind, records, .. }) => {
-                let is_there = |path: String| self.files.get(&place.file).is_some_and(|file| file.path == path);
-                agrees(records, cells) && path_of(self.layout, *kind, records, cells).is_ok_and(is_there)
+                let Some(file) = self.files.get(&place.file) else { return false };
+                let captures = file.captures.iter().map(|(_, value)| Some(value));
+                agrees(records, cells)
+                    && captures_of(self.layout, *kind, records, cells).iter().map(Option::as_ref).eq(captures)
             }
             Some(Home::Inside { key, .. }) => {
                 key.iter().for_each(|column| self.hasher.cell(&cells[*column]));
@@ -263,5 +303,73 @@ impl<'w, 'l> Window<'w, 'l> {
             }
             None => false,
         }
+    }
+}
+
+/// The columns that say where a row of a table stands, up to the last of them: its key, and what is said of its file's path or of the
+/// row around it.
+fn looked_at(layout: &Layout, table: usize, home: Option<&Home<'_>>) -> Vec<bool> {
+    let of = &layout.tables[table];
+    let mut looked_at = vec![false; of.columns.len()];
+    of.key.iter().for_each(|column| looked_at[*column] = true);
+    match home {
+        None => {}
+        Some(Home::Inside { key, .. }) => key.iter().for_each(|column| looked_at[*column] = true),
+        Some(Home::Root { records, .. }) => {
+            let of_path =
+                |origin: &Origin| matches!(origin, Origin::Capture(_) | Origin::Template(_) | Origin::Constant(_));
+            let columns = records.columns.iter().filter(|filled| filled.from.iter().any(of_path));
+            columns.for_each(|filled| looked_at[filled.column] = true);
+        }
+    }
+    looked_at.truncate(looked_at.iter().rposition(|is_looked_at| *is_looked_at).map_or(0, |last| last + 1));
+    looked_at
+}
+
+/// Finds records by the hashes of their keys. Those need no second hash, but a number that nobody knows before: else somebody could
+/// choose keys that all meet.
+#[derive(Clone)]
+struct ByKey(u64);
+
+impl Default for ByKey {
+    fn default() -> Self {
+        ByKey(RandomState::new().hash_one(0_u8))
+    }
+}
+
+impl BuildHasher for ByKey {
+    type Hasher = KeyHasher;
+
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher(self.0)
+    }
+}
+
+/// What [`ByKey`] makes of a table and a hash.
+struct KeyHasher(u64);
+
+impl KeyHasher {
+    fn add(&mut self, number: u64) {
+        let product = u128::from(self.0 ^ number) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.add(u64::from(*byte)));
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.add(u64::from(number));
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.add(number as u64);
+        self.add((number >> 64) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

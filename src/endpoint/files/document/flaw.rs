@@ -61,6 +61,10 @@ pub fn text_of(bytes: &[u8]) -> Result<&str, Flaw> {
     if utf16 {
         return Err(Flaw::at(0, "the file is UTF-16; save it as UTF-8"));
     }
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Ok(text);
+    }
+    // Where it is not.
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         match error.error_len() {

@@ -3,7 +3,7 @@
 //! Without recursion. Where other readers disagree (equal keys of an object, half a surrogate pair) nothing is chosen: it is a
 //! flaw. Numbers are not looked into, so none is too long.
 
-use super::escape::{hex4, unescape};
+use super::escape::{hex4, plain_until, unescape};
 use super::{DEPTH_MAX, Document, Flaw, Node, NodeKind, Syntax, line_and_column};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -429,26 +429,6 @@ impl<'t> Reader<'t> {
         self.at += word.len();
         Ok(kind)
     }
-}
-
-/// The first byte from `at` on that ends plain text: a quote, a backslash, a control character.
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..at + 8) {
-        let word = u64::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3], chunk[4], chunk[5], chunk[6], chunk[7]]);
-        let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let stop = zero_in(word ^ (ONES * 0x22)) | zero_in(word ^ (ONES * 0x5c)) | control;
-        if stop != 0 {
-            return at + (stop.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while at < bytes.len() && !matches!(bytes[at], b'"' | b'\\' | 0..0x20) {
-        at += 1;
-    }
-    at
 }
 
 /// The text of a value without the blanks between its parts. Numbers and texts stay as they are spelled.

@@ -31,6 +31,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const PUBLISH: &str = "publish the tree";
 
@@ -49,7 +50,8 @@ pub struct Draft {
     directories: BTreeMap<String, Directory>,
     ignored: Ignored,
     owner: Option<(u32, u32)>,
-    is_finished: bool,
+    is_sealed: bool,
+    is_synced: AtomicBool,
 }
 
 /// Where it is made.
@@ -141,7 +143,8 @@ impl Draft {
             None => fs::fstat(&parent),
         };
         let owner = owner_of(&status.map_err(io::Error::from).map_err(told)?);
-        Ok(Draft { target, old, place, made, directories: BTreeMap::new(), ignored, owner, is_finished: false })
+        let (directories, is_synced) = (BTreeMap::new(), AtomicBool::new(false));
+        Ok(Draft { target, old, place, made, directories, ignored, owner, is_sealed: false, is_synced })
     }
 
     /// Where it is to be, links followed.
@@ -262,6 +265,15 @@ impl Draft {
     /// # Errors
     /// When what was made is no tree that could be read, or the disk does not take it.
     pub fn finish(&mut self) -> Result<()> {
+        self.seal()?;
+        self.sync()
+    }
+
+    /// As [`Draft::finish`], but for what the disk has to do: [`Draft::sync`] is to follow.
+    ///
+    /// # Errors
+    /// When what was made is no tree that could be read.
+    pub fn seal(&mut self) -> Result<()> {
         self.keep_ignored()?;
         // Before permissions are set: some take reading away from whoever made it.
         if let Err(error) = self.made.walk(&*self.ignored, &mut |_| Ok(())) {
@@ -293,10 +305,21 @@ impl Draft {
             if matches!(self.place, Place::Beside(_)) {
                 change::set_mode(self.made.root(), root_mode)?;
             }
-            change::sync_all(self.made.root())
+            Ok(())
         };
         seal().map_err(|error| cannot_write(&quoted(&self.target), error.into()))?;
-        self.is_finished = true;
+        self.is_sealed = true;
+        Ok(())
+    }
+
+    /// Waits until the disk has all of what was sealed. It may be read meanwhile.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn sync(&self) -> Result<()> {
+        let synced = change::sync_all(self.made.root());
+        synced.map_err(|error| cannot_write(&quoted(&self.target), error.into()))?;
+        self.is_synced.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -330,7 +353,7 @@ impl Draft {
     /// # Errors
     /// When the old tree has changed, or the names cannot be exchanged: the old tree is then in its place.
     pub fn publish(self, state: Option<u128>) -> Result<Published, NotPublished> {
-        if !self.is_finished {
+        if !self.is_sealed || !self.is_synced.load(Ordering::Acquire) {
             let error = Error::could_not(PUBLISH, quoted(&self.target), "it is not finished");
             return Err(NotPublished::before(error));
         }

@@ -367,6 +367,16 @@ impl<'r> Given<'r, '_, '_> {
         Ok(filled.map(|filled| (self.cell(group.row, filled.column), &filled.form)))
     }
 
+    /// About how many bytes the rows have in a document, with the names of their members.
+    fn expected_bytes(&self) -> usize {
+        let cells = self.rows.iter().flat_map(|row| row.cells);
+        let told = cells.map(|cell| match cell {
+            Cell::Text(text) | Cell::Json(text) => text.len() + text.len() / 16 + 32,
+            _ => 32,
+        });
+        told.sum()
+    }
+
     /// The bytes of a file that is one value of its row.
     pub(super) fn content(&self) -> Result<Vec<u8>, Misfit> {
         let group = self.whole()?;
@@ -442,7 +452,7 @@ pub(super) fn bytes(given: &Given<'_, '_, '_>) -> Result<Vec<u8>, Misfit> {
     }
     let style = &given.sets.kind.style;
     let tree = given.document()?;
-    let mut text = String::new();
+    let mut text = String::with_capacity(given.expected_bytes());
     let look = look_of_style(style);
     match &given.sets.kind.format {
         Format::Json => {

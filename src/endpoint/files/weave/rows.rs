@@ -54,6 +54,12 @@ impl<'a> Rows<'a> {
         self.cells.extend(cells);
     }
 
+    /// Adds a row behind the last, whose cells somebody puts behind those that are there.
+    pub fn push_by<T>(&mut self, set: usize, put: impl FnOnce(&mut Vec<Cell<'a>>) -> T) -> T {
+        self.rows.push((set, self.cells.len()));
+        put(&mut self.cells)
+    }
+
     /// Adds a row of NULLs; its place.
     pub(super) fn begin(&mut self, set: usize, columns: usize) -> usize {
         self.push(set, std::iter::repeat_n(Cell::Null, columns));

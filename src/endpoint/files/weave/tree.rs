@@ -257,15 +257,15 @@ impl Look {
 
     fn items<T>(&self, items: &[T], indent: &str, out: &mut String, write: impl Fn(&T, &str, &mut String)) {
         let inner = self.unit.as_ref().map(|unit| [indent, unit].concat());
+        // What stands before every item but the first, which has no comma.
+        let line = inner.as_ref().map(|inner| [",", self.newline, inner].concat());
         for (place, item) in items.iter().enumerate() {
-            match &inner {
-                Some(inner) => {
-                    out.push_str(if place > 0 { "," } else { "" });
-                    out.push_str(self.newline);
-                    out.push_str(inner);
+            match (&inner, &line) {
+                (Some(inner), Some(line)) => {
+                    out.push_str(if place > 0 { line } else { &line[1..] });
                     write(item, inner, out);
                 }
-                None => {
+                _ => {
                     out.push_str(if place > 0 { self.comma } else { "" });
                     write(item, indent, out);
                 }
