@@ -52,6 +52,14 @@ pub enum Event {
         /// Rows.
         rows: u64,
     },
+    /// So much of a source that is a file was read, in bytes of the file as it is there, packed or not. One that is read more than
+    /// once begins at 0 each time.
+    SourceRead {
+        /// Bytes.
+        bytes: u64,
+        /// How many there are; `None` for a stream.
+        of: Option<u64>,
+    },
     /// The server says nothing because another session holds a lock.
     Waiting(Waiting),
 }

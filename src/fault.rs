@@ -1,4 +1,4 @@
-//! Ten deliberate bugs, one of which can be switched on in a debug build, so that a test can show that it is caught.
+//! Eleven deliberate bugs, one of which can be switched on in a debug build, so that a test can show that it is caught.
 //!
 //! Each stands in the engine where such a bug would stand, before or beside the code that checks: a sign lost while
 //! decoding is lost for the source's digest too. The environment variable `WHIMBREL_FAULT` names the one that is
@@ -17,6 +17,7 @@
 //! | `index-missing` | a table's last index is neither planned nor listed; a given schema's last one is not rebuilt | `plan::indexes`, `endpoint::sqlite::target::finish` |
 //! | `collation-changed` | text compares without case, citext with it | `plan::columns` |
 //! | `backup-as-file-copy` | the backup of the old target is a copy of its main file | `backup::take` |
+//! | `escape-lost` | a line end within a value of a dump is read as the letter n | `endpoint::dump::copy_text` |
 
 use crate::error::Result;
 
@@ -43,12 +44,14 @@ pub enum Fault {
     CollationChanged,
     /// The backup of the old target is a copy of its main file.
     BackupAsFileCopy,
+    /// A line end within a value of a dump is read as the letter n.
+    EscapeLost,
 }
 
 #[cfg(debug_assertions)]
 impl Fault {
     /// Every fault, in the order of the table above.
-    pub const ALL: [Fault; 10] = [
+    pub const ALL: [Fault; 11] = [
         Fault::TableSkipped,
         Fault::SignLost,
         Fault::SecondsForMilliseconds,
@@ -59,6 +62,7 @@ impl Fault {
         Fault::IndexMissing,
         Fault::CollationChanged,
         Fault::BackupAsFileCopy,
+        Fault::EscapeLost,
     ];
 
     /// Its name in the environment variable.
@@ -74,6 +78,7 @@ impl Fault {
             Fault::IndexMissing => "index-missing",
             Fault::CollationChanged => "collation-changed",
             Fault::BackupAsFileCopy => "backup-as-file-copy",
+            Fault::EscapeLost => "escape-lost",
         }
     }
 
@@ -117,7 +122,7 @@ pub const fn active(_: Fault) -> bool {
 /// passes for a run with a bug.
 ///
 /// # Errors
-/// A usage error for a name that is none of the ten.
+/// A usage error for a name that is none of them.
 #[cfg(debug_assertions)]
 pub fn injected() -> Result<Option<&'static str>> {
     match chosen() {

@@ -50,7 +50,7 @@
 //! | [`event`] | plain facts that engines emit |
 //! | [`toml_text`] | files in TOML that people write: where a mistake is, and what was meant |
 //! | [`cancel`] | the one way to ask a running job to stop |
-//! | [`fault`] | ten deliberate bugs for the tests of the tests; nothing in a release build |
+//! | [`fault`] | eleven deliberate bugs for the tests of the tests; nothing in a release build |
 //! | [`error`] | one error: operation, object, cause, hint |
 //! | [`redact`] | text without secrets: what of a URL is known to be harmless |
 //! | [`printable`] | text of others, made fit to be printed |

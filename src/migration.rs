@@ -334,7 +334,7 @@ pub fn connect_within(source: &str, patience: Patience, cancel: &Cancel) -> Resu
     open_source(&Endpoint::parse(source)?, patience, cancel)
 }
 
-/// Opens a source; a server is waited for with that patience.
+/// Opens a source; a server is waited for with that patience, and whoever listens there hears how much of a dump was read.
 ///
 /// # Errors
 /// When the endpoint cannot be a source here, cannot be opened, or the server refuses.
@@ -343,7 +343,7 @@ pub fn open_source(endpoint: &Endpoint, patience: Patience, cancel: &Cancel) -> 
         Endpoint::Postgres(url) => Ok(Box::new(PostgresSource::reach(url, patience, cancel)?.snapshot()?)),
         Endpoint::Sqlite(path) => Ok(Box::new(open_file(path, cancel)?)),
         Endpoint::Files(path) => Err(LayoutFile::missing(path)),
-        Endpoint::Dump(place) => Ok(Box::new(DumpSource::open(place, cancel)?)),
+        Endpoint::Dump(place) => Ok(Box::new(DumpSource::open_heard(place, patience.listener, cancel)?)),
     }
 }
 

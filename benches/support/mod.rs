@@ -271,18 +271,23 @@ pub fn measure(part: &[&str]) -> Value {
 
 /// A whole migration of the database at a URL, verified at a level: its figures, in seconds and megabytes.
 pub fn migrate(url: &str, level: Level) -> Value {
+    migrate_from(&mut source(url), level)
+}
+
+/// A whole migration of a source, verified at a level: its figures, in seconds and megabytes.
+pub fn migrate_from(source: &mut dyn Source, level: Level) -> Value {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut source = source(url);
     let mut job = Job::new(directory.path().join("ours.db"));
     job.options.run.level = level;
     let start = Instant::now();
-    let outcome = to_sqlite::migrate(&mut source, &job, &Cancel::new(), &event::nobody).expect("a migration");
+    let outcome = to_sqlite::migrate(source, &job, &Cancel::new(), &event::nobody).expect("a migration");
     let whole = start.elapsed().as_secs_f64();
     outcome.ensure_published().expect("a verified target");
     let durations = outcome.durations;
     let (rows, indexes) = (durations.copy.as_secs_f64(), durations.finish.as_secs_f64());
     let usage = usage();
     json!({
+        "plan": durations.plan.as_secs_f64(),
         "rows": rows,
         "indexes": indexes,
         "together": rows + indexes,

@@ -36,6 +36,8 @@ struct State {
     rows: u64,
     bytes: u64,
     rows_expected: u64,
+    /// How much of the source's file was read, and how much there is.
+    source: Option<(u64, Option<u64>)>,
     phase_started: Instant,
     told: Instant,
 }
@@ -80,6 +82,7 @@ impl Progress {
             rows: 0,
             bytes: 0,
             rows_expected: 0,
+            source: None,
             phase_started: now,
             told: now,
         };
@@ -113,8 +116,12 @@ impl Progress {
         match &self.style {
             Style::Silent | Style::Notices => {}
             Style::Bar(bar) => {
-                bar.set_length(state.rows_expected.max(state.rows).max(1));
-                bar.set_position(state.rows);
+                let (done, of) = match state.source {
+                    Some((read, Some(of))) => (read, of),
+                    _ => (state.rows, state.rows_expected.max(state.rows)),
+                };
+                bar.set_length(of.max(1));
+                bar.set_position(done);
                 bar.set_message(state.line(state.phase_started.elapsed()));
             }
             Style::Lines => {
@@ -133,6 +140,8 @@ impl Progress {
                         rows: state.rows,
                         bytes: state.bytes,
                         rows_expected: (state.rows_expected > 0).then_some(state.rows_expected),
+                        source_bytes: state.source.map(|(read, _)| read),
+                        source_bytes_expected: state.source.and_then(|(_, of)| of),
                     });
                     print_json(&message.line());
                 }
@@ -167,6 +176,7 @@ impl State {
                 self.subject.clear();
                 self.rows = 0;
                 self.bytes = 0;
+                self.source = None;
                 self.phase_started = Instant::now();
                 return true;
             }
@@ -180,6 +190,7 @@ impl State {
                 self.bytes += bytes;
             }
             Event::RowsVerified { rows } => self.rows += rows,
+            Event::SourceRead { bytes, of } => self.source = Some((*bytes, *of)),
             Event::TableFinished { .. } | Event::Waiting(_) => {}
             Event::IndexStarted { index } => {
                 self.subject = format!("index {index}");
@@ -205,8 +216,8 @@ impl State {
         if !self.subject.is_empty() {
             line.push_str(&format!(" {}", one_line(&self.subject)));
         }
+        let seconds = elapsed.as_secs_f64().max(0.001);
         if self.rows > 0 {
-            let seconds = elapsed.as_secs_f64().max(0.001);
             let rate = self.rows as f64 / seconds;
             let of = if self.rows_expected > 0 {
                 format!(" of about {}", number(self.rows_expected))
@@ -221,9 +232,20 @@ impl State {
                 line.push_str(&format!(", {}", bytes(self.bytes)));
             }
             line.push_str(&format!(", {} rows/s", number(rate as u64)));
-            if self.rows_expected > self.rows && rate > 0.0 {
+            if self.source.is_none() && self.rows_expected > self.rows && rate > 0.0 {
                 let left = Duration::from_secs_f64((self.rows_expected - self.rows) as f64 / rate);
                 line.push_str(&format!(", {} left", duration(left)));
+            }
+        }
+        if let Some((read, of)) = self.source {
+            let mark = if self.rows > 0 { ", " } else { ": " };
+            match of {
+                None => line.push_str(&format!("{mark}{} read", bytes(read))),
+                Some(of) => line.push_str(&format!("{mark}{} of {} read", bytes(read), bytes(of))),
+            }
+            let rate = read as f64 / seconds;
+            if let Some(of) = of.filter(|of| *of > read && rate > 0.0) {
+                line.push_str(&format!(", {} left", duration(Duration::from_secs_f64((of - read) as f64 / rate))));
             }
         }
         line
@@ -271,6 +293,18 @@ mod tests {
         // More rows than the source has estimated: no time left is made up.
         progress.hear(Event::RowsCopied { rows: 25_000, bytes: 0 });
         assert_eq!(line(10), "copying public.orders: 30,000 of about 20,000, 3.0 MiB, 3,000 rows/s");
+        // Of a file it is known how much of it was read.
+        let whole = 40 * 1024 * 1024;
+        progress.hear(Event::SourceRead { bytes: whole / 4, of: Some(whole) });
+        let read = "10.0 MiB of 40.0 MiB read, 30.0 s left";
+        assert_eq!(line(10), format!("copying public.orders: 30,000 of about 20,000, 3.0 MiB, 3,000 rows/s, {read}"));
+        progress.hear(Event::PhaseStarted { phase: Phase::Introspect });
+        progress.hear(Event::SourceRead { bytes: whole / 4, of: Some(whole) });
+        assert_eq!(line(10), format!("reading the source's schema: {read}"));
+        progress.hear(Event::SourceRead { bytes: whole, of: None });
+        assert_eq!(line(10), "reading the source's schema: 40.0 MiB read");
+        progress.hear(Event::PhaseStarted { phase: Phase::Copy });
+        progress.hear(Event::RowsCopied { rows: 30_000, bytes: 0 });
         // What was copied is what there is to verify; a phase begins at nothing.
         progress.hear(Event::PhaseStarted { phase: Phase::Verify });
         assert_eq!(line(0), "verifying");

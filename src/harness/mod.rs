@@ -9,6 +9,7 @@
 //!
 //! Invariant: everything that is random comes from one [`Seed`], so the same seed gives the same rows on every machine.
 
+pub mod dump;
 pub mod generate;
 pub mod inventory;
 pub mod latency;

@@ -40,6 +40,12 @@ pub(super) fn with_database(url: &str, database: &str) -> String {
     join(authority, &percent_encoded(database), &kept)
 }
 
+/// The database of a URL as it is reached within the container of a private server.
+pub(super) fn within_container(url: &str) -> String {
+    let (_, database, _) = split(url);
+    join("postgres://postgres@127.0.0.1", database, &[])
+}
+
 /// The database that a URL names, still percent-encoded; empty where it names none.
 pub(super) fn names_database(url: &str) -> bool {
     let (_, database, query) = split(url);
@@ -128,6 +134,7 @@ mod tests {
             assert_eq!(with_database(url, "b"), expected);
         }
         assert_eq!(with_database("postgres://h/a", "ü b/c"), "postgres://h/%C3%BC%20b%2Fc");
+        assert_eq!(within_container("postgres://u@h:5/a%20b?sslmode=disable"), "postgres://postgres@127.0.0.1/a%20b");
     }
 
     #[test]

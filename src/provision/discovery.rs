@@ -53,16 +53,30 @@ pub(super) fn program_on_path(name: &str, path: Option<&OsStr>) -> Option<PathBu
     std::env::split_paths(path?).map(|directory| directory.join(name)).find(|file| is_program(file))
 }
 
-/// The newest complete installation below `parent`; versions compare as numbers, `9.6` below `17`.
-fn newest(parent: &Path, prefix: &str, suffix: &str) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(parent).ok()?;
+/// Every program of that name: on PATH, then where packages put it.
+pub(super) fn programs(name: &str, path: Option<&OsStr>) -> Vec<PathBuf> {
+    let on_path = path.map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
+    let packaged = PACKAGED.iter().flat_map(|(parent, prefix, suffix)| {
+        installations(&Path::new("/").join(parent), prefix, suffix).into_iter().map(|(_, directory)| directory)
+    });
+    let directories: Vec<PathBuf> = Vec::into_iter(on_path).chain(packaged).collect();
+    directories.into_iter().map(|directory| directory.join(name)).filter(|file| is_program(file)).collect()
+}
+
+/// The directories of installations below `parent`, with their versions.
+fn installations(parent: &Path, prefix: &str, suffix: &str) -> Vec<(f64, PathBuf)> {
     let version_of = |entry: std::fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let version: f64 = name.strip_prefix(prefix)?.parse().ok().filter(|version: &f64| version.is_finite())?;
         Some((version, entry.path().join(suffix)))
     };
-    let mut found: Vec<(f64, PathBuf)> =
-        entries.flatten().filter_map(version_of).filter(|(_, directory)| is_complete(directory)).collect();
+    std::fs::read_dir(parent).into_iter().flatten().flatten().filter_map(version_of).collect()
+}
+
+/// The newest complete installation below `parent`; versions compare as numbers, `9.6` below `17`.
+fn newest(parent: &Path, prefix: &str, suffix: &str) -> Option<PathBuf> {
+    let mut found = installations(parent, prefix, suffix);
+    found.retain(|(_, directory)| is_complete(directory));
     found.sort_by(|left, right| left.0.total_cmp(&right.0));
     found.pop().map(|(_, directory)| directory)
 }

@@ -31,6 +31,7 @@ mod client;
 mod container;
 mod database;
 mod discovery;
+mod dump;
 mod engine;
 mod footing;
 mod install_hint;
@@ -51,6 +52,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 pub use database::Database;
+pub use dump::DumpProgram;
 pub use footing::Footing;
 pub use options::ServerOptions;
 pub use storage::Storage;
@@ -133,6 +135,11 @@ impl Server {
     /// The name of the container that the server runs in.
     pub fn container(&self) -> Option<&str> {
         self.0.place.container.as_deref()
+    }
+
+    /// The program that makes dumps of its databases; `None` where none of its version or later is to be had.
+    pub fn dump_program(&self) -> Option<&DumpProgram> {
+        self.0.dump_program.get_or_init(|| DumpProgram::of(&self.0.place)).as_ref()
     }
 
     /// Creates an empty database named `whimbrel_<name_prefix>_<random>`.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::client::Pool;
+use super::dump::DumpProgram;
 use super::process::Owner;
 use super::run::membership::Membership;
 use super::supervisor::Supervisor;
@@ -55,6 +56,8 @@ pub(super) struct Running {
     later: OnceLock<Later>,
     /// How many databases are being created at this moment.
     creating: Arc<AtomicUsize>,
+    /// The program that makes dumps of its databases, once somebody has asked.
+    pub(super) dump_program: OnceLock<Option<DumpProgram>>,
 }
 
 /// A thread that drops databases while everybody else goes on.
@@ -77,6 +80,7 @@ impl Running {
             membership: None,
             later: OnceLock::new(),
             creating: Arc::default(),
+            dump_program: OnceLock::new(),
         }
     }
 
@@ -84,8 +88,16 @@ impl Running {
     pub(super) fn member(place: Place, membership: Membership) -> Self {
         let pool = Arc::new(Pool::new(&place.admin_url));
         let membership = Some(membership);
-        let later = OnceLock::new();
-        Running { place, pool, supervisor: None, _container: None, membership, later, creating: Arc::default() }
+        Running {
+            place,
+            pool,
+            supervisor: None,
+            _container: None,
+            membership,
+            later: OnceLock::new(),
+            creating: Arc::default(),
+            dump_program: OnceLock::new(),
+        }
     }
 
     /// The two halves of a server that this process has started, for the run: where it is, and what ends it.

@@ -124,8 +124,9 @@ fn value<'a>(shape: &Shape, given: &'a str) -> Option<Cell<'a>> {
         Shape::Uuid => text::read(shape, given).or_else(|| uuid(trimmed())),
         Shape::Date => text::read(shape, trimmed()),
         Shape::Timestamp { .. } => text::read(shape, given).or_else(|| moment(trimmed(), false).map(Cell::Timestamp)),
+        // In which zone the writer was is its matter: none is tried first.
         Shape::TimestampTz { .. } => {
-            text::read(shape, given).or_else(|| moment(trimmed(), true).map(Cell::TimestampTz))
+            moment(given, true).map(Cell::TimestampTz).or_else(|| moment(trimmed(), true).map(Cell::TimestampTz))
         }
         Shape::Domain(domain) => value(&domain.base.shape, given),
         Shape::Text
@@ -183,10 +184,8 @@ fn numeric<'a>(given: &str, precision_and_scale: Option<(i32, i32)>) -> Option<C
         true => number,
         false => round(&number.to_string(), scale)?.parse().ok()?,
     };
-    let digits = rounded.to_string().bytes().filter(u8::is_ascii_digit).count() as i64;
-    let whole = digits - i64::from(rounded.scale());
-    let is_zero_before_point = rounded.to_string().trim_start_matches('-').starts_with('0');
-    let fits = is_zero_before_point || whole <= i64::from(precision) - i64::from(scale);
+    let whole = rounded.whole_digits() as i64;
+    let fits = whole == 0 || whole <= i64::from(precision) - i64::from(scale);
     fits.then_some(Cell::Decimal(rounded))
 }
 
@@ -298,6 +297,13 @@ fn uuid<'a>(text: &str) -> Option<Cell<'a>> {
 
 /// A time: a date alone, `T` between date and time, and with a zone its offset `+05:30`.
 fn moment(given: &str, with_zone: bool) -> Option<i64> {
+    if let Some((local, zone)) = calendar::parse_ordinary(given, b' ')
+        && with_zone != zone.is_empty()
+        && let Some(offset) = offset_micros(zone)
+    {
+        let utc = local.checked_sub(offset)?;
+        return calendar::MOMENTS.contains(&utc).then_some(utc);
+    }
     let (body, era) = match given.strip_suffix(" BC") {
         Some(body) => (body, " BC"),
         None => (given, ""),
@@ -319,7 +325,11 @@ fn offset_micros(zone: &str) -> Option<i64> {
     if matches!(zone, "" | "Z") {
         return Some(0);
     }
-    let (sign, clock) = match zone.split_at(1) {
+    if let [sign @ (b'+' | b'-'), tens @ b'0'..=b'1', ones @ b'0'..=b'9'] = *zone.as_bytes() {
+        let hours = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+        return Some(if sign == b'-' { -hours } else { hours } * 3_600_000_000);
+    }
+    let (sign, clock) = match zone.split_at_checked(1)? {
         ("+", clock) => (1, clock),
         ("-", clock) => (-1, clock),
         _ => return None,

@@ -95,12 +95,22 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// What each byte is as a hexadecimal digit in lower case; above 15 for what is none.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        nibbles[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
     }
+    nibbles
+};
+
+/// The byte that two digits are; `None` where one of them is none.
+#[inline]
+fn byte_of(high: u8, low: u8) -> Option<u8> {
+    let (high, low) = (NIBBLES[usize::from(high)], NIBBLES[usize::from(low)]);
+    ((high | low) < 16).then_some(high << 4 | low)
 }
 
 fn parse_hex(text: &str) -> Option<Vec<u8>> {
@@ -108,7 +118,7 @@ fn parse_hex(text: &str) -> Option<Vec<u8>> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }
-    digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
+    digits.chunks_exact(2).map(|pair| byte_of(pair[0], pair[1])).collect()
 }
 
 /// A UUID's 36 characters in lower case.
@@ -135,21 +145,15 @@ pub fn write_uuid<'a>(bytes: &[u8; 16], buffer: &'a mut [u8; 36]) -> &'a str {
 
 /// Reads a UUID of exactly the form that [`uuid`] writes.
 pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let text = text.as_bytes();
-    if text.len() != 36 {
+    /// Where the digits of each byte begin.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    if [text[8], text[13], text[18], text[23]] != [b'-'; 4] {
         return None;
     }
     let mut bytes = [0; 16];
-    let mut position = 0;
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            if text[position] != b'-' {
-                return None;
-            }
-            position += 1;
-        }
-        *byte = nibble(text[position])? << 4 | nibble(text[position + 1])?;
-        position += 2;
+    for (byte, place) in bytes.iter_mut().zip(PLACES) {
+        *byte = byte_of(text[place], text[place + 1])?;
     }
     Some(bytes)
 }

@@ -71,6 +71,16 @@ impl Decimal {
         self.scale
     }
 
+    /// How many digits it has before the point, none where it is below one; of what is not finite none either.
+    pub fn whole_digits(&self) -> usize {
+        let digits = match &self.digits {
+            Digits::Small(0) => 0,
+            Digits::Small(number) => number.ilog10() as usize + 1,
+            Digits::Large(digits) => digits.len(),
+        };
+        digits.saturating_sub(usize::from(self.scale))
+    }
+
     /// Whether it is a number at all and not NaN or an infinity.
     pub fn is_finite(&self) -> bool {
         matches!(self.sign, Sign::Positive | Sign::Negative)
@@ -206,6 +216,11 @@ impl FromStr for Decimal {
             return Err(NotADecimal);
         }
         let scale = u16::try_from(fraction.len()).map_err(|_| NotADecimal)?;
+        if whole.len() + fraction.len() <= SMALL_DIGITS_MAX {
+            let digits = whole.bytes().chain(fraction.bytes());
+            let unscaled = digits.fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+            return Ok(Self::small(negative, unscaled, scale));
+        }
         Ok(Self::from_digits(negative, &format!("{whole}{fraction}"), scale))
     }
 }
@@ -248,7 +263,9 @@ mod tests {
             let nothing = whole == "0" && fraction.bytes().all(|digit| digit == b'0');
             let sign = if negative && !nothing { "-" } else { "" };
             let text = if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") };
-            prop_assert_eq!(text.parse::<Decimal>().unwrap().to_string(), text);
+            let number = text.parse::<Decimal>().unwrap();
+            prop_assert_eq!(number.whole_digits(), if whole == "0" { 0 } else { whole.len() });
+            prop_assert_eq!(number.to_string(), text);
         }
     }
 }

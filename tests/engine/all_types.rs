@@ -206,21 +206,31 @@ fn under_every_other_rule(url: &str, plan: &Plan) {
     assert_eq!(tried.union(&defaults).copied().collect::<BTreeSet<_>>(), all, "rules that no column takes");
 }
 
-#[test]
-fn every_value_of_every_type_is_exact_or_in_the_ledger() {
-    let server = shared().expect("a PostgreSQL server");
-    let database = server.create_database("all_types").expect("a database");
-    let mut server = Server::connect(&database.url());
+/// Makes the table with every type, and fills it; its columns, and how many rows it has.
+fn make(server: &mut Server) -> (Vec<Filled>, usize) {
     server.run(include_str!("../../fixtures/all_types/setup.sql"));
     // As the program pins them: the ledger's text and the reg* names depend on them.
     server.run(
         "SET search_path = pg_catalog; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
          SET extra_float_digits = 1; SET lc_monetary = 'C'; SET xmloption = content; SET bytea_output = 'hex'",
     );
-    let columns = columns_for(&mut server);
-    assert_eq!(missing_types(&mut server), Vec::<String>::new(), "types without a section in the fixture");
-    let rows = create(&mut server, &columns);
+    let columns = columns_for(server);
+    let rows = create(server, &columns);
+    (columns, rows)
+}
 
+/// Makes the table with every type in an empty database, and fills it.
+pub fn fill(server: &mut Server) {
+    make(server);
+}
+
+#[test]
+fn every_value_of_every_type_is_exact_or_in_the_ledger() {
+    let server = shared().expect("a PostgreSQL server");
+    let database = server.create_database("all_types").expect("a database");
+    let mut server = Server::connect(&database.url());
+    let (columns, rows) = make(&mut server);
+    assert_eq!(missing_types(&mut server), Vec::<String>::new(), "types without a section in the fixture");
     let directory = tempfile::tempdir().expect("a directory");
     let job = Job::new(directory.path().join("all_types.db")).verified(Level::Paranoid);
     let outcome = migrate(&database.url(), &job).unwrap_or_else(|error| panic!("{error} ({:?})", error.way_out()));

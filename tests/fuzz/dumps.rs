@@ -120,7 +120,8 @@ pub fn scripts(bytes: &[u8]) {
 /// The lines of a block of rows, as they come.
 pub fn rows(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else { return };
-    let encoding = ["UTF8", "SJIS", "LATIN1", "GBK"][usize::from(first >> 6)];
+    let encodings = ["UTF8", "EUC_JP", "SJIS", "GB18030", "LATIN1", "BIG5", "GBK", "EUC_TW"];
+    let encoding = encodings[usize::from(first >> 5)];
     let head = format!(
         "SET client_encoding = '{encoding}';\nCREATE TABLE public.t (a text, b bytea, c numeric(5,2));\nCOPY public.t (a, b, c) FROM stdin;\n"
     );

@@ -3,6 +3,9 @@
 //! Source: PostgreSQL's documentation, "COPY", "Text Format". The server takes more than it writes, and so does this: octal and
 //! hexadecimal escapes, and any other escaped sign for itself.
 
+use crate::fault::{self, Fault};
+use std::str::Utf8Error;
+
 /// The fields of a line: a buffer that goes from line to line.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
@@ -58,8 +61,20 @@ impl Fields {
         }
     }
 
-    /// The field at that place; `None` is NULL.
+    /// The field at that place of a line that is text as a whole; `None` is NULL. What had escapes may be no text: then
+    /// its bytes, and from where on.
     #[inline]
+    pub(super) fn text<'f>(&'f self, line: &'f str, place: usize) -> Option<Result<&'f str, (&'f [u8], Utf8Error)>> {
+        match self.places[place]? {
+            Place::Line(start, end) => Some(Ok(&line[start..end])),
+            Place::Plain(start, end) => {
+                let bytes = &self.plain[start..end];
+                Some(std::str::from_utf8(bytes).map_err(|error| (bytes, error)))
+            }
+        }
+    }
+
+    /// The field at that place; `None` is NULL.
     pub(super) fn get<'f>(&'f self, line: &'f [u8], place: usize) -> Option<&'f [u8]> {
         match self.places[place]? {
             Place::Line(start, end) => Some(&line[start..end]),
@@ -109,7 +124,7 @@ impl Fields {
         let (byte, next) = match *line.get(place + 1).ok_or("it ends with half an escape")? {
             b'b' => (8, place + 2),
             b'f' => (12, place + 2),
-            b'n' => (b'\n', place + 2),
+            b'n' if !fault::active(Fault::EscapeLost) => (b'\n', place + 2),
             b'r' => (b'\r', place + 2),
             b't' => (b'\t', place + 2),
             b'v' => (11, place + 2),

@@ -2,13 +2,16 @@
 
 use super::archive::{self, tar};
 use super::packing::Packing;
+use super::tally::Tally;
 use super::text::unreadable;
+use crate::endpoint::postgres::WaitListener;
 use crate::endpoint::sqlite::file::quoted;
 use crate::error::{Context, Error, Result};
 use std::fs::{File, Metadata};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const READ: &str = "read";
 /// How much is looked at to tell the form.
@@ -38,6 +41,7 @@ pub(super) struct Input {
     pub form: Form,
     packing: Packing,
     origin: Origin,
+    tally: Arc<Tally>,
 }
 
 enum Origin {
@@ -49,11 +53,11 @@ enum Origin {
 }
 
 impl Input {
-    /// A file or a directory.
+    /// A file or a directory. Who listens hears how much of it was read.
     ///
     /// # Errors
     /// When it cannot be read, or is no dump.
-    pub(super) fn open(path: &Path) -> Result<Input> {
+    pub(super) fn open(path: &Path, listener: Option<WaitListener>) -> Result<Input> {
         let object = quoted(path);
         if path.is_dir() {
             let contents = path.join("toc.dat");
@@ -61,47 +65,55 @@ impl Input {
                 let cause = "it is a folder without `toc.dat`, so no archive of pg_dump";
                 return Err(Error::usage("use the dump", object, cause));
             }
-            let origin = Origin::Directory(path.to_path_buf());
-            return Ok(Input { object, form: Form::Directory, packing: Packing::Plain, origin });
+            let files = std::fs::read_dir(path).could_not(READ, &object)?;
+            let bytes = files.flatten().filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum();
+            let (origin, tally) = (Origin::Directory(path.to_path_buf()), Tally::new(Some(bytes), listener));
+            return Ok(Input { object, form: Form::Directory, packing: Packing::Plain, origin, tally });
         }
         let mut file = File::open(path).could_not(READ, &object)?;
         let metadata = file.metadata().could_not(READ, &object)?;
         if !metadata.is_file() {
             // A pipe with a name.
-            return Input::from_stream(Box::new(file), object);
+            return Input::from_stream(Box::new(file), object, listener);
         }
         let mut first = Vec::new();
         (&mut file).take(SNIFFED_BYTES as u64).read_to_end(&mut first).could_not(READ, &object)?;
         let (packing, form) = recognise(&first, &object)?;
-        Ok(Input { object, form, packing, origin: Origin::File(file, Some(metadata)) })
+        let tally = Tally::new(Some(metadata.len()), listener);
+        Ok(Input { object, form, packing, origin: Origin::File(file, Some(metadata)), tally })
     }
 
     /// Standard input. An archive is read as it comes; a script has its keys behind its rows, and goes to a temporary file.
     ///
     /// # Errors
     /// When it cannot be read or kept, or is no dump.
-    pub(super) fn standard() -> Result<Input> {
-        Input::from_stream(Box::new(std::io::stdin()), "standard input".to_owned())
+    pub(super) fn standard(listener: Option<WaitListener>) -> Result<Input> {
+        Input::from_stream(Box::new(std::io::stdin()), "standard input".to_owned(), listener)
     }
 
     /// Any stream, by that name.
     ///
     /// # Errors
     /// As [`Input::standard`].
-    pub(super) fn from_stream(mut stream: Box<dyn Read + Send>, object: String) -> Result<Input> {
+    pub(super) fn from_stream(
+        mut stream: Box<dyn Read + Send>,
+        object: String,
+        listener: Option<WaitListener>,
+    ) -> Result<Input> {
         let mut first = Vec::new();
         (&mut stream).take(SNIFFED_BYTES as u64).read_to_end(&mut first).could_not(READ, &object)?;
         let (packing, form) = recognise(&first, &object)?;
-        let mut whole = Cursor::new(first).chain(stream);
-        let origin = match form {
+        let tally = Tally::new(None, listener.clone());
+        let mut whole = tally.count(Cursor::new(first).chain(stream));
+        let (origin, tally) = match form {
             Form::Script => {
                 let mut file = tempfile::tempfile().could_not("keep the dump", &object)?;
-                std::io::copy(&mut whole, &mut file).could_not("keep the dump", &object)?;
-                Origin::File(file, None)
+                let bytes = std::io::copy(&mut whole, &mut file).could_not("keep the dump", &object)?;
+                (Origin::File(file, None), Tally::new(Some(bytes), listener))
             }
-            Form::Custom | Form::Tar | Form::Directory => Origin::Stream(Some(Box::new(whole))),
+            Form::Custom | Form::Tar | Form::Directory => (Origin::Stream(Some(Box::new(whole))), tally),
         };
-        Ok(Input { object, form, packing, origin })
+        Ok(Input { object, form, packing, origin, tally })
     }
 
     /// Whether it can be read only once.
@@ -143,9 +155,13 @@ impl Input {
                 }
                 let mut file = file.try_clone().could_not(READ, &self.object)?;
                 file.seek(SeekFrom::Start(0)).could_not(READ, &self.object)?;
-                Box::new(file)
+                self.tally.restart();
+                Box::new(self.tally.count(file))
             }
-            Origin::Directory(path) => Box::new(File::open(path.join("toc.dat")).could_not(READ, &self.object)?),
+            Origin::Directory(path) => {
+                self.tally.restart();
+                Box::new(self.tally.count(File::open(path.join("toc.dat")).could_not(READ, &self.object)?))
+            }
             Origin::Stream(stream) => stream.take().ok_or_else(|| {
                 Error::could_not(READ, &self.object, "it can be read only once, and this needs it again")
                     .hint("name a file instead of standard input")
@@ -177,7 +193,8 @@ impl Input {
                 .hint("the dump is not whole; copy it again from where it was made, or make it again"));
         };
         let object = quoted(file);
-        let mut packed = BufReader::with_capacity(PACKED_BYTES, File::open(file).could_not(READ, &object)?);
+        let file = self.tally.count(File::open(file).could_not(READ, &object)?);
+        let mut packed = BufReader::with_capacity(PACKED_BYTES, file);
         let packing = Packing::of(std::io::BufRead::fill_buf(&mut packed).could_not(READ, &object)?, &object)?;
         packing.unpack(packed).could_not(READ, &object)
     }

@@ -23,6 +23,7 @@ mod rows;
 mod script;
 mod source;
 mod statement;
+mod tally;
 mod text;
 mod tokens;
 

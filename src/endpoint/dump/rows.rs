@@ -7,6 +7,7 @@ use super::copy_text::Fields;
 use super::head::{self, CopyHead};
 use super::insert::{self, Value};
 use super::overview::{Overview, parts_of};
+use super::script::no_text;
 use super::statement::Settings;
 use crate::catalog::{Column, QualifiedName, Shape};
 use crate::endpoint::{ReadTable, RowSink};
@@ -143,6 +144,15 @@ impl<'r, 'p> Router<'r, 'p> {
         self.fields
             .read(line, block.width)
             .map_err(|cause| Error::could_not("read", object(None), format!("it is no row of the table: {cause}")))?;
+        // Looked at once, not field by field; only where it is no text the field is looked for that is none.
+        let whole = std::str::from_utf8(line);
+        let text = |field: usize| match whole {
+            Ok(whole) => self.fields.text(whole, field),
+            Err(_) => {
+                let bytes = self.fields.get(line, field);
+                bytes.map(|bytes| std::str::from_utf8(bytes).map_err(|error| (bytes, error)))
+            }
+        };
         let mut cells: Vec<Cell<'_>> = recycle(std::mem::take(&mut self.spare));
         for (place, (told, input)) in block.told.iter().zip(&wanted.inputs).enumerate() {
             let cell = match told {
@@ -150,18 +160,13 @@ impl<'r, 'p> Router<'r, 'p> {
                     Some(cell) => cell,
                     None => return Err(Error::could_not("read", object(Some(place)), NO_DEFAULT)),
                 },
-                Told::Field(field) => match self.fields.get(line, *field) {
+                Told::Field(field) => match text(*field) {
                     None => Cell::Null,
-                    Some(bytes) => {
-                        let text = super::script::str_of(bytes, "").map_err(|error| {
-                            let told = Error::could_not("read", object(Some(place)), error.cause());
-                            told.hint(error.way_out().unwrap_or_default())
-                        })?;
-                        match input.read(text) {
-                            Some(cell) => cell,
-                            None => return Err(no_value(&object(Some(place)), wanted.columns[place], text)),
-                        }
-                    }
+                    Some(Err((bytes, error))) => return Err(no_text(bytes, error, &object(Some(place)))),
+                    Some(Ok(text)) => match input.read(text) {
+                        Some(cell) => cell,
+                        None => return Err(no_value(&object(Some(place)), wanted.columns[place], text)),
+                    },
                 },
             };
             cells.push(cell);

@@ -591,12 +591,15 @@ fn too_long(object: &str, what: &str, max: usize) -> Error {
 }
 
 pub(super) fn str_of<'b>(bytes: &'b [u8], object: &str) -> Result<&'b str> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let bad = &bytes[error.valid_up_to()..(error.valid_up_to() + 4).min(bytes.len())];
-        let cause = format!("the bytes `{}` are no text in UTF-8", bad.escape_ascii());
-        Error::could_not("read", object, cause)
-            .hint("if the database has another encoding, make the dump with `--encoding=UTF8`")
-    })
+    std::str::from_utf8(bytes).map_err(|error| no_text(bytes, error, object))
+}
+
+/// That bytes are no text, which they are not from there on.
+pub(super) fn no_text(bytes: &[u8], error: std::str::Utf8Error, object: &str) -> Error {
+    let bad = &bytes[error.valid_up_to()..(error.valid_up_to() + 4).min(bytes.len())];
+    let cause = format!("the bytes `{}` are no text in UTF-8", bad.escape_ascii());
+    Error::could_not("read", object, cause)
+        .hint("if the database has another encoding, make the dump with `--encoding=UTF8`")
 }
 
 /// The database that `\connect` names: a name, or a connection string with `dbname=`.

@@ -17,6 +17,7 @@ use super::statement::{Place, Settings};
 use super::text::{Text, unreadable};
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, QualifiedName};
+use crate::endpoint::postgres::WaitListener;
 use crate::endpoint::{ReadTable, RowSink, Source};
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
@@ -90,11 +91,19 @@ impl DumpSource {
     /// # Errors
     /// When it cannot be opened, or is no dump.
     pub fn open(place: &DumpPlace, cancel: &Cancel) -> Result<Self> {
+        Self::open_heard(place, None, cancel)
+    }
+
+    /// As [`DumpSource::open`]; who listens hears how much of the file was read ([`Event::SourceRead`](crate::event::Event)).
+    ///
+    /// # Errors
+    /// As [`DumpSource::open`].
+    pub fn open_heard(place: &DumpPlace, listener: Option<WaitListener>, cancel: &Cancel) -> Result<Self> {
         let input = match &place.path {
-            Some(path) => Input::open(path)?,
-            None => Input::standard()?,
+            Some(path) => Input::open(path, listener)?,
+            None => Input::standard(listener)?,
         };
-        let schema = place.schema.as_deref().map(Input::open).transpose()?;
+        let schema = place.schema.as_deref().map(|path| Input::open(path, None)).transpose()?;
         Ok(DumpSource {
             input,
             schema,
@@ -111,7 +120,7 @@ impl DumpSource {
     /// # Errors
     /// When it cannot be read or kept, or is no dump.
     pub fn from_reader(reader: impl Read + Send + 'static, name: &str, cancel: &Cancel) -> Result<Self> {
-        let input = Input::from_stream(Box::new(reader), format!("`{name}`"))?;
+        let input = Input::from_stream(Box::new(reader), format!("`{name}`"), None)?;
         let (label, cancel) = (name.to_owned(), cancel.clone());
         Ok(DumpSource { input, schema: None, database: None, label, cancel, overview: None, opened: None })
     }

@@ -3,7 +3,7 @@
 //! Whoever looks at it sees what was read so far from the place that it has reached, and asks for more. So a statement or a
 //! line is held as a whole and once; how long one may be is the business of whoever reads it.
 
-use super::encoding::{Encoding, Transcoder};
+use super::encoding::{Encoding, Transcoder, Undecoded};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use std::io::Read;
@@ -162,13 +162,19 @@ impl<R: Read> Text<R> {
                 self.raw.clear();
             }
             Some(transcoder) => {
-                if let Err(place) = transcoder.decode(&raw, self.ended, &mut self.buffer) {
+                if let Err(Undecoded { bytes, not_read }) = transcoder.decode(&raw, self.ended, &mut self.buffer) {
                     let lines = memchr::memchr_iter(b'\n', &self.buffer[self.start..]).count() as u64;
-                    let shown = raw[place.min(raw.len())..].iter().take(4).copied().collect::<Vec<u8>>();
-                    let cause = format!(
-                        "the bytes `{}` are no character of its encoding, which `client_encoding` says",
-                        shown.escape_ascii()
-                    );
+                    let shown = bytes.escape_ascii();
+                    let cause = match not_read {
+                        Some(name) => format!(
+                            "of texts in the encoding `{name}` only ASCII is read here, and not the bytes `{shown}`"
+                        ),
+                        None => {
+                            format!(
+                                "the bytes `{shown}` are no character of its encoding, which `client_encoding` says"
+                            )
+                        }
+                    };
                     return Err(Error::could_not(
                         "read",
                         format!("{}, line {}", self.object, self.line + lines),

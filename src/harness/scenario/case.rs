@@ -4,9 +4,11 @@
 //! (before the migration) and its own folder, and to nothing else.
 
 use super::client::{Client, Connections};
+use super::dumped::{self, Making};
 use super::existing_target::ExistingTarget;
 use super::fixture::Fixture;
 use crate::cancel::Cancel;
+use crate::endpoint::PostgresUrl;
 use crate::endpoint::postgres::PostgresSource;
 use crate::endpoint::sqlite::pragma;
 use crate::endpoint::sqlite::read::stop_when;
@@ -46,6 +48,10 @@ pub(super) struct Case<'g> {
     second_began: bool,
     /// Why it failed, until somebody has been told.
     second_error: Option<Error>,
+    /// Where the database is.
+    url: PostgresUrl,
+    /// The dump of it, and the migration of that, while they run.
+    dump: Option<ScopedJoinHandle<'g, Result<Making>>>,
     /// Everything that the case writes.
     pub folder: TempDir,
     /// The target, in a folder of its own: its backups are beside it.
@@ -66,7 +72,7 @@ pub(super) type Fingerprint = BTreeMap<String, String>;
 
 impl<'g> Case<'g> {
     pub fn open(fixture: &'g Fixture, seed: Seed, connections: Connections, cancel: &Cancel) -> Result<Self> {
-        let Connections { mut client, asker, engine } = connections;
+        let Connections { mut client, asker, engine, url } = connections;
         // Both only read, and each waits for a process of the server of its own.
         let (before, source) = std::thread::scope(|scope| {
             let before = scope.spawn(|| fingerprint(&mut client));
@@ -90,6 +96,8 @@ impl<'g> Case<'g> {
             second: None,
             second_began: false,
             second_error: None,
+            url,
+            dump: None,
             folder,
             target,
             old,
@@ -130,8 +138,7 @@ impl<'g> Case<'g> {
     }
 
     /// Begins to migrate the same source into a second target, once the first migration is done: beside the properties
-    /// that do without the engine's connection. A given schema is not applied again, statement by statement, but copied
-    /// from a file where it has been applied: it takes half of the time, and the first migration has just done it.
+    /// that do without the engine's connection. So does a dump of the source, into a third one.
     pub fn migrate_again_in(&mut self, scope: &'g Scope<'g, '_>) {
         if self.outcome.is_none() || std::mem::replace(&mut self.second_began, true) {
             return;
@@ -141,14 +148,14 @@ impl<'g> Case<'g> {
         // One case in so many lets the server digest its tables, too, which takes it another reading of its catalog.
         let level = if self.seed.0.is_multiple_of(CASES_PER_PARANOID) { Level::Paranoid } else { Level::Full };
         self.second = Some(scope.spawn(move || {
-            let copy = |path: &Path| match &fixture.schema_file {
-                Some(bytes) => std::fs::write(path, bytes).could_not("copy the target schema to", path.display()),
-                None => Ok(()),
-            };
-            let job = fixture.settings.job(&target, level, &copy);
+            let put_schema = |path: &Path| fixture.put_schema(path);
+            let job = fixture.settings.job(&target, level, &put_schema);
             let outcome = migrate(&mut source, &job, &cancel, &nobody);
             (source, outcome.and_then(|outcome| outcome.ensure_published()))
         }));
+        let (url, seed, folder, cancel) =
+            (self.url.clone(), self.seed, self.folder.path().to_owned(), self.cancel.clone());
+        self.dump = Some(scope.spawn(move || dumped::make(fixture, &url, seed, &folder, &cancel)));
     }
 
     /// Waits until the second migration has ended; whoever needs what it gives back is told how.
@@ -157,6 +164,17 @@ impl<'g> Case<'g> {
             let (source, ended) = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             self.source = Some(source);
             self.second_error = ended.err();
+        }
+    }
+
+    /// What became of the dump; it is told once.
+    ///
+    /// # Errors
+    /// When it could not be made.
+    pub fn dumped(&mut self) -> Result<Making> {
+        match self.dump.take() {
+            Some(dump) => dump.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            None => Err(Error::could_not("ask", "the migration", "it has not run")),
         }
     }
 
@@ -252,11 +270,14 @@ impl<'g> Case<'g> {
 }
 
 impl Drop for Case<'_> {
-    /// The second migration writes into the folder that goes away with the case.
+    /// The second migration and the dump are in the folder that goes away with the case.
     fn drop(&mut self) {
+        // A panic of one is not worth a second one.
         if let Some(second) = self.second.take() {
-            // A panic of it is not worth a second one.
             let _ = second.join();
+        }
+        if let Some(dump) = self.dump.take() {
+            let _ = dump.join();
         }
     }
 }

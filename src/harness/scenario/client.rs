@@ -61,6 +61,8 @@ pub(super) struct Connections {
     pub client: Client,
     pub asker: Asker,
     pub engine: Reached,
+    /// Where they lead.
+    pub url: PostgresUrl,
 }
 
 impl Connections {
@@ -70,7 +72,7 @@ impl Connections {
     /// When the server cannot be reached or refuses.
     pub fn open(url: &PostgresUrl) -> Result<Self> {
         let engine = PostgresSource::reach(url, Patience::default(), &Cancel::new())?.warm_up()?;
-        Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine })
+        Ok(Connections { client: Client::connect(url)?, asker: Asker::connect(url)?, engine, url: url.clone() })
     }
 }
 

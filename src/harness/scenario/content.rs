@@ -5,7 +5,7 @@ use crate::metadata::{MANIFEST_TABLE, is_not_own};
 use crate::quote::quote;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The moment of a run, which two runs do not share: table and column, or the name of a manifest's value.
@@ -104,6 +104,25 @@ impl Content {
         self.rows.remove(table);
     }
 
+    /// Leaves out every row.
+    pub fn forget_all_rows(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Leaves out the definitions of these objects.
+    pub fn forget_objects(&mut self, objects: &BTreeSet<String>) {
+        self.definitions.retain(|object, _| !objects.contains(object));
+    }
+
+    /// The objects in whose definition one of these names occurs.
+    pub fn objects_that_name(&self, names: &[&str]) -> impl Iterator<Item = String> {
+        let lower = |text: &str| text.to_lowercase();
+        let names: Vec<String> = names.iter().map(|name| lower(name)).collect();
+        let is_named = move |text: &str| names.iter().any(|name| lower(text).contains(name));
+        let objects = self.definitions.iter().filter(move |(object, sql)| is_named(object) || is_named(sql));
+        objects.map(|(object, _)| object.clone())
+    }
+
     /// Where the other content differs from this one; one sentence each.
     pub fn differences(&self, other: &Content) -> Vec<String> {
         let mut found = Vec::new();
@@ -176,6 +195,36 @@ impl Rows {
     pub fn of_tables(mut self, tables: &[&str]) -> Rows {
         self.0.retain(|table, _| tables.iter().any(|kept| kept.eq_ignore_ascii_case(table)));
         self
+    }
+
+    /// Where the rows of a table of `before` are others here, whatever their order: as far as both have a column.
+    pub fn differences_in_any_order(&self, before: &Rows) -> Vec<String> {
+        let mut found = Vec::new();
+        for (table, (columns, rows)) in &before.0 {
+            let Some((columns_now, rows_now)) = self.0.get(table) else {
+                found.push(format!("table `{table}` is gone"));
+                continue;
+            };
+            let places = columns.iter().enumerate();
+            let both = places.filter_map(|(at, name)| Some((at, columns_now.iter().position(|now| now == name)?)));
+            let (here, there): (Vec<usize>, Vec<usize>) = both.unzip();
+            let sorted = |rows: &[Vec<u128>], places: &[usize]| {
+                let part = |row: &Vec<u128>| places.iter().map(|at| row[*at]).collect();
+                let mut rows: Vec<Vec<u128>> = rows.iter().map(part).collect();
+                rows.sort_unstable();
+                rows
+            };
+            let (rows, rows_now) = (sorted(rows, &here), sorted(rows_now, &there));
+            if rows != rows_now {
+                let others = rows_now.iter().filter(|row| rows.binary_search(row).is_err()).count();
+                found.push(format!(
+                    "table `{table}` had {} rows and has {}, {others} of them with other values",
+                    rows.len(),
+                    rows_now.len()
+                ));
+            }
+        }
+        found
     }
 
     /// Where these rows are not those of `before`: as far as both have the table and the column, or, where the `whole`

@@ -45,6 +45,7 @@ mod case;
 mod client;
 mod content;
 mod definition;
+mod dumped;
 mod environment;
 mod existing_target;
 mod filled;

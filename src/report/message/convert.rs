@@ -41,7 +41,10 @@ impl Message {
             }
             Event::IndexStarted { index } => Message::IndexStarted(IndexStarted { index: index.clone() }),
             Event::Waiting(waiting) => Message::Waiting(waiting.into()),
-            Event::PlanReady { .. } | Event::RowsCopied { .. } | Event::RowsVerified { .. } => return None,
+            Event::PlanReady { .. }
+            | Event::RowsCopied { .. }
+            | Event::RowsVerified { .. }
+            | Event::SourceRead { .. } => return None,
         })
     }
 }

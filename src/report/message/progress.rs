@@ -50,6 +50,10 @@ pub struct Progress {
     pub bytes: u64,
     /// How many rows there are in all, by the source's estimate; `null` where it has none.
     pub rows_expected: Option<u64>,
+    /// Bytes of the source's file that were read, packed as they are; `null` where it is none.
+    pub source_bytes: Option<u64>,
+    /// How many bytes the source's file has; `null` where it is none, or comes as a stream.
+    pub source_bytes_expected: Option<u64>,
 }
 
 /// A lock that is waited for.

@@ -2,7 +2,7 @@
 //!
 //! `syntax` reads a statement by PostgreSQL's grammar into a [`definition::Definition`]; `database` is what the definitions
 //! have made so far; `rows` tells it in the rows that the queries of a live source answer, from which one code assembles
-//! the catalog of both. Texts are never changed: a dump has the server's own for types, expressions and queries.
+//! the catalog of both. Texts are the server's own for types, expressions and queries; only times in them are in another zone.
 //!
 //! A statement that is not understood, or that speaks of something unknown, changes nothing. It is listed among the
 //! catalog's other objects, with its place, and those before and after it stand.
@@ -18,6 +18,7 @@ mod routines;
 mod rows;
 mod sequences;
 mod syntax;
+mod times;
 mod types;
 mod views;
 
@@ -62,6 +63,9 @@ impl Definitions {
         }
         if text.contains('"') {
             text = Cow::Owned(name::without_needless_quotes(&text)?);
+        }
+        if times::may_be_in(&text) {
+            text = Cow::Owned(times::in_utc(&text)?);
         }
         let text = text.as_ref();
         self.database.apply(syntax::read(text)?, &statement.settings.search_path)

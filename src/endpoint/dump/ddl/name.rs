@@ -143,10 +143,10 @@ pub(super) fn without_backslash_escapes(text: &str) -> Option<String> {
 }
 
 /// Looks at what may begin a constant, a name or a comment, and at the sign before it: how far it goes, and what is written in its place.
-type Rewrite<'r> = &'r dyn Fn(&str, Option<char>) -> Option<(usize, Option<String>)>;
+pub(super) type Rewrite<'r> = &'r dyn Fn(&str, Option<char>) -> Option<(usize, Option<String>)>;
 
 /// A text with some of its constants and names written otherwise; `None` where one has no end.
-fn rewritten(text: &str, rewrite: Rewrite<'_>) -> Option<String> {
+pub(super) fn rewritten(text: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['\'', '"', '$', '-', '/']) {
@@ -336,7 +336,9 @@ pub(super) fn without_needless_quotes(text: &str) -> Option<String> {
         let length = token_length(rest, before)?;
         if rest.starts_with('"') {
             let (name, behind) = identifier(rest)?;
-            let is_needless = spelled(&name) == name && !QUOTED_WORDS.contains(&name.as_str());
+            // A word since version 16, and as the name of a type written without quotes by all.
+            let is_type = name == "json" && before == Some(':');
+            let is_needless = spelled(&name) == name && (is_type || !QUOTED_WORDS.contains(&name.as_str()));
             return Some((rest.len() - behind.len(), is_needless.then_some(name)));
         }
         // A class, a configuration of text search and the like.

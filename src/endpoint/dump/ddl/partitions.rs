@@ -3,6 +3,7 @@
 use super::collated::is_text_call;
 use super::database::{Database, Relation};
 use super::name::spelled;
+use super::times;
 use super::types::Spelled;
 use crate::catalog::QualifiedName;
 use std::cmp::Ordering;
@@ -225,7 +226,8 @@ impl KeyPart {
     fn constant(&self, datum: &Datum) -> Option<String> {
         let Datum::Value(value) = datum else { return None };
         let is_labelled = value.contains('\'') || self.of.name == "numeric" && !self.of.arguments.is_empty();
-        Some(if is_labelled { format!("{value}::{}", self.spelling) } else { value.clone() })
+        let labelled = || times::in_utc(&format!("{value}::{}", self.spelling));
+        if is_labelled { labelled() } else { Some(value.clone()) }
     }
 
     fn test(&self, operator: &str, datum: &Datum) -> Option<String> {

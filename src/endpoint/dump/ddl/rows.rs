@@ -261,7 +261,9 @@ impl Database {
 
     /// A type that no statement makes: the server's own, the row type of a table, or one of an extension.
     fn foreign_type(&self, of: &Spelled, path: &Path, types: &mut TypeRows) -> (Oid, String) {
-        if of.is_built_in() {
+        // Where nothing is searched besides, every name without a schema is the server's own.
+        let is_extension = || OF_EXTENSIONS.iter().any(|name| *name == of.name && self.extensions.contains_key(*name));
+        if of.is_built_in() || (of.schema.is_none() && path.is_empty() && !is_extension()) {
             let make = |_| TypeRow { kind: 'b', spelling: of.name.clone(), ..TypeRow::default() };
             return (types.number("pg_catalog", &of.name, make), of.built_in_spelling());
         }

@@ -6,6 +6,7 @@
 pub(super) mod checks;
 mod counts;
 pub(super) mod digests;
+mod dump;
 pub(super) mod integrity;
 mod inventory;
 mod mutations;
@@ -30,6 +31,7 @@ pub const ALL: &[Property] = &[
     checks::PROPERTY,
     queries::PROPERTY,
     twice::PROPERTY,
+    dump::PROPERTY,
     mutations::PROPERTY,
     schema_round_trip::PROPERTY,
     rollback::PROPERTY,

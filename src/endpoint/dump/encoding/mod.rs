@@ -1,11 +1,14 @@
 //! The encodings that a dump may be in, turned into UTF-8 as the server would.
 //!
-//! `client_encoding` says which. Encodings of one byte go by a table, made once: what the server has no character for is
-//! refused, also where the standard of the web has one. An encoding in which the two have other characters for the same bytes (EUC_JP,
-//! EUC_KR, BIG5, GB18030, KOI8U) is refused as a whole. Those of several bytes are decoded before anything looks for quotes
-//! or line ends, because in SJIS and GBK the second byte may be a backslash.
+//! `client_encoding` says which. They go by tables, made once from what the web has: what the server has no character for is
+//! refused, also where the web has one, and where the two have other characters for the same bytes the server is right. What no table is at
+//! hand for (EUC_TW, EUC_JIS_2004, SHIFT_JIS_2004, JOHAB, MULE_INTERNAL) is read as far as it is ASCII.
 
-use encoding_rs::{Decoder, DecoderResult, Encoding as Web};
+mod differences;
+mod wide;
+
+use encoding_rs::Encoding as Web;
+use wide::{Decoder, Differences, Form, Wide};
 
 /// How the bytes of a dump become UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +18,9 @@ pub(super) enum Encoding {
     /// One byte is one character: as the web has it, and which bytes the server knows.
     Single(&'static Web, Known),
     /// Several bytes may be one.
-    Several(&'static Web),
+    Several(&'static Wide),
+    /// Nobody here knows its characters but those of ASCII.
+    Ascii(&'static str),
 }
 
 /// Which bytes above 127 of an encoding of one byte the server knows.
@@ -29,7 +34,12 @@ pub(super) enum Known {
     Controls,
     /// ISO 8859-1: every byte is the character of its number.
     Identity,
+    /// Those of the web but for these, which are other characters.
+    Except(&'static [(u8, char)]),
 }
+
+/// Box drawings, where the web has two letters of another encoding.
+const KOI8_U: Known = Known::Except(&[(0xae, '\u{255d}'), (0xbe, '\u{256c}')]);
 
 /// The encodings by their name without signs and in lower case, aliases included.
 static NAMES: &[(&[&str], Encoding)] = &[
@@ -63,9 +73,41 @@ static NAMES: &[(&[&str], Encoding)] = &[
         &["win1258", "windows1258", "abc", "tcvn", "tcvn5712", "vscii"],
         Encoding::Single(&encoding_rs::WINDOWS_1258_INIT, Known::NoControls),
     ),
-    (&["gbk", "win936", "windows936"], Encoding::Several(&encoding_rs::GBK_INIT)),
-    (&["sjis", "shiftjis", "mskanji", "win932", "windows932"], Encoding::Several(&encoding_rs::SHIFT_JIS_INIT)),
+    (&["koi8u"], Encoding::Single(&encoding_rs::KOI8_U_INIT, KOI8_U)),
+    (&["gbk", "win936", "windows936"], Encoding::Several(&GBK)),
+    (&["gb18030"], Encoding::Several(&GB18030)),
+    (&["big5", "win950", "windows950"], Encoding::Several(&BIG5)),
+    (&["uhc", "win949", "windows949"], Encoding::Several(&UHC)),
+    (&["sjis", "shiftjis", "mskanji", "win932", "windows932"], Encoding::Several(&SJIS)),
+    (&["eucjp"], Encoding::Several(&EUC_JP)),
+    (&["euckr"], Encoding::Several(&EUC_KR)),
+    (&["euccn"], Encoding::Several(&EUC_CN)),
+    (&["euctw"], Encoding::Ascii("EUC_TW")),
+    (&["eucjis2004"], Encoding::Ascii("EUC_JIS_2004")),
+    (&["shiftjis2004"], Encoding::Ascii("SHIFT_JIS_2004")),
+    (&["johab"], Encoding::Ascii("JOHAB")),
+    (&["muleinternal"], Encoding::Ascii("MULE_INTERNAL")),
 ];
+
+use differences as d;
+
+static GBK: Wide = Wide::new("GBK", &encoding_rs::GBK_INIT, Form::Pairs, but(d::GBK, d::NOT_GBK));
+static GB18030: Wide = Wide::new("GB18030", &encoding_rs::GB18030_INIT, Form::Quads, but(d::GB18030, d::NOT_GB18030));
+static BIG5: Wide = Wide::new("BIG5", &encoding_rs::BIG5_INIT, Form::Pairs, but(d::BIG5, d::NOT_BIG5));
+static UHC: Wide = Wide::new("UHC", &encoding_rs::EUC_KR_INIT, Form::Pairs, but(d::UHC, d::NOT_UHC));
+static SJIS: Wide = Wide::new("SJIS", &encoding_rs::SHIFT_JIS_INIT, Form::Pairs, but(d::SJIS, d::NOT_SJIS));
+static EUC_JP: Wide = Wide::new("EUC_JP", &encoding_rs::EUC_JP_INIT, Form::Triples, but(d::EUC_JP, d::NOT_EUC_JP));
+static EUC_KR: Wide = Wide::new("EUC_KR", &encoding_rs::EUC_KR_INIT, Form::Pairs, high(d::EUC_KR, d::NOT_EUC_KR));
+static EUC_CN: Wide = Wide::new("EUC_CN", &encoding_rs::GBK_INIT, Form::Pairs, high(d::EUC_CN, d::NOT_EUC_CN));
+
+const fn but(others: &'static [(u32, u32, u32)], refused: &'static [(u32, u32)]) -> Differences {
+    Differences { least: 0, others, refused }
+}
+
+/// The same where the web has a wider encoding under this one, with characters of lower bytes.
+const fn high(others: &'static [(u32, u32, u32)], refused: &'static [(u32, u32)]) -> Differences {
+    Differences { least: 0xa1, others, refused }
+}
 
 impl Encoding {
     /// The encoding of that name; `None` where it is not read here.
@@ -80,7 +122,8 @@ impl Encoding {
         match self {
             Encoding::AsIs => None,
             Encoding::Single(web, known) => Some(Transcoder::Single(Box::new(table(web, known)))),
-            Encoding::Several(web) => Some(Transcoder::Several(web.new_decoder_without_bom_handling())),
+            Encoding::Several(wide) => Some(Transcoder::Several(wide.decoder())),
+            Encoding::Ascii(name) => Some(Transcoder::Ascii(name)),
         }
     }
 }
@@ -93,6 +136,11 @@ fn table(web: &'static Web, known: Known) -> [Option<char>; 128] {
         if known == Known::Identity || (known == Known::Controls && control) {
             return Some(char::from(byte));
         }
+        if let Known::Except(others) = known
+            && let Some((_, other)) = others.iter().find(|(other, _)| *other == byte)
+        {
+            return Some(*other);
+        }
         let text = web.decode_without_bom_handling_and_without_replacement(std::slice::from_ref(&byte))?.into_owned();
         let character = text.chars().next()?;
         let is_filler = known == Known::NoControls && ('\u{80}'..'\u{a0}').contains(&character);
@@ -104,14 +152,29 @@ fn table(web: &'static Web, known: Known) -> [Option<char>; 128] {
 pub(super) enum Transcoder {
     /// By a table.
     Single(Box<[Option<char>; 128]>),
-    /// By the state of a decoder.
+    /// By tables, and what a piece has begun.
     Several(Decoder),
+    /// Only what is ASCII.
+    Ascii(&'static str),
+}
+
+/// Bytes that could not be turned into text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Undecoded {
+    /// The first of them.
+    pub bytes: Vec<u8>,
+    /// The encoding, where only its ASCII is read here.
+    pub not_read: Option<&'static str>,
 }
 
 impl Transcoder {
     /// The bytes that a text was; `None` for an encoding in which that is not certain.
     pub(super) fn back(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let Transcoder::Single(table) = self else { return None };
+        let table = match self {
+            Transcoder::Single(table) => table,
+            Transcoder::Ascii(_) => return Some(text.to_vec()),
+            Transcoder::Several(_) => return None,
+        };
         let byte = |character: char| match u8::try_from(character) {
             Ok(ascii) if ascii < 128 => Some(ascii),
             _ => table.iter().position(|other| *other == Some(character)).map(|place| 128 + place as u8),
@@ -119,41 +182,32 @@ impl Transcoder {
         std::str::from_utf8(text).ok()?.chars().map(byte).collect()
     }
 
-    /// Adds the text of the next bytes. `last` says that none follow.
+    /// Adds the text of the next bytes, as far as they are some. `last` says that none follow.
     ///
     /// # Errors
-    /// The place in `bytes` of what is no character.
-    pub(super) fn decode(&mut self, bytes: &[u8], last: bool, text: &mut Vec<u8>) -> Result<(), usize> {
+    /// The bytes that are no character.
+    pub(super) fn decode(&mut self, bytes: &[u8], last: bool, text: &mut Vec<u8>) -> Result<(), Undecoded> {
+        let undecoded = |bytes: &[u8]| Undecoded { bytes: bytes.to_vec(), not_read: None };
         match self {
             Transcoder::Single(table) => {
-                text.reserve(bytes.len());
-                for (place, byte) in bytes.iter().enumerate() {
-                    match byte.checked_sub(128) {
-                        None => text.push(*byte),
-                        Some(above) => {
-                            let character = table[usize::from(above)].ok_or(place)?;
-                            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                        }
-                    }
-                }
-                Ok(())
-            }
-            Transcoder::Several(decoder) => {
-                let mut done = 0;
+                let mut rest = bytes;
                 loop {
-                    let start = text.len();
-                    text.resize(start + bytes.len() - done + 64, 0);
-                    let (result, read, written) =
-                        decoder.decode_to_utf8_without_replacement(&bytes[done..], &mut text[start..], last);
-                    text.truncate(start + written);
-                    done += read;
-                    match result {
-                        DecoderResult::InputEmpty => return Ok(()),
-                        DecoderResult::OutputFull => {}
-                        DecoderResult::Malformed(length, behind) => {
-                            return Err(done.saturating_sub(usize::from(length) + usize::from(behind)));
-                        }
-                    }
+                    let plain = Web::ascii_valid_up_to(rest);
+                    text.extend_from_slice(&rest[..plain]);
+                    let Some((byte, behind)) = rest[plain..].split_first() else { return Ok(()) };
+                    let character = table[usize::from(byte & 0x7f)].ok_or_else(|| undecoded(&[*byte]))?;
+                    text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    rest = behind;
+                }
+            }
+            Transcoder::Several(decoder) => decoder.decode(bytes, last, text).map_err(|bytes| undecoded(&bytes)),
+            Transcoder::Ascii(name) => {
+                let plain = Web::ascii_valid_up_to(bytes);
+                text.extend_from_slice(&bytes[..plain]);
+                let foreign = bytes[plain..].iter().take(4).take_while(|byte| !byte.is_ascii()).count();
+                match foreign {
+                    0 => Ok(()),
+                    _ => Err(Undecoded { not_read: Some(name), ..undecoded(&bytes[plain..plain + foreign]) }),
                 }
             }
         }
@@ -182,6 +236,8 @@ mod tests {
         assert_eq!(decoded("SJIS", b"\x83\x5c").unwrap(), "\u{30bd}");
         assert_eq!(decoded("GBK", b"\x81\x5c").unwrap(), "\u{4e57}");
         assert_eq!(decoded("SJIS", b"\x83").unwrap_err(), 0);
-        assert_eq!(Encoding::named("EUC_TW"), None);
+        assert_eq!(decoded("EUC_TW", b"ab").unwrap(), "ab");
+        assert_eq!(decoded("EUC_TW", b"a\xa1\xa1"), Err(1));
+        assert_eq!(Encoding::named("UTF7"), None);
     }
 }
