@@ -1,6 +1,5 @@
 //! Dumps of a server's databases, made by PostgreSQL's own pg_dump.
 
-use super::server::Place;
 use super::{address, discovery, engine};
 use crate::error::{Context, Error, Result};
 use std::ffi::OsStr;
@@ -26,13 +25,13 @@ pub struct DumpProgram {
 }
 
 impl DumpProgram {
-    /// The one for that server: by `WHIMBREL_PG_DUMP`, of this machine, or in the server's container.
-    pub(super) fn of(place: &Place) -> Option<DumpProgram> {
+    /// The one for a server of that version: by `WHIMBREL_PG_DUMP`, of this machine, or in the server's container.
+    pub(super) fn of(version: &str, container: Option<&str>) -> Option<DumpProgram> {
         if let Some(named) = std::env::var_os(VARIABLE) {
             return (!named.is_empty()).then(|| DumpProgram { program: named.into(), container: None });
         }
         let path = std::env::var_os("PATH");
-        let server = major(&place.version)?;
+        let server = major(version)?;
         let known = discovery::programs("pg_dump", path.as_deref()).into_iter().filter_map(|program| {
             let told = discovery::output_within(Command::new(&program).arg("--version"), ANSWER_LIMIT).ok()?;
             Some((version_of(&told)?, program))
@@ -40,7 +39,7 @@ impl DumpProgram {
         if let Some(program) = fitting(known.collect(), server) {
             return Some(DumpProgram { program, container: None });
         }
-        let container = place.container.clone()?;
+        let container = container?.to_owned();
         let program = discovery::program_on_path("docker", path.as_deref())?;
         let mut asked = docker(&program);
         asked.args(["exec", &container, "pg_dump", "--version"]);

@@ -139,7 +139,8 @@ impl Server {
 
     /// The program that makes dumps of its databases; `None` where none of its version or later is to be had.
     pub fn dump_program(&self) -> Option<&DumpProgram> {
-        self.0.dump_program.get_or_init(|| DumpProgram::of(&self.0.place)).as_ref()
+        let place = &self.0.place;
+        self.0.dump_program.get_or_init(|| DumpProgram::of(&place.version, place.container.as_deref())).as_ref()
     }
 
     /// Creates an empty database named `whimbrel_<name_prefix>_<random>`.

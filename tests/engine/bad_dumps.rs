@@ -164,6 +164,23 @@ fn a_line_without_end_is_refused_before_it_is_held() {
     assert!(error.contains("longer than"), "{error}");
 }
 
+/// What unpacks to so many mebibytes of one letter, with no line end.
+fn bomb(mebibytes: usize) -> Vec<u8> {
+    let frame = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let letters = frame(&vec![b'x'; 1 << 20]);
+    [frame(HEAD.as_bytes()), frame(b"COPY public.t (a, b) FROM stdin;\n1\t"), letters.repeat(mebibytes)].concat()
+}
+
+#[test]
+fn what_unpacks_to_a_line_beyond_any_row_is_refused_before_it_is_held() {
+    let packed = bomb(1025);
+    assert!(packed.len() < 2 << 20, "{}", packed.len());
+    let error = rows_of(Cursor::new(packed)).expect_err("it is too long");
+    assert!(error.contains("line 19: this line is longer than 1073741823 bytes"), "{error}");
+    let error = rows_of(Cursor::new(bomb(40))).expect_err("it does not end");
+    assert!(error.contains("it is cut off: it ends within the rows"), "{error}");
+}
+
 #[test]
 fn one_of_several_databases_is_read_by_its_name() {
     let one = |name: &str| format!("\\connect {name}\n\n{HEAD}{ROWS}{TAIL}");

@@ -61,5 +61,9 @@ fn random_schemas_are_in_their_dumps() {
 fn every_type_is_in_its_dumps() {
     let database = shared().expect("a server").create_database("dumped_types").expect("a database");
     all_types::fill(&mut Server::connect(&database.url()));
-    ensure_alike(&database.url(), "all types", &FORMS);
+    // Names that are values (regclass and its like) have their quotes there.
+    let quotes_names = |options: &[&str]| options.contains(&"--quote-all-identifiers");
+    let forms: Vec<_> = FORMS.into_iter().filter(|(_, options)| !quotes_names(options)).collect();
+    assert_eq!(forms.len() + 1, FORMS.len());
+    ensure_alike(&database.url(), "all types", &forms);
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod cli;
 mod demo;
+mod dumps;
 mod generate_verb;
 mod odd_names;
 mod output;

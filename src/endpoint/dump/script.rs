@@ -186,10 +186,10 @@ impl<R: Read> Script<R> {
     /// Skips the lines of a COPY block, and tells how many they were. No line is held.
     ///
     /// # Errors
-    /// When the block does not end.
+    /// When the block does not end, or a line is longer than any row.
     pub(super) fn skip_lines(&mut self) -> Result<u64> {
         self.release_line();
-        let (mut lines, mut in_line) = (0, false);
+        let (mut lines, mut in_line, mut skipped) = (0, false, 0);
         loop {
             let rest = self.text.rest();
             match memchr::memchr(b'\n', rest) {
@@ -199,13 +199,16 @@ impl<R: Read> Script<R> {
                     if ends {
                         return Ok(lines);
                     }
-                    (lines, in_line) = (lines + 1, false);
+                    (lines, in_line, skipped) = (lines + 1, false, 0);
                 }
                 None => {
                     let held = rest.len();
                     if held > SKIPPED_BYTES_MAX {
                         self.text.advance(held);
-                        in_line = true;
+                        (in_line, skipped) = (true, skipped + held);
+                        if skipped > ROWS_BYTES_MAX {
+                            return Err(too_long(&self.object(), "line", ROWS_BYTES_MAX));
+                        }
                     }
                     if !self.text.more()? {
                         return Err(self.unended());

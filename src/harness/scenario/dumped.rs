@@ -49,7 +49,8 @@ pub(super) fn make(fixture: &Fixture, url: &PostgresUrl, seed: Seed, folder: &Pa
         let catalog = source.catalog()?;
         let target = folder.join("dump.db");
         let put_schema = |path: &Path| fixture.put_schema(path);
-        let job = fixture.settings.job(&target, Level::Full, &put_schema);
+        // What is in it is compared with the first file, which was verified in full.
+        let job = fixture.settings.job(&target, Level::Counts, &put_schema);
         let attempt = attempt(&mut source, &job, cancel, &nobody)?;
         Ok(Dumped { catalog, attempt, target: target.clone() })
     };

@@ -52,11 +52,17 @@ pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
     begins.then(|| (word.to_ascii_lowercase(), &text[end..]))
 }
 
-/// An identifier as the server prints it where it is no keyword.
+/// An identifier as the server prints it: with quotes where it needs them, a word that is a keyword in every version too.
 pub(super) fn spelled(name: &str) -> String {
     let plain = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_';
     let begins = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
-    if begins && name.chars().all(plain) { name.to_owned() } else { crate::quote::quote(name) }
+    let is_keyword = QUOTED_WORDS.contains(&name) && !is_new_keyword(name);
+    if begins && name.chars().all(plain) && !is_keyword { name.to_owned() } else { crate::quote::quote(name) }
+}
+
+/// Whether a word is a keyword since version 16 or later.
+fn is_new_keyword(word: &str) -> bool {
+    word.starts_with("json") || matches!(word, "graph_table" | "merge_action" | "system_user")
 }
 
 /// The text that a string constant stands for; `None` where it is none, or of a form that dumps do not have.
@@ -440,6 +446,11 @@ mod tests {
         assert_eq!(name("Straße"), Some((None, "straße".to_owned())));
         for bad in ["", "a.", "a b", "\"a", "1a", "a.b.c", "\"\""] {
             assert_eq!(name(bad), None, "{bad}");
+        }
+        // A keyword has quotes; a word that is one since version 16 has none before.
+        for (plain, told) in [("limit", "\"limit\""), ("name", "name"), ("json", "json"), ("A", "\"A\""), ("a1", "a1")]
+        {
+            assert_eq!(spelled(plain), told);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The dump of the source's database gives the same file as the server does.
 //!
-//! Steps: the server's own pg_dump writes a dump, a script or an archive by the case's seed; it is read, and migrated with
-//! everything verified; what it says of the schema is compared with what the server says, every definition of its file with
-//! that of the first one, each table's digest, each value, and where SQLite goes on to count.
+//! Steps: the server's own pg_dump writes a dump, a script or an archive by the case's seed; it is read and migrated; what it
+//! says of the schema is compared with what the server says, every definition of its file with that of the first one, which was
+//! verified, each table's digest, each value, and where SQLite goes on to count.
 //! Constraints: what a dump does not have is left out: values of generated columns, rows of materialized views, and
 //! definitions that name a table with such a column or such a view. Two files of one schema need not have keyless rows in one
 //! order. Where there is no pg_dump of the server's version or later, the case is not asked, and the report says so.
