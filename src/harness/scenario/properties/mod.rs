@@ -31,9 +31,10 @@ pub const ALL: &[Property] = &[
     checks::PROPERTY,
     queries::PROPERTY,
     twice::PROPERTY,
-    dump::PROPERTY,
     mutations::PROPERTY,
     schema_round_trip::PROPERTY,
+    // It takes its time beside those before it.
+    dump::PROPERTY,
     rollback::PROPERTY,
     source_untouched::PROPERTY,
 ];
