@@ -62,7 +62,7 @@ fn a_dump_does_the_whole_job_without_a_server() {
 
     // One pass over the definitions, which counts the rows on its way.
     let plan = ends_with(0, &["plan", dump, "--json"]);
-    assert!(plan.contains(r#""table":"public.messages""#), "{plan}");
+    assert!(plan.contains(r#""source":"public.messages""#), "{plan}");
     assert!(plan.contains(r#""rows_expected":3003"#) && plan.contains(r#""rows_expected":600"#), "{plan}");
 
     let said = ends_with(0, &["migrate", dump, file]);

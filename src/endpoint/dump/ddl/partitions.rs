@@ -327,7 +327,7 @@ fn sort<T>(items: &mut [T], key: &[KeyPart], bound: impl Fn(&T) -> &[Datum]) -> 
             "int2" | "int4" | "int8" | "numeric" | "date" | "timestamp" | "timestamptz" | "uuid" | "bool"
         )
     };
-    if !key.iter().all(is_known) {
+    if items.len() > 1 && !key.iter().all(is_known) {
         return None;
     }
     items.sort_by(|one, other| {
