@@ -1,13 +1,11 @@
 //! The way home: PostgreSQL to SQLite to a second PostgreSQL database, which the server compares with the first in both
 //! directions, and pg_dump as well. What is edited in between arrives as that edit and nothing else.
 
-use crate::dumps::pg_dump;
 use crate::support::program::{describe, whimbrel};
 use crate::support::whole_run::{self, Server, findings};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use tempfile::TempDir;
 use whimbrel::cancel::Cancel;
 use whimbrel::catalog::{Check, ObjectKind};
@@ -110,9 +108,11 @@ fn come_into(file: &Path, url: &str, wishes: Wishes) -> whimbrel::Result<Outcome
 /// What pg_dump says of the definitions, line by line.
 fn definitions(url: &str) -> Vec<String> {
     let options = ["--schema-only", "--no-owner", "--no-privileges", "--exclude-schema=_whimbrel"];
-    let output = Command::new(pg_dump()).args(options).arg(url).output().expect("pg_dump");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("definitions.sql");
+    let program = shared().expect("a server").dump_program().expect("pg_dump of the server's version or later");
+    program.write(url, &options, &path).unwrap_or_else(|error| panic!("{error}"));
+    let text = std::fs::read_to_string(path).expect("UTF-8");
     let is_said = |line: &&str| !line.is_empty() && !line.starts_with("--") && !line.starts_with('\\');
     text.lines().filter(is_said).map(str::to_owned).collect()
 }
