@@ -1,1 +1,0 @@
-//! Nothing: what is here is in `tests`.
