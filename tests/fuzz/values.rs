@@ -26,6 +26,7 @@ static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         name: named("amount"),
         base: kind("numeric(12,2)", numeric(Some((12, 2)))),
         not_null: false,
+        default: None,
         collation: None,
         checks: Vec::new(),
     }));
