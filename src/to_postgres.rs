@@ -6,8 +6,8 @@ use crate::endpoint::PostgresUrl;
 use crate::endpoint::Source;
 use crate::endpoint::findings::Difference;
 use crate::endpoint::postgres::{Patience, PostgresTarget, Published};
-use crate::endpoint::sqlite::SqliteSource;
-use crate::error::Result;
+use crate::endpoint::sqlite::{Adrift, SqliteSource};
+use crate::error::{Error, Result};
 use crate::event::Listener;
 use crate::plan::home::Wishes;
 use crate::plan::{Caveat, Loss, Plan, Reason};
@@ -38,7 +38,7 @@ impl Job {
     fn target(&self, source: &SqliteSource, cancel: &Cancel) -> Result<PostgresTarget> {
         let target =
             PostgresTarget::new(self.target.clone(), self.wishes.clone(), self.patience.clone(), cancel.clone());
-        Ok(target.made(source.made()?))
+        Ok(target.made(source.made_of_own_columns()?))
     }
 }
 
@@ -58,7 +58,7 @@ pub enum Since {
 /// # Errors
 /// When the file cannot be read.
 pub fn since(source: &SqliteSource, plan: &Plan, digests: &[TableDigest]) -> Result<Vec<Since>> {
-    let made = source.made()?;
+    let made = source.made_of_own_columns()?;
     let tables = plan.tables.iter().zip(digests);
     Ok(tables
         .map(|(table, digest)| match made.get(&table.source.to_string()) {
@@ -74,8 +74,10 @@ pub fn since(source: &SqliteSource, plan: &Plan, digests: &[TableDigest]) -> Res
 /// # Errors
 /// As [`run::plan`].
 pub fn plan(source: &mut SqliteSource, job: &Job, cancel: &Cancel) -> Result<(Arc<Catalog>, Plan)> {
+    let adrift = told_adrift(source, &job.run)?;
     let mut target = job.target(source, cancel)?;
     let (catalog, mut plan) = run::plan(source, &mut target, &job.run)?;
+    plan.caveats.extend(adrift);
     tell_what_stays(source, &mut plan)?;
     Ok((catalog, plan))
 }
@@ -85,12 +87,15 @@ pub fn plan(source: &mut SqliteSource, job: &Job, cancel: &Cancel) -> Result<(Ar
 /// # Errors
 /// As [`run::attempt`].
 pub fn attempt(source: &mut SqliteSource, job: &Job, cancel: &Cancel, listener: &Listener<'_>) -> Result<Attempt> {
+    let adrift = told_adrift(source, &job.run)?;
     let target = job.target(source, cancel)?;
     let mut attempt = run::attempt(source, target, &job.run, cancel, listener)?;
-    match &mut attempt {
-        Attempt::Done(done) => tell_what_stays(source, &mut done.plan)?,
-        Attempt::Refused(planned) => tell_what_stays(source, &mut planned.plan)?,
-    }
+    let plan = match &mut attempt {
+        Attempt::Done(done) => &mut done.plan,
+        Attempt::Refused(planned) => &mut planned.plan,
+    };
+    plan.caveats.extend(adrift);
+    tell_what_stays(source, plan)?;
     Ok(attempt)
 }
 
@@ -109,4 +114,28 @@ fn tell_what_stays(source: &SqliteSource, plan: &mut Plan) -> Result<()> {
         text: format!("since it was made: {text}; that stays in the file"),
     }));
     Ok(())
+}
+
+/// Values that nobody can tell, where somebody has said that the columns' own will do: else they stop the run.
+fn told_adrift(source: &SqliteSource, options: &RunOptions) -> Result<Vec<Caveat>> {
+    let adrift = source.adrift(&|table| options.choices.carries(table))?;
+    let told = |one: &Adrift| {
+        format!(
+            "the ledger keeps `{}` for the row {}, which is not what it was, and the row {} holds what was written beside that: it may be \
+             the same row under another key or number",
+            one.exact, one.row_key, one.candidate
+        )
+    };
+    let named = |one: &Adrift| format!("{}.{}", one.table, one.column);
+    if let (Some(first), false) = (adrift.first(), options.allow_inexact) {
+        let more = match adrift.len() {
+            1 => String::new(),
+            count => format!(" ({count} values of that kind)"),
+        };
+        let object = format!("column `{}` of {}", named(first), source.label());
+        return Err(Error::differs("read", object, format!("{}{more}", told(first))).hint(
+            "put the key back, or go back to a copy of the file; `--allow-inexact` carries such rows as their columns are",
+        ));
+    }
+    Ok(adrift.iter().map(|one| Caveat { object: named(one), text: told(one) }).collect())
 }

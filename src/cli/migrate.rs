@@ -67,9 +67,8 @@ impl Args {
 
     /// The options that were typed and say nothing of a database as a target, besides those that choose.
     fn unused_by_databases(&self) -> Vec<&'static str> {
-        let Writing { no_metadata: _, allow_inexact, journal_mode, page_size } = &self.writing;
+        let Writing { no_metadata: _, allow_inexact: _, journal_mode, page_size } = &self.writing;
         let others = [
-            ("`--allow-inexact`", *allow_inexact),
             ("`--journal-mode`", journal_mode.is_some()),
             ("`--page-size`", page_size.is_some()),
             ("`--quarantine`", self.quarantine.is_some()),
@@ -107,6 +106,7 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             unused: args.unused_by_databases(),
             dry_run: args.dry_run,
             metadata: !args.writing.no_metadata,
+            allow_inexact: args.writing.allow_inexact,
             level: args.verifying.verify.map(Into::into),
         };
         return to_database::run(&wanted, &route, url, output, cancel);

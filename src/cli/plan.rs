@@ -54,6 +54,8 @@ pub fn run(args: &Args, output: &Output, cancel: &Cancel) -> Result<Exit> {
             unused: Vec::new(),
             dry_run: true,
             metadata: true,
+            // They are told with everything else that is to know.
+            allow_inexact: true,
             level: None,
         };
         return to_database::show(&wanted, &route, url, output, cancel);

@@ -31,6 +31,8 @@ pub struct Wanted<'a> {
     pub dry_run: bool,
     /// Whether the database remembers the run.
     pub metadata: bool,
+    /// Whether rows whose exact values nobody can tell any more go as their columns are.
+    pub allow_inexact: bool,
     /// How much is verified.
     pub level: Option<Level>,
 }
@@ -118,6 +120,7 @@ fn prepared(
         level: wanted.level.or(options.map(|run| run.level)).unwrap_or_default(),
         metadata: wanted.metadata,
         dry_run: wanted.dry_run,
+        allow_inexact: wanted.allow_inexact,
         ..RunOptions::default()
     };
     let patience = wanted.server.patience(listener);

@@ -83,6 +83,16 @@ pub fn count(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
     connection.query_row(&sql, [table], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
+/// Row, column and exact text of every entry for the table.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn of_table(connection: &Connection, table: &str) -> rusqlite::Result<Vec<[String; 3]>> {
+    let sql = format!("SELECT row_key, column_name, exact FROM {LEDGER_TABLE} WHERE table_name = ?1");
+    let mut statement = connection.prepare(&sql)?;
+    statement.query_map([table], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?.collect()
+}
+
 /// The tables that it speaks of; none where there is no ledger.
 ///
 /// # Errors

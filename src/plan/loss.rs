@@ -49,7 +49,7 @@ pub enum Reason {
     OnlyItsName,
     /// The server of the target does not take its definition, and says why.
     NotTakenByServer(String),
-    /// Loading would run a function that can do anything.
+    /// It would run a function that is no part of PostgreSQL or of an extension, or does more than tell a value.
     Runs(String),
     /// Of a SQLite source's own definitions: why it does not go as it stands.
     NotAsItStands(String),
@@ -264,7 +264,8 @@ impl fmt::Display for Reason {
             Reason::Runs(function) => {
                 return write!(
                     f,
-                    "loading would run `{function}`, which may do anything, and a file can have been made by anybody"
+                    "it would run `{function}`, which may do anything, and a file can have been made by anybody; \
+                     `--restore-definitions` takes it as it stands"
                 );
             }
             Reason::NotAsItStands(why) => why,

@@ -315,6 +315,11 @@ impl Codec {
         if placed.exact { Cow::Borrowed(cell) } else { Cow::Owned(self.load(placed.stored)) }
     }
 
+    /// Hands over what stands beside a text that the ledger keeps; `None` where that is no text of the type.
+    pub fn beside<R>(&self, exact: &str, take: impl FnOnce(&Stored<'_>) -> R) -> Option<R> {
+        text::read(&self.shape, exact).map(|cell| take(&self.place(&cell).stored))
+    }
+
     /// The cell that a stored value stands for together with what the ledger keeps for it. A ledger entry counts
     /// only while the record still holds what its column stores for that text: a value that was changed since is
     /// read as it is.

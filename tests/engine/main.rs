@@ -14,6 +14,7 @@ mod dumped_schemas;
 mod dumps;
 mod encodings;
 mod given_schema;
+mod hostile_home;
 mod introspect;
 mod later_writes;
 mod library;

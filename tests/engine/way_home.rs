@@ -304,7 +304,7 @@ fn a_definition_of_a_hostile_file_is_left_out_by_name() {
     told.sort();
     assert_eq!(told.len(), 3, "{told:#?}");
     assert!(told[0].starts_with("check ends on public.t: what the file remembers of it is not one piece"), "{told:#?}");
-    assert!(told[1].starts_with("check runs on public.t: loading would run `pg_read_file`"), "{told:#?}");
+    assert!(told[1].starts_with("check runs on public.t: it would run `pg_read_file`"), "{told:#?}");
     assert!(told[2].starts_with("default public.t.a: what the file remembers"), "{told:#?}");
     let home = plan.home.expect("a plan for PostgreSQL");
     assert!(home.has(ObjectKind::Check, "good on public.t") && plan.refusals.is_empty());

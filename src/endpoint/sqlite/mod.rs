@@ -1,6 +1,7 @@
 //! SQLite files: what is at a path, who holds it, how it is held alone, the temporary file beside it, its schema and its rows.
 
 pub mod access;
+mod adrift;
 mod batch;
 mod blob;
 pub mod catalog;
@@ -40,6 +41,7 @@ pub mod structure;
 pub mod target;
 pub mod target_lock;
 
+pub use adrift::Adrift;
 pub use batch::{Batch, LedgerEntry};
 pub use definitions::Definitions;
 pub use source::SqliteSource;

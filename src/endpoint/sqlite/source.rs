@@ -7,6 +7,7 @@
 //!
 //! Invariants: the file is only read, in the one state that it had when it was opened.
 
+use super::adrift::{self, Adrift};
 use super::catalog::declared_with;
 use super::definitions::Definitions;
 use super::file::{quoted, shown};
@@ -27,7 +28,7 @@ use crate::plan::choices::Choices;
 use crate::plan::names::natural;
 use crate::plan::{ColumnPlan, HISTORY_TABLE, TablePlan};
 use crate::types::Representation;
-use crate::value::Cell;
+use crate::value::{Cell, RowHasher, TableDigest};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -183,6 +184,49 @@ impl SqliteSource {
     pub fn made(&self) -> Result<BTreeMap<String, KeptTable>> {
         let kept = metadata::tables::read(&self.connection);
         Ok(kept.map_err(|error| describe("read", &self.label, error))?.unwrap_or_default())
+    }
+
+    /// As [`SqliteSource::made`], of the columns that a database does not compute, where the others are what they were.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn made_of_own_columns(&self) -> Result<BTreeMap<String, KeptTable>> {
+        let mut made = self.made()?;
+        for plan in &self.tables {
+            let Some(known) = self.catalog.as_ref().and_then(|catalog| catalog.table(&plan.source)) else { continue };
+            let Some(kept) = made.get_mut(&plan.source.to_string()) else { continue };
+            let own = known.columns.iter().filter(|column| column.generated.is_none());
+            let place = |column: &Column| plan.columns.iter().position(|planned| planned.source == column.name);
+            let Some(own) = own.map(place).collect::<Option<Vec<_>>>() else { continue };
+            if own.len() == plan.columns.len() {
+                continue;
+            }
+            let (mut whole, mut part, mut hasher) =
+                (TableDigest::default(), TableDigest::default(), RowHasher::default());
+            Scan::new(&self.connection, plan)?.rows(&self.connection, None, &mut |row| {
+                row.cells.iter().for_each(|cell| hasher.cell(cell));
+                whole.add(hasher.finish());
+                own.iter().for_each(|place| hasher.cell(&row.cells[*place]));
+                part.add(hasher.finish());
+                Ok(())
+            })?;
+            kept.digest = (kept.digest == Some(whole)).then_some(part);
+        }
+        Ok(made)
+    }
+
+    /// The entries of the ledger of those tables that may be another row's than the one that they name.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn adrift(&self, carries: &dyn Fn(&QualifiedName) -> bool) -> Result<Vec<Adrift>> {
+        let made = self.made()?;
+        let mut found = Vec::new();
+        for table in self.tables.iter().filter(|table| carries(&table.source)) {
+            let kept = made.get(&table.source.to_string()).and_then(|kept| kept.digest);
+            found.extend(adrift::of_table(&self.connection, table, kept)?);
+        }
+        Ok(found)
     }
 
     /// The definitions that have come into it since it was made, or have changed; tables that have come are in its catalog.
@@ -381,10 +425,9 @@ fn count_on(catalog: &mut Catalog, tables: &[TablePlan], numbers: &BTreeMap<Stri
         let plan = tables.iter().find(|plan| plan.source == *table && plan.last_number.is_some());
         let number = plan.and_then(|plan| numbers.iter().find(|(name, _)| same(name, &plan.target)));
         if let Some((_, number)) = number
-            && *number >= sequence.min_value
+            && (sequence.min_value..=sequence.max_value).contains(number)
         {
-            let last = sequence.last_value.map_or(*number, |last| last.max(*number));
-            sequence.last_value = Some(last.min(sequence.max_value));
+            sequence.last_value = Some(sequence.last_value.map_or(*number, |last| last.max(*number)));
         }
     }
 }

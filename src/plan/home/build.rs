@@ -1,11 +1,12 @@
 //! The builder: from the catalog to definitions in their order, and everything that has none named.
 
 use super::declared::in_words_of_postgres;
-use super::text::{calls, is_one_piece, is_type};
+use super::text::{calls, counts_on, is_exclusion, is_index_of, is_one_piece, is_type};
 use super::to_schema::in_schema;
 use super::{Definition, Definitions, Position, Wishes, statements as sql};
 use crate::catalog::{
-    Catalog, Column, DataType, Index, ObjectKind, OtherObject, QualifiedName, Sequence, Shape, Table, TableKind,
+    Catalog, Column, DataType, Index, IndexKey, ObjectKind, OtherObject, QualifiedName, Sequence, Shape, Table,
+    TableKind,
 };
 use crate::plan::choices::{Choice, Choices, names_table};
 use crate::plan::loss::IndexReason;
@@ -55,6 +56,7 @@ pub fn plan(catalog: &Catalog, choices: &Choices, wishes: &Wishes) -> Plan {
         caveats: Vec::new(),
         carried: HashMap::new(),
         types: HashSet::new(),
+        sequences: HashSet::new(),
     };
     builder.define(&home);
     builder.refuse();
@@ -88,6 +90,8 @@ struct Builder<'b> {
     carried: HashMap<QualifiedName, QualifiedName>,
     /// The types that are defined already.
     types: HashSet<QualifiedName>,
+    /// The sequences that are made.
+    sequences: HashSet<QualifiedName>,
 }
 
 /// When a definition is made.
@@ -103,8 +107,15 @@ impl Builder<'_> {
         if texts.iter().any(|text| !is_one_piece(text)) {
             return self.refuse_text(kind, object);
         }
-        let runs = matches!(kind, ObjectKind::Check | ObjectKind::MaterializedView);
-        let calls = texts.iter().filter(|_| runs).flat_map(|text| calls(text)).collect();
+        let mut calls: BTreeSet<String> = match self.restores {
+            true => BTreeSet::new(),
+            false => texts.iter().flat_map(|text| calls(text)).collect(),
+        };
+        let is_own =
+            |text: &&str| counts_on(text).is_some_and(|names| names.iter().all(|name| self.sequences.contains(name)));
+        if matches!(kind, ObjectKind::Default | ObjectKind::Domain) && texts.iter().all(is_own) {
+            calls.remove("nextval");
+        }
         let list = if when == When::Before { &mut self.before } else { &mut self.after };
         list.push(Definition { kind, object, sql: statement, calls });
     }
@@ -135,6 +146,11 @@ impl Builder<'_> {
         }
         let carried: Vec<&Table> = home.tables.iter().filter(|table| self.carried.contains_key(&table.name)).collect();
         self.schemas(home, &carried);
+        let is_made = |sequence: &&Sequence| {
+            let is_carried = |(table, _): &(QualifiedName, String)| self.carried.contains_key(table);
+            !self.is_of_identity(sequence, home) && sequence.owned_by.as_ref().is_none_or(is_carried)
+        };
+        self.sequences = home.sequences.iter().filter(is_made).map(|sequence| sequence.name.clone()).collect();
         for column in carried.iter().flat_map(|table| &table.columns) {
             self.data_type(&column.data_type);
         }
@@ -395,15 +411,17 @@ impl Builder<'_> {
     }
 
     fn index(&mut self, table: &Table, index: &Index, object: String) {
-        let is_statement =
-            |text: &str| ["CREATE INDEX ", "CREATE UNIQUE INDEX "].iter().any(|head| text.starts_with(head));
         // Those that partitions have in common are told as one of them has it.
-        let is_own = !matches!(table.kind, TableKind::Partitioned { .. }) && is_statement(&index.definition);
-        let statement = match is_own {
-            true => index.definition.clone(),
-            false => sql::create_index(&table.name, index),
-        };
-        self.add(When::After, ObjectKind::Index, object, statement.clone(), &[&statement]);
+        let is_whole = !matches!(table.kind, TableKind::Partitioned { .. });
+        if is_whole && is_index_of(&index.definition, &index.name, &table.name) {
+            return self.add(When::After, ObjectKind::Index, object, index.definition.clone(), &[&index.definition]);
+        }
+        let expressions = index.parts.iter().filter_map(|part| match &part.key {
+            IndexKey::Expression(expression) => Some(expression.as_str()),
+            IndexKey::Column(_) => None,
+        });
+        let texts: Vec<&str> = expressions.chain(index.predicate.as_deref()).collect();
+        self.add(When::After, ObjectKind::Index, object, sql::create_index(&table.name, index), &texts);
     }
 
     /// Views and materialized views, which can read each other; the server tells in which order.
@@ -505,8 +523,13 @@ impl Builder<'_> {
         match named {
             Some((name, table)) => {
                 let object = format!("{name} on {}", table.name);
-                let statement = sql::add_exclusion(&table.name, name, definition);
-                self.add(When::After, other.kind, object, statement, &[definition]);
+                match is_exclusion(definition) {
+                    true => {
+                        let statement = sql::add_exclusion(&table.name, name, definition);
+                        self.add(When::After, other.kind, object, statement, &[definition]);
+                    }
+                    false => self.lose(other.kind, object, Reason::NotOnePiece),
+                }
             }
             None => self.lose(other.kind, &other.name, Reason::TableNotCarried),
         }
@@ -543,9 +566,15 @@ impl Builder<'_> {
                 let source = self.carried.get(table)?;
                 Some((source.clone(), table.clone(), column.clone()))
             });
-            if feeds.is_none() && sequence.owned_by.is_some() {
+            let is_made = self.sequences.contains(&sequence.name) || self.is_of_identity(sequence, home);
+            if !is_made || feeds.is_none() && sequence.owned_by.is_some() {
                 continue;
             }
+            // What is no number says nothing of where it stands.
+            let feeds = feeds.filter(|(_, table, column)| {
+                let column = home.table(table).and_then(|table| table.column(column));
+                column.is_some_and(|column| is_whole_number(column.data_type.shape.base()))
+            });
             let value = match (sequence.last_value, sequence.first_value) {
                 (Some(last), _) => Some((last, true)),
                 (None, Some(first)) if first != sequence.start => Some((first, false)),
@@ -588,6 +617,14 @@ impl Builder<'_> {
 
 fn is_view(table: &Table) -> bool {
     matches!(table.kind, TableKind::MaterializedView { .. })
+}
+
+fn is_whole_number(shape: &Shape) -> bool {
+    match shape {
+        Shape::SmallInt | Shape::Integer | Shape::BigInt => true,
+        Shape::Domain(domain) => is_whole_number(domain.base.shape.base()),
+        _ => false,
+    }
 }
 
 /// Whether a domain forbids it, which is not said again of the column.

@@ -117,10 +117,29 @@ fn of_table(table: &Table, pieces: &mut Pieces) {
     }
 }
 
+/// A type's name without quotes that it does not need: the server writes some, and those of key words, by itself.
+fn plainly(name: &str) -> String {
+    let is_plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    // `"char"` is another type than `char`.
+    let mut parts: Vec<&str> = name.split('"').collect();
+    if parts.len() < 3
+        || parts.len().is_multiple_of(2)
+        || name == "\"char\""
+        || !parts.iter().skip(1).step_by(2).all(|part| is_plain(part))
+    {
+        return name.to_owned();
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.concat()
+}
+
 fn of_column(table: &str, column: &Column, pieces: &mut Pieces) {
     let form = format!(
         "{}{}{}",
-        column.data_type.name,
+        plainly(&column.data_type.name),
         if column.not_null { " NOT NULL" } else { "" },
         column.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default()
     );
@@ -147,7 +166,7 @@ fn of_type(data_type: &DataType, pieces: &mut Pieces) {
             pieces.insert((ObjectKind::EnumType, one.name.to_string()), (form, String::new()));
         }
         Shape::Domain(domain) => {
-            let form = format!("{} {} {:?}", domain.base.name, domain.not_null, domain.collation);
+            let form = format!("{} {} {:?}", plainly(&domain.base.name), domain.not_null, domain.collation);
             let text = domain.default.clone().unwrap_or_default();
             pieces.insert((ObjectKind::Domain, domain.name.to_string()), (form, text));
             for check in &domain.checks {
@@ -157,7 +176,8 @@ fn of_type(data_type: &DataType, pieces: &mut Pieces) {
             of_type(&domain.base, pieces);
         }
         Shape::Composite(composite) => {
-            let fields: Vec<_> = composite.fields.iter().map(|field| (&field.name, &field.data_type.name)).collect();
+            let fields = composite.fields.iter().map(|field| (&field.name, plainly(&field.data_type.name)));
+            let fields: Vec<_> = fields.collect();
             let piece = (format!("{fields:?}"), String::new());
             pieces.insert((ObjectKind::CompositeType, composite.name.to_string()), piece);
             composite.fields.iter().for_each(|field| of_type(&field.data_type, pieces));

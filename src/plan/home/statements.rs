@@ -1,4 +1,5 @@
-//! The statements of PostgreSQL for the parts of a catalog. Names are quoted here; texts are one piece, which is the caller's matter.
+//! The statements of PostgreSQL for the parts of a catalog. Names are quoted here, expressions stand in parentheses; that texts are
+//! one piece of their kind is the caller's matter.
 
 use crate::catalog::{
     Action, Check, Column, Composite, Deferrable, Domain, DomainCheck, Enumeration, ForeignKey, Identity, Index,
@@ -40,7 +41,7 @@ pub(super) fn create_domain(domain: &Domain) -> String {
         let _ = write!(sql, " COLLATE {}", dotted(collation));
     }
     if let Some(default) = &domain.default {
-        let _ = write!(sql, " DEFAULT {default}");
+        let _ = write!(sql, " DEFAULT ({default})");
     }
     if domain.not_null {
         sql.push_str(" NOT NULL");
@@ -105,7 +106,7 @@ fn define(column: &Column, not_null: bool) -> String {
 
 /// Of the table alone: tables that inherit from it have their own.
 pub(super) fn set_default(table: &QualifiedName, column: &str, default: &str) -> String {
-    format!("ALTER TABLE ONLY {} ALTER COLUMN {} SET DEFAULT {default}", name(table), quote(column))
+    format!("ALTER TABLE ONLY {} ALTER COLUMN {} SET DEFAULT ({default})", name(table), quote(column))
 }
 
 pub(super) fn add_identity(

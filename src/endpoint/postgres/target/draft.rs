@@ -191,10 +191,11 @@ fn statement(position: &Position, has_changed: bool) -> Option<String> {
                 Some((_, false)) | None => "found.value".to_owned(),
             };
             let known = known.map_or_else(String::new, |known| format!("{known}; "));
-            // Where no row has a key, it stays where it stands.
+            // Where no row has a key that it can hand out, it stays where it stands.
             Some(format!(
-                "{known}SELECT setval('{literal}'::regclass, {farther}, true) \
-                 FROM (SELECT {extreme}({column})::bigint AS value FROM ONLY {}) AS found WHERE found.value IS NOT NULL",
+                "{known}SELECT setval('{literal}'::regclass, {farther}, true) FROM pg_sequence AS own, LATERAL \
+                 (SELECT {extreme}({column})::bigint AS value FROM ONLY {} WHERE {column} BETWEEN own.seqmin AND own.seqmax) \
+                 AS found WHERE own.seqrelid = '{literal}'::regclass AND found.value IS NOT NULL",
                 quote_name(table)
             ))
         }

@@ -1,6 +1,7 @@
 //! What was loaded, read back in the transaction that loaded it: rows by COPY, definitions from the server's catalogs.
 
 use super::draft::PostgresDraft;
+use super::encode::in_text;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::endpoint::findings::ForeignKeys;
@@ -23,7 +24,10 @@ impl Finished for PostgresDraft {
         for (place, table) in plan.tables.iter().enumerate() {
             cancel.check("verify")?;
             tables.push(match level {
-                Level::Counts => TableProof { rows: Some(self.count(place)?), ..TableProof::default() },
+                // What travels as text is read by the server, which may round it, cut it or take it for something else.
+                Level::Counts if !in_text(&table.columns) => {
+                    TableProof { rows: Some(self.count(place)?), ..TableProof::default() }
+                }
                 _ => {
                     let digest = self.digest(place, &ReadTable::of(table))?;
                     listener(Event::RowsVerified { rows: digest.rows });

@@ -4,10 +4,10 @@ use crate::catalog::ObjectKind;
 use crate::endpoint::postgres::failure::refusal;
 use crate::endpoint::postgres::writer::Connection;
 use crate::error::Result;
-use crate::plan::home::{Definition, Definitions};
+use crate::plan::home::{Definition, Definitions, Position};
 use crate::plan::{Loss, Plan, Reason, Refusal};
 use crate::quote::postgres_literal;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes out of the plan what the server does not take, and puts the rest into an order in which it does.
 ///
@@ -28,6 +28,16 @@ pub(super) fn settle(connection: &mut Connection, plan: &mut Plan) -> Result<()>
         }
         let label = connection.label().to_owned();
         connection.query("ROLLBACK", label)?;
+        // The position of a sequence that is not made would be that of another one.
+        let stands = |position: &Position| {
+            home.has(ObjectKind::Sequence, &position.sequence.to_string())
+                || position
+                    .feeds
+                    .as_ref()
+                    .is_some_and(|(_, table, column)| home.has(ObjectKind::Identity, &format!("{table}.{column}")))
+        };
+        let positions = home.positions.iter().filter(|position| stands(position)).cloned().collect();
+        home.positions = positions;
     }
     plan.home = Some(home);
     Ok(())
@@ -50,37 +60,92 @@ fn refuse_what_is_there(connection: &mut Connection, home: &Definitions, plan: &
                 | ObjectKind::CompositeType
         )
     };
-    let taken = home.all().filter(|definition| takes_name(definition.kind) && there.contains(&definition.object));
+    let beside = names_beside(home);
+    let name_of = |definition: &Definition| match takes_name(definition.kind) {
+        true => Some(definition.object.clone()),
+        false => beside.get(&(definition.kind, definition.object.clone())).cloned(),
+    };
+    let taken = home.all().filter(|definition| name_of(definition).is_some_and(|name| there.contains(&name)));
     plan.refusals
         .extend(taken.map(|definition| Refusal::IsThere { kind: definition.kind, object: definition.object.clone() }));
     Ok(())
 }
 
-/// A file is anybody's: what its checks and materialized views would run while they are loaded must not be able to do anything.
+/// The names that keys, indexes and identities take beside those of tables.
+fn names_beside(home: &Definitions) -> BTreeMap<(ObjectKind, String), String> {
+    let mut names = BTreeMap::new();
+    for table in &home.catalog.tables {
+        let mut takes = |kind: ObjectKind, name: &str| {
+            names.insert((kind, format!("{name} on {}", table.name)), format!("{}.{name}", table.name.schema));
+        };
+        table.primary_key.iter().for_each(|key| takes(ObjectKind::PrimaryKey, &key.name));
+        table.unique_keys.iter().for_each(|key| takes(ObjectKind::UniqueKey, &key.name));
+        table.indexes.iter().for_each(|index| takes(ObjectKind::Index, &index.name));
+        let exclusions = home.catalog.others.iter().filter(|other| other.kind == ObjectKind::ExclusionConstraint);
+        let on = format!(" on {}", table.name);
+        exclusions
+            .filter_map(|other| other.name.strip_suffix(&on))
+            .for_each(|name| takes(ObjectKind::ExclusionConstraint, name));
+        for column in table.columns.iter().filter(|column| column.identity.is_some()) {
+            if let Some(sequence) = &column.sequence {
+                names.insert((ObjectKind::Identity, format!("{}.{}", table.name, column.name)), sequence.to_string());
+            }
+        }
+    }
+    names
+}
+
+/// What PostgreSQL calls volatile, and does nothing but tell a value.
+const HARMLESS: [&str; 11] = [
+    "random",
+    "random_normal",
+    "gen_random_uuid",
+    "uuidv4",
+    "uuidv7",
+    "clock_timestamp",
+    "timeofday",
+    "uuid_generate_v1",
+    "uuid_generate_v1mc",
+    "uuid_generate_v4",
+    "gen_random_bytes",
+];
+
+/// A file is anybody's: what its expressions and queries run, while they are loaded and ever after, must not be able to do anything. They
+/// may call what comes with PostgreSQL or an extension and tells a value.
 fn leave_out_what_runs(connection: &mut Connection, home: &mut Definitions, plan: &mut Plan) -> Result<()> {
     let called: BTreeSet<&String> = home.all().flat_map(|definition| &definition.calls).collect();
     if called.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = called.into_iter().map(|name| postgres_literal(name)).collect();
+    let list = |names: &mut dyn Iterator<Item = &str>| names.map(postgres_literal).collect::<Vec<_>>().join(", ");
     let sql = format!(
-        "SELECT DISTINCT proname::text FROM pg_proc WHERE provolatile = 'v' AND proname = ANY (ARRAY[{}]::name[])",
-        names.join(", ")
+        "SELECT DISTINCT proname::text FROM pg_proc AS p WHERE proname = ANY (ARRAY[{}]::name[]) AND (
+           provolatile = 'v' AND proname <> ALL (ARRAY[{}]::name[])
+           OR pronamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema'))
+             AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e'))",
+        list(&mut called.into_iter().map(String::as_str)),
+        list(&mut HARMLESS.into_iter())
     );
     let label = connection.label().to_owned();
-    let volatile: BTreeSet<String> = connection.query(sql, label)?.into_iter().flatten().flatten().collect();
-    let mut losses = Vec::new();
-    let mut keep = |definition: &Definition| match definition.calls.intersection(&volatile).next() {
+    let refused: BTreeSet<String> = connection.query(sql, label)?.into_iter().flatten().flatten().collect();
+    let mut left_out = Vec::new();
+    let mut keep = |definition: &Definition| match definition.calls.intersection(&refused).next() {
         None => true,
         Some(function) => {
-            let (kind, object) = (definition.kind, definition.object.clone());
-            losses.push(Loss { kind, object, reason: Reason::Runs(function.clone()) });
+            left_out.push((definition.kind, definition.object.clone(), Reason::Runs(function.clone())));
             false
         }
     };
     home.before.retain(&mut keep);
     home.after.retain(&mut keep);
-    plan.losses.extend(losses);
+    for (kind, object, reason) in left_out {
+        match kind {
+            ObjectKind::Table => {
+                plan.refusals.push(Refusal::NotTakenByServer { kind, object, error: reason.to_string() });
+            }
+            kind => plan.losses.push(Loss { kind, object, reason }),
+        }
+    }
     Ok(())
 }
 
@@ -112,8 +177,12 @@ fn tried(
 fn attempt(connection: &mut Connection, definition: &Definition) -> Result<Option<String>> {
     let Definition { kind, object, sql, .. } = definition;
     let object = format!("{kind} `{object}`");
-    let statements = format!("SAVEPOINT whimbrel_try; {sql}; RELEASE SAVEPOINT whimbrel_try");
-    let Err(error) = connection.query(statements, &object) else { return Ok(None) };
+    // Alone: of statements that are sent together and cannot be read, none is run.
+    connection.query("SAVEPOINT whimbrel_try", &object)?;
+    let Err(error) = connection.query(sql.as_str(), &object) else {
+        connection.query("RELEASE SAVEPOINT whimbrel_try", object)?;
+        return Ok(None);
+    };
     let Some(told) = refusal(&error) else { return Err(error) };
     connection.query("ROLLBACK TO SAVEPOINT whimbrel_try; RELEASE SAVEPOINT whimbrel_try", object)?;
     Ok(Some(told))
