@@ -226,6 +226,11 @@ fn no_source(path: &Path) -> Error {
     if let Err(error) = refuse_project_file(path) {
         return error;
     }
+    let shown = path.to_string_lossy();
+    if let Some(choice) = ["?database=", "?schema="].into_iter().find(|choice| shown.contains(choice)) {
+        return Error::usage("use source", quoted(path), "there is no such file or folder")
+            .hint(format!("a dump with a choice behind it is named with a word in front: `dump:FILE{choice}…`"));
+    }
     Error::usage("use source", quoted(path), "it is no PostgreSQL database, and there is no such file or folder").hint(
         "the source is `postgres://user@host/database`, a SQLite file or a dump; a folder with a `project.toml` comes first",
     )

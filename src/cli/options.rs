@@ -19,7 +19,7 @@ use std::time::Duration;
 /// Where from, where to.
 #[derive(Debug, Clone, Args)]
 pub struct Endpoints {
-    /// SOURCE (`postgres://user@host:port/database`, a SQLite file or a tree of files) and TARGET (a SQLite file, or a tree:
+    /// SOURCE (`postgres://user@host:port/database`, a SQLite file, a dump of pg_dump, `-` for one on standard input, or a tree of files) and TARGET (a SQLite file, or a tree:
     /// a path that ends in `/`); before them PROJECT, a folder with a `project.toml`, which can name either. Where none of them names a source, the environment's
     /// DATABASE_URL does
     #[arg(num_args = 0..=3, value_name = "SOURCE TARGET | PROJECT [SOURCE] [TARGET]")]

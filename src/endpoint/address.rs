@@ -12,6 +12,7 @@ use crate::redact::{
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -112,7 +113,7 @@ impl Endpoint {
     /// As [`Endpoint::parse`], and where what looks like a URL is not UTF-8.
     pub fn parse_word(word: &OsStr) -> Result<Self> {
         let is_path = !word.to_string_lossy().contains("://");
-        if is_path && is_dump(Path::new(word)) {
+        if is_path && (is_pipe(Path::new(word)) || is_dump(Path::new(word))) {
             return Ok(Endpoint::Dump(DumpPlace::at(word)));
         }
         if is_path && Path::new(word).is_dir() {
@@ -285,6 +286,11 @@ impl fmt::Debug for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgresUrl({self})")
     }
+}
+
+/// Whether it is a pipe, as `/dev/stdin` and the shell's `<(pg_dump app)` are: only a dump is read as it comes. It is not opened.
+fn is_pipe(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 //!
 //! Source: PostgreSQL's documentation, "Data Types", and the input and output functions of arrays and rows.
 
-use super::text;
+use super::native::Kind;
+use super::{jsonb, text};
 use crate::catalog::{DataType, Shape};
 use crate::value::{Cell, calendar};
 use std::borrow::Cow;
@@ -18,16 +19,18 @@ pub struct Input<'p> {
     shape: &'p Shape,
     /// How values that travel as texts are written again.
     rewriting: Rewriting,
+    /// What is known of its texts, where values travel as these.
+    kind: Option<Kind>,
 }
 
 /// What has to be written again in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rewriting {
     Nothing,
-    /// What is in it depends on settings.
-    Always,
-    /// Only where somebody else than the server may have written it.
-    Foreign,
+    /// What is in it, which may depend on settings.
+    Container,
+    /// A document of `jsonb`.
+    Document,
     /// A range of times with a zone.
     Range,
 }
@@ -37,12 +40,13 @@ impl<'p> Input<'p> {
     pub fn of(shape: &'p Shape, name: &str) -> Self {
         let shape = shape.base();
         let rewriting = match shape {
-            Shape::Array { .. } | Shape::Composite(_) if depends_on_settings(shape, name) => Rewriting::Always,
-            Shape::Array { .. } | Shape::Composite(_) => Rewriting::Foreign,
+            Shape::Array { .. } | Shape::Composite(_) => Rewriting::Container,
+            Shape::Jsonb => Rewriting::Document,
             _ if is_range_of_times(name) => Rewriting::Range,
             _ => Rewriting::Nothing,
         };
-        Input { shape, rewriting }
+        let kind = if *shape == Shape::Other { Kind::of(name) } else { None };
+        Input { shape, rewriting, kind }
     }
 
     /// The type below all domains.
@@ -50,58 +54,20 @@ impl<'p> Input<'p> {
         self.shape
     }
 
-    /// The cell of a text that a server has written; `None` where it is none of the type.
+    /// The cell of a text; `None` where it is none of the type, or is spelled as no server writes it.
     pub fn read<'a>(&self, text: &'a str) -> Option<Cell<'a>> {
         match self.rewriting {
-            Rewriting::Nothing | Rewriting::Foreign => value(self.shape, text),
-            Rewriting::Always => container(self.shape, text).map(|text| Cell::Native(Cow::Owned(text))),
+            Rewriting::Nothing if self.kind.is_some_and(|kind| !kind.has(text)) => None,
+            Rewriting::Nothing => value(self.shape, text),
+            Rewriting::Container => container(self.shape, text).map(|text| Cell::Native(Cow::Owned(text))),
+            Rewriting::Document => jsonb::normal(text).map(Cell::Json),
             Rewriting::Range => ranges(text).map(|text| Cell::Native(Cow::Owned(text))),
-        }
-    }
-
-    /// The cell of a text that anybody has written.
-    pub fn read_foreign<'a>(&self, text: &'a str) -> Option<Cell<'a>> {
-        match self.rewriting {
-            Rewriting::Foreign => container(self.shape, text).map(|text| Cell::Native(Cow::Owned(text))),
-            Rewriting::Nothing | Rewriting::Always | Rewriting::Range => self.read(text),
         }
     }
 }
 
 fn is_range_of_times(name: &str) -> bool {
     matches!(name.trim_start_matches("pg_catalog."), "tstzrange" | "tstzmultirange")
-}
-
-/// Whether the text of a value depends on what was set where it was written.
-fn depends_on_settings(shape: &Shape, name: &str) -> bool {
-    match shape {
-        Shape::Real | Shape::Double | Shape::TimestampTz { .. } | Shape::Bytea => true,
-        Shape::Domain(domain) => depends_on_settings(&domain.base.shape, &domain.base.name),
-        Shape::Array { element, .. } => depends_on_settings(&element.shape, &element.name),
-        Shape::Composite(row) => {
-            row.fields.iter().any(|field| depends_on_settings(&field.data_type.shape, &field.data_type.name))
-        }
-        Shape::Boolean
-        | Shape::SmallInt
-        | Shape::Integer
-        | Shape::BigInt
-        | Shape::Oid
-        | Shape::Numeric { .. }
-        | Shape::Text
-        | Shape::VarChar { .. }
-        | Shape::Char { .. }
-        | Shape::Citext
-        | Shape::Name
-        | Shape::Uuid
-        | Shape::Timestamp { .. }
-        | Shape::Date
-        | Shape::Json
-        | Shape::Jsonb
-        | Shape::Enum(_)
-        | Shape::Hstore
-        | Shape::Xml
-        | Shape::Other => is_range_of_times(name),
-    }
 }
 
 /// The cell of a text. What the server writes is read first; other spellings are looked at only where that fails.
@@ -116,17 +82,23 @@ fn value<'a>(shape: &Shape, given: &'a str) -> Option<Cell<'a>> {
             let cell = text::read(shape, trimmed())?;
             // A number beyond the type's is refused, and the word for what is infinite is not.
             let overflows = matches!(cell, Cell::Float(number) if number.is_infinite()) && !given.contains(['f', 'F']);
-            (!overflows).then_some(cell)
+            // A number nearer to zero than the type's least is refused, too.
+            let vanishes = matches!(cell, Cell::Float(0.0)) && has_digits(given);
+            (!(overflows || vanishes)).then_some(cell)
         }
         Shape::Boolean => text::read(shape, given).or_else(|| boolean(&trimmed().to_ascii_lowercase())),
         Shape::Numeric { precision_and_scale } => numeric(trimmed(), *precision_and_scale),
         Shape::Bytea => text::read(shape, given).or_else(|| bytes(given).map(|bytes| Cell::Bytes(Cow::Owned(bytes)))),
         Shape::Uuid => text::read(shape, given).or_else(|| uuid(trimmed())),
         Shape::Date => text::read(shape, trimmed()),
-        Shape::Timestamp { .. } => text::read(shape, given).or_else(|| moment(trimmed(), false).map(Cell::Timestamp)),
-        // In which zone the writer was is its matter: none is tried first.
-        Shape::TimestampTz { .. } => {
-            moment(given, true).map(Cell::TimestampTz).or_else(|| moment(trimmed(), true).map(Cell::TimestampTz))
+        Shape::Timestamp { precision } => {
+            let micros = micros(shape, given).or_else(|| moment(trimmed(), false))?;
+            rounded(micros, *precision).map(Cell::Timestamp)
+        }
+        Shape::TimestampTz { precision } => {
+            // In which zone the writer was is its matter: none is tried first.
+            let micros = moment(given, true).or_else(|| moment(trimmed(), true))?;
+            rounded(micros, *precision).map(Cell::TimestampTz)
         }
         Shape::Domain(domain) => value(&domain.base.shape, given),
         Shape::Text
@@ -144,6 +116,34 @@ fn value<'a>(shape: &Shape, given: &'a str) -> Option<Cell<'a>> {
         | Shape::Other => text::read(shape, given),
     }
 }
+
+/// Whether a number has a digit other than 0 in front of its exponent.
+fn has_digits(text: &str) -> bool {
+    text.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).any(|byte| matches!(byte, b'1'..=b'9'))
+}
+
+/// A moment as the server writes it at UTC.
+fn micros(shape: &Shape, text: &str) -> Option<i64> {
+    match text::read(shape, text)? {
+        Cell::Timestamp(micros) | Cell::TimestampTz(micros) => Some(micros),
+        _ => None,
+    }
+}
+
+/// A moment with so many digits of its second, halves away from 2000 as the server rounds; `None` beyond what the server has.
+fn rounded(micros: i64, precision: u8) -> Option<i64> {
+    if matches!(micros, i64::MAX | i64::MIN) {
+        return Some(micros);
+    }
+    let digits = u32::from(precision).min(MICROS_DIGITS);
+    let unit = 10_i64.pow(MICROS_DIGITS - digits);
+    let half = unit / 2 * micros.signum();
+    let rounded = micros.checked_add(half)? / unit * unit;
+    calendar::MOMENTS.contains(&rounded).then_some(rounded)
+}
+
+/// The digits of a second that a moment has.
+const MICROS_DIGITS: u32 = 6;
 
 fn integer<'a>(text: &str, min: i64, max: i64) -> Option<Cell<'a>> {
     let number: i64 = text.parse().ok()?;
@@ -341,13 +341,14 @@ fn offset_micros(zone: &str) -> Option<i64> {
     let hours = parts.next()??;
     let minutes = parts.next().map_or(Some(0), |part| part)?;
     let seconds = parts.next().map_or(Some(0), |part| part)?;
-    let fits = hours <= 24 && minutes < 60 && seconds < 60 && parts.next().is_none();
+    // PostgreSQL's own bound.
+    let fits = hours <= 15 && minutes < 60 && seconds < 60 && parts.next().is_none();
     fits.then_some(sign * ((hours * 60 + minutes) * 60 + seconds) * 1_000_000)
 }
 
 /// The text of a value within another one, as the server of a live source writes it.
 fn within(data_type: &DataType, given: &str) -> Option<String> {
-    let cell = Input::of(&data_type.shape, &data_type.name).read_foreign(given)?;
+    let cell = Input::of(&data_type.shape, &data_type.name).read(given)?;
     text::write(&data_type.shape, &cell).map(Cow::into_owned)
 }
 
@@ -381,11 +382,13 @@ const DIMENSIONS_MAX: usize = 6;
 fn array(element: &DataType, delimiter: char, given: &str) -> Option<String> {
     let given = given.trim_matches(is_blank);
     let mut plain = String::with_capacity(given.len());
+    let (mut dimensions, mut told) = (Dimensions::default(), None);
     // Where the first element has another number than 1, it stands in front.
     let body = match given.starts_with('[') {
         true => {
             let (bounds, body) = given.split_once('=')?;
             let bounds: String = bounds.chars().filter(|sign| !is_blank(*sign)).collect();
+            told = Some(sizes(&bounds)?);
             let is_usual = bounds
                 .trim_matches(['[', ']'])
                 .split("][")
@@ -404,18 +407,20 @@ fn array(element: &DataType, delimiter: char, given: &str) -> Option<String> {
         while signs.next_if(|sign| is_blank(*sign)).is_some() {}
         let Some(sign) = signs.peek().copied() else { break };
         match sign {
-            '{' => {
+            '{' if depth == 0 || expects_value => {
                 signs.next();
                 depth += 1;
                 if depth > DIMENSIONS_MAX {
                     return None;
                 }
+                dimensions.open();
                 expects_value = true;
                 plain.push('{');
             }
             '}' if depth > 0 && !plain.ends_with(delimiter) => {
                 signs.next();
                 depth -= 1;
+                dimensions.close()?;
                 expects_value = false;
                 plain.push('}');
                 if depth == 0 {
@@ -428,6 +433,7 @@ fn array(element: &DataType, delimiter: char, given: &str) -> Option<String> {
                 plain.push(sign);
             }
             _ if expects_value => {
+                dimensions.value()?;
                 let (value, was_quoted) = array_value(&mut signs, delimiter)?;
                 match !was_quoted && value.eq_ignore_ascii_case("null") {
                     true => plain.push_str("NULL"),
@@ -438,7 +444,60 @@ fn array(element: &DataType, delimiter: char, given: &str) -> Option<String> {
             _ => return None,
         }
     }
-    (depth == 0 && !plain.is_empty() && signs.all(is_blank)).then_some(plain)
+    let is_as_told = told.is_none_or(|told| told == dimensions.sizes());
+    (depth == 0 && !plain.is_empty() && is_as_told && signs.all(is_blank)).then_some(plain)
+}
+
+/// How many elements the bounds in front of an array say: `[0:5][1:2]`.
+fn sizes(bounds: &str) -> Option<Vec<usize>> {
+    let size = |bound: &str| {
+        let (from, to) = bound.split_once(':').unwrap_or(("1", bound));
+        let (from, to) = (from.parse::<i32>().ok()?, to.parse::<i32>().ok()?);
+        usize::try_from(i64::from(to) - i64::from(from) + 1).ok().filter(|size| *size > 0)
+    };
+    bounds.strip_prefix('[')?.strip_suffix(']')?.split("][").map(size).collect()
+}
+
+/// How many elements an array has in each of its dimensions, which have to be the same everywhere.
+#[derive(Debug, Default)]
+struct Dimensions {
+    /// Of what is open, from the outside in.
+    open: Vec<usize>,
+    /// Of the first that ended at each depth.
+    known: Vec<Option<usize>>,
+    /// How deep the values are.
+    depth: Option<usize>,
+}
+
+impl Dimensions {
+    fn open(&mut self) {
+        if let Some(outer) = self.open.last_mut() {
+            *outer += 1;
+        }
+        self.open.push(0);
+        if self.known.len() < self.open.len() {
+            self.known.push(None);
+        }
+    }
+
+    fn value(&mut self) -> Option<()> {
+        *self.open.last_mut()? += 1;
+        (*self.depth.get_or_insert(self.open.len()) == self.open.len()).then_some(())
+    }
+
+    fn close(&mut self) -> Option<()> {
+        let depth = self.open.len();
+        let count = self.open.pop()?;
+        let known = *self.known.get_mut(depth - 1)?.get_or_insert(count);
+        // Only the empty array is empty, and what ends has to end where the values are.
+        let is_usual = count > 0 && self.depth.is_some_and(|values| depth <= values);
+        let is_empty = count == 0 && depth == 1 && self.known.len() == 1;
+        (known == count && (is_usual || is_empty)).then_some(())
+    }
+
+    fn sizes(self) -> Vec<usize> {
+        self.known.into_iter().flatten().collect()
+    }
 }
 
 /// One element, and whether it had quotes.
@@ -569,7 +628,7 @@ fn ranges(given: &str) -> Option<String> {
         rest = behind;
     }
     plain.push_str(rest);
-    Some(plain)
+    (plain == "empty" || plain.starts_with(['[', '(', '{'])).then_some(plain)
 }
 
 #[cfg(test)]
@@ -578,7 +637,7 @@ mod tests {
     use crate::catalog::{Composite, Field, QualifiedName};
 
     fn text_of(shape: &Shape, name: &str, given: &str) -> Option<String> {
-        let cell = Input::of(shape, name).read_foreign(given)?;
+        let cell = Input::of(shape, name).read(given)?;
         text::write(shape, &cell).map(Cow::into_owned)
     }
 
@@ -632,7 +691,29 @@ mod tests {
         ] {
             assert_eq!(text_of(shape, "x", given).as_deref(), Some(expected), "{shape:?} {given}");
         }
+        let milli = Shape::Timestamp { precision: 3 };
+        let year_2000 = |text: &str| format!("2000-01-01 00:00:{text}");
+        assert_eq!(text_of(&milli, "x", "2020-01-01 00:00:00.9996").as_deref(), Some("2020-01-01 00:00:01"));
+        assert_eq!(text_of(&milli, "x", &year_2000("00.0015")).as_deref(), Some(year_2000("00.002").as_str()));
+        assert_eq!(text_of(&milli, "x", "1999-12-31 23:59:59.9985").as_deref(), Some("1999-12-31 23:59:59.998"));
         for (shape, given) in [
+            (&Shape::Jsonb, "\"\\u0000\""),
+            (&Shape::Date, "2020-02-30"),
+            (&milli, "2020-01-01 24:00:01"),
+            (&zoned, "2021-02-29 00:00:00+00"),
+            (&zoned, "2020-01-01 00:00:00+16"),
+            (&Shape::Double, "1e-400"),
+            (&Shape::Real, "-1e-50"),
+            (&array_of(Shape::Date), "{2020-02-30}"),
+            (&array_of(Shape::Integer), "{1.5}"),
+            (&array_of(Shape::Integer), "{99999999999}"),
+            (&array_of(Shape::Integer), "{1,{2}}"),
+            (&array_of(Shape::Integer), "{{1},2}"),
+            (&array_of(Shape::Integer), "{{1},{2,3}}"),
+            (&array_of(Shape::Integer), "{{1}{2}}"),
+            (&array_of(Shape::Integer), "[0:5]={1,2}"),
+            (&array_of(Shape::Integer), "[0:1][1:1]={1,2}"),
+            (&array_of(Shape::Integer), "[1:0]={}"),
             (&zoned, "2020-01-01 13:00:00"),
             (&Shape::Double, "1e400"),
             (&Shape::Real, "1e39"),

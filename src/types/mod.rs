@@ -11,6 +11,7 @@ mod codec;
 mod float_text;
 pub mod input;
 pub mod jsonb;
+mod native;
 mod remainder;
 mod representation;
 mod structured;

@@ -16,6 +16,8 @@ pub const DATES: std::ops::Range<i32> = -2_451_545..2_145_031_949;
 pub const MOMENTS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
 
 const DAYS_PER_ERA: i64 = 146_097;
+/// The last year that either type has is 5874897.
+const YEAR_DIGITS_MAX: usize = 7;
 
 /// Year (0 is 1 BC), month and day of a number of days since 2000-01-01.
 pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
@@ -39,6 +41,13 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * DAYS_PER_ERA + day_of_era - 719_468 - DAYS_1970_TO_2000
+}
+
+/// As [`days_from_civil`]; `None` for a day that its month lacks, which would be one of the next.
+fn checked_days(year: i64, month: u32, day: u32) -> Option<i64> {
+    let days = days_from_civil(year, month, day);
+    // Every month has that many.
+    ((1..=28).contains(&day) || civil_from_days(days) == (year, month, day)).then_some(days)
 }
 
 fn push_date(text: &mut String, year: i64, month: u32, day: u32) {
@@ -96,7 +105,7 @@ pub fn parse_date(text: &str) -> Option<i32> {
         _ => {}
     }
     let (text, before_christ) = strip_era(text);
-    i32::try_from(parse_days(text, before_christ)?).ok()
+    i32::try_from(parse_days(text, before_christ)?).ok().filter(|days| DATES.contains(days))
 }
 
 /// Reads the beginning of a time of four digits of a year, as nearly all are, up to its zone: microseconds since 2000-01-01, and the
@@ -109,9 +118,11 @@ pub fn parse_ordinary(text: &str, separator: u8) -> Option<(i64, &str)> {
         return None;
     }
     let (year, month, day) = (pair(0)? * 100 + pair(2)?, pair(5)?, pair(8)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let (hours, minutes, second) = (pair(11)?, pair(14)?, pair(17)?);
+    if year == 0 || !(1..=12).contains(&month) || hours > 23 || minutes > 59 || second > 59 {
         return None;
     }
+    let days = checked_days(year, month as u32, day as u32)?;
     let (mut fraction, mut scale) = (0, 1_000_000);
     if let [b'.', digits @ ..] = rest {
         let count = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
@@ -123,8 +134,7 @@ pub fn parse_ordinary(text: &str, separator: u8) -> Option<(i64, &str)> {
         }
         rest = &digits[count..];
     }
-    let seconds = (pair(11)? * 60 + pair(14)?) * 60 + pair(17)?;
-    let days = days_from_civil(year, month as u32, day as u32);
+    let seconds = (hours * 60 + minutes) * 60 + second;
     // Only ASCII stands before it.
     Some((days * MICROS_PER_DAY + seconds * 1_000_000 + fraction * scale, &text[text.len() - rest.len()..]))
 }
@@ -135,7 +145,7 @@ fn two_digits(digits: [u8; 2]) -> Option<i64> {
     (tens < 10 && ones < 10).then_some(i64::from(tens) * 10 + i64::from(ones))
 }
 
-/// Reads what [`timestamp_text`] writes, with the same separator and zone.
+/// Reads what [`timestamp_text`] writes, with the same separator and zone; `None` also for what no calendar and no clock has.
 pub fn parse_timestamp(text: &str, separator: char, zone: &str) -> Option<i64> {
     if let Some((micros, rest)) = u8::try_from(separator).ok().and_then(|sign| parse_ordinary(text, sign))
         && rest == zone
@@ -157,7 +167,8 @@ fn parse_any(text: &str, separator: char, zone: &str) -> Option<i64> {
     let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
     let mut parts = clock.split(':');
     let (hours, minutes, seconds) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    if parts.next().is_some() || fraction.len() > 6 || time.ends_with('.') {
+    let is_on_clock = hours < 24 && minutes < 60 && seconds < 60;
+    if !is_on_clock || parts.next().is_some() || fraction.len() > 6 || time.ends_with('.') {
         return None;
     }
     let fraction = if fraction.is_empty() { 0 } else { number(&format!("{fraction:0<6}"), 6)? };
@@ -175,12 +186,13 @@ fn strip_era(text: &str) -> (&str, bool) {
 fn parse_days(date: &str, before_christ: bool) -> Option<i64> {
     let mut parts = date.split('-');
     let (year, month, day) = (parts.next()?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    if year.len() < 4 || parts.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    if !(4..=YEAR_DIGITS_MAX).contains(&year.len()) || parts.next().is_some() || !(1..=12).contains(&month) {
         return None;
     }
-    let year = number(year, year.len())?;
+    // Behind 1 BC comes 1 AD.
+    let year = number(year, year.len()).filter(|year| *year > 0)?;
     let year = if before_christ { 1 - year } else { year };
-    Some(days_from_civil(year, month as u32, day as u32))
+    checked_days(year, month as u32, day as u32)
 }
 
 fn number(text: &str, width: usize) -> Option<i64> {
@@ -211,6 +223,36 @@ mod tests {
         assert_eq!(timestamp_text(1_500_000, 'T', "Z"), "2000-01-01T00:00:01.5Z");
         assert_eq!(timestamp_text(-63_082_281_600_000_000, ' ', ""), "0001-01-01 00:00:00");
         assert_eq!(timestamp_text(-63_082_281_600_000_001, ' ', "+00"), "0001-12-31 23:59:59.999999+00 BC");
+    }
+
+    #[test]
+    fn what_no_calendar_has_is_no_date() {
+        for text in [
+            "2020-02-30",
+            "2021-02-29",
+            "1900-02-29",
+            "2020-04-31",
+            "2020-01-00",
+            "2020-01-32",
+            "2020-00-01",
+            "2020-13-01",
+            "0000-01-01",
+            "0000-01-01 BC",
+            "99999999999999999-01-01",
+            "9999999-01-01",
+        ] {
+            assert_eq!(parse_date(text), None, "{text}");
+            let (day, era) = text.split_once(' ').map_or((text, ""), |(day, _)| (day, " BC"));
+            if !text.starts_with("99") {
+                assert_eq!(parse_timestamp(&format!("{day} 00:00:00{era}"), ' ', ""), None, "{text}");
+            }
+        }
+        for text in ["2020-02-29", "2000-02-29", "0001-02-29 BC", "0001-12-31 BC"] {
+            assert_eq!(parse_date(text).map(date_text).as_deref(), Some(text));
+        }
+        for clock in ["24:00:00", "24:00:01", "23:60:00", "23:59:60", "99:99:99"] {
+            assert_eq!(parse_timestamp(&format!("2020-01-01 {clock}"), ' ', ""), None, "{clock}");
+        }
     }
 
     proptest! {

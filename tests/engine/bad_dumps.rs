@@ -128,10 +128,93 @@ fn what_no_dump_has_is_refused_with_its_line() {
         ("a note", "hello\n".to_owned(), "line 1: it is no dump, or cut off"),
         ("nothing", String::new(), "it is empty"),
     ] {
-        match of_text(&text) {
-            Ok(rows) => panic!("{what} is read, with {rows} rows"),
-            Err(error) => assert!(error.contains(told), "{what}: {error}"),
-        }
+        ensure_refused(what, &text, told);
+    }
+}
+
+fn ensure_refused(what: &str, text: &str, told: &str) {
+    match of_text(text) {
+        Ok(rows) => panic!("{what} is read, with {rows} rows"),
+        Err(error) => assert!(error.contains(told), "{what}: {error}"),
+    }
+}
+
+#[test]
+fn what_a_server_would_store_otherwise_is_refused_with_its_line() {
+    let between = |text: &str| [HEAD, text, TAIL].concat();
+    for (what, text, told) in [
+        (
+            "a column that the table lacks",
+            between("COPY public.t (a, b, email) FROM stdin;\n1\tx\ty\n\\.\n"),
+            "line 18, column `email`: the dump's definition of the table has no such column",
+        ),
+        (
+            "such a column of an INSERT",
+            between("INSERT INTO public.t (a, nope) VALUES (1, 2);\n"),
+            "line 18, column `nope`",
+        ),
+        ("a column twice", between("COPY public.t (a, a) FROM stdin;\n1\t2\n\\.\n"), "it is named twice"),
+        ("too few values by name", between("INSERT INTO public.t (a, b) VALUES (1);\n"), "fewer values than it names"),
+        ("rows of two lengths", between("INSERT INTO public.t VALUES (1), (2, 'x');\n"), "different numbers of values"),
+        (
+            "values that are put aside",
+            between("INSERT INTO public.t OVERRIDING USER VALUE VALUES (77);\n"),
+            "line 18: this INSERT has what is no plain constant",
+        ),
+        (
+            "a value of a generated column",
+            between(
+                "CREATE TABLE public.g (a integer, c integer GENERATED ALWAYS AS ((a + 1)) STORED);\nINSERT INTO public.g VALUES (1, 7);\n",
+            ),
+            "gives a value to a generated column",
+        ),
+        (
+            "a day that no month has",
+            between("CREATE TABLE public.d (d date);\nCOPY public.d (d) FROM stdin;\n2020-02-30\n\\.\n"),
+            "line 20, column `d`: `2020-02-30` is no value of the type",
+        ),
+        (
+            "no address",
+            between("CREATE TABLE public.d (d inet);\nCOPY public.d (d) FROM stdin;\n999.1.1.1\n\\.\n"),
+            "line 20, column `d`: `999.1.1.1` is no value of the type",
+        ),
+        (
+            "a cast that cuts",
+            between("INSERT INTO public.t VALUES (1, 'abcdef'::character varying(3));\n"),
+            "line 18, column `b`",
+        ),
+        (
+            "a setting that nobody knows",
+            between("RESET standard_conforming_strings;\n"),
+            "line 18: it sets what decides",
+        ),
+        (
+            "rows of no table",
+            [HEAD, ROWS, "COPY public.u (a) FROM stdin;\n1\n\\.\n", TAIL].concat(),
+            "rows of table `public.u` and no definition",
+        ),
+        (
+            "rows that go again",
+            [HEAD, ROWS, "DELETE FROM public.t;\n", TAIL].concat(),
+            "line 23: it changes rows or tables",
+        ),
+        (
+            "a table that goes again",
+            [HEAD, ROWS, "DROP TABLE public.t;\n", TAIL].concat(),
+            "line 23: it drops a table whose rows",
+        ),
+        (
+            "a table twice",
+            [HEAD, "CREATE TABLE public.t (c integer);\n", TAIL].concat(),
+            "line 18: the table is defined already",
+        ),
+        (
+            "rows before a database has a name",
+            [HEAD, ROWS, TAIL, "\\connect d2\n\nCREATE TABLE public.u (a integer);\n"].concat(),
+            "it has rows before its first `\\connect`",
+        ),
+    ] {
+        ensure_refused(what, &text, told);
     }
 }
 
@@ -195,6 +278,8 @@ fn one_of_several_databases_is_read_by_its_name() {
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("all.sql");
     std::fs::write(&path, &text).expect("a file");
+    let quoted = format!("\\encoding SQL_ASCII\n\\connect -reuse-previous=on \"dbname='my db'\"\n\n{HEAD}{ROWS}{TAIL}");
+    assert_eq!(of_text(&quoted), Ok(2), "as pg_dump names a database with a blank");
     for (name, is_there) in [("app", true), ("other app", true), ("third", false)] {
         let place = whimbrel::endpoint::dump::DumpPlace {
             database: Some(name.to_owned()),

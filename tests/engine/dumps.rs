@@ -175,6 +175,39 @@ fn a_dump_in_every_form_is_what_the_database_is() {
     ensure_alike(&database.url(), "rows", &FORMS);
 }
 
+/// Types whose values travel as the server's own texts, with values on both sides of what their texts depend on.
+const TEXTS: &str = r"
+CREATE TABLE texts (
+  id integer PRIMARY KEY, span interval, span3 interval(3), hours interval day to hour, months interval year to month,
+  clock time(3), zoned timetz, host inet, net cidr, mac macaddr, mac8 macaddr8, whole int4range, large int8range,
+  days daterange, numbers numrange, moments tsrange, several int4multirange, point point, line line, lseg lseg, box box, path path,
+  polygon polygon, circle circle, price money, bits bit(3), more bit varying(5), bit_list bit(3)[], span_list interval[],
+  grid integer[], shifted integer[], rounded timestamp(2), rounded_list timestamp(2)[], document jsonb, documents jsonb[]
+);
+INSERT INTO texts SELECT n, span, span, span, span,
+  '00:00:00'::time + make_interval(secs => n * 1234.5678), ('00:00:00'::time + make_interval(secs => n * 77.7)) AT TIME ZONE make_interval(mins => n % 30 - 15),
+  ('10.1.' || n || '.3/' || n % 33)::inet, set_masklen(('10.1.' || n || '.3')::inet, n % 33)::cidr,
+  ('08:00:2b:01:02:' || lpad(to_hex(n), 2, '0'))::macaddr, ('08:00:2b:01:02:03:04:' || lpad(to_hex(n), 2, '0'))::macaddr8,
+  int4range(NULLIF(n % 5, 0) - 3, NULLIF(n % 7, 0) + 3, brackets), int8range(n, n + n % 3, brackets),
+  daterange('2020-02-28'::date - n * 9999, NULLIF('2020-03-01'::date, '2020-02-28'::date + n), brackets), numrange(n / 7.0, n, brackets),
+  tsrange('2020-01-01'::timestamp - n * '1111.1 days'::interval, 'infinity', brackets),
+  int4multirange(int4range(n, n + 3), int4range(n + 7, n + 9)), point(n / 3.0, -n), line(point(n, 1), point(2, -n - 1)), lseg(point(n, 0), point(1, n)),
+  box(point(n, n), point(0, 1)), path(polygon(4, circle(point(n, 0), 1e-5))), polygon(3, circle(point(0, 0), n + 1)), circle(point(n, n), n / 9.0),
+  (n * 1234.56 - 9999)::numeric::money, n::bit(3), substring(n::bit(5) FROM 1 FOR n % 6), ARRAY[n::bit(3), NULL], ARRAY[span, -span],
+  ARRAY[[n, 1], [NULL, -n]], ('[0:1]={' || n || ',2}')::integer[], '2020-01-01'::timestamp + span * 0.777, ARRAY['1999-12-31'::timestamp - span * 0.333],
+  jsonb_build_object('b', n / 3.0, 'a', ARRAY[n], 'ü', chr(n + 1)), ARRAY[to_jsonb(span)]
+FROM generate_series(0, 59) AS n,
+  LATERAL (SELECT make_interval(years => n % 5 - 2, months => n % 7 - 3, days => n % 3 - 1, secs => (n % 11 - 5) * 1234.5)) AS s(span),
+  LATERAL (SELECT (ARRAY['[)', '(]', '[]', '()'])[1 + n % 4]) AS b(brackets);
+";
+
+#[test]
+fn every_text_that_a_server_writes_is_taken() {
+    let database = shared().expect("a server").create_database("dumps_texts").expect("a database");
+    Server::connect(&database.url()).run(TEXTS);
+    ensure_alike(&database.url(), "texts", &FORMS);
+}
+
 #[test]
 fn rows_of_partitions_may_come_by_their_root() {
     let database = shared().expect("a server").create_database("dumps_root").expect("a database");

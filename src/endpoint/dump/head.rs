@@ -32,7 +32,7 @@ pub(super) enum Meaning {
 }
 
 /// The schema in which a name without one is.
-fn resolve((schema, name): (Option<String>, String), settings: &Settings) -> QualifiedName {
+pub(super) fn resolve((schema, name): (Option<String>, String), settings: &Settings) -> QualifiedName {
     let first =
         || settings.search_path.iter().find(|schema| !schema.starts_with("pg_")).map_or("public", String::as_str);
     QualifiedName::new(schema.unwrap_or_else(|| first().to_owned()), name)
@@ -47,6 +47,10 @@ pub(super) fn meaning(text: &str, settings: &mut Settings) -> Meaning {
             "copy" => copy(tokens, settings),
             "insert" => Meaning::Insert,
             "set" => set(tokens, settings).unwrap_or(Meaning::Other),
+            "reset" | "discard" => match tokens.word() {
+                Some(Token::Word(name)) if name == "all" || decides(&name) => Meaning::Refused(NOT_SET),
+                _ => Meaning::Other,
+            },
             "select" => set_config(tokens, settings).unwrap_or(Meaning::Other),
             _ => Meaning::Other,
         },
@@ -97,37 +101,68 @@ pub(super) fn insert<'a>(text: &'a str, settings: &Settings) -> Option<(InsertHe
         let ends = tokens.keyword("values") && tokens.is_at_end();
         return ends.then_some((InsertHead { table, columns, is_default: true }, tokens));
     }
-    if tokens.keyword("overriding") && !(tokens.word()?.into_name().is_some() && tokens.keyword("value")) {
+    // USER VALUE would put aside what stands there.
+    if tokens.keyword("overriding") && !(tokens.keyword("system") && tokens.keyword("value")) {
         return None;
     }
     tokens.keyword("values").then_some((InsertHead { table, columns, is_default: false }, tokens))
 }
 
+/// Why a setting is refused on which the meaning of the rows depends.
+const NOT_SET: &str = "it sets what decides how the rows are read to what is not known here";
+
+/// Whether the meaning of what follows depends on that setting.
+fn decides(name: &str) -> bool {
+    matches!(name, "client_encoding" | "standard_conforming_strings" | "search_path" | "array_nulls" | "intervalstyle")
+}
+
 fn set(mut tokens: Tokens<'_>, settings: &mut Settings) -> Option<Meaning> {
     let mut name = tokens.word()?;
-    if name.is("session") || name.is("local") {
+    let is_local = name.is("local");
+    if name.is("session") || is_local {
         name = tokens.word()?;
     }
     if name.is("names") {
-        return Some(Meaning::Encoding(value(&mut tokens)?));
-    }
-    if !tokens.sign('=') && !tokens.keyword("to") {
-        return None;
+        return Some(value(&mut tokens).map_or(Meaning::Refused(NOT_SET), Meaning::Encoding));
     }
     let name = name.into_name()?.to_ascii_lowercase();
-    match name.as_str() {
-        "client_encoding" => return Some(Meaning::Encoding(value(&mut tokens)?)),
-        "standard_conforming_strings" => settings.backslash_escapes = !is_on(&value(&mut tokens)?)?,
-        "search_path" => {
-            let mut path = vec![value(&mut tokens)?];
-            while tokens.sign(',') {
-                path.push(value(&mut tokens)?);
-            }
-            set_path(settings, path);
-        }
-        _ => {}
+    if !decides(&name) {
+        return None;
     }
-    None
+    let mut values = Vec::new();
+    if tokens.sign('=') || tokens.keyword("to") {
+        // What the server, the role or the database has set is nowhere said.
+        if tokens.peek().is_some_and(|word| word.is("default")) {
+            return Some(Meaning::Refused(NOT_SET));
+        }
+        values.extend(value(&mut tokens));
+        while tokens.sign(',') {
+            values.extend(value(&mut tokens));
+        }
+    }
+    // Of what holds for one transaction the end would have to be known.
+    let is_known = !is_local && tokens.is_at_end();
+    Some(match values.as_slice() {
+        [] => Meaning::Refused(NOT_SET),
+        values if is_known => change(&name, values, settings),
+        _ => Meaning::Refused(NOT_SET),
+    })
+}
+
+/// Changes a setting on which the meaning of what follows depends.
+fn change(name: &str, values: &[String], settings: &mut Settings) -> Meaning {
+    match (name, values) {
+        ("search_path", path) => set_path(settings, path.to_vec()),
+        ("client_encoding", [name]) => return Meaning::Encoding(name.clone()),
+        ("standard_conforming_strings", [value]) => match is_on(value) {
+            Some(is_on) => settings.backslash_escapes = !is_on,
+            None => return Meaning::Refused(NOT_SET),
+        },
+        ("array_nulls", [value]) if is_on(value) == Some(true) => {}
+        ("intervalstyle", [value]) if value.eq_ignore_ascii_case("postgres") => {}
+        _ => return Meaning::Refused(NOT_SET),
+    }
+    Meaning::Other
 }
 
 /// `SELECT pg_catalog.set_config('search_path', '', false)`
@@ -141,24 +176,25 @@ fn set_config(mut tokens: Tokens<'_>, settings: &mut Settings) -> Option<Meaning
     if function != "set_config" || !tokens.sign('(') {
         return None;
     }
-    let name = value(&mut tokens)?;
-    let is_next = tokens.sign(',');
-    let value = is_next.then(|| value(&mut tokens)).flatten()?;
-    match name.to_ascii_lowercase().as_str() {
-        "client_encoding" => return Some(Meaning::Encoding(value)),
-        "standard_conforming_strings" => settings.backslash_escapes = !is_on(&value)?,
-        "search_path" => {
-            let mut names = Tokens::new(&value, false);
-            let mut path = Vec::new();
-            while let Some(name) = names.word().and_then(Token::into_name) {
-                path.push(name.into_owned());
-                names.sign(',');
-            }
-            set_path(settings, path);
-        }
-        _ => {}
+    let name = value(&mut tokens)?.to_ascii_lowercase();
+    if !decides(&name) {
+        return None;
     }
-    None
+    let is_next = tokens.sign(',');
+    let given = is_next.then(|| value(&mut tokens)).flatten();
+    let is_lasting = tokens.sign(',') && tokens.keyword("false") && tokens.sign(')') && tokens.is_at_end();
+    let (Some(given), true) = (given, is_lasting) else { return Some(Meaning::Refused(NOT_SET)) };
+    let mut values = Vec::new();
+    if name == "search_path" {
+        let mut names = Tokens::new(&given, false);
+        while let Some(name) = names.word().and_then(Token::into_name) {
+            values.push(name.into_owned());
+            names.sign(',');
+        }
+    } else {
+        values.push(given);
+    }
+    Some(change(&name, &values, settings))
 }
 
 fn set_path(settings: &mut Settings, path: Vec<String>) {
@@ -176,8 +212,8 @@ fn value(tokens: &mut Tokens<'_>) -> Option<String> {
 
 fn is_on(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" | "1" => Some(true),
-        "off" | "false" | "no" | "0" => Some(false),
+        "on" | "true" | "yes" | "1" | "t" | "y" => Some(true),
+        "off" | "false" | "no" | "0" | "f" | "n" => Some(false),
         _ => None,
     }
 }
@@ -210,6 +246,20 @@ mod tests {
         meaning("SET standard_conforming_strings = off", &mut settings);
         assert!(settings.backslash_escapes);
         assert_eq!(meaning("SET client_encoding = 'LATIN1'", &mut settings), Meaning::Encoding("LATIN1".to_owned()));
-        assert_eq!(meaning("SET statement_timeout = 0", &mut settings), Meaning::Other);
+        for text in ["SET statement_timeout = 0", "SET array_nulls = on", "RESET SESSION AUTHORIZATION"] {
+            assert_eq!(meaning(text, &mut settings), Meaning::Other, "{text}");
+        }
+        for text in [
+            "RESET standard_conforming_strings",
+            "RESET ALL",
+            "DISCARD ALL",
+            "SET client_encoding TO DEFAULT",
+            "SET LOCAL standard_conforming_strings = on",
+            "SET array_nulls = off",
+            "SET intervalstyle = sql_standard",
+            "SELECT set_config('standard_conforming_strings', 'off', true)",
+        ] {
+            assert_eq!(meaning(text, &mut settings), Meaning::Refused(NOT_SET), "{text}");
+        }
     }
 }

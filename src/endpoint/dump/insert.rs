@@ -205,7 +205,14 @@ fn array(tokens: &mut Tokens<'_>, depth: usize) -> Option<Value> {
 /// The name of a type, its modifiers and brackets included, in lower case where it has no quotes.
 fn type_name(tokens: &mut Tokens<'_>) -> Option<String> {
     const SECOND_WORDS: [&str; 7] = ["varying", "precision", "with", "without", "time", "zone", "bit"];
+    let is_quoted = matches!(tokens.peek(), Some(Token::Name(_)));
     let (schema, mut name) = tokens.qualified()?;
+    // `"char"` is another type than `char`, and without its quotes `bit` means one bit.
+    let with_length = |name: String| match name.as_str() {
+        "char" if is_quoted => "\"char\"".to_owned(),
+        "bit" | "char" | "character" if !is_quoted => format!("{name}(1)"),
+        _ => name,
+    };
     if let Some(schema) = schema.filter(|schema| schema != "pg_catalog") {
         name = format!("{schema}.{name}");
     }
@@ -233,9 +240,9 @@ fn type_name(tokens: &mut Tokens<'_>) -> Option<String> {
                 while !tokens.sign(']') {
                     tokens.word()?;
                 }
-                name.push_str("[]");
+                name = format!("{}[]", with_length(name));
             }
-            _ => return Some(name),
+            _ => return Some(with_length(name)),
         }
     }
 }
@@ -255,6 +262,8 @@ fn cast(value: Value, name: String) -> Option<Value> {
             _ => return None,
         },
         Value::Bool(value) if matches!(name.as_str(), "boolean" | "bool") => Value::Bool(value),
+        // What its elements would lose is not looked at.
+        Value::Array(_) | Value::Row(_) if name.contains('(') => return None,
         value @ (Value::Array(_) | Value::Row(_)) => value,
         Value::Cast(..) | Value::Bool(_) | Value::Default => return None,
     })

@@ -26,6 +26,7 @@ mod statement;
 mod tally;
 mod text;
 mod tokens;
+mod unfollowed;
 
 pub use input::is_dump;
 pub use place::DumpPlace;

@@ -4,6 +4,7 @@ use super::ddl::{Definitions, Described};
 use super::head::{self, CopyHead};
 use super::script::{Item, Script};
 use super::statement::{About, Place, Settings, Statement};
+use super::unfollowed;
 use crate::catalog::{Catalog, ObjectKind, OtherObject, QualifiedName, Table, TableKind};
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -49,6 +50,10 @@ pub(super) struct Section {
     rows: HashMap<QualifiedName, u64>,
     encoding: Option<String>,
     large_objects: u64,
+    /// The first statement that changes rows or tables and is not followed, and why that stops the reader.
+    unfollowed: Option<(Place, &'static str)>,
+    /// Rows that an archive says twice whose they are, with two answers: by the statement that takes them, and by the entry.
+    told_twice: Vec<(QualifiedName, QualifiedName, Place)>,
     /// Whether rows can be told to be missing: every table has a block, were it an empty one.
     has_copy: bool,
 }
@@ -56,7 +61,24 @@ pub(super) struct Section {
 impl Section {
     /// A definition.
     pub(super) fn statement(&mut self, statement: &Statement) {
-        self.definitions.take(statement);
+        let is_understood = self.definitions.take(statement);
+        let cause = match is_understood {
+            false => unfollowed::cause(statement, |name| self.definitions.has_relation(name)),
+            true if unfollowed::is_drop(statement) => {
+                let is_gone = |table: &QualifiedName| !self.definitions.has_relation(table);
+                let is_lost = self.blocks.keys().chain(self.inserts.keys()).any(is_gone);
+                is_lost.then_some("it drops a table whose rows stand in front of it")
+            }
+            true => None,
+        };
+        self.unfollowed = self.unfollowed.take().or_else(|| cause.map(|cause| (statement.place, cause)));
+    }
+
+    /// Rows of a table that the archive's entry calls otherwise: those of a partition may be given to the whole.
+    pub(super) fn told_twice(&mut self, table: &QualifiedName, entry: QualifiedName, place: Place) {
+        if *table != entry {
+            self.told_twice.push((table.clone(), entry, place));
+        }
     }
 
     /// A block of rows.
@@ -107,6 +129,10 @@ impl Section {
         database: String,
         chosen: Option<String>,
     ) -> Result<Overview> {
+        if let Some((place, cause)) = self.unfollowed {
+            return Err(Error::could_not("read", format!("{object}, {place}"), cause)
+                .hint("restore the dump on a server and read that, or make it again with pg_dump, which writes each table as it is"));
+        }
         let encoding = self.encoding.unwrap_or_else(|| "UTF8".to_owned());
         let about = About { engine, database, encoding, large_objects: self.large_objects };
         let Described { mut catalog, columns } = self.definitions.finish(&about);
@@ -139,9 +165,29 @@ impl Section {
                 "a dump of rows alone goes with the file that has the definitions: `dump:rows.sql?schema=definitions.sql`",
             ));
         }
+        // An extension may bring tables of its own, whose rows a dump has without their definition.
+        let has_extensions = catalog.others.iter().any(|other| other.kind == ObjectKind::Extension);
+        let may_be_lost = |table: &&&QualifiedName| {
+            self.rows.get(**table) != Some(&0) && table.schema != "pg_catalog" && !has_extensions
+        };
+        if let Some(table) = homeless.iter().find(may_be_lost) {
+            let cause = format!("it has rows of table `{table}` and no definition of it");
+            return Err(Error::could_not("read", object, cause).hint(
+                "make the dump again as a whole, or with `pg_dump --exclude-table` if those rows are not wanted",
+            ));
+        }
         for table in homeless {
             let name = format!("rows of {table}, which this dump does not define");
             catalog.others.push(OtherObject::new(ObjectKind::Table, name, None));
+        }
+        for (table, entry, place) in &self.told_twice {
+            let is_part = catalog.table(table).is_some_and(|table| parts_of(table).any(|part| part == entry));
+            if !is_part {
+                let cause =
+                    format!("it has rows of `{entry}` by its name, and of `{table}` by the statement that takes them");
+                return Err(Error::could_not("read", format!("{object}, {place}"), cause)
+                    .hint("somebody has changed the archive, or it is damaged; copy it again, or make it again"));
+            }
         }
         for column in catalog.tables.iter_mut().flat_map(|table| &mut table.columns) {
             if let Some(generated) = &mut column.generated {
@@ -268,6 +314,10 @@ impl Sections {
                     format!("it does not say that it is of a database `{name}`"),
                 )
                 .hint("leave the name out: it has one database"));
+            }
+            (None, 1) if self.first.has_rows() => {
+                let cause = "it has rows before its first `\\connect`, of a database that it does not name";
+                return Err(Error::usage("use the dump", object, cause).hint(hint()));
             }
             (None, 1) => {
                 let (name, section) = self.named.remove(0);

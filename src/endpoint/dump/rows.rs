@@ -9,12 +9,13 @@ use super::insert::{self, Value};
 use super::overview::{Overview, parts_of};
 use super::script::no_text;
 use super::statement::Settings;
-use crate::catalog::{Column, QualifiedName, Shape};
+use crate::catalog::{Column, DataType, QualifiedName, Shape};
 use crate::endpoint::{ReadTable, RowSink};
 use crate::error::{Error, Result};
 use crate::types::input::{self, Input};
 use crate::types::text;
 use crate::value::{Cell, recycle};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// Longer values are cut when they are shown.
@@ -58,6 +59,10 @@ pub(super) struct Block {
     table: usize,
     told: Vec<Told>,
     width: usize,
+    /// The fields of generated columns, which take no value.
+    generated: Vec<usize>,
+    /// Whether the columns are named, so that each has to have its value.
+    is_named: bool,
 }
 
 impl<'r, 'p> Router<'r, 'p> {
@@ -100,19 +105,36 @@ impl<'r, 'p> Router<'r, 'p> {
     /// When the dump does not say what its fields are, or lacks a column.
     pub(super) fn begin(&mut self, head: &CopyHead, at: &str) -> Result<Option<Block>> {
         let Some(table) = self.places.get(&head.table).copied() else { return Ok(None) };
-        let columns: Vec<&str> = match &head.columns {
-            Some(names) => names.iter().map(String::as_str).collect(),
-            None => self
-                .overview
-                .columns_of(&head.table)
-                .filter(|(_, generated)| !generated)
-                .map(|(name, _)| name)
-                .collect(),
-        };
-        self.block(table, &columns, at).map(Some)
+        self.block(table, &head.table, head.columns.as_deref(), false, at).map(Some)
     }
 
-    fn block(&mut self, table: usize, columns: &[&str], at: &str) -> Result<Block> {
+    /// Rows of a part of a table, with these columns or all of them; generated ones have a place where `with_generated` says so.
+    fn block(
+        &mut self,
+        table: usize,
+        part: &QualifiedName,
+        named: Option<&[String]>,
+        with_generated: bool,
+        at: &str,
+    ) -> Result<Block> {
+        let known: Vec<(&str, bool)> = self.overview.columns_of(part).collect();
+        let all = || known.iter().filter(|(_, generated)| with_generated || !generated).map(|(name, _)| *name);
+        let columns: Vec<&str> =
+            named.map_or_else(|| all().collect(), |names| names.iter().map(String::as_str).collect());
+        let mut generated = Vec::new();
+        for (place, name) in columns.iter().enumerate() {
+            let cause = match known.iter().find(|(known, _)| known == name) {
+                None => "the dump's definition of the table has no such column",
+                Some(_) if columns[..place].contains(name) => "it is named twice",
+                Some((_, true)) if !with_generated => "it is generated, and takes no values",
+                Some((_, is_generated)) => {
+                    generated.extend(is_generated.then_some(place));
+                    continue;
+                }
+            };
+            return Err(Error::could_not("read", format!("table `{part}`, {at}, column `{name}`"), cause)
+                .hint("definitions and rows have to be of one state of the database: make the dump again as a whole"));
+        }
         let wanted = &mut self.tables[table];
         if !wanted.begun {
             wanted.begun = true;
@@ -127,7 +149,7 @@ impl<'r, 'p> Router<'r, 'p> {
             }
         };
         let told = wanted.columns.iter().map(find).collect::<Result<_>>()?;
-        Ok(Block { table, told, width: columns.len() })
+        Ok(Block { table, told, width: columns.len(), generated, is_named: named.is_some() })
     }
 
     /// A line of COPY.
@@ -217,17 +239,17 @@ impl<'r, 'p> Router<'r, 'p> {
     pub(super) fn insert(&mut self, sql: &str, settings: &Settings, at: &dyn Fn() -> String) -> Result<()> {
         let (head, tokens) = head::insert(sql, settings).ok_or_else(|| not_plain(&at()))?;
         let Some(table) = self.places.get(&head.table).copied() else { return Ok(()) };
-        let columns: Vec<&str> = match &head.columns {
-            Some(names) => names.iter().map(String::as_str).collect(),
-            None => self.overview.columns_of(&head.table).map(|(name, _)| name).collect(),
-        };
-        let block = self.block(table, &columns, &at())?;
+        let block = self.block(table, &head.table, head.columns.as_deref(), true, &at())?;
         if head.is_default {
             let values = vec![Value::Default; block.width];
             self.values(&block, &values, at)?;
         } else {
-            let (mut rows, mut values) = (insert::Rows::new(tokens), Vec::new());
+            let (mut rows, mut values, mut width) = (insert::Rows::new(tokens), Vec::new(), None);
             while rows.next(&mut values).map_err(|_| not_plain(&at()))? {
+                if *width.get_or_insert(values.len()) != values.len() {
+                    let object = format!("table `{}`, {}", head.table, at());
+                    return Err(Error::could_not("read", object, "its rows have different numbers of values"));
+                }
                 self.values(&block, &values, at)?;
             }
         }
@@ -240,9 +262,16 @@ impl<'r, 'p> Router<'r, 'p> {
             format!("table `{}`, {}, column `{}`", wanted.request.table, at(), wanted.columns[place].name)
         };
         // Fewer values than columns leave the last ones to their defaults, where no columns are named.
-        if values.len() > block.width {
-            let object = format!("table `{}`, {}", wanted.request.table, at());
-            return Err(Error::could_not("read", object, "it has more values than there are columns"));
+        let cause = match values.len().cmp(&block.width) {
+            Ordering::Greater => Some("it has more values than there are columns"),
+            Ordering::Less if block.is_named => Some("it has fewer values than it names columns"),
+            _ if block.generated.iter().any(|place| !matches!(values.get(*place), None | Some(Value::Default))) => {
+                Some("it gives a value to a generated column, which takes none")
+            }
+            _ => None,
+        };
+        if let Some(cause) = cause {
+            return Err(Error::could_not("read", format!("table `{}`, {}", wanted.request.table, at()), cause));
         }
         let mut cells: Vec<Cell<'static>> = std::mem::take(&mut self.spare);
         for (place, (told, input)) in block.told.iter().zip(&wanted.inputs).enumerate() {
@@ -291,7 +320,7 @@ fn default_of(column: &Column, input: &Input<'_>) -> Option<Cell<'static>> {
 
 /// The cell of a constant in a column.
 fn cell_of(value: &Value, column: &Column, input: &Input<'_>) -> Option<Cell<'static>> {
-    let text_of = |text: &str| input.read_foreign(text).map(Cell::into_owned);
+    let text_of = |text: &str| input.read(text).map(Cell::into_owned);
     match value {
         Value::Null => Some(Cell::Null),
         Value::Default => None,
@@ -307,7 +336,7 @@ fn cell_of(value: &Value, column: &Column, input: &Input<'_>) -> Option<Cell<'st
             _ => None,
         },
         Value::Text(text) => text_of(text),
-        Value::Cast(text, name) => may_be_cast(name, column, input.shape()).then(|| text_of(text)).flatten(),
+        Value::Cast(text, name) => may_be_cast(name, text, &column.data_type).then(|| text_of(text)).flatten(),
         Value::Array(_) | Value::Row(_) => {
             let data_type = column.data_type.base();
             text_of(&composed(value, &data_type.shape)?)
@@ -317,13 +346,15 @@ fn cell_of(value: &Value, column: &Column, input: &Input<'_>) -> Option<Cell<'st
 
 /// The text of an array or a row of constants.
 fn composed(value: &Value, shape: &Shape) -> Option<String> {
-    let part = |value: &Value, shape: &Shape, name: &str| -> Option<Option<String>> {
-        let input = Input::of(shape, name);
+    let part = |value: &Value, of: &DataType| -> Option<Option<String>> {
+        let shape = &of.shape;
+        let input = Input::of(shape, &of.name);
         match value {
             Value::Null => Some(None),
+            Value::Cast(text, name) if !may_be_cast(name, text, of) => None,
             Value::Array(_) | Value::Row(_) => composed(value, shape.base()).map(Some),
             Value::Number(number) | Value::Text(number) | Value::Cast(number, _) => {
-                let cell = input.read_foreign(number)?;
+                let cell = input.read(number)?;
                 text::write(shape, &cell).map(|text| Some(text.into_owned()))
             }
             Value::Bool(value) => Some(Some(if *value { "t" } else { "f" }.to_owned())),
@@ -335,14 +366,14 @@ fn composed(value: &Value, shape: &Shape) -> Option<String> {
             let nested = values.iter().any(|value| matches!(value, Value::Array(_)));
             let inner = |value: &Value| match value {
                 Value::Array(_) => composed(value, shape).map(Some),
-                value => part(value, &element.shape, &element.name),
+                value => part(value, element),
             };
             let texts = values.iter().map(inner).collect::<Option<Vec<_>>>()?;
             Some(input::array_text(&texts, nested, *delimiter))
         }
         (Value::Row(values), Shape::Composite(row)) if values.len() == row.fields.len() => {
             let fields = values.iter().zip(&row.fields);
-            let texts = fields.map(|(value, field)| part(value, &field.data_type.shape, &field.data_type.name));
+            let texts = fields.map(|(value, field)| part(value, &field.data_type));
             Some(input::row_text(&texts.collect::<Option<Vec<_>>>()?))
         }
         _ => None,
@@ -353,31 +384,54 @@ fn is_text(shape: &Shape) -> bool {
     matches!(shape, Shape::Text | Shape::VarChar { .. } | Shape::Char { .. } | Shape::Citext)
 }
 
-/// Whether a text that was cast to that type is the same as one that the column reads itself.
-fn may_be_cast(name: &str, column: &Column, shape: &Shape) -> bool {
-    let plain = |name: &str| {
-        let name = name.split('(').next().unwrap_or(name).trim().trim_start_matches("public.").to_owned();
-        match name.as_str() {
-            "int" | "int4" => "integer".to_owned(),
-            "int2" => "smallint".to_owned(),
-            "int8" => "bigint".to_owned(),
-            "float8" => "double precision".to_owned(),
-            "float4" => "real".to_owned(),
-            "bool" => "boolean".to_owned(),
-            "decimal" => "numeric".to_owned(),
-            "varchar" => "character varying".to_owned(),
-            "char" | "bpchar" => "character".to_owned(),
-            "timestamp" | "timestamp without time zone" => "timestamp".to_owned(),
-            "timestamptz" | "timestamp with time zone" => "timestamptz".to_owned(),
-            "bit varying" | "varbit" => "bit".to_owned(),
-            _ => name.replace(" without time zone", ""),
-        }
+/// Whether a text that was cast to that type is the same as one that a column of the other reads itself: the types are the same,
+/// and what the cast's modifier asks the value has already.
+fn may_be_cast(name: &str, text: &str, own: &DataType) -> bool {
+    let (cast, modifier) = plain(name);
+    let own_names = [&own.name, &own.base().name];
+    let is_same = || own_names.iter().any(|own| *own == name || plain(&own.replace('"', "")).0 == cast);
+    let is_text = || is_text(own.base().shape.base()) && matches!(cast.as_str(), "text" | "character varying");
+    if !(is_same() || is_text()) {
+        return false;
+    }
+    let Some(modifier) = modifier else { return true };
+    let limit = modifier.parse::<usize>().ok();
+    let is_own = || own_names.iter().any(|own| plain(own).1.as_deref() == Some(modifier.as_str()));
+    let digits = || text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    match (cast.as_str(), limit) {
+        ("character varying" | "character", Some(limit)) => text.chars().count() <= limit,
+        ("bit", Some(limit)) => text.len() == limit,
+        ("timestamp" | "timestamptz" | "time" | "time with time zone", Some(limit)) => digits() <= limit,
+        // The column does the same to it, unless it is an array, whose elements the cast would cut.
+        _ => is_own() && !cast.ends_with("[]"),
+    }
+}
+
+/// A type's name in one spelling, and its modifier.
+fn plain(name: &str) -> (String, Option<String>) {
+    let (name, modifier) =
+        match name.split_once('(').and_then(|(before, behind)| Some((before, behind.split_once(')')?))) {
+            Some((before, (modifier, behind))) => (format!("{before}{behind}"), Some(modifier.replace(' ', ""))),
+            None => (name.to_owned(), None),
+        };
+    let name = name.trim().trim_start_matches("public.").to_owned();
+    let name = match name.as_str() {
+        "int" | "int4" => "integer".to_owned(),
+        "int2" => "smallint".to_owned(),
+        "int8" => "bigint".to_owned(),
+        "float8" => "double precision".to_owned(),
+        "float4" => "real".to_owned(),
+        "bool" => "boolean".to_owned(),
+        "decimal" => "numeric".to_owned(),
+        "varchar" => "character varying".to_owned(),
+        "char" | "bpchar" => "character".to_owned(),
+        "timestamp" | "timestamp without time zone" => "timestamp".to_owned(),
+        "timestamptz" | "timestamp with time zone" => "timestamptz".to_owned(),
+        "timetz" => "time with time zone".to_owned(),
+        "bit varying" | "varbit" => "bit".to_owned(),
+        _ => name.replace(" without time zone", ""),
     };
-    let is_same = |declared: &str| plain(&declared.replace('"', "")) == plain(name);
-    let has_limit = name.contains('(');
-    is_same(&column.data_type.name)
-        || is_same(&column.data_type.base().name)
-        || (!has_limit && is_text(shape) && matches!(plain(name).as_str(), "text" | "character varying"))
+    (name, modifier)
 }
 
 fn shown(value: &Value) -> String {

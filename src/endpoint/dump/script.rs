@@ -128,12 +128,7 @@ impl<R: Read> Script<R> {
             Meaning::Encoding(name) => {
                 let statement = Statement { text: text.to_owned(), place, settings: self.settings.clone() };
                 self.release();
-                let encoding = Encoding::named(&name).ok_or_else(|| {
-                    Error::could_not("read", &object, format!("texts in the encoding `{name}` are not read here"))
-                        .hint("make the dump again with `pg_dump --encoding=UTF8`")
-                })?;
-                self.text.switch(encoding)?;
-                self.encoding = Some(name);
+                self.switch(name, &object)?;
                 Ok(Some(Item::Statement(statement)))
             }
             Meaning::Other => {
@@ -164,13 +159,13 @@ impl<R: Read> Script<R> {
             }
         };
         let line = &self.text.rest()[..length];
-        if matches!(line, b"\\." | b"\\.\r") {
-            self.text.advance_line(length + 1);
-            return Ok(None);
-        }
         let has_return = line.last() == Some(&b'\r');
         let crlf = *self.crlf.get_or_insert(has_return);
         let end = length - usize::from(crlf && has_return);
+        if &line[..end] == b"\\." && crlf == has_return {
+            self.text.advance_line(length + 1);
+            return Ok(None);
+        }
         if crlf != has_return || memchr::memchr(b'\r', &line[..end]).is_some() {
             return Err(Error::could_not(
                 "read",
@@ -354,6 +349,15 @@ impl<R: Read> Script<R> {
                 self.text.advance(length);
                 Ok(None)
             }
+            "\\encoding" => {
+                let name = rest.trim().trim_matches(['\'', '"']).to_owned();
+                self.text.advance(length);
+                // pg_dump writes it in front of a `\connect` whose name needs quotes; the section then says its own encoding.
+                if self.skip_blanks()? != Some(b'\\') {
+                    self.switch(name, &object)?;
+                }
+                Ok(None)
+            }
             "\\connect" | "\\c" => {
                 let name = database_of(rest).ok_or_else(|| {
                     Error::could_not("read", object, "its `\\connect` does not name a database as pg_dump does")
@@ -365,9 +369,20 @@ impl<R: Read> Script<R> {
             _ => {
                 let shown: String = word.chars().take(20).collect();
                 Err(Error::could_not("read", object, format!("`{shown}` is a command of psql that no dump has"))
-                    .hint("a dump has only `\\connect`, `\\restrict`, `\\unrestrict` and `\\.`; look at who has changed this one"))
+                    .hint("a dump has only `\\connect`, `\\encoding`, `\\restrict`, `\\unrestrict` and `\\.`; look at who has changed this one"))
             }
         }
+    }
+
+    /// From here on texts are in that encoding.
+    fn switch(&mut self, name: String, object: &str) -> Result<()> {
+        let encoding = Encoding::named(&name).ok_or_else(|| {
+            Error::could_not("read", object, format!("texts in the encoding `{name}` are not read here"))
+                .hint("make the dump again with `pg_dump --encoding=UTF8`")
+        })?;
+        self.text.switch(encoding)?;
+        self.encoding = Some(name);
+        Ok(())
     }
 
     /// How far it is to the end of the line, from so many bytes on.

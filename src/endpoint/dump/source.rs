@@ -397,13 +397,16 @@ fn look_at_archive(
                 if !entry.has_block {
                     continue;
                 }
+                let name = QualifiedName::new(
+                    decoded(&entry.namespace, archive.encoding, &input.object)?,
+                    decoded(&entry.tag, archive.encoding, &input.object)?,
+                );
                 match archive.copy_head(entry, &input.object)? {
-                    Some(head) => section.block(head.table, Place::Entry(entry.id), None),
+                    Some(head) => {
+                        section.told_twice(&head.table, name, Place::Entry(entry.id));
+                        section.block(head.table, Place::Entry(entry.id), None);
+                    }
                     None => {
-                        let name = QualifiedName::new(
-                            decoded(&entry.namespace, archive.encoding, &input.object)?,
-                            decoded(&entry.tag, archive.encoding, &input.object)?,
-                        );
                         // Each of its statements is a block, and nobody has counted them: the table ends with the dump.
                         if tables.insert(name.clone()) {
                             section.inserts_of(name);

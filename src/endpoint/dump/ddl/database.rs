@@ -347,6 +347,10 @@ impl Database {
                     self.types.remove(&name);
                 }
                 _ => {
+                    // With it go those that inherit from it, which is not followed.
+                    if self.relations.values().any(|relation| relation.parents.contains(&name)) {
+                        return None;
+                    }
                     let relation = self.relations.remove(&name)?;
                     self.constraints.retain(|row| row.relation != relation.oid);
                     self.indexes.retain(|_, row| row.relation != relation.oid);

@@ -49,11 +49,18 @@ pub(crate) struct Described {
 }
 
 impl Definitions {
-    /// Takes the next statement.
-    pub(crate) fn take(&mut self, statement: &Statement) {
-        if self.understand(statement).is_none() {
+    /// Takes the next statement; whether it was understood.
+    pub(crate) fn take(&mut self, statement: &Statement) -> bool {
+        let is_understood = self.understand(statement).is_some();
+        if !is_understood {
             self.not_understood.push(listed(statement));
         }
+        is_understood
+    }
+
+    /// Whether a table, or something else with rows, of that name is defined.
+    pub(crate) fn has_relation(&self, name: &QualifiedName) -> bool {
+        self.database.relations.contains_key(name)
     }
 
     fn understand(&mut self, statement: &Statement) -> Option<()> {
