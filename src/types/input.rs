@@ -327,7 +327,7 @@ fn offset_micros(zone: &str) -> Option<i64> {
     }
     if let [sign @ (b'+' | b'-'), tens @ b'0'..=b'1', ones @ b'0'..=b'9'] = *zone.as_bytes() {
         let hours = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-        return Some(if sign == b'-' { -hours } else { hours } * 3_600_000_000);
+        return (hours <= 15).then_some(if sign == b'-' { -hours } else { hours } * 3_600_000_000);
     }
     let (sign, clock) = match zone.split_at_checked(1)? {
         ("+", clock) => (1, clock),
