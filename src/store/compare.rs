@@ -1,6 +1,6 @@
 //! Both sides held against one another, record by record, and against what both were when they were equal last.
 //!
-//! Only versions are compared, in the order of the hashes of keys ([`super::versions`]); what differs is read again where it is told or
+//! Only versions are compared, in the order of the hashes of keys (`versions`); what differs is read again where it is told or
 //! brought in step.
 
 use super::contract::{Mode, Version};
