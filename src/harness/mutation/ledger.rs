@@ -79,12 +79,14 @@ fn other_table(bench: &mut Bench<'_>) -> rusqlite::Result<Option<Applied>> {
     let Some((entry, told)) = entry(bench)? else { return Ok(None) };
     let sql = &format!("SELECT table_name FROM {LEDGER_TABLE} WHERE rowid = ?1");
     let own: String = bench.connection.query_row(sql, [entry], |row| row.get(0))?;
-    let Some(other) = bench.tables().into_iter().find(|table| table.target != own) else { return Ok(None) };
-    bench.connection.execute(
-        &format!("UPDATE {LEDGER_TABLE} SET table_name = ?2 WHERE rowid = ?1"),
-        params![entry, other.target],
-    )?;
-    Ok(changed(told, format!("now of table `{}`", other.target)))
+    for other in bench.tables().into_iter().filter(|table| table.target != own) {
+        // The other table may have an entry of the same key and column.
+        let sql = &format!("UPDATE OR IGNORE {LEDGER_TABLE} SET table_name = ?2 WHERE rowid = ?1");
+        if bench.connection.execute(sql, params![entry, other.target])? > 0 {
+            return Ok(changed(told, format!("now of table `{}`", other.target)));
+        }
+    }
+    Ok(None)
 }
 
 /// An entry for a value that needs none.
